@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# The Python that builds .venv; 3.11 or newer.
+PYTHON ?= python3
+# Passed on: make test ARGS="-n 2 -k promote", make run ARGS=..., make bench ARGS=..., make lock ARGS=--upgrade
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint bench fmt clean lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Build .venv from the lock files; quick when nothing changed
+
+# --no-build-isolation: the lock files hold the build tools too, so nothing unpinned is ever downloaded.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ATR needs Python 3.11 or newer, and '$(PYTHON)' is not. Name one: make install PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (half a minute the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: install ## Start web, worker and sandbox on this machine, with a release to promote
+	@$(BIN)/atr run $(ARGS)
+
+test: install ## Run every test; COVERAGE=1 measures, ARGS are pytest's
+	$(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest $(ARGS)
+
+lint: install ## Check format, style, types, imports, dependencies, templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
+	$(BIN)/djlint --quiet templates
+
+bench: install ## Measure promoting against uploading again
+	$(BIN)/python -m tests.benchmarks.promote_vs_upload $(ARGS)
+
+fmt: install ## Put the code into the house format and apply the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what was built, measured and cached; never anybody's data
+	rm -rf .venv* build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv resolves once for every Python and system we support. Its own settings and index addresses stay out of the files.
+UV_COMPILE = UV_NO_CONFIG=1 $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) pyproject.toml
+
+lock: ## Write the lock files anew after a change of dependencies (ARGS=--upgrade for newer versions)
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV_COMPILE) --group build --output-file requirements.lock
+	$(UV_COMPILE) --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock

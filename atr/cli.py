@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line. Each command imports what it needs when it runs, so that none is slow for the others' sake."""
+
+# ruff: noqa: PLC0415
+import asyncio
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+import atr.errors as errors
+
+
+@click.group()
+@click.version_option(package_name="atr")
+def cli() -> None:
+    """Remote promotion of staged third-party distributions, with the proof."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except errors.AtrError as error:
+        click.echo(f"atr: {error}", err=True)
+        sys.exit(2)
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the web pages. Settings come from the environment: docs/operators.md."""
+    import atr.config as config
+    import atr.log as log
+    import atr.server as server
+
+    settings = config.WebSettings.from_environ(os.environ)
+    log.configure(settings.log_level)
+    asyncio.run(server.serve(settings))
+
+
+@cli.command()
+def worker() -> None:
+    """Run the worker: the only process that reaches a platform."""
+    import atr.config as config
+    import atr.log as log
+    import atr.worker as workers
+
+    settings = config.WorkerSettings.from_environ(os.environ)
+    log.configure(settings.log_level)
+    asyncio.run(workers.run(settings))
+
+
+@cli.command()
+@click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
+def migrate(down_to: str | None) -> None:
+    """Bring the database to the newest revision. Every start does this by itself."""
+    import atr.config as config
+    import atr.db.migrate as migrations
+
+    names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
+    settings = config.WebSettings.from_environ({k: v for k, v in os.environ.items() if k in names})
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    if down_to:
+        migrations.downgrade(settings.database, down_to)
+    else:
+        migrations.upgrade(settings.database)
+    click.echo(f"The database is at {migrations.current(settings.database) or 'no revision'}.")
+
+
+@cli.command()
+@click.option("--port", type=int, default=8081, show_default=True)
+@click.option("--directory", type=click.Path(path_type=pathlib.Path), required=True, help="What it keeps.")
+@click.option("--token-file", type=click.Path(path_type=pathlib.Path, exists=True), required=True, help="name:password")
+@click.option("--namespace", "namespaces", multiple=True, required=True, help="A groupId that the account may publish.")
+@click.option("--bundle-limit", type=int, help="The largest bundle in bytes; 0 lifts the limit, for benchmarks.")
+def sandbox(
+    port: int, directory: pathlib.Path, token_file: pathlib.Path, namespaces: tuple[str, ...], bundle_limit: int | None
+) -> None:
+    """Run the stand-in platform: a portal and a public repository, on this machine only."""
+    import atr.sandbox.run as run
+
+    asyncio.run(run.until_stopped(port, directory, token_file, namespaces, bundle_limit))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
+@click.option("--fault", default="none", metavar="NAME", help="Something that goes wrong; `--fault list` names them.")
+@click.option("--bundle", type=click.Path(path_type=pathlib.Path), help="A directory with a Maven repository tree.")
+def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noqa: FBT001
+    """The whole journey without a browser, against the stand-in. Exit 0 only if it ends as it must."""
+    import atr.demo.faults as faults
+    import atr.demo.journey as journey
+    import atr.demo.tree as trees
+
+    if fault not in faults.FAULTS:
+        raise click.UsageError(f"There are these faults: {', '.join(faults.FAULTS)}.")
+    tree = trees.of_directory(bundle) if bundle else trees.example()
+    tell = _as_json if as_json else _as_text
+    with _state_dir() as state_dir:
+        summary, wrong = asyncio.run(journey.run(state_dir, tree, faults.FAULTS[fault], tell))
+    tell(vars(summary))
+    if wrong:
+        click.echo(wrong, err=True)
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--port", type=int, default=8080, show_default=True)
+def run(port: int) -> None:
+    """Everything on this machine, with a release to promote in the browser. Stops with Ctrl-C."""
+    import atr.demo.playground as playground
+
+    asyncio.run(playground.run(pathlib.Path(os.environ.get("ATR_STATE_DIR", "state")), port))
+
+
+class _state_dir:  # noqa: N801
+    """The directory that ATR_STATE_DIR names, or one that is gone afterwards."""
+
+    def __enter__(self) -> pathlib.Path:
+        named = os.environ.get("ATR_STATE_DIR")
+        self._temporary = None if named else tempfile.TemporaryDirectory(prefix="atr-demo-")
+        return pathlib.Path(named or (self._temporary.name if self._temporary else ""))
+
+    def __exit__(self, *_: object) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def _as_json(what: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(dict(what)))
+
+
+def _as_text(what: Mapping[str, Any]) -> None:
+    rest = {name: value for name, value in what.items() if (name != "step") and value not in {"", None}}
+    said = "  ".join(f"{name} {value}" for name, value in rest.items())
+    click.echo(f"{what.get('step', 'end'):<16} {said}")

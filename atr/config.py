@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings, read once from the environment. A name that a process does not know stops its start.
+
+No platform address has a default, so a fresh install or a test cannot reach a real platform by accident. Credentials
+come from files or the environment of the worker alone; the web process refuses to start when it sees one.
+"""
+
+import ipaddress
+import pathlib
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import pydantic
+
+import atr.errors as errors
+
+PREFIX: Final = "ATR_"
+# These name a secret. Only the worker may see one.
+CREDENTIALS: Final = frozenset({"ATR_MAVEN_CENTRAL_TOKEN", "ATR_MAVEN_CENTRAL_TOKEN_FILE"})
+# Known to every process, used by the tests.
+_IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
+_SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
+
+
+class _Settings(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Everything that is kept: the database, revisions, temporary files, the web's secret key.
+    state_dir: pathlib.Path = pathlib.Path("state")
+    database_url: str = ""
+    # Local accounts, fast timings, failpoints; refuses any platform address that is not loopback.
+    sandbox: bool = False
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """The settings of this process. Raises SettingsError with a sentence for each wrong one."""
+        given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in _IGNORED}
+        cls._refuse(given)
+        known = {f"{PREFIX}{field.upper()}": field for field in cls.model_fields}
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise errors.SettingsError(
+                f"{', '.join(unknown)}: this process knows no such setting. Known are {', '.join(sorted(known))}."
+            )
+        try:
+            settings = cls.model_validate({known[name]: value for name, value in given.items()})
+        except pydantic.ValidationError as error:
+            wrong = "; ".join(
+                f"{PREFIX}{'.'.join(str(part) for part in one['loc']).upper()}: {one['msg']}" for one in error.errors()
+            )
+            raise errors.SettingsError(f"Settings that cannot be used: {wrong}.") from error
+        only = sorted(field for field in _SANDBOX_ONLY if f"{PREFIX}{field.upper()}" in given)
+        if only and not settings.sandbox:
+            names = ", ".join(f"{PREFIX}{field.upper()}" for field in only)
+            raise errors.SettingsError(f"{names}: this setting exists only in sandbox mode (ATR_SANDBOX=1).")
+        return settings
+
+    @classmethod
+    def _refuse(cls, given: Mapping[str, str]) -> None:
+        """Refuse what must not even be seen by this process."""
+
+    @property
+    def database(self) -> str:
+        """The address of the database; an embedded SQLite file where none was set."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'atr.db'}"
+
+
+class WebSettings(_Settings):
+    """What the web process knows: no platform, no credential."""
+
+    host: str = "127.0.0.1"
+    port: int = pydantic.Field(default=8080, ge=0, le=65_535)
+    # The largest body of a form, in bytes.
+    max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
+    # Cookies only over https; off in sandbox mode, which is loopback.
+    secure_cookies: bool = True
+    # Where people can look at the stand-in platform, in sandbox mode.
+    sandbox_url: str = ""
+
+    @classmethod
+    def _refuse(cls, given: Mapping[str, str]) -> None:
+        seen = sorted(set(given) & CREDENTIALS)
+        if seen:
+            raise errors.SettingsError(
+                f"{', '.join(seen)}: the web process must not be able to publish. Give this to the worker only."
+            )
+
+
+class WorkerSettings(_Settings):
+    """What the worker knows: the platforms, and the credentials."""
+
+    maven_central_portal_url: str = ""
+    maven_central_repository_url: str = ""
+    # Hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to; separated by spaces.
+    maven_central_redirect_hosts: str = ""
+    # One line, `name:password`, the user token of the platform's account page.
+    maven_central_token: pydantic.SecretStr = pydantic.SecretStr("")
+    maven_central_token_file: pathlib.Path | None = None
+    user_agent: str = "atr-remote-promotion/0.1 (+https://github.com/apache/tooling-trusted-releases)"
+    # Seconds for one call to a platform, from connecting to the last byte of an answer.
+    call_timeout: float = pydantic.Field(default=30.0, gt=0)
+    # Seconds for which a row is held without a sign of life.
+    lease: float = pydantic.Field(default=75.0, gt=0)
+    # Seconds between two reads at a public place.
+    pace: float = pydantic.Field(default=0.25, ge=0)
+    # Seconds between two looks for due rows, and how many rows are worked on at once.
+    tick: float = pydantic.Field(default=1.0, gt=0)
+    slots: int = pydantic.Field(default=8, ge=1)
+    # Sandbox mode: every duration of the polling tables divided by this; and where to die, once, for a trial.
+    faster: float = pydantic.Field(default=1.0, ge=1)
+    failpoint: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.lease < 2 * self.call_timeout:
+            raise ValueError("ATR_LEASE must be at least twice ATR_CALL_TIMEOUT, or a living worker loses its rows")
+        if bool(self.maven_central_portal_url) != bool(self.maven_central_repository_url):
+            raise ValueError("Maven Central needs both its portal's and its public repository's address")
+        if self.sandbox:
+            for url in (self.maven_central_portal_url, self.maven_central_repository_url):
+                if url and not is_loopback(url):
+                    raise ValueError(f"{url} is not on this machine, and sandbox mode reaches nothing else")
+        return self
+
+    @property
+    def maven_central_credential(self) -> tuple[str, str]:
+        """The name and the password of the token. Raises SettingsError when they are not there."""
+        text = self.maven_central_token.get_secret_value()
+        if self.maven_central_token_file is not None:
+            try:
+                text = self.maven_central_token_file.read_text()
+            except OSError as error:
+                raise errors.SettingsError(
+                    f"{self.maven_central_token_file} cannot be read: {error.strerror}. It holds name:password."
+                ) from error
+        name, colon, password = text.strip().partition(":")
+        if not (name and colon and password):
+            raise errors.SettingsError(
+                "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that holds name:password."
+            )
+        return name, password
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def described(model: type[_Settings]) -> dict[str, Any]:
+    """Each setting by its name in the environment with its default, for the documentation."""
+    return {f"{PREFIX}{name.upper()}": field.default for name, field in model.model_fields.items()}

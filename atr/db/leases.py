@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who works on a row. Claimed, renewed and checked by one conditional UPDATE each; a stale holder writes nothing."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import sqlalchemy
+import sqlmodel
+
+import atr.db.session as session
+import atr.errors as errors
+
+Leased = TypeVar("Leased", bound=sqlmodel.SQLModel)
+
+_LOST: Final = "Another worker took this row over; what we learnt meanwhile is not written."
+
+
+async def claim(
+    data: session.Session, model: type[Leased], now: datetime.datetime, *, owner: str, seconds: float, limit: int
+) -> Sequence[Leased]:
+    """The rows that are due, oldest first, now held by `owner`. A row that somebody holds is passed over."""
+    table: Any = model
+    free = (table.lease_until.is_(None)) | (table.lease_until <= now)
+    wanted = sqlmodel.select(model).where(table.due_at <= now, free).order_by(table.due_at).limit(limit)
+    claimed = []
+    for row in (await data.exec(wanted)).all():
+        if await take(data, row, now, owner=owner, seconds=seconds):
+            claimed.append(row)
+    return claimed
+
+
+async def take(data: session.Session, row: Any, now: datetime.datetime, *, owner: str, seconds: float) -> bool:
+    """Hold this row from now on, unless somebody does. The row's `lease_epoch` is the fencing token."""
+    until = now + datetime.timedelta(seconds=seconds)
+    table = type(row)
+    free = (table.lease_until.is_(None)) | (table.lease_until <= now)
+    statement = (
+        sqlalchemy.update(table)
+        .where(*_key(row), table.lease_epoch == row.lease_epoch, free)
+        .values(lease_owner=owner, lease_epoch=row.lease_epoch + 1, lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+    done = (await data.exec(statement)).rowcount == 1
+    if done:
+        await data.refresh(row)
+    return done
+
+
+async def renew(
+    data: session.Session, model: Any, key: dict[str, Any], epoch: int, now: datetime.datetime, *, seconds: float
+) -> None:
+    """Hold it longer. Raises ConflictError when somebody else does."""
+    statement = (
+        sqlalchemy.update(model)
+        .filter_by(**key, lease_epoch=epoch)
+        .values(lease_until=now + datetime.timedelta(seconds=seconds))
+        .execution_options(synchronize_session=False)
+    )
+    if (await data.exec(statement)).rowcount != 1:
+        raise errors.ConflictError(_LOST)
+
+
+def check(row: Any, epoch: int) -> None:
+    """Raise ConflictError if this epoch does not hold the row any more."""
+    if row.lease_epoch != epoch:
+        raise errors.ConflictError(_LOST)
+
+
+def _key(row: Any) -> list[Any]:
+    table = type(row)
+    return [column == getattr(row, column.key) for column in sqlalchemy.inspect(table).primary_key]

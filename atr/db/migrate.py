@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring a database to a revision, in this process, as every start does. Several processes may do it at once.
+
+One run is one transaction under one lock (migrations/env.py): it arrives, or the database is as it was before.
+"""
+
+import pathlib
+import threading
+from typing import Final
+
+import alembic.command as command
+import alembic.config
+import alembic.runtime.migration as migration
+import alembic.script
+import alembic.util
+import sqlalchemy
+
+import atr.db.session as session
+import atr.errors as errors
+
+# Alembic has one environment a process.
+_ONE_AT_A_TIME: Final = threading.Lock()
+_SYNC_DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database up to this revision. Does nothing, and waits for nobody, when it is there already.
+
+    Raises SettingsError for a database that a newer program has migrated.
+    """
+    config = _config(url)
+    scripts = alembic.script.ScriptDirectory.from_config(config)
+    here = current(url)
+    _demand_known(scripts, here)
+    if here == scripts.as_revision_number(revision):
+        return
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database down to this revision. What a later one added is gone, rows and all."""
+    config = _config(url)
+    _demand_known(alembic.script.ScriptDirectory.from_config(config), current(url))
+    with _ONE_AT_A_TIME:
+        command.downgrade(config, revision)
+
+
+def current(url: str) -> str | None:
+    """The revision that the database is at; None if it has none."""
+    database = engine(url)
+    try:
+        with database.connect() as connection:
+            return migration.MigrationContext.configure(connection).get_current_revision()
+    finally:
+        database.dispose()
+
+
+def engine(url: str) -> sqlalchemy.Engine:
+    """A plain engine for migrating the database that this address, of whichever driver, names.
+
+    On SQLite it leaves foreign keys unchecked: where a table is made anew, dropping the old one would empty the tables
+    that refer to it.
+    """
+    address = sqlalchemy.make_url(url)
+    kind = address.get_backend_name()
+    if kind not in _SYNC_DRIVERS:
+        raise errors.SettingsError(f"The database must be SQLite or PostgreSQL, not {kind}.")
+    if (kind == "sqlite") and (address.database in {None, "", ":memory:"}):
+        raise errors.SettingsError("A database in memory cannot be migrated: name a file.")
+    made = sqlalchemy.create_engine(address.set(drivername=_SYNC_DRIVERS[kind]), poolclass=sqlalchemy.NullPool)
+    if kind == "sqlite":
+        session.prepare_sqlite(made, foreign_keys=False)
+    return made
+
+
+def directory() -> pathlib.Path:
+    """Where the migrations are: inside the package when it was installed, else beside it."""
+    package = pathlib.Path(__file__).resolve().parents[1]
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _config(url: str) -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(directory()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    # Not an option: a password may hold what the option syntax would read.
+    config.attributes["url"] = url
+    return config
+
+
+def _demand_known(scripts: alembic.script.ScriptDirectory, revision: str | None) -> None:
+    if revision is None:
+        return
+    try:
+        scripts.get_revision(revision)
+    except alembic.util.CommandError as error:
+        raise errors.SettingsError(
+            f"The database is at revision {revision}, which this program does not know: a newer one has migrated it. "
+            "Start that one."
+        ) from error

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads that more than one caller needs. `get_...` answers None, `demand_...` raises NotFoundError."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
+
+
+async def demand_project(data: session.Session, project_key: str) -> sql.Project:
+    """The project."""
+    project = await data.get(sql.Project, project_key)
+    if project is None:
+        raise errors.NotFoundError(f"There is no project “{project_key[:60]}”.")
+    return project
+
+
+async def demand_committee(data: session.Session, committee_key: str) -> sql.Committee:
+    """The committee."""
+    committee = await data.get(sql.Committee, committee_key)
+    if committee is None:
+        raise errors.NotFoundError(f"There is no committee “{committee_key[:60]}”.")
+    return committee
+
+
+async def demand_release(data: session.Session, release_key: str) -> sql.Release:
+    """The release."""
+    release = await data.get(sql.Release, release_key)
+    if release is None:
+        raise errors.NotFoundError(f"There is no release “{release_key[:80]}”.")
+    return release
+
+
+async def release_key(data: session.Session, project_key: str, version: str) -> str:
+    """The key of this version of this project. Raises NotFoundError; a key put together by hand may be another's."""
+    row = await data.get(sql.Release, sql.release_key(project_key, version))
+    if (row is None) or (row.project_key != project_key):
+        raise errors.NotFoundError(f"There is no release {version[:64]} of “{project_key[:60]}”.")
+    return row.key
+
+
+async def policy(data: session.Session, project: sql.Project) -> sql.ReleasePolicy:
+    """The project's policy as it is now; ATR's defaults where none was set."""
+    row = await data.get(sql.ReleasePolicy, project.release_policy_id) if project.release_policy_id else None
+    return row or sql.ReleasePolicy()
+
+
+async def latest_revision(data: session.Session, release_key: str) -> sql.Revision | None:
+    """The newest revision."""
+    wanted = (
+        sqlmodel.select(sql.Revision)
+        .where(sql.Revision.release_key == release_key)
+        .order_by(col(sql.Revision.seq).desc())
+        .limit(1)
+    )
+    return (await data.exec(wanted)).first()
+
+
+async def revision(data: session.Session, release_key: str, number: str) -> sql.Revision:
+    """One revision by its number."""
+    row = await data.get(sql.Revision, sql.revision_key(release_key, number))
+    if row is None:
+        raise errors.NotFoundError(f"{release_key} has no revision {number or 'yet'}.")
+    return row
+
+
+async def deployments(data: session.Session, release_key: str) -> Sequence[tables.Deployment]:
+    """Every deployment of a release, oldest first."""
+    wanted = sqlmodel.select(tables.Deployment).where(tables.Deployment.release_key == release_key)
+    return (await data.exec(wanted.order_by(col(tables.Deployment.id)))).all()
+
+
+async def demand_deployment(data: session.Session, deployment_id: int) -> tables.Deployment:
+    """The deployment."""
+    row = await data.get(tables.Deployment, deployment_id)
+    if row is None:
+        raise errors.NotFoundError(f"There is no deployment {deployment_id}.")
+    return row
+
+
+async def demand_promotion(data: session.Session, promotion_id: int) -> tables.Promotion:
+    """The promotion."""
+    row = await data.get(tables.Promotion, promotion_id)
+    if row is None:
+        raise errors.NotFoundError(f"There is no promotion {promotion_id}.")
+    return row
+
+
+async def promotions(data: session.Session, *where: Any) -> Sequence[tables.Promotion]:
+    """Promotions, newest last."""
+    return (await data.exec(sqlmodel.select(tables.Promotion).where(*where).order_by(col(tables.Promotion.id)))).all()
+
+
+async def packages(data: session.Session, deployment: tables.Deployment) -> tuple[distribution.Coordinates, ...]:
+    """The packages of a deployment, in order."""
+    rows = await data.exec(
+        sqlmodel.select(tables.DeploymentPackage).where(tables.DeploymentPackage.deployment_id == deployment.id)
+    )
+    return tuple(
+        sorted(
+            distribution.Coordinates(deployment.platform, row.owner_namespace, row.package, row.version) for row in rows
+        )
+    )
+
+
+async def targets(data: session.Session, promotion: tables.Promotion) -> tuple[distribution.Coordinates, ...]:
+    """The packages that a promotion makes public, in order."""
+    rows = await data.exec(
+        sqlmodel.select(tables.PromotionTarget).where(tables.PromotionTarget.promotion_id == promotion.id)
+    )
+    return tuple(
+        sorted(
+            distribution.Coordinates(promotion.platform, row.owner_namespace, row.package, row.version) for row in rows
+        )
+    )
+
+
+async def attempts(data: session.Session, *where: Any) -> Sequence[tables.Attempt]:
+    """Attempts, oldest first."""
+    return (await data.exec(sqlmodel.select(tables.Attempt).where(*where).order_by(col(tables.Attempt.id)))).all()
+
+
+async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
+    """The file set stored under this digest, with all its files."""
+    rows = (await data.exec(sqlmodel.select(tables.FileSetFile).where(tables.FileSetFile.digest == digest))).all()
+    return fileset.FileSet.of(fileset.File(row.path, row.size, row.sha256) for row in rows)
+
+
+async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any) -> str:
+    """Store a file set, once, and answer its digest."""
+    if await data.get(tables.FileSetRow, files.digest) is None:
+        data.add(tables.FileSetRow(digest=files.digest, files=len(files.files), size=files.size, created=now))
+        await data.flush()
+        data.add_all(
+            tables.FileSetFile(digest=files.digest, path=file.path, size=file.size, sha256=file.sha256)
+            for file in files.files
+        )
+        await data.flush()
+    return files.digest
+
+
+async def ballot(data: session.Session, release: sql.Release) -> Sequence[tables.BallotEntry]:
+    """What the newest vote on this release is or was about; empty before the first one."""
+    wanted = sqlmodel.select(tables.BallotEntry).where(
+        tables.BallotEntry.release_key == release.key, tables.BallotEntry.vote_seq == release.current_vote_seq
+    )
+    return (await data.exec(wanted.order_by(col(tables.BallotEntry.id)))).all()
+
+
+async def target(data: session.Session, project_key: str, platform: str) -> tables.PlatformTarget | None:
+    """Which names on this platform belong to the project; None if nobody has set it."""
+    wanted = sqlmodel.select(tables.PlatformTarget).where(
+        tables.PlatformTarget.project_key == project_key, tables.PlatformTarget.platform == platform
+    )
+    return (await data.exec(wanted)).first()

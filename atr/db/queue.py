@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task table: put work there in the caller's transaction, take it, finish it.
+
+A task may be lost or done twice; the rows it works on carry the truth. Behind these functions an existing engine can
+stand instead (docs/adr).
+"""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy
+import sqlalchemy.dialects.postgresql
+import sqlalchemy.dialects.sqlite
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.session as session
+import atr.models.sql as sql
+
+# After so many tries a task waits for the scan to notice what is missing and ask again.
+_TRIES: Final = 5
+_FIRST_WAIT: Final = datetime.timedelta(seconds=1)
+
+
+async def enqueue(
+    data: session.Session,
+    task_type: sql.TaskType,
+    args: dict[str, Any],
+    now: datetime.datetime,
+    *,
+    asf_uid: str,
+    project_key: str | None = None,
+    version_key: str | None = None,
+) -> None:
+    """Ask for this work, once: while the same work is queued or active nothing is added."""
+    values = {
+        "status": sql.TaskStatus.QUEUED,
+        "task_type": task_type,
+        "task_args": args,
+        "inputs_hash": hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest(),
+        "asf_uid": asf_uid,
+        "added": now,
+        "scheduled": now,
+        "tries": 0,
+        "lease_owner": "",
+        "lease_epoch": 0,
+        "project_key": project_key,
+        "version_key": version_key,
+    }
+    dialect = (await data.connection()).dialect.name
+    insert = (
+        sqlalchemy.dialects.postgresql.insert(sql.Task)
+        if (dialect == "postgresql")
+        else sqlalchemy.dialects.sqlite.insert(sql.Task)
+    )
+    await data.exec(insert.values(**values).on_conflict_do_nothing())
+
+
+async def claim(
+    data: session.Session, now: datetime.datetime, *, owner: str, seconds: float, limit: int
+) -> Sequence[sql.Task]:
+    """The oldest tasks that may run now, taken by `owner`; tasks of a worker that stopped renewing are among them."""
+    due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
+    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & (col(sql.Task.lease_until) <= now)
+    wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled)).limit(limit)
+    claimed = []
+    for task in (await data.exec(wanted)).all():
+        statement = (
+            sqlalchemy.update(sql.Task)
+            .where(col(sql.Task.id) == task.id, col(sql.Task.lease_epoch) == task.lease_epoch)
+            .values(
+                status=sql.TaskStatus.ACTIVE,
+                started=now,
+                tries=task.tries + 1,
+                lease_owner=owner,
+                lease_epoch=task.lease_epoch + 1,
+                lease_until=now + datetime.timedelta(seconds=seconds),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if (await data.exec(statement)).rowcount == 1:
+            await data.refresh(task)
+            claimed.append(task)
+    return claimed
+
+
+async def finish(
+    data: session.Session, task_id: int, epoch: int, now: datetime.datetime, *, tries: int, error: str = ""
+) -> bool:
+    """The task is done, or failed for now: then it is tried again later, longer apart each time.
+
+    False when somebody else has taken it meanwhile; then nothing is written.
+    """
+    if not error:
+        values: dict[str, Any] = {"status": sql.TaskStatus.COMPLETED, "completed": now, "error": None}
+    elif tries >= _TRIES:
+        values = {"status": sql.TaskStatus.FAILED, "completed": now, "error": error}
+    else:
+        wait = _FIRST_WAIT * 2**tries
+        values = {"status": sql.TaskStatus.QUEUED, "scheduled": now + wait, "error": error}
+    statement = (
+        sqlalchemy.update(sql.Task)
+        .where(col(sql.Task.id) == task_id, col(sql.Task.lease_epoch) == epoch)
+        .values(lease_until=None, **values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool((await data.exec(statement)).rowcount == 1)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`atr run`: everything on one machine, with a release that is staged and voted on, for a person with a browser."""
+
+import asyncio
+import pathlib
+import signal
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+import sqlmodel
+
+import atr.demo.journey as journey
+import atr.demo.people as people
+import atr.demo.processes as processes
+import atr.demo.tree as trees
+import atr.models.sql as sql
+
+_WEB_PORT: Final = 8080
+_SANDBOX_PORT: Final = 8081
+
+
+async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
+    """Start everything and print where to go. Runs until Ctrl-C; what was done stays in the state directory."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    tree = trees.example(2_000_000)
+    await asyncio.to_thread(journey.migrated, state_dir)
+    store = journey.storage_in(state_dir)
+    ports = processes.Ports(processes.free_port(port), processes.free_port(_SANDBOX_PORT))
+    try:
+        async with processes.Stack(state_dir, ports, tree.namespaces) as stack:
+            async with store.database.read() as data:
+                furnished = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version)) is not None
+                releases = (await data.exec(sqlmodel.select(sql.Release))).all()
+            if not furnished:
+                click.echo("Composing a release, staging it on the stand-in, voting on it …")
+                await journey.staged_and_voted(store, tree, _tell_nothing)
+            elif releases:
+                click.echo(f"Going on with what stands in {state_dir}.")
+            click.echo(_welcome(stack, tree.version))
+            watching = asyncio.create_task(stack.watch())
+            stopping = asyncio.create_task(stop.wait())
+            done, waiting = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+            if watching in done:
+                watching.result()
+            click.echo("Stopping.")
+    finally:
+        await store.database.close()
+
+
+def _welcome(stack: processes.Stack, version: str) -> str:
+    return (
+        f"\n  Open      {stack.web_url}/finish/{people.PROJECT}/{version}\n"
+        f"  Sign in   as {people.MEMBERS[0]}, a member of the committee: choose the name, there is no password\n"
+        f"  Then      press Promote\n\n"
+        f"  The stand-in platform, with its public files: {stack.sandbox_url}/\n"
+        f"  Ctrl-C stops everything; the state stays in {stack.state_dir}\n"
+    )
+
+
+def _tell_nothing(_what: Mapping[str, Any]) -> None:
+    """A person looks at the browser instead."""

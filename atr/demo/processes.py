@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sandbox, the web and the worker as three processes, each with an environment of its own."""
+
+import asyncio
+import dataclasses
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+import atr.errors as errors
+
+_HOST: Final = "127.0.0.1"
+# Passed on, so that a started process finds its home and so that its coverage is measured in tests.
+_INHERITED: Final = ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "PYTHONPATH")
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 15.0
+# Fast, and still safe: a lease is at least twice the longest call.
+SPEED: Final = 200
+CALL_SECONDS: Final = 1.0
+LEASE_SECONDS: Final = 3.0
+TICK_SECONDS: Final = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Ports:
+    """Where the parts listen."""
+
+    web: int
+    sandbox: int
+
+
+class Stack:
+    """The three processes over one state directory. Leaving the `async with` stops them all."""
+
+    def __init__(self, state_dir: pathlib.Path, ports: Ports, namespaces: tuple[str, ...], failpoint: str = "") -> None:
+        self.state_dir = state_dir
+        self.web_url = f"http://{_HOST}:{ports.web}"
+        self.sandbox_url = f"http://{_HOST}:{ports.sandbox}"
+        self._ports = ports
+        self._namespaces = namespaces
+        self._failpoint = failpoint
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._token = state_dir / "sandbox-token"
+
+    async def __aenter__(self) -> Self:
+        """Start them all, and wait until each one answers."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        if not self._token.exists():
+            self._token.touch(0o600)
+            self._token.write_text(f"demo:{secrets.token_hex(16)}\n")
+        try:
+            await self._start("sandbox", {}, *self._sandbox_arguments())
+            await self._start("serve", self._web_environment())
+            await self.start_worker()
+            await self._answers(f"{self.sandbox_url}/control/counters", "sandbox")
+            await self._answers(f"{self.web_url}/sign-in", "serve")
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop them all."""
+        await self.stop()
+
+    async def start_worker(self) -> None:
+        """Start the worker, or another one after it was killed."""
+        await self._start("worker", self._worker_environment())
+
+    async def worker_died(self) -> None:
+        """Wait until the worker is gone."""
+        await self._processes["worker"].wait()
+
+    async def watch(self) -> None:
+        """Wait until a part ends by itself, which none should. Raises SettingsError naming it."""
+        waiting = {asyncio.create_task(process.wait(), name=name) for name, process in self._processes.items()}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        name = done.pop().get_name()
+        raise errors.SettingsError(f"The {name} process ended. What it said is in {self._log(name)}.")
+
+    async def stop(self) -> None:
+        """Ask each one to stop, and insist after a while."""
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    async def _start(self, part: str, environment: Mapping[str, str], *arguments: str) -> None:
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        with self._log(part).open("ab") as log:
+            self._processes[part] = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "atr",
+                part,
+                *arguments,
+                env={**inherited, **environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def _answers(self, url: str, part: str) -> None:
+        """Wait until the address answers at all."""
+        ends = time.monotonic() + _START_SECONDS
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while time.monotonic() < ends:
+                if self._processes[part].returncode is not None:
+                    break
+                try:
+                    await client.get(url)
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+        said = self._log(part).read_text()[-1_000:]
+        raise errors.SettingsError(f"The {part} process did not start. It said: {said}")
+
+    def _log(self, part: str) -> pathlib.Path:
+        return self.state_dir / f"{part}.log"
+
+    def _sandbox_arguments(self) -> tuple[str, ...]:
+        return (
+            "--port",
+            str(self._ports.sandbox),
+            "--directory",
+            str(self.state_dir / "sandbox"),
+            "--token-file",
+            str(self._token),
+            *(argument for namespace in self._namespaces for argument in ("--namespace", namespace)),
+        )
+
+    def _web_environment(self) -> dict[str, str]:
+        return {
+            "ATR_STATE_DIR": str(self.state_dir),
+            "ATR_SANDBOX": "1",
+            "ATR_PORT": str(self._ports.web),
+            "ATR_SANDBOX_URL": self.sandbox_url,
+        }
+
+    def _worker_environment(self) -> dict[str, str]:
+        return {
+            "ATR_STATE_DIR": str(self.state_dir),
+            "ATR_SANDBOX": "1",
+            "ATR_MAVEN_CENTRAL_PORTAL_URL": self.sandbox_url,
+            "ATR_MAVEN_CENTRAL_REPOSITORY_URL": f"{self.sandbox_url}/maven2",
+            "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(self._token),
+            "ATR_FASTER": str(SPEED),
+            "ATR_CALL_TIMEOUT": str(CALL_SECONDS),
+            "ATR_LEASE": str(LEASE_SECONDS),
+            "ATR_TICK": str(TICK_SECONDS),
+            "ATR_PACE": "0",
+            **({"ATR_FAILPOINT": self._failpoint} if self._failpoint else {}),
+        }
+
+
+def free_port(wanted: int = 0) -> int:
+    """A port nobody listens on: the wanted one if it is free."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise errors.SettingsError("No port is free on this machine.")

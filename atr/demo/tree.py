@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Something to release: a small Maven repository tree of our own, or one from a directory."""
+
+import dataclasses
+import hashlib
+import io
+import pathlib
+import zipfile
+from typing import Final
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+
+_GROUP: Final = "org.example.widgets"
+_VERSION: Final = "2.4.0"
+# A stand-in checks that a signature is there and armoured; nobody's key signs a demo.
+_SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----\n\n{}\n-----END PGP SIGNATURE-----\n"
+_POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>{group}</groupId>
+  <artifactId>{artifact}</artifactId>
+  <version>{version}</version>
+  <packaging>{packaging}</packaging>
+  <name>Example {artifact}</name>
+  <description>An example, for trying remote promotion.</description>
+  <url>https://example.org/widgets</url>
+  <licenses><license><name>Apache-2.0</name><url>https://www.apache.org/licenses/LICENSE-2.0</url></license></licenses>
+  <developers><developer><id>example</id><name>Example</name></developer></developers>
+  <scm><url>https://example.org/widgets.git</url></scm>
+</project>
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """Files by their paths in a Maven repository, with what they are."""
+
+    files: dict[str, bytes | pathlib.Path]
+    packages: tuple[distribution.Coordinates, ...]
+
+    @property
+    def version(self) -> str:
+        """The version of the release; of several the first."""
+        return self.packages[0].version
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The groupIds."""
+        return tuple(sorted({package.owner_namespace for package in self.packages}))
+
+
+def example(size: int = 20_000) -> Tree:
+    """A parent POM and a jar with sources and documentation; the jar has about `size` bytes."""
+    files: dict[str, bytes | pathlib.Path] = {}
+    for artifact, packaging in (("widgets-parent", "pom"), ("widgets-core", "jar")):
+        where = distribution.coordinates(distribution.DistributionPlatform.MAVEN, _GROUP, artifact, _VERSION)
+        stem = f"{maven.directory(where)}/{artifact}-{_VERSION}"
+        pom = _POM.format(group=_GROUP, artifact=artifact, version=_VERSION, packaging=packaging)
+        mains = {f"{stem}.pom": pom.encode()}
+        if packaging == "jar":
+            mains |= {f"{stem}{end}.jar": _jar(f"{artifact}{end}", size) for end in ("", "-sources", "-javadoc")}
+        for path, data in mains.items():
+            files[path] = data
+            files[f"{path}.asc"] = _SIGNATURE.format(hashlib.sha256(data).hexdigest()).encode()
+    return Tree(files, _packages(files))
+
+
+def of_directory(root: pathlib.Path) -> Tree:
+    """The Maven repository tree below a directory. Raises InputError when there is none."""
+    if not root.is_dir():
+        raise errors.InputError(f"{root} is not a directory. Give one that holds a Maven repository tree.")
+    files: dict[str, bytes | pathlib.Path] = {}
+    for path in sorted(root.rglob("*")):
+        where = path.relative_to(root).as_posix()
+        if path.is_file() and not path.name.startswith((".", maven.METADATA)):
+            files[where] = path
+    if not files:
+        raise errors.InputError(f"{root} holds no files.")
+    return Tree(files, _packages(files))
+
+
+def _packages(files: dict[str, bytes | pathlib.Path]) -> tuple[distribution.Coordinates, ...]:
+    paths = [path for path in files if not maven.is_side_file(path)]
+    return tuple(sorted({maven.parse_path(path).coordinates for path in paths}))
+
+
+def _jar(name: str, size: int) -> bytes:
+    """A jar that does not compress: the same bytes at every run."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as jar:
+        filler = b"".join(hashlib.sha256(f"{name} {number}".encode()).digest() for number in range(size // 96 + 1))
+        for entry, content in (("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\n"), (f"{name}.bin", filler)):
+            jar.writestr(zipfile.ZipInfo(entry, (2026, 1, 1, 0, 0, 0)), content)
+    return data.getvalue()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that may go wrong on purpose, in one tree.
+
+    AtrError
+    ├─ SettingsError            the program may not start with these settings
+    ├─ AccessError              the person may not do this
+    ├─ NotFoundError            no such thing, or not yours to see
+    ├─ InputError               a value that cannot be used; `.field` names it
+    ├─ UnsupportedError         the platform cannot do this
+    ├─ ConflictError            the thing moved meanwhile, or is in another state
+    │  └─ TransitionError       an arrow that the table of states does not have
+    ├─ BlockedError             gates say no; `.reasons` has a sentence each
+    └─ PlatformError            something outside did not do what we asked
+       ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
+       ├─ NotPublicError        the public place does not have this file (yet)
+       ├─ RefusedError          a complete and definite no (`.status`)
+       │  └─ CredentialsError   our credentials were refused
+       └─ MalformedError        an answer that cannot be read; never taken for success
+
+The text of an error is written for the person who reads it: what happened, to what, and what to do next. It never
+holds a secret. An error that is not in this tree is a bug of ours.
+"""
+
+from collections.abc import Sequence
+
+
+class AtrError(Exception):
+    """Base of every error that is raised on purpose."""
+
+
+class SettingsError(AtrError):
+    """The settings do not allow a safe start."""
+
+
+class AccessError(AtrError):
+    """The person may not do this."""
+
+
+class NotFoundError(AtrError):
+    """There is no such thing, or it is not theirs to see."""
+
+
+class InputError(AtrError):
+    """A value from outside that cannot be used. `field` is the name of the form field it came in."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnsupportedError(AtrError):
+    """The platform cannot do what was asked."""
+
+
+class ConflictError(AtrError):
+    """The row moved meanwhile, or stands in a state that does not allow this."""
+
+
+class TransitionError(ConflictError):
+    """A change of state that the table does not have."""
+
+
+class BlockedError(AtrError):
+    """One gate or more says no. `reasons` holds one sentence for each of them."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+class PlatformError(AtrError):
+    """Something outside did not do what we asked."""
+
+
+class UnavailableError(PlatformError):
+    """No usable answer now. `retry_after` is what the platform asked for, in seconds, if it did."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.status = status
+
+
+class NotPublicError(PlatformError):
+    """The public place does not have this file."""
+
+
+class RefusedError(PlatformError):
+    """A complete and definite no from the platform, with its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CredentialsError(RefusedError):
+    """The platform refused our credentials."""
+
+
+class MalformedError(PlatformError):
+    """An answer that cannot be read. It is never taken for success."""

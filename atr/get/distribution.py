@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Third-party distributions: the list, the forms, the evidence."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.distributions as distributions
+import atr.storage.readers.releases as releases
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_distribution", __name__)
+Page = str | werkzeug.wrappers.Response
+
+
+@BLUEPRINT.get("/distribution/list/<project_key>/<version_key>")
+async def list_get(project_key: str, version_key: str) -> str:
+    """URL: /distribution/list/<project_key>/<version_key>."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await distributions.listing(read, await releases.key(read, project_key, version_key))
+    return await quart.render_template("distribution/list.html", view=view)
+
+
+@BLUEPRINT.get("/distribution/detail/<project_key>/<version_key>/<row_key>")
+async def detail(project_key: str, version_key: str, row_key: str) -> str:
+    """URL: /distribution/detail/<project_key>/<version_key>/<row_key>."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
+    return await quart.render_template("distribution/detail.html", view=view)
+
+
+@BLUEPRINT.get("/distribution/promote/<project_key>/<version_key>")
+async def promote(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/promote/<project_key>/<version_key>?deployment_id=<number>."""
+    if not web.asf_uid():
+        return _sign_in()
+    number = quart.request.args.get("deployment_id", "")
+    async with web.site().storage.read(web.asf_uid()) as read:
+        row = await deployments.one(read, await releases.key(read, project_key, version_key), f"d{number}")
+    return await quart.render_template("distribution/confirm.html", row=row, values={}, field_errors={})
+
+
+@BLUEPRINT.get("/distribution/record/<project_key>/<version_key>")
+async def record(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/record/<project_key>/<version_key>."""
+    return await _record(project_key, version_key, staging=False)
+
+
+@BLUEPRINT.get("/distribution/stage/record/<project_key>/<version_key>")
+async def stage_record(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/stage/record/<project_key>/<version_key>."""
+    return await _record(project_key, version_key, staging=True)
+
+
+@BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>")
+async def automate(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/automate/<project_key>/<version_key>?platform=<member name>."""
+    return await _automate(project_key, version_key, staging=False)
+
+
+@BLUEPRINT.get("/distribution/stage/automate/<project_key>/<version_key>")
+async def stage_automate(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/stage/automate/<project_key>/<version_key>?platform=<member name>."""
+    return await _automate(project_key, version_key, staging=True)
+
+
+async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
+    if not web.asf_uid():
+        return _sign_in()
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await distributions.form(read, await releases.key(read, project_key, version_key))
+    values = {"version": version_key}
+    return await quart.render_template(
+        "distribution/record.html", view=view, staging=staging, values=values, field_errors={}
+    )
+
+
+async def _automate(project_key: str, version_key: str, *, staging: bool) -> Page:
+    if not web.asf_uid():
+        return _sign_in()
+    asked = quart.request.args.get("platform", "MAVEN")
+    try:
+        platform = distribution.DistributionPlatform.from_slug(asked)
+    except errors.InputError as error:
+        raise errors.NotFoundError(str(error)) from error
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await distributions.form(read, await releases.key(read, project_key, version_key), platform)
+    return await quart.render_template("distribution/automate.html", view=view, staging=staging, field_errors={})
+
+
+def _sign_in() -> werkzeug.wrappers.Response:
+    return web.redirect("get.session.sign_in", return_to=quart.request.full_path.rstrip("?"))

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of releases."""
+
+import quart
+
+import atr.storage.readers.releases as releases
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_releases", __name__)
+
+
+@BLUEPRINT.get("/releases")
+async def listing() -> str:
+    """URL: /releases."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await releases.listing(read)
+    return await quart.render_template("releases.html", view=view)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms, parsed and checked before anything is asked of storage. What is wrong is said beside the field."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+import pydantic
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+
+_SENTENCES: Final = {
+    "missing": "Fill this in.",
+    "string_too_short": "Fill this in.",
+    "string_too_long": "This is too long.",
+    "int_parsing": "This is not a number.",
+    "greater_than_equal": "This is not a number.",
+    "less_than_equal": "This is not a number.",
+    "literal_error": "Choose one of the list.",
+    "string_pattern_mismatch": "This cannot be right. Reload the page.",
+}
+_Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=500)]
+_Needed = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+_Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
+
+
+class FormError(errors.InputError):
+    """What is wrong with a form, by field. The page is shown again with it."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{field.replace('_', ' ')}: {text}" for field, text in problems.items()))
+        self.problems = dict(problems)
+
+
+class Form(pydantic.BaseModel):
+    """A form. Unknown fields are left out; what is there is checked strictly."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Self:
+        """The form. Raises FormError with a sentence for each field that is wrong."""
+        try:
+            return cls.model_validate(dict(given))
+        except pydantic.ValidationError as error:
+            raise FormError({_field(one): _sentence(one) for one in error.errors()}) from error
+
+
+class DistributionPromoteForm(Form):
+    """Make a staged deployment public: what the person saw, and the version typed by hand."""
+
+    platform: _Needed
+    deployment_id: _Number
+    evidence_digest: Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    row_version: _Number
+    version: _Needed
+
+
+class DistributionRecordForm(Form):
+    """Something staged or published without ATR."""
+
+    platform: _Needed
+    owner_namespace: _Text = ""
+    package: _Needed
+    version: _Needed
+    deployment_id: _Text = ""
+
+    @property
+    def coordinates(self) -> distribution.Coordinates:
+        """The coordinates. Raises InputError with the field."""
+        platform = distribution.DistributionPlatform.from_slug(self.platform)
+        return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
+
+
+class DistributionAutomateForm(Form):
+    """Upload from ATR."""
+
+    platform: _Needed
+
+
+class DeleteForm(Form):
+    """Take a row off the list."""
+
+    platform: _Needed
+    owner_namespace: _Text = ""
+    package: _Needed
+    version: _Needed
+    reason: _Text = ""
+
+    @property
+    def coordinates(self) -> distribution.Coordinates:
+        """The coordinates. Raises InputError with the field."""
+        platform = distribution.DistributionPlatform.from_slug(self.platform)
+        return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
+
+
+class ActForm(Form):
+    """One of the things that a person may still decide about a deployment or a promotion."""
+
+    act: Literal[
+        "abort", "check_again", "drop", "extend", "give_up", "look", "prove_published", "send_again", "settle_lost"
+    ]
+    reason: _Text = ""
+    # For `settle_lost`: the platform's id of it; empty if it never arrived.
+    external_id: _Text = ""
+
+
+def _field(problem: Any) -> str:
+    return str(problem["loc"][0]) if problem["loc"] else ""
+
+
+def _sentence(problem: Any) -> str:
+    return _SENTENCES.get(problem["type"], "This cannot be right.")

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own tables beside ATR's: deployments, file sets, ballots, promotions, attempts, events.
+
+`version` on a row counts what a person can see change; forms carry it. `lease_epoch` counts who works on a row; every
+result is written only by the holder of the newest epoch.
+"""
+
+import datetime
+import enum
+from typing import Any, Final
+
+import sqlalchemy
+import sqlmodel
+
+import atr.models.sql as sql
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+
+
+class BallotKind(enum.StrEnum):
+    """What an entry of a ballot stands for."""
+
+    # Every file of the revision.
+    REVISION = "revision"
+    # The files that the policy maps to a platform, in the platform's layout.
+    MAPPED = "mapped"
+    # The files of a captured deployment.
+    DEPLOYMENT = "deployment"
+
+
+class AttemptKind(enum.StrEnum):
+    """The irreversible requests there are."""
+
+    UPLOAD = "upload"
+    PUBLISH = "publish"
+    DROP = "drop"
+
+
+class Side(enum.StrEnum):
+    """Where a file was read, and why."""
+
+    CAPTURED = "captured"
+    STAGED = "staged"
+    PUBLIC = "public"
+
+
+class FileSetRow(sqlmodel.SQLModel, table=True):
+    """A file set, stored once under its digest. Never changed."""
+
+    __tablename__ = "file_set"
+
+    digest: str = sqlmodel.Field(primary_key=True)
+    files: int
+    size: int = sqlmodel.Field(sa_type=sqlalchemy.BigInteger)
+    created: datetime.datetime
+
+
+class FileSetFile(sqlmodel.SQLModel, table=True):
+    """One file of a file set. Fetched only to explain a difference or to show a table."""
+
+    __tablename__ = "file_set_file"
+
+    digest: str = sqlmodel.Field(primary_key=True, foreign_key="file_set.digest")
+    path: str = sqlmodel.Field(primary_key=True)
+    size: int = sqlmodel.Field(sa_type=sqlalchemy.BigInteger)
+    sha256: str
+
+
+class PlatformTarget(sqlmodel.SQLModel, table=True):
+    """Which names on a platform belong to a project. Only a foundation admin sets it: the wall between committees."""
+
+    __tablename__ = "platform_target"
+    __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "platform"),)
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    project_key: str = sqlmodel.Field(foreign_key="project.key")
+    platform: str = sqlmodel.Field(sa_column=sql.platform_column())
+    mechanism: str
+    # Where the staged files stand and where they become public, in words; the addresses are the worker's settings.
+    source: str = ""
+    target: str = ""
+    namespaces: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
+    # What moves at publishing where there is such a thing: a tag, a dist-tag.
+    pointer: str = ""
+    set_by: str
+    set_at: datetime.datetime
+
+
+class Deployment(sqlmodel.SQLModel, table=True):
+    """One staging attempt on a platform. RC1 and RC2 have one each."""
+
+    __table_args__ = (
+        # A deployment belongs to one release, whoever records it.
+        sqlalchemy.Index(
+            "ix_deployment_external",
+            "platform",
+            "external_id",
+            unique=True,
+            sqlite_where=sqlalchemy.text("external_id IS NOT NULL"),
+            postgresql_where=sqlalchemy.text("external_id IS NOT NULL"),
+        ),
+    )
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    platform: str = sqlmodel.Field(sa_column=sql.platform_column())
+    # The platform's id; None until an upload was answered.
+    external_id: str | None = None
+    # The name we gave it; empty if it was staged elsewhere.
+    name: str = ""
+    state: states.DeploymentState = sqlmodel.Field(sa_column=sql.enum_column(states.DeploymentState, name="state"))
+    entered_at: datetime.datetime
+    version: int = 1
+    # From which revision ATR uploaded; None if staged elsewhere. Shown, never compared.
+    revision_number: str | None = None
+    created_by: str
+    created: datetime.datetime
+    # Upload, and ask for the promotion by the same gates once it is staged.
+    then_promote: bool = False
+    # Why the vote was opened without it; empty if it was not taken off.
+    off_ballot: str = ""
+    file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
+    captured_at: datetime.datetime | None = None
+    # Side files that do not agree with the bytes they name, found at the capture.
+    side_problems: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
+    read_done: int = 0
+    read_total: int = 0
+    drop_reason: str = ""
+    drop_by: str = ""
+    platform_word: str = ""
+    # What is wrong, for people; empty if nothing is.
+    problem: str = ""
+    gone_looks: int = 0
+    gone_since: datetime.datetime | None = None
+    last_look: datetime.datetime | None = None
+    due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
+    lease_owner: str = ""
+    lease_epoch: int = 0
+    lease_until: datetime.datetime | None = None
+
+
+class DeploymentPackage(sqlmodel.SQLModel, table=True):
+    """One package of a deployment; its columns are the key of its Distribution row, with the deployment's release."""
+
+    __tablename__ = "deployment_package"
+
+    deployment_id: int = sqlmodel.Field(primary_key=True, foreign_key="deployment.id")
+    owner_namespace: str = sqlmodel.Field(primary_key=True)
+    package: str = sqlmodel.Field(primary_key=True)
+    version: str = sqlmodel.Field(primary_key=True)
+
+
+class BallotEntry(sqlmodel.SQLModel, table=True):
+    """One file set that a vote is about, frozen when it opens. Cannot be updated or deleted."""
+
+    __tablename__ = "ballot_entry"
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    vote_seq: int
+    kind: BallotKind = sqlmodel.Field(sa_column=sql.enum_column(BallotKind, name="kind"))
+    # The member name of the platform; empty for the revision.
+    platform: str = ""
+    deployment_id: int | None = sqlmodel.Field(default=None, foreign_key="deployment.id")
+    file_set_digest: str = sqlmodel.Field(foreign_key="file_set.digest")
+    opened: datetime.datetime
+
+
+class Promotion(sqlmodel.SQLModel, table=True):
+    """One deployment's way from staged to public. Its state is drawn only by storage/writers, along the table."""
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    platform: str = sqlmodel.Field(sa_column=sql.platform_column())
+    # None for what was published by hand and is only tracked.
+    deployment_id: int | None = sqlmodel.Field(default=None, foreign_key="deployment.id", index=True)
+    state: states.State = sqlmodel.Field(sa_column=sql.enum_column(states.State, name="state"))
+    entered_at: datetime.datetime
+    version: int = 1
+    requested_by: str
+    requested_at: datetime.datetime
+    by_hand: bool = False
+    # Published outside ATR, before any call of ours.
+    out_of_band: bool = False
+    evidence_digest: str
+    voted_digest: str = sqlmodel.Field(foreign_key="file_set.digest")
+    # What we read of the staged files before the call, and of the public files after it.
+    verified_digest: str | None = None
+    verified_at: datetime.datetime | None = None
+    public_digest: str | None = None
+    public_at: datetime.datetime | None = None
+    # Why it stands where it stands, for people.
+    reason: str = ""
+    # A failed look or a refused call that holds it up now; empty if nothing does.
+    blocker: str = ""
+    # It waits for a person's click after a refused call.
+    held: bool = False
+    # A person asked to send again, from IN_DOUBT.
+    resend: bool = False
+    deadline: datetime.datetime | None = None
+    # Since when every look said that it is not public.
+    absent_since: datetime.datetime | None = None
+    gone_looks: int = 0
+    gone_since: datetime.datetime | None = None
+    platform_word: str = ""
+    # One reading of all files has one round number; a second look that must agree has the next.
+    read_round: int = 1
+    read_done: int = 0
+    read_total: int = 0
+    # What the last complete reading differed by; a difference counts when the next reading finds it again.
+    difference: str = ""
+    last_look: datetime.datetime | None = None
+    due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
+    lease_owner: str = ""
+    lease_epoch: int = 0
+    lease_until: datetime.datetime | None = None
+
+
+class PromotionTarget(sqlmodel.SQLModel, table=True):
+    """A package that a promotion holds. At most one promotion holds a package at a time: the index decides."""
+
+    __tablename__ = "promotion_target"
+    __table_args__ = (
+        sqlalchemy.Index(
+            "ix_promotion_target_one_open",
+            "purl",
+            unique=True,
+            sqlite_where=sqlalchemy.text("holding"),
+            postgresql_where=sqlalchemy.text("holding"),
+        ),
+    )
+
+    promotion_id: int = sqlmodel.Field(primary_key=True, foreign_key="promotion.id")
+    purl: str = sqlmodel.Field(primary_key=True)
+    owner_namespace: str = ""
+    package: str
+    version: str
+    holding: bool = True
+
+
+class Attempt(sqlmodel.SQLModel, table=True):
+    """One irreversible request, on disk before its first byte leaves: the mark."""
+
+    __table_args__ = (sqlalchemy.UniqueConstraint("deployment_id", "kind", "number"),)
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    promotion_id: int | None = sqlmodel.Field(default=None, foreign_key="promotion.id", index=True)
+    deployment_id: int = sqlmodel.Field(foreign_key="deployment.id", index=True)
+    kind: AttemptKind = sqlmodel.Field(sa_column=sql.enum_column(AttemptKind, name="kind"))
+    number: int
+    lease_epoch: int
+    marked_at: datetime.datetime
+    marked_for: str
+    answered_at: datetime.datetime | None = None
+    answer: steps.Answer = sqlmodel.Field(
+        default=steps.Answer.NONE, sa_column=sql.enum_column(steps.Answer, name="answer")
+    )
+    status: int | None = None
+    sample: str = ""
+    bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
+
+
+class FileRead(sqlmodel.SQLModel, table=True):
+    """One file read and hashed, kept so that a broken reading goes on where it stopped."""
+
+    __tablename__ = "file_read"
+    __table_args__ = (sqlalchemy.UniqueConstraint("owner", "side", "round", "path"),)
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    # "deployment:4" for a capture, "promotion:7" for the readings before and after the call.
+    owner: str
+    side: Side = sqlmodel.Field(sa_column=sql.enum_column(Side, name="side"))
+    round: int
+    path: str
+    size: int = sqlmodel.Field(sa_type=sqlalchemy.BigInteger)
+    sha256: str
+    # A side file that does not agree with these bytes, as a sentence; empty if all do.
+    problem: str = ""
+    read_at: datetime.datetime
+
+
+class Event(sqlmodel.SQLModel, table=True):
+    """What happened, append-only: triggers refuse UPDATE and DELETE. Each release has its own chain of hashes."""
+
+    __table_args__ = (sqlalchemy.UniqueConstraint("chain", "number"),)
+
+    seq: int | None = sqlmodel.Field(default=None, primary_key=True)
+    # The release's key, or "site".
+    chain: str
+    number: int
+    at: datetime.datetime
+    actor: str
+    # "release", "deployment:4", "promotion:7", "distribution:<purl>".
+    subject: str = sqlmodel.Field(index=True)
+    what: str
+    data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=sql.json_column())
+    previous: str
+    hash: str
+
+
+# Tables that can only grow; each migration that touches one of them makes its triggers anew.
+APPEND_ONLY: Final = ("event", "ballot_entry")

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ATR's tables that promotion needs, under ATR's names, with the columns that promotion needs of them.
+
+What we add to a table of ATR's has a server default or may be NULL: rows stand there already (migrations, 0002). Our
+own tables are in models/promotion.py. Rows never leave storage and db; what crosses a layer is frozen
+(models/views.py).
+"""
+
+import datetime
+import enum
+from typing import Any, Final
+
+import sqlalchemy
+import sqlmodel
+
+import atr.shared.distribution as distribution
+
+# Constraint names must be known for a migration to drop them on SQLite.
+sqlmodel.SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# The `file_set_digest` of a revision whose files nobody hashed. No digest looks like it, so it equals nothing.
+NOT_RECORDED: Final = "not-recorded"
+
+
+class ProjectStatus(enum.StrEnum):
+    """ATR's project status. Only an active project publishes."""
+
+    ACTIVE = "active"
+    DORMANT = "dormant"
+    RETIRED = "retired"
+    STANDING = "standing"
+
+
+class ReleasePhase(enum.StrEnum):
+    """ATR's phases; the pages call the first three Compose, Vote and Finish."""
+
+    RELEASE_CANDIDATE_DRAFT = "release_candidate_draft"
+    RELEASE_CANDIDATE = "release_candidate"
+    RELEASE_PREVIEW = "release_preview"
+    RELEASE = "release"
+
+
+class VoteChoice(enum.StrEnum):
+    """What a ballot paper says."""
+
+    PLUS_ONE = "+1"
+    ZERO = "0"
+    MINUS_ONE = "-1"
+
+
+class CheckResultStatus(enum.StrEnum):
+    """ATR's words for a check: a blocker stops, a concern warns, a note is good news."""
+
+    BLOCKER = "blocker"
+    CONCERN = "concern"
+    EXCEPTION = "exception"
+    NOTE = "note"
+    SUGGESTION = "suggestion"
+
+
+class TaskStatus(enum.StrEnum):
+    """ATR's task states."""
+
+    QUEUED = "queued"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class TaskType(enum.StrEnum):
+    """What the worker can be asked to do. What polls is no task: the scan finds it by its row."""
+
+    DISTRIBUTION_STAGE = "distribution_stage"
+    DISTRIBUTION_CAPTURE = "distribution_capture"
+    STAGED_FILES_CHECK = "staged_files_check"
+
+
+def enum_column(
+    kind: type[enum.StrEnum], *, name: str, nullable: bool = False, check: bool = True
+) -> sqlalchemy.Column[Any]:
+    """A column that holds the value of an enum, checked by the database: no native type, which is hard to alter."""
+    return sqlalchemy.Column(
+        sqlalchemy.Enum(
+            kind,
+            native_enum=False,
+            length=32,
+            create_constraint=check,
+            name=name,
+            values_callable=lambda members: [member.value for member in members],
+            validate_strings=True,
+        ),
+        nullable=nullable,
+    )
+
+
+def platform_column() -> sqlalchemy.Column[Any]:
+    """A column that holds the member name of a DistributionPlatform. No CHECK: a new platform needs no migration."""
+    return sqlalchemy.Column(sqlalchemy.String(32), nullable=False)
+
+
+def json_column(*, server_default: str | None = None) -> sqlalchemy.Column[Any]:
+    """A JSON column. Assign a new value to change it: a change in place is not seen."""
+    return sqlalchemy.Column(sqlalchemy.JSON, nullable=False, server_default=server_default)
+
+
+class Committee(sqlmodel.SQLModel, table=True):
+    """A committee and who is on it. Rights are read from here at the moment they are used."""
+
+    key: str = sqlmodel.Field(primary_key=True)
+    name: str
+    committee_members: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
+    committers: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
+    release_managers: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
+
+
+class FoundationAdmin(sqlmodel.SQLModel, table=True):
+    """Somebody who may set which names belong to which project. In ATR this comes from the directory."""
+
+    __tablename__ = "foundation_admin"
+
+    asf_uid: str = sqlmodel.Field(primary_key=True)
+
+
+class ReleasePolicy(sqlmodel.SQLModel, table=True):
+    """A project's policy. `remote_promotion` is off where a platform's slug is not there."""
+
+    __tablename__ = "release_policy"
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    min_hours: int = 72
+    file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
+    remote_promotion: dict[str, bool] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
+
+
+class Project(sqlmodel.SQLModel, table=True):
+    """A project of a committee."""
+
+    key: str = sqlmodel.Field(primary_key=True)
+    name: str
+    status: ProjectStatus = sqlmodel.Field(
+        default=ProjectStatus.ACTIVE, sa_column=enum_column(ProjectStatus, name="status")
+    )
+    committee_key: str = sqlmodel.Field(foreign_key="committee.key", index=True)
+    release_policy_id: int | None = sqlmodel.Field(default=None, foreign_key="release_policy.id")
+
+
+class Release(sqlmodel.SQLModel, table=True):
+    """One version of a project on its way. `key` is "{project_key}-{version}"."""
+
+    __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "version"),)
+
+    key: str = sqlmodel.Field(primary_key=True)
+    phase: ReleasePhase = sqlmodel.Field(
+        default=ReleasePhase.RELEASE_CANDIDATE_DRAFT, sa_column=enum_column(ReleasePhase, name="phase")
+    )
+    created: datetime.datetime
+    released: datetime.datetime | None = None
+    project_key: str = sqlmodel.Field(foreign_key="project.key", index=True)
+    version: str
+    current_vote_seq: int = 0
+    vote_started: datetime.datetime | None = None
+    # Set when the vote is over; the phase says which way it went.
+    vote_resolved: datetime.datetime | None = None
+
+
+class RevisionCounter(sqlmodel.SQLModel, table=True):
+    """The last revision number given out, so that none is ever used twice."""
+
+    __tablename__ = "revision_counter"
+
+    release_key: str = sqlmodel.Field(primary_key=True)
+    last_allocated_number: int
+
+
+class Revision(sqlmodel.SQLModel, table=True):
+    """One immutable state of a release's files. `key` is "{release_key} {number}", the number has five digits."""
+
+    __table_args__ = (sqlalchemy.UniqueConstraint("release_key", "seq"),)
+
+    key: str = sqlmodel.Field(primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    seq: int
+    number: str
+    asfuid: str
+    created: datetime.datetime
+    phase: ReleasePhase = sqlmodel.Field(sa_column=enum_column(ReleasePhase, name="phase"))
+    parent_key: str | None = None
+    description: str = ""
+    # NOT_RECORDED for a revision older than our tables; so no foreign key. A ballot, which has one, cannot hold that.
+    file_set_digest: str = sqlmodel.Field(sa_column_kwargs={"server_default": NOT_RECORDED})
+    # By platform slug: what changed among the mapped files since the vote, decided once, when the revision was made.
+    drift: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
+
+
+class BallotPaper(sqlmodel.SQLModel, table=True):
+    """One vote cast. Whoever votes again adds a paper; the last one counts."""
+
+    __tablename__ = "ballot_paper"
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    vote_seq: int
+    voter_asf_uid: str
+    choice: VoteChoice = sqlmodel.Field(sa_column=enum_column(VoteChoice, name="choice"))
+    comment: str = ""
+    is_binding_at_cast: bool
+    revision_number_at_cast: str
+    created: datetime.datetime
+
+
+class CheckResult(sqlmodel.SQLModel, table=True):
+    """What a check found. For the check of staged files `primary_rel_path` is "deployment:<id>"."""
+
+    __tablename__ = "check_result"
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    revision_number: str
+    checker: str
+    checker_version: str
+    primary_rel_path: str | None = sqlmodel.Field(default=None, index=True)
+    member_rel_path: str | None = None
+    created: datetime.datetime
+    status: CheckResultStatus = sqlmodel.Field(sa_column=enum_column(CheckResultStatus, name="status"))
+    message: str
+    data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
+
+
+class Task(sqlmodel.SQLModel, table=True):
+    """Work for the worker. Every task can be repeated and can be lost: the rows it works on carry the truth."""
+
+    __table_args__ = (
+        # One live task for one piece of work, whoever asks.
+        sqlalchemy.Index(
+            "ix_task_one_live",
+            "task_type",
+            "inputs_hash",
+            unique=True,
+            sqlite_where=sqlalchemy.text("status IN ('queued', 'active')"),
+            postgresql_where=sqlalchemy.text("status IN ('queued', 'active')"),
+        ),
+        sqlalchemy.Index("ix_task_status_scheduled", "status", "scheduled"),
+    )
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    status: TaskStatus = sqlmodel.Field(default=TaskStatus.QUEUED, sa_column=enum_column(TaskStatus, name="status"))
+    # No CHECK: ATR has more kinds of tasks, and a new one needs no migration.
+    task_type: TaskType = sqlmodel.Field(sa_column=enum_column(TaskType, name="task_type", check=False))
+    task_args: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
+    # ATR fills it only for checks.
+    inputs_hash: str | None = None
+    asf_uid: str
+    added: datetime.datetime
+    # Not before.
+    scheduled: datetime.datetime
+    started: datetime.datetime | None = None
+    completed: datetime.datetime | None = None
+    tries: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_until: datetime.datetime | None = None
+    error: str | None = None
+    project_key: str | None = None
+    version_key: str | None = None
+
+
+class Distribution(sqlmodel.SQLModel, table=True):
+    """A third-party distribution: one package in one version on one platform. The key is ATR's.
+
+    (staging, pending): (T, F) seen staged; (T, T) said to be staged; (F, T) said to be public, not seen: *unproved*;
+    (F, F) public.
+    """
+
+    release_key: str = sqlmodel.Field(primary_key=True, foreign_key="release.key")
+    platform: str = sqlmodel.Field(sa_column=sqlalchemy.Column(sqlalchemy.String(32), primary_key=True))
+    owner_namespace: str = sqlmodel.Field(primary_key=True, default="")
+    package: str = sqlmodel.Field(primary_key=True)
+    version: str = sqlmodel.Field(primary_key=True)
+    staging: bool
+    pending: bool
+    # How often the scan looked for it. Nothing is ever deleted for being slow.
+    retries: int = 0
+    upload_date: datetime.datetime | None = None
+    api_url: str | None = None
+    web_url: str | None = None
+    created_by: str
+    # None for a row older than our tables.
+    created: datetime.datetime | None = None
+    last_error: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
+    lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_until: datetime.datetime | None = None
+
+    @property
+    def coordinates(self) -> distribution.Coordinates:
+        """The coordinates of this row."""
+        return distribution.Coordinates(self.platform, self.owner_namespace, self.package, self.version)
+
+
+def release_key(project_key: str, version: str) -> str:
+    """ATR's key of a release."""
+    return f"{project_key}-{version}"
+
+
+def revision_key(release: str, number: str) -> str:
+    """ATR's key of a revision."""
+    return f"{release} {number}"
+
+
+NUMBER_DIGITS: Final = 5

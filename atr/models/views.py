@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pages and programs are shown: frozen values, made by storage/readers in one transaction.
+
+Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full lower-case sha256.
+"""
+
+import dataclasses
+import datetime
+from typing import Any
+
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One side of the proof: how many files, how many bytes, their digest, and when we read them."""
+
+    files: int
+    size: int
+    digest: str
+    at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    """The proof line: voted, staged, public. A side is None while it has not been read.
+
+    `staged_link` and `public_link` are "equal", "differs" or "pending".
+    """
+
+    voted: Side | None
+    staged: Side | None
+    public: Side | None
+    staged_link: str
+    public_link: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """Where a row stands: `css` is the class after `is-`, e.g. "ready", "live"; `who` acts next."""
+
+    css: str
+    word: str
+    sentence: str
+    who: str
+    since: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class TimelineEntry:
+    """One event, or `repeats` equal ones in a row, folded. `no_return` draws the line at the mark."""
+
+    at: datetime.datetime
+    actor: str
+    text: str
+    detail: str = ""
+    repeats: int = 1
+    no_return: bool = False
+    # The last entry of a live promotion.
+    is_end: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Elapsed:
+    """How long it is on its way, in minutes (fractions), against the usual band; `scale` is the width of the bar."""
+
+    minutes: float
+    usual_from: float
+    usual_to: float
+    scale: float
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRow:
+    """One file of the evidence table. `result` is equal, differs, missing, extra, renamed or pending.
+
+    A digest is empty where the side has no such file, None where the side has not been read.
+    """
+
+    path: str
+    directory: str
+    name: str
+    size: int
+    result: str
+    voted: str | None
+    staged: str | None
+    public: str | None
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Act:
+    """Something the reader can do now, or cannot: then `why_not` says why and who can change it.
+
+    `name` is the value of the form's `act` field or the name of a route; `needs_reason` asks for a sentence.
+    """
+
+    name: str
+    label: str
+    why_not: str = ""
+    needs_reason: bool = False
+    primary: bool = False
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class DeploymentView:
+    """One row of the finish page and the whole of the detail page: a deployment with its newest promotion, if any.
+
+    `deployment_id` is our number; for what is only tracked by hand it is None and `promotion_id` names the row.
+    """
+
+    deployment_id: int | None
+    promotion_id: int | None
+    release_key: str
+    project_key: str
+    version_key: str
+    platform: distribution.DistributionPlatform
+    external_id: str
+    packages: tuple[distribution.Coordinates, ...]
+    # "org.apache.example:widgets-*:2.4.0": the packages in one line.
+    packages_line: str
+    standing: Standing
+    deployment_state: states.DeploymentState | None
+    state: states.State | None
+    proof: Proof
+    # "312 of 3,000 files read", or empty.
+    progress: str
+    # The sentence of what is next, and a second, softer one.
+    next_sentence: str
+    next_note: str
+    needs_you: bool
+    needs_person: str
+    elapsed: Elapsed | None
+    next_look: datetime.datetime | None
+    last_look: datetime.datetime | None
+    reason: str
+    problem: str
+    blockers: tuple[gates.Blocker, ...]
+    acts: tuple[Act, ...]
+    by_hand: bool
+    out_of_band: bool
+    staged_by: str
+    staged_at: datetime.datetime
+    revision_number: str
+    requested_by: str
+    requested_at: datetime.datetime | None
+    publish_calls: int
+    bytes_sent: int
+    platform_word: str
+    public_urls: tuple[tuple[str, str], ...]
+    undo: str
+    # What the confirm form must carry back.
+    evidence_digest: str
+    row_version: int
+    # A fragment of the row is asked for again while this is True.
+    is_moving: bool
+    # One changing string: the page asks for the row again and shows it when this differs.
+    etag: str
+    check_messages: tuple[tuple[str, str], ...] = ()
+    drop_reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class DeploymentDetail:
+    """The detail page: the row, its files and what happened."""
+
+    row: DeploymentView
+    files: tuple[FileRow, ...]
+    # ("equal", 18), ("differ", 0), ... zeroes stay.
+    tally: tuple[tuple[str, int], ...]
+    # True when there were more files than the page shows; `files_total` says how many there are.
+    files_cut: bool
+    files_total: int
+    timeline: tuple[TimelineEntry, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributionView:
+    """One third-party distribution row of the list page."""
+
+    platform: distribution.DistributionPlatform
+    coordinates: distribution.Coordinates
+    staging: bool
+    pending: bool
+    # "staged", "public", "unproved", "looking", with one sentence for people.
+    word: str
+    css: str
+    sentence: str
+    upload_date: datetime.datetime | None
+    api_url: str
+    web_url: str
+    created_by: str
+    # None for a row older than our tables.
+    created: datetime.datetime | None
+    # Empty if it may be deleted; else why not.
+    delete_why_not: str
+    deployment_id: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ReleaseLine:
+    """One release in the list: who has the ball and what is to do."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    # How many thirds of Compose, Vote, Finish are begun or done: 1, 2 or 3.
+    thirds: int
+    group: str
+    todo: str
+    # (css, platform, word)
+    where: tuple[tuple[str, str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReleaseList:
+    """The releases page: one sentence, then the groups "you", "others", "itself"."""
+
+    sentence: str
+    css: str
+    lines: tuple[ReleaseLine, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """One line of "What is missing"."""
+
+    css: str
+    what: str
+    who: str
+    since: datetime.datetime
+    you: bool
+    anchor: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishView:
+    """The finish page."""
+
+    project_key: str
+    project_name: str
+    committee_name: str
+    version_key: str
+    release_key: str
+    phase: str
+    # Compose, Vote, Finish, Announced: the word of the phase it is in.
+    phase_word: str
+    sentence: str
+    css: str
+    vote_passed_at: datetime.datetime | None
+    binding_plus: int
+    binding_minus: int
+    voted_revision: str
+    ballot_digest: str
+    rows: tuple[DeploymentView, ...]
+    missing: tuple[Missing, ...]
+    # Distributions on platforms that cannot promote, or that are unproved.
+    others: tuple[DistributionView, ...]
+    announce_why_not: str
+    may_record: bool
+    may_record_why_not: str
+    role: str
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordFormView:
+    """What the record and automate pages need: the release, the platforms, what can be done with each."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    # (member name, display name, one sentence on what happens with it)
+    platforms: tuple[tuple[str, str, str], ...]
+    # For automate: (platform path, revision path) that would be uploaded, and why it cannot be done, if so.
+    would_upload: tuple[tuple[str, str], ...]
+    why_not: str
+    mapping: tuple[str, ...]
+    target_namespaces: tuple[str, ...]
+    revision_number: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributionList:
+    """The list of a release's third-party distributions and deployments."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    distributions: tuple[DistributionView, ...]
+    deployments: tuple[DeploymentView, ...]
+    may_change: bool
+    may_change_why_not: str

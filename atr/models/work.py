@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the worker is handed when it claims a row, and what it hands back: frozen values, no rows."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import atr.models.sql as sql
+import atr.promotion.deployments as deployments
+import atr.promotion.fileset as fileset
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Promotion:
+    """A promotion that this worker holds under `epoch`."""
+
+    id: int
+    epoch: int
+    release_key: str
+    platform: distribution.DistributionPlatform
+    # None for what is only tracked by hand.
+    deployment_id: int | None
+    external_id: str
+    packages: tuple[distribution.Coordinates, ...]
+    view: steps.View
+    voted_digest: str
+    round: int
+    # What the last complete reading differed by; empty if it did not.
+    difference: str
+    verified: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """A deployment that this worker holds under `epoch`."""
+
+    id: int
+    epoch: int
+    release_key: str
+    platform: distribution.DistributionPlatform
+    external_id: str
+    name: str
+    state: states.DeploymentState
+    view: deployments.View
+    captured: bool
+    # The packages it is known to hold; empty before the platform said so.
+    packages: tuple[distribution.Coordinates, ...]
+    # The answers to its upload and its drop; NONE for marked and not answered, None for not marked.
+    upload_answer: steps.Answer | None
+    drop_answer: steps.Answer | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """A pending third-party distribution that this worker holds under `epoch`."""
+
+    epoch: int
+    release_key: str
+    coordinates: distribution.Coordinates
+    staging: bool
+    retries: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """One file that was read: what it is, and what its side files say wrongly of it, as a sentence."""
+
+    file: fileset.File
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Permit:
+    """The mark is on disk: one request may leave, soon. Handed only to the process that saw the commit."""
+
+    attempt_id: int
+    number: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came back from an irreversible request, to be stored beside its mark."""
+
+    answer: steps.Answer
+    status: int | None = None
+    sample: str = ""
+    retry_after: float | None = None
+    external_id: str = ""
+    bytes_sent: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Learnt:
+    """What a look at the platform or at the public files told about a promotion."""
+
+    decision: steps.Decision
+    seen: steps.Seen | None = None
+    word: str = ""
+    # A failed look, as a sentence; empty clears the last one.
+    blocker: str = ""
+    retry_after: float | None = None
+    # What was read of a side, whole, whether it is equal or not.
+    staged: fileset.FileSet | None = None
+    public: fileset.FileSet | None = None
+    difference: str = ""
+    # The reading was complete: the next one is a new round.
+    complete: bool = False
+    urls: tuple["PublicAddress", ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicAddress:
+    """Where one package became public, and since when, as read then."""
+
+    coordinates: distribution.Coordinates
+    api_url: str
+    web_url: str
+    date: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task that this worker holds under `epoch`."""
+
+    id: int
+    epoch: int
+    task_type: sql.TaskType
+    args: Mapping[str, Any]
+    tries: int

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every adapter promises: values in, values out, no database, no clock of its own, no settings object.
+
+An adapter raises only errors of the PlatformError family, UnsupportedError and InputError. How to add one:
+docs/adding-a-platform.md.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import atr.promotion.fileset as fileset
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What the public knows of one version, as read now."""
+
+    coordinates: distribution.Coordinates
+    # None where the platform does not tell.
+    date: datetime.datetime | None
+    api_url: str
+    web_url: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """Where a deployment is now, in our word and in the platform's."""
+
+    seen: steps.Seen
+    # The platform's own word for the state, at most 80 characters; empty if it gave none.
+    word: str = ""
+    # The platform's own reasons, cleaned, at most 2,000 characters.
+    detail: str = ""
+    # The packages it says it holds.
+    coordinates: tuple[distribution.Coordinates, ...] = ()
+    # Another deployment that holds the same coordinates, if the platform named it.
+    held_by: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A staged deployment that fits a search."""
+
+    external_id: str
+    name: str
+    observation: Observation
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """One file that the platform says it holds, side files included. The size is a claim, None if not told."""
+
+    path: str
+    size: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicFile:
+    """One file of the public place: the path asked for, and what was read there; `file` is None for not there."""
+
+    path: str
+    file: fileset.File | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """One file to stage: its path in the platform's layout and where it lies on this machine."""
+
+    path: str
+    source: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What came back from an irreversible request. Only a hint: the platform's state decides.
+
+    `status` is None when there was no complete answer; `external_id` is what an upload was given.
+    """
+
+    answer: steps.Answer
+    status: int | None
+    # At most 500 characters of the body, without control characters or secrets.
+    sample: str = ""
+    retry_after: float | None = None
+    external_id: str = ""
+    bytes_sent: int = 0
+
+
+class Catalogue(Protocol):
+    """Looks a version up in public."""
+
+    @property
+    def platform(self) -> distribution.DistributionPlatform:
+        """The platform it speaks to."""
+
+    async def lookup(self, where: distribution.Coordinates) -> Published | None:
+        """What is public of this version; None for certainly nothing. One look."""
+
+
+class Promoter(Catalogue, Protocol):
+    """A platform where a staged deployment can be made public by one call."""
+
+    @property
+    def mechanism(self) -> distribution.Mechanism:
+        """How it promotes."""
+
+    async def taken(self, where: distribution.Coordinates) -> bool:
+        """Whether the platform's own records have this version, whoever published it. Asked before the call.
+
+        The public place is not asked before the platform says published: caches would remember the "no".
+        """
+
+    async def find(self, name: str) -> tuple[Found, ...]:
+        """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled."""
+
+    async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path) -> Reply:
+        """Upload a deployment that waits to be published by us, never by itself. One request, never repeated.
+
+        `scratch` is a directory for temporary files. What is missing of side files is made.
+        """
+
+    async def staged(self, external_id: str) -> tuple[Listed, ...]:
+        """Every file of the deployment, side files included. Raises rather than answer with a part."""
+
+    def staged_bytes(
+        self, external_id: str, path: str, *, at_most: int
+    ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The bytes of one staged file. Raises UnavailableError for a short, broken or longer body."""
+
+    async def prepare(self, external_id: str) -> None:
+        """Whatever is repeatable and invisible before the call."""
+
+    async def promote(self, external_id: str) -> Reply:
+        """The one visible write: sent once, on a fresh connection, no retry, no redirect. Never raises for answers."""
+
+    async def observe(self, external_id: str) -> Observation:
+        """Where the deployment is now. An answer that says nothing definite is UNKNOWN, with the reason in `detail`.
+
+        Raises UnavailableError (with `retry_after`) for 429, 5xx, transport faults; CredentialsError for 401, 403.
+        """
+
+    async def probe(self, path: str) -> bool:
+        """Whether one file is public, without its bytes (one HEAD)."""
+
+    def public(self, files: Sequence[fileset.File]) -> AsyncIterator[PublicFile]:
+        """Read each of these files once at the public place, one after the other, at the operator's pace.
+
+        Each answer is given as it comes, so that a caller can keep it and go on later with the rest. Raises
+        UnavailableError for 429 (with `retry_after`), faults, short or broken bodies.
+        """
+
+    async def drop(self, external_id: str) -> Reply:
+        """Give up a deployment: one request, like `promote`."""

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speaking HTTP to a platform: bounded reads, streams of bytes, and irreversible writes that are sent once.
+
+Nothing of httpx leaves this module as an error. Connections and clients: atr.platforms.wire; what an answer means and
+what may be shown of it: atr.platforms.answers.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import ipaddress
+import re
+import urllib.parse
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Mapping
+from typing import Final, NoReturn
+
+import httpx
+
+import atr.errors as errors
+import atr.platforms.answers as answers
+import atr.platforms.contract as contract
+import atr.platforms.wire as wire
+import atr.promotion.steps as steps
+
+# The largest answer that is not a file.
+METADATA_LIMIT: Final = 1024**2
+_MAX_REDIRECTS: Final = 3
+# What carries many bytes may take longer than a call: as long as this many bytes a second would.
+SLOWEST: Final = 256 * 1024
+
+_MAX_PORT: Final = 65_535
+# What an address of ours may not hold, and what a host may: a name or a numeric address.
+_NOT_PLAIN: Final = re.compile(r"[^\x21-\x7e]|[\\?#@]")
+_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# The algorithms of side files, by their suffix. https://central.sonatype.org/publish/requirements/
+# They are compared with what others wrote; nothing of ours rests on the weak ones.
+_ALGORITHMS: Final = frozenset({"md5", "sha1", "sha256", "sha512"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """A checked base address, without a slash at its end."""
+
+    url: str
+    host: str
+    loopback: bool
+
+    def address(self, path: str) -> str:
+        """The address of a path below it. Each segment is percent-encoded, so that none can be more than a segment."""
+        return f"{self.url}/{'/'.join(urllib.parse.quote(segment, safe='') for segment in path.split('/'))}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """An answer whose body is still to come: at most one byte more than was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+    @property
+    def retry_after(self) -> float | None:
+        """What the platform asked us to wait, in seconds."""
+        return answers.Answered(self.status, self.headers).retry_after
+
+
+@dataclasses.dataclass(frozen=True)
+class Digests:
+    """What reading a file once tells: its size, its sha256, and the side algorithms that were asked for."""
+
+    size: int
+    sha256: str
+    side: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """One address that is read from."""
+
+    # For sentences: "Central's portal".
+    name: str
+    site: Site
+    client: httpx.AsyncClient
+    # A whole call, from connecting to the last byte; bytes of files get more, by their size.
+    seconds: float
+    # Where a redirect of bytes may lead, each `host` or `host:port`.
+    hosts: frozenset[str] = frozenset()
+    secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+    async def read(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        document: object = None,
+        at_most: int = METADATA_LIMIT,
+    ) -> answers.Answered:
+        """The complete answer, whatever its status. `what` names for people what is asked for.
+
+        Raises UnavailableError for a transport fault, MalformedError for a body that is too long or encoded.
+        """
+        request = self.client.build_request(
+            method, self.site.address(path), params=query, headers=headers, json=document
+        )
+        try:
+            async with asyncio.timeout(self.seconds):
+                response = await self.client.send(request, stream=True)
+                try:
+                    self._refuse_encoding(response, what)
+                    body = await self._whole(response, at_most, what)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, TimeoutError) as fault:
+            self._unavailable(what, fault)
+        return answers.Answered(response.status_code, lowered(response), body, self.secrets)
+
+    @contextlib.asynccontextmanager
+    async def opened(
+        self, method: str, path: str, *, what: str, at_most: int, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Stream]:
+        """The answer to a read of bytes, after at most three redirects; none of those gets our headers.
+
+        `chunks` ends after at most one byte more than `at_most`. Opening and reading raise UnavailableError for a
+        transport fault and MalformedError for an encoded body or a redirect that may not be followed.
+        """
+        until = asyncio.get_running_loop().time() + self.seconds + at_most / SLOWEST
+        response = await self._followed(method, path, what, headers, until)
+        try:
+            self._refuse_encoding(response, what)
+            framed = ("content-length" in response.headers) or ("transfer-encoding" in response.headers)
+            if (response.status_code == httpx.codes.OK) and (method == "GET") and not framed:
+                raise errors.UnavailableError(
+                    f"{self.name} did not say where {what} ends, so a broken end would not show."
+                )
+            async with contextlib.aclosing(self._chunks(response, at_most, until, what)) as chunks:
+                yield Stream(response.status_code, lowered(response), chunks)
+        finally:
+            await response.aclose()
+
+    async def _followed(
+        self, method: str, path: str, what: str, headers: Mapping[str, str] | None, until: float
+    ) -> httpx.Response:
+        request = self.client.build_request(method, self.site.address(path), headers=headers)
+        for hops_left in range(_MAX_REDIRECTS, -1, -1):
+            try:
+                async with asyncio.timeout_at(until):
+                    response = await self.client.send(request, stream=True)
+            except (httpx.HTTPError, TimeoutError) as fault:
+                self._unavailable(what, fault)
+            if response.status_code not in _REDIRECTS:
+                return response
+            await response.aclose()
+            if hops_left:
+                # httpx has refused a Location that is no address already.
+                location = response.headers.get("location", "")
+                target = redirect_target(request.url, location, self.site, self.hosts)
+                if target is None:
+                    host = answers.shown(request.url.join(location).host, self.secrets, limit=100)
+                    raise errors.MalformedError(
+                        f"{self.name} sends us to “{host}” for {what}, and that host is not on the list of this "
+                        "platform's redirect hosts. An operator who trusts it adds it to the list."
+                    )
+                # A new request: Authorization, and whatever else was for the first host, stays behind.
+                request = self.client.build_request(method, target)
+        raise errors.MalformedError(
+            f"{self.name} sends us from host to host for {what}. An operator should look at it."
+        )
+
+    async def _chunks(
+        self, response: httpx.Response, at_most: int, until: float, what: str
+    ) -> AsyncGenerator[bytes, None]:
+        left = at_most + 1
+        received = response.aiter_raw()
+        while left > 0:
+            try:
+                async with asyncio.timeout_at(until):
+                    chunk = await anext(received, None)
+            except (httpx.HTTPError, TimeoutError) as fault:
+                self._unavailable(what, fault)
+            if chunk is None:
+                return
+            yield chunk[:left]
+            left -= len(chunk)
+
+    async def _whole(self, response: httpx.Response, at_most: int, what: str) -> bytes:
+        body = await _bounded(response, at_most)
+        if body is None:
+            raise errors.MalformedError(
+                f"{self.name} answered with more than {at_most:,} bytes for {what}; not read on."
+            )
+        return body
+
+    def _refuse_encoding(self, response: httpx.Response, what: str) -> None:
+        if _is_encoded(response):
+            raise errors.MalformedError(
+                f"{self.name} sent {what} encoded, though we asked for plain bytes. Something in between may do that."
+            )
+
+    def _unavailable(self, what: str, fault: Exception) -> NoReturn:
+        raise errors.UnavailableError(
+            f"{self.name} ({self.site.host}) gave no complete answer for {what}: {_kind(fault)}. We will ask again."
+        ) from fault
+
+
+@dataclasses.dataclass(frozen=True)
+class Write:
+    """An irreversible request."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    content: AsyncIterable[bytes] | None = None
+    # Not to be shown of the answer.
+    secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+
+async def send_once(
+    single_use: wire.SingleUse,
+    write: Write,
+    *,
+    seconds: float,
+    read_as: Callable[[answers.Answered], contract.Reply] = answers.reply,
+) -> contract.Reply:
+    """Send it once, on a connection of its own, and say what came back; no fault of the way is raised.
+
+    Without a complete answer `sample` holds our own word for what happened instead of a body.
+    """
+    meter = wire.Meter()
+    try:
+        async with asyncio.timeout(seconds), single_use(meter) as client:
+            request = client.build_request(
+                write.method,
+                write.url,
+                params=write.query or None,
+                headers=write.headers,
+                content=write.content,
+                # The server may be silent for as long as the call lasts: it works on what it got.
+                timeout=httpx.Timeout(seconds, connect=wire.CONNECT_SECONDS),
+            )
+            response = await client.send(request, stream=True)
+            body = await _bounded(response, METADATA_LIMIT)
+    # OSError: the file that is being sent could not be read to its end. TimeoutError is one too.
+    except (httpx.HTTPError, OSError) as fault:
+        sample = f"No complete answer: {_kind(fault)}."
+        return contract.Reply(steps.Answer.UNCLEAR, None, sample, bytes_sent=meter.sent)
+    if body is None:
+        return contract.Reply(steps.Answer.UNCLEAR, None, "No complete answer: endless.", bytes_sent=meter.sent)
+    readable = b"" if _is_encoded(response) else body
+    answered = answers.Answered(response.status_code, lowered(response), readable, write.secrets)
+    return dataclasses.replace(read_as(answered), bytes_sent=meter.sent)
+
+
+def site(text: str, *, setting: str) -> Site:
+    """The checked base address. Raises SettingsError with the setting's name, not its value: it may hold a password."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError, TypeError) as fault:
+        raise errors.SettingsError(f"{setting} is not an address.") from fault
+    if _NOT_PLAIN.search(text) or (not _HOST.fullmatch(url.host)) or url.userinfo or not _is_port(url.port):
+        raise errors.SettingsError(
+            f"{setting} must be a plain address: no user, query, fragment, backslash or space in it."
+        )
+    loopback = is_loopback(url.host)
+    if (url.scheme != "https") and not (loopback and url.scheme == "http"):
+        raise errors.SettingsError(f"{setting} must begin with https:// (http:// is for loopback hosts only).")
+    return Site(str(url).rstrip("/"), url.host, loopback)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or numeric address means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def redirect_target(asked: httpx.URL, location: str, home: Site, hosts: Collection[str]) -> httpx.URL | None:
+    """Where a redirect of bytes leads, if it may be followed: https, or loopback http where home is loopback http.
+
+    A listed `host` means its https port; on loopback, any port.
+    """
+    try:
+        target = asked.join(location)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    if (not location) or target.userinfo or (not target.host) or not _is_port(target.port):
+        return None
+    plain = (target.scheme == "http") and home.url.startswith("http:") and is_loopback(target.host)
+    if (target.scheme != "https") and not plain:
+        return None
+    names = {f"{target.host}:{target.port or (80 if plain else 443)}"}
+    if plain or (target.port in {None, 443}):
+        names.add(target.host)
+    return target if names & set(hosts) else None
+
+
+async def digested(chunks: AsyncIterable[bytes], algorithms: Collection[str] = ()) -> Digests:
+    """Size and digests of a body, read once at constant memory. Raises InputError for an unknown algorithm."""
+    unknown = set(algorithms) - _ALGORITHMS
+    if unknown:
+        raise errors.InputError(f"{', '.join(sorted(unknown))} is no digest that we make.")
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", *algorithms}}
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        for running in hashes.values():
+            running.update(chunk)
+    side = {name: hashes[name].hexdigest() for name in algorithms}
+    return Digests(size, hashes["sha256"].hexdigest(), side)
+
+
+def lowered(response: httpx.Response) -> dict[str, str]:
+    """The headers with lower-case names."""
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+async def _bounded(response: httpx.Response, at_most: int) -> bytes | None:
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > at_most:
+            return None
+    return bytes(body)
+
+
+def _is_port(port: int | None) -> bool:
+    return (port is None) or (0 < port <= _MAX_PORT)
+
+
+def _is_encoded(response: httpx.Response) -> bool:
+    return response.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}
+
+
+def _kind(fault: Exception) -> str:
+    # Not the fault's own text: that may hold an address with a signature in it.
+    return "it took too long" if isinstance(fault, TimeoutError) else type(fault).__name__

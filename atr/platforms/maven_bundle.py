@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bundle that Central takes: one zip in the layout of a Maven repository, and the request body around it.
+
+https://central.sonatype.org/publish/publish-portal-upload/
+"""
+
+import asyncio
+import hashlib
+import itertools
+import re
+import secrets
+import zipfile
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import IO, Final
+
+import atr.errors as errors
+import atr.platforms.contract as contract
+import atr.shared.maven as maven
+
+# The guide says 1 GB; clients that check before they send take it for 1 GiB.
+LIMIT: Final = 1024**3
+_CHUNK: Final = 1024**2
+# https://central.sonatype.org/publish/requirements/#provide-files-checksums
+_REQUIRED_SIDE_FILES: Final = ("md5", "sha1")
+_SIGNATURE: Final = ".asc"
+# Compressing these again costs time and saves nothing.
+_COMPRESSED: Final = frozenset(
+    {
+        "7z",
+        "aar",
+        "apk",
+        "bz2",
+        "ear",
+        "gz",
+        "jar",
+        "klib",
+        "kar",
+        "nar",
+        "rar",
+        "tbz",
+        "tgz",
+        "txz",
+        "war",
+        "xz",
+        "zip",
+        "zst",
+    }
+)
+# The same files make the same bundle: the earliest moment that a zip can hold.
+_WHEN: Final = (1980, 1, 1, 0, 0, 0)
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_MAX_NAME: Final = 100
+
+
+def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
+    """The files that go into a bundle, in order. Raises InputError for none, a path twice, or a foreign layout.
+
+    Central writes maven-metadata.xml and what belongs to it by itself.
+    """
+    kept = sorted((upload for upload in files if not _is_metadata(upload.path)), key=_path)
+    for upload in kept:
+        maven.parse_path(upload.path)
+    for first, second in itertools.pairwise(kept):
+        if first.path == second.path:
+            raise errors.InputError(f"{first.path} is given twice, so we cannot tell which bytes are meant.")
+    if not kept:
+        raise errors.InputError("There are no files to upload.")
+    return tuple(kept)
+
+
+def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | None = LIMIT) -> int:
+    """Write the bundle and return its size, at constant memory. Blocks: run it in a thread.
+
+    Each file that is neither a signature nor a checksum gets the checksums it lacks. Raises InputError for a file that
+    cannot be read or too large a bundle, UnavailableError where the bundle cannot be written.
+    """
+    uploads = chosen(files)
+    given = {upload.path for upload in uploads}
+    try:
+        with zipfile.ZipFile(archive, "w") as bundle:
+            for upload in uploads:
+                digests = _add(bundle, upload)
+                for suffix, digest in digests.items():
+                    if f"{upload.path}.{suffix}" not in given:
+                        bundle.writestr(_entry(f"{upload.path}.{suffix}"), digest)
+                _refuse_too_large(archive.tell(), limit)
+        size = archive.tell()
+    except OSError as fault:
+        raise errors.UnavailableError(
+            f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk."
+        ) from fault
+    _refuse_too_large(size, limit)
+    return size
+
+
+class Body:
+    """The multipart request body around a bundle, read from the file as it is sent."""
+
+    def __init__(self, archive: IO[bytes], *, name: str, size: int) -> None:
+        boundary = secrets.token_hex(16)
+        self._archive = archive
+        # https://central.sonatype.org/publish/publish-portal-api/#uploading-a-deployment-bundle
+        self._head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="bundle"; filename="{file_name(name)}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self.headers: Mapping[str, str] = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(self._head) + size + len(self._tail)),
+        }
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._head
+        await asyncio.to_thread(self._archive.seek, 0)
+        while chunk := await asyncio.to_thread(self._archive.read, _CHUNK):
+            yield chunk
+        yield self._tail
+
+
+def file_name(name: str) -> str:
+    """A file name for the bundle of a deployment, safe in a header and on a disk."""
+    return f"{_UNSAFE.sub('-', name)[:_MAX_NAME].strip('.-') or 'bundle'}.zip"
+
+
+def _add(bundle: zipfile.ZipFile, upload: contract.Upload) -> dict[str, str]:
+    has_side_files = not (maven.is_side_file(upload.path) or upload.path.endswith(_SIGNATURE))
+    hashes = {
+        name: hashlib.new(name, usedforsecurity=False) for name in (_REQUIRED_SIDE_FILES if has_side_files else ())
+    }
+    try:
+        source = upload.source.open("rb")
+    except OSError as fault:
+        raise errors.InputError(f"{upload.path} cannot be read here: {fault.strerror}. Nothing was sent.") from fault
+    with source, bundle.open(_entry(upload.path), "w", force_zip64=True) as target:
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+            for running in hashes.values():
+                running.update(chunk)
+    return {name: running.hexdigest() for name, running in hashes.items()}
+
+
+def _entry(path: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(path, _WHEN)
+    stored = path.rpartition(".")[2].lower() in _COMPRESSED
+    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    # An ordinary file that all may read, as any archiver would note it.
+    entry.external_attr = 0o100644 << 16
+    return entry
+
+
+def _refuse_too_large(size: int, limit: int | None) -> None:
+    if (limit is not None) and (size > limit):
+        raise errors.InputError(
+            f"The bundle would be larger than the {limit:,} bytes that Central takes. Nothing was sent. "
+            "Stage the release in several deployments."
+        )
+
+
+def _is_metadata(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(maven.METADATA)
+
+
+def _path(upload: contract.Upload) -> str:
+    return upload.path

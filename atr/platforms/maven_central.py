@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maven Central: staged and published through the Central Portal, read at the public repository.
+
+The pure half is atr.platforms.maven_portal. Two places are spoken to, and only the portal ever gets the token.
+"""
+
+import asyncio
+import base64
+import contextlib
+import dataclasses
+import pathlib
+import re
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final
+
+import httpx
+
+import atr.errors as errors
+import atr.platforms.answers as answers
+import atr.platforms.contract as contract
+import atr.platforms.http as http
+import atr.platforms.maven_bundle as maven_bundle
+import atr.platforms.maven_portal as maven_portal
+import atr.platforms.wire as wire
+import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+
+_OK: Final = httpx.codes.OK
+_ABSENT: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
+# The portal's own names have eight characters.
+_TELLING_NAME: Final = 6
+_UNFIT: Final = re.compile(r"[\x00-\x20\x7f]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Credential:
+    """A user token of the Portal, a made-up name and password.
+
+    https://central.sonatype.org/publish/generate-portal-token/
+    """
+
+    name: str = dataclasses.field(repr=False)
+    password: str = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what a careless copy leaves behind: a line break would be encoded and refused with a bare 401."""
+        for part in (self.name, self.password):
+            if (not part) or _UNFIT.search(part):
+                raise errors.SettingsError("The token of Maven Central is empty or holds a space or line break.")
+        if ":" in self.name:
+            raise errors.SettingsError("The name of Maven Central's token holds a colon; give name and password apart.")
+
+    @property
+    def encoded(self) -> str:
+        """The pair as it travels, in one line."""
+        return base64.b64encode(f"{self.name}:{self.password}".encode()).decode("ascii")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every form of it that must not be shown. A name as short as a word would blot out innocent text."""
+        return (self.encoded, self.password, *((self.name,) if len(self.name) >= _TELLING_NAME else ()))
+
+
+class MavenCentral:
+    """The Promoter for Maven Central. One for each credential; close it with `aclose`."""
+
+    platform: Final = distribution.DistributionPlatform.MAVEN
+    mechanism: Final = distribution.Mechanism.CENTRAL_PORTAL
+
+    def __init__(
+        self,
+        *,
+        portal: http.Place,
+        repository: http.Place,
+        single_use: wire.SingleUse,
+        credential: Credential,
+        pace: float,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        bundle_limit: int | None = maven_bundle.LIMIT,
+    ) -> None:
+        self._portal = portal
+        self._repository = repository
+        self._single_use = single_use
+        self._credential = credential
+        self._pace = pace
+        self._sleep = sleep
+        self._bundle_limit = bundle_limit
+        self._public_turn = asyncio.Lock()
+        self._public_was_asked = False
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._portal.client.aclose()
+        await self._repository.client.aclose()
+
+    async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
+        """Public means: the public repository has the POM, the one file that every version has.
+
+        maven-metadata.xml is not asked: Central rewrites it after the files, and caches keep an old one, so its
+        absence proves nothing. Neither are the portal's own records, which run ahead of the files.
+        """
+        if where.platform is not self.platform:
+            raise errors.UnsupportedError(f"{where} is no package of Maven Central.")
+        path = maven.pom_path(where)
+        async with self._looking("HEAD", path, 0) as stream:
+            if stream is None:
+                return None
+            date = answers.moment(stream.headers.get("last-modified", ""))
+        site = self._repository.site
+        return contract.Published(where, date, site.address(path), f"{site.address(maven.directory(where))}/")
+
+    async def taken(self, where: distribution.Coordinates) -> bool:
+        """Whether Central's own records have this version already, whoever published it. Runs ahead of the files."""
+        # https://central.sonatype.org/publish/publish-portal-api/
+        query = {"namespace": where.owner_namespace, "name": where.package, "version": where.version}
+        what = f"whether {where} is published"
+        answered = await self._portal.read(
+            "GET", f"{maven_portal.API}/published", what=what, headers=self._headers(), query=query
+        )
+        return maven_portal.published(answered, where)
+
+    async def find(self, name: str) -> tuple[contract.Found, ...]:
+        """See the contract. Reads the whole list of what the account sees, in bounded pages."""
+        found: dict[str, contract.Found] = {}
+        async for page in self._pages(None, f"deployments named {name}"):
+            # Where the list shifted between two pages, one deployment may be seen twice.
+            found.update({one.external_id: one for one in maven_portal.found(name, page)})
+        return tuple(found.values())
+
+    async def stage(self, name: str, files: Sequence[contract.Upload], scratch: pathlib.Path) -> contract.Reply:
+        """See the contract. Raises InputError, with nothing sent, for what cannot be uploaded."""
+        maven_bundle.chosen(files)
+        try:
+            # Without a name of its own on the disk, so that nothing stays behind however this process ends.
+            archive = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
+        except OSError as fault:
+            raise errors.UnavailableError(
+                f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk."
+            ) from fault
+        with archive:
+            size = await asyncio.to_thread(maven_bundle.write, files, archive, limit=self._bundle_limit)
+            body = maven_bundle.Body(archive, name=name, size=size)
+            write = http.Write(
+                "POST",
+                self._portal.site.address(f"{maven_portal.API}/upload"),
+                headers={**self._headers("text/plain, application/json"), **body.headers},
+                query=maven_portal.upload_query(name),
+                content=body,
+                secrets=self._credential.secrets,
+            )
+            seconds = self._portal.seconds + size / http.SLOWEST
+            return await http.send_once(self._single_use, write, seconds=seconds, read_as=maven_portal.upload_reply)
+
+    async def staged(self, external_id: str) -> tuple[contract.Listed, ...]:
+        """See the contract. Raises MalformedError for a list that leaves any doubt."""
+        listed: dict[str, contract.Listed] = {}
+        async for page in self._pages(external_id, f"the files of deployment {external_id}"):
+            maven_portal.collect(external_id, page, listed)
+        if not listed:
+            # Seen for a while after an upload. Nothing to compare is never a success.
+            raise errors.UnavailableError(f"Central's portal lists no files of deployment {external_id} yet.")
+        return tuple(listed.values())
+
+    @contextlib.asynccontextmanager
+    async def staged_bytes(self, external_id: str, path: str, *, at_most: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See the contract."""
+        address = maven_portal.download_path(external_id, path)
+        what = f"{path} of deployment {external_id}"
+        opened = self._portal.opened("GET", address, what=what, at_most=at_most, headers=self._headers("*/*"))
+        async with opened as stream:
+            if stream.status != _OK:
+                raise answers.refusal(answers.Answered(stream.status, stream.headers), self._portal.name, what)
+            yield _no_longer(stream.chunks, at_most, what)
+
+    async def prepare(self, external_id: str) -> None:
+        """Nothing is to be done before the call: a VALIDATED deployment is ready."""
+        maven_portal.deployment_id(external_id)
+
+    async def promote(self, external_id: str) -> contract.Reply:
+        """See the contract. https://central.sonatype.org/publish/publish-portal-api/#publish-the-deployment."""
+        return await self._write("POST", external_id)
+
+    async def drop(self, external_id: str) -> contract.Reply:
+        """See the contract. Possible from VALIDATED and FAILED; nothing stops a deployment that is PUBLISHING."""
+        return await self._write("DELETE", external_id)
+
+    async def observe(self, external_id: str) -> contract.Observation:
+        """See the contract."""
+        try:
+            # A POST though it only reads: https://central.sonatype.org/publish/publish-portal-api/
+            answered = await self._portal.read(
+                "POST",
+                f"{maven_portal.API}/status",
+                what=f"the state of deployment {external_id}",
+                headers=self._headers(),
+                query={"id": maven_portal.deployment_id(external_id)},
+            )
+        except errors.MalformedError as fault:
+            return maven_portal.unknown(str(fault))
+        return maven_portal.observation(external_id, answered)
+
+    async def probe(self, path: str) -> bool:
+        """See the contract."""
+        async with self._looking("HEAD", maven.checked_path(path), 0) as stream:
+            return stream is not None
+
+    async def public(self, files: Sequence[fileset.File]) -> AsyncIterator[contract.PublicFile]:
+        """See the contract. Of a file that is longer than expected, one byte more is read: it differs for certain."""
+        for file in files:
+            async with self._looking("GET", maven.checked_path(file.path), file.size) as stream:
+                read = None if stream is None else await http.digested(stream.chunks)
+            seen = None if read is None else fileset.File(file.path, read.size, read.sha256)
+            yield contract.PublicFile(file.path, seen)
+
+    @contextlib.asynccontextmanager
+    async def _looking(self, method: str, path: str, at_most: int) -> AsyncIterator[http.Stream | None]:
+        # The public repository bans whole addresses for half an hour, so all reads there go one by one at our pace,
+        # whoever asks: https://central.sonatype.org/faq/429-error/
+        async with self._public_turn:
+            if self._public_was_asked:
+                await self._sleep(self._pace)
+            self._public_was_asked = True
+            # No headers: the public gets no token.
+            async with self._repository.opened(method, path, what=path, at_most=at_most) as stream:
+                if stream.status in _ABSENT:
+                    yield None
+                elif stream.status == _OK:
+                    yield stream
+                else:
+                    raise errors.UnavailableError(
+                        f"{self._repository.name} did not show {path} ({stream.status}). We will ask again.",
+                        retry_after=stream.retry_after,
+                        status=stream.status,
+                    )
+
+    async def _pages(self, external_id: str | None, what: str) -> AsyncIterator[maven_portal.Page]:
+        for number in range(maven_portal.MAX_PAGES):
+            answered = await self._portal.read(
+                "POST",
+                f"{maven_portal.API}/deployments/files",
+                what=what,
+                headers=self._headers(),
+                document=maven_portal.files_document(number, external_id),
+                at_most=maven_portal.LISTING_LIMIT,
+            )
+            page = maven_portal.page(answered, number, what)
+            yield page
+            if maven_portal.is_last(page, of_one=external_id is not None):
+                return
+        raise errors.MalformedError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
+
+    async def _write(self, method: str, external_id: str) -> contract.Reply:
+        address = self._portal.site.address(maven_portal.deployment_path(external_id))
+        write = http.Write(method, address, self._headers(), secrets=self._credential.secrets)
+        return await http.send_once(self._single_use, write, seconds=self._portal.seconds)
+
+    def _headers(self, accept: str = "application/json") -> Mapping[str, str]:
+        # https://central.sonatype.org/publish/publish-portal-api/#authentication-authorization
+        return {"Authorization": f"Bearer {self._credential.encoded}", "Accept": accept}
+
+
+def build(  # noqa: PLR0913  (the operator's settings, each by its name)
+    *,
+    portal_url: str,
+    repository_url: str,
+    token_name: str,
+    token_password: str,
+    redirect_hosts: Collection[str],
+    call_timeout: float,
+    pace: float,
+    user_agent: str,
+) -> MavenCentral:
+    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address or token.
+
+    `redirect_hosts` are the hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to.
+    """
+    credential = Credential(token_name, token_password)
+    hosts = frozenset(redirect_hosts)
+    portal, repository = (
+        http.site(portal_url, setting="The address of Central's portal"),
+        http.site(repository_url, setting="The address of the public repository"),
+    )
+    portal_clients = wire.Clients(user_agent, loopback=portal.loopback, read_seconds=call_timeout)
+    repository_clients = wire.Clients(user_agent, loopback=repository.loopback, read_seconds=call_timeout)
+    return MavenCentral(
+        portal=http.Place(
+            "Central's portal", portal, portal_clients.reading(), call_timeout, hosts, credential.secrets
+        ),
+        repository=http.Place("The public repository", repository, repository_clients.reading(), call_timeout, hosts),
+        single_use=portal_clients.single_use,
+        credential=credential,
+        pace=pace,
+    )
+
+
+async def _no_longer(chunks: AsyncIterator[bytes], at_most: int, what: str) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > at_most:
+            raise errors.UnavailableError(
+                f"Central's portal sends more than {at_most:,} bytes for {what}; not read on."
+            )
+        yield chunk

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to platforms: where they may lead, how many bytes they carried, and the clients built on them."""
+
+import asyncio
+import collections
+import dataclasses
+import http.cookiejar
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+# A name may stand for several addresses. So many are tried before we give up.
+_MAX_ADDRESSES: Final = 4
+CONNECT_SECONDS: Final = 5.0
+_POOL_SECONDS: Final = 5.0
+_LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
+_NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+
+
+@dataclasses.dataclass
+class Meter:
+    """How many bytes were handed to a connection, heads included. 0 means that certainly nothing left."""
+
+    sent: int = 0
+
+
+SingleUse = Callable[[Meter], httpx.AsyncClient]
+
+
+@dataclasses.dataclass(frozen=True)
+class Clients:
+    """Builds the clients for one platform. None of them follows redirects, repeats, keeps cookies or reads proxies.
+
+    With `loopback` they reach loopback addresses only, without it only global ones: what stands for a sandbox cannot
+    reach the world, and what stands for the world cannot be led inside.
+    """
+
+    user_agent: str
+    loopback: bool
+    # How long a server may be silent in the middle of an answer.
+    read_seconds: float
+    context: ssl.SSLContext = dataclasses.field(
+        default_factory=lambda: httpx.create_ssl_context(trust_env=False), repr=False
+    )
+
+    def reading(self) -> httpx.AsyncClient:
+        """A client for reads, with connections kept alive. The caller closes it."""
+        return self._client(_LIMITS, {}, Meter())
+
+    def single_use(self, meter: Meter) -> httpx.AsyncClient:
+        """A client for one irreversible request, on a connection that nothing used before or will use again."""
+        return self._client(_NO_KEEPALIVE, {"Connection": "close"}, meter)
+
+    def _client(self, limits: httpx.Limits, headers: dict[str, str], meter: Meter) -> httpx.AsyncClient:
+        transport = httpx.AsyncHTTPTransport(
+            verify=self.context, trust_env=False, http1=True, http2=False, limits=limits, retries=0
+        )
+        # The one place where httpx lets no backend in. pyproject.toml pins httpx; tests/platforms/test_wire.py guards.
+        transport._pool._network_backend = GuardedBackend(loopback=self.loopback, meter=meter)  # noqa: SLF001
+        return httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+            # No decoder ever runs on what a stranger sent: a megabyte of gzip unpacks to a gigabyte.
+            headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity", **headers},
+            timeout=httpx.Timeout(self.read_seconds, connect=CONNECT_SECONDS, pool=_POOL_SECONDS),
+            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Looks a name up once, refuses addresses on the wrong side, and connects to the very address it looked at."""
+
+    def __init__(self, *, loopback: bool, meter: Meter) -> None:
+        self._loopback = loopback
+        self._meter = meter
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  (httpcore's own signature)
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the host, or httpcore's ConnectError or ConnectTimeout."""
+        fault: httpcore.TimeoutException | httpcore.NetworkError = httpcore.ConnectError(f"{host} has no address")
+        for address in await self._addresses(host, port, timeout):
+            try:
+                return _MeteredStream(
+                    await self._inner.connect_tcp(address, port, timeout, local_address, socket_options), self._meter
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+        raise fault
+
+    async def sleep(self, seconds: float) -> None:
+        """Between its own retries httpcore sleeps; we allow none."""
+        await self._inner.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int, seconds: float | None) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"{host} was not found in time") from error
+        # A name that cannot be encoded for the resolver raises UnicodeError.
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} was not found") from error
+        addresses = list(collections.OrderedDict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        allowed = [address for address in addresses if reachable(address, loopback=self._loopback)]
+        if not allowed:
+            side = "this machine" if self._loopback else "the public internet"
+            raise httpcore.ConnectError(f"{host} does not lead to {side}, so it is not asked")
+        return allowed[:_MAX_ADDRESSES]
+
+
+class _MeteredStream(httpcore.AsyncNetworkStream):
+    """Counts what is written. Counted before it leaves, so that a broken write is never told as nothing."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream, meter: Meter) -> None:
+        self._inner = inner
+        self._meter = meter
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._meter.sent += len(buffer)
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _MeteredStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._meter)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+        return self._inner.get_extra_info(info)
+
+
+def reachable(address: str, *, loopback: bool) -> bool:
+    """Whether a client of this side may connect to this numeric address."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and (parsed.ipv4_mapped is not None):
+        parsed = parsed.ipv4_mapped
+    if loopback:
+        return parsed.is_loopback
+    return parsed.is_global and not parsed.is_multicast

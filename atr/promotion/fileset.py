@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""File sets: what was voted on, what is staged, what is public, and how two of them differ. Pure."""
+
+import collections
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, Self
+
+import atr.errors as errors
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+# How many names a sentence holds before it says "and 7 more".
+_NAMED: Final = 3
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class File:
+    """One file: its path in the platform's own layout, its size in bytes, and the sha256 of the bytes we read."""
+
+    path: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuse what could make two different sets look the same: a line break in a path, a malformed digest."""
+        if ("\n" in self.path) or (not self.path) or (self.size < 0) or not _SHA256.fullmatch(self.sha256):
+            raise errors.InputError(f"{self.path!r} with size {self.size} and sha256 {self.sha256!r} is not a file.")
+
+
+@dataclasses.dataclass(frozen=True)
+class FileSet:
+    """An immutable set of files with different paths, in the order of their UTF-8 paths. Make it with `of`."""
+
+    files: tuple[File, ...]
+    digest: str
+
+    @classmethod
+    def of(cls, files: Iterable[File]) -> Self:
+        """The set of these files. Raises VerificationError-free InputError for an empty set or a path named twice.
+
+        Nothing to compare is a failure, so there is no empty set. The digest is the sha256 of the lines
+        `<sha256> <size> <path>` in path order, each ended by a line feed.
+        """
+        ordered = tuple(sorted(files, key=_utf8_path))
+        if not ordered:
+            raise errors.InputError("There are no files, so there is nothing to compare.")
+        paths = collections.Counter(file.path for file in ordered)
+        twice = [path for path, count in paths.items() if count > 1]
+        if twice:
+            raise errors.InputError(f"{_names(twice)} is named twice, so we cannot tell which bytes are meant.")
+        lines = hashlib.sha256()
+        for file in ordered:
+            lines.update(f"{file.sha256} {file.size} {file.path}\n".encode())
+        return cls(ordered, lines.hexdigest())
+
+    @property
+    def by_path(self) -> Mapping[str, File]:
+        """The files by their paths."""
+        return {file.path: file for file in self.files}
+
+    @property
+    def size(self) -> int:
+        """All bytes together."""
+        return sum(file.size for file in self.files)
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How another set differs from the voted one, in paths. All empty means equal.
+
+    `renamed` pairs (voted path, other path) with the same bytes; in a platform's layout the path is the
+    coordinate, so renamed is as wrong as changed.
+    """
+
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    equal: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the sets are equal."""
+        return not (self.missing or self.extra or self.changed or self.renamed)
+
+    def __str__(self) -> str:
+        """What differs, with the first names of each kind."""
+        parts = [
+            f"{_plural(len(paths))} {verb} ({_names(paths)})"
+            for paths, verb in (
+                (self.changed, "differ" if len(self.changed) > 1 else "differs"),
+                (self.missing, "missing"),
+                (self.extra, "extra"),
+                (tuple(f"{old} as {new}" for old, new in self.renamed), "renamed"),
+            )
+            if paths
+        ]
+        return ", ".join(parts) if parts else f"all {_plural(self.equal)} are equal" if self.equal != 1 else "the one file is equal"
+
+
+def compare(voted: FileSet, other: FileSet) -> Difference:
+    """How `other` differs from `voted`: the one comparison that capture, check, verify and public reading share."""
+    if voted.digest == other.digest:
+        return Difference(equal=len(voted.files))
+    old, new = voted.by_path, other.by_path
+    changed = tuple(path for path in old if (path in new) and _content(old[path]) != _content(new[path]))
+    equal = sum(1 for path in old if (path in new) and _content(old[path]) == _content(new[path]))
+    missing = [path for path in old if path not in new]
+    extra = [path for path in new if path not in old]
+    renamed = []
+    by_content = collections.defaultdict(list)
+    for path in extra:
+        by_content[_content(new[path])].append(path)
+    for path in list(missing):
+        twins = by_content[_content(old[path])]
+        if twins:
+            twin = twins.pop(0)
+            renamed.append((path, twin))
+            missing.remove(path)
+            extra.remove(twin)
+    return Difference(tuple(missing), tuple(extra), changed, tuple(renamed), equal)
+
+
+def drift(voted: FileSet, voted_mapped: FileSet | None, now: FileSet, now_mapped: FileSet | None) -> tuple[str, ...]:
+    """The names of the files by which a later revision is not what was voted on, whatever their paths are now.
+
+    Inside ATR a path may change after the vote, so the bytes are counted, not the names: every voted file that the
+    policy maps to the platform must still be there, and every file mapped now must have been voted on. Where
+    nothing is mapped, every file counts. An empty answer means: renamed at most.
+    """
+    before = voted_mapped or voted
+    after = now_mapped or now
+    return (
+        *(f"{file.path} (voted, gone)" for file in _lacking(before, now)),
+        *(f"{file.path} (not voted)" for file in _lacking(after, voted)),
+    )
+
+
+def closest(wanted: FileSet, candidates: Iterable[FileSet]) -> FileSet | None:
+    """The candidate with the fewest differences from `wanted`, to explain a difference by; None without candidates."""
+    return max(candidates, key=lambda candidate: len(set(candidate.files) & set(wanted.files)), default=None)
+
+
+def evidence_digest(deployment_id: str, target: str, purls: Iterable[str], voted: str, staged: str) -> str:
+    """What a person saw when they clicked, as one digest: any change of it makes the click void."""
+    lines = [deployment_id, target, *sorted(purls), f"voted {voted}", f"staged {staged}"]
+    return hashlib.sha256("".join(f"{len(line)} {line}\n" for line in lines).encode()).hexdigest()
+
+
+def _content(file: File) -> tuple[int, str]:
+    return file.size, file.sha256
+
+
+def _lacking(wanted: FileSet, there: FileSet) -> list[File]:
+    have = collections.Counter(_content(file) for file in there.files)
+    lacking = []
+    for file in wanted.files:
+        if have[_content(file)] == 0:
+            lacking.append(file)
+        have[_content(file)] -= 1
+    return lacking
+
+
+def _names(paths: Iterable[str]) -> str:
+    every = list(paths)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return ", ".join(every[:_NAMED]) + more
+
+
+def _plural(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
+
+
+def _utf8_path(file: File) -> bytes:
+    return file.path.encode()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold before a promotion may be sent, as a list of data. Pure.
+
+The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
+changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent). To add a gate, add
+a fact and a row.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+import atr.shared.distribution as distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the gates look at, all read in one transaction."""
+
+    platform: distribution.DistributionPlatform
+    project_active: bool
+    # ATR's phase, as its word.
+    phase: str
+    vote_passed: bool
+    # "staged", ... or empty when there is no such deployment.
+    deployment_state: str
+    staged_digest: str
+    # The digests on the ballot of the vote that passed.
+    ballot: frozenset[str]
+    # What a revision made after the vote changed among the mapped files.
+    drift: tuple[str, ...]
+    # Packages of the deployment that lie outside the project's PlatformTarget, and whether there is one at all.
+    has_target: bool
+    outside: tuple[str, ...]
+    policy_allows: bool
+    asf_uid: str
+    is_committee_member: bool
+    # Sentences of blockers that the check of staged files stored for this deployment.
+    check_blockers: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocker:
+    """Why it may not be sent now: a stable word for programs, a sentence for people, and who can clear it."""
+
+    code: str
+    sentence: str
+    who: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """One row: its word, what must hold, what to say if it does not, and who can change that."""
+
+    code: str
+    holds: Callable[[Facts], bool]
+    sentence: Callable[[Facts], str]
+    who: str
+
+
+RELEASE_PREVIEW: Final = "release_preview"
+STAGED: Final = "staged"
+
+GATES: Final[tuple[Gate, ...]] = (
+    Gate(
+        "unsupported",
+        lambda f: f.platform.supports_remote_promotion,
+        lambda f: f.platform.why_not,
+        "nobody",
+    ),
+    Gate(
+        "project-inactive",
+        lambda f: f.project_active,
+        lambda f: "The project is not active, so nothing of it is published.",
+        "a foundation admin",
+    ),
+    Gate(
+        "phase",
+        lambda f: f.phase == RELEASE_PREVIEW,
+        lambda f: "The release is not in Finish. It gets there when its vote passes.",
+        "the release manager",
+    ),
+    Gate(
+        "vote",
+        lambda f: f.vote_passed,
+        lambda f: "No vote on this release has passed.",
+        "the committee",
+    ),
+    Gate(
+        "not-staged",
+        lambda f: f.deployment_state == STAGED,
+        lambda f: f"{f.platform.display_name} does not hold this deployment as staged; it is {f.deployment_state or 'unknown'}.",
+        "the release manager",
+    ),
+    Gate(
+        "not-captured",
+        lambda f: bool(f.staged_digest),
+        lambda f: "We have not read the staged files yet.",
+        "nobody",
+    ),
+    Gate(
+        "not-on-ballot",
+        lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot),
+        lambda f: "The staged files are not what the committee voted on.",
+        "the release manager",
+    ),
+    Gate(
+        "check",
+        lambda f: not f.check_blockers,
+        lambda f: f.check_blockers[0],
+        "the release manager",
+    ),
+    Gate(
+        "revision-changed",
+        lambda f: not f.drift,
+        lambda f: f"The revision changed after the vote: {', '.join(f.drift[:3])}.",
+        "the release manager",
+    ),
+    Gate(
+        "no-target",
+        lambda f: f.has_target,
+        lambda f: f"Nobody has set which names on {f.platform.display_name} belong to this project.",
+        "a foundation admin",
+    ),
+    Gate(
+        "outside-target",
+        lambda f: (not f.has_target) or (not f.outside),
+        lambda f: f"{', '.join(f.outside[:3])} is outside the names that belong to this project.",
+        "a foundation admin",
+    ),
+    Gate(
+        "policy",
+        lambda f: f.policy_allows,
+        lambda f: f"The project's policy does not allow remote promotion to {f.platform.display_name}.",
+        "a committee member",
+    ),
+    Gate(
+        "rights",
+        lambda f: f.is_committee_member,
+        lambda f: f"{f.asf_uid or 'You'} may not promote: only members of the committee may.",
+        "a committee member",
+    ),
+)
+
+
+def blockers(facts: Facts) -> tuple[Blocker, ...]:
+    """Every gate that says no, in the order of the list; empty means it may be sent."""
+    return tuple(Blocker(gate.code, gate.sentence(facts), gate.who) for gate in GATES if not gate.holds(facts))
+
+
+def outside_target(purls_namespaces: dict[str, str], namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages whose owner is not one of these namespaces and not below one (`org.apache.x` covers `org.apache.x.y`).
+
+    `purls_namespaces` maps a package, as people write it, to its owner.
+    """
+    return tuple(
+        name
+        for name, owner in purls_namespaces.items()
+        if not any((owner == allowed) or owner.startswith(f"{allowed}.") for allowed in namespaces)
+    )

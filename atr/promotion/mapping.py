@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files of a revision go to a platform, by the policy's patterns, and where they stand there. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import pathspec
+
+import atr.errors as errors
+import atr.promotion.fileset as fileset
+import atr.shared.maven as maven
+
+_WILDCARD: Final = re.compile(r"[*?\[]")
+
+
+def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet:
+    """The file set that the platform should hold, in the layout of a Maven repository, without side files.
+
+    The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
+    first pattern that matches a file counts. Raises InputError, naming the file, for a path that does not parse, for
+    two files on one path, and when nothing is mapped.
+    """
+    found: dict[str, tuple[str, fileset.File]] = {}
+    for file in revision.files:
+        where = _cut(file.path, patterns)
+        if (where is None) or maven.is_side_file(where):
+            continue
+        maven.parse_path(where)
+        if where in found:
+            raise errors.InputError(f"The policy maps both {found[where][0]} and {file.path} to {where}.")
+        found[where] = (file.path, fileset.File(where, file.size, file.sha256))
+    if not found:
+        raise errors.InputError(f"The policy's patterns ({', '.join(patterns)}) match no file of the revision.")
+    return fileset.FileSet.of(file for _, file in found.values())
+
+
+def sources(revision: fileset.FileSet, patterns: Sequence[str]) -> dict[str, str]:
+    """For an upload: each mapped path of the platform, side files too, with the path in the revision it comes from."""
+    wheres = ((_cut(file.path, patterns), file.path) for file in revision.files)
+    return {where: path for where, path in wheres if (where is not None) and not _is_metadata(where)}
+
+
+def _cut(path: str, patterns: Sequence[str]) -> str | None:
+    for pattern in patterns:
+        if pathspec.GitIgnoreSpec.from_lines([pattern]).match_file(path):
+            wild = _WILDCARD.search(pattern)
+            prefix = pattern[: wild.start()] if wild else pattern.rpartition("/")[0]
+            return path.removeprefix(prefix.lstrip("/")).lstrip("/")
+    return None
+
+
+def _is_metadata(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(maven.METADATA)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stand-in's strings, for a demo or a test in another process. JSON in, JSON out; nothing here is counted.
+
+    GET    /control/counters                    see `traffic.Traffic.counters`
+    GET    /control/log?last=100                {"requests": [{when, method, path, endpoint, status, faulty}]}
+    GET    /control/deployments                 {"deployments": [{deployment_id, name, account, state, trail, ...}]}
+    POST   /control/deployments/<id>/<knob>     the knob's fields; 204
+    GET    /control/faults                      {"faults": [{fault, passed, hit}]}
+    POST   /control/faults                      a list of faults, added behind those that are there; 204
+    DELETE /control/faults                      204
+    GET    /control/settings                    the settings
+    POST   /control/settings                    the fields to change; answers all of them
+    POST   /control/public                      {"path", "text"}: make this public now; 204
+    POST   /control/public/alter                {"path"}: change one byte of a public file; 204
+    POST   /control/public/withdraw             {"path"}: take a public file away; 204
+
+What is wrong with a request is answered as {"error": a sentence} with 400, 404 or 409.
+"""
+
+import dataclasses
+from typing import Any, Final
+
+import pydantic
+import quart
+
+import atr.errors as errors
+import atr.sandbox.current as current
+import atr.sandbox.knobs as knobs
+from atr.sandbox.deployment import Deployment
+from atr.sandbox.faults import Fault
+from atr.sandbox.settings import Settings
+
+BLUEPRINT: Final = quart.Blueprint("control", __name__, url_prefix="/control")
+_FAULTS: Final = pydantic.TypeAdapter(list[Fault])
+_NOTHING: Final = ("", 204)
+
+Answer = dict[str, Any]
+
+
+class PublicText(pydantic.BaseModel):
+    """A file to make public, and its text."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    path: str
+    text: str = ""
+
+
+@BLUEPRINT.errorhandler(errors.AtrError)
+async def refused(error: errors.AtrError) -> tuple[Answer, int]:
+    statuses = {errors.NotFoundError: 404, errors.InputError: 400, errors.ConflictError: 409}
+    return {"error": str(error)}, next(status for kind, status in statuses.items() if isinstance(error, kind))
+
+
+@BLUEPRINT.errorhandler(pydantic.ValidationError)
+async def unfit(error: pydantic.ValidationError) -> tuple[Answer, int]:
+    return {"error": str(error)}, 400
+
+
+@BLUEPRINT.get("/counters")
+async def get_counters() -> Answer:
+    return current.world().traffic.counters()
+
+
+@BLUEPRINT.get("/log")
+async def get_log() -> Answer:
+    last = quart.request.args.get("last", 100, type=int)
+    entries = list(current.world().traffic.log)[-last:] if last > 0 else []
+    return {"requests": [dataclasses.asdict(entry) for entry in entries]}
+
+
+@BLUEPRINT.get("/deployments")
+async def get_deployments() -> Answer:
+    world = current.world()
+    world.advance()
+    return {"deployments": [_deployment(one) for one in world.deployments.values()]}
+
+
+@BLUEPRINT.post("/deployments/<deployment_id>/<knob>")
+async def post_knob(deployment_id: str, knob: str) -> tuple[str, int]:
+    fields = await _body({})
+    if not isinstance(fields, dict):
+        raise errors.InputError("a knob's fields are a JSON object")
+    knobs.turn(current.world(), deployment_id, knob, fields)
+    return _NOTHING
+
+
+@BLUEPRINT.get("/faults")
+async def get_faults() -> Answer:
+    return {
+        "faults": [
+            {"fault": loaded.fault.model_dump(), "passed": loaded.passed, "hit": loaded.hit}
+            for loaded in current.world().faults.loaded
+        ]
+    }
+
+
+@BLUEPRINT.post("/faults")
+async def post_faults() -> tuple[str, int]:
+    current.world().faults.add(_FAULTS.validate_python(await _body([])))
+    return _NOTHING
+
+
+@BLUEPRINT.delete("/faults")
+async def delete_faults() -> tuple[str, int]:
+    current.world().faults.clear()
+    return _NOTHING
+
+
+@BLUEPRINT.get("/settings")
+async def get_settings() -> Answer:
+    return current.world().settings.model_dump()
+
+
+@BLUEPRINT.post("/settings")
+async def post_settings() -> Answer:
+    world = current.world()
+    # What happened until now happened under the old ones.
+    world.advance()
+    world.settings = Settings.model_validate({**world.settings.model_dump(), **await _body({})})
+    return world.settings.model_dump()
+
+
+@BLUEPRINT.post("/public")
+async def post_public() -> tuple[str, int]:
+    world = current.world()
+    file = PublicText.model_validate(await _body({}))
+    world.put_public(file.path, file.text.encode())
+    return _NOTHING
+
+
+@BLUEPRINT.post("/public/alter")
+async def post_public_alter() -> tuple[str, int]:
+    world = current.world()
+    world.public.alter(PublicText.model_validate(await _body({})).path)
+    return _NOTHING
+
+
+@BLUEPRINT.post("/public/withdraw")
+async def post_public_withdraw() -> tuple[str, int]:
+    world = current.world()
+    world.public.withdraw(PublicText.model_validate(await _body({})).path)
+    world.dirty = True
+    return _NOTHING
+
+
+async def _body(default: object) -> Any:  # noqa: ANN401
+    """The request's JSON; the default for no body. Only as application/json, which no page of another site can send."""
+    if not await quart.request.get_data():
+        return default
+    body = await quart.request.get_json(silent=True)
+    if body is None:
+        raise errors.InputError("the body must be JSON, sent as application/json")
+    return body
+
+
+def _deployment(deployment: Deployment) -> Answer:
+    return {
+        "deployment_id": deployment.deployment_id,
+        "name": deployment.name,
+        "account": deployment.account,
+        "automatic": deployment.automatic,
+        "state": deployment.state,
+        "trail": [{"state": state, "when": when} for state, when in deployment.trail],
+        "purls": [component.purl for component in deployment.components],
+        "errors": deployment.errors,
+        "files": sorted(deployment.files),
+        "polls": deployment.polls,
+        "twists": dataclasses.asdict(deployment.twists),
+    }

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls that are counted and that faults can hit, by name."""
+
+import re
+from typing import Final, NamedTuple
+
+PUBLISHER: Final = "/api/v1/publisher"
+REPOSITORY: Final = "/maven2"
+# Where a redirected download leads: another host would hold the bytes, so this place takes no Authorization.
+ELSEWHERE: Final = "/elsewhere"
+
+
+class Endpoint(NamedTuple):
+    """One kind of call. `streams` says that its answer may be large: a client that leaves ends it half way."""
+
+    name: str
+    methods: tuple[str, ...]
+    path: re.Pattern[str]
+    streams: bool = False
+
+
+# https://central.sonatype.org/publish/publish-portal-api/
+ENDPOINTS: Final = (
+    Endpoint("upload", ("POST",), re.compile(PUBLISHER + "/upload")),
+    Endpoint("status", ("POST",), re.compile(PUBLISHER + "/status")),
+    Endpoint("publish", ("POST",), re.compile(PUBLISHER + "/deployment/[^/]+")),
+    Endpoint("drop", ("DELETE",), re.compile(PUBLISHER + "/deployment/[^/]+")),
+    Endpoint("published", ("GET", "HEAD"), re.compile(PUBLISHER + "/published")),
+    Endpoint("files", ("POST",), re.compile(PUBLISHER + "/deployments/files")),
+    Endpoint(
+        "download",
+        ("GET", "HEAD"),
+        re.compile(PUBLISHER + "/(deployment/[^/]+|deployments)/download/.*"),
+        streams=True,
+    ),
+    Endpoint("elsewhere", ("GET", "HEAD"), re.compile(ELSEWHERE + "/.*"), streams=True),
+    Endpoint("repository", ("GET", "HEAD"), re.compile(REPOSITORY + "(/.*)?"), streams=True),
+)
+NAMES: Final = tuple(endpoint.name for endpoint in ENDPOINTS)
+
+
+def find(method: str, path: str) -> Endpoint | None:
+    """The endpoint that a request is for; None for the pages, the controls and addresses that do not exist."""
+    for endpoint in ENDPOINTS:
+        if method in endpoint.methods and endpoint.path.fullmatch(path):
+            return endpoint
+    return None

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sonatype's Central Portal: the publisher API.
+
+Paths, parameters, status codes and field names as the vendor describes them; see tests/contract/portal-api.json.
+https://central.sonatype.org/publish/publish-portal-api/
+"""
+
+import base64
+import binascii
+import math
+from typing import Any, Final
+
+import quart
+
+import atr.errors as errors
+import atr.sandbox.current as current
+import atr.sandbox.download as download
+import atr.sandbox.endpoints as endpoints
+import atr.sandbox.upload as upload
+import atr.sandbox.validation as validation
+from atr.sandbox.bundle import StagedFile
+from atr.sandbox.deployment import Deployment, State
+from atr.sandbox.world import Account, Token
+
+BLUEPRINT: Final = quart.Blueprint("portal", __name__, url_prefix=endpoints.PUBLISHER)
+ELSEWHERE: Final = quart.Blueprint("elsewhere", __name__, url_prefix=endpoints.ELSEWHERE)
+
+# `UserToken` is the older word, which the vendor's own Maven plugin still sends; Basic stands in the description.
+SCHEMES: Final = frozenset({"bearer", "usertoken", "basic"})
+PUBLISHING_TYPES: Final = ("USER_MANAGED", "AUTOMATIC")
+MAX_PAGE_SIZE: Final = 500
+
+Answer = tuple[dict[str, Any], int]
+
+
+@BLUEPRINT.before_request
+async def authenticate() -> Answer | None:
+    """Every call needs a token."""
+    account = account_of(quart.request.headers.get("Authorization", ""))
+    if account is None:
+        # A client that is still sending would take an early answer for a broken connection.
+        async for _ in quart.request.body:
+            pass
+        return problem(401, "Invalid token")
+    quart.g.account = account
+    return None
+
+
+@BLUEPRINT.errorhandler(errors.NotFoundError)
+async def not_found(error: errors.NotFoundError) -> Answer:
+    return problem(404, str(error))
+
+
+@BLUEPRINT.errorhandler(errors.InputError)
+async def bad_request(error: errors.InputError) -> Answer:
+    return problem(400, str(error))
+
+
+@BLUEPRINT.errorhandler(errors.ConflictError)
+async def wrong_state(error: errors.ConflictError) -> Answer:
+    # No source shows the real answer to a publish or drop in the wrong state.
+    return problem(current.world().settings.wrong_state_status, str(error))
+
+
+@BLUEPRINT.post("/upload")
+async def post_upload() -> tuple[str, int, dict[str, str]]:
+    world = current.world()
+    kind = quart.request.args.get("publishingType", PUBLISHING_TYPES[0])
+    target = world.incoming_path()
+    try:
+        received = await upload.receive(
+            quart.request.headers.get("Content-Type", ""),
+            quart.request.body,
+            target,
+            limit=world.settings.bundle_limit,
+        )
+        if kind not in PUBLISHING_TYPES:
+            raise errors.InputError(f"publishingType must be one of {', '.join(PUBLISHING_TYPES)}")
+        deployment = world.upload(
+            quart.g.account,
+            quart.request.args.get("name") or received.file_name,
+            automatic=kind == "AUTOMATIC",
+            archive=target,
+        )
+    finally:
+        target.unlink(missing_ok=True)
+    quart.current_app.add_background_task(world.examine, deployment)
+    # The whole body is the id: no quotes, no line break.
+    return deployment.deployment_id, 201, {"Content-Type": "text/plain"}
+
+
+@BLUEPRINT.post("/status")
+async def post_status() -> Answer:
+    """Any further parameters are ignored: the Maven plugin repeats those of its upload."""
+    deployment = current.world().poll(quart.g.account, _required("id"))
+    return {
+        "deploymentId": deployment.deployment_id,
+        "deploymentName": deployment.name,
+        "deploymentState": deployment.shown_state(),
+        "purls": [component.purl for component in deployment.components],
+        "errors": deployment.shown_errors,
+        "warnings": {},
+    }, 200
+
+
+@BLUEPRINT.post("/deployment/<deployment_id>")
+async def post_publish(deployment_id: str) -> tuple[str, int]:
+    world = current.world()
+    world.publish(world.find(quart.g.account, deployment_id))
+    return "", 204
+
+
+@BLUEPRINT.delete("/deployment/<deployment_id>")
+async def delete_deployment(deployment_id: str) -> tuple[str, int]:
+    world = current.world()
+    world.drop(world.find(quart.g.account, deployment_id))
+    return "", 204
+
+
+@BLUEPRINT.get("/published")
+async def get_published() -> Answer:
+    """Answers from the platform's own records: true from PUBLISHED on, before the public repository has the files."""
+    world = current.world()
+    component = validation.Component(_required("namespace"), _required("name"), _required("version"))
+    if not validation.owns(quart.g.account.namespaces, component.group):
+        return problem(403, f"Namespace '{component.group}' is not allowed")
+    world.advance()
+    return {"published": world.public.has(component)}, 200
+
+
+@BLUEPRINT.post("/deployments/files")
+async def post_files() -> Answer:
+    """A page of deployments, each with all of its files."""
+    wanted = await quart.request.get_json(force=True, silent=True)
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("sortField"), str):
+        raise errors.InputError("sortField is required")
+    page = _number(wanted, "page", default=0, least=0)
+    size = _number(wanted, "size", default=MAX_PAGE_SIZE, least=1)
+    found = current.world().of_account(quart.g.account)
+    if wanted.get("deploymentIds"):
+        found = [one for one in found if one.deployment_id in wanted["deploymentIds"]]
+    if wanted.get("sortDirection") == "asc":
+        found.reverse()
+    shown = found[page * size : (page + 1) * size]
+    return {
+        "deployments": [_with_files(one, str(wanted.get("pathStarting") or "")) for one in shown],
+        "page": page,
+        "pageSize": size,
+        "pageCount": math.ceil(len(found) / size),
+        "totalResultCount": len(found),
+    }, 200
+
+
+@BLUEPRINT.get("/deployment/<deployment_id>/download/<path:path>")
+async def get_download(deployment_id: str, path: str) -> quart.ResponseReturnValue:
+    world = current.world()
+    deployment = world.find(quart.g.account, deployment_id)
+    if path not in _visible_files(deployment):
+        raise errors.NotFoundError(f"File '{path}' not found")
+    if world.settings.redirect_downloads:
+        base = world.settings.redirect_downloads.rstrip("/")
+        return quart.redirect(f"{base}{endpoints.ELSEWHERE}/{deployment_id}/{path}", 307)
+    return download.respond(world.folder(deployment) / path)
+
+
+@BLUEPRINT.get("/deployments/download/<path:path>")
+async def get_merged_download(path: str) -> quart.Response:
+    """One repository made of all the account's VALIDATED deployments; where two have a path, the newer wins."""
+    world = current.world()
+    for deployment in world.of_account(quart.g.account):
+        if deployment.state is State.VALIDATED and path in deployment.files:
+            return download.respond(world.folder(deployment) / path)
+    raise errors.NotFoundError(f"File '{path}' not found")
+
+
+@ELSEWHERE.get("/<deployment_id>/<path:path>")
+async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnValue:
+    """Where `redirect_downloads` leads. Like a store with signed addresses it wants no Authorization: 400 with one."""
+    world = current.world()
+    if "Authorization" in quart.request.headers:
+        return problem(400, "Only one way to authenticate is allowed")
+    deployment = world.deployments.get(deployment_id)
+    if deployment is None or path not in deployment.files:
+        return problem(404, "No such key")
+    return download.respond(world.folder(deployment) / path)
+
+
+def account_of(authorization: str) -> Account | None:
+    """The account that an Authorization header opens, if it is whole and right."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() not in SCHEMES:
+        return None
+    try:
+        name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return current.world().account_for(Token(name, password))
+
+
+def problem(status: int, message: str) -> Answer:
+    """An error in the one shape that is documented by a recorded answer, for 401."""
+    return {"error": {"message": message}}, status
+
+
+def _required(name: str) -> str:
+    value = quart.request.args.get(name, "")
+    if not value:
+        raise errors.InputError(f"Parameter '{name}' is required")
+    return value
+
+
+def _number(wanted: dict[str, Any], name: str, *, default: int, least: int) -> int:
+    value = wanted.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise errors.InputError(f"{name} must be a whole number of at least {least}")
+    return min(value, MAX_PAGE_SIZE) if name == "size" else value
+
+
+def _visible_files(deployment: Deployment) -> dict[str, StagedFile]:
+    # Before validation has ended there is nothing to browse.
+    return {} if deployment.state in {State.PENDING, State.VALIDATING} else deployment.files
+
+
+def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "deploymentId": deployment.deployment_id,
+        "deploymentName": deployment.name,
+        "deploymentState": deployment.shown_state(),
+        "deploymentType": "BUNDLE",
+        "createTimestamp": round(deployment.uploaded_at * 1000),
+        "purls": [component.purl for component in deployment.components],
+        "deployedComponentVersions": [
+            {
+                "name": f"{component.stem}.pom",
+                "path": component.directory,
+                "errors": deployment.shown_errors.get(component.purl, []),
+            }
+            for component in deployment.components
+        ],
+    }
+    files = [_file(path, file) for path, file in sorted(_visible_files(deployment).items()) if path.startswith(prefix)]
+    twist = deployment.take_listing()
+    if twist == "hide":
+        files = []
+    elif twist == "extra":
+        files.append(_file(f"{deployment.main_file().rpartition('/')[0]}/ghost.jar", StagedFile(1, 0.0)))
+    elif twist == "repeat":
+        files += files[:1]
+    if twist != "omit":
+        shown["deploymentFiles"] = files
+    return shown
+
+
+def _file(path: str, file: StagedFile) -> dict[str, Any]:
+    return {
+        "relativePath": path,
+        "fileName": path.rpartition("/")[2],
+        "fileSize": file.size,
+        "fileTimestamp": round(file.when * 1000),
+    }

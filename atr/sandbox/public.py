@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public Maven repository's files, each from its own moment on."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import Final
+from xml.etree import ElementTree
+
+import atr.errors as errors
+import atr.sandbox.bundle as bundle
+from atr.sandbox.validation import Component, component_at
+
+METADATA: Final = "maven-metadata.xml"
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicFile:
+    """A file of the public repository. Before `since`, in epoch seconds, it answers 404."""
+
+    disk: pathlib.Path
+    size: int
+    since: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What one folder of the repository shows."""
+
+    folders: tuple[str, ...]
+    files: tuple[tuple[str, int], ...]
+
+
+class PublicTree:
+    """Files and components by path. What is once public is changed only by the `alter` and `withdraw` of a test."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self._root = root
+        self.files: dict[str, PublicFile] = {}
+        self.components: dict[Component, float] = {}
+
+    def restore(self, files: Mapping[str, float], components: Iterable[tuple[Component, float]]) -> None:
+        """Take up what an earlier tree had under the same root."""
+        for path, since in files.items():
+            disk = self._root / path
+            self.files[path] = PublicFile(disk, disk.stat().st_size, since)
+        self.components.update(components)
+
+    def publish(self, path: str, source: pathlib.Path, since: float) -> None:
+        """Make a copy of the source public under this path, from `since` on."""
+        target = self._root / bundle.check_path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A link costs no space. It is safe: every change, here and in a deployment, writes a new file.
+        with contextlib.suppress(FileNotFoundError):
+            target.unlink()
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+        self.files[path] = PublicFile(target, target.stat().st_size, since)
+
+    def announce(self, components: Iterable[Component], since: float) -> None:
+        """Note that these versions exist, for `/published`, for validation and for maven-metadata.xml."""
+        for component in components:
+            self.components.setdefault(component, since)
+
+    def put(self, path: str, data: bytes, since: float) -> None:
+        """Make bytes public that no deployment brought, as if somebody had published them elsewhere."""
+        component = component_at(path)
+        if component is not None:
+            self.announce([component], since)
+        target = self._root / bundle.check_path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_bytes(target, data)
+        self.files[path] = PublicFile(target, len(data), since)
+
+    def alter(self, path: str) -> None:
+        """Change one byte of a public file. Raises NotFoundError."""
+        file = self._file(path)
+        replace_bytes(file.disk, one_byte_off(file.disk.read_bytes()))
+
+    def withdraw(self, path: str) -> None:
+        """Take a file away. Raises NotFoundError."""
+        self._file(path).disk.unlink()
+        del self.files[path]
+
+    def find(self, path: str, now: float) -> PublicFile | None:
+        file = self.files.get(path)
+        return file if file is not None and file.since <= now else None
+
+    def has(self, component: Component) -> bool:
+        """Whether this version is public, with whatever packaging."""
+        return any(known.coordinate == component.coordinate for known in self.components)
+
+    def listing(self, folder: str, now: float) -> Listing:
+        """What stands in a folder now; the root is the empty string."""
+        prefix = f"{folder}/" if folder else ""
+        folders, files = set(), []
+        for path, file in self.files.items():
+            if not path.startswith(prefix) or file.since > now:
+                continue
+            name, slash, _ = path.removeprefix(prefix).partition("/")
+            if slash:
+                folders.add(name)
+            else:
+                files.append((name, file.size))
+        return Listing(tuple(sorted(folders)), tuple(sorted(files)))
+
+    def metadata(self, path: str, now: float, lag: float) -> bytes | None:
+        """maven-metadata.xml of an artifact, or its md5 or sha1; None while none of its versions is old enough."""
+        folder, _, name = path.rpartition("/")
+        versions = {
+            component.version: since + lag
+            for component, since in sorted(self.components.items(), key=_by_age)
+            if f"{component.group.replace('.', '/')}/{component.artifact}" == folder and since + lag <= now
+        }
+        if not versions:
+            return None
+        group, _, artifact = folder.rpartition("/")
+        document = _metadata(group.replace("/", "."), artifact, versions)
+        answers = {
+            METADATA: document,
+            f"{METADATA}.md5": hashlib.md5(document, usedforsecurity=False).hexdigest().encode(),
+            f"{METADATA}.sha1": hashlib.sha1(document, usedforsecurity=False).hexdigest().encode(),
+        }
+        return answers.get(name)
+
+    def _file(self, path: str) -> PublicFile:
+        if path not in self.files:
+            raise errors.NotFoundError(f"No public file {path!r}")
+        return self.files[path]
+
+
+def one_byte_off(data: bytes) -> bytes:
+    """The same bytes, but for one in the middle. An empty file gets a byte."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :] if data else b"\0"
+
+
+def replace_bytes(path: pathlib.Path, data: bytes) -> None:
+    """Put a new file in this one's place, so that links to the old one keep its bytes."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_bytes(data)
+    fresh.replace(path)
+
+
+def _by_age(item: tuple[Component, float]) -> float:
+    return item[1]
+
+
+def _metadata(group: str, artifact: str, versions: dict[str, float]) -> bytes:
+    root = ElementTree.Element("metadata")
+    ElementTree.SubElement(root, "groupId").text = group
+    ElementTree.SubElement(root, "artifactId").text = artifact
+    versioning = ElementTree.SubElement(root, "versioning")
+    newest = list(versions)[-1]
+    ElementTree.SubElement(versioning, "latest").text = newest
+    ElementTree.SubElement(versioning, "release").text = newest
+    listed = ElementTree.SubElement(versioning, "versions")
+    for version in versions:
+        ElementTree.SubElement(listed, "version").text = version
+    updated = datetime.datetime.fromtimestamp(versions[newest], datetime.UTC)
+    ElementTree.SubElement(versioning, "lastUpdated").text = updated.strftime("%Y%m%d%H%M%S")
+    ElementTree.indent(root)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root) + b"\n"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public Maven repository: read only, and each file only from its moment on."""
+
+import mimetypes
+from typing import Final
+
+import quart
+
+import atr.sandbox.current as current
+import atr.sandbox.download as download
+import atr.sandbox.endpoints as endpoints
+from atr.sandbox.public import METADATA
+
+BLUEPRINT: Final = quart.Blueprint("repository", __name__, url_prefix=endpoints.REPOSITORY, template_folder="templates")
+_PLAIN: Final = ("asc", "md5", "sha1", "sha256", "sha512")
+_XML: Final = ("pom", "xml")
+
+
+@BLUEPRINT.get("/")
+@BLUEPRINT.get("/<path:path>")
+async def get_path(path: str = "") -> quart.ResponseReturnValue:
+    """A file, or the view of a folder."""
+    world = current.world()
+    world.advance()
+    now = world.now()
+    file = world.public.find(path, now)
+    if file is not None:
+        return download.respond(file.disk, media_type(path))
+    if path.rpartition("/")[2].startswith(METADATA):
+        document = world.public.metadata(path, now, world.settings.metadata_lag_seconds)
+        if document is not None:
+            return quart.Response(document, content_type=media_type(path))
+    return await folder_view(path, now)
+
+
+async def folder_view(path: str, now: float) -> quart.ResponseReturnValue:
+    """Links to what stands in a folder; 404 for an empty one."""
+    folder = path.rstrip("/")
+    listing = current.world().public.listing(folder, now)
+    if folder and not (listing.folders or listing.files):
+        return quart.Response("404 Not Found\n", 404, content_type="text/plain")
+    if path and not path.endswith("/"):
+        return quart.redirect(f"{endpoints.REPOSITORY}/{path}/")
+    return await quart.render_template("folder.html", folder=folder, listing=listing)
+
+
+def media_type(path: str) -> str:
+    """What a browser should take a file for: texts are shown, the rest is saved."""
+    suffix = path.rpartition(".")[2]
+    if suffix in _PLAIN:
+        return "text/plain"
+    if suffix in _XML:
+        return "text/xml"
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"

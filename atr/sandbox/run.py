@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stand-in as a process of its own."""
+
+import asyncio
+import pathlib
+import signal
+from collections.abc import Iterable
+
+import atr.sandbox.server as server
+import atr.sandbox.world as worlds
+
+
+async def until_stopped(
+    port: int, directory: pathlib.Path, token_file: pathlib.Path, namespaces: Iterable[str], bundle_limit: int | None
+) -> None:
+    """Serve one account, whose token the file holds as name:password, until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    world = worlds.World(directory)
+    if bundle_limit is not None:
+        world.settings = world.settings.model_copy(update={"bundle_limit": bundle_limit})
+    name, _, password = token_file.read_text().strip().partition(":")
+    world.add_account("demo", namespaces, worlds.Token(name, password))
+    await server.serve(world, port=port, stop=stop)

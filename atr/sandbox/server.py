@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the stand-in: one process, one port, 127.0.0.1 and nothing else."""
+
+import asyncio
+import contextlib
+import logging
+import pathlib
+import socket
+import tempfile
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self, cast
+
+import hypercorn.asyncio
+import hypercorn.config
+import hypercorn.typing
+import quart
+
+import atr.errors as errors
+import atr.sandbox.control as control
+import atr.sandbox.current as current
+import atr.sandbox.pages as pages
+import atr.sandbox.portal as portal
+import atr.sandbox.repository as repository
+from atr.sandbox.gate import Cut, Gate
+from atr.sandbox.world import Token, World
+
+HOST: Final = "127.0.0.1"
+EXAMPLE_TOKEN: Final = Token("token-name", "token-password")
+EXAMPLE_NAMESPACES: Final = ("org.example", "commons-cli")
+_BACKLOG: Final = 128
+_HOST_NAMES: Final = frozenset({HOST, "localhost"})
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Application(quart.Quart):
+    """The application, with the gate that stands before it."""
+
+    gate: Gate
+
+
+class Listener(socket.socket):
+    """A listening socket that remembers its open connections, so that one can be cut below HTTP.
+
+    Raising in a handler would make the server answer 500, and closing is all that ASGI offers after that: only the
+    socket itself can end a connection without a status line.
+    """
+
+    def __init__(self, port: int) -> None:
+        # With the protocol named, asyncio switches Nagle's algorithm off; without, every second small answer on a kept
+        # connection waits 40 ms for the client's delayed acknowledgement.
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._open: weakref.WeakValueDictionary[tuple[str, int], socket.socket] = weakref.WeakValueDictionary()
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.bind((HOST, port))
+        except OSError:
+            self.close()
+            raise
+        # From here on connections wait in line, even before the server is up.
+        self.listen(_BACKLOG)
+        self.settimeout(0)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.getsockname()[1]}"
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = super().accept()
+        self._open[address] = connection
+        return connection, address
+
+    def cut(self, client: tuple[str, int]) -> None:
+        """End this client's connection: nothing that is not yet sent will be."""
+        connection = self._open.get(client)
+        if connection is not None:
+            # A client that has left by itself.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Config(hypercorn.config.Config):
+    """The server's settings, with a socket that is open already."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+        self.include_server_header = False
+        self.graceful_timeout = 1.0
+        self.shutdown_timeout = 5.0
+        self.errorlog = logging.getLogger("atr.sandbox")
+
+    def create_sockets(self) -> hypercorn.config.Sockets:
+        return hypercorn.config.Sockets(secure_sockets=[], insecure_sockets=[self._listener], quic_sockets=[])
+
+
+def create_app(world: World, cut: Cut | None = None) -> Application:
+    """The stand-in as an application. `cut` breaks a client's connection; without one such a fault is an error."""
+    app = Application(__name__, static_folder=None)
+    # A bundle of a gigabyte takes as long as it takes; its size is bounded by the world's settings.
+    app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
+    app.extensions[current.WORLD] = world
+    for blueprint in (
+        portal.BLUEPRINT,
+        portal.ELSEWHERE,
+        repository.BLUEPRINT,
+        pages.BLUEPRINT,
+        control.BLUEPRINT,
+    ):
+        app.register_blueprint(blueprint)
+    app.before_request(_refuse_strangers)
+    app.after_request(_harden)
+    app.before_serving(_resume)
+    app.gate = Gate(cast("hypercorn.typing.ASGIFramework", app.asgi_app), world, cut or _cannot_cut)
+    app.asgi_app = app.gate  # type: ignore[method-assign]
+    return app
+
+
+async def serve(
+    world: World,
+    host: str = HOST,
+    port: int = 0,
+    ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Run until `stop` is set. `ready` gets the address, with the real port for port 0, once connections are taken.
+
+    Raises SettingsError for any host but 127.0.0.1: the stand-in takes orders from whoever reaches it.
+    """
+    if host != HOST:
+        raise errors.SettingsError(f"The sandbox listens on {HOST} only, not on {host!r}")
+    with Listener(port) as listener:
+        app = create_app(world, listener.cut)
+        if ready is not None:
+            ready(listener.url)
+        try:
+            await hypercorn.asyncio.serve(
+                cast("hypercorn.typing.Framework", app),
+                _Config(listener),
+                shutdown_trigger=(stop or asyncio.Event()).wait,
+            )
+        finally:
+            await app.gate.close()
+            world.save()
+
+
+class RunningSandbox:
+    """A stand-in that runs in this event loop, on a free port, for the length of an `async with`.
+
+    Without a world it makes one in a temporary directory, with one account: `EXAMPLE_TOKEN` opens it, and
+    `EXAMPLE_NAMESPACES` are its own.
+    """
+
+    def __init__(self, world: World | None = None) -> None:
+        self._temporary = tempfile.TemporaryDirectory() if world is None else None
+        if self._temporary is not None:
+            world = World(pathlib.Path(self._temporary.name))
+            world.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
+        self.world = cast("World", world)
+        self.url = ""
+
+    @property
+    def portal_url(self) -> str:
+        """The root that clients of the Central Portal are given."""
+        return self.url
+
+    @property
+    def repository_url(self) -> str:
+        """The root of the public Maven repository."""
+        return f"{self.url}/maven2"
+
+    async def __aenter__(self) -> Self:
+        self._stop = asyncio.Event()
+        started = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(serve(self.world, ready=started.set_result, stop=self._stop))
+        await asyncio.wait([started, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            self._task.result()
+        self.url = started.result()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        await self._task
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+async def _refuse_strangers() -> tuple[str, int] | None:
+    """A page of another site, open in the same browser, reads and changes nothing here."""
+    if quart.request.host.partition(":")[0] not in _HOST_NAMES:
+        return "This is a sandbox for this machine only.\n", 421
+    if quart.request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"} and (
+        quart.request.method != "GET"
+    ):
+        return "Not from another site.\n", 403
+    return None
+
+
+async def _harden(response: quart.Response) -> quart.Response:
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def _resume() -> None:
+    """Go on with what an earlier process left half done."""
+    world = current.world()
+    for deployment in world.unexamined():
+        quart.current_app.add_background_task(world.examine, deployment)
+
+
+def _cannot_cut(client: tuple[str, int]) -> None:
+    raise RuntimeError(f"cannot cut the connection of {client}: no server of this module is running")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps a world on disk, so that a stand-in that is stopped and started again still has what was staged and public."""
+
+import dataclasses
+import pathlib
+from typing import Final
+
+import pydantic
+
+from atr.sandbox.deployment import Deployment
+from atr.sandbox.validation import Component
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """All that outlives the process. The bytes of files lie beside it, under their paths."""
+
+    deployments: list[Deployment]
+    public_files: dict[str, float]
+    public_components: list[tuple[Component, float]]
+
+
+_JSON: Final = pydantic.TypeAdapter(Snapshot)
+
+
+def write(path: pathlib.Path, snapshot: Snapshot) -> None:
+    """Replace what was there, whole or not at all."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_bytes(_JSON.dump_json(snapshot))
+    fresh.replace(path)
+
+
+def read(path: pathlib.Path) -> Snapshot:
+    """What `write` wrote. Raises pydantic.ValidationError for anything else: then the folder is not a world's."""
+    return _JSON.validate_json(path.read_bytes())

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The web process: builds the application, serves it, and holds no platform credential."""
+
+import asyncio
+import datetime
+import os
+import pathlib
+import secrets
+import signal
+from typing import Final
+
+import hypercorn.asyncio
+import hypercorn.config
+import quart
+
+import atr.config as config
+import atr.db.migrate as migrate
+import atr.db.session as session
+import atr.get.distribution as get_distribution
+import atr.get.finish as get_finish
+import atr.get.releases as get_releases
+import atr.get.root as get_root
+import atr.get.session as get_session
+import atr.identity.contract as identity
+import atr.identity.local as local
+import atr.post.distribution as post_distribution
+import atr.post.session as post_session
+import atr.storage as storage
+import atr.storage.transaction as transaction
+import atr.template as template
+import atr.web as web
+
+# A host application registers these after `web.install`.
+BLUEPRINTS: Final = (
+    get_root.BLUEPRINT,
+    get_session.BLUEPRINT,
+    get_releases.BLUEPRINT,
+    get_finish.BLUEPRINT,
+    get_distribution.BLUEPRINT,
+    post_session.BLUEPRINT,
+    post_distribution.BLUEPRINT,
+)
+_SESSION: Final = datetime.timedelta(hours=8)
+_SECRET_BYTES: Final = 32
+
+
+def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Quart:
+    """The application over a storage."""
+    app = quart.Quart(
+        "atr", root_path=str(template.STATIC.parent), static_folder=str(template.STATIC), template_folder=str(template.ROOT / "templates")
+    )
+    app.secret_key = _secret_key(settings.state_dir)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body,
+        PERMANENT_SESSION_LIFETIME=_SESSION,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies and not settings.sandbox,
+        SESSION_COOKIE_NAME="atr_session" if settings.sandbox else "__Host-atr_session",
+        SEND_FILE_MAX_AGE_DEFAULT=86_400,
+    )
+    who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
+    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url))
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+async def serve(settings: config.WebSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(migrate.upgrade, settings.database)
+    database = session.Database(settings.database)
+    # The web asks no platform, so the timings are those that pages show.
+    store = storage.Storage(database, transaction.Place(settings.state_dir, {}))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = hypercorn.config.Config()
+    server.bind = [f"{settings.host}:{settings.port}"]
+    server.include_server_header = False
+    server.graceful_timeout = server.shutdown_timeout = 5
+    server.accesslog = None
+    server.errorlog = None
+    try:
+        await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
+    finally:
+        await database.close()
+
+
+def _secret_key(state_dir: pathlib.Path) -> str:
+    """The key that signs sessions: made once, readable by this user only."""
+    path = state_dir / "secret-key"
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_SECRET_BYTES))
+    return path.read_text()

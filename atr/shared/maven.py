@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout of a Maven repository: which path belongs to which package. Pure.
+
+https://maven.apache.org/repository/layout.html
+"""
+
+import dataclasses
+import re
+from typing import Final
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+
+# Side files say something about the bytes beside them. They are no members of a file set; each is checked
+# against the bytes it names. https://central.sonatype.org/publish/requirements/
+SIDE_SUFFIXES: Final = (".md5", ".sha1", ".sha256", ".sha512")
+METADATA: Final = "maven-metadata.xml"
+# group/artifact/version/file is the shortest path there is: old groupIds have no dot.
+_MIN_SEGMENTS: Final = 4
+_MAX_PATH: Final = 1000
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9_+~][A-Za-z0-9._+~-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class MavenPath:
+    """A path that parsed: whose it is, and its file name."""
+
+    coordinates: distribution.Coordinates
+    file_name: str
+
+
+def checked_path(path: str) -> str:
+    """The path itself, if it is safe to use in an address and on a disk. Raises InputError otherwise.
+
+    Refused: absolute paths, `.` and `..`, backslashes, control characters, empty segments, dotfiles.
+    """
+    if (not path) or (len(path) > _MAX_PATH) or not all(_SEGMENT.fullmatch(s) for s in path.split("/")):
+        shown = path[:120].encode("ascii", "backslashreplace").decode()
+        raise errors.InputError(f"“{shown}” is not a path of a Maven repository.")
+    return path
+
+
+def is_side_file(path: str) -> bool:
+    """Whether the file only speaks about others: a checksum, or the metadata that a server writes by itself."""
+    name = path.rpartition("/")[2]
+    return name.endswith(SIDE_SUFFIXES) or name.startswith(METADATA)
+
+
+def named_by(path: str) -> tuple[str, str] | None:
+    """For a checksum file, the path it speaks about and the algorithm (`md5`, `sha1`, ...); else None."""
+    stem, dot, suffix = path.rpartition(".")
+    if (dot + suffix) in SIDE_SUFFIXES and not stem.rpartition("/")[2].startswith(METADATA):
+        return stem, suffix
+    return None
+
+
+def parse_path(path: str) -> MavenPath:
+    """Whose file this is. The path is the coordinate: `group/as/path/artifact/version/artifact-version...`.
+
+    Raises InputError for a path that is not of that form.
+    """
+    segments = checked_path(path).split("/")
+    if len(segments) >= _MIN_SEGMENTS:
+        *group, artifact, version, name = segments
+        if name.startswith((f"{artifact}-{version}.", f"{artifact}-{version}-")):
+            where = distribution.coordinates(
+                distribution.DistributionPlatform.MAVEN, ".".join(group), artifact, version
+            )
+            return MavenPath(where, name)
+    raise errors.InputError(
+        f"“{path[:120]}” is not of the form group/artifact/version/artifact-version.extension, "
+        "so we cannot tell whose file it is."
+    )
+
+
+def directory(where: distribution.Coordinates) -> str:
+    """The directory of one version, without slashes at its ends."""
+    return f"{where.owner_namespace.replace('.', '/')}/{where.package}/{where.version}"
+
+
+def pom_path(where: distribution.Coordinates) -> str:
+    """The path of the POM, the one file that every version has."""
+    return f"{directory(where)}/{where.package}-{where.version}.pom"

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything here is a convenience; each page works without it.
+
+const EVERY = 2000;
+const SLOWEST = 60000;
+
+const live = document.querySelector("[data-say]");
+let quiet;
+
+// Said by a screen reader when it is next idle; the visible page says the same in its own place.
+function say(text) {
+  if (!live) return;
+  clearTimeout(quiet);
+  live.textContent = text;
+  quiet = setTimeout(() => { live.textContent = ""; }, 5000);
+}
+
+/* ---------- Copy buttons: without this script one click selects the whole digest ---------- */
+
+function addCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const value of root.querySelectorAll(".hash, .command code")) {
+    if (value.closest(".same") || value.nextElementSibling?.classList.contains("copy")) continue;
+    const text = value.textContent;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.setAttribute("aria-label", `Copy ${text.slice(0, 12)}`);
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch {
+        getSelection()?.selectAllChildren(value);
+        say("The browser does not allow copying from here; the text is selected instead.");
+        return;
+      }
+      button.classList.add("is-done");
+      say("Copied");
+      setTimeout(() => button.classList.remove("is-done"), 2000);
+    });
+    value.after(button);
+  }
+}
+
+/* ---------- One click, one post; the way back finds the button on again ---------- */
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  // Later: a button that is off now would not be among the values that are sent.
+  setTimeout(() => {
+    for (const button of event.target.querySelectorAll("button")) {
+      button.disabled = true;
+      button.dataset.sent = "";
+    }
+  });
+});
+
+addEventListener("pageshow", (event) => {
+  if (event.persisted) tick();
+  for (const button of document.querySelectorAll("button[data-sent]")) {
+    button.disabled = false;
+    delete button.dataset.sent;
+  }
+});
+
+/* ---------- Putting a new piece in the place of an old one, without taking anything from the reader ---------- */
+
+const REACHABLE = "a[href], button, input, summary, textarea, select";
+
+// What stays the same about a control from one version of a piece to the next.
+function keyOf(control) {
+  if (control.id) return `#${control.id}`;
+  const holder = control.closest("[data-key]");
+  return [holder?.dataset.key ?? "", control.localName, control.name ?? "", control.textContent.trim()].join("|");
+}
+
+function swap(old, fresh) {
+  const held = old.contains(document.activeElement) ? keyOf(document.activeElement) : "";
+  const open = new Set([...old.querySelectorAll("details[open]")].map((part) => part.dataset.key ?? part.textContent));
+  const typed = new Map();
+  for (const field of old.querySelectorAll("input:not([type=hidden], [type=radio]), textarea")) {
+    if (field.value !== field.defaultValue) typed.set(keyOf(field), field.value);
+  }
+  for (const part of fresh.querySelectorAll("details")) {
+    if (open.has(part.dataset.key ?? part.textContent)) part.open = true;
+  }
+  for (const field of fresh.querySelectorAll("input, textarea")) {
+    if (typed.has(keyOf(field))) field.value = typed.get(keyOf(field));
+  }
+  const caret = held && typeof document.activeElement.selectionStart === "number"
+    && [document.activeElement.selectionStart, document.activeElement.selectionEnd];
+  old.replaceWith(fresh);
+  addCopyButtons(fresh);
+  if (!held) return;
+  const again = [...fresh.querySelectorAll(REACHABLE)].find((control) => keyOf(control) === held);
+  // What had the focus is gone: the piece itself takes it, so that the reader does not start at the top again.
+  const target = again ?? fresh;
+  if (!again) fresh.tabIndex = -1;
+  target.focus({ preventScroll: true });
+  if (again && caret && "setSelectionRange" in again) again.setSelectionRange(...caret);
+}
+
+// A selected digest or a half-written reason is not torn away for the sake of a newer picture.
+function isInUse(piece) {
+  const selection = getSelection();
+  return Boolean(selection && !selection.isCollapsed && piece.contains(selection.anchorNode));
+}
+
+/* ---------- Rows ask for themselves while something moves ---------- */
+
+class Refused extends Error {}
+
+async function ask(address) {
+  const answer = await fetch(address, { redirect: "manual", cache: "no-store", credentials: "same-origin" });
+  if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) {
+    throw new Refused("You are signed out, so this page stands still. Sign in and load it again.");
+  }
+  if (answer.status === 404 || answer.status === 410) {
+    throw new Refused("This is not here any more. Load the page again to see what became of it.");
+  }
+  if (!answer.ok) throw new Error(`answered ${answer.status}`);
+  return answer;
+}
+
+function note(text) {
+  for (const place of document.querySelectorAll("[data-refresh-note]")) place.textContent = text;
+}
+
+const movingRows = () => [...document.querySelectorAll('[data-row-url][data-moving="yes"]')];
+
+function tell(row) {
+  say(`${row.dataset.name}: ${row.dataset.state}`);
+}
+
+// The sentence, what is missing, and every other piece that depends on more than one row.
+async function refreshPage() {
+  const answer = await ask(location.pathname + location.search);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const next = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
+    if (!next) old.remove();
+    else if (!isInUse(old)) swap(old, document.importNode(next, true));
+  }
+  for (const old of document.querySelectorAll("[data-row-url]:not([data-live])")) {
+    const next = old.id && fresh.getElementById(old.id);
+    if (next && next.dataset.etag !== old.dataset.etag && !isInUse(old)) swap(old, document.importNode(next, true));
+  }
+  // A piece that was not there before (somebody recorded something else) needs the whole page.
+  if (fresh.title) document.title = fresh.title;
+}
+
+// True if the page around the row may have changed with it.
+async function refreshRow(row) {
+  const answer = await ask(`${row.dataset.rowUrl}?have=${encodeURIComponent(row.dataset.etag)}`);
+  if (answer.status === 204) return false;
+  if ("rowWhole" in row.dataset) return true;
+  const holder = document.createElement("template");
+  holder.innerHTML = await answer.text();
+  const fresh = holder.content.firstElementChild;
+  if (!fresh?.dataset.rowUrl || isInUse(row)) return false;
+  const changed = fresh.dataset.state !== row.dataset.state || fresh.dataset.moving !== row.dataset.moving;
+  swap(row, document.importNode(fresh, true));
+  if (changed) tell(fresh);
+  return changed;
+}
+
+let wait = EVERY;
+let timer;
+let busy = false;
+
+async function tick() {
+  clearTimeout(timer);
+  if (busy) return;
+  busy = true;
+  try {
+    await look();
+  } finally {
+    busy = false;
+  }
+}
+
+async function look() {
+  const rows = movingRows();
+  if (rows.length === 0) {
+    note("");
+    return;
+  }
+  // A page that nobody looks at asks nothing; it catches up when it is looked at again.
+  if (document.hidden) return;
+  try {
+    let around = false;
+    for (const row of rows) around = (await refreshRow(row)) || around;
+    if (around) {
+      const before = new Map(rows.filter((row) => "rowWhole" in row.dataset).map((row) => [row.dataset.name, row.dataset.state]));
+      await refreshPage();
+      for (const row of document.querySelectorAll("[data-row-whole]")) {
+        if (before.has(row.dataset.name) && before.get(row.dataset.name) !== row.dataset.state) tell(row);
+      }
+    }
+    if (wait !== EVERY) say("The page is up to date again.");
+    wait = EVERY;
+    note(movingRows().length ? "This page keeps itself up to date." : "");
+  } catch (problem) {
+    if (problem instanceof Refused) {
+      note(problem.message);
+      say(problem.message);
+      return;
+    }
+    const text = "No answer from the server just now; what you see may be old. We keep trying.";
+    if (wait === EVERY) say(text);
+    note(text);
+    wait = Math.min(wait * 2, SLOWEST);
+  }
+  timer = setTimeout(tick, wait);
+}
+
+document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+addEventListener("online", () => { wait = EVERY; tick(); });
+
+addCopyButtons(document);
+if (movingRows().length) {
+  note("This page keeps itself up to date.");
+  timer = setTimeout(tick, EVERY);
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, and the one door to the rows.
+
+`Storage.write` opens one transaction: committed on a clean exit, rolled back whole otherwise; writers never commit. The
+ladder is ATR's: general public, foundation committer, committee participant, release manager, committee member,
+foundation admin. Each rung is decided here, from the rows, at the moment it is used; a page decides nothing.
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.storage.files as files
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.checks as checks
+import atr.storage.writers.deployments as deployments
+import atr.storage.writers.distributions as distributions
+import atr.storage.writers.policy as policy
+import atr.storage.writers.promotions as promotions
+import atr.storage.writers.release as release
+import atr.storage.writers.revision as revision
+import atr.storage.writers.tasks as tasks
+import atr.storage.writers.vote as vote
+
+_LOG = logging.getLogger("atr.storage.audit")
+# Who acts when the worker notes what a platform did.
+USER_SERVICE = "atr"
+
+
+class Storage:
+    """The database and the files beside it. Built once by server, worker or demo, and handed on."""
+
+    def __init__(self, database: session.Database, place: transaction.Place) -> None:
+        self.database = database
+        self.place = place
+
+    @contextlib.asynccontextmanager
+    async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
+        """One transaction in which this person acts; empty for the general public."""
+        async with self.database.write() as data:
+            write = Write(self.place, data, self.database.clock(), asf_uid)
+            yield write
+        for event in write.events:
+            _LOG.info(
+                "%s %s", event.what, event.subject, extra={"action": event.what, "actor": event.actor, "data": event.data}
+            )
+
+    @contextlib.asynccontextmanager
+    async def read(self, asf_uid: str = "") -> AsyncIterator[transaction.Transaction]:
+        """One transaction that only reads, for this person."""
+        async with self.database.read() as data:
+            yield transaction.Transaction(self.place, data, self.database.clock(), asf_uid)
+
+    @contextlib.asynccontextmanager
+    async def draft(self, release_key: str) -> AsyncIterator[files.Draft]:
+        """The files of a revision to be made, beginning as the newest one. No transaction is open meanwhile."""
+        async with self.read() as read:
+            begin = await files.parent(read, release_key)
+        with files.draft(self.place.state_dir, begin) as draft:
+            yield draft
+
+    @contextlib.asynccontextmanager
+    async def write_as_project_committee_member(
+        self, project_key: str, asf_uid: str
+    ) -> AsyncIterator["WriteAsCommitteeMember"]:
+        """As `write`, for a member of the committee that owns the project. Raises AccessError."""
+        async with self.write(asf_uid) as write:
+            yield await write.as_project_committee_member(project_key)
+
+    @contextlib.asynccontextmanager
+    async def write_as_project_release_manager(
+        self, project_key: str, asf_uid: str
+    ) -> AsyncIterator["WriteAsReleaseManager"]:
+        """As `write`, for a release manager of the project. Raises AccessError."""
+        async with self.write(asf_uid) as write:
+            yield await write.as_project_release_manager(project_key)
+
+    @contextlib.asynccontextmanager
+    async def write_as_project_committee_participant(
+        self, project_key: str, asf_uid: str
+    ) -> AsyncIterator["WriteAsCommitteeParticipant"]:
+        """As `write`, for a committer of the committee that owns the project. Raises AccessError."""
+        async with self.write(asf_uid) as write:
+            yield await write.as_project_committee_participant(project_key)
+
+    @contextlib.asynccontextmanager
+    async def write_as_foundation_admin(self, asf_uid: str) -> AsyncIterator["WriteAsFoundationAdmin"]:
+        """As `write`, for a foundation admin. Raises AccessError."""
+        async with self.write(asf_uid) as write:
+            yield await write.as_foundation_admin()
+
+    @contextlib.asynccontextmanager
+    async def write_as_user_service(self) -> AsyncIterator["WriteAsUserService"]:
+        """As `write`, for the worker: it notes what platforms did, and that needs no one's membership."""
+        async with self.write(USER_SERVICE) as write:
+            yield WriteAsUserService(write)
+
+
+class Write(transaction.Transaction):
+    """A transaction that writes. Ask it for a rung of the ladder to get """
+
+    async def as_project_committee_participant(self, project_key: str) -> "WriteAsCommitteeParticipant":
+        """For committers of the committee that owns the project, and its members."""
+        committee = await self._committee(project_key)
+        self._demand(rights.is_participant(committee, self.asf_uid), "committers of", committee)
+        return WriteAsCommitteeParticipant(self)
+
+    async def as_project_release_manager(self, project_key: str) -> "WriteAsReleaseManager":
+        """For members of the committee, and committers it has made release managers."""
+        committee = await self._committee(project_key)
+        self._demand(rights.is_release_manager(committee, self.asf_uid), "release managers of", committee)
+        return WriteAsReleaseManager(self)
+
+    async def as_project_committee_member(self, project_key: str) -> "WriteAsCommitteeMember":
+        """For members of the committee that owns the project."""
+        committee = await self._committee(project_key)
+        self._demand(rights.is_member(committee, self.asf_uid), "members of", committee)
+        return WriteAsCommitteeMember(self)
+
+    async def as_foundation_admin(self) -> "WriteAsFoundationAdmin":
+        """For foundation admins."""
+        if not self.asf_uid or await self.data.get(sql.FoundationAdmin, self.asf_uid) is None:
+            raise errors.AccessError("Only a foundation admin may do this. Ask one of them.")
+        return WriteAsFoundationAdmin(self)
+
+    async def _committee(self, project_key: str) -> sql.Committee:
+        project = await queries.demand_project(self.data, project_key)
+        self.project_key = project.key
+        return await queries.demand_committee(self.data, project.committee_key)
+
+    def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
+        if not self.asf_uid:
+            raise errors.AccessError(f"Sign in first: only {rung} the {committee.name} committee may do this.")
+        if not allowed:
+            raise errors.AccessError(
+                f"{self.asf_uid} may not do this: only {rung} the {committee.name} committee may. Ask one of them."
+            )
+
+
+class WriteAsCommitteeParticipant:
+    """Start a release, compose it, open a vote, cast a vote."""
+
+    def __init__(self, write: Write) -> None:
+        self.release = release.CommitteeParticipant(write)
+        self.revision = revision.CommitteeParticipant(write)
+        self.vote = vote.CommitteeParticipant(write)
+        self.promotions = promotions.CommitteeParticipant(write)
+
+
+class WriteAsReleaseManager(WriteAsCommitteeParticipant):
+    """Besides: resolve a vote, announce."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(write)
+        self.vote_resolution = vote.ReleaseManager(write)
+        self.announce = release.ReleaseManager(write)
+
+
+class WriteAsCommitteeMember(WriteAsReleaseManager):
+    """Besides: the policy, deployments, third-party distributions and their promotion."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(write)
+        self.policy = policy.CommitteeMember(write)
+        self.deployments = deployments.CommitteeMember(write)
+        self.distributions = distributions.CommitteeMember(write)
+        self.acts = promotions.CommitteeMember(write)
+
+
+class WriteAsFoundationAdmin:
+    """Committees, projects, and which names belong to which project."""
+
+    def __init__(self, write: Write) -> None:
+        self.policy = policy.FoundationAdmin(write)
+
+
+class WriteAsUserService:
+    """What the worker notes. It reaches the third-party distributions' writer too: see `settle`."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+        self.deployments = deployments.UserService(write)
+        self.distributions = distributions.CommitteeMember(write)
+        self.promotions = promotions.UserService(write)
+        self.pending = promotions.DistributionService(write)
+        self.checks = checks.UserService(write)
+        self.tasks = tasks.UserService(write)
+

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event log: one event for each change, in the change's own transaction, chained by hashes.
+
+`hash` is the sha256 of the event as canonical JSON together with the hash before it, so an edit, a gap or another
+order shows. One chain a release; no row is hot for the others.
+"""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.session as session
+import atr.models.promotion as tables
+
+SITE: Final = "site"
+_START: Final = "0" * 64
+
+
+async def append(
+    data: session.Session,
+    now: datetime.datetime,
+    *,
+    chain: str,
+    actor: str,
+    subject: str,
+    what: str,
+    facts: dict[str, Any],
+) -> tables.Event:
+    """Add one event. No event, no change: it fails or commits with the rest of the transaction."""
+    await data.flush()
+    last = (
+        await data.exec(
+            sqlmodel.select(tables.Event)
+            .where(tables.Event.chain == chain)
+            .order_by(col(tables.Event.number).desc())
+            .limit(1)
+        )
+    ).first()
+    event = tables.Event(
+        chain=chain,
+        number=last.number + 1 if last else 1,
+        at=now,
+        actor=actor,
+        subject=subject,
+        what=what,
+        data=facts,
+        previous=last.hash if last else _START,
+        hash="",
+    )
+    event.hash = digest(event)
+    data.add(event)
+    await data.flush()
+    return event
+
+
+def digest(event: tables.Event) -> str:
+    """The hash that the event must carry."""
+    canonical = json.dumps(
+        [
+            event.chain,
+            event.number,
+            event.at.astimezone(datetime.UTC).isoformat(timespec="microseconds"),
+            event.actor,
+            event.subject,
+            event.what,
+            event.data,
+            event.previous,
+        ],
+        sort_keys=True,
+        ensure_ascii=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def broken_at(events: Iterable[tables.Event]) -> int | None:
+    """The number of the first event of a chain that does not follow from the one before; None if all do."""
+    previous = _START
+    for number, event in enumerate(events, start=1):
+        if (event.number != number) or (event.previous != previous) or (event.hash != digest(event)):
+            return event.number
+        previous = event.hash
+    return None

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gates look at, read from the rows in one transaction; the same for the page, the request and the mark."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.storage.rights as rights
+
+# The check of staged files stores its results under this name (tasks/checks/staged.py).
+STAGED_CHECKER = "atr.tasks.checks.staged.check"
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A deployment with all that is decided about it now."""
+
+    release: sql.Release
+    project: sql.Project
+    committee: sql.Committee
+    deployment: tables.Deployment
+    packages: tuple[distribution.Coordinates, ...]
+    target: tables.PlatformTarget | None
+    ballot: tuple[tables.BallotEntry, ...]
+    facts: gates.Facts
+    voted_digest: str
+    evidence_digest: str
+
+    @property
+    def platform(self) -> distribution.DistributionPlatform:
+        """The deployment's platform."""
+        return self.facts.platform
+
+
+async def case(data: session.Session, deployment: tables.Deployment, asf_uid: str) -> Case:
+    """Everything the gates and the evidence need about this deployment, for this person."""
+    release = await queries.demand_release(data, deployment.release_key)
+    project = await queries.demand_project(data, release.project_key)
+    committee = await queries.demand_committee(data, project.committee_key)
+    platform = distribution.DistributionPlatform[deployment.platform]
+    policy = await queries.policy(data, project)
+    target = await queries.target(data, project.key, deployment.platform)
+    packages = await queries.packages(data, deployment)
+    ballot = tuple(await queries.ballot(data, release))
+    digests = frozenset(
+        entry.file_set_digest for entry in ballot if entry.platform == deployment.platform
+    )
+    staged = deployment.file_set_digest or ""
+    voted = voted_digest(ballot, deployment)
+    latest = await queries.latest_revision(data, release.key)
+    drift = tuple(latest.drift.get(platform.gh_slug, ())) if latest else ()
+    facts = gates.Facts(
+        platform=platform,
+        project_active=project.status is sql.ProjectStatus.ACTIVE,
+        phase=release.phase.value,
+        vote_passed=vote_passed(release),
+        deployment_state=deployment.state.value,
+        staged_digest=staged,
+        ballot=digests if vote_passed(release) else frozenset(),
+        drift=drift,
+        has_target=target is not None,
+        outside=outside(packages, target),
+        policy_allows=bool(policy.remote_promotion.get(platform.gh_slug, False)),
+        asf_uid=asf_uid,
+        is_committee_member=rights.is_member(committee, asf_uid),
+        check_blockers=await check_blockers(data, deployment),
+    )
+    evidence = fileset.evidence_digest(
+        deployment.external_id or "",
+        f"{deployment.platform} {target.target if target else ''}",
+        (package.purl for package in packages),
+        voted,
+        staged,
+    )
+    return Case(release, project, committee, deployment, packages, target, ballot, facts, voted, evidence)
+
+
+def vote_passed(release: sql.Release) -> bool:
+    """Whether the newest vote passed: it is over, and the release went on to Finish."""
+    done = release.phase in {sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE}
+    return done and (release.vote_resolved is not None)
+
+
+def voted_digest(ballot: tuple[tables.BallotEntry, ...], deployment: tables.Deployment) -> str:
+    """What was voted on for this deployment: its own digest if that is on the ballot, else the platform's entry.
+
+    The mapped files come before other deployments. Empty when the ballot has nothing for the platform.
+    """
+    entries = [entry for entry in ballot if entry.platform == deployment.platform]
+    if any(entry.file_set_digest == deployment.file_set_digest for entry in entries):
+        return deployment.file_set_digest or ""
+    ordered = sorted(entries, key=lambda entry: entry.kind is not tables.BallotKind.MAPPED)
+    return ordered[0].file_set_digest if ordered else ""
+
+
+def outside(
+    packages: tuple[distribution.Coordinates, ...], target: tables.PlatformTarget | None
+) -> tuple[str, ...]:
+    """The packages that lie outside the names that belong to the project."""
+    if target is None:
+        return ()
+    return gates.outside_target(
+        {str(package): package.owner_namespace for package in packages}, tuple(target.namespaces)
+    )
+
+
+async def check_blockers(data: session.Session, deployment: tables.Deployment) -> tuple[str, ...]:
+    """What the check of staged files, newest run, holds against this deployment."""
+    results = await check_results(data, deployment)
+    return tuple(result.message for result in results if result.status is sql.CheckResultStatus.BLOCKER)
+
+
+async def check_results(data: session.Session, deployment: tables.Deployment) -> Sequence[sql.CheckResult]:
+    """What the newest check of this deployment's staged files found."""
+    wanted = (
+        sqlmodel.select(sql.CheckResult)
+        .where(
+            sql.CheckResult.checker == STAGED_CHECKER,
+            sql.CheckResult.primary_rel_path == f"deployment:{deployment.id}",
+        )
+        .order_by(col(sql.CheckResult.id))
+    )
+    return (await data.exec(wanted)).all()
+
+
+async def mapped_now(
+    data: session.Session, project: sql.Project, revision: sql.Revision, platform: distribution.DistributionPlatform
+) -> fileset.FileSet | None:
+    """What the policy maps of this revision to the platform; None without a mapping. Raises InputError as `mapped`."""
+    patterns = (await queries.policy(data, project)).file_tag_mappings.get(platform.gh_slug, [])
+    if not patterns:
+        return None
+    return mapping.mapped(await queries.file_set(data, revision.file_set_digest), patterns)
+
+
+def mapped_paths(revision: fileset.FileSet, patterns: list[str]) -> fileset.FileSet | None:
+    """The revision's files that the policy maps, under the revision's own paths; None where none is."""
+    wanted = set(mapping.sources(revision, patterns).values())
+    files = [file for file in revision.files if file.path in wanted]
+    return fileset.FileSet.of(files) if files else None
+
+
+def uploads_supported(platform: distribution.DistributionPlatform) -> None:
+    """Raise UnsupportedError unless ATR can stage on the platform."""
+    if not platform.supports_remote_promotion:
+        raise errors.UnsupportedError(f"ATR cannot stage on {platform.display_name}. {platform.why_not}")

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the reader can do with a row now, or why not. The writers decide again; this only draws the controls."""
+
+import atr.models.promotion as tables
+import atr.models.views as views
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.storage.facts as facts
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.deployments as deployments
+import atr.storage.writers.promotions as promotions
+
+_State = states.State
+_Deployment = states.DeploymentState
+_MEMBERS_ONLY = "Only a member of the committee can do this."
+
+
+async def of(
+    read: transaction.Transaction,
+    case: facts.Case,
+    promotion: tables.Promotion | None,
+    blockers: tuple[gates.Blocker, ...],
+) -> tuple[views.Act, ...]:
+    """What can be done with a deployment and its newest promotion."""
+    if not rights.is_participant(case.committee, read.asf_uid):
+        return ()
+    member = rights.is_member(case.committee, read.asf_uid)
+    acts = []
+    if _may_ask(case, promotion):
+        acts.append(_promote(case, promotion, blockers))
+    if promotion is not None:
+        acts.extend(await by_hand(read, promotion, member=member))
+    if case.deployment.state is _Deployment.LOST:
+        acts.append(_act("settle_lost", "Say what became of it", member=member, needs_reason=True))
+    if (promotion is None or promotion.state not in states.HOLDING) and (
+        case.deployment.state is _Deployment.PUBLISHED
+    ):
+        acts.append(_act("prove_published", "Compare the public files", member=member, primary=True))
+    if case.deployment.state in {_Deployment.STAGED, _Deployment.FAILED}:
+        why_not = await deployments.drop_why_not(read, case.deployment)
+        if not why_not:
+            acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
+    if (promotion is None) and (case.deployment.due_at is not None):
+        acts.append(views.Act("look", "Check now"))
+    return tuple(acts)
+
+
+async def by_hand(
+    read: transaction.Transaction, promotion: tables.Promotion, *, member: bool
+) -> tuple[views.Act, ...]:
+    """What can be done with a promotion, whatever it promotes."""
+    acts = []
+    match promotion.state:
+        case _State.REQUESTED:
+            acts.append(_act("abort", "Stop it", member=member, needs_reason=True))
+        case _State.DIVERGED:
+            acts.append(_act("check_again", "Compare the public files again", member=member, needs_reason=True, primary=True))
+        case _State.IN_DOUBT:
+            acts.extend(await _doubtful(read, promotion, member=member))
+        case _:
+            pass
+    if (promotion.state in states.OPEN) and read.asf_uid:
+        acts.append(views.Act("look", "Check now"))
+    return tuple(acts)
+
+
+def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
+    if case.deployment.state is not _Deployment.STAGED:
+        return False
+    return (promotion is None) or promotion.held or (promotion.state not in states.HOLDING)
+
+
+def _promote(
+    case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]
+) -> views.Act:
+    again = " again" if promotion is not None else ""
+    why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
+    if blockers and (blockers[0].who != "nobody"):
+        why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change that."
+    return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
+
+
+async def _doubtful(
+    read: transaction.Transaction, promotion: tables.Promotion, *, member: bool
+) -> tuple[views.Act, ...]:
+    may = await promotions.may_give_up(read, promotion)
+    give_up = _act("give_up", "Call it stopped", member=member, needs_reason=True)
+    if member and not may:
+        why = "It opens after 24 hours in which every look found nothing public."
+        give_up = views.Act("give_up", "Call it stopped", why_not=why, needs_reason=True)
+    acts = [_act("extend", "Wait a day longer", member=member, needs_reason=True), give_up]
+    if not promotion.by_hand:
+        acts.insert(0, _act("send_again", "Send the call again", member=member, needs_reason=True))
+    return tuple(acts)
+
+
+def _act(name: str, label: str, *, member: bool, needs_reason: bool = False, primary: bool = False) -> views.Act:
+    return views.Act(
+        name, label, why_not="" if member else _MEMBERS_ONLY, needs_reason=needs_reason, primary=primary
+    )

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment with its newest promotion, as one row of a page: where it stands, the proof, what can be done."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.readers.acts as acts
+import atr.storage.readers.evidence as evidence
+import atr.storage.readers.timeline as timeline
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+_State = states.State
+_Deployment = states.DeploymentState
+_MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
+_MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
+_NEXT: Final = {
+    _State.REQUESTED: "We read the staged files once more, then make the call.",
+    _State.SENDING: "We ask the platform what came of the call.",
+    _State.PUBLISHING: "The platform is working. You can close this page.",
+    _State.CHECKING: "We read each public file once. You can close this page.",
+    _State.LIVE: "Nothing left to do.",
+    _State.ABORTED: "It can be promoted again.",
+    _State.REFUSED: "Stage the voted files again, or start a new vote.",
+    _State.IN_DOUBT: "A committee member must look at the platform's own page.",
+    _State.DIVERGED: "The committee must act now: tell the users, find out why.",
+    _State.ABORTING: "We are finding out which came first.",
+}
+
+
+async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views.DeploymentView, ...]:
+    """Every deployment of a release, and what is only tracked by hand, oldest first."""
+    promotions = await queries.promotions(read.data, col(tables.Promotion.release_key) == release_key)
+    newest = {row.deployment_id: row for row in promotions if row.deployment_id is not None}
+    rows = [
+        await _view(read, deployment, newest.get(deployment.id or 0))
+        for deployment in await queries.deployments(read.data, release_key)
+    ]
+    rows += [await _by_hand(read, row) for row in promotions if row.deployment_id is None]
+    return tuple(rows)
+
+
+async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
+    """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
+    kind, number = row_key[:1], row_key[1:]
+    if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > 15):
+        raise errors.NotFoundError("There is no such deployment.")
+    if kind == "p":
+        promotion = await queries.demand_promotion(read.data, int(number))
+        _belongs(promotion.release_key, release_key)
+        return await _by_hand(read, promotion)
+    deployment = await queries.demand_deployment(read.data, int(number))
+    _belongs(deployment.release_key, release_key)
+    every = await queries.promotions(read.data, col(tables.Promotion.deployment_id) == deployment.id)
+    return await _view(read, deployment, every[-1] if every else None)
+
+
+async def detail(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentDetail:
+    """One row with its files and what happened to it."""
+    row = await one(read, release_key, row_key)
+    sides = [side.digest if side else "" for side in (row.proof.voted, row.proof.staged, row.proof.public)]
+    files, tally, total = await evidence.files(read, *sides)
+    subjects = [f"deployment:{row.deployment_id}"] if row.deployment_id is not None else []
+    promotions = await queries.promotions(
+        read.data,
+        (col(tables.Promotion.deployment_id) == row.deployment_id)
+        if row.deployment_id is not None
+        else (col(tables.Promotion.id) == row.promotion_id),
+    )
+    subjects += [f"promotion:{promotion.id}" for promotion in promotions]
+    return views.DeploymentDetail(
+        row=row,
+        files=files,
+        tally=tally,
+        files_cut=total > len(files),
+        files_total=total,
+        timeline=await timeline.of(read, subjects),
+    )
+
+
+async def _view(
+    read: transaction.Transaction, deployment: tables.Deployment, promotion: tables.Promotion | None
+) -> views.DeploymentView:
+    case = await facts.case(read.data, deployment, read.asf_uid)
+    blockers = gates.blockers(case.facts)
+    attempts = await _attempts(read, promotion)
+    row = await _shared(read, case.release, promotion, case.packages, attempts)
+    staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
+    staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
+    voted = promotion.voted_digest if promotion else case.voted_digest
+    standing = _standing(read, deployment, promotion, blockers)
+    offered = await acts.of(read, case, promotion, blockers)
+    return dataclasses.replace(
+        row,
+        deployment_id=deployment.id,
+        external_id=deployment.external_id or "",
+        standing=standing,
+        deployment_state=deployment.state,
+        proof=await _proof(read, voted, staged, staged_at, promotion),
+        progress=_progress(deployment, promotion),
+        next_sentence=_next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
+        needs_you=any(act.primary and not act.why_not for act in offered),
+        needs_person=_needs_person(promotion, blockers),
+        problem=deployment.problem,
+        blockers=blockers if (promotion is None or promotion.state not in states.HOLDING) else (),
+        acts=offered,
+        staged_by=deployment.created_by,
+        staged_at=deployment.created,
+        revision_number=deployment.revision_number or "",
+        platform_word=(promotion.platform_word if promotion else "") or deployment.platform_word,
+        evidence_digest=case.evidence_digest,
+        row_version=deployment.version,
+        is_moving=row.is_moving or _is_moving(deployment, promotion),
+        etag=_etag(deployment, promotion),
+        check_messages=await _messages(read, deployment),
+        drop_reason=deployment.drop_reason,
+        last_look=(promotion.last_look if promotion else None) or deployment.last_look,
+        next_look=row.next_look or deployment.due_at,
+    )
+
+
+async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -> views.DeploymentView:
+    release = await queries.demand_release(read.data, promotion.release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    row = await _shared(
+        read, release, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
+    )
+    return dataclasses.replace(
+        row,
+        standing=_of_promotion(promotion),
+        proof=await _proof(read, promotion.voted_digest, None, None, promotion),
+        next_sentence=_NEXT[promotion.state]
+        if promotion.state is not _State.REQUESTED
+        else "We look for it in public, and compare the files when they are there.",
+        needs_person=_needs_person(promotion, ()),
+        acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid)),
+        staged_by=promotion.requested_by,
+        staged_at=promotion.requested_at,
+        etag=f"p{promotion.id}.{promotion.version}.{promotion.read_done}",
+    )
+
+
+async def _shared(
+    read: transaction.Transaction,
+    release: sql.Release,
+    promotion: tables.Promotion | None,
+    packages: tuple[distribution.Coordinates, ...],
+    attempts: Sequence[tables.Attempt],
+) -> views.DeploymentView:
+    """The part that rows with and without a deployment share."""
+    platform = (
+        distribution.DistributionPlatform[promotion.platform]
+        if promotion
+        else (packages[0].platform if packages else distribution.DistributionPlatform.MAVEN)
+    )
+    return views.DeploymentView(
+        deployment_id=None,
+        promotion_id=promotion.id if promotion else None,
+        release_key=release.key,
+        project_key=release.project_key,
+        version_key=release.version,
+        platform=platform,
+        external_id="",
+        packages=packages,
+        packages_line=packages_line(packages),
+        standing=_of_promotion(promotion) if promotion else views.Standing("staged", "", "", "", release.created),
+        deployment_state=None,
+        state=promotion.state if promotion else None,
+        proof=views.Proof(None, None, None, "pending", "pending"),
+        progress="",
+        next_sentence="",
+        next_note=promotion.blocker if promotion else "",
+        needs_you=False,
+        needs_person="",
+        elapsed=_elapsed(read, promotion),
+        next_look=promotion.due_at if promotion else None,
+        last_look=promotion.last_look if promotion else None,
+        reason=promotion.reason if promotion else "",
+        problem="",
+        blockers=(),
+        acts=(),
+        by_hand=bool(promotion and promotion.by_hand),
+        out_of_band=bool(promotion and promotion.out_of_band),
+        staged_by="",
+        staged_at=release.created,
+        revision_number="",
+        requested_by=promotion.requested_by if promotion else "",
+        requested_at=promotion.requested_at if promotion else None,
+        publish_calls=len(attempts),
+        bytes_sent=sum(attempt.bytes_sent for attempt in attempts),
+        platform_word=promotion.platform_word if promotion else "",
+        public_urls=await _urls(read, release, packages, promotion),
+        undo=platform.undo,
+        evidence_digest="",
+        row_version=0,
+        is_moving=bool(promotion and promotion.state in _MOVING),
+        etag="",
+    )
+
+
+def packages_line(packages: tuple[distribution.Coordinates, ...]) -> str:
+    """The packages in one line: what they share, and a star for what they do not."""
+    if len(packages) <= 1:
+        return str(packages[0]) if packages else "not known yet"
+    owners = {package.owner_namespace for package in packages}
+    names = sorted(package.package for package in packages)
+    common = names[0]
+    while common and not all(name.startswith(common) for name in names):
+        common = common[:-1]
+    owner = owners.pop() if len(owners) == 1 else "*"
+    return f"{owner}:{common}*:{packages[0].version}"
+
+
+def _belongs(of: str, release_key: str) -> None:
+    if of != release_key:
+        raise errors.NotFoundError("This release has no such deployment.")
+
+
+def _of_promotion(promotion: tables.Promotion) -> views.Standing:
+    words = states.WORDS[promotion.state]
+    return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
+
+
+def _standing(
+    read: transaction.Transaction,
+    deployment: tables.Deployment,
+    promotion: tables.Promotion | None,
+    blockers: Sequence[gates.Blocker],
+) -> views.Standing:
+    if promotion is not None:
+        return _of_promotion(promotion)
+    words = states.DEPLOYMENT_WORDS[deployment.state]
+    ready = (deployment.state is _Deployment.STAGED) and all(blocker.code == "rights" for blocker in blockers)
+    if ready:
+        return views.Standing(
+            "ready", "Ready", "Everything is proved; it waits for the click.", "a committee member", deployment.entered_at
+        )
+    return views.Standing(deployment.state.value, words.word, words.sentence, words.who, deployment.entered_at)
+
+
+def _next(
+    case: facts.Case, promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], member: bool  # noqa: FBT001
+) -> str:
+    if (promotion is not None) and promotion.held:
+        return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
+    if promotion is not None:
+        return _NEXT[promotion.state]
+    if case.deployment.state is not _Deployment.STAGED:
+        return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
+    if not case.deployment.file_set_digest:
+        return case.deployment.problem or "We are reading the staged files."
+    others = [blocker for blocker in blockers if blocker.code != "rights"]
+    if others:
+        return others[0].sentence
+    return "It waits for your click." if member else "A member of the committee can promote it."
+
+
+def _needs_person(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> str:
+    if promotion is None:
+        return blockers[0].who if blockers else "a committee member"
+    if promotion.held:
+        return "a committee member"
+    who = states.WORDS[promotion.state].who
+    return "" if who == "nobody" else who
+
+
+def _progress(deployment: tables.Deployment, promotion: tables.Promotion | None) -> str:
+    if (promotion is not None) and promotion.read_total and (promotion.state in {_State.REQUESTED, _State.CHECKING}):
+        return f"{promotion.read_done:,} of {promotion.read_total:,} files read"
+    if deployment.read_total and not deployment.file_set_digest:
+        return f"{deployment.read_done:,} of {deployment.read_total:,} files read"
+    return ""
+
+
+def _is_moving(deployment: tables.Deployment, promotion: tables.Promotion | None) -> bool:
+    if promotion is not None:
+        return promotion.state in _MOVING
+    capturing = (deployment.state is _Deployment.STAGED) and not deployment.file_set_digest and not deployment.problem
+    return capturing or (deployment.state in _MOVING_DEPLOYMENT)
+
+
+def _etag(deployment: tables.Deployment, promotion: tables.Promotion | None) -> str:
+    ours = f"d{deployment.id}.{deployment.version}.{deployment.read_done}.{len(deployment.problem)}"
+    if promotion is None:
+        return ours
+    return f"{ours}-p{promotion.id}.{promotion.version}.{promotion.read_done}.{len(promotion.blocker)}"
+
+
+def _elapsed(read: transaction.Transaction, promotion: tables.Promotion | None) -> views.Elapsed | None:
+    if (promotion is None) or (promotion.state not in {_State.SENDING, _State.PUBLISHING, _State.CHECKING}):
+        return None
+    usual = read.place.timing(distribution.DistributionPlatform[promotion.platform]).usual
+    minutes = (read.now - promotion.requested_at).total_seconds() / 60
+    return views.Elapsed(minutes, usual[0] / 60, usual[1] / 60, max(minutes, usual[1] / 60 * 1.5))
+
+
+async def _attempts(
+    read: transaction.Transaction, promotion: tables.Promotion | None
+) -> Sequence[tables.Attempt]:
+    if promotion is None:
+        return ()
+    return await queries.attempts(
+        read.data,
+        col(tables.Attempt.promotion_id) == promotion.id,
+        col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
+    )
+
+
+async def _side(
+    read: transaction.Transaction, digest: str | None, at: datetime.datetime | None
+) -> views.Side | None:
+    row = await read.data.get(tables.FileSetRow, digest) if digest else None
+    return views.Side(row.files, row.size, row.digest, at) if row else None
+
+
+async def _proof(
+    read: transaction.Transaction,
+    voted: str,
+    staged: str | None,
+    staged_at: datetime.datetime | None,
+    promotion: tables.Promotion | None,
+) -> views.Proof:
+    public = promotion.public_digest if promotion else None
+    return views.Proof(
+        voted=await _side(read, voted, None),
+        staged=await _side(read, staged, staged_at),
+        public=await _side(read, public, promotion.public_at if promotion else None),
+        staged_link=_link(voted, staged),
+        public_link=_link(voted, public),
+    )
+
+
+def _link(voted: str, other: str | None) -> str:
+    if not (voted and other):
+        return "pending"
+    return "equal" if voted == other else "differs"
+
+
+async def _messages(read: transaction.Transaction, deployment: tables.Deployment) -> tuple[tuple[str, str], ...]:
+    return tuple((result.status.value, result.message) for result in await facts.check_results(read.data, deployment))
+
+
+async def _urls(
+    read: transaction.Transaction,
+    release: sql.Release,
+    packages: tuple[distribution.Coordinates, ...],
+    promotion: tables.Promotion | None,
+) -> tuple[tuple[str, str], ...]:
+    if (promotion is None) or (promotion.state not in {_State.LIVE, _State.DIVERGED}):
+        return ()
+    urls = []
+    for package in packages:
+        key = (release.key, package.platform_name, package.owner_namespace, package.package, package.version)
+        row = await read.data.get(sql.Distribution, key)
+        if (row is not None) and row.web_url:
+            urls.append((str(package), row.web_url))
+    return tuple(urls)
+

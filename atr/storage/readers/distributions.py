@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of a release's third-party distributions, and what the record and automate pages need."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.readers.deployments as deployments
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.requests as requests
+
+PHASE_WORDS: Final = {
+    sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT: "Compose",
+    sql.ReleasePhase.RELEASE_CANDIDATE: "Vote",
+    sql.ReleasePhase.RELEASE_PREVIEW: "Finish",
+    sql.ReleasePhase.RELEASE: "Announced",
+}
+# (staging, pending): word, class, sentence.
+_WORDS: Final = {
+    (True, False): ("staged", "staged", "Staged and read by us; not public."),
+    (True, True): ("looking", "looking", "Said to be staged; we have not seen it yet."),
+    (False, True): ("unproved", "unproved", "Said to be public; we have not proved it."),
+    (False, False): ("public", "public", "Public."),
+}
+_MEMBERS_ONLY: Final = "Only members of the committee can change this list."
+
+
+async def listing(read: transaction.Transaction, release_key: str) -> views.DistributionList:
+    """Every third-party distribution of a release, and its deployments."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    member = rights.is_member(committee, read.asf_uid)
+    return views.DistributionList(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=PHASE_WORDS[release.phase],
+        distributions=await of(read, release),
+        deployments=await deployments.all_of(read, release_key),
+        may_change=member,
+        may_change_why_not="" if member else _MEMBERS_ONLY,
+    )
+
+
+async def of(read: transaction.Transaction, release: sql.Release) -> tuple[views.DistributionView, ...]:
+    """The third-party distributions of a release, by platform and package."""
+    wanted = (
+        sqlmodel.select(sql.Distribution)
+        .where(sql.Distribution.release_key == release.key)
+        .order_by(col(sql.Distribution.platform), col(sql.Distribution.owner_namespace), col(sql.Distribution.package))
+    )
+    by_package = await _deployment_ids(read, release)
+    return tuple([await _view(read, release, row, by_package) for row in (await read.data.exec(wanted)).all()])
+
+
+async def form(
+    read: transaction.Transaction, release_key: str, platform: distribution.DistributionPlatform | None = None
+) -> views.RecordFormView:
+    """What the record and automate pages show; with a platform also which files would be uploaded, or why not."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    revision = await queries.latest_revision(read.data, release_key)
+    policy = await queries.policy(read.data, project)
+    target = await queries.target(read.data, project.key, platform.name) if platform else None
+    would: tuple[tuple[str, str], ...] = ()
+    why_not = ""
+    if platform is not None:
+        would, why_not = await _would_upload(read, project, revision, platform)
+        if not rights.is_member(committee, read.asf_uid):
+            why_not = "Only members of the committee can stage from here."
+    return views.RecordFormView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=PHASE_WORDS[release.phase],
+        platforms=tuple((one.name, one.display_name, _what_happens(one)) for one in distribution.DistributionPlatform),
+        would_upload=would,
+        why_not=why_not,
+        mapping=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])) if platform else (),
+        target_namespaces=tuple(target.namespaces) if target else (),
+        revision_number=revision.number if revision else "",
+    )
+
+
+def _what_happens(platform: distribution.DistributionPlatform) -> str:
+    if platform.supports_remote_promotion:
+        return "We read what is staged, prove it, and can make it public."
+    return f"{platform.why_not} What you record stays pending and unproved."
+
+
+async def _would_upload(
+    read: transaction.Transaction,
+    project: sql.Project,
+    revision: sql.Revision | None,
+    platform: distribution.DistributionPlatform,
+) -> tuple[tuple[tuple[str, str], ...], str]:
+    if not platform.supports_remote_promotion:
+        return (), platform.why_not
+    if revision is None:
+        return (), "The release has no files yet."
+    try:
+        mapped = await facts.mapped_now(read.data, project, revision, platform)
+    except errors.InputError as error:
+        return (), str(error)
+    if mapped is None:
+        return (), (
+            f"The policy does not say which files go to {platform.display_name}. "
+            f"Add a mapping for “{platform.gh_slug}” to the project's policy; we do not guess."
+        )
+    patterns = (await queries.policy(read.data, project)).file_tag_mappings[platform.gh_slug]
+    files = await queries.file_set(read.data, revision.file_set_digest)
+    return tuple(sorted(mapping.sources(files, patterns).items())), ""
+
+
+async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -> dict[tuple[str, str, str], int]:
+    wanted = (
+        sqlmodel.select(tables.DeploymentPackage)
+        .join(tables.Deployment, col(tables.Deployment.id) == col(tables.DeploymentPackage.deployment_id))
+        .where(tables.Deployment.release_key == release.key)
+        .order_by(col(tables.DeploymentPackage.deployment_id))
+    )
+    rows: Sequence[tables.DeploymentPackage] = (await read.data.exec(wanted)).all()
+    return {(row.owner_namespace, row.package, row.version): row.deployment_id for row in rows}
+
+
+async def _view(
+    read: transaction.Transaction, release: sql.Release, row: sql.Distribution, by_package: dict[tuple[str, str, str], int]
+) -> views.DistributionView:
+    word, css, sentence = _WORDS[row.staging, row.pending]
+    if row.pending and not row.coordinates.platform.looks_up:
+        sentence = f"{sentence} We cannot look on {row.coordinates.platform.display_name} yet."
+    if row.last_error:
+        sentence = f"{sentence} {row.last_error}"
+    return views.DistributionView(
+        platform=row.coordinates.platform,
+        coordinates=row.coordinates,
+        staging=row.staging,
+        pending=row.pending,
+        word=word,
+        css=css,
+        sentence=sentence,
+        upload_date=row.upload_date,
+        api_url=row.api_url or "",
+        web_url=row.web_url or "",
+        created_by=row.created_by,
+        created=row.created or release.created,
+        delete_why_not=await requests.delete_why_not(read, row),
+        deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
+    )

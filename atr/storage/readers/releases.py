@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of releases, and the finish page of one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.promotion.states as states
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.distributions as distributions
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.release as releases
+import atr.storage.writers.vote as vote
+
+_THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
+# What a page is coloured by: the worst of its rows.
+_WORST: Final = ("diverged", "in-doubt", "refused", "ready", "publishing", "sending", "checking", "requested", "live")
+_TODO: Final = {
+    "Compose": "It is being composed.",
+    "Vote": "The vote is open.",
+    "Finish": "Nothing is staged yet.",
+    "Announced": "It was announced.",
+}
+
+
+async def finish(read: transaction.Transaction, release_key: str) -> views.FinishView:
+    """The finish page. Anyone may read it; what can be done depends on the reader."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    rows = await deployments.all_of(read, release_key)
+    listed = await distributions.of(read, release)
+    member = rights.is_member(committee, read.asf_uid)
+    ballot = await queries.ballot(read.data, release)
+    revision_entry = next((e for e in ballot if e.kind is tables.BallotKind.REVISION), None)
+    count = await vote.tally(read, release)
+    shown = [row for row in rows if not _given_up(row)]
+    return views.FinishView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        version_key=release.version,
+        release_key=release.key,
+        phase=release.phase.value,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        sentence=_sentence(release, shown),
+        css=_css(shown),
+        vote_passed_at=release.vote_resolved if release.phase in _AFTER_VOTE else None,
+        binding_plus=count.plus,
+        binding_minus=count.minus,
+        voted_revision=await _voted_revision(read, release, revision_entry),
+        ballot_digest=revision_entry.file_set_digest if revision_entry else "",
+        rows=rows,
+        missing=tuple(_missing(row) for row in shown if row.state is not states.State.LIVE),
+        others=tuple(one for one in listed if one.pending or not one.platform.supports_remote_promotion),
+        announce_why_not=await _announce(read, release, shown),
+        may_record=member,
+        may_record_why_not="" if member else "Only members of the committee can record or stage.",
+        role=role(committee, read.asf_uid),
+    )
+
+
+async def key(read: transaction.Transaction, project_key: str, version_key: str) -> str:
+    """The key of a release. Raises NotFoundError."""
+    return await queries.release_key(read.data, project_key, version_key)
+
+
+async def listing(read: transaction.Transaction) -> views.ReleaseList:
+    """Every release that is on its way, those that need the reader first."""
+    found = (await read.data.exec(sqlmodel.select(sql.Release).order_by(col(sql.Release.created).desc()))).all()
+    lines = [await _line(read, release) for release in found]
+    yours = sum(1 for line in lines if line.group == "you")
+    if not lines:
+        sentence = "No release is in progress."
+    elif yours:
+        sentence = f"{yours} of {len(lines)} {'release needs' if len(lines) == 1 else 'releases need'} you."
+    else:
+        sentence = f"{len(lines)} {'release is' if len(lines) == 1 else 'releases are'} in progress; none needs you."
+    return views.ReleaseList(sentence, "ready" if yours else "live", tuple(lines))
+
+
+def role(committee: sql.Committee, asf_uid: str) -> str:
+    """What the person is to the committee, for the top of a page."""
+    if rights.is_member(committee, asf_uid):
+        return f"member of the {committee.name} committee"
+    if rights.is_release_manager(committee, asf_uid):
+        return f"release manager of {committee.name}"
+    if rights.is_participant(committee, asf_uid):
+        return f"committer of {committee.name}"
+    return ""
+
+
+_AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
+
+
+async def _line(read: transaction.Transaction, release: sql.Release) -> views.ReleaseLine:
+    project = await queries.demand_project(read.data, release.project_key)
+    rows = [row for row in await deployments.all_of(read, release.key) if not _given_up(row)]
+    word = distributions.PHASE_WORDS[release.phase]
+    needs = next((row for row in rows if row.needs_you), None)
+    moving = any(row.is_moving for row in rows)
+    return views.ReleaseLine(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=word,
+        thirds=_THIRDS[word],
+        group="you" if needs else ("itself" if (moving or word == "Announced" or _all_live(rows)) else "others"),
+        todo=_todo(word, rows, needs),
+        where=tuple((row.standing.css, row.platform.display_name, row.standing.word.lower()) for row in rows),
+    )
+
+
+def _todo(word: str, rows: Sequence[views.DeploymentView], needs: views.DeploymentView | None) -> str:
+    if needs is not None:
+        return f"{needs.platform.display_name}: {needs.next_sentence}"
+    if _all_live(rows):
+        return "Everything is live."
+    waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
+    return f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else _TODO[word]
+
+
+def _all_live(rows: Sequence[views.DeploymentView]) -> bool:
+    return bool(rows) and all(row.state is states.State.LIVE for row in rows)
+
+
+def _given_up(row: views.DeploymentView) -> bool:
+    """A candidate that nobody expects to become public: dropped, gone or refused by the platform."""
+    ended = {states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED}
+    return (row.deployment_state in ended) and ((row.state is None) or (row.state not in states.HOLDING))
+
+
+def _sentence(release: sql.Release, rows: Sequence[views.DeploymentView]) -> str:
+    if not rows:
+        return "Nothing is staged yet. Stage on a platform, or record what you have staged."
+    live = sum(1 for row in rows if row.state is states.State.LIVE)
+    count = f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live"
+    rest = [_clause(row) for row in rows if row.state is not states.State.LIVE]
+    if release.phase not in _AFTER_VOTE:
+        rest = [f"{'the vote is open' if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else 'no vote has passed yet'}"]
+    if not rest:
+        return f"{count}; every public file is the file that was voted on."
+    joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"
+    return f"{count}; {joined}."
+
+
+def _clause(row: views.DeploymentView) -> str:
+    name = row.platform.display_name
+    if row.standing.css == "ready":
+        return f"{name} waits for {'your click' if row.needs_you else 'a committee member'}"
+    return f"{name} is {row.standing.word.lower()}"
+
+
+def _css(rows: Sequence[views.DeploymentView]) -> str:
+    there = {row.standing.css for row in rows}
+    return next((css for css in _WORST if css in there), "requested")
+
+
+def _missing(row: views.DeploymentView) -> views.Missing:
+    anchor = f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
+    return views.Missing(
+        css=row.standing.css,
+        what=f"{row.platform.display_name}: {row.next_sentence}",
+        who="you" if row.needs_you else (row.needs_person or "nobody"),
+        since=row.standing.since,
+        you=row.needs_you,
+        anchor=anchor,
+    )
+
+
+async def _announce(
+    read: transaction.Transaction, release: sql.Release, rows: Sequence[views.DeploymentView]
+) -> str:
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return "It was announced."
+    if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
+        return "It opens in Finish, when the vote has passed."
+    why_not = await releases.announce_why_not(read, release.key)
+    if why_not:
+        return why_not
+    waiting = [row for row in rows if row.state is not states.State.LIVE]
+    if waiting:
+        return f"It opens when every deployment is live; {len(waiting)} of {len(rows)} are not there yet."
+    return ""
+
+
+async def _voted_revision(
+    read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None
+) -> str:
+    if entry is None:
+        return ""
+    wanted = (
+        sqlmodel.select(sql.Revision.number)
+        .where(
+            sql.Revision.release_key == release.key,
+            sql.Revision.file_set_digest == entry.file_set_digest,
+            col(sql.Revision.created) <= entry.opened,
+        )
+        .order_by(col(sql.Revision.seq).desc())
+    )
+    return (await read.data.exec(wanted)).first() or ""
+
+
+async def session_role(read: transaction.Transaction) -> str:
+    """What the signed-in person is, over all committees, for the top bar."""
+    if not read.asf_uid:
+        return ""
+    found = (await read.data.exec(sqlmodel.select(sql.Committee).order_by(col(sql.Committee.key)))).all()
+    roles = [text for committee in found if (text := role(committee, read.asf_uid))]
+    if await read.data.get(sql.FoundationAdmin, read.asf_uid) is not None:
+        roles.append("foundation admin")
+    return ", ".join(roles)
+
+
+async def people(read: transaction.Transaction) -> tuple[tuple[str, str], ...]:
+    """Everybody whom a committee names, with what they are. For local accounts in sandbox mode."""
+    found = (await read.data.exec(sqlmodel.select(sql.Committee).order_by(col(sql.Committee.key)))).all()
+    names: dict[str, str] = {}
+    for committee in found:
+        for asf_uid in [*committee.committee_members, *committee.release_managers, *committee.committers]:
+            names.setdefault(asf_uid, role(committee, asf_uid))
+    for admin in (await read.data.exec(sqlmodel.select(sql.FoundationAdmin))).all():
+        names.setdefault(admin.asf_uid, "foundation admin")
+    return tuple(names.items())
+

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events as people read them, equal ones folded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.promotion as tables
+import atr.models.views as views
+import atr.promotion.states as states
+import atr.storage.transaction as transaction
+
+_LIMIT: Final = 500
+_ANSWERS: Final = {
+    "taken": "It answered {status}.",
+    "refused": "It refused the call with {status}.",
+    "limited": "It answered {status}: too many requests.",
+    "unclear": "There was no clear answer{status_text}.",
+}
+
+
+def _moved(data: Mapping[str, Any]) -> str:
+    words = states.WORDS[states.State(data["to"])]
+    return f"{words.word}. {data['reason']}"
+
+
+def _deployment_moved(data: Mapping[str, Any]) -> str:
+    words = states.DEPLOYMENT_WORDS[states.DeploymentState(data["to"])]
+    more = data.get("problem") or data.get("reason") or ""
+    return f"{words.word}. {more or words.sentence}"
+
+
+def _answered(data: Mapping[str, Any]) -> str:
+    status = data["status"]
+    text = _ANSWERS[data["answer"]].format(status=status, status_text=f" ({status})" if status else "")
+    return f"Sent once: {data['kind']}, {data['bytes_sent']:,} bytes. {text}"
+
+
+def _looked(data: Mapping[str, Any]) -> str:
+    return " ".join(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text) or "Looked."
+
+
+def _said(word: str) -> str:
+    return f"The platform says {word}." if word else ""
+
+
+def _captured(data: Mapping[str, Any]) -> str:
+    return f"Captured: {data['files']:,} staged files read and hashed."
+
+
+def _read(data: Mapping[str, Any]) -> str:
+    end = "all equal the voted files" if data["equal"] else "they differ from the voted files"
+    return f"Verified: {data['files']:,} staged files read again; {end}."
+
+
+def _marked(data: Mapping[str, Any]) -> str:
+    return f"Mark written: {data['kind']} number {data['number']}. The call may have been sent from here on."
+
+
+def _checked(data: Mapping[str, Any]) -> str:
+    return "Checked the staged files. " + " ".join(message for _, message in data["results"])
+
+
+# One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
+_TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "promotion_requested": lambda data: f"Requested, for {', '.join(data['packages'][:3])}.",
+    "promotion_asked_again": lambda data: "Asked again, after the refused call.",
+    "promotion_moved": _moved,
+    "promotion_looked": _looked,
+    "promotion_extended": lambda data: f"Given more time: {data['reason']}",
+    "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
+    "staged_files_read": _read,
+    "attempt_marked": _marked,
+    "attempt_answered": _answered,
+    "distribution_recorded": lambda data: f"Recorded: {data['purl']}.",
+    "distribution_automated": lambda data: f"Upload asked for, from revision {data['revision']}.",
+    "deployment_moved": _deployment_moved,
+    "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",
+    "deployment_captured": _captured,
+    "capture_refused": lambda data: str(data["problem"]),
+    "staged_files_checked": _checked,
+}
+
+
+async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[views.TimelineEntry, ...]:
+    """What happened to these subjects, oldest first; equal entries in a row are one, with a count."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(col(tables.Event.subject).in_(list(subjects)))
+        .order_by(col(tables.Event.seq).desc())
+        .limit(_LIMIT)
+    )
+    entries: list[views.TimelineEntry] = []
+    for event in reversed((await read.data.exec(wanted)).all()):
+        text = _TEXTS[event.what](event.data)
+        if entries and (entries[-1].text == text):
+            last = entries.pop()
+            entries.append(views.TimelineEntry(last.at, last.actor, text, repeats=last.repeats + 1))
+            continue
+        entries.append(
+            views.TimelineEntry(
+                event.at,
+                event.actor,
+                text,
+                no_return=(event.what == "attempt_marked") and (event.data["kind"] == "publish"),
+                is_end=(event.what == "promotion_moved") and (event.data["to"] == states.State.LIVE.value),
+            )
+        )
+    return tuple(entries)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the worker needs to know to do its work: file sets, files to upload, what a check compares."""
+
+import dataclasses
+import pathlib
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.reads as reads
+import atr.storage.transaction as transaction
+
+
+@dataclasses.dataclass(frozen=True)
+class StagedCase:
+    """What the check of staged files compares."""
+
+    staged: fileset.FileSet | None
+    side_problems: tuple[str, ...]
+    # What the files should be: the ballot's file sets for the platform once a vote was opened, before that the files
+    # that the policy maps.
+    ballot: tuple[fileset.FileSet, ...]
+    mapped: fileset.FileSet | None
+    mapping_problem: str
+    vote_opened: bool
+
+
+async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSet:
+    """The file set under this digest."""
+    return await queries.file_set(read.data, digest)
+
+
+async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:
+    """What was kept of one reading."""
+    return await reads.kept(read, owner, side, number)
+
+
+async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, pathlib.Path], ...]:
+    """Each file to upload: its path on the platform, and where it lies in the deployment's own revision."""
+    row = await queries.demand_deployment(read.data, deployment_id)
+    release = await queries.demand_release(read.data, row.release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    revision = await queries.revision(read.data, release.key, row.revision_number or "")
+    platform = distribution.DistributionPlatform[row.platform]
+    patterns = (await queries.policy(read.data, project)).file_tag_mappings.get(platform.gh_slug, [])
+    files = await queries.file_set(read.data, revision.file_set_digest)
+    directory = read.place.revision_dir(project.key, release.version, revision.number)
+    return tuple((where, directory / path) for where, path in sorted(mapping.sources(files, patterns).items()))
+
+
+async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:
+    """Everything that the check of staged files compares."""
+    row = await queries.demand_deployment(read.data, deployment_id)
+    release = await queries.demand_release(read.data, row.release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    revision = await queries.latest_revision(read.data, release.key)
+    entries = [entry for entry in await queries.ballot(read.data, release) if entry.platform == row.platform]
+    opened = (release.current_vote_seq > 0) and (release.phase.value != "release_candidate_draft")
+    mapped, problem = None, ""
+    if revision is not None:
+        try:
+            mapped = await facts.mapped_now(
+                read.data, project, revision, distribution.DistributionPlatform[row.platform]
+            )
+        except errors.InputError as error:
+            problem = str(error)
+    return StagedCase(
+        staged=await queries.file_set(read.data, row.file_set_digest) if row.file_set_digest else None,
+        side_problems=tuple(row.side_problems),
+        ballot=tuple([await queries.file_set(read.data, entry.file_set_digest) for entry in entries]) if opened else (),
+        mapped=mapped,
+        mapping_problem=problem,
+        vote_opened=opened,
+    )

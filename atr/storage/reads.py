@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that were read and hashed, kept one by one so that a broken reading goes on where it stopped."""
+
+from collections.abc import Sequence
+
+import sqlmodel
+
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.storage.transaction as transaction
+
+
+async def keep(
+    write: transaction.Transaction, owner: str, side: tables.Side, number: int, done: Sequence[work.Read]
+) -> None:
+    """Keep these files of one reading."""
+    write.data.add_all(
+        tables.FileRead(
+            owner=owner,
+            side=side,
+            round=number,
+            path=read.file.path,
+            size=read.file.size,
+            sha256=read.file.sha256,
+            problem=read.problem,
+            read_at=write.now,
+        )
+        for read in done
+    )
+    await write.data.flush()
+
+
+async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:
+    """What was kept of one reading."""
+    wanted = sqlmodel.select(tables.FileRead).where(
+        tables.FileRead.owner == owner, tables.FileRead.side == side, tables.FileRead.round == number
+    )
+    rows = (await read.data.exec(wanted)).all()
+    return tuple(work.Read(fileset.File(row.path, row.size, row.sha256), row.problem) for row in rows)

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rungs of the ladder, decided from a committee's row as it is now."""
+
+import atr.models.sql as sql
+
+
+def is_member(committee: sql.Committee, asf_uid: str) -> bool:
+    """Whether the person is a member of the committee now."""
+    return bool(asf_uid) and (asf_uid in committee.committee_members)
+
+
+def is_release_manager(committee: sql.Committee, asf_uid: str) -> bool:
+    """Whether the person is a member, or a committer whom the committee made a release manager."""
+    designated = (asf_uid in committee.release_managers) and (asf_uid in committee.committers)
+    return is_member(committee, asf_uid) or (bool(asf_uid) and designated)
+
+
+def is_participant(committee: sql.Committee, asf_uid: str) -> bool:
+    """Whether the person is a committer or a member."""
+    return is_member(committee, asf_uid) or (bool(asf_uid) and (asf_uid in committee.committers))

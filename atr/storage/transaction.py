@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a writer is handed: one open transaction, its instant, and who acts in it."""
+
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import atr.db.session as session
+import atr.models.promotion as tables
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.audit as audit
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What stands beside the database: where the files are, and how fast each mechanism is asked."""
+
+    # Revisions lie under `unfinished/<project>/<version>/<number>`.
+    state_dir: pathlib.Path
+    timings: Mapping[distribution.Mechanism, steps.Timing]
+
+    def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
+        """How a platform is asked; the plain table where nothing else was set."""
+        mechanism = platform.mechanism
+        return self.timings.get(mechanism, steps.Timing()) if mechanism else steps.Timing()
+
+    def revision_dir(self, project_key: str, version: str, number: str) -> pathlib.Path:
+        """Where the files of a revision lie."""
+        return self.state_dir / "unfinished" / project_key / version / number
+
+
+class Transaction:
+    """One open transaction. `now` was read once, when it opened."""
+
+    def __init__(self, place: Place, data: session.Session, now: datetime.datetime, asf_uid: str) -> None:
+        self.place = place
+        self.data = data
+        self.now = now
+        self.asf_uid = asf_uid
+        # The project for which a rung of the ladder was granted; empty for the user service.
+        self.project_key = ""
+        self.events: list[tables.Event] = []
+
+    async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:
+        """Note what happened, in this transaction. `chain` is the release's key or audit.SITE."""
+        self.events.append(
+            await audit.append(
+                self.data,
+                self.now,
+                chain=chain,
+                actor=actor or self.asf_uid,
+                subject=subject,
+                what=what,
+                facts=facts,
+            )
+        )

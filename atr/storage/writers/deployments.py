@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deployments: what people ask of them, and what the worker learns of them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.leases as leases
+import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.deployments as rules
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.facts as facts
+import atr.storage.reads as reads
+import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
+import atr.storage.writers.own as own
+import atr.storage.writers.requests as requests
+import atr.storage.writers.revision as revisions
+import atr.storage.writers.rows as rows
+
+_State = states.DeploymentState
+_LOOKED_AT: Final = frozenset({_State.UPLOADING, _State.VALIDATING, _State.STAGED, _State.DROPPING})
+
+
+class CommitteeMember:
+    """What members of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def drop(self, deployment_id: int, reason: str) -> None:
+        """Ask for a deployment to be given up, with a reason. The worker does it.
+
+        Raises ConflictError while a promotion of it or its ballot is open.
+        """
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        why_not = await drop_why_not(write, row)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid
+        await moves.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
+        row.due_at = write.now
+
+    async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
+        """Open the next vote without this deployment, with a reason."""
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        release = await own.release(write, row.release_key)
+        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+            raise errors.ConflictError("The ballot is fixed once the vote has opened.")
+        row.off_ballot = rows.checked_reason(reason)
+        row.version += 1
+        await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=row.off_ballot)
+
+    async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
+        """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        why = rows.checked_reason(reason)
+        if external_id.strip():
+            row.external_id = distribution.checked_external_id(external_id.strip())
+            await moves.deployment(write, row, _State.VALIDATING, by_person=True, reason=why)
+            row.due_at = write.now
+        else:
+            await moves.deployment(write, row, _State.FAILED, f"It never arrived: {why}", by_person=True, reason=why)
+
+
+class UserService:
+    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Deployment]:
+        """Take the deployments that are due, oldest first. One that an open promotion works on is passed over."""
+        write = self._write
+        claimed = await leases.claim(
+            write.data, tables.Deployment, write.now, owner=owner, seconds=seconds, limit=limit
+        )
+        mine = []
+        for row in claimed:
+            open_promotions = await queries.promotions(
+                write.data,
+                col(tables.Promotion.deployment_id) == row.id,
+                col(tables.Promotion.state).in_(list(states.OPEN)),
+            )
+            if open_promotions or (row.state not in _LOOKED_AT):
+                row.due_at = write.now + _rest(write, row) if row.state in _LOOKED_AT else None
+                row.lease_until = None
+            else:
+                mine.append(await self._work(row))
+        return mine
+
+    async def take(self, deployment_id: int, *, owner: str, seconds: float) -> work.Deployment | None:
+        """Take one deployment for a task; None while somebody else works on it."""
+        row = await queries.demand_deployment(self._write.data, deployment_id)
+        if not await leases.take(self._write.data, row, self._write.now, owner=owner, seconds=seconds):
+            return None
+        return await self._work(row)
+
+    async def renew(self, deployment_id: int, epoch: int, *, seconds: float) -> None:
+        """Hold it longer. Raises ConflictError when somebody else does."""
+        await leases.renew(
+            self._write.data, tables.Deployment, {"id": deployment_id}, epoch, self._write.now, seconds=seconds
+        )
+
+    async def release(self, claimed: work.Deployment) -> None:
+        """Give it back, due again at once."""
+        row = await self._row(claimed)
+        row.lease_until = None
+
+    async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
+        """Write down that one upload or drop is about to be sent. Raises ConflictError if one may be on its way."""
+        write = self._write
+        row = await self._row(claimed)
+        expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
+        before = await queries.attempts(
+            write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
+        )
+        unsettled = [attempt for attempt in before if attempt.answer is not steps.Answer.LIMITED]
+        if (row.state is not expected) or unsettled:
+            raise errors.ConflictError("This request was made already; we look for its outcome instead.")
+        attempt = tables.Attempt(
+            deployment_id=rows.number(row.id),
+            kind=kind,
+            number=len(before) + 1,
+            lease_epoch=claimed.epoch,
+            marked_at=write.now,
+            marked_for=row.drop_by or row.created_by,
+        )
+        write.data.add(attempt)
+        # Whoever takes the row up after a crash looks for what came of it.
+        row.due_at = write.now
+        await leases.renew(
+            write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds
+        )
+        await write.data.flush()
+        await write.event(
+            row.release_key, f"deployment:{row.id}", "attempt_marked", kind=kind.value, number=attempt.number
+        )
+        return work.Permit(rows.number(attempt.id), attempt.number)
+
+    async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
+        """Store what came back from an upload or a drop, and what is certain from it."""
+        write = self._write
+        row = await self._row(claimed)
+        kind = await rows.store_outcome(write, permit, outcome, subject=f"deployment:{row.id}", chain=row.release_key)
+        row.lease_until, row.due_at = None, write.now
+        if outcome.retry_after is not None:
+            row.due_at = rules.next_look(await self._view(row), retry_after=outcome.retry_after)
+        if kind is not tables.AttemptKind.UPLOAD:
+            return
+        if (outcome.answer is steps.Answer.TAKEN) and outcome.external_id:
+            row.external_id = outcome.external_id
+            await moves.deployment(write, row, _State.VALIDATING)
+        elif outcome.answer is steps.Answer.REFUSED:
+            await moves.deployment(
+                write, row, _State.FAILED, f"The platform refused the upload ({outcome.status}). {outcome.sample}".strip()
+            )
+
+    async def looked(
+        self,
+        claimed: work.Deployment,
+        seen: steps.Seen,
+        *,
+        word: str = "",
+        detail: str = "",
+        problem: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
+        write = self._write
+        row = await self._row(claimed)
+        row.last_look, row.lease_until = write.now, None
+        row.platform_word = word or row.platform_word
+        gone = seen is steps.Seen.GONE
+        row.gone_looks = row.gone_looks + 1 if gone else 0
+        row.gone_since = (row.gone_since or write.now) if gone else None
+        view = await self._view(row)
+        decision = rules.after_look(view, seen, detail)
+        if decision.to is None:
+            row.problem = problem
+        else:
+            await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
+            view = await self._view(row)
+        if (row.state is _State.STAGED) and not row.file_set_digest and not row.problem:
+            await self._ask_for_capture(row)
+        row.due_at = (
+            rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row)) if row.state in _LOOKED_AT else None
+        )
+
+    async def searched(self, claimed: work.Deployment, external_id: str) -> None:
+        """Note a search, by our name, for an upload whose reply was lost."""
+        write = self._write
+        row = await self._row(claimed)
+        row.last_look, row.lease_until = write.now, None
+        row.gone_looks = 0 if external_id else row.gone_looks + 1
+        view = await self._view(row)
+        decision = rules.after_search(view, found=bool(external_id), looks=row.gone_looks)
+        row.external_id = external_id or row.external_id
+        row.due_at = write.now if external_id else rules.next_look(view, jitter=rows.jitter(row))
+        if decision.to is not None:
+            await moves.deployment(write, row, decision.to, decision.problem)
+
+    async def ask_to_stage(self, claimed: work.Deployment) -> None:
+        """Ask again for an upload whose task was lost before anything was sent."""
+        row = await self._row(claimed)
+        row.lease_until = None
+        row.due_at = rules.next_look(await self._view(row), jitter=rows.jitter(row))
+        await queue.enqueue(
+            self._write.data,
+            sql.TaskType.DISTRIBUTION_STAGE,
+            {"deployment_id": row.id},
+            self._write.now,
+            asf_uid=row.created_by,
+        )
+
+    async def progress(self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int) -> None:
+        """Keep files that were read, and how far we are."""
+        row = await self._row(claimed)
+        await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
+        row.read_done, row.read_total = row.read_done + len(done), total
+
+    async def captured(self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str]) -> None:
+        """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
+
+        A package outside the project's PlatformTarget refuses the capture, in words on the row.
+        """
+        write = self._write
+        row = await self._row(claimed)
+        row.lease_until = None
+        packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
+        release = await queries.demand_release(write.data, row.release_key)
+        refused = await self._refused(release, row, tuple(packages))
+        if refused:
+            row.problem, row.version = refused, row.version + 1
+            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)
+            return
+        row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
+        row.captured_at, row.problem, row.side_problems = write.now, "", list(problems)
+        row.read_done = row.read_total = len(files.files)
+        row.version += 1
+        for package in packages:
+            await write.data.merge(
+                tables.DeploymentPackage(
+                    deployment_id=rows.number(row.id),
+                    owner_namespace=package.owner_namespace,
+                    package=package.package,
+                    version=package.version,
+                )
+            )
+            await self._staging_row(row, package)
+        await write.event(
+            row.release_key,
+            f"deployment:{row.id}",
+            "deployment_captured",
+            digest=files.digest,
+            files=len(files.files),
+            size=files.size,
+            packages=[str(package) for package in packages],
+            side_problems=list(problems)[:20],
+        )
+        await write.data.flush()
+        await revisions.queue_check(write, row)
+        if row.then_promote:
+            await self._promote(row)
+
+    async def failed_look(self, claimed: work.Deployment, problem: str, retry_after: float | None) -> None:
+        """Note that a task at work on it could not read the platform; it goes on later."""
+        row = await self._row(claimed)
+        row.problem, row.lease_until = problem, None
+        row.due_at = rules.next_look(await self._view(row), retry_after=retry_after, jitter=rows.jitter(row))
+
+    async def _refused(
+        self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
+    ) -> str:
+        target = await queries.target(self._write.data, release.project_key, row.platform)
+        if target is None:
+            return "Nobody has set which names on this platform belong to the project. A foundation admin can."
+        beyond = facts.outside(packages, target)
+        if beyond:
+            return f"{', '.join(beyond[:3])} is outside the names that belong to this project, so it is not captured."
+        return ""
+
+    async def _promote(self, row: tables.Deployment) -> None:
+        case = await facts.case(self._write.data, row, row.created_by)
+        blockers = gates.blockers(case.facts)
+        if blockers:
+            row.problem = "It is staged, but was not promoted: " + " ".join(b.sentence for b in blockers)
+            return
+        try:
+            await requests.open_promotion(self._write, case, requested_by=row.created_by)
+        except errors.ConflictError as error:
+            row.problem = f"It is staged, but was not promoted: {error}"
+
+    async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
+        key = rows.key(row.release_key, package)
+        there = await self._write.data.get(sql.Distribution, key)
+        if there is None:
+            there = sql.Distribution(
+                release_key=row.release_key,
+                platform=row.platform,
+                owner_namespace=package.owner_namespace,
+                package=package.package,
+                version=package.version,
+                staging=True,
+                pending=False,
+                created_by=row.created_by,
+                created=self._write.now,
+            )
+            self._write.data.add(there)
+        elif there.staging:
+            there.pending, there.due_at = False, None
+
+    async def _ask_for_capture(self, row: tables.Deployment) -> None:
+        await queue.enqueue(
+            self._write.data,
+            sql.TaskType.DISTRIBUTION_CAPTURE,
+            {"deployment_id": row.id},
+            self._write.now,
+            asf_uid=row.created_by,
+        )
+
+    async def _row(self, claimed: work.Deployment) -> tables.Deployment:
+        row = await queries.demand_deployment(self._write.data, claimed.id)
+        leases.check(row, claimed.epoch)
+        return row
+
+    async def _answer(self, row: tables.Deployment, kind: tables.AttemptKind) -> steps.Answer | None:
+        every = await queries.attempts(
+            self._write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
+        )
+        return every[-1].answer if every else None
+
+    async def _view(self, row: tables.Deployment) -> rules.View:
+        platform = distribution.DistributionPlatform[row.platform]
+        return rules.View(
+            state=row.state,
+            now=self._write.now,
+            entered=row.entered_at,
+            timing=self._write.place.timing(platform),
+            gone_looks=row.gone_looks,
+            gone_since=row.gone_since,
+            drop_answer=await self._answer(row, tables.AttemptKind.DROP) or steps.Answer.NONE,
+        )
+
+    async def _work(self, row: tables.Deployment) -> work.Deployment:
+        return work.Deployment(
+            id=rows.number(row.id),
+            epoch=row.lease_epoch,
+            release_key=row.release_key,
+            platform=distribution.DistributionPlatform[row.platform],
+            external_id=row.external_id or "",
+            name=row.name,
+            state=row.state,
+            view=await self._view(row),
+            captured=row.file_set_digest is not None,
+            packages=await queries.packages(self._write.data, row),
+            upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
+            drop_answer=await self._answer(row, tables.AttemptKind.DROP),
+        )
+
+
+async def drop_why_not(read: transaction.Transaction, row: tables.Deployment) -> str:
+    """Why a deployment cannot be dropped now, in one sentence; empty if it can."""
+    if row.state not in {_State.STAGED, _State.FAILED}:
+        return f"It is {row.state.value}, so there is nothing to drop."
+    release = await queries.demand_release(read.data, row.release_key)
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
+        wanted = sqlmodel.select(tables.BallotEntry.id).where(
+            tables.BallotEntry.release_key == release.key,
+            tables.BallotEntry.vote_seq == release.current_vote_seq,
+            tables.BallotEntry.deployment_id == row.id,
+        )
+        if (await read.data.exec(wanted)).first() is not None:
+            return "It is on the ballot of an open vote."
+    if await queries.promotions(
+        read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(states.HOLDING))
+    ):
+        return "A promotion of it is open. Stop that first."
+    return ""
+
+
+def _rest(write: transaction.Transaction, row: tables.Deployment) -> Any:
+    view = rules.View(row.state, write.now, row.entered_at, write.place.timing(distribution.DistributionPlatform[row.platform]))
+    return rules.next_look(view) - write.now

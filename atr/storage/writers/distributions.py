@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Third-party distributions: record, automate, delete, promote. The names are ATR's.
+
+There is no side door around the proof: no row becomes public because somebody says so. Only `settle`, with what the
+platform and the public place showed, reaches `__upgrade_staging_to_final`.
+"""
+
+import datetime
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.leases as leases
+import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.facts as facts
+import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
+import atr.storage.writers.own as own
+import atr.storage.writers.release as releases
+import atr.storage.writers.requests as requests
+import atr.storage.writers.rows as rows
+
+_RECORDABLE: Final = frozenset({
+    sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePhase.RELEASE_PREVIEW,
+})
+
+
+class CommitteeMember:
+    """What members of the committee may do; the user service reaches it for `settle` and `record_from_data`."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def record(
+        self,
+        release_key: str,
+        where: distribution.Coordinates,
+        *,
+        staging: bool,
+        deployment_id: str = "",
+    ) -> int | None:
+        """Note what somebody staged or published without ATR. Answers our number of the deployment, if it has one.
+
+        Staged on a platform that promotes: `deployment_id` is the platform's own id, and the worker looks at it at
+        once. Said to be public: nothing is believed; where a ballot and an adapter allow a proof, a promotion that is
+        never sent waits for the platform's word and compares the public files; elsewhere the row stays pending and
+        the scan looks for it. Raises InputError, ConflictError, AccessError.
+        """
+        write = self._write
+        release = await self._recordable(release_key, staging=staging)
+        if not staging:
+            await self._record_public(release, where)
+            return None
+        if not where.platform.supports_remote_promotion:
+            await self._row(release_key, where, staging=True)
+            return None
+        deployment = await self._record_deployment(release, where, deployment_id.strip())
+        await self._row(release_key, where, staging=True)
+        await write.event(
+            release_key,
+            f"deployment:{deployment.id}",
+            "distribution_recorded",
+            platform=where.platform_name,
+            purl=where.purl,
+            staging=True,
+            external_id=deployment.external_id,
+        )
+        return deployment.id
+
+    async def record_from_data(
+        self,
+        claimed: work.Distribution,
+        found: work.PublicAddress | None,
+        *,
+        error: str = "",
+        next_look: datetime.datetime,
+    ) -> None:
+        """Note what the worker fetched for a pending row: found, with date and addresses, or not yet."""
+        write = self._write
+        row = await write.data.get(sql.Distribution, rows.key(claimed.release_key, claimed.coordinates))
+        if row is None:
+            return
+        leases.check(row, claimed.epoch)
+        row.retries += 1
+        row.last_error = error
+        row.lease_until = None
+        if (found is None) or row.staging:
+            row.due_at = next_look
+            return
+        if await self._held(claimed.coordinates) is not None:
+            # A promotion tracks it and will prove the bytes; a version that exists proves nothing.
+            row.due_at = next_look
+            return
+        row.pending, row.due_at = False, None
+        row.upload_date, row.api_url, row.web_url = found.date, found.api_url, found.web_url
+        await write.event(
+            claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_found", api_url=found.api_url
+        )
+
+    async def automate(
+        self, release_key: str, platform: distribution.DistributionPlatform, *, staging: bool
+    ) -> int:
+        """Upload the revision's mapped files, as a deployment that waits, and answer our number of it.
+
+        For production the promotion follows by the same gates, asked for by the same person; the platform's own
+        automatic publishing is never used. Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
+        """
+        write = self._write
+        facts.uploads_supported(platform)
+        release = await self._recordable(release_key, staging=staging)
+        project = await queries.demand_project(write.data, release.project_key)
+        revision = await queries.latest_revision(write.data, release_key)
+        await self._uploadable(project, revision, platform)
+        number = 1 + len(await queries.deployments(write.data, release_key))
+        deployment = tables.Deployment(
+            release_key=release_key,
+            platform=platform.name,
+            name=f"atr:{release_key}:{number}",
+            state=states.DeploymentState.UPLOADING,
+            entered_at=write.now,
+            revision_number=revision.number if revision else None,
+            created_by=write.asf_uid,
+            created=write.now,
+            then_promote=not staging,
+        )
+        write.data.add(deployment)
+        await write.data.flush()
+        await queue.enqueue(
+            write.data,
+            sql.TaskType.DISTRIBUTION_STAGE,
+            {"deployment_id": deployment.id},
+            write.now,
+            asf_uid=write.asf_uid,
+            project_key=release.project_key,
+            version_key=release.version,
+        )
+        await write.event(
+            release_key,
+            f"deployment:{deployment.id}",
+            "distribution_automated",
+            platform=platform.name,
+            staging=staging,
+            revision=deployment.revision_number,
+        )
+        return rows.number(deployment.id)
+
+    async def delete_distribution(self, release_key: str, where: distribution.Coordinates, reason: str) -> None:
+        """Take a row off the list, with a reason. Nothing changes on the platform.
+
+        Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
+        """
+        write = self._write
+        row = await write.data.get(sql.Distribution, rows.key(release_key, where))
+        if row is None:
+            raise errors.NotFoundError(f"{where} is not recorded for this release.")
+        reason = rows.checked_reason(reason)
+        why_not = await requests.delete_why_not(write, row)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        await write.data.delete(row)
+        await write.event(
+            release_key,
+            f"distribution:{where.purl}",
+            "distribution_deleted",
+            platform=where.platform_name,
+            reason=reason,
+            staging=row.staging,
+            pending=row.pending,
+        )
+
+    async def promote_staging_to_production(
+        self,
+        release_key: str,
+        platform: distribution.DistributionPlatform,
+        deployment_id: int,
+        *,
+        evidence_digest: str,
+        row_version: int,
+    ) -> int:
+        """Ask for a staged deployment to be made public, and answer the promotion's number. No network here.
+
+        `evidence_digest` and `row_version` are what the person saw. The same person's identical second call answers
+        the first promotion. Raises UnsupportedError (the first gate), ConflictError (it moved, or somebody else is at
+        it), BlockedError (gates).
+        """
+        write = self._write
+        if not platform.supports_remote_promotion:
+            raise errors.UnsupportedError(platform.why_not)
+        deployment = await own.deployment(write, deployment_id)
+        if (deployment.release_key != release_key) or (deployment.platform != platform.name):
+            raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
+        case = await facts.case(write.data, deployment, write.asf_uid)
+        there = await self._already(deployment, evidence_digest)
+        if there is not None:
+            return there
+        if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
+            raise errors.ConflictError(
+                "It is not what you saw any more: the deployment or its evidence moved meanwhile. "
+                "Nothing was sent. Look at the page again, then decide."
+            )
+        blockers = gates.blockers(case.facts)
+        if blockers:
+            raise errors.BlockedError([blocker.sentence for blocker in blockers])
+        promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid)
+        return rows.number(promotion.id)
+
+    async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
+        """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
+
+        At LIVE every third-party distribution of the promotion becomes final in the same transaction.
+        """
+        write = self._write
+        row = await own.promotion(write, claimed.id)
+        leases.check(row, claimed.epoch)
+        await rows.note(write, row, learnt)
+        to = learnt.decision.to
+        if to is not None:
+            row.out_of_band = row.out_of_band or learnt.decision.out_of_band
+            await moves.promotion(
+                write,
+                row,
+                to,
+                learnt.decision.reason,
+                platform_word=learnt.word,
+                public_digest=learnt.public.digest if learnt.public else "",
+            )
+            if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
+                seconds = write.place.timing(claimed.platform).deadline
+                row.deadline = write.now + datetime.timedelta(seconds=seconds)
+            await self._follow(row, to)
+        if to is states.State.LIVE:
+            for where in await queries.targets(write.data, row):
+                address = next((url for url in learnt.urls if url.coordinates == where), None)
+                await self.__upgrade_staging_to_final(row, where, address)
+        row.lease_until = None
+        if row.state not in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
+            view = rows.view_of(write, row, await rows.publish_attempts(write, row))
+            row.due_at = (
+                write.now
+                if learnt.decision.then is not steps.Do.NOTHING
+                else steps.next_look(view, retry_after=learnt.retry_after, jitter=rows.jitter(row))
+            )
+        return row.state
+
+    async def __upgrade_staging_to_final(
+        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
+    ) -> None:
+        """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
+        write = self._write
+        row = await write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
+        if row is None:
+            row = self._new_row(promotion.release_key, where, staging=False)
+            write.data.add(row)
+        row.staging, row.pending, row.due_at, row.last_error = False, False, None, ""
+        row.created_by = promotion.requested_by
+        if address is not None:
+            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
+        await write.event(
+            promotion.release_key,
+            f"distribution:{where.purl}",
+            "distribution_upgraded",
+            actor=promotion.requested_by,
+            platform=where.platform_name,
+            promotion=promotion.id,
+            public_digest=promotion.public_digest,
+        )
+
+    async def _follow(self, row: tables.Promotion, to: states.State) -> None:
+        """The deployment's row follows what the platform said."""
+        if (row.deployment_id is None) or (to not in {states.State.PUBLISHING, states.State.CHECKING}):
+            return
+        deployment = await own.deployment(self._write, row.deployment_id)
+        if deployment.state is states.DeploymentState.STAGED:
+            await moves.deployment(self._write, deployment, states.DeploymentState.PUBLISHED)
+
+    async def _already(self, deployment: tables.Deployment, evidence_digest: str) -> int | None:
+        write = self._write
+        for row in await queries.promotions(
+            write.data,
+            col(tables.Promotion.deployment_id) == deployment.id,
+            col(tables.Promotion.state).in_(list(states.HOLDING)),
+        ):
+            if row.held and (row.evidence_digest == evidence_digest):
+                row.held, row.blocker, row.due_at = False, "", write.now
+                row.version += 1
+                await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
+                return rows.number(row.id)
+            if (row.requested_by == write.asf_uid) and (row.evidence_digest == evidence_digest):
+                return rows.number(row.id)
+            raise errors.ConflictError(
+                f"{row.requested_by} promoted it already, at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
+            )
+        return None
+
+    async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
+        release = await own.release(self._write, release_key)
+        project = await queries.demand_project(self._write.data, release.project_key)
+        releases.ensure_project_active(project)
+        if staging and (release.phase not in _RECORDABLE):
+            raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
+        if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
+            raise errors.ConflictError("Something can be public only after its vote has passed: the release is not in Finish.")
+        return release
+
+    async def _record_deployment(
+        self, release: sql.Release, where: distribution.Coordinates, external_id: str
+    ) -> tables.Deployment:
+        write = self._write
+        distribution.checked_external_id(external_id)
+        target = await queries.target(write.data, release.project_key, where.platform_name)
+        if target is None:
+            raise errors.BlockedError([
+                f"Nobody has set which names on {where.platform.display_name} belong to this project. "
+                "A foundation admin can."
+            ])
+        beyond = facts.outside((where,), target)
+        if beyond:
+            raise errors.BlockedError([f"{beyond[0]} is outside the names that belong to this project."])
+        wanted = sqlmodel.select(tables.Deployment).where(
+            tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
+        )
+        there = (await write.data.exec(wanted)).first()
+        if (there is not None) and (there.release_key == release.key):
+            # One deployment holds many packages: each may be recorded, and the row is one.
+            return there
+        if there is not None:
+            raise errors.ConflictError(f"Deployment {external_id} is recorded for another release.")
+        deployment = tables.Deployment(
+            release_key=release.key,
+            platform=where.platform_name,
+            external_id=external_id,
+            state=states.DeploymentState.VALIDATING,
+            entered_at=write.now,
+            created_by=write.asf_uid,
+            created=write.now,
+            due_at=write.now,
+        )
+        write.data.add(deployment)
+        await write.data.flush()
+        return deployment
+
+    async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
+        write = self._write
+        row = await self._row(release.key, where, staging=False)
+        voted = await requests.voted_of(write, release, where)
+        tracked = voted is not None
+        if voted is not None:
+            digest = await queries.store_file_set(write.data, voted, write.now)
+            promotion = tables.Promotion(
+                release_key=release.key,
+                platform=where.platform_name,
+                state=states.State.REQUESTED,
+                entered_at=write.now,
+                requested_by=write.asf_uid,
+                requested_at=write.now,
+                by_hand=True,
+                evidence_digest=fileset.evidence_digest("", where.platform_name, [where.purl], digest, ""),
+                voted_digest=digest,
+                due_at=write.now,
+            )
+            await requests.insert(write, promotion, (where,))
+            row.due_at = None
+        await write.event(
+            release.key,
+            f"distribution:{where.purl}",
+            "distribution_recorded",
+            platform=where.platform_name,
+            purl=where.purl,
+            staging=False,
+            tracked=tracked,
+        )
+
+    async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
+        row = await self._write.data.get(sql.Distribution, rows.key(release_key, where))
+        if row is None:
+            row = self._new_row(release_key, where, staging=staging)
+            self._write.data.add(row)
+            await self._write.data.flush()
+        elif not staging and row.staging and not row.pending:
+            # Said to be public; what we know is that it was staged, and that stays until the proof.
+            return row
+        return row
+
+    def _new_row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
+        return sql.Distribution(
+            release_key=release_key,
+            platform=where.platform_name,
+            owner_namespace=where.owner_namespace,
+            package=where.package,
+            version=where.version,
+            staging=staging,
+            pending=True,
+            created_by=self._write.asf_uid,
+            created=self._write.now,
+            due_at=self._write.now if (where.platform.looks_up and not staging) else None,
+        )
+
+    async def _uploadable(
+        self, project: sql.Project, revision: sql.Revision | None, platform: distribution.DistributionPlatform
+    ) -> None:
+        if revision is None:
+            raise errors.BlockedError(["The release has no files yet."])
+        try:
+            mapped = await facts.mapped_now(self._write.data, project, revision, platform)
+        except errors.InputError as error:
+            raise errors.BlockedError([str(error)]) from error
+        if mapped is None:
+            raise errors.BlockedError([
+                f"The policy does not say which files go to {platform.display_name}. Add a mapping for "
+                f"“{platform.gh_slug}” to the project's policy; we do not guess."
+            ])
+        target = await queries.target(self._write.data, project.key, platform.name)
+        if target is None:
+            raise errors.BlockedError([f"Nobody has set which names on {platform.display_name} belong to this project."])
+        where = tuple({maven.parse_path(file.path).coordinates for file in mapped.files})
+        beyond = facts.outside(where, target)
+        if beyond:
+            raise errors.BlockedError([f"{', '.join(beyond[:3])} is outside the names that belong to this project."])
+
+    async def _held(self, where: distribution.Coordinates) -> int | None:
+        wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(
+            tables.PromotionTarget.purl == where.purl, col(tables.PromotionTarget.holding)
+        )
+        return (await self._write.data.exec(wanted)).first()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where a state changes. Each move says which state it expects, and has its event beside it."""
+
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import col
+
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.promotion.states as states
+import atr.storage.transaction as transaction
+
+_MOVED = "It moved meanwhile. Reload the page to see where it stands now."
+
+
+async def promotion(
+    write: transaction.Transaction,
+    row: tables.Promotion,
+    to: states.State,
+    reason: str,
+    *,
+    by_person: bool = False,
+    **facts: Any,
+) -> None:
+    """Draw an arrow of the table. Raises TransitionError for another one, ConflictError if the row moved meanwhile."""
+    states.check_move(row.state, to, by_person=by_person)
+    frm = row.state
+    await write.data.flush()
+    statement = (
+        sqlalchemy.update(tables.Promotion)
+        .where(
+            col(tables.Promotion.id) == row.id,
+            col(tables.Promotion.state) == frm,
+            col(tables.Promotion.version) == row.version,
+        )
+        .values(state=to, version=row.version + 1, entered_at=write.now, reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+    if (await write.data.exec(statement)).rowcount != 1:
+        raise errors.ConflictError(_MOVED)
+    await write.data.refresh(row)
+    if to not in states.HOLDING:
+        await _release_targets(write, row)
+    if to in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
+        row.due_at = None
+    await write.event(
+        row.release_key,
+        f"promotion:{row.id}",
+        "promotion_moved",
+        **{"from": frm.value, "to": to.value, "reason": reason, **facts},
+    )
+
+
+async def deployment(
+    write: transaction.Transaction,
+    row: tables.Deployment,
+    to: states.DeploymentState,
+    problem: str = "",
+    *,
+    by_person: bool = False,
+    **facts: Any,
+) -> None:
+    """Draw an arrow of the deployments' table. Raises as `promotion` does."""
+    states.check_deployment_move(row.state, to, by_person=by_person)
+    frm = row.state
+    await write.data.flush()
+    statement = (
+        sqlalchemy.update(tables.Deployment)
+        .where(
+            col(tables.Deployment.id) == row.id,
+            col(tables.Deployment.state) == frm,
+            col(tables.Deployment.version) == row.version,
+        )
+        .values(state=to, version=row.version + 1, entered_at=write.now, problem=problem)
+        .execution_options(synchronize_session=False)
+    )
+    if (await write.data.exec(statement)).rowcount != 1:
+        raise errors.ConflictError(_MOVED)
+    await write.data.refresh(row)
+    if not states.DEPLOYMENT_ARROWS[to]:
+        row.due_at = None
+    await write.event(
+        row.release_key,
+        f"deployment:{row.id}",
+        "deployment_moved",
+        **{"from": frm.value, "to": to.value, "problem": problem, **facts},
+    )
+
+
+async def _release_targets(write: transaction.Transaction, row: tables.Promotion) -> None:
+    await write.data.exec(
+        sqlalchemy.update(tables.PromotionTarget)
+        .where(col(tables.PromotionTarget.promotion_id) == row.id)
+        .values(holding=False)
+        .execution_options(synchronize_session=False)
+    )

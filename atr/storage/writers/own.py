@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows that belong to the project for which the rights were granted; anything else is not there.
+
+ATR's release key joins project and version by a hyphen, and both may hold hyphens: "a-b-1.0" is version "1.0" of "a-b"
+and could be read as version "b-1.0" of "a". So a key alone never says whose release it is.
+"""
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.storage.transaction as transaction
+
+
+async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
+    """The release. Raises NotFoundError for one of another project."""
+    row = await queries.demand_release(write.data, release_key)
+    if write.project_key and (row.project_key != write.project_key):
+        raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
+    return row
+
+
+async def deployment(write: transaction.Transaction, deployment_id: int) -> tables.Deployment:
+    """The deployment. Raises NotFoundError for one of another project."""
+    row = await queries.demand_deployment(write.data, deployment_id)
+    await release(write, row.release_key)
+    return row
+
+
+async def promotion(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
+    """The promotion. Raises NotFoundError for one of another project."""
+    row = await queries.demand_promotion(write.data, promotion_id)
+    await release(write, row.release_key)
+    return row

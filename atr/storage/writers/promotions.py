@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promotions: what people may still decide, and the worker's claim, mark and answer."""
+
+import datetime
+from collections.abc import Sequence
+
+from sqlmodel import col
+
+import atr.db.leases as leases
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.reads as reads
+import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
+import atr.storage.writers.own as own
+import atr.storage.writers.requests as requests
+import atr.storage.writers.rows as rows
+
+State = states.State
+
+
+class CommitteeParticipant:
+    """What every committer of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def look_now(self, promotion_id: int) -> None:
+        """Make the row due now. It changes nothing else."""
+        row = await own.promotion(self._write, promotion_id)
+        if row.due_at is not None:
+            row.due_at = self._write.now
+
+    async def look_at_deployment_now(self, deployment_id: int) -> None:
+        """Make the deployment due now, and let a refused capture be tried again."""
+        row = await own.deployment(self._write, deployment_id)
+        row.problem = ""
+        row.due_at = self._write.now
+
+
+class CommitteeMember:
+    """What members of the committee may decide."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def abort(self, promotion_id: int, reason: str) -> None:
+        """Stop a promotion before any call: REQUESTED -> ABORTED."""
+        row = await own.promotion(self._write, promotion_id)
+        if row.state is not State.REQUESTED:
+            raise errors.ConflictError(
+                f"It is {row.state.value}: a call was made or is being made, so it cannot be stopped from here."
+            )
+        await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
+
+    async def check_again(self, promotion_id: int, reason: str) -> None:
+        """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
+        write = self._write
+        row = await own.promotion(write, promotion_id)
+        why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
+        await moves.promotion(write, row, State.CHECKING, why, by_person=True)
+        row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
+        row.deadline = write.now + self._deadline(row)
+        row.due_at = write.now
+
+    async def give_up(self, promotion_id: int, reason: str) -> None:
+        """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
+        write = self._write
+        row = await own.promotion(write, promotion_id)
+        why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
+        if (row.state is State.IN_DOUBT) and not await may_give_up(write, row):
+            raise errors.ConflictError("It may be given up only after 24 hours in which every look found nothing public.")
+        await moves.promotion(write, row, State.ABORTED, why, by_person=True)
+
+    async def extend(self, promotion_id: int, reason: str) -> None:
+        """Give an open promotion another deadline's length from now."""
+        write = self._write
+        row = await own.promotion(write, promotion_id)
+        if row.state not in states.OPEN:
+            raise errors.ConflictError(f"It is {row.state.value}, so there is nothing to wait for.")
+        why = rows.checked_reason(reason)
+        row.deadline = write.now + self._deadline(row)
+        row.due_at = write.now
+        row.version += 1
+        await write.event(
+            row.release_key, f"promotion:{row.id}", "promotion_extended", reason=why, until=row.deadline.isoformat()
+        )
+
+    async def send_again(self, promotion_id: int, reason: str) -> None:
+        """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
+        write = self._write
+        row = await own.promotion(write, promotion_id)
+        if row.state is not State.IN_DOUBT:
+            raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is sent again by a person.")
+        why = rows.checked_reason(reason)
+        row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
+        row.version += 1
+        await write.event(row.release_key, f"promotion:{row.id}", "promotion_send_again", reason=why)
+
+    async def prove_published(self, deployment_id: int) -> int:
+        """Track a deployment that somebody published on the platform's own page, and answer the promotion's number.
+
+        Nothing is sent; the public files are compared with the ballot's.
+        """
+        write = self._write
+        deployment = await own.deployment(write, deployment_id)
+        case = await facts.case(write.data, deployment, write.asf_uid)
+        if deployment.state is not states.DeploymentState.PUBLISHED:
+            raise errors.ConflictError("The platform does not say that it is published.")
+        if not (case.voted_digest and facts.vote_passed(case.release)):
+            raise errors.ConflictError("There is no passed vote to compare it with.")
+        promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
+        return rows.number(promotion.id)
+
+    def _deadline(self, row: tables.Promotion) -> datetime.timedelta:
+        timing = self._write.place.timing(distribution.DistributionPlatform[row.platform])
+        return datetime.timedelta(seconds=timing.deadline)
+
+
+class UserService:
+    """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Promotion]:
+        """Take the promotions that are due, oldest first."""
+        write = self._write
+        claimed = await leases.claim(write.data, tables.Promotion, write.now, owner=owner, seconds=seconds, limit=limit)
+        return [await self._work(row) for row in claimed]
+
+    async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
+        """Hold it longer. Raises ConflictError when somebody else does."""
+        await leases.renew(
+            self._write.data, tables.Promotion, {"id": claimed.id}, claimed.epoch, self._write.now, seconds=seconds
+        )
+
+    async def progress(
+        self, claimed: work.Promotion, side: tables.Side, done: Sequence[work.Read], count: int, total: int
+    ) -> None:
+        """Keep files that were read in this round, and how far we are."""
+        row = await self._row(claimed)
+        await reads.keep(self._write, f"promotion:{row.id}", side, claimed.round, done)
+        row.read_done, row.read_total = count, total
+
+    async def verified(self, claimed: work.Promotion, staged: fileset.FileSet) -> None:
+        """Store a complete reading of the staged files."""
+        row = await self._row(claimed)
+        row.verified_digest = await queries.store_file_set(self._write.data, staged, self._write.now)
+        row.verified_at = self._write.now
+        row.read_done = row.read_total = len(staged.files)
+        await self._write.event(
+            row.release_key,
+            f"promotion:{row.id}",
+            "staged_files_read",
+            files=len(staged.files),
+            digest=staged.digest,
+            equal=staged.digest == row.voted_digest,
+        )
+
+    async def mark(self, claimed: work.Promotion, staged_digest: str, *, seconds: float) -> work.Permit | None:
+        """The mark: every gate once more, at this instant, and the attempt on disk before its first byte.
+
+        Answers the permit to send once, or None when a gate said no: then the row has moved, and nothing is sent.
+        Raises ConflictError when the row is not ours any more.
+        """
+        write = self._write
+        row = await self._row(claimed)
+        if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
+            raise errors.ConflictError("What was proved is not what would be sent.")
+        deployment = await queries.demand_deployment(write.data, row.deployment_id)
+        case = await facts.case(write.data, deployment, row.requested_by)
+        reasons = [blocker.sentence for blocker in gates.blockers(case.facts)]
+        if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
+            reasons.append("The staged files are not what the committee voted on.")
+        before = await rows.publish_attempts(write, row)
+        if reasons:
+            await self._refuse(row, before, " ".join(reasons))
+            return None
+        by_person = row.resend
+        await moves.promotion(write, row, State.SENDING, "Every gate held; the call is about to be made.", by_person=by_person)
+        row.resend, row.held = False, False
+        number = 1 + len(
+            await queries.attempts(
+                write.data,
+                col(tables.Attempt.deployment_id) == deployment.id,
+                col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
+            )
+        )
+        attempt = tables.Attempt(
+            promotion_id=row.id,
+            deployment_id=rows.number(deployment.id),
+            kind=tables.AttemptKind.PUBLISH,
+            number=number,
+            lease_epoch=claimed.epoch,
+            marked_at=write.now,
+            marked_for=row.requested_by,
+        )
+        write.data.add(attempt)
+        timing = write.place.timing(case.platform)
+        if not before or (by_person and row.deadline and row.deadline <= write.now):
+            row.deadline = write.now + datetime.timedelta(seconds=timing.deadline)
+        # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
+        row.due_at = write.now
+        await leases.renew(write.data, tables.Promotion, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
+        await write.data.flush()
+        await write.event(
+            row.release_key,
+            f"promotion:{row.id}",
+            "attempt_marked",
+            actor=row.requested_by,
+            kind=attempt.kind.value,
+            number=attempt.number,
+            digest=staged_digest,
+        )
+        return work.Permit(rows.number(attempt.id), attempt.number)
+
+    async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
+        """Store what came back from the call, a hint, and answer the row as it is now."""
+        write = self._write
+        row = await self._row(claimed)
+        await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
+        if outcome.answer is steps.Answer.REFUSED:
+            row.held = True
+            row.blocker = (
+                f"The platform refused the call ({outcome.status}). Nothing was published. "
+                "Somebody must look at the credential, then a committee member promotes again."
+            )
+        return await self._work(row)
+
+    async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
+        row.lease_until = None
+        certain = {steps.Answer.REFUSED, steps.Answer.LIMITED}
+        if row.state is State.REQUESTED and all(attempt.answer in certain for attempt in before):
+            await moves.promotion(self._write, row, State.REFUSED, f"{reason} Nothing was sent.")
+        elif row.state is State.SENDING:
+            await moves.promotion(
+                self._write, row, State.IN_DOUBT, f"{reason} A call was made before, so we keep looking."
+            )
+        else:
+            row.resend, row.blocker = False, reason
+
+    async def _row(self, claimed: work.Promotion) -> tables.Promotion:
+        row = await queries.demand_promotion(self._write.data, claimed.id)
+        leases.check(row, claimed.epoch)
+        return row
+
+    async def _work(self, row: tables.Promotion) -> work.Promotion:
+        write = self._write
+        deployment = (
+            await queries.demand_deployment(write.data, row.deployment_id) if row.deployment_id is not None else None
+        )
+        return work.Promotion(
+            id=rows.number(row.id),
+            epoch=row.lease_epoch,
+            release_key=row.release_key,
+            platform=distribution.DistributionPlatform[row.platform],
+            deployment_id=row.deployment_id,
+            external_id=(deployment.external_id or "") if deployment else "",
+            packages=await queries.targets(write.data, row),
+            view=rows.view_of(write, row, await rows.publish_attempts(write, row)),
+            voted_digest=row.voted_digest,
+            round=row.read_round,
+            difference=row.difference,
+            verified=row.verified_digest == row.voted_digest,
+        )
+
+
+class DistributionService:
+    """The worker's claim on pending third-party distributions."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Distribution]:
+        """Take the pending rows that are due, oldest first."""
+        claimed = await leases.claim(
+            self._write.data, sql.Distribution, self._write.now, owner=owner, seconds=seconds, limit=limit
+        )
+        return [
+            work.Distribution(
+                epoch=row.lease_epoch,
+                release_key=row.release_key,
+                coordinates=row.coordinates,
+                staging=row.staging,
+                retries=row.retries,
+            )
+            for row in claimed
+        ]
+
+
+async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
+    """Whether a person may call this promotion stopped now."""
+    view = rows.view_of(read, row, await rows.publish_attempts(read, row))
+    return steps.may_give_up(view, row.absent_since)

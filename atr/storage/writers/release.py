@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start a release, and close it."""
+
+import re
+from typing import Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.states as states
+import atr.storage.transaction as transaction
+import atr.storage.writers.own as own
+
+_VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
+_MAX_VERSION: Final = 64
+
+
+class CommitteeParticipant:
+    """What every committer of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def start(self, project_key: str, version: str) -> str:
+        """Start a release in Compose and answer its key. Raises InputError, ConflictError."""
+        write = self._write
+        project = await queries.demand_project(write.data, project_key)
+        ensure_project_active(project)
+        if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
+            raise errors.InputError("A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version")
+        key = sql.release_key(project_key, version)
+        if await write.data.get(sql.Release, key) is not None:
+            raise errors.ConflictError(f"{project.name} {version} was started already. Open it, or choose another version.")
+        write.data.add(sql.Release(key=key, created=write.now, project_key=project_key, version=version))
+        await write.event(key, "release", "release_started", version=version)
+        return key
+
+
+class ReleaseManager:
+    """What release managers may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def announce(self, release_key: str) -> None:
+        """Mark a release as announced. Raises BlockedError while a promotion of it is not settled."""
+        write = self._write
+        release = await own.release(write, release_key)
+        if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
+            raise errors.ConflictError("Only a release in Finish can be announced.")
+        why_not = await announce_why_not(write, release_key)
+        if why_not:
+            raise errors.BlockedError([why_not])
+        release.phase = sql.ReleasePhase.RELEASE
+        release.released = write.now
+        await write.event(release_key, "release", "release_announced")
+
+
+async def announce_why_not(write: transaction.Transaction, release_key: str) -> str:
+    """Why the release cannot be announced now, in one sentence; empty if it can."""
+    rows = await queries.promotions(
+        write.data,
+        col(tables.Promotion.release_key) == release_key,
+        col(tables.Promotion.state).in_([*states.UNSETTLED, states.State.REQUESTED]),
+    )
+    if any(row.state is states.State.DIVERGED for row in rows):
+        return "Something public is not what was voted on. Close the incident first."
+    if any(row.state in states.UNSETTLED for row in rows):
+        return "A promotion is on its way. It opens when every promotion has ended."
+    if rows:
+        return "A promotion is still asked for. Stop it first, or let it end."
+    return ""
+
+
+def ensure_project_active(project: sql.Project) -> None:
+    """Raise AccessError unless the project is active."""
+    if project.status is not sql.ProjectStatus.ACTIVE:
+        raise errors.AccessError(f"{project.name} is {project.status.value}, so nothing of it is changed or published.")

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promotions begin here: the row and every package it holds, or none of it."""
+
+from collections.abc import Sequence
+
+import sqlalchemy.exc
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.facts as facts
+import atr.storage.transaction as transaction
+import atr.storage.writers.rows as rows
+
+
+async def open_promotion(
+    write: transaction.Transaction, case: facts.Case, *, requested_by: str, by_hand: bool = False
+) -> tables.Promotion:
+    """Ask for a promotion: the row and all its targets, or none. Raises ConflictError naming who holds one."""
+    deployment = case.deployment
+    promotion = tables.Promotion(
+        release_key=deployment.release_key,
+        platform=deployment.platform,
+        deployment_id=deployment.id,
+        state=states.State.REQUESTED,
+        entered_at=write.now,
+        requested_by=requested_by,
+        requested_at=write.now,
+        by_hand=by_hand,
+        evidence_digest=case.evidence_digest,
+        voted_digest=case.voted_digest,
+        due_at=write.now,
+    )
+    await insert(write, promotion, case.packages)
+    deployment.version += 1
+    await write.event(
+        deployment.release_key,
+        f"promotion:{promotion.id}",
+        "promotion_requested",
+        actor=requested_by,
+        platform=deployment.platform,
+        deployment=deployment.external_id,
+        packages=[str(package) for package in case.packages],
+        evidence_digest=case.evidence_digest,
+        voted_digest=case.voted_digest,
+    )
+    return promotion
+
+
+async def delete_why_not(write: transaction.Transaction, row: sql.Distribution) -> str:
+    """Why the row cannot be deleted, in one sentence; empty if it can."""
+    wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(
+        tables.PromotionTarget.purl == row.coordinates.purl
+    )
+    ids = list((await write.data.exec(wanted)).all())
+    for promotion in await queries.promotions(
+        write.data, col(tables.Promotion.id).in_(ids), col(tables.Promotion.release_key) == row.release_key
+    ):
+        if await rows.publish_attempts(write, promotion):
+            return "A call to publish it was made, so its row stays."
+        if promotion.state in states.HOLDING:
+            return "A promotion of it is asked for. Stop that first."
+    return ""
+
+
+async def voted_of(
+    write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
+) -> fileset.FileSet | None:
+    """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
+    if not (where.platform.supports_remote_promotion and facts.vote_passed(release)):
+        return None
+    found: dict[str, fileset.FileSet] = {}
+    for entry in await queries.ballot(write.data, release):
+        if entry.platform != where.platform_name:
+            continue
+        files = await queries.file_set(write.data, entry.file_set_digest)
+        own = [file for file in files.files if maven.parse_path(file.path).coordinates == where]
+        if own:
+            part = fileset.FileSet.of(own)
+            found[part.digest] = part
+    if len(found) > 1:
+        raise errors.BlockedError([f"The ballot has different files for {where}, so we cannot tell which were meant."])
+    return next(iter(found.values()), None)
+
+
+async def insert(
+    write: transaction.Transaction, promotion: tables.Promotion, packages: Sequence[distribution.Coordinates]
+) -> None:
+    """Add a promotion with its packages. Raises ConflictError, naming who, when somebody holds one of them."""
+    if not packages:
+        raise errors.BlockedError(["The deployment has no packages, so there is nothing to promote."])
+    purls = [package.purl for package in packages]
+    wanted = (
+        sqlmodel.select(tables.PromotionTarget, tables.Promotion)
+        .join(tables.Promotion, col(tables.Promotion.id) == col(tables.PromotionTarget.promotion_id))
+        .where(col(tables.PromotionTarget.purl).in_(purls), col(tables.PromotionTarget.holding))
+    )
+    taken = (await write.data.exec(wanted)).first()
+    if taken is not None:
+        target, other = taken
+        raise errors.ConflictError(
+            f"{target.purl} is being promoted already, asked for by {other.requested_by} for {other.release_key}; "
+            f"it is {other.state.value}."
+        )
+    try:
+        async with write.data.begin_nested():
+            write.data.add(promotion)
+            await write.data.flush()
+            write.data.add_all(
+                tables.PromotionTarget(
+                    promotion_id=rows.number(promotion.id),
+                    purl=package.purl,
+                    owner_namespace=package.owner_namespace,
+                    package=package.package,
+                    version=package.version,
+                )
+                for package in packages
+            )
+    except sqlalchemy.exc.IntegrityError as error:
+        # The index decides between two that asked in the same instant.
+        raise errors.ConflictError("Somebody else asked for it in the same moment. Reload the page.") from error

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make revisions: immutable states of a release's files."""
+
+import os
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.files as files
+import atr.storage.transaction as transaction
+import atr.storage.writers.own as own
+import atr.storage.writers.release as releases
+
+
+class CommitteeParticipant:
+    """What every committer of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def create(self, release_key: str, draft: files.Draft, description: str) -> str:
+        """Make the draft the newest revision and answer its number, like "00002".
+
+        After a vote has passed, what changed among the mapped files is decided here, once, and stored. Raises
+        ConflictError while a vote is open.
+        """
+        write = self._write
+        release = await own.release(write, release_key)
+        project = await queries.demand_project(write.data, release.project_key)
+        releases.ensure_project_active(project)
+        if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
+            raise errors.ConflictError("A vote on this release is open, so its files stay as they are.")
+        if release.phase is sql.ReleasePhase.RELEASE:
+            raise errors.ConflictError("This release was announced, so its files stay as they are.")
+        return await add_revision(write, release, project, draft, description)
+
+
+async def add_revision(
+    write: transaction.Transaction, release: sql.Release, project: sql.Project, draft: files.Draft, description: str
+) -> str:
+    """The revision's row, its files in their place, and the checks that follow."""
+    parent = await queries.latest_revision(write.data, release.key)
+    counter = await write.data.get(sql.RevisionCounter, release.key)
+    if counter is None:
+        counter = sql.RevisionCounter(release_key=release.key, last_allocated_number=0)
+        write.data.add(counter)
+    counter.last_allocated_number += 1
+    number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
+    digest = await queries.store_file_set(write.data, draft.files, write.now)
+    row = sql.Revision(
+        key=sql.revision_key(release.key, number),
+        release_key=release.key,
+        seq=counter.last_allocated_number,
+        number=number,
+        asfuid=write.asf_uid,
+        created=write.now,
+        phase=release.phase,
+        parent_key=parent.key if parent else None,
+        description=description,
+        file_set_digest=digest,
+        drift=await _drift(write, release, project, draft.files),
+    )
+    write.data.add(row)
+    await write.event(
+        release.key, "release", "revision_made", number=number, digest=digest, files=len(draft.files.files), drift=row.drift
+    )
+    await _queue_checks(write, release)
+    # The rename comes last: if it fails, nothing is committed; if the commit fails, the number is never used again
+    # and the directory stands unclaimed.
+    target = write.place.revision_dir(release.project_key, release.version, number)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(draft.directory, target)
+    return number
+
+
+async def _drift(
+    write: transaction.Transaction, release: sql.Release, project: sql.Project, now: fileset.FileSet
+) -> dict[str, list[str]]:
+    entries = await queries.ballot(write.data, release)
+    if not facts.vote_passed(release):
+        return {}
+    voted = next(e.file_set_digest for e in entries if e.kind is tables.BallotKind.REVISION)
+    if voted == now.digest:
+        return {}
+    before = await queries.file_set(write.data, voted)
+    patterns = (await queries.policy(write.data, project)).file_tag_mappings
+    changed = {}
+    for platform in distribution.DistributionPlatform:
+        mapped = next(
+            (
+                entry.file_set_digest
+                for entry in entries
+                if (entry.platform == platform.name) and (entry.kind is tables.BallotKind.MAPPED)
+            ),
+            None,
+        )
+        mapped_before = await queries.file_set(write.data, mapped) if mapped else None
+        names = fileset.drift(
+            before, mapped_before, now, facts.mapped_paths(now, patterns.get(platform.gh_slug, [])) if mapped else None
+        )
+        if names:
+            changed[platform.gh_slug] = list(names)
+    return changed
+
+
+async def _queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
+    wanted = sqlmodel.select(tables.Deployment).where(
+        tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
+    )
+    for deployment in (await write.data.exec(wanted)).all():
+        await queue_check(write, deployment)
+
+
+async def queue_check(write: transaction.Transaction, deployment: tables.Deployment) -> None:
+    """Ask for the check of this deployment's staged files."""
+    await queue.enqueue(
+        write.data,
+        sql.TaskType.STAGED_FILES_CHECK,
+        {"deployment_id": deployment.id},
+        write.now,
+        asf_uid=write.asf_uid,
+    )

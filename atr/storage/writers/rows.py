@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several writers need of the rows they share."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.transaction as transaction
+
+_MAX_REASON: Final = 500
+
+
+def view_of(
+    write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]
+) -> steps.View:
+    """What the rules may know of a promotion's row."""
+    platform = distribution.DistributionPlatform[row.platform]
+    return steps.View(
+        state=row.state,
+        now=write.now,
+        mechanism=platform.mechanism or distribution.Mechanism.CENTRAL_PORTAL,
+        entered=row.entered_at,
+        timing=write.place.timing(platform),
+        answers=tuple(attempt.answer for attempt in attempts),
+        marked=attempts[-1].marked_at if attempts else None,
+        deadline=row.deadline,
+        by_hand=row.by_hand,
+        held=row.held,
+        gone_looks=row.gone_looks,
+        gone_since=row.gone_since,
+        resend=row.resend,
+    )
+
+
+def jitter(row: Any) -> float:
+    """Between 0 and 1, another one for each row and look: so that rows do not march in step."""
+    return float((number(row.id) * 7_919 + row.lease_epoch * 104_729) % 997) / 997
+
+
+def checked_reason(reason: str) -> str:
+    """A reason that a person gave. Raises InputError when there is none."""
+    text = " ".join(reason.split())
+    if (not text) or (len(text) > _MAX_REASON):
+        raise errors.InputError(f"Say why, in at most {_MAX_REASON} characters.", field="reason")
+    return text
+
+
+async def note(write: transaction.Transaction, row: tables.Promotion, learnt: work.Learnt) -> None:
+    """An observation is an event when it says something new; the row keeps the last look."""
+    row.last_look = write.now
+    gone = learnt.seen is steps.Seen.GONE
+    if learnt.seen is not None:
+        row.gone_looks = row.gone_looks + 1 if gone else 0
+        row.gone_since = (row.gone_since or write.now) if gone else None
+        absent = learnt.seen in {steps.Seen.GONE, steps.Seen.STAGED, steps.Seen.FAILED}
+        row.absent_since = (row.absent_since or write.now) if absent else None
+    news = any((
+        learnt.word not in {"", row.platform_word},
+        learnt.blocker not in {"", row.blocker},
+        learnt.difference not in {"", row.difference},
+    ))
+    if learnt.word:
+        row.platform_word = learnt.word
+    if not (row.held and not learnt.blocker):
+        row.blocker = learnt.blocker
+    if learnt.complete:
+        row.difference = learnt.difference
+        row.read_round += 1
+        row.read_done = 0
+    if learnt.staged is not None:
+        row.verified_digest = await queries.store_file_set(write.data, learnt.staged, write.now)
+        row.verified_at = write.now
+    if learnt.public is not None:
+        row.public_digest = await queries.store_file_set(write.data, learnt.public, write.now)
+        row.public_at = write.now
+    if news or learnt.complete:
+        await write.event(
+            row.release_key,
+            f"promotion:{row.id}",
+            "promotion_looked",
+            seen=learnt.seen.value if learnt.seen else "",
+            word=learnt.word,
+            blocker=learnt.blocker,
+            difference=learnt.difference,
+            public_digest=learnt.public.digest if learnt.public else "",
+        )
+
+
+async def publish_attempts(write: transaction.Transaction, row: tables.Promotion) -> Sequence[tables.Attempt]:
+    """The publish attempts of a promotion, oldest first."""
+    return await queries.attempts(
+        write.data,
+        col(tables.Attempt.promotion_id) == row.id,
+        col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
+    )
+
+
+def key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
+    """The key of the third-party distribution's row."""
+    return release_key, where.platform_name, where.owner_namespace, where.package, where.version
+
+
+def number(value: int | None) -> int:
+    """The number of a row that was flushed."""
+    if value is None:
+        raise RuntimeError("The row was not flushed.")
+    return value
+
+
+async def store_outcome(
+    write: transaction.Transaction, permit: work.Permit, outcome: work.Outcome, *, subject: str, chain: str
+) -> tables.AttemptKind:
+    """Store what came back beside its mark, once, and answer the kind of the attempt."""
+    attempt = await write.data.get(tables.Attempt, permit.attempt_id)
+    if (attempt is None) or (attempt.answered_at is not None):
+        raise errors.ConflictError("This attempt was answered already.")
+    attempt.answered_at, attempt.answer, attempt.status = write.now, outcome.answer, outcome.status
+    attempt.sample, attempt.bytes_sent = outcome.sample, outcome.bytes_sent
+    await write.event(
+        chain,
+        subject,
+        "attempt_answered",
+        kind=attempt.kind.value,
+        number=attempt.number,
+        answer=outcome.answer.value,
+        status=outcome.status,
+        sample=outcome.sample,
+        bytes_sent=outcome.bytes_sent,
+    )
+    return attempt.kind

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task table, for the worker."""
+
+from collections.abc import Sequence
+
+import atr.db.leases as leases
+import atr.db.queue as queue
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.storage.transaction as transaction
+
+
+class UserService:
+    """What the worker does with tasks."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Task]:
+        """Take the oldest tasks that may run now."""
+        rows = await queue.claim(self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit)
+        return [work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries) for row in rows]
+
+    async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
+        """Hold a task longer. Raises ConflictError when somebody else has it."""
+        await leases.renew(self._write.data, sql.Task, {"id": task_id}, epoch, self._write.now, seconds=seconds)
+
+    async def finish(self, task: work.Task, *, error: str = "") -> bool:
+        """The task is done or failed for now; False when somebody else has it."""
+        return await queue.finish(
+            self._write.data, task.id, task.epoch, self._write.now, tries=task.tries, error=error
+        )

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each kind of task runs. What polls is no task: see `distribution.status_check`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import atr.models.sql as sql
+import atr.tasks.capture as capture
+import atr.tasks.checks.staged as staged
+import atr.tasks.context as context
+import atr.tasks.stage as stage
+
+Handler = Callable[[context.Context, Mapping[str, Any]], Awaitable[None]]
+
+HANDLERS: Final[Mapping[sql.TaskType, Handler]] = {
+    sql.TaskType.DISTRIBUTION_STAGE: stage.stage,
+    sql.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
+    sql.TaskType.STAGED_FILES_CHECK: staged.check,
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capture: read what a deployment holds, hash it, and store the file set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import atr.errors as errors
+import atr.models.work as work
+import atr.promotion.states as states
+import atr.tasks.context as contexts
+import atr.tasks.holds as holds
+import atr.tasks.reading as reading
+
+
+async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Capture the deployment `deployment_id`, from where an earlier try stopped. Nothing to do is fine."""
+    storage = context.storage
+    async with storage.write_as_user_service() as service:
+        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
+    if claimed is None:
+        raise errors.ConflictError("Somebody else works on this deployment.")
+    if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
+        async with storage.write_as_user_service() as service:
+            await service.deployments.release(claimed)
+        return
+    try:
+        found = await _read(context, claimed)
+    except errors.PlatformError as error:
+        async with storage.write_as_user_service() as service:
+            await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
+        return
+    context.failpoint("before_captured")
+    async with storage.write_as_user_service() as service:
+        await service.deployments.captured(claimed, found.files, found.problems)
+
+
+async def _read(context: contexts.Context, claimed: work.Deployment) -> reading.Staged:
+    hold = holds.DeploymentHold(context, claimed)
+    kept = await hold.kept()
+    async with hold.alive():
+        return await reading.staged(
+            context.promoter(claimed.platform), claimed.external_id, kept, hold.keep, with_side_files=True
+        )

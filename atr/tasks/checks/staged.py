@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of staged files: is what the platform holds what is, or will be, voted on? It names the files.
+
+It runs after a capture, when a vote is resolved and on each new revision, with the same comparison as Verify. Its
+blocker refuses a promotion when it is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.storage.readers.work as readers
+import atr.storage.writers.checks as checks
+import atr.tasks.context as contexts
+
+CHECK_VERSION: Final = "1"
+_Status = sql.CheckResultStatus
+
+
+async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Check the deployment `deployment_id` and store what was found. One transaction, no network."""
+    async with context.storage.write_as_user_service() as service:
+        case = await readers.staged_case(service.write, args["deployment_id"])
+        await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
+
+
+def findings(case: readers.StagedCase) -> Sequence[checks.Result]:
+    """What there is to say about the staged files. Pure."""
+    if case.staged is None:
+        return ()
+    results = [checks.Result(_Status.BLOCKER, problem) for problem in case.side_problems]
+    if case.mapping_problem:
+        results.append(checks.Result(_Status.CONCERN, case.mapping_problem))
+    if case.vote_opened:
+        results.extend(_against_ballot(case.staged, case.ballot))
+    elif case.mapped is not None:
+        results.extend(_against_mapping(case.staged, case.mapped))
+    else:
+        results.append(
+            checks.Result(_Status.NOTE, "Captured. These files are what the vote will be about; no policy maps others.")
+        )
+    return results
+
+
+def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) -> Sequence[checks.Result]:
+    if any(voted.digest == staged.digest for voted in ballot):
+        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are on the ballot.")]
+    voted = fileset.closest(staged, ballot)
+    if voted is None:
+        return [checks.Result(_Status.BLOCKER, "Nobody voted on these files: the ballot has nothing for this platform.")]
+    difference = fileset.compare(voted, staged)
+    return [checks.Result(_Status.BLOCKER, f"Nobody voted on these files: {difference}.")]
+
+
+def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequence[checks.Result]:
+    difference = fileset.compare(mapped, staged)
+    if difference.is_empty:
+        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are the revision's.")]
+    return [checks.Result(_Status.CONCERN, f"The staged files are not the revision's mapped files: {difference}.")]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the worker's steps are handed: the storage, the adapters, and its limits."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final
+
+import atr.errors as errors
+import atr.platforms.contract as contract
+import atr.shared.distribution as distribution
+import atr.storage as storage
+
+# A mark that is older than this, by a clock that nobody can set, sends nothing any more.
+FRESH_SECONDS: Final = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Failpoint:
+    """Where the process dies, once, for a trial; an empty name is nowhere. `done` remembers that it has."""
+
+    name: str = ""
+    done: pathlib.Path = pathlib.Path()
+
+    def __call__(self, here: str) -> None:
+        """Die by SIGKILL if this is the place: no handler runs and nothing is tidied up."""
+        if (here != self.name) or self.done.exists():
+            return
+        self.done.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """The worker's hands."""
+
+    storage: storage.Storage
+    promoters: Mapping[distribution.DistributionPlatform, contract.Promoter]
+    # Unique for each process, so that a lease says who holds it.
+    owner: str
+    lease: float
+    scratch: pathlib.Path
+    failpoint: Failpoint
+    monotonic: Callable[[], float]
+
+    def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
+        """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""
+        found = self.promoters.get(platform)
+        if found is None:
+            raise errors.UnsupportedError(
+                f"The operator has set no address for {platform.display_name}, so nothing of it is read or sent."
+            )
+        return found
+
+
+@contextlib.asynccontextmanager
+async def held(renew: Callable[[], Awaitable[None]], seconds: float) -> AsyncIterator[None]:
+    """Keep a lease alive while the body runs; when somebody else has it, the body is stopped with ConflictError."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            beat = group.create_task(_beat(renew, seconds / 3))
+            try:
+                yield
+            finally:
+                beat.cancel()
+    except BaseExceptionGroup as several:
+        # A task group wraps even a single error; callers handle the error itself.
+        raise several.exceptions[0] from several
+
+
+async def _beat(renew: Callable[[], Awaitable[None]], every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        await renew()

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step of a promotion: verify and send, ask, or check. The rules are in promotion/steps.py.
+
+The order is the promise. Nothing is sent that was not proved in this very step; nothing is sent before its mark is on
+disk; the reply is only a hint; what the platform says afterwards is only believed together with the public bytes.
+"""
+
+import dataclasses
+import logging
+
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.platforms.contract as contract
+import atr.promotion.fileset as fileset
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.readers.work as readers
+import atr.tasks.context as contexts
+import atr.tasks.holds as holds
+import atr.tasks.reading as reading
+import atr.tasks.sending as sending
+
+_LOG = logging.getLogger(__name__)
+Do = steps.Do
+Seen = steps.Seen
+Look = steps.Look
+
+
+async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
+    """Do what is due with this promotion. Raises errors of the tree; the scan notes them on the row."""
+    promoter = context.promoter(claimed.platform)
+    async with holds.PromotionHold(context, claimed).alive():
+        match steps.plan(claimed.view):
+            case Do.VERIFY | Do.ASK:
+                await _ask(context, promoter, claimed)
+            case Do.CHECK:
+                await _check(context, promoter, claimed)
+            case Do.NOTHING:
+                await _settle(context, claimed, work.Learnt(steps.Decision(None)))
+
+
+async def failed_look(
+    context: contexts.Context, claimed: work.Promotion, error: errors.AtrError, *, cause: Exception | None = None
+) -> None:
+    """Note on the row that the platform could not be read; nothing moves, and it is looked at again.
+
+    Past its deadline even a platform that never answers ends, for now, with a person.
+    """
+    if cause is not None:
+        _LOG.error("promotion %s: %r", claimed.id, cause, extra={"action": "failed_look", "promotion": claimed.id})
+    decision = steps.Decision(None)
+    if claimed.view.state in {states.State.SENDING, states.State.PUBLISHING}:
+        decision = steps.after_ask(claimed.view, Seen.UNKNOWN)
+    elif claimed.view.state is states.State.CHECKING:
+        decision = steps.after_check(claimed.view, complete=False, equal=False, twice=False, difference="")
+    learnt = work.Learnt(decision, blocker=str(error), retry_after=getattr(error, "retry_after", None))
+    try:
+        await _settle(context, claimed, learnt)
+    except errors.ConflictError:
+        _LOG.info("promotion %s is somebody else's now", claimed.id)
+
+
+async def address(promoter: contract.Promoter, where: distribution.Coordinates) -> work.PublicAddress | None:
+    """Where a version is public, and since when; None if it is not."""
+    found = await promoter.lookup(where)
+    return None if found is None else work.PublicAddress(where, found.api_url, found.web_url, found.date)
+
+
+async def _ask(
+    context: contexts.Context,
+    promoter: contract.Promoter,
+    claimed: work.Promotion,
+    *,
+    sent: bool = False,
+    retry_after: float | None = None,
+) -> None:
+    """Read the platform's state and decide. `sent`: our own call has just left, so nothing is sent again now."""
+    observation = await _observe(promoter, claimed)
+    view = _counted(claimed.view, observation.seen)
+    look = Look.NOT_LOOKED
+    if steps.needs_public_look(view, observation.seen):
+        look = await _look(context, promoter, claimed, thorough=observation.seen is Seen.FAILED)
+    decision = steps.after_ask(view, observation.seen, look)
+    if (decision.then is Do.VERIFY) and not sent:
+        await _verify(context, promoter, claimed, observation)
+        return
+    if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
+        public = await _read_public(context, promoter, claimed)
+        if public.absent:
+            decision = steps.Decision(None)
+    unclear = observation.detail if (observation.seen is Seen.UNKNOWN) else ""
+    await _settle(
+        context,
+        claimed,
+        work.Learnt(
+            dataclasses.replace(decision, then=Do.NOTHING),
+            seen=observation.seen,
+            word=observation.word,
+            blocker=unclear or ("" if decision.to else decision.reason),
+            retry_after=retry_after,
+        ),
+    )
+
+
+async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
+    if claimed.external_id:
+        return await promoter.observe(claimed.external_id)
+    # Tracked by hand: there is no deployment to ask about, only the public place.
+    found = [await promoter.lookup(where) for where in claimed.packages]
+    return contract.Observation(Seen.PUBLIC if all(found) else Seen.WAITING)
+
+
+async def _look(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, *, thorough: bool
+) -> Look:
+    """Whether any of it is public. Thorough: every single file, before we say for good that nothing is."""
+    for where in claimed.packages:
+        if await promoter.lookup(where) is not None:
+            return Look.SOME
+    if thorough:
+        for file in (await _voted(context, claimed)).files:
+            if await promoter.probe(file.path):
+                return Look.SOME
+    return Look.NONE
+
+
+async def _verify(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, observation: contract.Observation
+) -> None:
+    """Prove the staged bytes; then mark and send, in the same step."""
+    voted = await _voted(context, claimed)
+    if not claimed.view.answers and await _taken(promoter, claimed):
+        await _already_public(context, promoter, claimed, voted, observation)
+        return
+    hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
+    found = await reading.staged(promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False)
+    difference = fileset.compare(voted, found.files)
+    if not difference.is_empty:
+        text = f"Of the staged files {difference}."
+        decision = steps.after_verify(
+            claimed.view, equal=False, twice=claimed.difference == text, difference=text
+        )
+        learnt = work.Learnt(
+            decision,
+            seen=observation.seen,
+            word=observation.word,
+            difference=text,
+            blocker="" if decision.to else text,
+            complete=True,
+            staged=found.files,
+        )
+        await _settle(context, claimed, learnt)
+        return
+    async with context.storage.write_as_user_service() as service:
+        await service.promotions.verified(claimed, found.files)
+    await promoter.prepare(claimed.external_id)
+    await _send(context, promoter, claimed, found.files.digest)
+
+
+async def _send(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, staged_digest: str
+) -> None:
+    """Mark, then send once, then ask. Only the process that saw the mark's commit succeed sends for it."""
+    context.failpoint("before_mark")
+    before = context.monotonic()
+    async with context.storage.write_as_user_service() as service:
+        permit = await service.promotions.mark(claimed, staged_digest, seconds=context.lease)
+    if permit is None:
+        return
+    context.failpoint("after_publish_mark")
+    if context.monotonic() - before > contexts.FRESH_SECONDS:
+        raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+    reply = await promoter.promote(claimed.external_id)
+    context.failpoint("after_publish_reply")
+    async with context.storage.write_as_user_service() as service:
+        after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
+    if reply.answer is steps.Answer.UNCLEAR:
+        await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
+        return
+    await _ask(context, promoter, after, sent=True, retry_after=reply.retry_after)
+
+
+async def _taken(promoter: contract.Promoter, claimed: work.Promotion) -> bool:
+    for where in claimed.packages:
+        if await promoter.taken(where):
+            return True
+    return False
+
+
+async def _already_public(
+    context: contexts.Context,
+    promoter: contract.Promoter,
+    claimed: work.Promotion,
+    voted: fileset.FileSet,
+    observation: contract.Observation,
+) -> None:
+    """Before any call of ours the version is public: equal bytes are a success, others a refusal."""
+    public = await _read_public(context, promoter, claimed)
+    difference = public.difference(voted)
+    if not public.found:
+        text = "The platform says that this version is published, but none of its files is public yet."
+        learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
+    elif not difference:
+        decision = steps.Decision(
+            states.State.CHECKING, "The same files are public already, not by a call of ours.", out_of_band=True
+        )
+        learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
+    else:
+        text = f"This version is public already, with other files: of the public files {difference}."
+        decision = steps.after_verify(claimed.view, equal=False, twice=claimed.difference == text, difference=text)
+        learnt = work.Learnt(
+            decision,
+            seen=observation.seen,
+            word=observation.word,
+            difference=text,
+            blocker="" if decision.to else text,
+            complete=True,
+            public=fileset.FileSet.of(public.found) if public.found else None,
+        )
+    await _settle(context, claimed, learnt)
+
+
+async def _check(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
+    """Read the public files and compare them. One look tells whether they are there; then each is read once."""
+    voted = await _voted(context, claimed)
+    first = await address(promoter, claimed.packages[0])
+    checking = claimed.view.state is states.State.CHECKING
+    if checking and (first is None):
+        await _settle(
+            context, claimed, work.Learnt(_checked(claimed, complete=False), blocker="The public files are not there yet.")
+        )
+        return
+    public = await _read_public(context, promoter, claimed)
+    if checking and public.absent:
+        text = f"{len(public.absent)} of {len(voted.files)} public files are not there yet."
+        await _settle(context, claimed, work.Learnt(_checked(claimed, complete=False), blocker=text))
+        return
+    difference = public.difference(voted)
+    text = f"Of the public files {difference}." if difference else ""
+    decision = steps.after_check(
+        claimed.view, complete=True, equal=not difference, twice=bool(text) and (claimed.difference == text), difference=text
+    )
+    urls = await _addresses(promoter, claimed, first) if decision.to is states.State.LIVE else ()
+    await _settle(
+        context,
+        claimed,
+        work.Learnt(
+            decision,
+            difference=text,
+            complete=True,
+            public=fileset.FileSet.of(public.found) if public.found else None,
+            urls=urls,
+        ),
+    )
+
+
+async def _addresses(
+    promoter: contract.Promoter, claimed: work.Promotion, first: work.PublicAddress | None
+) -> tuple[work.PublicAddress, ...]:
+    rest = [await address(promoter, where) for where in claimed.packages[1:]]
+    return tuple(one for one in (first, *rest) if one is not None)
+
+
+async def _read_public(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion
+) -> reading.Public:
+    hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
+    return await reading.public(promoter, await _voted(context, claimed), await hold.kept(), hold.keep)
+
+
+async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:
+    async with context.storage.read() as read:
+        return await readers.file_set(read, claimed.voted_digest)
+
+
+async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:
+    async with context.storage.write_as_user_service() as service:
+        await service.distributions.settle(claimed, learnt)
+
+
+def _checked(claimed: work.Promotion, *, complete: bool) -> steps.Decision:
+    return steps.after_check(claimed.view, complete=complete, equal=False, twice=False, difference="")
+
+
+def _counted(view: steps.View, seen: Seen) -> steps.View:
+    """The view with this look counted in."""
+    if seen is not Seen.GONE:
+        return view
+    return dataclasses.replace(view, gone_looks=view.gone_looks + 1, gone_since=view.gone_since or view.now)
+
+
+def _unclear(reply: contract.Reply) -> str:
+    answer = f"it answered {reply.status}" if reply.status else "there was no complete answer"
+    return f"We sent the call once, and {answer}. We are asking what came of it."

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scan does with a deployment: look at it, find it again, give it up."""
+
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.tasks.context as contexts
+import atr.tasks.holds as holds
+import atr.tasks.sending as sending
+
+
+async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
+    """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
+    open_to_send = {None, steps.Answer.LIMITED}
+    async with holds.DeploymentHold(context, claimed).alive():
+        if claimed.state is states.DeploymentState.UPLOADING:
+            if claimed.upload_answer in open_to_send:
+                async with context.storage.write_as_user_service() as service:
+                    await service.deployments.ask_to_stage(claimed)
+            else:
+                await _search(context, claimed)
+        elif (claimed.state is states.DeploymentState.DROPPING) and (claimed.drop_answer in open_to_send):
+            await _drop(context, claimed)
+        else:
+            await _look(context, claimed)
+
+
+async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
+    observation = await context.promoter(claimed.platform).observe(claimed.external_id)
+    unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.looked(
+            claimed, observation.seen, word=observation.word, detail=observation.detail, problem=unclear
+        )
+
+
+async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
+    """The reply to an upload was lost: look for the name that we gave it, never upload again."""
+    found = await context.promoter(claimed.platform).find(claimed.name)
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.searched(claimed, found[0].external_id if found else "")
+
+
+async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
+    promoter = context.promoter(claimed.platform)
+    observation = await promoter.observe(claimed.external_id)
+    if observation.seen not in {steps.Seen.STAGED, steps.Seen.FAILED}:
+        async with context.storage.write_as_user_service() as service:
+            await service.deployments.looked(
+                claimed, observation.seen, word=observation.word, detail=observation.detail
+            )
+        return
+    async with context.storage.write_as_user_service() as service:
+        permit = await service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
+    reply = await promoter.drop(claimed.external_id)
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.answered(claimed, permit, sending.outcome(reply))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The templates: where they are, and the filters they use. Templates are logic-free; they are fed frozen views."""
+
+import datetime
+import functools
+import hashlib
+import pathlib
+from typing import Any, Final
+
+import jinja2
+import markupsafe
+
+import atr.models.views as views
+
+_PACKAGE: Final = pathlib.Path(__file__).parent
+# In a checkout the templates stand beside the package, in a wheel inside it.
+ROOT: Final = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
+STATIC: Final = _PACKAGE / "static"
+_SHORT: Final = 12
+_THOUSAND: Final = 1000
+
+
+def install(environment: jinja2.Environment) -> None:
+    """Give an environment our filters, and make an unknown name an error."""
+    environment.undefined = jinja2.StrictUndefined
+    environment.trim_blocks = True
+    environment.lstrip_blocks = True
+    environment.filters.update(
+        when=when, when_short=when_short, clock=clock, size=size, hash=digest, count=count, row_key=row_key
+    )
+
+
+def when(at: datetime.datetime) -> markupsafe.Markup:
+    """Thu 17 Sep 2026, 21:31:21 UTC."""
+    return _time(at, f"{at:%a} {at.day} {at:%b %Y, %H:%M:%S} UTC")
+
+
+def when_short(at: datetime.datetime) -> markupsafe.Markup:
+    """17 Sep, 21:31."""
+    return _time(at, f"{at.day} {at:%b, %H:%M}")
+
+
+def clock(at: datetime.datetime) -> markupsafe.Markup:
+    """21:31."""
+    return _time(at, f"{at:%H:%M}")
+
+
+def size(number: int) -> str:
+    """833 B, 6.4 MB."""
+    value = float(number)
+    for unit in ("B", "kB", "MB"):
+        if value < _THOUSAND:
+            return f"{value:.0f} {unit}" if (unit == "B") or (value >= _THOUSAND / 10) else f"{value:.1f} {unit}"
+        value /= _THOUSAND
+    return f"{value:.1f} GB"
+
+
+def digest(value: str) -> markupsafe.Markup:
+    """A digest of which 12 characters are seen and all are selected."""
+    return markupsafe.Markup('<code class="hash">{}<span aria-hidden="true">{}</span></code>').format(
+        value[:_SHORT], value[_SHORT:]
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """1 file, 3,000 files."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def row_key(row: views.DeploymentView) -> str:
+    """The name of a row in addresses: "d4" for a deployment, "p7" for what is only tracked by hand."""
+    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
+
+
+@functools.cache
+def static_version(name: str) -> str:
+    """A short hash of a static file, so that a browser asks anew when it changed."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:_SHORT]
+
+
+def _time(at: datetime.datetime, text: str) -> markupsafe.Markup:
+    return markupsafe.Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
+
+
+Context = dict[str, Any]

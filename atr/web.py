@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every page and form shares: who is asking, the CSRF check, headers, errors as pages.
+
+Everything is denied unless a handler allows it: unlisted methods are 405, every unsafe method needs the session's
+token and a same-origin request before any handler sees it.
+"""
+
+import dataclasses
+import hmac
+import logging
+import secrets
+from typing import Any, Final, cast
+
+import markupsafe
+import quart
+import werkzeug.exceptions
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.identity.contract as identity
+import atr.storage as storage
+import atr.storage.readers.releases as releases
+import atr.template as template
+
+_LOG = logging.getLogger(__name__)
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_EXTENSION: Final = "atr"
+_TOKEN_BYTES: Final = 32
+_CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_STATUS: Final[dict[type[errors.AtrError], int]] = {
+    errors.AccessError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.BlockedError: 409,
+    errors.InputError: 422,
+    errors.UnsupportedError: 422,
+    errors.PlatformError: 502,
+}
+_TITLES: Final = {
+    400: "We could not read that",
+    403: "You may not do this",
+    404: "There is no such page",
+    405: "This address does not take that",
+    409: "Nothing was changed",
+    413: "That is too large",
+    422: "That cannot be used",
+    500: "Something went wrong on our side",
+    502: "The platform did not answer as it should",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What the handlers work with; built by the server or by a host application."""
+
+    storage: storage.Storage
+    identity: identity.Identity
+    sandbox: bool
+    sandbox_url: str
+
+
+def install(app: quart.Quart, site: Site) -> None:
+    """Give an application what our blueprints need. A host application calls this once."""
+    app.extensions[_EXTENSION] = site
+    template.install(app.jinja_env)
+    app.jinja_env.globals.update(url=as_url, static=static)
+    app.before_request(_check_unsafe)
+    app.after_request(_harden)
+    app.context_processor(_page_context)
+    app.register_error_handler(errors.AtrError, _on_atr_error)
+    app.register_error_handler(werkzeug.exceptions.HTTPException, _on_http_error)
+    app.register_error_handler(UnicodeDecodeError, _on_undecodable)
+    app.register_error_handler(Exception, _on_bug)
+
+
+def site() -> Site:
+    """What the handlers work with."""
+    return cast("Site", quart.current_app.extensions[_EXTENSION])
+
+
+def asf_uid() -> str:
+    """Who is asking; empty for a stranger."""
+    return str(quart.session.get("asf_uid", ""))
+
+
+def sign_in(who: str) -> None:
+    """A new session for this person: nothing of the old one stays."""
+    quart.session.clear()
+    quart.session["asf_uid"] = who
+    quart.session.permanent = True
+
+
+def sign_out() -> None:
+    """End the session."""
+    quart.session.clear()
+
+
+def as_url(route: str, **values: Any) -> str:
+    """The address of a handler by its name, like `get.finish.selected`."""
+    kind, module, function = route.split(".")
+    return quart.url_for(f"{kind}_{module}.{function}", **values)
+
+
+def static(name: str) -> str:
+    """The address of a static file."""
+    return quart.url_for("static", filename=name, v=template.static_version(name))
+
+
+def csrf_token() -> str:
+    """The session's token, made when it is first needed."""
+    if "csrf" not in quart.session:
+        quart.session["csrf"] = secrets.token_urlsafe(_TOKEN_BYTES)
+    return str(quart.session["csrf"])
+
+
+def redirect(route: str, *, success: str = "", error: str = "", **values: Any) -> werkzeug.wrappers.Response:
+    """Lead on to another page, after a form, with a sentence."""
+    if success:
+        _flash("success", success)
+    if error:
+        _flash("error", error)
+    return quart.redirect(as_url(route, **values), 303)
+
+
+def local_path(text: str) -> str:
+    """Where to go after signing in: a path of ours, or the list of releases."""
+    ours = text.startswith("/") and not text.startswith("//") and ("\\" not in text) and text.isprintable()
+    return text if ours else as_url("get.releases.listing")
+
+
+async def form() -> dict[str, str]:
+    """The form of this request, one value a field."""
+    return {name: values[0] for name, values in (await quart.request.form).to_dict(flat=False).items()}
+
+
+def _flash(kind: str, text: str) -> None:
+    quart.session["flashes"] = [*quart.session.get("flashes", []), [kind, text]][-5:]
+
+
+async def _check_unsafe() -> None:
+    """CSRF: the token of this very session, and a browser that does not say it comes from elsewhere."""
+    request = quart.request
+    if request.method in _SAFE or request.routing_exception is not None:
+        return
+    origin = request.headers.get("Sec-Fetch-Site", "same-origin")
+    given = (await request.form).get("csrf_token", "")
+    known = str(quart.session.get("csrf", ""))
+    if (origin not in {"same-origin", "none"}) or not known or not hmac.compare_digest(given.encode(), known.encode()):
+        raise errors.AccessError(
+            "This form is not of your present session, so nothing was changed. Reload the page and send it again."
+        )
+
+
+async def _harden(response: quart.Response) -> quart.Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not quart.request.path.startswith("/static/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _page_context() -> dict[str, Any]:
+    here = site()
+    who = asf_uid()
+    role = ""
+    if who:
+        async with here.storage.read(who) as read:
+            role = await releases.session_role(read)
+    return {
+        "csrf": _csrf_field,
+        "session_user": who,
+        "session_role": role,
+        "sandbox_mode": here.sandbox,
+        "sandbox_url": here.sandbox_url,
+        "flashes": [tuple(one) for one in quart.session.pop("flashes", [])],
+    }
+
+
+def _csrf_field() -> markupsafe.Markup:
+    return markupsafe.Markup('<input type="hidden" name="csrf_token" value="{}">').format(csrf_token())
+
+
+async def _on_atr_error(error: errors.AtrError) -> tuple[str, int]:
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    reasons = list(error.reasons) if isinstance(error, errors.BlockedError) else []
+    message = "It cannot be done now:" if reasons else str(error)
+    _LOG.info("refused: %s", error, extra={"action": "refused", "status": status, "path": quart.request.path})
+    return await _page(status, message, reasons)
+
+
+async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> tuple[str, int] | werkzeug.wrappers.Response:
+    status = error.code or 500
+    if status < 400:  # noqa: PLR2004  (a redirect that routing raises)
+        return error.get_response()
+    return await _page(status, _http_sentence(status))
+
+
+async def _on_undecodable(_error: UnicodeDecodeError) -> tuple[str, int]:
+    return await _page(400, "The request holds text that is not UTF-8, so nothing was changed.")
+
+
+async def _on_bug(_error: Exception) -> tuple[str, int]:
+    number = secrets.token_hex(4)
+    _LOG.exception("request failed", extra={"action": "bug", "number": number, "path": quart.request.path})
+    return await _page(500, f"It is not your fault. Tell the operators the number {number}; their log has the rest.")
+
+
+async def _page(status: int, message: str, reasons: list[str] | None = None) -> tuple[str, int]:
+    steps = [("All releases", as_url("get.releases.listing"))]
+    keys = quart.request.view_args or {}
+    if {"project_key", "version_key"} <= keys.keys() and status != 404:  # noqa: PLR2004
+        where = {name: keys[name] for name in ("project_key", "version_key")}
+        steps.insert(0, (f"Back to {where['project_key']} {where['version_key']}", as_url("get.finish.selected", **where)))
+    if not asf_uid() and (status == 403):  # noqa: PLR2004
+        steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
+    html = await quart.render_template(
+        "error.html",
+        status=status,
+        title=_TITLES.get(status, "That did not work"),
+        message=message,
+        reasons=reasons or [],
+        next_steps=steps,
+    )
+    return html, status
+
+
+def _http_sentence(status: int) -> str:
+    match status:
+        case 404:
+            return "Nothing is at this address. It may have been mistyped."
+        case 405:
+            return "This address takes another kind of request; nothing was changed."
+        case 413:
+            return "What was sent is larger than a form may be; nothing was changed."
+        case _:
+            return "The request could not be read; nothing was changed."

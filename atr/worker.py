@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker: the only process that reaches a platform and the only one that holds credentials."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Final
+
+import atr.config as config
+import atr.db.migrate as migrate
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.work as work
+import atr.platforms.contract as contract
+import atr.platforms.registry as registry
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage as storage
+import atr.storage.transaction as transaction
+import atr.tasks as tasks
+import atr.tasks.context as contexts
+import atr.tasks.distribution as scan
+import atr.tasks.holds as holds
+
+_LOG = logging.getLogger(__name__)
+# After a stop was asked for, work in hand has this long to end; what does not is taken up by the next worker.
+_GRACE: Final = 10.0
+
+
+async def run(settings: config.WorkerSettings) -> None:
+    """Work until SIGTERM or SIGINT. Raises SettingsError before it starts to."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with context(settings) as hands:
+        _LOG.info("worker started", extra={"action": "started", "owner": hands.owner})
+        await work_until(hands, stop, tick=settings.tick, slots=settings.slots)
+    _LOG.info("worker stopped", extra={"action": "stopped"})
+
+
+@asynccontextmanager
+async def context(settings: config.WorkerSettings) -> AsyncIterator[contexts.Context]:
+    """The worker's hands, built from its settings: the one place that does."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    scratch = settings.state_dir / "temporary"
+    scratch.mkdir(exist_ok=True)
+    await asyncio.to_thread(migrate.upgrade, settings.database)
+    async with AsyncExitStack() as stack:
+        promoters: dict[distribution.DistributionPlatform, contract.Promoter] = {}
+        for platform, adapter in adapters(settings).items():
+            promoters[platform] = await stack.enter_async_context(aclosing(adapter))
+        database = session.Database(settings.database)
+        stack.push_async_callback(database.close)
+        yield contexts.Context(
+            storage=storage.Storage(database, transaction.Place(settings.state_dir, timings(settings))),
+            promoters=promoters,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+            lease=settings.lease,
+            scratch=scratch,
+            failpoint=contexts.Failpoint(settings.failpoint, settings.state_dir / "failpoint-done"),
+            monotonic=time.monotonic,
+        )
+
+
+def adapters(
+    settings: config.WorkerSettings,
+) -> Mapping[distribution.DistributionPlatform, registry.Adapter]:
+    """An adapter for each platform whose address the operator has named; none is contacted otherwise."""
+    if not settings.maven_central_portal_url:
+        return {}
+    name, password = settings.maven_central_credential
+    platform = distribution.DistributionPlatform.MAVEN
+    return {
+        platform: registry.PROMOTERS[platform](
+            portal_url=settings.maven_central_portal_url,
+            repository_url=settings.maven_central_repository_url,
+            token_name=name,
+            token_password=password,
+            redirect_hosts=settings.maven_central_redirect_hosts.split(),
+            call_timeout=settings.call_timeout,
+            pace=settings.pace,
+            user_agent=settings.user_agent,
+        )
+    }
+
+
+def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, steps.Timing]:
+    """How fast each mechanism is asked."""
+    return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
+
+
+async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
+    """Scan and work until the event is set, at most `slots` rows and tasks at once."""
+    running: set[asyncio.Task[None]] = set()
+    while not stop.is_set():
+        running = {task for task in running if not task.done()}
+        try:
+            await _start(hands, running, slots)
+        except Exception:
+            # The database may be locked, full or away for a while; the rows wait for us.
+            _LOG.exception("the scan could not read what is due")
+        try:
+            async with asyncio.timeout(tick):
+                await stop.wait()
+        except TimeoutError:
+            continue
+    if running:
+        _, left = await asyncio.wait(running, timeout=_GRACE)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
+    """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
+    running: set[asyncio.Task[None]] = set()
+    await _start(hands, running, limit)
+    await asyncio.gather(*running)
+    return len(running)
+
+
+async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slots: int) -> None:
+    free = slots - len(running)
+    if free <= 0:
+        return
+    for step in await scan.status_check(hands, limit=free):
+        running.add(asyncio.create_task(step))
+    free = slots - len(running)
+    if free <= 0:
+        return
+    async with hands.storage.write_as_user_service() as service:
+        claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=free)
+    running.update(asyncio.create_task(_task(hands, task)) for task in claimed)
+
+
+async def _task(hands: contexts.Context, task: work.Task) -> None:
+    error = ""
+    try:
+        async with holds.TaskHold(hands, task.id, task.epoch).alive():
+            await tasks.HANDLERS[task.task_type](hands, task.args)
+    except asyncio.CancelledError:
+        raise
+    except errors.AtrError as problem:
+        error = str(problem)
+    except Exception as problem:
+        _LOG.exception("task %s", task.id, extra={"action": "task_failed", "task": task.id})
+        error = f"Unexpected: {type(problem).__name__}"
+    async with hands.storage.write_as_user_service() as service:
+        await service.tasks.finish(task, error=error)
+

@@ -1,0 +1,656 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views as the readers make them, one function each; every field can be replaced by keyword."""
+
+import dataclasses
+import datetime
+import hashlib
+from typing import Any, Final, TypeVar, cast
+
+import atr.models.views as views
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+
+_T = TypeVar("_T")
+
+NOW: Final = datetime.datetime(2026, 9, 17, 21, 31, 21, tzinfo=datetime.UTC)
+MAVEN: Final = distribution.DistributionPlatform.MAVEN
+
+# What a person could write into any field that takes text.
+HOSTILE: Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
+LONG: Final = ("a-very-long-name-without-a-single-place-to-break/" * 8)[:300]
+
+# Fields whose words choose a class, a route or a platform: ours, never free text.
+_CLASSES: Final = frozenset(
+    {"css", "group", "result", "staged_link", "public_link", "platform_name", "phase_word", "platform"}
+)
+
+
+def ago(minutes: float) -> datetime.datetime:
+    return NOW - datetime.timedelta(minutes=minutes)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def side(text: str = "voted", **changes: Any) -> views.Side:
+    return dataclasses.replace(views.Side(files=18, size=6_400_000, digest=digest(text), at=ago(30)), **changes)
+
+
+def proof(**changes: Any) -> views.Proof:
+    """Staged equals voted, nothing public yet."""
+    sample = views.Proof(voted=side(), staged=side(), public=None, staged_link="equal", public_link="pending")
+    return dataclasses.replace(sample, **changes)
+
+
+def standing(css: str = "ready", **changes: Any) -> views.Standing:
+    sentence = "Everything is proved; it waits for the click."
+    sample = views.Standing(css=css, word="Ready", sentence=sentence, who="a committee member", since=ago(9))
+    return dataclasses.replace(sample, **changes)
+
+
+def standing_of(state: states.State) -> views.Standing:
+    words = states.WORDS[state]
+    return views.Standing(css=state.value, word=words.word, sentence=words.sentence, who=words.who, since=ago(9))
+
+
+def packages(*names: str) -> tuple[distribution.Coordinates, ...]:
+    names = names or ("widgets-parent", "widgets-core", "widgets-cli")
+    return tuple(distribution.Coordinates("MAVEN", "org.apache.example", name, "2.4.0") for name in names)
+
+
+def act(name: str = "verify", label: str = "Verify now", **changes: Any) -> views.Act:
+    return dataclasses.replace(views.Act(name=name, label=label), **changes)
+
+
+PROMOTE: Final = act("promote", "Promote to Maven Central…", primary=True)
+
+
+def row(**changes: Any) -> views.DeploymentView:
+    """A staged deployment that a committee member may promote now."""
+    sample = views.DeploymentView(
+        deployment_id=4,
+        promotion_id=None,
+        release_key="example-widgets-2.4.0",
+        project_key="example-widgets",
+        version_key="2.4.0",
+        platform=MAVEN,
+        external_id="6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
+        packages=packages(),
+        packages_line="org.apache.example:widgets-*:2.4.0",
+        standing=standing(),
+        deployment_state=states.DeploymentState.STAGED,
+        state=None,
+        proof=proof(),
+        progress="",
+        next_sentence="It waits for a committee member's click.",
+        next_note="",
+        needs_you=True,
+        needs_person="a committee member",
+        elapsed=None,
+        next_look=None,
+        last_look=ago(2),
+        reason="",
+        problem="",
+        blockers=(),
+        acts=(PROMOTE, act()),
+        by_hand=False,
+        out_of_band=False,
+        staged_by="release-manager",
+        staged_at=ago(5000),
+        revision_number="00003",
+        requested_by="",
+        requested_at=None,
+        publish_calls=0,
+        bytes_sent=0,
+        platform_word="VALIDATED",
+        public_urls=(),
+        undo=MAVEN.undo,
+        evidence_digest=digest("evidence"),
+        row_version=3,
+        is_moving=False,
+        etag="d4.3",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def requested(**changes: Any) -> views.DeploymentView:
+    """Asked for, and held by two gates."""
+    sample = row(
+        promotion_id=7,
+        state=states.State.REQUESTED,
+        standing=standing_of(states.State.REQUESTED),
+        needs_you=False,
+        next_sentence="Two things hold it.",
+        requested_by="release-manager",
+        requested_at=ago(20),
+        acts=(
+            act(
+                "promote",
+                "Promote to Maven Central…",
+                why_not="The policy does not allow it. A committee member can change that.",
+            ),
+            act(
+                "abort",
+                "Stop it",
+                needs_reason=True,
+                note="Nothing was sent yet, so stopping it leaves everything as it is.",
+            ),
+        ),
+        blockers=(
+            gates.Blocker(
+                "policy",
+                "The project's policy does not allow remote promotion to Maven Central.",
+                "a committee member",
+            ),
+            gates.Blocker("not-captured", "We have not read the staged files yet.", "nobody"),
+        ),
+        check_messages=(("warning", "The signature of widgets-cli-2.4.0.jar is by a key that expires in 9 days."),),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def moving(state: states.State = states.State.PUBLISHING, **changes: Any) -> views.DeploymentView:
+    """After the call, with no end yet."""
+    sample = row(
+        promotion_id=7,
+        state=state,
+        standing=standing_of(state),
+        needs_you=False,
+        needs_person="",
+        next_sentence="Nobody has to act. You can close this page.",
+        elapsed=views.Elapsed(minutes=12, usual_from=10, usual_to=40, scale=60),
+        next_look=ago(-1),
+        acts=(act("look", "Check now"),),
+        requested_by="committee-member",
+        requested_at=ago(13),
+        publish_calls=1,
+        bytes_sent=912,
+        platform_word="PUBLISHING",
+        progress="9 of 18 public files read" if (state is states.State.CHECKING) else "",
+        is_moving=True,
+        etag="d4.5",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def live(**changes: Any) -> views.DeploymentView:
+    """Public and equal."""
+    sample = moving(
+        states.State.LIVE,
+        deployment_state=states.DeploymentState.PUBLISHED,
+        proof=proof(public=side(), public_link="equal"),
+        next_sentence="Nothing left to do.",
+        elapsed=None,
+        next_look=ago(-60),
+        acts=(),
+        platform_word="PUBLISHED",
+        public_urls=(("widgets-core", "https://central.example/org/apache/example/widgets-core/2.4.0/"),),
+        is_moving=False,
+        etag="d4.9",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def refused(**changes: Any) -> views.DeploymentView:
+    """One staged file differs; nothing was sent."""
+    sample = row(
+        promotion_id=7,
+        state=states.State.REFUSED,
+        standing=standing_of(states.State.REFUSED),
+        proof=proof(staged=side("other", size=6_399_100), staged_link="differs"),
+        reason="1 of 18 staged files differs from the voted file: widgets-core-2.4.0.jar. Nothing was sent.",
+        next_sentence="Stage the voted files again; the vote stays valid, because the bytes are the voted ones.",
+        acts=(
+            act(
+                "stage_automate",
+                "Stage the voted files…",
+                primary=True,
+                note="We upload them from the voted revision and compare them again.",
+            ),
+            act(
+                "drop",
+                "Drop this deployment",
+                needs_reason=True,
+                note="Maven Central forgets these files. Nothing of them is public.",
+            ),
+        ),
+        blockers=(
+            gates.Blocker(
+                "not-on-ballot", "The staged files are not what the committee voted on.", "the release manager"
+            ),
+        ),
+        requested_by="committee-member",
+        requested_at=ago(13),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def diverged(**changes: Any) -> views.DeploymentView:
+    """Public, and not what was voted on."""
+    sample = live(
+        state=states.State.DIVERGED,
+        standing=standing_of(states.State.DIVERGED),
+        proof=proof(public=side("altered", size=6_400_001), public_link="differs"),
+        reason="1 of 18 public files differs from the voted file, seen in two complete reads.",
+        needs_you=True,
+        next_sentence="Find out who changed the file, and tell the users.",
+        acts=(
+            act(
+                "recheck",
+                "Compare again",
+                needs_reason=True,
+                primary=True,
+                note="For when the platform serves the voted files again.",
+            ),
+        ),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def in_doubt(**changes: Any) -> views.DeploymentView:
+    """Sent, and no definite word since."""
+    sample = moving(
+        states.State.IN_DOUBT,
+        needs_you=True,
+        needs_person="a committee member",
+        problem="Maven Central gave no definite answer in 41 looks over 24 hours.",
+        next_sentence="Look at Maven Central's own page, then say here what you found.",
+        elapsed=None,
+        acts=(
+            act("look", "Check now", note="We go on looking by ourselves; this makes it now."),
+            act(
+                "send-again",
+                "Send it once more",
+                needs_reason=True,
+                note="Only if the deployment is still staged on the platform's page.",
+            ),
+            act(
+                "not-published",
+                "It was not published",
+                why_not="Possible after 24 hours in which nothing of it was public, on Fri 18 Sep, 21:05.",
+            ),
+        ),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def aborted(**changes: Any) -> views.DeploymentView:
+    """Stopped by a person before anything became public."""
+    sample = row(
+        promotion_id=7,
+        state=states.State.ABORTED,
+        standing=standing_of(states.State.ABORTED),
+        needs_you=False,
+        reason="Stopped by release-manager: the release notes name the wrong version.",
+        next_sentence="It can be requested again.",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def by_hand(**changes: Any) -> views.DeploymentView:
+    """Only tracked: recorded as uploaded by a person."""
+    sample = requested(
+        deployment_id=None,
+        promotion_id=7,
+        deployment_state=None,
+        external_id="",
+        standing=standing(
+            "by-hand",
+            word="By hand",
+            sentence="Somebody uploads it; we prove it the same way.",
+            who="the release manager",
+        ),
+        proof=proof(staged=None, staged_link="pending"),
+        next_sentence="We look for it in public until it is there.",
+        acts=(act("abort", "Stop tracking", needs_reason=True),),
+        blockers=(),
+        check_messages=(),
+        by_hand=True,
+        revision_number="",
+        platform_word="",
+        etag="p7.2",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def unread(**changes: Any) -> views.DeploymentView:
+    """Recorded a moment ago: nothing is read and nothing is voted."""
+    words = states.DEPLOYMENT_WORDS[states.DeploymentState.VALIDATING]
+    sample = row(
+        standing=standing("validating", word=words.word, sentence=words.sentence, who=words.who),
+        deployment_state=states.DeploymentState.VALIDATING,
+        proof=views.Proof(None, None, None, "pending", "pending"),
+        progress="312 of 3,000 files read",
+        packages=(),
+        packages_line="",
+        needs_you=False,
+        needs_person="",
+        next_sentence="",
+        acts=(),
+        last_look=None,
+        is_moving=True,
+        etag="d4.1",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def rows() -> dict[str, views.DeploymentView]:
+    """One row in each state it can be in."""
+    return {
+        "ready": row(),
+        "requested": requested(),
+        "sending": moving(states.State.SENDING),
+        "publishing": moving(),
+        "checking": moving(states.State.CHECKING),
+        "live": live(),
+        "aborting": moving(states.State.ABORTING, elapsed=None),
+        "aborted": aborted(),
+        "refused": refused(),
+        "in-doubt": in_doubt(),
+        "diverged": diverged(),
+        "by-hand": by_hand(),
+        "unread": unread(),
+        "out-of-band": live(out_of_band=True, publish_calls=0, bytes_sent=0),
+        "slow": moving(elapsed=views.Elapsed(minutes=200, usual_from=0.1, usual_to=40, scale=120)),
+        **{
+            state.value: row(
+                standing=views.Standing(state.value, words.word, words.sentence, words.who, ago(3)),
+                deployment_state=state,
+                acts=(),
+                needs_you=False,
+            )
+            for state, words in states.DEPLOYMENT_WORDS.items()
+        },
+    }
+
+
+def file(name: str = "widgets-core-2.4.0.jar", result: str = "equal", **changes: Any) -> views.FileRow:
+    directory = "org/apache/example/widgets-core/2.4.0/"
+    same = digest(name)
+    sample = views.FileRow(
+        path=directory + name,
+        directory=directory,
+        name=name,
+        size=1_900_000,
+        result=result,
+        voted=same,
+        staged=same,
+        public=same,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def files() -> tuple[views.FileRow, ...]:
+    """One file of each result, in two directories."""
+    other = {"directory": "org/apache/example/widgets-cli/2.4.0/"}
+    return (
+        file("widgets-core-2.4.0.pom", size=3_400),
+        file("widgets-core-2.4.0.jar", "differs", public=digest("altered")),
+        file("widgets-core-2.4.0-sources.jar", "missing", public=""),
+        file("widgets-core-2.4.0-tests.jar", "extra", voted="", staged=""),
+        file("widgets-cli-2.4.0.pom", "equal", size=2_800, **other),
+        file("widgets-cli-2.4.0-bin.zip", "renamed", voted="", note="voted as widgets-cli-2.4.0-rc2-bin.zip", **other),
+        file("widgets-cli-2.4.0.jar", "pending", public=None, **other),
+    )
+
+
+def entry(text: str = "Requested the remote promotion.", **changes: Any) -> views.TimelineEntry:
+    sample = views.TimelineEntry(at=ago(27), actor="committee-member", text=text)
+    return dataclasses.replace(sample, **changes)
+
+
+def timeline() -> tuple[views.TimelineEntry, ...]:
+    return (
+        entry("18 staged files read and hashed.", at=ago(5000), actor=""),
+        entry(at=ago(30)),
+        entry("18 staged files read again; all equal the voted files.", at=ago(29), actor=""),
+        entry(
+            "Mark written. From here on the call may have been sent, and is never sent blindly again.",
+            at=ago(28),
+            actor="",
+            no_return=True,
+        ),
+        entry("Sent once.", at=ago(28), actor="", detail="Maven Central answered 204 after 0.8 s."),
+        entry("Maven Central says PUBLISHING.", at=ago(20), actor="", repeats=12),
+        entry("18 public files read; all equal the voted files.", at=ago(1), actor=""),
+        entry("Live.", at=NOW, actor="", is_end=True),
+    )
+
+
+def detail(**changes: Any) -> views.DeploymentDetail:
+    sample = views.DeploymentDetail(
+        row=live(),
+        files=tuple(file(name, size=833) for name in ("a.pom", "b.jar", "c.jar.asc")),
+        tally=(("equal", 18), ("differ", 0), ("missing", 0), ("extra", 0), ("renamed", 0)),
+        files_cut=False,
+        files_total=18,
+        timeline=timeline(),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def third_party(**changes: Any) -> views.DistributionView:
+    sample = views.DistributionView(
+        platform=distribution.DistributionPlatform.PYPI,
+        coordinates=distribution.Coordinates("PYPI", "", "apache-example-widgets", "2.4.0"),
+        staging=False,
+        pending=True,
+        word="unproved",
+        css="unproved",
+        sentence="We cannot read what is public there, so nothing is claimed about it.",
+        upload_date=None,
+        api_url="",
+        web_url="",
+        created_by="release-manager",
+        created=ago(700),
+        delete_why_not="",
+        deployment_id=None,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def missing(**changes: Any) -> views.Missing:
+    sample = views.Missing(
+        css="ready", what="Maven Central waits for the click.", who="you", since=ago(9), you=True, anchor="d4"
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def finish(**changes: Any) -> views.FinishView:
+    """One live, one to click, one moving, one by hand."""
+    sample = views.FinishView(
+        project_key="example-widgets",
+        project_name="Apache Example Widgets",
+        committee_name="Apache Example committee",
+        version_key="2.4.0",
+        release_key="example-widgets-2.4.0",
+        phase="release_preview",
+        phase_word="Finish",
+        sentence="1 of 4 deployments is live; one waits for your click, one is publishing, one is by hand.",
+        css="ready",
+        vote_passed_at=ago(700),
+        binding_plus=5,
+        binding_minus=0,
+        voted_revision="00004",
+        ballot_digest=digest("ballot"),
+        rows=(
+            live(deployment_id=2, etag="d2.9"),
+            row(packages=packages("widgets-extras"), packages_line="org.apache.example:widgets-extras:2.4.0"),
+            moving(deployment_id=5, etag="d5.5"),
+            by_hand(promotion_id=8, etag="p8.2"),
+        ),
+        missing=(
+            missing(),
+            missing(
+                css="publishing",
+                what="Maven Central does not show the tools yet.",
+                who="nobody",
+                you=False,
+                anchor="d5",
+            ),
+            missing(
+                css="by-hand",
+                what="Nothing of widgets-legacy is public.",
+                who="the release manager",
+                you=False,
+                anchor="p8",
+            ),
+        ),
+        others=(third_party(),),
+        announce_why_not="It opens when all 4 deployments are live and equal; 3 are not there yet.",
+        may_record=True,
+        may_record_why_not="",
+        role="committee member",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def release_line(**changes: Any) -> views.ReleaseLine:
+    sample = views.ReleaseLine(
+        project_key="example-widgets",
+        project_name="Example Widgets",
+        version_key="2.4.0",
+        phase_word="Finish",
+        thirds=3,
+        group="you",
+        todo="Maven Central waits for your click since 21:22.",
+        where=(("live", "Maven Central", "live"), ("ready", "Maven Central", "ready"), ("by-hand", "PyPI", "by hand")),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def releases(**changes: Any) -> views.ReleaseList:
+    sample = views.ReleaseList(
+        sentence="2 of 6 releases need you; one of them is an incident.",
+        css="diverged",
+        lines=(
+            release_line(
+                project_name="Example Gizmos",
+                version_key="3.1.0",
+                where=(("diverged", "Maven Central", "diverged"),),
+                todo="Maven Central serves files that nobody voted on, since 20:15.",
+            ),
+            release_line(),
+            release_line(
+                group="others",
+                version_key="4.0.0-beta.2",
+                where=(("in-doubt", "Maven Central", "in doubt"),),
+                todo="Maven Central gave no answer to the call. An operator is looking.",
+            ),
+            release_line(
+                group="others",
+                version_key="1.9.2",
+                phase_word="Vote",
+                thirds=2,
+                where=(("staged", "Maven Central", "staged"),),
+                todo="The vote is open.",
+            ),
+            release_line(
+                group="others",
+                project_name="Sample Ledger",
+                version_key="0.12.0",
+                phase_word="Compose",
+                thirds=1,
+                where=(),
+                todo="Nothing is staged.",
+            ),
+            release_line(
+                group="itself",
+                version_key="5.0.0-M2",
+                where=(("checking", "Maven Central", "checking"),),
+                todo="9 of 24 public files compared.",
+            ),
+        ),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def form(**changes: Any) -> views.RecordFormView:
+    sample = views.RecordFormView(
+        project_key="example-widgets",
+        project_name="Apache Example Widgets",
+        version_key="2.4.0",
+        phase_word="Finish",
+        platforms=(
+            ("MAVEN", "Maven Central", "We read what is staged, prove it and can promote it."),
+            ("NPM", "npm", distribution.DistributionPlatform.NPM.why_not),
+            ("PYPI", "PyPI", distribution.DistributionPlatform.PYPI.why_not),
+        ),
+        would_upload=(
+            (
+                "org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.pom",
+                "maven/org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.pom",
+            ),
+            (
+                "org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.jar",
+                "maven/org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.jar",
+            ),
+        ),
+        why_not="",
+        mapping=("maven/**",),
+        target_namespaces=("org.apache.example",),
+        revision_number="00004",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def listing(**changes: Any) -> views.DistributionList:
+    maven = third_party(
+        platform=MAVEN,
+        coordinates=packages()[1],
+        pending=False,
+        word="public",
+        css="public",
+        sentence="Public, and equal to what was voted on.",
+        upload_date=ago(60),
+        api_url="https://central.example/maven-metadata",
+        web_url="https://central.example/widgets-core",
+        delete_why_not="a publish call was made for it, so the record stays.",
+        deployment_id=4,
+    )
+    sample = views.DistributionList(
+        project_key="example-widgets",
+        project_name="Apache Example Widgets",
+        version_key="2.4.0",
+        phase_word="Finish",
+        distributions=(
+            maven,
+            dataclasses.replace(
+                maven, word="staged", css="staged", sentence="Staged on Maven Central.", staging=True, web_url=""
+            ),
+            dataclasses.replace(
+                maven,
+                word="looking",
+                css="looking",
+                sentence="Not public yet; we look again at 21:40.",
+                pending=True,
+                delete_why_not="",
+            ),
+            third_party(),
+        ),
+        deployments=(live(), moving(deployment_id=5, etag="d5.5")),
+        may_change=True,
+        may_change_why_not="",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def spoilt(value: _T, text: str) -> _T:
+    """The same view with `text` in every field that holds free text; words that choose a class stay."""
+    changed: Any = value
+    if isinstance(value, str):
+        changed = text
+    elif isinstance(value, tuple):
+        changed = tuple(spoilt(item, text) for item in value)
+    elif isinstance(value, list):
+        changed = [spoilt(item, text) for item in value]
+    elif isinstance(value, dict):
+        changed = {name: spoilt(item, text) for name, item in value.items()}
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kept = _CLASSES | ({"name"} if isinstance(value, views.Act) else set())
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        free = {name: item for name, item in fields.items() if (name not in kept) and (item != "")}
+        changed = dataclasses.replace(value, **{name: spoilt(item, text) for name, item in free.items()})
+    return cast("_T", changed)

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What atr/template.py gives the templates, in the smallest form that renders them: no application, no database."""
+
+import dataclasses
+import datetime
+import functools
+import itertools
+import pathlib
+import urllib.parse
+from typing import Any, Final
+
+import jinja2
+import markupsafe
+
+import atr.models.views as views
+from tests.pages import samples
+
+ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
+TEMPLATES: Final = ROOT / "templates"
+STATIC: Final = ROOT / "atr" / "static"
+
+CSRF: Final = markupsafe.Markup('<input type="hidden" name="csrf_token" value="of-the-test">')
+
+# Names of routes and their paths, as the handlers will have them.
+ROUTES: Final = {
+    "get.root.index": "/",
+    "get.session.sign_in": "/sign-in",
+    "post.session.sign_in_selected": "/sign-in",
+    "post.session.sign_out": "/sign-out",
+    "get.releases.listing": "/releases",
+    "get.finish.selected": "/finish/{project_key}/{version_key}",
+    "get.finish.row": "/finish/{project_key}/{version_key}/row/{row_key}",
+    "get.distribution.list_get": "/distribution/list/{project_key}/{version_key}",
+    "get.distribution.record": "/distribution/record/{project_key}/{version_key}",
+    "get.distribution.stage_record": "/distribution/stage/record/{project_key}/{version_key}",
+    "get.distribution.automate": "/distribution/automate/{project_key}/{version_key}",
+    "get.distribution.stage_automate": "/distribution/stage/automate/{project_key}/{version_key}",
+    "get.distribution.promote": "/distribution/promote/{project_key}/{version_key}",
+    "get.distribution.detail": "/distribution/detail/{project_key}/{version_key}/{row_key}",
+    "post.distribution.record_selected": "/distribution/record/{project_key}/{version_key}",
+    "post.distribution.stage_record_selected": "/distribution/stage/record/{project_key}/{version_key}",
+    "post.distribution.automate_selected": "/distribution/automate/{project_key}/{version_key}",
+    "post.distribution.stage_automate_selected": "/distribution/stage/automate/{project_key}/{version_key}",
+    "post.distribution.promote_selected": "/distribution/promote/{project_key}/{version_key}",
+    "post.distribution.delete": "/distribution/delete/{project_key}/{version_key}",
+    "post.distribution.act": "/distribution/act/{project_key}/{version_key}/{row_key}",
+}
+
+
+def url(route: str, **values: object) -> str:
+    """Path and query; a value that the path does not name goes into the query."""
+    path = ROUTES[route]
+    quoted = {name: urllib.parse.quote(str(value), safe="") for name, value in values.items()}
+    rest = {name: value for name, value in quoted.items() if f"{{{name}}}" not in path}
+    query = "&".join(f"{name}={value}" for name, value in rest.items())
+    return path.format(**quoted) + (f"?{query}" if query else "")
+
+
+def _time(at: datetime.datetime, text: str) -> markupsafe.Markup:
+    return markupsafe.Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
+
+
+def when(at: datetime.datetime) -> markupsafe.Markup:
+    return _time(at, at.strftime("%a %-d %b %Y, %H:%M:%S UTC"))
+
+
+def when_short(at: datetime.datetime) -> markupsafe.Markup:
+    return _time(at, at.strftime("%-d %b, %H:%M"))
+
+
+def clock(at: datetime.datetime) -> markupsafe.Markup:
+    return _time(at, at.strftime("%H:%M"))
+
+
+def size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if (value < 1000) or (unit == "GB"):
+            return f"{value:.1f} {unit}" if (value < 10) and (unit != "B") else f"{value:.0f} {unit}"
+        value /= 1000
+    return ""
+
+
+def short_hash(value: str) -> markupsafe.Markup:
+    template = markupsafe.Markup('<code class="hash">{}<span aria-hidden="true">{}</span></code>')
+    return template.format(value[:12], value[12:])
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def row_key(row: views.DeploymentView) -> str:
+    return f"p{row.promotion_id}" if row.deployment_id is None else f"d{row.deployment_id}"
+
+
+# Compiled once: the templates do not change while the tests run.
+@functools.cache
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, autoescape=True
+    )
+    made.globals.update(
+        url=url,
+        static=lambda name: f"/static/{name}",
+        csrf=lambda: CSRF,
+        session_user="committee-member",
+        session_role="member of the Example committee",
+        sandbox_mode=False,
+        sandbox_url="",
+        flashes=[],
+    )
+    made.filters.update(
+        when=when,
+        when_short=when_short,
+        clock=clock,
+        size=size,
+        hash=short_hash,
+        count=counted,
+        row_key=row_key,
+    )
+    return made
+
+
+@functools.cache
+def pages() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every page in every variant: its name, its template, and what the handler gives it."""
+    form: dict[str, Any] = {"values": {}, "field_errors": {}}
+    wrong = {"version": "Type 2.4.0, not 2.4.", "platform": "Choose one of the list."}
+    refused_files = samples.files()
+    made: dict[str, tuple[str, dict[str, Any]]] = {
+        "sign-in": ("sign_in.html", {"choices": [], "return_to": "/"}),
+        "sign-in-sandbox": (
+            "sign_in.html",
+            {
+                "choices": [
+                    ("committee-member", "Member of the Example committee: may promote."),
+                    ("release-manager", "Release manager of Example Widgets: may stage and request."),
+                    ("stranger", "Nobody in particular: may look."),
+                ],
+                "return_to": "/finish/example-widgets/2.4.0",
+                "session_user": "",
+                "session_role": "",
+                "sandbox_mode": True,
+                "sandbox_url": "http://127.0.0.1:8081/",
+            },
+        ),
+        "error": (
+            "error.html",
+            {
+                "status": 409,
+                "title": "The row has moved on",
+                "message": "Somebody else promoted it 12 seconds ago, so nothing was sent for your click.",
+                "next_steps": [("See where it stands", "/finish/example-widgets/2.4.0"), ("Releases", "/releases")],
+                "reasons": ["It was requested by release-manager at 21:31."],
+            },
+        ),
+        "error-plain": (
+            "error.html",
+            {"status": 404, "title": "Not found", "message": "There is no such page.", "next_steps": [], "reasons": []},
+        ),
+        "releases": ("releases.html", {"view": samples.releases()}),
+        "releases-empty": ("releases.html", {"view": samples.releases(lines=())}),
+        "finish": ("finish.html", {"view": samples.finish()}),
+        "finish-empty": (
+            "finish.html",
+            {
+                "view": samples.finish(
+                    rows=(),
+                    missing=(),
+                    others=(),
+                    vote_passed_at=None,
+                    voted_revision="",
+                    ballot_digest="",
+                    phase_word="Compose",
+                    css="draft",
+                    sentence="Nothing is staged yet.",
+                    may_record=False,
+                    may_record_why_not="Only the committee and its release managers may record.",
+                )
+            },
+        ),
+        "finish-done": (
+            "finish.html",
+            {
+                "view": samples.finish(
+                    rows=(samples.live(),),
+                    missing=(),
+                    others=(),
+                    announce_why_not="",
+                    css="live",
+                    sentence="The deployment is live.",
+                ),
+                "flashes": [
+                    ("success", "Requested. We prove the files once more and send then."),
+                    ("error", "That reason is too long; nothing was changed."),
+                    ("warning", "The worker has not been seen for 2 minutes."),
+                ],
+                "sandbox_mode": True,
+                "sandbox_url": "http://127.0.0.1:8081/",
+            },
+        ),
+        "finish-announced": (
+            "finish.html",
+            {"view": samples.finish(phase_word="Announced", announce_why_not="", binding_minus=1)},
+        ),
+        "finish-every-state": (
+            "finish.html",
+            {
+                "view": samples.finish(
+                    rows=tuple(
+                        dataclasses.replace(row, deployment_id=None if row.by_hand else number, promotion_id=number)
+                        for number, row in enumerate(samples.rows().values(), start=1)
+                    ),
+                    missing=(),
+                )
+            },
+        ),
+        "list": ("distribution/list.html", {"view": samples.listing()}),
+        "list-empty": (
+            "distribution/list.html",
+            {
+                "view": samples.listing(
+                    distributions=(), deployments=(), may_change=False, may_change_why_not="Only the committee may."
+                )
+            },
+        ),
+        "record": ("distribution/record.html", {"view": samples.form(), "staging": False, **form}),
+        "record-staging": ("distribution/record.html", {"view": samples.form(), "staging": True, **form}),
+        "record-wrong": (
+            "distribution/record.html",
+            {
+                "view": samples.form(),
+                "staging": True,
+                "values": {"platform": "MAVEN", "package": "widgets", "version": "2.4"},
+                "field_errors": {
+                    **wrong,
+                    "deployment_id": "Maven Central knows no such deployment.",
+                    "": "The form was too old.",
+                },
+            },
+        ),
+        "record-not-now": (
+            "distribution/record.html",
+            {"view": samples.form(why_not="The release is announced."), "staging": False, **form},
+        ),
+        "automate-staging": (
+            "distribution/automate.html",
+            {"view": samples.form(platforms=samples.form().platforms[:1]), "staging": True, "field_errors": {}},
+        ),
+        "automate": ("distribution/automate.html", {"view": samples.form(), "staging": False, "field_errors": wrong}),
+        "automate-not-now": (
+            "distribution/automate.html",
+            {
+                "view": samples.form(
+                    would_upload=(),
+                    mapping=(),
+                    target_namespaces=(),
+                    why_not="“dist/x.jar” does not parse as Maven's layout.",
+                ),
+                "staging": True,
+                "field_errors": {},
+            },
+        ),
+        "confirm": ("distribution/confirm.html", {"row": samples.row(), **form}),
+        "confirm-wrong": (
+            "distribution/confirm.html",
+            {"row": samples.row(), "values": {"version": "2.4"}, "field_errors": wrong},
+        ),
+        "confirm-blocked": ("distribution/confirm.html", {"row": samples.requested(), **form}),
+        "confirm-off": (
+            "distribution/confirm.html",
+            {
+                "row": samples.row(
+                    acts=(samples.act("promote", "Promote…", why_not="Only members of the committee may."),)
+                ),
+                **form,
+            },
+        ),
+        "detail-empty": (
+            "distribution/detail.html",
+            {"view": samples.detail(row=samples.unread(), files=(), timeline=())},
+        ),
+        "detail-cut": ("distribution/detail.html", {"view": samples.detail(files_cut=True, files_total=3000)}),
+    }
+    for name, row in samples.rows().items():
+        files = refused_files if (name in {"refused", "diverged"}) else samples.detail().files
+        made[f"detail-{name}"] = ("distribution/detail.html", {"view": samples.detail(row=row, files=files)})
+        made[f"row-{name}"] = ("finish/row.html", {"row": row})
+    return made
+
+
+def render(name: str, **changes: Any) -> str:
+    template, context = pages()[name]
+    return environment().get_template(template).render(**{**context, **changes})
+
+
+def page_names(*, whole: bool = True) -> list[str]:
+    """Every variant; with `whole` only those that are pages of their own, not fragments."""
+    return [name for name in pages() if not (whole and name.startswith("row-"))]
+
+
+def by_template() -> dict[str, list[str]]:
+    named = sorted((template, name) for name, (template, _) in pages().items())
+    return {
+        template: [name for _, name in group] for template, group in itertools.groupby(named, key=lambda pair: pair[0])
+    }

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every promise of atr.platforms.contract, for every adapter in the registry, against its sandbox.
+
+A new adapter adds a bench to `BENCHES`; a test fails until it does.
+"""
+
+import contextlib
+import dataclasses
+import inspect
+import pathlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+import atr.errors as errors
+import atr.platforms.contract as contract
+import atr.platforms.registry as registry
+import atr.promotion.fileset as fileset
+import atr.promotion.steps as steps
+import atr.sandbox.faults as faults
+import atr.sandbox.knobs as knobs
+import atr.sandbox.server as server
+import atr.sandbox.world as world
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import tests.platforms.conftest as conftest
+import tests.platforms.samples as samples
+
+Platform = distribution.DistributionPlatform
+
+NAME = "atr:app-1.0:1"
+# What an adapter may raise, by its contract.
+ALLOWED = (errors.PlatformError, errors.UnsupportedError, errors.InputError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """An adapter with its sandbox, and what the suite must know of the platform."""
+
+    adapter: registry.Adapter
+    world: world.World
+    where: distribution.Coordinates
+    uploads: list[contract.Upload]
+    scratch: pathlib.Path
+    # The sandbox's endpoints behind each method.
+    upload: str = "upload"
+    status: str = "status"
+    publish: str = "publish"
+    drop: str = "drop"
+    files: str = "files"
+    download: str = "download"
+    public: str = "repository"
+
+    @property
+    def voted(self) -> list[fileset.File]:
+        return samples.files(self.uploads)
+
+    def fault(self, endpoint: str, **fields: object) -> None:
+        self.world.faults.add([faults.Fault.model_validate({"endpoint": endpoint, **fields})])
+
+    def requests(self, endpoint: str) -> int:
+        return self.world.traffic.requests[endpoint]
+
+    async def stage(self) -> str:
+        reply = await self.adapter.stage(NAME, self.uploads, self.scratch)
+        await samples.until(self.adapter, reply.external_id, steps.Seen.STAGED)
+        return reply.external_id
+
+    async def make_public(self) -> str:
+        external_id = await self.stage()
+        await self.adapter.promote(external_id)
+        await samples.until(self.adapter, external_id, steps.Seen.PUBLIC)
+        return external_id
+
+
+@contextlib.asynccontextmanager
+async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
+    place = world.World(directory / "world", settings=conftest.FAST)
+    place.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
+    build = registry.PROMOTERS[Platform.MAVEN]
+    async with server.RunningSandbox(place) as sandbox:
+        adapter = build(
+            portal_url=sandbox.portal_url,
+            repository_url=sandbox.repository_url,
+            token_name=conftest.TOKEN.name,
+            token_password=conftest.TOKEN.password,
+            redirect_hosts=(),
+            call_timeout=2.0,
+            pace=0.0,
+            user_agent="atr-tests/1",
+        )
+        async with contextlib.aclosing(adapter):
+            yield Bench(adapter, place, samples.coordinates(), samples.release(directory), directory)
+
+
+BENCHES: dict[Platform, Callable[[pathlib.Path], contextlib.AbstractAsyncContextManager[Bench]]] = {
+    Platform.MAVEN: maven_bench,
+}
+
+
+@pytest.fixture(params=list(BENCHES), ids=lambda platform: platform.name)
+async def bench(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> AsyncIterator[Bench]:
+    async with BENCHES[request.param](tmp_path) as made:
+        yield made
+
+
+# The registry
+
+
+def test_the_registry_has_what_the_enum_promises() -> None:
+    promoting = {platform for platform in Platform if platform.supports_remote_promotion}
+    assert set(registry.PROMOTERS) == promoting
+    assert set(BENCHES) == promoting
+
+
+async def test_an_adapter_says_what_it_is(bench: Bench) -> None:
+    assert registry.PROMOTERS[bench.adapter.platform]
+    assert bench.adapter.mechanism is bench.adapter.platform.mechanism
+
+
+async def test_every_method_of_the_contract_is_there(bench: Bench) -> None:
+    for name, promised in inspect.getmembers(contract.Promoter, inspect.isfunction):
+        if not name.startswith("_"):
+            offered = inspect.signature(getattr(type(bench.adapter), name))
+            assert list(offered.parameters) == list(inspect.signature(promised).parameters), name
+
+
+# Staging
+
+
+async def test_stage_is_one_request_and_waits_for_us(bench: Bench) -> None:
+    external_id = await bench.stage()
+    assert bench.requests(bench.upload) == 1
+    assert (await bench.adapter.observe(external_id)).seen is steps.Seen.STAGED
+    assert bench.world.traffic.effects["publish"] == 0
+    assert not await bench.adapter.lookup(bench.where)
+
+
+@pytest.mark.parametrize("fields", [{"cut": True}, {"status": 500}, {"status": 301}, {"status": 429}])
+async def test_stage_is_never_repeated(bench: Bench, fields: dict[str, object]) -> None:
+    bench.fault(bench.upload, **fields)
+    reply = await bench.adapter.stage(NAME, bench.uploads, bench.scratch)
+    assert reply.answer is not steps.Answer.TAKEN
+    assert reply.external_id == ""
+    assert bench.requests(bench.upload) == 1
+
+
+async def test_stage_counts_what_left(bench: Bench) -> None:
+    reply = await bench.adapter.stage(NAME, bench.uploads, bench.scratch)
+    assert reply.bytes_sent >= bench.world.traffic.bytes_received[bench.upload] > 0
+
+
+async def test_find_settles_a_lost_reply(bench: Bench) -> None:
+    assert await bench.adapter.find(NAME) == ()
+    bench.fault(bench.upload, effect=True, cut=True)
+    reply = await bench.adapter.stage(NAME, bench.uploads, bench.scratch)
+    assert (reply.answer, reply.status, reply.external_id) == (steps.Answer.UNCLEAR, None, "")
+    [found] = await bench.adapter.find(NAME)
+    assert (await samples.until(bench.adapter, found.external_id, steps.Seen.STAGED)).coordinates == (bench.where,)
+    assert found.name == NAME
+    assert await bench.adapter.find(NAME[:-1]) == ()
+
+
+# Reading what is staged
+
+
+async def test_staged_bytes_are_what_was_uploaded(bench: Bench) -> None:
+    external_id = await bench.stage()
+    listed = {one.path: one.size for one in await bench.adapter.staged(external_id)}
+    read = []
+    for file in bench.voted:
+        assert listed[file.path] in {file.size, None}
+        async with bench.adapter.staged_bytes(external_id, file.path, at_most=file.size) as chunks:
+            data = b"".join([chunk async for chunk in chunks])
+        read.append(samples.file(file.path, data))
+    assert fileset.FileSet.of(read) == fileset.FileSet.of(bench.voted)
+    assert all(maven.is_side_file(path) for path in set(listed) - {file.path for file in bench.voted})
+
+
+@pytest.mark.parametrize("knob", ["tamper", "add-file", "remove-file"])
+async def test_a_staged_change_shows(bench: Bench, knob: str) -> None:
+    external_id = await bench.stage()
+    knobs.turn(bench.world, external_id, knob, {})
+    read = []
+    for one in await bench.adapter.staged(external_id):
+        if not maven.is_side_file(one.path):
+            async with bench.adapter.staged_bytes(external_id, one.path, at_most=10_000) as chunks:
+                read.append(samples.file(one.path, b"".join([chunk async for chunk in chunks])))
+    assert fileset.FileSet.of(read) != fileset.FileSet.of(bench.voted)
+
+
+@pytest.mark.parametrize("fields", [{"cut": True}, {"effect": True, "cut_after": 1}, {"status": 503}, {"status": 429}])
+async def test_broken_bytes_raise(bench: Bench, fields: dict[str, object]) -> None:
+    external_id = await bench.stage()
+    bench.fault(bench.download, **fields)
+    file = bench.voted[0]
+    with pytest.raises(errors.UnavailableError):
+        await read_staged(bench, external_id, file.path, file.size)
+
+
+async def test_longer_bytes_raise(bench: Bench) -> None:
+    external_id = await bench.stage()
+    file = bench.voted[0]
+    with pytest.raises(errors.UnavailableError):
+        await read_staged(bench, external_id, file.path, file.size - 1)
+
+
+async def test_staged_raises_rather_than_answer_with_a_part(bench: Bench) -> None:
+    external_id = await bench.stage()
+    for fields in ({"status": 503}, {"cut": True}, {"effect": True, "cut_after": 50}, {"status": 200, "body": "{}"}):
+        bench.fault(bench.files, **fields)
+        with pytest.raises(errors.PlatformError):
+            await bench.adapter.staged(external_id)
+    with pytest.raises(errors.PlatformError):
+        await bench.adapter.staged(samples.OTHER_ID)
+
+
+# Promoting
+
+
+async def test_prepare_is_repeatable_and_invisible(bench: Bench) -> None:
+    external_id = await bench.stage()
+    for _ in range(2):
+        await bench.adapter.prepare(external_id)
+    assert (await bench.adapter.observe(external_id)).seen is steps.Seen.STAGED
+    assert bench.world.traffic.effects["publish"] == 0
+
+
+async def test_promote_makes_public_with_one_small_request(bench: Bench) -> None:
+    external_id = await bench.stage()
+    reply = await bench.adapter.promote(external_id)
+    assert reply.answer is steps.Answer.TAKEN
+    assert 0 < reply.bytes_sent < 4096
+    await samples.until(bench.adapter, external_id, steps.Seen.PUBLIC)
+    assert (bench.requests(bench.publish), bench.world.traffic.effects["publish"]) == (1, 1)
+
+
+ANSWERS = {
+    200: steps.Answer.TAKEN,
+    204: steps.Answer.TAKEN,
+    302: steps.Answer.UNCLEAR,
+    307: steps.Answer.UNCLEAR,
+    400: steps.Answer.REFUSED,
+    401: steps.Answer.REFUSED,
+    403: steps.Answer.REFUSED,
+    404: steps.Answer.UNCLEAR,
+    409: steps.Answer.UNCLEAR,
+    429: steps.Answer.LIMITED,
+    500: steps.Answer.UNCLEAR,
+    503: steps.Answer.UNCLEAR,
+    599: steps.Answer.UNCLEAR,
+}
+
+
+@pytest.mark.parametrize("status", ANSWERS)
+@pytest.mark.parametrize("method", ["promote", "drop"])
+async def test_a_write_never_raises_for_answers_and_is_sent_once(bench: Bench, method: str, status: int) -> None:
+    endpoint = bench.publish if method == "promote" else bench.drop
+    bench.fault(endpoint, status=status, headers={"Retry-After": "5", "Location": "/x"}, body="because\n" * 1000)
+    reply = await getattr(bench.adapter, method)(samples.ID)
+    assert (reply.answer, reply.status) == (ANSWERS[status], status)
+    assert (len(reply.sample) <= 500, "\n" in reply.sample) == (True, False)
+    assert reply.retry_after == (5.0 if status == 429 else None)
+    assert bench.requests(endpoint) == 1
+
+
+@pytest.mark.parametrize("method", ["promote", "drop"])
+async def test_a_write_without_an_answer_is_unclear(bench: Bench, method: str) -> None:
+    endpoint = bench.publish if method == "promote" else bench.drop
+    for fields in ({"cut": True}, {"status": 400, "delay": 3}, {"status": 400, "body": "x" * 100, "cut_after": 9}):
+        before = bench.requests(endpoint)
+        bench.fault(endpoint, **fields)
+        reply = await getattr(bench.adapter, method)(samples.ID)
+        assert (reply.answer, reply.status) == (steps.Answer.UNCLEAR, None)
+        assert bench.requests(endpoint) == before + 1
+
+
+async def test_drop_gives_up(bench: Bench) -> None:
+    external_id = await bench.stage()
+    assert (await bench.adapter.drop(external_id)).answer is steps.Answer.TAKEN
+    assert (await bench.adapter.observe(external_id)).seen is steps.Seen.GONE
+
+
+# Observing
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+async def test_faults_on_observe_raise(bench: Bench, status: int) -> None:
+    bench.fault(bench.status, status=status, headers={"Retry-After": "11"})
+    with pytest.raises(errors.UnavailableError) as caught:
+        await bench.adapter.observe(samples.ID)
+    assert caught.value.retry_after == 11.0
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_credentials_on_observe_raise(bench: Bench, status: int) -> None:
+    bench.fault(bench.status, status=status)
+    with pytest.raises(errors.CredentialsError):
+        await bench.adapter.observe(samples.ID)
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "{}", "[]", '{"deploymentState": "PUBLISHED"}'])
+async def test_what_says_nothing_definite_is_unknown(bench: Bench, body: str) -> None:
+    bench.fault(bench.status, status=200, body=body)
+    seen = await bench.adapter.observe(samples.ID)
+    assert seen.seen is steps.Seen.UNKNOWN
+    assert seen.detail
+
+
+async def test_an_unknown_id_is_gone(bench: Bench) -> None:
+    assert (await bench.adapter.observe(samples.OTHER_ID)).seen is steps.Seen.GONE
+
+
+# Reading what is public
+
+
+async def test_lookup_tells_public_from_not(bench: Bench) -> None:
+    assert await bench.adapter.lookup(bench.where) is None
+    await bench.make_public()
+    found = await bench.adapter.lookup(bench.where)
+    assert found is not None
+    assert found.coordinates == bench.where
+    assert (found.date is None) or (found.date.tzinfo is not None)
+
+
+async def test_lookup_never_takes_a_fault_for_nothing(bench: Bench) -> None:
+    for fields in ({"status": 503}, {"status": 403}, {"status": 302}, {"cut": True}):
+        bench.fault(bench.public, **fields)
+        with pytest.raises(errors.PlatformError):
+            await bench.adapter.lookup(bench.where)
+
+
+async def test_probe_is_one_request_without_bytes(bench: Bench) -> None:
+    path = bench.voted[0].path
+    assert not await bench.adapter.probe(path)
+    await bench.make_public()
+    assert await bench.adapter.probe(path)
+    assert bench.requests(bench.public) == 2
+    assert {entry.method for entry in bench.world.traffic.log if entry.endpoint == bench.public} == {"HEAD"}
+    bench.fault(bench.public, status=500)
+    with pytest.raises(errors.UnavailableError):
+        await bench.adapter.probe(path)
+
+
+async def test_public_reads_each_file_once_in_order(bench: Bench) -> None:
+    await bench.make_public()
+    absent = samples.file(f"{bench.voted[0].path}-absent", b"x")
+    wanted = [*bench.voted, absent]
+    read = [one async for one in bench.adapter.public(wanted)]
+    assert [one.path for one in read] == [file.path for file in wanted]
+    assert [one.file for one in read] == [*bench.voted, None]
+    assert bench.requests(bench.public) == len(wanted)
+
+
+async def test_public_shows_a_changed_byte(bench: Bench) -> None:
+    external_id = await bench.make_public()
+    knobs.turn(bench.world, external_id, "alter-public", {})
+    read = [one.file async for one in bench.adapter.public(bench.voted)]
+    assert sum(1 for file, voted in zip(read, bench.voted, strict=True) if file != voted) == 1
+    assert None not in read
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": 429, "headers": {"Retry-After": "30"}},
+        {"status": 500, "headers": {"Retry-After": "30"}},
+        {"cut": True},
+        {"effect": True, "cut_after": 1},
+    ],
+)
+async def test_public_faults_raise_and_keep_what_came(bench: Bench, fields: dict[str, object]) -> None:
+    await bench.make_public()
+    bench.fault(bench.public, skip=1, **fields)
+    reading = aiter(bench.adapter.public(bench.voted))
+    assert (await anext(reading)).file == bench.voted[0]
+    with pytest.raises(errors.UnavailableError) as caught:
+        await anext(reading)
+    assert caught.value.retry_after == (30.0 if fields.get("status") else None)
+
+
+# All together
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
+async def test_only_errors_of_the_contract_come_out(bench: Bench, status: int) -> None:
+    for body in ("", "\x00<html>", "[]", '{"deployments": {}, "published": 3}', "x" * 2_000_000):
+        for endpoint in (bench.upload, bench.status, bench.publish, bench.drop, bench.files, bench.download):
+            bench.fault(endpoint, status=status, body=body)
+        bench.fault(bench.public, status=status, body=body, times=3)
+        await survive(bench)
+        bench.world.faults.clear()
+
+
+async def survive(bench: Bench) -> None:
+    adapter, path = bench.adapter, bench.voted[0].path
+    calls: list[Any] = [
+        adapter.lookup(bench.where),
+        adapter.find(NAME),
+        adapter.stage(NAME, bench.uploads, bench.scratch),
+        adapter.staged(samples.ID),
+        read_staged(bench, samples.ID, path, 100),
+        adapter.promote(samples.ID),
+        adapter.observe(samples.ID),
+        adapter.probe(path),
+        read_public(bench),
+        adapter.drop(samples.ID),
+    ]
+    for call in calls:
+        with contextlib.suppress(*ALLOWED):
+            await call
+
+
+async def read_staged(bench: Bench, external_id: str, path: str, at_most: int) -> None:
+    async with bench.adapter.staged_bytes(external_id, path, at_most=at_most) as chunks:
+        async for _ in chunks:
+            pass
+
+
+async def read_public(bench: Bench) -> list[contract.PublicFile]:
+    return [one async for one in bench.adapter.public(bench.voted[:1])]

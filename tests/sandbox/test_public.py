@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public repository: what it shows, and from when on."""
+
+import hashlib
+import pathlib
+import tempfile
+from xml.etree import ElementTree
+
+import pytest
+
+import tests.sandbox.bundles as bundles
+from atr.sandbox.public import PublicTree
+from tests.sandbox.clients import STEM, Clock, Portal
+
+
+async def test_files_appear_some_time_after_published(portal: Portal, clock: Clock) -> None:
+    portal.world.settings = portal.world.settings.model_copy(update={"public_lag_seconds": 60})
+    files = bundles.component()
+    await portal.live(bundles.zipped(files))
+    assert (await portal.http.get(f"/maven2/{STEM}.jar")).status_code == 404
+    assert (await portal.http.get("/maven2/org/example/")).status_code == 404
+    clock.turn(60)
+    for path, data in files.items():
+        answer = await portal.http.get(f"/maven2/{path}")
+        assert (answer.status_code, answer.content) == (200, data)
+
+
+async def test_head_tells_size_and_sends_nothing(portal: Portal) -> None:
+    await portal.live(bundles.zipped(bundles.component(content=b"x" * 100_000)))
+    answer = await portal.http.head(f"/maven2/{STEM}.jar")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "100000", b"")
+    assert (await portal.http.head("/maven2/none.jar")).status_code == 404
+    assert portal.world.traffic.paths[f"/maven2/{STEM}.jar"] == 1
+
+
+async def test_the_repository_is_read_only_and_needs_no_token(portal: Portal) -> None:
+    await portal.live(bundles.bundle())
+    assert (await portal.http.get(f"/maven2/{STEM}.pom", headers={"Authorization": ""})).status_code == 200
+    for method in ("PUT", "POST", "DELETE"):
+        assert (await portal.http.request(method, f"/maven2/{STEM}.pom")).status_code == 405
+
+
+async def test_metadata_is_made_later_than_the_files(portal: Portal, clock: Clock) -> None:
+    portal.world.settings = portal.world.settings.model_copy(update={"metadata_lag_seconds": 300})
+    address = "/maven2/org/example/thing/maven-metadata.xml"
+    await portal.live(bundles.bundle())
+    assert (await portal.http.get(address)).status_code == 404
+    clock.turn(300)
+    first = await portal.http.get(address)
+    assert [one.text for one in ElementTree.fromstring(first.content).iter("version")] == ["1.0"]
+    await portal.live(bundles.zipped(bundles.component(version="1.1")))
+    assert (await portal.http.get(address)).content == first.content
+    clock.turn(300)
+    second = await portal.http.get(address)
+    root = ElementTree.fromstring(second.content)
+    assert [one.text for one in root.iter("version")] == ["1.0", "1.1"]
+    assert (root.findtext("groupId"), root.findtext("versioning/release")) == ("org.example", "1.1")
+    assert (await portal.http.get(f"{address}.sha1")).text == hashlib.sha1(second.content).hexdigest()
+    assert (await portal.http.get(f"{address}.sha512")).status_code == 404
+
+
+async def test_folders_can_be_walked(portal: Portal) -> None:
+    empty = await portal.http.get("/maven2/")
+    assert "Nothing is public yet" in empty.text
+    await portal.live(bundles.bundle())
+    assert 'href="./org/"' in (await portal.http.get("/maven2/")).text
+    assert 'href="./thing/"' in (await portal.http.get("/maven2/org/example/")).text
+    assert 'href="./thing-1.0.jar"' in (await portal.http.get("/maven2/org/example/thing/1.0/")).text
+    bare = await portal.http.get("/maven2/org/example")
+    assert (bare.status_code, bare.headers["location"]) == (302, "/maven2/org/example/")
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/shm").is_dir(), reason="needs a second file system")
+async def test_files_that_cannot_be_linked_are_copied(tmp_path: pathlib.Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        source = pathlib.Path(elsewhere) / "a.jar"
+        source.write_bytes(b"class")
+        tree = PublicTree(tmp_path)
+        tree.publish(f"{STEM}.jar", source, 0.0)
+    found = tree.find(f"{STEM}.jar", 1.0)
+    assert found is not None
+    assert found.disk.read_bytes() == b"class"
+
+
+async def test_dropping_afterwards_takes_nothing_back(portal: Portal) -> None:
+    deployment_id = await portal.live(bundles.bundle())
+    await portal.knob(deployment_id, "vanish")
+    assert (await portal.http.get(f"/maven2/{STEM}.jar")).content == b"class"
