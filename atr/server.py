@@ -7,6 +7,7 @@ import os
 import pathlib
 import secrets
 import signal
+import socket
 from typing import Final
 
 import hypercorn.asyncio
@@ -66,6 +67,21 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
     return app
 
 
+class _Config(hypercorn.config.Config):
+    """Hypercorn's settings, with sockets on which small answers leave at once.
+
+    Hypercorn opens its sockets without naming a protocol; asyncio then leaves Nagle's algorithm on, and on a kept
+    connection a form's answer waits about 40 ms for the browser's acknowledgement.
+    """
+
+    def create_sockets(self) -> hypercorn.config.Sockets:
+        """The same sockets, without the delay."""
+        sockets = super().create_sockets()
+        for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sockets
+
+
 async def serve(settings: config.WebSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -76,7 +92,7 @@ async def serve(settings: config.WebSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = hypercorn.config.Config()
+    server = _Config()
     server.bind = [f"{settings.host}:{settings.port}"]
     server.include_server_header = False
     server.graceful_timeout = server.shutdown_timeout = 5

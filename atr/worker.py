@@ -46,7 +46,9 @@ async def run(settings: config.WorkerSettings) -> None:
 
 
 @asynccontextmanager
-async def context(settings: config.WorkerSettings) -> AsyncIterator[contexts.Context]:
+async def context(
+    settings: config.WorkerSettings, clock: session.Clock = session.utc_now
+) -> AsyncIterator[contexts.Context]:
     """The worker's hands, built from its settings: the one place that does."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     scratch = settings.state_dir / "temporary"
@@ -56,7 +58,7 @@ async def context(settings: config.WorkerSettings) -> AsyncIterator[contexts.Con
         promoters: dict[distribution.DistributionPlatform, contract.Promoter] = {}
         for platform, adapter in adapters(settings).items():
             promoters[platform] = await stack.enter_async_context(aclosing(adapter))
-        database = session.Database(settings.database)
+        database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
         yield contexts.Context(
             storage=storage.Storage(database, transaction.Place(settings.state_dir, timings(settings))),

@@ -6,7 +6,6 @@ Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full
 
 import dataclasses
 import datetime
-from typing import Any
 
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -116,6 +115,7 @@ class DeploymentView:
     promotion_id: int | None
     release_key: str
     project_key: str
+    project_name: str
     version_key: str
     platform: distribution.DistributionPlatform
     external_id: str
@@ -263,8 +263,6 @@ class FinishView:
     announce_why_not: str
     may_record: bool
     may_record_why_not: str
-    role: str
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

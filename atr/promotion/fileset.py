@@ -85,19 +85,24 @@ class Difference:
         """Whether the sets are equal."""
         return not (self.missing or self.extra or self.changed or self.renamed)
 
-    def __str__(self) -> str:
-        """What differs, with the first names of each kind."""
-        parts = [
-            f"{_plural(len(paths))} {verb} ({_names(paths)})"
-            for paths, verb in (
-                (self.changed, "differ" if len(self.changed) > 1 else "differs"),
-                (self.missing, "missing"),
-                (self.extra, "extra"),
-                (tuple(f"{old} as {new}" for old, new in self.renamed), "renamed"),
-            )
+    def described(self, kind: str) -> str:
+        """What differs, a sentence with the first names: `kind` says of which files, like "staged"."""
+        if self.is_empty:
+            return f"All {self.equal:,} {kind} files are equal to the voted ones."
+        renamed = tuple(f"{old} as {new}" for old, new in self.renamed)
+        parts = (
+            (self.changed, "differs", "differ"),
+            (self.missing, "is missing", "are missing"),
+            (self.extra, "was not voted on", "were not voted on"),
+            (renamed, "stands under another path", "stand under another path"),
+        )
+        said = [
+            f"{len(paths):,} {kind} {'file' if len(paths) == 1 else 'files'} {one if len(paths) == 1 else many} "
+            f"({_names(paths)})"
+            for paths, one, many in parts
             if paths
         ]
-        return ", ".join(parts) if parts else f"all {_plural(self.equal)} are equal" if self.equal != 1 else "the one file is equal"
+        return f"{'; '.join(said)}."
 
 
 def compare(voted: FileSet, other: FileSet) -> Difference:
@@ -167,10 +172,6 @@ def _names(paths: Iterable[str]) -> str:
     every = list(paths)
     more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     return ", ".join(every[:_NAMED]) + more
-
-
-def _plural(count: int) -> str:
-    return f"{count:,} file" if count == 1 else f"{count:,} files"
 
 
 def _utf8_path(file: File) -> bytes:

@@ -93,8 +93,9 @@ class Faults:
         """Append, and forget the oldest spent ones beyond `MAX_FAULTS`."""
         self.loaded.extend(Loaded(fault, armed=not fault.after) for fault in faults)
         surplus = len(self.loaded) - MAX_FAULTS
-        for loaded in [loaded for loaded in self.loaded if loaded.spent][: max(surplus, 0)]:
-            self.loaded.remove(loaded)
+        if surplus > 0:
+            for loaded in [loaded for loaded in self.loaded if loaded.spent][:surplus]:
+                self.loaded.remove(loaded)
 
     def clear(self) -> None:
         self.loaded.clear()

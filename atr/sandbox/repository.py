@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public Maven repository: read only, and each file only from its moment on."""
 
+import datetime
 import mimetypes
 from typing import Final
 
@@ -25,7 +26,9 @@ async def get_path(path: str = "") -> quart.ResponseReturnValue:
     now = world.now()
     file = world.public.find(path, now)
     if file is not None:
-        return download.respond(file.disk, media_type(path))
+        answer = download.respond(file.disk, media_type(path))
+        answer.last_modified = datetime.datetime.fromtimestamp(file.since, datetime.UTC)
+        return answer
     if path.rpartition("/")[2].startswith(METADATA):
         document = world.public.metadata(path, now, world.settings.metadata_lag_seconds)
         if document is not None:

@@ -20,6 +20,6 @@ async def until_stopped(
     world = worlds.World(directory)
     if bundle_limit is not None:
         world.settings = world.settings.model_copy(update={"bundle_limit": bundle_limit})
-    name, _, password = token_file.read_text().strip().partition(":")
+    name, _, password = (await asyncio.to_thread(token_file.read_text)).strip().partition(":")
     world.add_account("demo", namespaces, worlds.Token(name, password))
     await server.serve(world, port=port, stop=stop)

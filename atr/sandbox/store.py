@@ -7,6 +7,7 @@ from typing import Final
 
 import pydantic
 
+import atr.errors as errors
 from atr.sandbox.deployment import Deployment
 from atr.sandbox.validation import Component
 
@@ -31,5 +32,8 @@ def write(path: pathlib.Path, snapshot: Snapshot) -> None:
 
 
 def read(path: pathlib.Path) -> Snapshot:
-    """What `write` wrote. Raises pydantic.ValidationError for anything else: then the folder is not a world's."""
-    return _JSON.validate_json(path.read_bytes())
+    """What `write` wrote. Raises SettingsError for anything else."""
+    try:
+        return _JSON.validate_json(path.read_bytes())
+    except pydantic.ValidationError as error:
+        raise errors.SettingsError(f"{path} is not the state of a sandbox; move it away to start afresh") from error

@@ -48,7 +48,8 @@ class World:
     """Accounts, deployments, the public tree, faults and counters. Use it from one event loop only.
 
     `directory` is the world's own. A world that stood there before goes on: its deployments and its public files, but
-    neither accounts nor settings (they are given anew), nor faults and counters.
+    neither accounts nor settings (they are given anew), nor faults and counters. Raises SettingsError if what stands
+    there is no world.
     """
 
     def __init__(
@@ -240,7 +241,8 @@ class World:
         if findings is None or due > self.now():
             return
         found = collections.defaultdict(list, {key: list(value) for key, value in findings.errors.items()})
-        namespaces = next(one.namespaces for _, one in self._tokens.values() if one.name == deployment.account)
+        # None for the account of an earlier run that this one does not have.
+        namespaces = next((one.namespaces for _, one in self._tokens.values() if one.name == deployment.account), ())
         for component in findings.components:
             sentences = validation.place_errors(
                 component,

@@ -138,7 +138,7 @@ async def _verify(
     found = await reading.staged(promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False)
     difference = fileset.compare(voted, found.files)
     if not difference.is_empty:
-        text = f"Of the staged files {difference}."
+        text = difference.described("staged")
         decision = steps.after_verify(
             claimed.view, equal=False, twice=claimed.difference == text, difference=text
         )
@@ -208,7 +208,7 @@ async def _already_public(
         )
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
     else:
-        text = f"This version is public already, with other files: of the public files {difference}."
+        text = f"This version is public already, with other files: {difference}"
         decision = steps.after_verify(claimed.view, equal=False, twice=claimed.difference == text, difference=text)
         learnt = work.Learnt(
             decision,
@@ -238,9 +238,8 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         await _settle(context, claimed, work.Learnt(_checked(claimed, complete=False), blocker=text))
         return
     difference = public.difference(voted)
-    text = f"Of the public files {difference}." if difference else ""
     decision = steps.after_check(
-        claimed.view, complete=True, equal=not difference, twice=bool(text) and (claimed.difference == text), difference=text
+        claimed.view, complete=True, equal=not difference, twice=bool(difference) and (claimed.difference == difference), difference=difference
     )
     urls = await _addresses(promoter, claimed, first) if decision.to is states.State.LIVE else ()
     await _settle(
@@ -248,7 +247,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         claimed,
         work.Learnt(
             decision,
-            difference=text,
+            difference=difference,
             complete=True,
             public=fileset.FileSet.of(public.found) if public.found else None,
             urls=urls,

@@ -50,9 +50,9 @@ class Public:
     def difference(self, voted: fileset.FileSet) -> str:
         """How the public files differ from the voted ones, in words; empty if they do not."""
         if not self.found:
-            return "none of the voted files is there"
+            return "None of the voted files is there."
         difference = fileset.compare(voted, fileset.FileSet.of(self.found))
-        return "" if difference.is_empty else str(difference)
+        return "" if difference.is_empty else difference.described("public")
 
 
 async def staged(

@@ -74,6 +74,7 @@ def row(**changes: Any) -> views.DeploymentView:
         promotion_id=None,
         release_key="example-widgets-2.4.0",
         project_key="example-widgets",
+        project_name="Example Widgets",
         version_key="2.4.0",
         platform=MAVEN,
         external_id="6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
@@ -502,7 +503,6 @@ def finish(**changes: Any) -> views.FinishView:
         announce_why_not="It opens when all 4 deployments are live and equal; 3 are not there yet.",
         may_record=True,
         may_record_why_not="",
-        role="committee member",
     )
     return dataclasses.replace(sample, **changes)
 

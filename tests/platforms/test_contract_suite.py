@@ -39,6 +39,8 @@ class Bench:
     """An adapter with its sandbox, and what the suite must know of the platform."""
 
     adapter: registry.Adapter
+    # The same, with a deadline of a second.
+    impatient: registry.Adapter
     world: world.World
     where: distribution.Coordinates
     uploads: list[contract.Upload]
@@ -51,6 +53,7 @@ class Bench:
     files: str = "files"
     download: str = "download"
     public: str = "repository"
+    records: str = "published"
 
     @property
     def voted(self) -> list[fileset.File]:
@@ -78,20 +81,22 @@ class Bench:
 async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     place = world.World(directory / "world", settings=conftest.FAST)
     place.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
-    build = registry.PROMOTERS[Platform.MAVEN]
     async with server.RunningSandbox(place) as sandbox:
-        adapter = build(
-            portal_url=sandbox.portal_url,
-            repository_url=sandbox.repository_url,
-            token_name=conftest.TOKEN.name,
-            token_password=conftest.TOKEN.password,
-            redirect_hosts=(),
-            call_timeout=2.0,
-            pace=0.0,
-            user_agent="atr-tests/1",
+        adapter, impatient = (
+            registry.PROMOTERS[Platform.MAVEN](
+                portal_url=sandbox.portal_url,
+                repository_url=sandbox.repository_url,
+                token_name=conftest.TOKEN.name,
+                token_password=conftest.TOKEN.password,
+                redirect_hosts=(),
+                call_timeout=seconds,
+                pace=0.0,
+                user_agent="atr-tests/1",
+            )
+            for seconds in (20.0, 1.0)
         )
-        async with contextlib.aclosing(adapter):
-            yield Bench(adapter, place, samples.coordinates(), samples.release(directory), directory)
+        async with contextlib.aclosing(adapter), contextlib.aclosing(impatient):
+            yield Bench(adapter, impatient, place, samples.coordinates(), samples.release(directory), directory)
 
 
 BENCHES: dict[Platform, Callable[[pathlib.Path], contextlib.AbstractAsyncContextManager[Bench]]] = {
@@ -268,10 +273,14 @@ async def test_a_write_never_raises_for_answers_and_is_sent_once(bench: Bench, m
 @pytest.mark.parametrize("method", ["promote", "drop"])
 async def test_a_write_without_an_answer_is_unclear(bench: Bench, method: str) -> None:
     endpoint = bench.publish if method == "promote" else bench.drop
-    for fields in ({"cut": True}, {"status": 400, "delay": 3}, {"status": 400, "body": "x" * 100, "cut_after": 9}):
+    for adapter, fields in (
+        (bench.adapter, {"cut": True}),
+        (bench.adapter, {"status": 400, "body": "x" * 100, "cut_after": 9}),
+        (bench.impatient, {"status": 400, "delay": 60}),
+    ):
         before = bench.requests(endpoint)
         bench.fault(endpoint, **fields)
-        reply = await getattr(bench.adapter, method)(samples.ID)
+        reply = await getattr(adapter, method)(samples.ID)
         assert (reply.answer, reply.status) == (steps.Answer.UNCLEAR, None)
         assert bench.requests(endpoint) == before + 1
 
@@ -331,6 +340,21 @@ async def test_lookup_never_takes_a_fault_for_nothing(bench: Bench) -> None:
             await bench.adapter.lookup(bench.where)
 
 
+async def test_taken_asks_the_records_and_not_the_public_place(bench: Bench) -> None:
+    assert await bench.adapter.taken(bench.where) is False
+    external_id = await bench.make_public()
+    assert (await bench.adapter.observe(external_id)).seen is steps.Seen.PUBLIC
+    assert await bench.adapter.taken(bench.where) is True
+    assert bench.requests(bench.public) == 0
+
+
+async def test_taken_is_a_clear_word_or_an_error(bench: Bench) -> None:
+    for fields in ({"status": 503}, {"status": 404}, {"status": 200, "body": "{}"}, {"cut": True}):
+        bench.fault(bench.records, **fields)
+        with pytest.raises(errors.PlatformError):
+            await bench.adapter.taken(bench.where)
+
+
 async def test_probe_is_one_request_without_bytes(bench: Bench) -> None:
     path = bench.voted[0].path
     assert not await bench.adapter.probe(path)
@@ -386,7 +410,15 @@ async def test_public_faults_raise_and_keep_what_came(bench: Bench, fields: dict
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
 async def test_only_errors_of_the_contract_come_out(bench: Bench, status: int) -> None:
     for body in ("", "\x00<html>", "[]", '{"deployments": {}, "published": 3}', "x" * 2_000_000):
-        for endpoint in (bench.upload, bench.status, bench.publish, bench.drop, bench.files, bench.download):
+        for endpoint in (
+            bench.upload,
+            bench.status,
+            bench.publish,
+            bench.drop,
+            bench.files,
+            bench.records,
+            bench.download,
+        ):
             bench.fault(endpoint, status=status, body=body)
         bench.fault(bench.public, status=status, body=body, times=3)
         await survive(bench)
@@ -397,6 +429,7 @@ async def survive(bench: Bench) -> None:
     adapter, path = bench.adapter, bench.voted[0].path
     calls: list[Any] = [
         adapter.lookup(bench.where),
+        adapter.taken(bench.where),
         adapter.find(NAME),
         adapter.stage(NAME, bench.uploads, bench.scratch),
         adapter.staged(samples.ID),

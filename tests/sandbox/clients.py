@@ -14,7 +14,7 @@ API: Final = "/api/v1/publisher"
 STEM: Final = "org/example/thing/1.0/thing-1.0"
 OWN: Final = Token("own-name", "own-password")
 OTHER: Final = Token("other-name", "other-password")
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 30.0
 
 
 class Clock:

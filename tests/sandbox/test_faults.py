@@ -14,6 +14,8 @@ import tests.sandbox.bundles as bundles
 from atr.sandbox.faults import MAX_FAULTS, Fault, Faults
 from tests.sandbox.clients import API, STEM, Clock, Portal, authorization
 
+IMPATIENT = httpx.Timeout(30, read=0.3)
+
 
 async def test_a_lost_reply_takes_effect_and_has_no_status(portal: Portal) -> None:
     deployment_id = await portal.stage(bundles.bundle())
@@ -85,7 +87,7 @@ async def test_a_slow_answer_comes_after_the_effect(portal: Portal) -> None:
     deployment_id = await portal.stage(bundles.bundle())
     await portal.faults({"endpoint": "publish", "effect": True, "delay": 60})
     with pytest.raises(httpx.ReadTimeout):
-        await portal.http.post(f"{API}/deployment/{deployment_id}", timeout=0.2)
+        await portal.http.post(f"{API}/deployment/{deployment_id}", timeout=IMPATIENT)
     assert (await portal.status(deployment_id))["deploymentState"] == "PUBLISHING"
 
 
@@ -99,11 +101,13 @@ async def test_a_delayed_answer_is_the_real_one(portal: Portal) -> None:
 
 async def test_an_effect_can_come_after_the_answer(portal: Portal) -> None:
     deployment_id = await portal.stage(bundles.bundle())
-    await portal.faults({"endpoint": "publish", "effect": True, "late": 0.2, "cut": True})
+    await portal.faults({"endpoint": "publish", "effect": True, "late": 1, "cut": True})
     with pytest.raises(httpx.TransportError):
         await portal.publish(deployment_id)
     assert (await portal.status(deployment_id))["deploymentState"] == "VALIDATED"
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(30):
+        while portal.world.traffic.effects["publish"] == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert (await portal.status(deployment_id))["deploymentState"] == "PUBLISHING"
     assert await portal.requests("publish") == 1
 
@@ -215,10 +219,10 @@ async def test_a_request_that_arrived_takes_effect_though_its_sender_died(portal
         # As when its process is killed: the connection is reset at once.
         dying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", attempt % 2, 0))
         dying.sendall(request.encode())
-        if attempt % 2:
-            # A reset discards what the server has not read: give it the time to.
-            await asyncio.sleep(0.02)
-    async with asyncio.timeout(5):
+        # A reset discards what the server has not read.
+        while attempt % 2 and portal.world.traffic.requests["publish"] == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    async with asyncio.timeout(30):
         while portal.world.traffic.effects["publish"] == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await portal.status(deployment_id))["deploymentState"] == "PUBLISHING"
@@ -241,13 +245,15 @@ async def test_nobody_waits_for_who_has_left(portal: Portal) -> None:
         {"endpoint": "upload", "status": 500},
     )
     with pytest.raises(httpx.ReadTimeout):
-        await portal.http.post(f"{API}/status?id=x", timeout=0.1)
+        await portal.http.post(f"{API}/status?id=x", timeout=IMPATIENT)
     with pytest.raises(httpx.ReadTimeout):
-        await portal.http.post(f"{API}/deployments/files", json={"sortField": "x"}, timeout=0.1)
+        await portal.http.post(f"{API}/deployments/files", json={"sortField": "x"}, timeout=IMPATIENT)
     _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(portal.sandbox.url).port)
     writer.write(f"POST {API}/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nhalf".encode())
     await writer.drain()
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while portal.world.traffic.bytes_received["upload"] < len("half"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     writer.close()
     await writer.wait_closed()
     # All three have arrived, none was answered, and leaving this test does not wait for an hour.

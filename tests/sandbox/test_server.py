@@ -80,6 +80,12 @@ async def test_a_stopped_world_goes_on(world: World, tmp_path: pathlib.Path, clo
         assert (await portal.publish(waiting)).status_code == 204
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "world.json").write_text('{"deployments": "none"}', "utf-8")
+    with pytest.raises(errors.SettingsError, match="not the state of a sandbox"):
+        World(tmp_path)
+
+
 async def test_a_bundle_that_was_not_looked_at_yet_is_looked_at_later(tmp_path: pathlib.Path) -> None:
     killed = World(tmp_path)
     account = killed.add_account("own", ["org.example"], OWN)

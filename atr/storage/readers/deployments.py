@@ -97,7 +97,7 @@ async def _view(
     case = await facts.case(read.data, deployment, read.asf_uid)
     blockers = gates.blockers(case.facts)
     attempts = await _attempts(read, promotion)
-    row = await _shared(read, case.release, promotion, case.packages, attempts)
+    row = await _shared(read, case.release, case.project, promotion, case.packages, attempts)
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
@@ -137,7 +137,7 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
     row = await _shared(
-        read, release, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
+        read, release, project, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
     )
     return dataclasses.replace(
         row,
@@ -157,6 +157,7 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
 async def _shared(
     read: transaction.Transaction,
     release: sql.Release,
+    project: sql.Project,
     promotion: tables.Promotion | None,
     packages: tuple[distribution.Coordinates, ...],
     attempts: Sequence[tables.Attempt],
@@ -171,7 +172,8 @@ async def _shared(
         deployment_id=None,
         promotion_id=promotion.id if promotion else None,
         release_key=release.key,
-        project_key=release.project_key,
+        project_key=project.key,
+        project_name=project.name,
         version_key=release.version,
         platform=platform,
         external_id="",

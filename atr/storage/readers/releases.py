@@ -63,7 +63,6 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         announce_why_not=await _announce(read, release, shown),
         may_record=member,
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
-        role=role(committee, read.asf_uid),
     )
 
 

@@ -50,11 +50,11 @@ def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) 
     if voted is None:
         return [checks.Result(_Status.BLOCKER, "Nobody voted on these files: the ballot has nothing for this platform.")]
     difference = fileset.compare(voted, staged)
-    return [checks.Result(_Status.BLOCKER, f"Nobody voted on these files: {difference}.")]
+    return [checks.Result(_Status.BLOCKER, f"Nobody voted on these files: {difference.described('staged')}")]
 
 
 def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequence[checks.Result]:
     difference = fileset.compare(mapped, staged)
     if difference.is_empty:
         return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are the revision's.")]
-    return [checks.Result(_Status.CONCERN, f"The staged files are not the revision's mapped files: {difference}.")]
+    return [checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {difference.described('staged')}")]
