@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line. Each command imports what it needs when it runs, so that none is slow for the others' sake."""
 
-# ruff: noqa: PLC0415
 import asyncio
 import json
 import os

@@ -48,7 +48,10 @@ _SECRET_BYTES: Final = 32
 def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Quart:
     """The application over a storage."""
     app = quart.Quart(
-        "atr", root_path=str(template.STATIC.parent), static_folder=str(template.STATIC), template_folder=str(template.ROOT / "templates")
+        "atr",
+        root_path=str(template.STATIC.parent),
+        static_folder=str(template.STATIC),
+        template_folder=str(template.ROOT / "templates"),
     )
     app.secret_key = _secret_key(settings.state_dir)
     app.config.update(

@@ -220,7 +220,9 @@ async def _page(status: int, message: str, reasons: list[str] | None = None) -> 
     keys = quart.request.view_args or {}
     if {"project_key", "version_key"} <= keys.keys() and status != 404:  # noqa: PLR2004
         where = {name: keys[name] for name in ("project_key", "version_key")}
-        steps.insert(0, (f"Back to {where['project_key']} {where['version_key']}", as_url("get.finish.selected", **where)))
+        steps.insert(
+            0, (f"Back to {where['project_key']} {where['version_key']}", as_url("get.finish.selected", **where))
+        )
     if not asf_uid() and (status == 403):  # noqa: PLR2004
         steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
     html = await quart.render_template(

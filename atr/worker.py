@@ -105,7 +105,7 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
         running = {task for task in running if not task.done()}
         try:
             await _start(hands, running, slots)
-        except Exception:
+        except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
             # The database may be locked, full or away for a while; the rows wait for us.
             _LOG.exception("the scan could not read what is due")
         try:
@@ -151,9 +151,8 @@ async def _task(hands: contexts.Context, task: work.Task) -> None:
         raise
     except errors.AtrError as problem:
         error = str(problem)
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
         _LOG.exception("task %s", task.id, extra={"action": "task_failed", "task": task.id})
         error = f"Unexpected: {type(problem).__name__}"
     async with hands.storage.write_as_user_service() as service:
         await service.tasks.finish(task, error=error)
-

@@ -23,11 +23,8 @@ async def claim(
     table: Any = model
     free = (table.lease_until.is_(None)) | (table.lease_until <= now)
     wanted = sqlmodel.select(model).where(table.due_at <= now, free).order_by(table.due_at).limit(limit)
-    claimed = []
-    for row in (await data.exec(wanted)).all():
-        if await take(data, row, now, owner=owner, seconds=seconds):
-            claimed.append(row)
-    return claimed
+    rows = (await data.exec(wanted)).all()
+    return [row for row in rows if await take(data, row, now, owner=owner, seconds=seconds)]
 
 
 async def take(data: session.Session, row: Any, now: datetime.datetime, *, owner: str, seconds: float) -> bool:
@@ -50,15 +47,27 @@ async def take(data: session.Session, row: Any, now: datetime.datetime, *, owner
 async def renew(
     data: session.Session, model: Any, key: dict[str, Any], epoch: int, now: datetime.datetime, *, seconds: float
 ) -> None:
-    """Hold it longer. Raises ConflictError when somebody else does."""
+    """Hold it longer; one that we have given back stays given back. Raises ConflictError when somebody else has it."""
     statement = (
         sqlalchemy.update(model)
         .filter_by(**key, lease_epoch=epoch)
+        .where(model.lease_until.is_not(None))
         .values(lease_until=now + datetime.timedelta(seconds=seconds))
         .execution_options(synchronize_session=False)
     )
-    if (await data.exec(statement)).rowcount != 1:
+    if (await data.exec(statement)).rowcount == 1:
+        return
+    ours = await data.exec(sqlmodel.select(model).filter_by(**key, lease_epoch=epoch))
+    if ours.first() is None:
         raise errors.ConflictError(_LOST)
+
+
+async def oldest_due(data: session.Session, model: Any, now: datetime.datetime) -> datetime.datetime | None:
+    """Since when the oldest due row that nobody holds has waited; None if there is none."""
+    free = (model.lease_until.is_(None)) | (model.lease_until <= now)
+    wanted = sqlmodel.select(sqlalchemy.func.min(model.due_at)).where(model.due_at <= now, free)
+    found: datetime.datetime | None = (await data.exec(wanted)).one()
+    return found
 
 
 def check(row: Any, epoch: int) -> None:

@@ -28,35 +28,43 @@ class Fault:
 
 _LIMITED: Final = {"status": 429, "headers": {"Retry-After": "1"}, "times": 2}
 
-FAULTS: Final[Mapping[str, Fault]] = MappingProxyType({
-    "none": Fault(_State.LIVE, 1),
-    "lost-reply": Fault(_State.LIVE, 1, requests=({"endpoint": "publish", "effect": True, "cut": True},)),
-    "server-error": Fault(
-        _State.LIVE,
-        1,
-        requests=(
-            {"endpoint": "publish", "effect": True, "status": 503, "body": "Service Unavailable"},
-            {"endpoint": "status", "after": "publish", "status": 502, "times": 2, "body": "<html>Bad Gateway</html>"},
+FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "none": Fault(_State.LIVE, 1),
+        "lost-reply": Fault(_State.LIVE, 1, requests=({"endpoint": "publish", "effect": True, "cut": True},)),
+        "server-error": Fault(
+            _State.LIVE,
+            1,
+            requests=(
+                {"endpoint": "publish", "effect": True, "status": 503, "body": "Service Unavailable"},
+                {
+                    "endpoint": "status",
+                    "after": "publish",
+                    "status": 502,
+                    "times": 2,
+                    "body": "<html>Bad Gateway</html>",
+                },
+            ),
         ),
-    ),
-    "slow": Fault(
-        _State.LIVE,
-        1,
-        requests=({"endpoint": "publish", "effect": True, "delay": 2.0},),
-        settings={"publishing_polls": 10},
-    ),
-    "rate-limited": Fault(
-        _State.LIVE,
-        1,
-        requests=tuple({"endpoint": name, **_LIMITED} for name in ("status", "files", "repository")),
-    ),
-    "killed-before-send": Fault(_State.LIVE, 1, failpoint="after_publish_mark"),
-    "killed-after-send": Fault(_State.LIVE, 1, failpoint="after_publish_reply"),
-    "double-click": Fault(_State.LIVE, 1, clicks=2),
-    "published-by-hand": Fault(_State.LIVE, 0, knob="publish-by-hand"),
-    "tampered": Fault(_State.REFUSED, 0, knob="tamper"),
-    "extra-file": Fault(_State.REFUSED, 0, knob="add-file"),
-    "missing-file": Fault(_State.REFUSED, 0, knob="remove-file"),
-    "dropped": Fault(_State.REFUSED, 0, knob="vanish"),
-    "diverged": Fault(_State.DIVERGED, 1, knob="alter-public"),
-})
+        "slow": Fault(
+            _State.LIVE,
+            1,
+            requests=({"endpoint": "publish", "effect": True, "delay": 2.0},),
+            settings={"publishing_polls": 10},
+        ),
+        "rate-limited": Fault(
+            _State.LIVE,
+            1,
+            requests=tuple({"endpoint": name, **_LIMITED} for name in ("status", "files", "repository")),
+        ),
+        "killed-before-send": Fault(_State.LIVE, 1, failpoint="after_publish_mark"),
+        "killed-after-send": Fault(_State.LIVE, 1, failpoint="after_publish_reply"),
+        "double-click": Fault(_State.LIVE, 1, clicks=2),
+        "published-by-hand": Fault(_State.LIVE, 0, knob="publish-by-hand"),
+        "tampered": Fault(_State.REFUSED, 0, knob="tamper"),
+        "extra-file": Fault(_State.REFUSED, 0, knob="add-file"),
+        "missing-file": Fault(_State.REFUSED, 0, knob="remove-file"),
+        "dropped": Fault(_State.REFUSED, 0, knob="vanish"),
+        "diverged": Fault(_State.DIVERGED, 1, knob="alter-public"),
+    }
+)

@@ -92,7 +92,9 @@ async def _until_finish(store: storage.Storage, tree: trees.Tree, tell: Tell) ->
     tell({"step": "composed", "release": release_key, "files": len(tree.files)})
     deployment_id = await people.stage(store, release_key)
     row = await _wait(store, release_key, deployment_id, _is_captured)
-    tell({"step": "staged", "deployment": row.external_id, "digest": row.proof.staged.digest if row.proof.staged else ""})
+    tell(
+        {"step": "staged", "deployment": row.external_id, "digest": row.proof.staged.digest if row.proof.staged else ""}
+    )
     await people.vote(store, release_key)
     tell({"step": "voted"})
     return await _wait(store, release_key, deployment_id, _is_ready)

@@ -27,7 +27,11 @@ async def settle_in(store: storage.Storage, namespaces: Sequence[str]) -> None:
             data.add(sql.FoundationAdmin(asf_uid=ADMIN))
     async with store.write_as_foundation_admin(ADMIN) as admin:
         await admin.policy.set_committee(
-            "example", "Example", committee_members=MEMBERS, committers=(*MEMBERS, COMMITTER), release_managers=(COMMITTER,)
+            "example",
+            "Example",
+            committee_members=MEMBERS,
+            committers=(*MEMBERS, COMMITTER),
+            release_managers=(COMMITTER,),
         )
         await admin.policy.set_committee("elsewhere", "Elsewhere", committee_members=(STRANGER,))
         await admin.policy.set_project(PROJECT, "Example Widgets", "example")

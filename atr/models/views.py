@@ -212,7 +212,7 @@ class ReleaseLine:
     thirds: int
     group: str
     todo: str
-    # (css, platform, word)
+    # For each deployment its class, its platform and its word.
     where: tuple[tuple[str, str, str], ...]
 
 

@@ -147,7 +147,7 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         return _MeteredStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._meter)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+    def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 

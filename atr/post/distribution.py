@@ -155,9 +155,7 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.DistributionRecordForm.parse(given)
             where = form.coordinates
-            await member.distributions.record(
-                release_key, where, staging=staging, deployment_id=form.deployment_id
-            )
+            await member.distributions.record(release_key, where, staging=staging, deployment_id=form.deployment_id)
     except errors.InputError as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await distributions.form(read, await releases.key(read, project_key, version_key))
@@ -167,7 +165,10 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
         return html, 422
     said = "We look at it now." if staging else "We look for it in public, and prove it where we can."
     return web.redirect(
-        "get.distribution.list_get", success=f"{where} is recorded. {said}", project_key=project_key, version_key=version_key
+        "get.distribution.list_get",
+        success=f"{where} is recorded. {said}",
+        project_key=project_key,
+        version_key=version_key,
     )
 
 
@@ -187,9 +188,7 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
     )
 
 
-async def _confirm_again(
-    project_key: str, version_key: str, given: dict[str, str], error: forms.FormError
-) -> Answer:
+async def _confirm_again(project_key: str, version_key: str, given: dict[str, str], error: forms.FormError) -> Answer:
     async with web.site().storage.read(web.asf_uid()) as read:
         release_key = await releases.key(read, project_key, version_key)
         row = await deployments.one(read, release_key, f"d{given.get('deployment_id', '')}")

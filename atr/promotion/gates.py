@@ -58,6 +58,25 @@ class Gate:
     who: str
 
 
+def no_target(platform: distribution.DistributionPlatform) -> str:
+    """The sentence for a project without a PlatformTarget."""
+    return f"Nobody has set which names on {platform.display_name} belong to this project. A foundation admin can."
+
+
+def no_mapping(platform: distribution.DistributionPlatform) -> str:
+    """The sentence for a policy that does not say which files go to a platform."""
+    return (
+        f"The policy does not say which files go to {platform.display_name}. "
+        f"Add a mapping for “{platform.gh_slug}” to the project's policy; we do not guess."
+    )
+
+
+def is_outside(packages: tuple[str, ...]) -> str:
+    """The sentence for packages outside the project's PlatformTarget."""
+    more = f" and {len(packages) - 3} more" if len(packages) > 3 else ""  # noqa: PLR2004  (a sentence names three)
+    return f"Outside the names that belong to this project: {', '.join(packages[:3])}{more}."
+
+
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -71,37 +90,39 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "project-inactive",
         lambda f: f.project_active,
-        lambda f: "The project is not active, so nothing of it is published.",
+        lambda _: "The project is not active, so nothing of it is published.",
         "a foundation admin",
     ),
     Gate(
         "phase",
         lambda f: f.phase == RELEASE_PREVIEW,
-        lambda f: "The release is not in Finish. It gets there when its vote passes.",
+        lambda _: "The release is not in Finish. It gets there when its vote passes.",
         "the release manager",
     ),
     Gate(
         "vote",
         lambda f: f.vote_passed,
-        lambda f: "No vote on this release has passed.",
+        lambda _: "No vote on this release has passed.",
         "the committee",
     ),
     Gate(
         "not-staged",
         lambda f: f.deployment_state == STAGED,
-        lambda f: f"{f.platform.display_name} does not hold this deployment as staged; it is {f.deployment_state or 'unknown'}.",
+        lambda f: (
+            f"{f.platform.display_name} does not hold this deployment as staged; it is {f.deployment_state or 'unknown'}."
+        ),
         "the release manager",
     ),
     Gate(
         "not-captured",
         lambda f: bool(f.staged_digest),
-        lambda f: "We have not read the staged files yet.",
+        lambda _: "We have not read the staged files yet.",
         "nobody",
     ),
     Gate(
         "not-on-ballot",
         lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot),
-        lambda f: "The staged files are not what the committee voted on.",
+        lambda _: "The staged files are not what the committee voted on.",
         "the release manager",
     ),
     Gate(
@@ -119,13 +140,13 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "no-target",
         lambda f: f.has_target,
-        lambda f: f"Nobody has set which names on {f.platform.display_name} belong to this project.",
+        lambda f: no_target(f.platform),
         "a foundation admin",
     ),
     Gate(
         "outside-target",
         lambda f: (not f.has_target) or (not f.outside),
-        lambda f: f"{', '.join(f.outside[:3])} is outside the names that belong to this project.",
+        lambda f: is_outside(f.outside),
         "a foundation admin",
     ),
     Gate(
@@ -149,7 +170,7 @@ def blockers(facts: Facts) -> tuple[Blocker, ...]:
 
 
 def outside_target(purls_namespaces: dict[str, str], namespaces: tuple[str, ...]) -> tuple[str, ...]:
-    """The packages whose owner is not one of these namespaces and not below one (`org.apache.x` covers `org.apache.x.y`).
+    """The packages whose owner is not one of these namespaces and not below one: `org.x` covers `org.x.y`.
 
     `purls_namespaces` maps a package, as people write it, to its owner.
     """

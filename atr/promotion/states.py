@@ -56,18 +56,20 @@ def _table(rows: Mapping[State, str]) -> Mapping[State, frozenset[State]]:
 
 
 # What the machine may do, by what it learnt.
-ARROWS: Final = _table({
-    State.REQUESTED: "SENDING PUBLISHING CHECKING ABORTED REFUSED",
-    State.SENDING: "SENDING REQUESTED PUBLISHING CHECKING REFUSED ABORTING IN_DOUBT",
-    State.PUBLISHING: "CHECKING REFUSED IN_DOUBT",
-    State.CHECKING: "LIVE DIVERGED IN_DOUBT",
-    State.ABORTING: "ABORTED PUBLISHING CHECKING IN_DOUBT",
-    State.IN_DOUBT: "PUBLISHING CHECKING REFUSED ABORTING",
-    State.LIVE: "DIVERGED",
-    State.DIVERGED: "",
-    State.ABORTED: "",
-    State.REFUSED: "",
-})
+ARROWS: Final = _table(
+    {
+        State.REQUESTED: "SENDING PUBLISHING CHECKING ABORTED REFUSED",
+        State.SENDING: "SENDING REQUESTED PUBLISHING CHECKING REFUSED ABORTING IN_DOUBT",
+        State.PUBLISHING: "CHECKING REFUSED IN_DOUBT",
+        State.CHECKING: "LIVE DIVERGED IN_DOUBT",
+        State.ABORTING: "ABORTED PUBLISHING CHECKING IN_DOUBT",
+        State.IN_DOUBT: "PUBLISHING CHECKING REFUSED ABORTING",
+        State.LIVE: "DIVERGED",
+        State.DIVERGED: "",
+        State.ABORTED: "",
+        State.REFUSED: "",
+    }
+)
 # What takes a person besides, with a reason.
 PERSONS_ARROWS: Final = _table({State.IN_DOUBT: "SENDING ABORTED", State.DIVERGED: "CHECKING"})
 
@@ -75,60 +77,95 @@ OPEN: Final = frozenset(State) - {State.LIVE, State.DIVERGED, State.ABORTED, Sta
 # These hold their coordinates: nobody else may promote them.
 HOLDING: Final = frozenset(State) - {State.ABORTED, State.REFUSED}
 # While one of these is there, nothing is announced.
-UNSETTLED: Final = frozenset({
-    State.SENDING, State.PUBLISHING, State.CHECKING, State.ABORTING, State.IN_DOUBT, State.DIVERGED,
-})
+UNSETTLED: Final = frozenset(
+    {
+        State.SENDING,
+        State.PUBLISHING,
+        State.CHECKING,
+        State.ABORTING,
+        State.IN_DOUBT,
+        State.DIVERGED,
+    }
+)
 
-DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType({
-    DeploymentState.UPLOADING: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED, DeploymentState.LOST}),
-    DeploymentState.VALIDATING: frozenset({
-        DeploymentState.STAGED, DeploymentState.FAILED, DeploymentState.GONE, DeploymentState.PUBLISHED,
-    }),
-    DeploymentState.STAGED: frozenset({
-        DeploymentState.DROPPING, DeploymentState.GONE, DeploymentState.PUBLISHED,
-    }),
-    DeploymentState.FAILED: frozenset({DeploymentState.DROPPING}),
-    DeploymentState.DROPPING: frozenset({
-        DeploymentState.DROPPED, DeploymentState.STAGED, DeploymentState.FAILED, DeploymentState.PUBLISHED,
-    }),
-    DeploymentState.LOST: frozenset(),
-    DeploymentState.GONE: frozenset(),
-    DeploymentState.DROPPED: frozenset(),
-    DeploymentState.PUBLISHED: frozenset(),
-})
-DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType({
-    DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
-})
+DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
+    {
+        DeploymentState.UPLOADING: frozenset(
+            {DeploymentState.VALIDATING, DeploymentState.FAILED, DeploymentState.LOST}
+        ),
+        DeploymentState.VALIDATING: frozenset(
+            {
+                DeploymentState.STAGED,
+                DeploymentState.FAILED,
+                DeploymentState.GONE,
+                DeploymentState.PUBLISHED,
+            }
+        ),
+        DeploymentState.STAGED: frozenset(
+            {
+                DeploymentState.DROPPING,
+                DeploymentState.GONE,
+                DeploymentState.PUBLISHED,
+            }
+        ),
+        DeploymentState.FAILED: frozenset({DeploymentState.DROPPING}),
+        DeploymentState.DROPPING: frozenset(
+            {
+                DeploymentState.DROPPED,
+                DeploymentState.STAGED,
+                DeploymentState.FAILED,
+                DeploymentState.PUBLISHED,
+            }
+        ),
+        DeploymentState.LOST: frozenset(),
+        DeploymentState.GONE: frozenset(),
+        DeploymentState.DROPPED: frozenset(),
+        DeploymentState.PUBLISHED: frozenset(),
+    }
+)
+DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
+    {
+        DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
+    }
+)
 
-WORDS: Final[Mapping[State, Words]] = MappingProxyType({
-    State.REQUESTED: Words("Requested", "Somebody asked for it, and we are proving the staged files first.", "nobody"),
-    State.SENDING: Words("Sending", "The call is on its way, or may be.", "nobody"),
-    State.PUBLISHING: Words("Publishing", "The platform has taken it and is working.", "nobody"),
-    State.CHECKING: Words("Checking", "The platform says it is public; we are reading the public files.", "nobody"),
-    State.LIVE: Words("Live", "Every public file is the file that was voted on.", "nobody"),
-    State.ABORTING: Words(
-        "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
-    ),
-    State.ABORTED: Words("Stopped", "It was stopped before anything became public.", "anyone who may request"),
-    State.REFUSED: Words("Refused", "A proof failed, so nothing was published.", "the release manager"),
-    State.IN_DOUBT: Words(
-        "In doubt", "We cannot tell what came of it, and a person must look.", "a committee member"
-    ),
-    State.DIVERGED: Words("Diverged", "What is public is not what was voted on.", "the committee, at once"),
-})
-DEPLOYMENT_WORDS: Final[Mapping[DeploymentState, Words]] = MappingProxyType({
-    DeploymentState.UPLOADING: Words("Uploading", "We are sending the files to the platform.", "nobody"),
-    DeploymentState.VALIDATING: Words("Validating", "The platform is looking at the files.", "nobody"),
-    DeploymentState.STAGED: Words("Staged", "The platform holds the files and has not published them.", "a committee member"),
-    DeploymentState.FAILED: Words("Failed", "The platform refused the files.", "the release manager"),
-    DeploymentState.LOST: Words(
-        "Lost", "We sent the files, got no answer and cannot find them on the platform.", "the release manager"
-    ),
-    DeploymentState.GONE: Words("Gone", "The platform does not have it any more.", "the release manager"),
-    DeploymentState.DROPPING: Words("Dropping", "We asked the platform to give it up.", "nobody"),
-    DeploymentState.DROPPED: Words("Dropped", "It was given up, and nothing of it became public.", "nobody"),
-    DeploymentState.PUBLISHED: Words("Published", "The platform says it is public.", "nobody"),
-})
+WORDS: Final[Mapping[State, Words]] = MappingProxyType(
+    {
+        State.REQUESTED: Words(
+            "Requested", "Somebody asked for it, and we are proving the staged files first.", "nobody"
+        ),
+        State.SENDING: Words("Sending", "The call is on its way, or may be.", "nobody"),
+        State.PUBLISHING: Words("Publishing", "The platform has taken it and is working.", "nobody"),
+        State.CHECKING: Words("Checking", "The platform says it is public; we are reading the public files.", "nobody"),
+        State.LIVE: Words("Live", "Every public file is the file that was voted on.", "nobody"),
+        State.ABORTING: Words(
+            "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
+        ),
+        State.ABORTED: Words("Stopped", "It was stopped before anything became public.", "anyone who may request"),
+        State.REFUSED: Words("Refused", "A proof failed, so nothing was published.", "the release manager"),
+        State.IN_DOUBT: Words(
+            "In doubt", "We cannot tell what came of it, and a person must look.", "a committee member"
+        ),
+        State.DIVERGED: Words("Diverged", "What is public is not what was voted on.", "the committee, at once"),
+    }
+)
+DEPLOYMENT_WORDS: Final[Mapping[DeploymentState, Words]] = MappingProxyType(
+    {
+        DeploymentState.UPLOADING: Words("Uploading", "We are sending the files to the platform.", "nobody"),
+        DeploymentState.VALIDATING: Words("Validating", "The platform is looking at the files.", "nobody"),
+        DeploymentState.STAGED: Words(
+            "Staged", "The platform holds the files and has not published them.", "a committee member"
+        ),
+        DeploymentState.FAILED: Words("Failed", "The platform refused the files.", "the release manager"),
+        DeploymentState.LOST: Words(
+            "Lost", "We sent the files, got no answer and cannot find them on the platform.", "the release manager"
+        ),
+        DeploymentState.GONE: Words("Gone", "The platform does not have it any more.", "the release manager"),
+        DeploymentState.DROPPING: Words("Dropping", "We asked the platform to give it up.", "nobody"),
+        DeploymentState.DROPPED: Words("Dropped", "It was given up, and nothing of it became public.", "nobody"),
+        DeploymentState.PUBLISHED: Words("Published", "The platform says it is public.", "nobody"),
+    }
+)
 
 _S = TypeVar("_S", State, DeploymentState)
 
@@ -143,9 +180,7 @@ def check_deployment_move(frm: DeploymentState, to: DeploymentState, *, by_perso
     _check(frm, to, DEPLOYMENT_ARROWS, DEPLOYMENT_PERSONS_ARROWS if by_person else {}, "deployment")
 
 
-def _check(
-    frm: _S, to: _S, arrows: Mapping[_S, frozenset[_S]], persons: Mapping[_S, frozenset[_S]], what: str
-) -> None:
+def _check(frm: _S, to: _S, arrows: Mapping[_S, frozenset[_S]], persons: Mapping[_S, frozenset[_S]], what: str) -> None:
     if (to not in arrows.get(frm, frozenset())) and (to not in persons.get(frm, frozenset())):
         raise errors.TransitionError(
             f"This {what} is {frm.value} and cannot become {to.value}. Reload the page to see where it stands now."

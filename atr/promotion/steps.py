@@ -229,7 +229,7 @@ def after_check(view: View, *, complete: bool, equal: bool, twice: bool, differe
 
 
 def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime:
-    """When the row is due again. `jitter` lies between 0 and 1 and adds up to a tenth; Retry-After wins, up to an hour."""
+    """When the row is due again. `jitter`, 0 to 1, adds up to a tenth; Retry-After wins, up to an hour."""
     if retry_after is not None:
         return view.now + datetime.timedelta(seconds=min(max(retry_after, 0.0), 3_600.0))
     age = (view.now - view.entered).total_seconds()
@@ -296,7 +296,9 @@ def _still_staged(view: View) -> Decision:
     used = sum(1 for answer in view.answers if answer not in _CERTAIN_NO)
     if view.mechanism.repeatable and view.mechanism.content_pinned and (used < _BUDGET):
         return Decision(None, "The call was not taken; proving the files again before the next one.", then=Do.VERIFY)
-    return Decision(State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves.")
+    return Decision(
+        State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves."
+    )
 
 
 def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:

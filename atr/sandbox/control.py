@@ -144,7 +144,7 @@ async def post_public_withdraw() -> tuple[str, int]:
     return _NOTHING
 
 
-async def _body(default: object) -> Any:  # noqa: ANN401
+async def _body(default: object) -> Any:
     """The request's JSON; the default for no body. Only as application/json, which no page of another site can send."""
     if not await quart.request.get_data():
         return default

@@ -154,7 +154,9 @@ class DistributionPlatform(enum.Enum):
         for platform in cls:
             if wanted.upper() == platform.name or wanted.lower() == platform.gh_slug:
                 return platform
-        raise errors.InputError(f"There is no platform named “{wanted[:40]}”. Choose one of the list.", field="platform")
+        raise errors.InputError(
+            f"There is no platform named “{wanted[:40]}”. Choose one of the list.", field="platform"
+        )
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -215,7 +217,9 @@ def coordinates(platform: DistributionPlatform, owner_namespace: str, package: s
         word = "groupId" if (platform is DistributionPlatform.MAVEN) else "owner"
         raise errors.InputError(f"{platform.display_name} needs the {word} too.", field="owner_namespace")
     if owner and not platform.requires_owner_namespace and not platform.default_owner_namespace:
-        raise errors.InputError(f"{platform.display_name} packages have no owner; leave it empty.", field="owner_namespace")
+        raise errors.InputError(
+            f"{platform.display_name} packages have no owner; leave it empty.", field="owner_namespace"
+        )
     if owner:
         _check(_OWNER, owner, "owner_namespace")
     _check(_NAME, package.strip(), "package")
@@ -238,6 +242,7 @@ def _check(pattern: re.Pattern[str], text: str, field: str) -> None:
     if (len(text) > _MAX_NAME) or (".." in text) or not pattern.fullmatch(text):
         shown = text[:40].encode("ascii", "backslashreplace").decode()
         raise errors.InputError(
-            f"“{shown}” cannot be a name here: letters, digits, dot, hyphen and underscore, beginning with a letter or digit.",
+            f"“{shown}” cannot be a name here. A name has letters, digits, dot, hyphen and underscore, "
+            "and begins with a letter or digit.",
             field=field,
         )

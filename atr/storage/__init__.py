@@ -28,8 +28,6 @@ import atr.storage.writers.tasks as tasks
 import atr.storage.writers.vote as vote
 
 _LOG = logging.getLogger("atr.storage.audit")
-# Who acts when the worker notes what a platform did.
-USER_SERVICE = "atr"
 
 
 class Storage:
@@ -47,7 +45,10 @@ class Storage:
             yield write
         for event in write.events:
             _LOG.info(
-                "%s %s", event.what, event.subject, extra={"action": event.what, "actor": event.actor, "data": event.data}
+                "%s %s",
+                event.what,
+                event.subject,
+                extra={"action": event.what, "actor": event.actor, "data": event.data},
             )
 
     @contextlib.asynccontextmanager
@@ -97,12 +98,12 @@ class Storage:
     @contextlib.asynccontextmanager
     async def write_as_user_service(self) -> AsyncIterator["WriteAsUserService"]:
         """As `write`, for the worker: it notes what platforms did, and that needs no one's membership."""
-        async with self.write(USER_SERVICE) as write:
+        async with self.write(transaction.USER_SERVICE) as write:
             yield WriteAsUserService(write)
 
 
 class Write(transaction.Transaction):
-    """A transaction that writes. Ask it for a rung of the ladder to get """
+    """A transaction that writes. Ask it for a rung of the ladder to get its writers."""
 
     async def as_project_committee_participant(self, project_key: str) -> "WriteAsCommitteeParticipant":
         """For committers of the committee that owns the project, and its members."""
@@ -190,4 +191,3 @@ class WriteAsUserService:
         self.pending = promotions.DistributionService(write)
         self.checks = checks.UserService(write)
         self.tasks = tasks.UserService(write)
-

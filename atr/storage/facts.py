@@ -53,9 +53,7 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
     target = await queries.target(data, project.key, deployment.platform)
     packages = await queries.packages(data, deployment)
     ballot = tuple(await queries.ballot(data, release))
-    digests = frozenset(
-        entry.file_set_digest for entry in ballot if entry.platform == deployment.platform
-    )
+    digests = frozenset(entry.file_set_digest for entry in ballot if entry.platform == deployment.platform)
     staged = deployment.file_set_digest or ""
     voted = voted_digest(ballot, deployment)
     latest = await queries.latest_revision(data, release.key)
@@ -104,9 +102,7 @@ def voted_digest(ballot: tuple[tables.BallotEntry, ...], deployment: tables.Depl
     return ordered[0].file_set_digest if ordered else ""
 
 
-def outside(
-    packages: tuple[distribution.Coordinates, ...], target: tables.PlatformTarget | None
-) -> tuple[str, ...]:
+def outside(packages: tuple[distribution.Coordinates, ...], target: tables.PlatformTarget | None) -> tuple[str, ...]:
     """The packages that lie outside the names that belong to the project."""
     if target is None:
         return ()

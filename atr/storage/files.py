@@ -5,6 +5,7 @@ A draft begins as a clone of the revision before it, by hard links, so unchanged
 the revision writer's; what was not committed is removed.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import hashlib
@@ -43,15 +44,13 @@ class Draft:
         target = self._target(path)
         digest = hashlib.sha256()
         size = 0
-        target.parent.mkdir(parents=True, exist_ok=True)
         # A new file in place of the old one: writing through a hard link would change older revisions.
         with tempfile.NamedTemporaryFile(dir=self.directory, prefix=".part-", delete=False) as part:
             async for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
                 part.write(chunk)
-        os.replace(part.name, target)
-        target.chmod(_READ_ONLY)
+        await asyncio.to_thread(_put, pathlib.Path(part.name), target)
         file = fileset.File(path, size, digest.hexdigest())
         self._files[path] = file
         return file
@@ -122,3 +121,9 @@ def checked_path(path: str) -> str:
         shown = path[:120].encode("ascii", "backslashreplace").decode()
         raise errors.InputError(f"“{shown}” cannot be the path of a file in a release.")
     return path
+
+
+def _put(part: pathlib.Path, target: pathlib.Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(target)
+    target.chmod(_READ_ONLY)

@@ -5,13 +5,16 @@ import dataclasses
 import datetime
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
+
+# Who acts when the worker notes what a platform did.
+USER_SERVICE: Final = "atr"
 
 
 @dataclasses.dataclass(frozen=True)

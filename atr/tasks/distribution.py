@@ -6,8 +6,9 @@ between, the row says where to go on, and nobody ever sends for a mark that some
 """
 
 import asyncio
+import datetime
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import atr.errors as errors
@@ -16,6 +17,9 @@ import atr.promotion.deployments as deployment_rules
 import atr.tasks.context as contexts
 import atr.tasks.promote as promote
 import atr.tasks.tend as tend
+
+# What is done with a claimed row; each kind of row has its own.
+Work = Callable[[contexts.Context, Any], Coroutine[Any, Any, None]]
 
 _LOG = logging.getLogger(__name__)
 _UNEXPECTED = "Something unexpected happened while we worked on this; the operator's log has it. We try again."
@@ -26,17 +30,26 @@ async def status_check(context: contexts.Context, *, limit: int) -> list[Corouti
 
     Each piece of work looks after its own errors, so one bad row stops no other.
     """
+    steps: list[Coroutine[Any, Any, None]] = []
     async with context.storage.write_as_user_service() as service:
-        promotions = await service.promotions.claim(owner=context.owner, seconds=context.lease, limit=limit)
-        left = limit - len(promotions)
-        deployments = await service.deployments.claim(owner=context.owner, seconds=context.lease, limit=left)
-        left -= len(deployments)
-        pending = await service.pending.claim(owner=context.owner, seconds=context.lease, limit=left)
-    return [
-        *(_promotion(context, claimed) for claimed in promotions),
-        *(_deployment(context, claimed) for claimed in deployments),
-        *(_pending(context, claimed) for claimed in pending),
-    ]
+        kinds: tuple[tuple[Any, Work], ...] = (
+            (service.promotions, _promotion),
+            (service.deployments, _deployment),
+            (service.pending, _pending),
+        )
+        for _ in range(limit):
+            # Oldest first over all kinds, so that many rows of one kind never starve another.
+            waiting = [(since, kind) for kind in kinds if (since := await kind[0].oldest_due()) is not None]
+            if not waiting:
+                break
+            _, (claimer, work_on) = min(waiting, key=_since)
+            claimed = await claimer.claim(owner=context.owner, seconds=context.lease, limit=1)
+            steps.extend(work_on(context, one) for one in claimed)
+    return steps
+
+
+def _since(one: tuple[datetime.datetime, Any]) -> datetime.datetime:
+    return one[0]
 
 
 async def _promotion(context: contexts.Context, claimed: work.Promotion) -> None:
@@ -48,7 +61,7 @@ async def _promotion(context: contexts.Context, claimed: work.Promotion) -> None
         await promote.failed_look(context, claimed, error)
     except asyncio.CancelledError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("promotion %s", claimed.id)
         await promote.failed_look(context, claimed, errors.UnavailableError(_UNEXPECTED), cause=error)
 
@@ -63,7 +76,7 @@ async def _deployment(context: contexts.Context, claimed: work.Deployment) -> No
             await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
     except asyncio.CancelledError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("deployment %s", claimed.id)
         async with context.storage.write_as_user_service() as service:
             await service.deployments.failed_look(claimed, _UNEXPECTED, None)
@@ -79,7 +92,7 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
         problem, retry_after = str(error), getattr(error, "retry_after", None)
     except asyncio.CancelledError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("distribution %s", claimed.coordinates)
         problem = _UNEXPECTED
     async with context.storage.write_as_user_service() as service:

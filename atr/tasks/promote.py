@@ -139,9 +139,7 @@ async def _verify(
     difference = fileset.compare(voted, found.files)
     if not difference.is_empty:
         text = difference.described("staged")
-        decision = steps.after_verify(
-            claimed.view, equal=False, twice=claimed.difference == text, difference=text
-        )
+        decision = steps.after_verify(claimed.view, equal=False, twice=claimed.difference == text, difference=text)
         learnt = work.Learnt(
             decision,
             seen=observation.seen,
@@ -229,7 +227,9 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
     checking = claimed.view.state is states.State.CHECKING
     if checking and (first is None):
         await _settle(
-            context, claimed, work.Learnt(_checked(claimed, complete=False), blocker="The public files are not there yet.")
+            context,
+            claimed,
+            work.Learnt(_checked(claimed, complete=False), blocker="The public files are not there yet."),
         )
         return
     public = await _read_public(context, promoter, claimed)
@@ -239,7 +239,11 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         return
     difference = public.difference(voted)
     decision = steps.after_check(
-        claimed.view, complete=True, equal=not difference, twice=bool(difference) and (claimed.difference == difference), difference=difference
+        claimed.view,
+        complete=True,
+        equal=not difference,
+        twice=bool(difference) and (claimed.difference == difference),
+        difference=difference,
     )
     urls = await _addresses(promoter, claimed, first) if decision.to is states.State.LIVE else ()
     await _settle(

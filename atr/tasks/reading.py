@@ -84,9 +84,7 @@ async def staged(
     return Staged(fileset.FileSet.of(read.file for read in done.values()), problems)
 
 
-async def public(
-    promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequence[work.Read], keep: Keep
-) -> Public:
+async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequence[work.Read], keep: Keep) -> Public:
     """The public files under the voted paths, each read once, one after the other. Raises PlatformError for faults."""
     done = {read.file.path: read.file for read in kept}
     waiting = [file for file in voted.files if file.path not in done]

@@ -46,16 +46,16 @@ async def of(
     return tuple(acts)
 
 
-async def by_hand(
-    read: transaction.Transaction, promotion: tables.Promotion, *, member: bool
-) -> tuple[views.Act, ...]:
+async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
     """What can be done with a promotion, whatever it promotes."""
     acts = []
     match promotion.state:
         case _State.REQUESTED:
             acts.append(_act("abort", "Stop it", member=member, needs_reason=True))
         case _State.DIVERGED:
-            acts.append(_act("check_again", "Compare the public files again", member=member, needs_reason=True, primary=True))
+            acts.append(
+                _act("check_again", "Compare the public files again", member=member, needs_reason=True, primary=True)
+            )
         case _State.IN_DOUBT:
             acts.extend(await _doubtful(read, promotion, member=member))
         case _:
@@ -71,9 +71,7 @@ def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
     return (promotion is None) or promotion.held or (promotion.state not in states.HOLDING)
 
 
-def _promote(
-    case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]
-) -> views.Act:
+def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]) -> views.Act:
     again = " again" if promotion is not None else ""
     why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
     if blockers and (blockers[0].who != "nobody"):
@@ -96,6 +94,4 @@ async def _doubtful(
 
 
 def _act(name: str, label: str, *, member: bool, needs_reason: bool = False, primary: bool = False) -> views.Act:
-    return views.Act(
-        name, label, why_not="" if member else _MEMBERS_ONLY, needs_reason=needs_reason, primary=primary
-    )
+    return views.Act(name, label, why_not="" if member else _MEMBERS_ONLY, needs_reason=needs_reason, primary=primary)

@@ -25,6 +25,8 @@ import atr.storage.transaction as transaction
 
 _State = states.State
 _Deployment = states.DeploymentState
+# SQLite's integers end at 19 digits.
+_MAX_DIGITS: Final = 15
 _MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
 _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
 _NEXT: Final = {
@@ -56,7 +58,7 @@ async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views
 async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
     """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
     kind, number = row_key[:1], row_key[1:]
-    if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > 15):
+    if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > _MAX_DIGITS):
         raise errors.NotFoundError("There is no such deployment.")
     if kind == "p":
         promotion = await queries.demand_promotion(read.data, int(number))
@@ -101,7 +103,7 @@ async def _view(
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
-    standing = _standing(read, deployment, promotion, blockers)
+    standing = _standing(deployment, promotion, blockers)
     offered = await acts.of(read, case, promotion, blockers)
     return dataclasses.replace(
         row,
@@ -109,7 +111,7 @@ async def _view(
         external_id=deployment.external_id or "",
         standing=standing,
         deployment_state=deployment.state,
-        proof=await _proof(read, voted, staged, staged_at, promotion),
+        proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
         progress=_progress(deployment, promotion),
         next_sentence=_next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
         needs_you=any(act.primary and not act.why_not for act in offered),
@@ -142,7 +144,7 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     return dataclasses.replace(
         row,
         standing=_of_promotion(promotion),
-        proof=await _proof(read, promotion.voted_digest, None, None, promotion),
+        proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
         next_sentence=_NEXT[promotion.state]
         if promotion.state is not _State.REQUESTED
         else "We look for it in public, and compare the files when they are there.",
@@ -238,7 +240,6 @@ def _of_promotion(promotion: tables.Promotion) -> views.Standing:
 
 
 def _standing(
-    read: transaction.Transaction,
     deployment: tables.Deployment,
     promotion: tables.Promotion | None,
     blockers: Sequence[gates.Blocker],
@@ -249,13 +250,20 @@ def _standing(
     ready = (deployment.state is _Deployment.STAGED) and all(blocker.code == "rights" for blocker in blockers)
     if ready:
         return views.Standing(
-            "ready", "Ready", "Everything is proved; it waits for the click.", "a committee member", deployment.entered_at
+            "ready",
+            "Ready",
+            "Everything is proved; it waits for the click.",
+            "a committee member",
+            deployment.entered_at,
         )
     return views.Standing(deployment.state.value, words.word, words.sentence, words.who, deployment.entered_at)
 
 
 def _next(
-    case: facts.Case, promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], member: bool  # noqa: FBT001
+    case: facts.Case,
+    promotion: tables.Promotion | None,
+    blockers: Sequence[gates.Blocker],
+    member: bool,  # noqa: FBT001
 ) -> str:
     if (promotion is not None) and promotion.held:
         return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
@@ -310,9 +318,7 @@ def _elapsed(read: transaction.Transaction, promotion: tables.Promotion | None) 
     return views.Elapsed(minutes, usual[0] / 60, usual[1] / 60, max(minutes, usual[1] / 60 * 1.5))
 
 
-async def _attempts(
-    read: transaction.Transaction, promotion: tables.Promotion | None
-) -> Sequence[tables.Attempt]:
+async def _attempts(read: transaction.Transaction, promotion: tables.Promotion | None) -> Sequence[tables.Attempt]:
     if promotion is None:
         return ()
     return await queries.attempts(
@@ -322,9 +328,7 @@ async def _attempts(
     )
 
 
-async def _side(
-    read: transaction.Transaction, digest: str | None, at: datetime.datetime | None
-) -> views.Side | None:
+async def _side(read: transaction.Transaction, digest: str | None, at: datetime.datetime | None) -> views.Side | None:
     row = await read.data.get(tables.FileSetRow, digest) if digest else None
     return views.Side(row.files, row.size, row.digest, at) if row else None
 
@@ -335,10 +339,11 @@ async def _proof(
     staged: str | None,
     staged_at: datetime.datetime | None,
     promotion: tables.Promotion | None,
+    voted_at: datetime.datetime | None,
 ) -> views.Proof:
     public = promotion.public_digest if promotion else None
     return views.Proof(
-        voted=await _side(read, voted, None),
+        voted=await _side(read, voted, voted_at),
         staged=await _side(read, staged, staged_at),
         public=await _side(read, public, promotion.public_at if promotion else None),
         staged_link=_link(voted, staged),
@@ -371,4 +376,3 @@ async def _urls(
         if (row is not None) and row.web_url:
             urls.append((str(package), row.web_url))
     return tuple(urls)
-

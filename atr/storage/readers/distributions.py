@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
@@ -116,10 +117,7 @@ async def _would_upload(
     except errors.InputError as error:
         return (), str(error)
     if mapped is None:
-        return (), (
-            f"The policy does not say which files go to {platform.display_name}. "
-            f"Add a mapping for “{platform.gh_slug}” to the project's policy; we do not guess."
-        )
+        return (), gates.no_mapping(platform)
     patterns = (await queries.policy(read.data, project)).file_tag_mappings[platform.gh_slug]
     files = await queries.file_set(read.data, revision.file_set_digest)
     return tuple(sorted(mapping.sources(files, patterns).items())), ""
@@ -137,7 +135,10 @@ async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -
 
 
 async def _view(
-    read: transaction.Transaction, release: sql.Release, row: sql.Distribution, by_package: dict[tuple[str, str, str], int]
+    read: transaction.Transaction,
+    release: sql.Release,
+    row: sql.Distribution,
+    by_package: dict[tuple[str, str, str], int],
 ) -> views.DistributionView:
     word, css, sentence = _WORDS[row.staging, row.pending]
     if row.pending and not row.coordinates.platform.looks_up:

@@ -143,7 +143,9 @@ def _sentence(release: sql.Release, rows: Sequence[views.DeploymentView]) -> str
     count = f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live"
     rest = [_clause(row) for row in rows if row.state is not states.State.LIVE]
     if release.phase not in _AFTER_VOTE:
-        rest = [f"{'the vote is open' if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else 'no vote has passed yet'}"]
+        rest = [
+            f"{'the vote is open' if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else 'no vote has passed yet'}"
+        ]
     if not rest:
         return f"{count}; every public file is the file that was voted on."
     joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"
@@ -174,9 +176,7 @@ def _missing(row: views.DeploymentView) -> views.Missing:
     )
 
 
-async def _announce(
-    read: transaction.Transaction, release: sql.Release, rows: Sequence[views.DeploymentView]
-) -> str:
+async def _announce(read: transaction.Transaction, release: sql.Release, rows: Sequence[views.DeploymentView]) -> str:
     if release.phase is sql.ReleasePhase.RELEASE:
         return "It was announced."
     if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
@@ -190,9 +190,7 @@ async def _announce(
     return ""
 
 
-async def _voted_revision(
-    read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None
-) -> str:
+async def _voted_revision(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None) -> str:
     if entry is None:
         return ""
     wanted = (
@@ -228,4 +226,3 @@ async def people(read: transaction.Transaction) -> tuple[tuple[str, str], ...]:
     for admin in (await read.data.exec(sqlmodel.select(sql.FoundationAdmin))).all():
         names.setdefault(admin.asf_uid, "foundation admin")
     return tuple(names.items())
-

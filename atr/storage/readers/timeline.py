@@ -39,6 +39,8 @@ def _answered(data: Mapping[str, Any]) -> str:
 
 
 def _looked(data: Mapping[str, Any]) -> str:
+    if data["public_digest"] and not data["difference"]:
+        return f"Checked: {data['public_files']:,} public files read; all equal the voted files."
     return " ".join(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text) or "Looked."
 
 
@@ -66,7 +68,7 @@ def _checked(data: Mapping[str, Any]) -> str:
 # One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_requested": lambda data: f"Requested, for {', '.join(data['packages'][:3])}.",
-    "promotion_asked_again": lambda data: "Asked again, after the refused call.",
+    "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",
@@ -102,7 +104,8 @@ async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[vi
         entries.append(
             views.TimelineEntry(
                 event.at,
-                event.actor,
+                # What the worker noted needs no name beside it.
+                "" if event.actor == transaction.USER_SERVICE else event.actor,
                 text,
                 no_return=(event.what == "attempt_marked") and (event.data["kind"] == "publish"),
                 is_end=(event.what == "promotion_moved") and (event.data["to"] == states.State.LIVE.value),

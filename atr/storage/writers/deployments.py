@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deployments: what people ask of them, and what the worker learns of them."""
 
+import datetime
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlmodel
 from sqlmodel import col
@@ -84,6 +85,10 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
+    async def oldest_due(self) -> datetime.datetime | None:
+        """Since when the oldest due row has waited; None if none is due."""
+        return await leases.oldest_due(self._write.data, tables.Deployment, self._write.now)
+
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Deployment]:
         """Take the deployments that are due, oldest first. One that an open promotion works on is passed over."""
         write = self._write
@@ -98,7 +103,7 @@ class UserService:
                 col(tables.Promotion.state).in_(list(states.OPEN)),
             )
             if open_promotions or (row.state not in _LOOKED_AT):
-                row.due_at = write.now + _rest(write, row) if row.state in _LOOKED_AT else None
+                row.due_at = rules.next_look(await self._view(row)) if row.state in _LOOKED_AT else None
                 row.lease_until = None
             else:
                 mine.append(await self._work(row))
@@ -144,9 +149,7 @@ class UserService:
         write.data.add(attempt)
         # Whoever takes the row up after a crash looks for what came of it.
         row.due_at = write.now
-        await leases.renew(
-            write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds
-        )
+        await leases.renew(write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
         await write.data.flush()
         await write.event(
             row.release_key, f"deployment:{row.id}", "attempt_marked", kind=kind.value, number=attempt.number
@@ -168,7 +171,10 @@ class UserService:
             await moves.deployment(write, row, _State.VALIDATING)
         elif outcome.answer is steps.Answer.REFUSED:
             await moves.deployment(
-                write, row, _State.FAILED, f"The platform refused the upload ({outcome.status}). {outcome.sample}".strip()
+                write,
+                row,
+                _State.FAILED,
+                f"The platform refused the upload ({outcome.status}). {outcome.sample}".strip(),
             )
 
     async def looked(
@@ -228,7 +234,9 @@ class UserService:
             asf_uid=row.created_by,
         )
 
-    async def progress(self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int) -> None:
+    async def progress(
+        self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int
+    ) -> None:
         """Keep files that were read, and how far we are."""
         row = await self._row(claimed)
         await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
@@ -289,10 +297,10 @@ class UserService:
     ) -> str:
         target = await queries.target(self._write.data, release.project_key, row.platform)
         if target is None:
-            return "Nobody has set which names on this platform belong to the project. A foundation admin can."
+            return gates.no_target(distribution.DistributionPlatform[row.platform])
         beyond = facts.outside(packages, target)
         if beyond:
-            return f"{', '.join(beyond[:3])} is outside the names that belong to this project, so it is not captured."
+            return f"{gates.is_outside(beyond)} So it is not captured."
         return ""
 
     async def _promote(self, row: tables.Deployment) -> None:
@@ -392,8 +400,3 @@ async def drop_why_not(read: transaction.Transaction, row: tables.Deployment) ->
     ):
         return "A promotion of it is open. Stop that first."
     return ""
-
-
-def _rest(write: transaction.Transaction, row: tables.Deployment) -> Any:
-    view = rules.View(row.state, write.now, row.entered_at, write.place.timing(distribution.DistributionPlatform[row.platform]))
-    return rules.next_look(view) - write.now

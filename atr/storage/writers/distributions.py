@@ -23,7 +23,6 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
@@ -32,9 +31,13 @@ import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
-_RECORDABLE: Final = frozenset({
-    sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePhase.RELEASE_PREVIEW,
-})
+_RECORDABLE: Final = frozenset(
+    {
+        sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT,
+        sql.ReleasePhase.RELEASE_CANDIDATE,
+        sql.ReleasePhase.RELEASE_PREVIEW,
+    }
+)
 
 
 class CommitteeMember:
@@ -66,7 +69,7 @@ class CommitteeMember:
         if not where.platform.supports_remote_promotion:
             await self._row(release_key, where, staging=True)
             return None
-        deployment = await self._record_deployment(release, where, deployment_id.strip())
+        deployment = await requests.deployment_for(write, release, where, deployment_id.strip())
         await self._row(release_key, where, staging=True)
         await write.event(
             release_key,
@@ -109,9 +112,7 @@ class CommitteeMember:
             claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_found", api_url=found.api_url
         )
 
-    async def automate(
-        self, release_key: str, platform: distribution.DistributionPlatform, *, staging: bool
-    ) -> int:
+    async def automate(self, release_key: str, platform: distribution.DistributionPlatform, *, staging: bool) -> int:
         """Upload the revision's mapped files, as a deployment that waits, and answer our number of it.
 
         For production the promotion follows by the same gates, asked for by the same person; the platform's own
@@ -122,7 +123,7 @@ class CommitteeMember:
         release = await self._recordable(release_key, staging=staging)
         project = await queries.demand_project(write.data, release.project_key)
         revision = await queries.latest_revision(write.data, release_key)
-        await self._uploadable(project, revision, platform)
+        await requests.demand_uploadable(write, project, revision, platform)
         number = 1 + len(await queries.deployments(write.data, release_key))
         deployment = tables.Deployment(
             release_key=release_key,
@@ -311,45 +312,10 @@ class CommitteeMember:
         if staging and (release.phase not in _RECORDABLE):
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
-            raise errors.ConflictError("Something can be public only after its vote has passed: the release is not in Finish.")
+            raise errors.ConflictError(
+                "Something can be public only after its vote has passed: the release is not in Finish."
+            )
         return release
-
-    async def _record_deployment(
-        self, release: sql.Release, where: distribution.Coordinates, external_id: str
-    ) -> tables.Deployment:
-        write = self._write
-        distribution.checked_external_id(external_id)
-        target = await queries.target(write.data, release.project_key, where.platform_name)
-        if target is None:
-            raise errors.BlockedError([
-                f"Nobody has set which names on {where.platform.display_name} belong to this project. "
-                "A foundation admin can."
-            ])
-        beyond = facts.outside((where,), target)
-        if beyond:
-            raise errors.BlockedError([f"{beyond[0]} is outside the names that belong to this project."])
-        wanted = sqlmodel.select(tables.Deployment).where(
-            tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
-        )
-        there = (await write.data.exec(wanted)).first()
-        if (there is not None) and (there.release_key == release.key):
-            # One deployment holds many packages: each may be recorded, and the row is one.
-            return there
-        if there is not None:
-            raise errors.ConflictError(f"Deployment {external_id} is recorded for another release.")
-        deployment = tables.Deployment(
-            release_key=release.key,
-            platform=where.platform_name,
-            external_id=external_id,
-            state=states.DeploymentState.VALIDATING,
-            entered_at=write.now,
-            created_by=write.asf_uid,
-            created=write.now,
-            due_at=write.now,
-        )
-        write.data.add(deployment)
-        await write.data.flush()
-        return deployment
 
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
         write = self._write
@@ -406,28 +372,6 @@ class CommitteeMember:
             created=self._write.now,
             due_at=self._write.now if (where.platform.looks_up and not staging) else None,
         )
-
-    async def _uploadable(
-        self, project: sql.Project, revision: sql.Revision | None, platform: distribution.DistributionPlatform
-    ) -> None:
-        if revision is None:
-            raise errors.BlockedError(["The release has no files yet."])
-        try:
-            mapped = await facts.mapped_now(self._write.data, project, revision, platform)
-        except errors.InputError as error:
-            raise errors.BlockedError([str(error)]) from error
-        if mapped is None:
-            raise errors.BlockedError([
-                f"The policy does not say which files go to {platform.display_name}. Add a mapping for "
-                f"“{platform.gh_slug}” to the project's policy; we do not guess."
-            ])
-        target = await queries.target(self._write.data, project.key, platform.name)
-        if target is None:
-            raise errors.BlockedError([f"Nobody has set which names on {platform.display_name} belong to this project."])
-        where = tuple({maven.parse_path(file.path).coordinates for file in mapped.files})
-        beyond = facts.outside(where, target)
-        if beyond:
-            raise errors.BlockedError([f"{', '.join(beyond[:3])} is outside the names that belong to this project."])
 
     async def _held(self, where: distribution.Coordinates) -> int | None:
         wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(

@@ -40,8 +40,7 @@ class CommitteeMember:
         if file_tag_mappings is not None:
             # `maven` is the example people follow; the slug is what ATR looks for.
             policy.file_tag_mappings = {
-                "mavencentral" if tag == "maven" else tag: list(patterns)
-                for tag, patterns in file_tag_mappings.items()
+                "mavencentral" if tag == "maven" else tag: list(patterns) for tag, patterns in file_tag_mappings.items()
             }
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():

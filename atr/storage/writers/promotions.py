@@ -78,7 +78,9 @@ class CommitteeMember:
         row = await own.promotion(write, promotion_id)
         why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
         if (row.state is State.IN_DOUBT) and not await may_give_up(write, row):
-            raise errors.ConflictError("It may be given up only after 24 hours in which every look found nothing public.")
+            raise errors.ConflictError(
+                "It may be given up only after 24 hours in which every look found nothing public."
+            )
         await moves.promotion(write, row, State.ABORTED, why, by_person=True)
 
     async def extend(self, promotion_id: int, reason: str) -> None:
@@ -131,6 +133,10 @@ class UserService:
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
+
+    async def oldest_due(self) -> datetime.datetime | None:
+        """Since when the oldest due row has waited; None if none is due."""
+        return await leases.oldest_due(self._write.data, tables.Promotion, self._write.now)
 
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Promotion]:
         """Take the promotions that are due, oldest first."""
@@ -187,7 +193,9 @@ class UserService:
             await self._refuse(row, before, " ".join(reasons))
             return None
         by_person = row.resend
-        await moves.promotion(write, row, State.SENDING, "Every gate held; the call is about to be made.", by_person=by_person)
+        await moves.promotion(
+            write, row, State.SENDING, "Every gate held; the call is about to be made.", by_person=by_person
+        )
         row.resend, row.held = False, False
         number = 1 + len(
             await queries.attempts(
@@ -280,6 +288,10 @@ class DistributionService:
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
+
+    async def oldest_due(self) -> datetime.datetime | None:
+        """Since when the oldest due row has waited; None if none is due."""
+        return await leases.oldest_due(self._write.data, sql.Distribution, self._write.now)
 
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Distribution]:
         """Take the pending rows that are due, oldest first."""

@@ -30,10 +30,14 @@ class CommitteeParticipant:
         project = await queries.demand_project(write.data, project_key)
         ensure_project_active(project)
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
-            raise errors.InputError("A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version")
+            raise errors.InputError(
+                "A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version"
+            )
         key = sql.release_key(project_key, version)
         if await write.data.get(sql.Release, key) is not None:
-            raise errors.ConflictError(f"{project.name} {version} was started already. Open it, or choose another version.")
+            raise errors.ConflictError(
+                f"{project.name} {version} was started already. Open it, or choose another version."
+            )
         write.data.add(sql.Release(key=key, created=write.now, project_key=project_key, version=version))
         await write.event(key, "release", "release_started", version=version)
         return key

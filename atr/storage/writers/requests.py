@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
@@ -126,3 +127,62 @@ async def insert(
     except sqlalchemy.exc.IntegrityError as error:
         # The index decides between two that asked in the same instant.
         raise errors.ConflictError("Somebody else asked for it in the same moment. Reload the page.") from error
+
+
+async def deployment_for(
+    write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates, external_id: str
+) -> tables.Deployment:
+    """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
+    distribution.checked_external_id(external_id)
+    target = await queries.target(write.data, release.project_key, where.platform_name)
+    if target is None:
+        raise errors.BlockedError([gates.no_target(where.platform)])
+    beyond = facts.outside((where,), target)
+    if beyond:
+        raise errors.BlockedError([gates.is_outside(beyond)])
+    wanted = sqlmodel.select(tables.Deployment).where(
+        tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
+    )
+    there = (await write.data.exec(wanted)).first()
+    if (there is not None) and (there.release_key == release.key):
+        # One deployment holds many packages: each may be recorded, and the row is one.
+        return there
+    if there is not None:
+        raise errors.ConflictError(f"Deployment {external_id} is recorded for another release.")
+    deployment = tables.Deployment(
+        release_key=release.key,
+        platform=where.platform_name,
+        external_id=external_id,
+        state=states.DeploymentState.VALIDATING,
+        entered_at=write.now,
+        created_by=write.asf_uid,
+        created=write.now,
+        due_at=write.now,
+    )
+    write.data.add(deployment)
+    await write.data.flush()
+    return deployment
+
+
+async def demand_uploadable(
+    write: transaction.Transaction,
+    project: sql.Project,
+    revision: sql.Revision | None,
+    platform: distribution.DistributionPlatform,
+) -> None:
+    """Raise BlockedError unless the policy says which files go there, and all of them belong to the project."""
+    if revision is None:
+        raise errors.BlockedError(["The release has no files yet."])
+    try:
+        mapped = await facts.mapped_now(write.data, project, revision, platform)
+    except errors.InputError as error:
+        raise errors.BlockedError([str(error)]) from error
+    if mapped is None:
+        raise errors.BlockedError([gates.no_mapping(platform)])
+    target = await queries.target(write.data, project.key, platform.name)
+    if target is None:
+        raise errors.BlockedError([gates.no_target(platform)])
+    where = tuple({maven.parse_path(file.path).coordinates for file in mapped.files})
+    beyond = facts.outside(where, target)
+    if beyond:
+        raise errors.BlockedError([gates.is_outside(beyond)])

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make revisions: immutable states of a release's files."""
 
-import os
-
 import sqlmodel
 from sqlmodel import col
 
@@ -70,14 +68,20 @@ async def add_revision(
     )
     write.data.add(row)
     await write.event(
-        release.key, "release", "revision_made", number=number, digest=digest, files=len(draft.files.files), drift=row.drift
+        release.key,
+        "release",
+        "revision_made",
+        number=number,
+        digest=digest,
+        files=len(draft.files.files),
+        drift=row.drift,
     )
     await _queue_checks(write, release)
     # The rename comes last: if it fails, nothing is committed; if the commit fails, the number is never used again
     # and the directory stands unclaimed.
     target = write.place.revision_dir(release.project_key, release.version, number)
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(draft.directory, target)
+    draft.directory.rename(target)
     return number
 
 

@@ -17,9 +17,7 @@ import atr.storage.transaction as transaction
 _MAX_REASON: Final = 500
 
 
-def view_of(
-    write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]
-) -> steps.View:
+def view_of(write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]) -> steps.View:
     """What the rules may know of a promotion's row."""
     platform = distribution.DistributionPlatform[row.platform]
     return steps.View(
@@ -61,11 +59,13 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
         row.gone_since = (row.gone_since or write.now) if gone else None
         absent = learnt.seen in {steps.Seen.GONE, steps.Seen.STAGED, steps.Seen.FAILED}
         row.absent_since = (row.absent_since or write.now) if absent else None
-    news = any((
-        learnt.word not in {"", row.platform_word},
-        learnt.blocker not in {"", row.blocker},
-        learnt.difference not in {"", row.difference},
-    ))
+    news = any(
+        (
+            learnt.word not in {"", row.platform_word},
+            learnt.blocker not in {"", row.blocker},
+            learnt.difference not in {"", row.difference},
+        )
+    )
     if learnt.word:
         row.platform_word = learnt.word
     if not (row.held and not learnt.blocker):
@@ -90,6 +90,7 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
             blocker=learnt.blocker,
             difference=learnt.difference,
             public_digest=learnt.public.digest if learnt.public else "",
+            public_files=len(learnt.public.files) if learnt.public else 0,
         )
 
 

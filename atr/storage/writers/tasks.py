@@ -27,6 +27,4 @@ class UserService:
 
     async def finish(self, task: work.Task, *, error: str = "") -> bool:
         """The task is done or failed for now; False when somebody else has it."""
-        return await queue.finish(
-            self._write.data, task.id, task.epoch, self._write.now, tries=task.tries, error=error
-        )
+        return await queue.finish(self._write.data, task.id, task.epoch, self._write.now, tries=task.tries, error=error)

@@ -26,10 +26,14 @@ import atr.storage.writers.revision as revisions
 # https://www.apache.org/foundation/voting.html#ReleaseVotes
 _BINDING_NEEDED: Final = 3
 # Deployments in these states are not part of a candidate any more.
-_OUT: Final = frozenset({
-    states.DeploymentState.FAILED, states.DeploymentState.GONE, states.DeploymentState.DROPPED,
-    states.DeploymentState.DROPPING,
-})
+_OUT: Final = frozenset(
+    {
+        states.DeploymentState.FAILED,
+        states.DeploymentState.GONE,
+        states.DeploymentState.DROPPED,
+        states.DeploymentState.DROPPING,
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,11 +130,13 @@ class CommitteeParticipant:
             row for row in rows if (not row.off_ballot) and (row.state not in _OUT) and (not row.file_set_digest)
         ]
         if waiting:
-            raise errors.BlockedError([
-                f"Deployment {row.external_id or row.name} has not been read yet. "
-                "Wait for it, or take it off the ballot with a reason."
-                for row in waiting
-            ])
+            raise errors.BlockedError(
+                [
+                    f"Deployment {row.external_id or row.name} has not been read yet. "
+                    "Wait for it, or take it off the ballot with a reason."
+                    for row in waiting
+                ]
+            )
         return [
             self._entry(release, tables.BallotKind.DEPLOYMENT, row.file_set_digest, row.platform, row.id)
             for row in rows

@@ -48,7 +48,9 @@ def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) 
         return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are on the ballot.")]
     voted = fileset.closest(staged, ballot)
     if voted is None:
-        return [checks.Result(_Status.BLOCKER, "Nobody voted on these files: the ballot has nothing for this platform.")]
+        return [
+            checks.Result(_Status.BLOCKER, "Nobody voted on these files: the ballot has nothing for this platform.")
+        ]
     difference = fileset.compare(voted, staged)
     return [checks.Result(_Status.BLOCKER, f"Nobody voted on these files: {difference.described('staged')}")]
 
@@ -57,4 +59,6 @@ def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequen
     difference = fileset.compare(mapped, staged)
     if difference.is_empty:
         return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are the revision's.")]
-    return [checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {difference.described('staged')}")]
+    return [
+        checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {difference.described('staged')}")
+    ]
