@@ -108,9 +108,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "not-staged",
         lambda f: f.deployment_state == STAGED,
-        lambda f: (
-            f"{f.platform.display_name} does not hold this deployment as staged; it is {f.deployment_state or 'unknown'}."
-        ),
+        lambda f: f"It is not staged on {f.platform.display_name}; it is {f.deployment_state or 'unknown'}.",
         "the release manager",
     ),
     Gate(

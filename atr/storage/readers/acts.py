@@ -8,7 +8,7 @@ import atr.promotion.states as states
 import atr.storage.facts as facts
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.deployments as deployments
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.promotions as promotions
 
 _State = states.State
@@ -38,7 +38,7 @@ async def of(
     ):
         acts.append(_act("prove_published", "Compare the public files", member=member, primary=True))
     if case.deployment.state in {_Deployment.STAGED, _Deployment.FAILED}:
-        why_not = await deployments.drop_why_not(read, case.deployment)
+        why_not = await obstacles.drop(read, case.deployment)
         if not why_not:
             acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (promotion is None) and (case.deployment.due_at is not None):

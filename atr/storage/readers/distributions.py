@@ -19,7 +19,7 @@ import atr.storage.facts as facts
 import atr.storage.readers.deployments as deployments
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.requests as requests
+import atr.storage.writers.obstacles as obstacles
 
 PHASE_WORDS: Final = {
     sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT: "Compose",
@@ -158,6 +158,6 @@ async def _view(
         web_url=row.web_url or "",
         created_by=row.created_by,
         created=row.created or release.created,
-        delete_why_not=await requests.delete_why_not(read, row),
+        delete_why_not=await obstacles.delete_distribution(read, row),
         deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
     )

@@ -16,7 +16,7 @@ import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.release as releases
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.vote as vote
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
@@ -181,7 +181,7 @@ async def _announce(read: transaction.Transaction, release: sql.Release, rows: S
         return "It was announced."
     if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
         return "It opens in Finish, when the vote has passed."
-    why_not = await releases.announce_why_not(read, release.key)
+    why_not = await obstacles.announce(read, release.key)
     if why_not:
         return why_not
     waiting = [row for row in rows if row.state is not states.State.LIVE]

@@ -5,7 +5,6 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
-import sqlmodel
 from sqlmodel import col
 
 import atr.db.leases as leases
@@ -26,6 +25,7 @@ import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
@@ -48,7 +48,7 @@ class CommitteeMember:
         """
         write = self._write
         row = await own.deployment(write, deployment_id)
-        why_not = await drop_why_not(write, row)
+        why_not = await obstacles.drop(write, row)
         if why_not:
             raise errors.ConflictError(why_not)
         row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid
@@ -380,23 +380,3 @@ class UserService:
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),
         )
-
-
-async def drop_why_not(read: transaction.Transaction, row: tables.Deployment) -> str:
-    """Why a deployment cannot be dropped now, in one sentence; empty if it can."""
-    if row.state not in {_State.STAGED, _State.FAILED}:
-        return f"It is {row.state.value}, so there is nothing to drop."
-    release = await queries.demand_release(read.data, row.release_key)
-    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
-        wanted = sqlmodel.select(tables.BallotEntry.id).where(
-            tables.BallotEntry.release_key == release.key,
-            tables.BallotEntry.vote_seq == release.current_vote_seq,
-            tables.BallotEntry.deployment_id == row.id,
-        )
-        if (await read.data.exec(wanted)).first() is not None:
-            return "It is on the ballot of an open vote."
-    if await queries.promotions(
-        read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(states.HOLDING))
-    ):
-        return "A promotion of it is open. Stop that first."
-    return ""

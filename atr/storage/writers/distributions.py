@@ -26,6 +26,7 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
@@ -167,7 +168,7 @@ class CommitteeMember:
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         reason = rows.checked_reason(reason)
-        why_not = await requests.delete_why_not(write, row)
+        why_not = await obstacles.delete_distribution(write, row)
         if why_not:
             raise errors.ConflictError(why_not)
         await write.data.delete(row)

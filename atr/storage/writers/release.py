@@ -4,14 +4,11 @@
 import re
 from typing import Final
 
-from sqlmodel import col
-
 import atr.db.queries as queries
 import atr.errors as errors
-import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.states as states
 import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
@@ -55,28 +52,12 @@ class ReleaseManager:
         release = await own.release(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
             raise errors.ConflictError("Only a release in Finish can be announced.")
-        why_not = await announce_why_not(write, release_key)
+        why_not = await obstacles.announce(write, release_key)
         if why_not:
             raise errors.BlockedError([why_not])
         release.phase = sql.ReleasePhase.RELEASE
         release.released = write.now
         await write.event(release_key, "release", "release_announced")
-
-
-async def announce_why_not(write: transaction.Transaction, release_key: str) -> str:
-    """Why the release cannot be announced now, in one sentence; empty if it can."""
-    rows = await queries.promotions(
-        write.data,
-        col(tables.Promotion.release_key) == release_key,
-        col(tables.Promotion.state).in_([*states.UNSETTLED, states.State.REQUESTED]),
-    )
-    if any(row.state is states.State.DIVERGED for row in rows):
-        return "Something public is not what was voted on. Close the incident first."
-    if any(row.state in states.UNSETTLED for row in rows):
-        return "A promotion is on its way. It opens when every promotion has ended."
-    if rows:
-        return "A promotion is still asked for. Stop it first, or let it end."
-    return ""
 
 
 def ensure_project_active(project: sql.Project) -> None:

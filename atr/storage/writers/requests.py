@@ -55,22 +55,6 @@ async def open_promotion(
     return promotion
 
 
-async def delete_why_not(write: transaction.Transaction, row: sql.Distribution) -> str:
-    """Why the row cannot be deleted, in one sentence; empty if it can."""
-    wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(
-        tables.PromotionTarget.purl == row.coordinates.purl
-    )
-    ids = list((await write.data.exec(wanted)).all())
-    for promotion in await queries.promotions(
-        write.data, col(tables.Promotion.id).in_(ids), col(tables.Promotion.release_key) == row.release_key
-    ):
-        if await rows.publish_attempts(write, promotion):
-            return "A call to publish it was made, so its row stays."
-        if promotion.state in states.HOLDING:
-            return "A promotion of it is asked for. Stop that first."
-    return ""
-
-
 async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:

@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A furnished house: every situation that a page can show, each brought about for real, and people with browsers.
+
+It is built once. What a test changes is put back before the next one, page by page, from a copy of the database.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import pathlib
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import quart
+from quart.typing import TestClientProtocol
+
+import atr.config as config
+import atr.db.session as session
+import atr.demo.people as people
+import atr.demo.tree as trees
+import atr.models.views as views
+import atr.promotion.states as states
+import atr.server as server
+import atr.shared.distribution as distribution
+import atr.storage as storage
+import atr.storage.transaction as transaction
+from tests import world as worlds
+
+PROJECT: Final = people.PROJECT
+MEMBER: Final = people.MEMBERS[0]
+# The first is a second member, the last one is taken off the committee while signed in.
+OTHER_MEMBER: Final = people.MEMBERS[1]
+REMOVED: Final = people.MEMBERS[2]
+MANAGER: Final = people.COMMITTER
+COMMITTER: Final = "frank"
+ADMIN: Final = people.ADMIN
+ELSEWHERE: Final = people.STRANGER
+# Every text that a person or a platform may set holds this; no page may let it through.
+HOSTILE: Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
+_GROUP: Final = "org.example.widgets"
+_TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
+_State = states.State
+_Deployment = states.DeploymentState
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a situation is looked at: the release and the row, if there is one."""
+
+    version: str
+    row_key: str = ""
+
+    @property
+    def deployment_id(self) -> int:
+        """Our number of the deployment."""
+        return int(self.row_key[1:])
+
+    def url(self, page: str, project: str = PROJECT) -> str:
+        """The address of a page about it: `finish`, `row`, `distribution/detail`, ..."""
+        if page == "row":
+            return f"/finish/{project}/{self.version}/row/{self.row_key}"
+        more = f"/{self.row_key}" if page in {"distribution/detail", "distribution/act"} else ""
+        return f"/{page}/{project}/{self.version}{more}"
+
+
+class Person:
+    """Somebody at a browser of their own."""
+
+    def __init__(self, app: quart.Quart, asf_uid: str = "") -> None:
+        self.asf_uid = asf_uid
+        self.client: TestClientProtocol = app.test_client()
+        self.token = ""
+
+    async def get(self, path: str, **more: Any) -> "Answer":
+        """Look at a page."""
+        return await Answer.of(await self.client.get(path, **more))
+
+    async def post(
+        self,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Answer":
+        """Send a form with the session's token, or with the one that is given."""
+        fields = {**(form or {})}
+        chosen = self.token if (token is None) else token
+        if chosen:
+            fields["csrf_token"] = chosen
+        return await Answer.of(await self.client.post(path, form=fields, headers=dict(headers or {})))
+
+    async def sign_in(self, asf_uid: str = "", **more: str) -> "Answer":
+        """Sign in through the form, and take the new session's token from a page."""
+        self.asf_uid = asf_uid or self.asf_uid
+        answer = await self.post(
+            "/sign-in", {"asf_uid": self.asf_uid, **more}, token=token_of(await self.get("/sign-in"))
+        )
+        self.token = token_of(await self.get("/sign-in"))
+        return answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+    cookies: tuple[str, ...]
+
+    @classmethod
+    async def of(cls, response: quart.Response) -> "Answer":
+        """Read it."""
+        return cls(
+            response.status_code,
+            (await response.get_data()).decode(),
+            dict(response.headers),
+            tuple(response.headers.getlist("Set-Cookie")),
+        )
+
+
+class House:
+    """The world, the application, the situations, and the people who are signed in."""
+
+    def __init__(self, world: worlds.World, app: quart.Quart, database: pathlib.Path) -> None:
+        self.world = world
+        self.app = app
+        self.places: dict[str, Place] = {}
+        self.people: dict[str, Person] = {}
+        self._database = database
+        self._kept = sqlite3.connect(":memory:")
+
+    def keep(self) -> None:
+        """Remember the database as it is now."""
+        with contextlib.closing(sqlite3.connect(self._database)) as live:
+            live.backup(self._kept)
+
+    def put_back(self) -> None:
+        """Make the database what it was."""
+        with contextlib.closing(sqlite3.connect(self._database)) as live:
+            self._kept.backup(live)
+
+    def close(self) -> None:
+        """Forget the copy."""
+        self._kept.close()
+
+    def dump(self) -> str:
+        """A digest over every row of every table."""
+        found = hashlib.sha256()
+        with contextlib.closing(sqlite3.connect(self._database)) as live:
+            for (name,) in live.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
+                found.update(repr((name, live.execute(f'SELECT * FROM "{name}"').fetchall())).encode())
+        return found.hexdigest()
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Look into the database."""
+        with contextlib.closing(sqlite3.connect(self._database)) as live:
+            return live.execute(query, values).fetchall()
+
+    def change(self, statement: str, *values: Any) -> None:
+        """Bring about what no page can: rows of an older program, of another committee."""
+        with contextlib.closing(sqlite3.connect(self._database)) as live, live:
+            live.execute(statement, values)
+
+    def stranger(self) -> Person:
+        """A browser that nobody has signed in with."""
+        return Person(self.app)
+
+    async def somebody(self, asf_uid: str) -> Person:
+        """Somebody in a fresh session."""
+        person = Person(self.app, asf_uid)
+        await person.sign_in()
+        return person
+
+    async def view(self, place: Place, asf_uid: str = MEMBER) -> views.DeploymentView:
+        """The row as this person sees it now."""
+        return await self.world.row(place.deployment_id, asf_uid)
+
+    async def promote_form(self, place: Place, asf_uid: str = MEMBER) -> dict[str, str]:
+        """The fields of the confirm page, with the version typed."""
+        row = await self.view(place, asf_uid)
+        return {
+            "platform": "MAVEN",
+            "deployment_id": str(place.deployment_id),
+            "evidence_digest": row.evidence_digest,
+            "row_version": str(row.row_version),
+            "version": place.version,
+        }
+
+
+def token_of(answer: Answer) -> str:
+    """The token of the page's forms."""
+    found = _TOKEN.search(answer.text)
+    return found.group(1) if found else ""
+
+
+def tree_of(version: str, *, signed: bool = True) -> trees.Tree:
+    """The example under another version."""
+    files: dict[str, bytes | pathlib.Path] = {}
+    for path, content in trees.example(3_000).files.items():
+        assert isinstance(content, bytes)
+        if signed or not path.endswith(".asc"):
+            files[path.replace("2.4.0", version)] = content.replace(b"2.4.0", version.encode())
+    where = [
+        distribution.coordinates(worlds.MAVEN, _GROUP, name, version) for name in ("widgets-core", "widgets-parent")
+    ]
+    return trees.Tree(files, tuple(where))
+
+
+@contextlib.asynccontextmanager
+async def furnished(state_dir: pathlib.Path, database: pathlib.Path) -> AsyncIterator[House]:
+    """Build the house and let it be looked at."""
+    async with worlds.open_world(state_dir, database) as world:
+        settings = config.WebSettings(state_dir=state_dir, sandbox=True, sandbox_url=world.sandbox.portal_url)
+        web_database = session.Database(world.settings.database, world.clock)
+        store = storage.Storage(web_database, transaction.Place(state_dir, world.store.place.timings))
+        house = House(world, server.create_app(settings, store), database)
+        try:
+            await people.settle_in(world.store, (_GROUP,))
+            await _hire(house, committers=(*people.MEMBERS, MANAGER, COMMITTER), members=people.MEMBERS)
+            for name, build in SITUATIONS.items():
+                house.places[name] = await build(house, f"1.{len(house.places)}.0")
+            for asf_uid in (MEMBER, OTHER_MEMBER, REMOVED, MANAGER, COMMITTER, ADMIN, ELSEWHERE):
+                house.people[asf_uid] = await house.somebody(asf_uid)
+            house.people[""] = house.stranger()
+            house.people[""].token = token_of(await house.people[""].get("/sign-in"))
+            # Only now, so that the session of the removed one was opened before.
+            await _hire(
+                house,
+                committers=(*people.MEMBERS[:2], MANAGER, COMMITTER),
+                members=people.MEMBERS[:2],
+                name=f"Example {HOSTILE}",
+            )
+            async with world.store.write_as_foundation_admin(ADMIN) as admin:
+                await admin.policy.set_project(PROJECT, f"Widgets {HOSTILE}", "example")
+            house.keep()
+            yield house
+        finally:
+            house.close()
+            await web_database.close()
+
+
+async def _hire(house: House, *, committers: tuple[str, ...], members: tuple[str, ...], name: str = "Example") -> None:
+    async with house.world.store.write_as_foundation_admin(ADMIN) as admin:
+        await admin.policy.set_committee(
+            "example", name, committee_members=members, committers=committers, release_managers=(MANAGER,)
+        )
+
+
+async def _composed(house: House, version: str) -> Place:
+    await people.compose(house.world.store, tree_of(version))
+    return Place(version)
+
+
+async def _staging(house: House, version: str, wanted: Any, **tree: bool) -> Place:
+    release_key = await people.compose(house.world.store, tree_of(version, **tree))
+    number = await people.stage(house.world.store, release_key)
+    await house.world.until(number, wanted, seconds=30)
+    return Place(version, f"d{number}")
+
+
+async def _staged(house: House, version: str) -> Place:
+    return await _staging(house, version, lambda row: row.proof.staged is not None)
+
+
+async def _voting(house: House, version: str) -> Place:
+    place = await _staged(house, version)
+    async with house.world.store.write_as_project_committee_participant(PROJECT, MANAGER) as participant:
+        await participant.vote.open_vote(f"{PROJECT}-{version}")
+        await participant.vote.cast(f"{PROJECT}-{version}", "+1", HOSTILE)
+    return place
+
+
+async def _ready(house: House, version: str) -> Place:
+    place = await _staged(house, version)
+    await people.vote(house.world.store, f"{PROJECT}-{version}")
+    await house.world.work()
+    return place
+
+
+async def _asked(house: House, version: str) -> tuple[Place, views.DeploymentView]:
+    place = await _ready(house, version)
+    await house.world.promote(place.deployment_id)
+    return place, await house.view(place)
+
+
+async def _requested(house: House, version: str) -> Place:
+    return (await _asked(house, version))[0]
+
+
+async def _sending(house: House, version: str) -> Place:
+    place, _ = await _asked(house, version)
+    house.world.fault(endpoint="publish", cut=True)
+    await house.world.until(place.deployment_id, _State.SENDING, seconds=1)
+    return place
+
+
+async def _publishing(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "stick")
+    await house.world.until(place.deployment_id, _State.PUBLISHING)
+    return place
+
+
+async def _checking(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "withhold-public")
+    await house.world.until(place.deployment_id, _State.CHECKING)
+    return place
+
+
+async def _live(house: House, version: str) -> Place:
+    place, _ = await _asked(house, version)
+    await house.world.live(place.deployment_id)
+    return place
+
+
+async def _refused(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "tamper")
+    await house.world.until(place.deployment_id, _State.REFUSED)
+    return place
+
+
+async def _refused_by_platform(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "fail-publishing", errors=[HOSTILE])
+    await house.world.until(place.deployment_id, _State.REFUSED)
+    return place
+
+
+async def _held(house: House, version: str) -> Place:
+    place, _ = await _asked(house, version)
+    house.world.fault(endpoint="publish", status=403, body=HOSTILE)
+    await house.world.until(place.deployment_id, lambda row: "refused the call" in row.next_note, seconds=1)
+    return place
+
+
+async def _diverged(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "alter-public")
+    await house.world.until(place.deployment_id, _State.DIVERGED)
+    return place
+
+
+async def _in_doubt(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.fault(endpoint="publish", cut=True)
+    await house.world.until(place.deployment_id, _State.SENDING, seconds=1)
+    house.world.knob(row, "vanish")
+    await house.world.until(place.deployment_id, _State.IN_DOUBT, seconds=60)
+    return place
+
+
+async def _aborted(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
+        await member.acts.abort(row.promotion_id or 0, HOSTILE)
+    return place
+
+
+async def _by_other_hand(house: House, version: str) -> Place:
+    place = await _ready(house, version)
+    house.world.knob(await house.view(place), "publish-by-hand")
+    await house.world.until(place.deployment_id, lambda row: row.deployment_state is _Deployment.PUBLISHED, seconds=900)
+    return place
+
+
+async def _dropped(house: House, version: str) -> Place:
+    place = await _staged(house, version)
+    async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
+        await member.deployments.drop(place.deployment_id, HOSTILE)
+    await house.world.until(place.deployment_id, lambda row: row.deployment_state is _Deployment.DROPPED)
+    return place
+
+
+async def _strange_word(house: House, version: str) -> Place:
+    place, row = await _asked(house, version)
+    house.world.knob(row, "show-state", word=HOSTILE)
+    await house.world.work()
+    return place
+
+
+async def _lost(house: House, version: str) -> Place:
+    house.world.fault(endpoint="upload", cut=True)
+    return await _staging(house, version, lambda row: row.deployment_state is _Deployment.LOST)
+
+
+async def _failed(house: House, version: str) -> Place:
+    return await _staging(house, version, lambda row: row.deployment_state is _Deployment.FAILED, signed=False)
+
+
+async def _upload_refused(house: House, version: str) -> Place:
+    house.world.fault(endpoint="upload", status=400, body=HOSTILE)
+    return await _staging(house, version, lambda row: row.deployment_state is _Deployment.FAILED)
+
+
+async def _recorded(house: House, version: str) -> Place:
+    """Something of every platform, said to be public, and in another release nothing staged of it."""
+    release_key = await people.compose(house.world.store, tree_of(version))
+    await people.vote(house.world.store, release_key)
+    async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
+        for platform in distribution.DistributionPlatform:
+            owner = _GROUP if platform.requires_owner_namespace else ""
+            where = distribution.coordinates(platform, owner, "widgets-core", version)
+            await member.distributions.record(release_key, where, staging=False)
+    ((number,),) = house.rows("SELECT id FROM promotion WHERE release_key = ? AND by_hand", release_key)
+    return Place(version, f"p{number}")
+
+
+async def _announced(house: House, version: str) -> Place:
+    place = await _live(house, version)
+    async with house.world.store.write_as_project_release_manager(PROJECT, MANAGER) as manager:
+        await manager.announce.announce(f"{PROJECT}-{version}")
+    return place
+
+
+# Those that wait for hours come first, those that would go on by themselves last.
+SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
+    "lost": _lost,
+    "in doubt": _in_doubt,
+    "published by another hand": _by_other_hand,
+    "composed": _composed,
+    "failed": _failed,
+    "upload refused": _upload_refused,
+    "dropped": _dropped,
+    "live": _live,
+    "announced": _announced,
+    "diverged": _diverged,
+    "refused": _refused,
+    "refused by the platform": _refused_by_platform,
+    "recorded": _recorded,
+    "staged": _staged,
+    "voting": _voting,
+    "ready": _ready,
+    "aborted": _aborted,
+    "checking": _checking,
+    "publishing": _publishing,
+    "held": _held,
+    "sending": _sending,
+    "strange word": _strange_word,
+    "requested": _requested,
+}
