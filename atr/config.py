@@ -79,6 +79,14 @@ class WebSettings(_Settings):
     # Where people can look at the stand-in platform, in sandbox mode.
     sandbox_url: str = ""
 
+    @pydantic.model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.sandbox and not is_loopback(f"http://{self.host}"):
+            raise ValueError(
+                f"{self.host} is not this machine alone, and in sandbox mode whoever reaches us is anybody"
+            )
+        return self
+
     @classmethod
     def _refuse(cls, given: Mapping[str, str]) -> None:
         seen = sorted(set(given) & CREDENTIALS)

@@ -38,6 +38,32 @@ async def world(tmp_path: pathlib.Path, database: pathlib.Path) -> AsyncIterator
         yield opened
 
 
+@pytest.fixture(scope="session")
+def staged_scene(migrated: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+    """A release in Compose whose deployment is staged and captured."""
+    return worlds.scene(tmp_path_factory.mktemp("staged"), migrated, worlds.World.staged)
+
+
+@pytest.fixture(scope="session")
+def voted_scene(migrated: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+    """A release in Finish whose deployment is on the ballot of the vote that passed."""
+    return worlds.scene(tmp_path_factory.mktemp("voted"), migrated, worlds.World.voted)
+
+
+@pytest_asyncio.fixture
+async def staged(staged_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncIterator[worlds.World]:
+    """A world with a staged deployment; it has the number 1."""
+    async with staged_scene.opened(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def voted(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncIterator[worlds.World]:
+    """A world with a deployment that waits for the click; it has the number 1."""
+    async with voted_scene.opened(tmp_path) as opened:
+        yield opened
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """In CI a skipped test is a failure: everything that a test needs is installed there."""

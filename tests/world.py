@@ -5,38 +5,52 @@ The clock stands still until a test turns it, for the worker, the rows and the s
 takes no time and every run is the same.
 """
 
+import asyncio
 import contextlib
+import dataclasses
 import datetime
 import pathlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import sqlmodel
 
 import atr.config as config
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.sandbox.faults as faults
+import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.readers.deployments as deployments
 import atr.tasks.context as contexts
+import atr.tasks.distribution as scan
 import atr.worker as worker
-import sqlmodel
 
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
 TOKEN: Final = stand_in.Token("atr", "a-secret-of-the-test")
 MEMBER: Final = people.MEMBERS[0]
 _BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
+_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
+_R = TypeVar("_R", bound=sqlmodel.SQLModel)
+
+
+class Died(BaseException):  # noqa: N818  (it stands for SIGKILL, which is no error)
+    """The process ends here: nothing that handles errors may handle this."""
 
 
 class Clock:
     """A clock that only a test turns."""
 
-    def __init__(self) -> None:
-        self.at = _BEGAN
+    def __init__(self, at: datetime.datetime = _BEGAN) -> None:
+        self.at = at
 
     def __call__(self) -> datetime.datetime:
         """The instant, aware UTC."""
@@ -130,15 +144,41 @@ class World:
             self.clock.turn(**delta)
             await self.work()
 
-    async def until(self, deployment_id: int, wanted: Any, *, rounds: int = 400, seconds: float = 5) -> views.DeploymentView:
-        """Work and turn the clock until the row is as wanted: a state, or a function of the row."""
+    async def until(
+        self, deployment_id: int, wanted: Any, *, rounds: int = 400, seconds: float | None = None
+    ) -> views.DeploymentView:
+        """Work and turn the clock until the row is as wanted: a state, or a function of the row.
+
+        The clock is turned to when something is due next, or by so many `seconds`.
+        """
+        row = await self.row(deployment_id)
         for _ in range(rounds):
             await self.work()
             row = await self.row(deployment_id)
-            if (wanted(row) if callable(wanted) else (row.state is wanted)):
+            if wanted(row) if callable(wanted) else (row.state is wanted):
                 return row
-            self.clock.turn(seconds=seconds)
+            if seconds is not None:
+                self.clock.turn(seconds=seconds)
+            elif not await self.turn_to_due():
+                break
         raise AssertionError(f"It is {row.state}, {row.standing.word}: {row.reason} {row.next_note} {row.problem}")
+
+    async def turn_to_due(self) -> bool:
+        """Turn the clock to when the worker has something to do next; False if it never will have."""
+        instants: list[datetime.datetime] = []
+        async with self.store.read() as read:
+            for table in _LEASED:
+                for row in (await read.data.exec(sqlmodel.select(table))).all():
+                    if row.due_at is not None:
+                        instants.append(max(row.due_at, row.lease_until or row.due_at))
+            for task in (await read.data.exec(sqlmodel.select(sql.Task))).all():
+                if task.status is sql.TaskStatus.QUEUED:
+                    instants.append(task.scheduled)
+                elif task.lease_until is not None:
+                    instants.append(task.lease_until)
+        if instants:
+            self.clock.at = max(min(instants), self.clock.at + datetime.timedelta(seconds=1))
+        return bool(instants)
 
     async def live(self, deployment_id: int) -> views.DeploymentView:
         """Wait until it is live."""
@@ -146,23 +186,68 @@ class World:
 
     def knob(self, row: views.DeploymentView, name: str, **fields: Any) -> None:
         """Turn one of the stand-in's knobs for this deployment."""
-        import atr.sandbox.knobs as knobs  # noqa: PLC0415
-
         knobs.turn(self.platform, row.external_id, name, fields)
 
-    def fault(self, **fault: Any) -> None:
+    def fault(self, endpoint: str, **fault: Any) -> None:
         """Have a request go wrong: the fields of `atr.sandbox.faults.Fault`."""
-        import atr.sandbox.faults as faults  # noqa: PLC0415
+        self.platform.faults.add([faults.Fault.model_validate({"endpoint": endpoint, **fault})])
 
-        self.platform.faults.add([faults.Fault.model_validate(fault)])
+    def stand_in_settings(self, **settings: Any) -> None:
+        """Change how the stand-in behaves."""
+        self.platform.settings = self.platform.settings.model_copy(update=settings)
+
+    def requests(self, endpoint: str) -> int:
+        """How many requests reached this endpoint of the stand-in."""
+        return self.platform.traffic.requests[endpoint]
+
+    @contextlib.contextmanager
+    def other_hands(self, **changes: Any) -> Iterator[contexts.Context]:
+        """A second worker's hands, while the block runs: another owner, or with these fields."""
+        before = self.hands
+        self.hands = dataclasses.replace(before, **{"owner": "another-worker", **changes})
+        try:
+            yield self.hands
+        finally:
+            self.hands = before
+
+    def dying_at(self, place: str) -> contexts.Context:
+        """The worker's hands, but the process dies when it gets there."""
+
+        def failpoint(here: str) -> None:
+            if here == place:
+                raise Died(here)
+
+        return dataclasses.replace(self.hands, owner=f"dies-at-{place}", failpoint=failpoint)
+
+    async def dies(self, hands: contexts.Context) -> bool:
+        """Work with these hands, once; True if the process died of it."""
+        steps = await scan.status_check(hands, limit=100)
+        async with hands.storage.write_as_user_service() as service:
+            steps += [worker._task(hands, task) for task in await service.tasks.claim(  # noqa: SLF001
+                owner=hands.owner, seconds=hands.lease, limit=100)]
+        ends = await asyncio.gather(*steps, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException) and not isinstance(end, Died):
+                raise end
+        return any(isinstance(end, Died) for end in ends)
+
+    async def rows(self, table: type[_R]) -> Sequence[_R]:
+        """All rows of a table, for looking at."""
+        async with self.store.read() as read:
+            return (await read.data.exec(sqlmodel.select(table))).all()
+
+    async def change(self, row: sqlmodel.SQLModel) -> None:
+        """Write a row as it is, past every writer: what a test needs to have happened elsewhere."""
+        async with self.store.database.write() as data:
+            await data.merge(row)
 
 
 @contextlib.asynccontextmanager
 async def open_world(
-    state_dir: pathlib.Path, database: pathlib.Path, **overrides: Any
+    state_dir: pathlib.Path, database: pathlib.Path, *, began: datetime.datetime = _BEGAN, **overrides: Any
 ) -> AsyncIterator[World]:
     """A world over a fresh copy of a migrated database. `overrides` are settings of the worker."""
-    clock = Clock()
+    clock = Clock(began)
     platform = stand_in.World(state_dir / "sandbox", clock=clock.seconds)
     platform.add_account("atr", ("org.example", "commons-cli"), TOKEN)
     async with server.RunningSandbox(platform) as sandbox:
@@ -182,3 +267,33 @@ async def open_world(
             yield World(hands, sandbox, clock, settings)
 
 
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A world that was brought somewhere once and is copied for each test that begins there."""
+
+    directory: pathlib.Path
+    at: datetime.datetime
+    release_key: str
+    deployment_id: int
+
+    @contextlib.asynccontextmanager
+    async def opened(self, state_dir: pathlib.Path, **overrides: Any) -> AsyncIterator[World]:
+        """A copy of it, to do with as one likes."""
+        shutil.copytree(self.directory, state_dir, dirs_exist_ok=True)
+        async with open_world(state_dir, state_dir / "atr.db", began=self.at, **overrides) as world:
+            yield world
+
+
+def scene(
+    directory: pathlib.Path, database: pathlib.Path, bring: Callable[[World], Awaitable[tuple[str, int]]]
+) -> Scene:
+    """Bring a world to where tests begin, and keep it."""
+    shutil.copy(database, directory / "atr.db")
+
+    async def play() -> Scene:
+        async with open_world(directory, directory / "atr.db") as world:
+            release_key, deployment_id = await bring(world)
+            return Scene(directory, world.clock.at, release_key, deployment_id)
+
+    with asyncio.Runner() as runner:
+        return runner.run(play())

@@ -3,7 +3,9 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy
 import sqlmodel
+from sqlmodel import col
 
 import atr.models.promotion as tables
 import atr.models.work as work
@@ -29,6 +31,11 @@ async def keep(
         for read in done
     )
     await write.data.flush()
+
+
+async def forget(write: transaction.Transaction, owner: str) -> None:
+    """Forget what was kept for this owner: the reading is complete, and its file set says it all."""
+    await write.data.exec(sqlalchemy.delete(tables.FileRead).where(col(tables.FileRead.owner) == owner))
 
 
 async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:

@@ -129,9 +129,9 @@ async def _keep(_done: Sequence[work.Read], _count: int, _total: int) -> None:
 
 def _counting(write: Any, written: _Written) -> Any:
     @functools.wraps(write)
-    async def counted(stream: wire._MeteredStream, buffer: bytes, timeout: float | None = None) -> None:
+    async def counted(stream: wire._MeteredStream, buffer: bytes, *rest: Any, **named: Any) -> None:
         written.total += len(buffer)
-        await write(stream, buffer, timeout)
+        await write(stream, buffer, *rest, **named)
 
     return counted
 

@@ -59,9 +59,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
         out += [
             _figures(f"{row.size:,} MB", "promote", row.promote),
             _figures("", "upload again", row.upload),
-            f"{'':>8}  {'upload/promote':<15} {_ratio(row.upload.written, row.promote.written):>15}"
-            f" {_ratio(row.upload.read, row.promote.read):>15} {_ratio(row.upload.seconds, row.promote.seconds):>9}"
-            f" {_ratio(row.upload.peak, row.promote.peak):>12}  ({runs})",
+            f"{_ratios(row.upload, row.promote)}  ({runs})",
         ]
     out += ["", "Where the seconds go:", _PHASES]
     for row in rows:
@@ -73,6 +71,14 @@ def _figures(size: str, way: str, of: Figures) -> str:
     return (
         f"{size:>8}  {way:<15} {of.written:>13,.0f} B {of.read:>13,.0f} B {of.seconds:>7.2f} s"
         f" {of.peak / MEGABYTE:>9.1f} MB"
+    )
+
+
+def _ratios(upload: Figures, promote: Figures) -> str:
+    return (
+        f"{'':>8}  {'upload/promote':<15} {_ratio(upload.written, promote.written):>15}"
+        f" {_ratio(upload.read, promote.read):>15} {_ratio(upload.seconds, promote.seconds):>9}"
+        f" {_ratio(upload.peak, promote.peak):>12}"
     )
 
 

@@ -15,3 +15,11 @@ async def test_a_staged_and_voted_deployment_becomes_live_by_one_call(world: wor
     assert len({side.digest for side in sides if side}) == 1
     assert all(sides)
     assert row.state is states.State.LIVE
+
+
+async def test_two(voted: worlds.World) -> None:
+    await voted.promote(1)
+    await voted.live(1)
+async def test_three(voted: worlds.World) -> None:
+    await voted.promote(1)
+    await voted.live(1)

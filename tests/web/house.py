@@ -20,6 +20,7 @@ import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
+import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.server as server
@@ -222,7 +223,9 @@ async def furnished(state_dir: pathlib.Path, database: pathlib.Path) -> AsyncIte
             await people.settle_in(world.store, (_GROUP,))
             await _hire(house, committers=(*people.MEMBERS, MANAGER, COMMITTER), members=people.MEMBERS)
             for name, build in SITUATIONS.items():
+                import time; t0=time.time()
                 house.places[name] = await build(house, f"1.{len(house.places)}.0")
+                print(name, round(time.time()-t0,2), world.clock.at)
             for asf_uid in (MEMBER, OTHER_MEMBER, REMOVED, MANAGER, COMMITTER, ADMIN, ELSEWHERE):
                 house.people[asf_uid] = await house.somebody(asf_uid)
             house.people[""] = house.stranger()
@@ -270,7 +273,7 @@ async def _voting(house: House, version: str) -> Place:
     place = await _staged(house, version)
     async with house.world.store.write_as_project_committee_participant(PROJECT, MANAGER) as participant:
         await participant.vote.open_vote(f"{PROJECT}-{version}")
-        await participant.vote.cast(f"{PROJECT}-{version}", "+1", HOSTILE)
+        await participant.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.PLUS_ONE, HOSTILE)
     return place
 
 

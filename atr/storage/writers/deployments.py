@@ -32,6 +32,7 @@ import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 
 _State = states.DeploymentState
+_NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
 _LOOKED_AT: Final = frozenset({_State.UPLOADING, _State.VALIDATING, _State.STAGED, _State.DROPPING})
 
 
@@ -198,7 +199,9 @@ class UserService:
         view = await self._view(row)
         decision = rules.after_look(view, seen, detail)
         if decision.to is None:
-            row.problem = problem
+            # What a capture found wrong stays; before there is one, the last look speaks.
+            if problem or not row.file_set_digest:
+                row.problem = problem or (_NOT_SEEN if gone else "")
         else:
             await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
             view = await self._view(row)
@@ -260,6 +263,7 @@ class UserService:
         row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
         row.captured_at, row.problem, row.side_problems = write.now, "", list(problems)
         row.read_done = row.read_total = len(files.files)
+        await reads.forget(write, f"deployment:{row.id}")
         row.version += 1
         for package in packages:
             await write.data.merge(

@@ -164,6 +164,9 @@ class UserService:
         row.verified_digest = await queries.store_file_set(self._write.data, staged, self._write.now)
         row.verified_at = self._write.now
         row.read_done = row.read_total = len(staged.files)
+        # The next proof, should another call be needed, reads every byte again.
+        row.read_round += 1
+        await reads.forget(self._write, f"promotion:{row.id}")
         await self._write.event(
             row.release_key,
             f"promotion:{row.id}",

@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 
 _MAX_REASON: Final = 500
@@ -74,6 +75,7 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
         row.difference = learnt.difference
         row.read_round += 1
         row.read_done = 0
+        await reads.forget(write, f"promotion:{row.id}")
     if learnt.staged is not None:
         row.verified_digest = await queries.store_file_set(write.data, learnt.staged, write.now)
         row.verified_at = write.now

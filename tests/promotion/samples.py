@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views, facts and files to start a test from; each keyword is a thing that a test changes."""
+
+import datetime
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import atr.promotion.deployments as deployments
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+
+NOW: Final = datetime.datetime(2026, 5, 4, 12, 0, tzinfo=datetime.UTC)
+TIMING: Final = steps.Timing()
+PORTAL: Final = distribution.Mechanism.CENTRAL_PORTAL
+
+
+def ago(seconds: float) -> datetime.datetime:
+    """That many seconds before NOW; negative is after."""
+    return NOW - datetime.timedelta(seconds=seconds)
+
+
+def view(
+    state: states.State,
+    *,
+    answers: Sequence[steps.Answer] = (),
+    mechanism: distribution.Mechanism = PORTAL,
+    age: float = 0,
+    marked: float | None = None,
+    overdue: bool = False,
+    by_hand: bool = False,
+    held: bool = False,
+    resend: bool = False,
+    gone_looks: int = 0,
+    gone_for: float | None = None,
+) -> steps.View:
+    """A promotion; ages in seconds before NOW."""
+    return steps.View(
+        state=state,
+        now=NOW,
+        mechanism=mechanism,
+        entered=ago(age),
+        timing=TIMING,
+        answers=tuple(answers),
+        marked=None if marked is None else ago(marked),
+        deadline=ago(0 if overdue else -1) if (answers or overdue) else None,
+        by_hand=by_hand,
+        held=held,
+        resend=resend,
+        gone_looks=gone_looks,
+        gone_since=None if gone_for is None else ago(gone_for),
+    )
+
+
+def deployment(
+    state: states.DeploymentState,
+    *,
+    age: float = 0,
+    gone_looks: int = 0,
+    gone_for: float | None = None,
+    drop_answer: steps.Answer = steps.Answer.NONE,
+) -> deployments.View:
+    """A deployment; ages in seconds before NOW."""
+    return deployments.View(
+        state=state,
+        now=NOW,
+        entered=ago(age),
+        timing=TIMING,
+        gone_looks=gone_looks,
+        gone_since=None if gone_for is None else ago(gone_for),
+        drop_answer=drop_answer,
+    )
+
+
+def file(path: str, content: str = "") -> fileset.File:
+    """A file with this text in it, by default its own path."""
+    data = (content or path).encode()
+    return fileset.File(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def files(*paths: str, **contents: str) -> fileset.FileSet:
+    """A set of files that hold their own paths, and of files by name with a given content."""
+    return fileset.FileSet.of([*map(file, paths), *(file(path, text) for path, text in contents.items())])
+
+
+def facts(
+    *,
+    platform: distribution.DistributionPlatform = distribution.DistributionPlatform.MAVEN,
+    project_active: bool = True,
+    phase: str = gates.RELEASE_PREVIEW,
+    vote_passed: bool = True,
+    deployment_state: str = gates.STAGED,
+    staged_digest: str = "d1",
+    ballot: frozenset[str] = frozenset({"d1", "d2"}),
+    drift: tuple[str, ...] = (),
+    has_target: bool = True,
+    outside: tuple[str, ...] = (),
+    policy_allows: bool = True,
+    asf_uid: str = "ada",
+    is_committee_member: bool = True,
+    check_blockers: tuple[str, ...] = (),
+) -> gates.Facts:
+    """Facts in which every gate holds."""
+    return gates.Facts(
+        platform=platform,
+        project_active=project_active,
+        phase=phase,
+        vote_passed=vote_passed,
+        deployment_state=deployment_state,
+        staged_digest=staged_digest,
+        ballot=ballot,
+        drift=drift,
+        has_target=has_target,
+        outside=outside,
+        policy_allows=policy_allows,
+        asf_uid=asf_uid,
+        is_committee_member=is_committee_member,
+        check_blockers=check_blockers,
+    )
