@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""${message}
+"""${message[:1].upper()}${message[1:]}.
 
-Rename the file to NNNN_verb_noun.py. Autogenerate does not see a new member of an enum: write its CHECK by hand. If a
-table of atr/db/append_only.py is made anew, protect it again.
+Before you commit: name the file NNNN_verb_noun.py; write the CHECK of a changed enum by hand (autogenerate does not see
+it); protect a table of atr/db/append_only.py again if it is made anew; give the revision rows in
+tests/migrations/history.py.
 """
-<%text>
-from collections.abc import Sequence
-</%text>
+
 import alembic.op as op
 import sqlalchemy as sa
 import sqlmodel
 ${imports if imports else ""}
-
-revision: str = ${repr(up_revision)}
-down_revision: str | Sequence[str] | None = ${repr(down_revision)}
-branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
-depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:

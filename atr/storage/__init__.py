@@ -6,6 +6,7 @@ ladder is ATR's: general public, foundation committer, committee participant, re
 foundation admin. Each rung is decided here, from the rows, at the moment it is used; a page decides nothing.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -62,7 +63,10 @@ class Storage:
         """The files of a revision to be made, beginning as the newest one. No transaction is open meanwhile."""
         async with self.read() as read:
             begin = await files.parent(read, release_key)
-        with files.draft(self.place.state_dir, begin) as draft:
+        known = begin.files
+        if (known is None) and (begin.directory is not None):
+            known = await asyncio.to_thread(files.hashed, begin.directory)
+        with files.draft(self.place.state_dir, begin.directory, known or ()) as draft:
             yield draft
 
     @contextlib.asynccontextmanager

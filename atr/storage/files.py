@@ -19,6 +19,7 @@ from typing import Final
 
 import atr.db.queries as queries
 import atr.errors as errors
+import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.transaction as transaction
 
@@ -86,7 +87,8 @@ class Parent:
     """What a draft begins as: the newest revision's files and where they lie; nothing for the first one."""
 
     directory: pathlib.Path | None
-    files: tuple[fileset.File, ...]
+    # None for a revision from before our tables: its files are there, and nobody hashed them.
+    files: tuple[fileset.File, ...] | None
 
 
 async def parent(read: transaction.Transaction, release_key: str) -> Parent:
@@ -96,19 +98,34 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
     if latest is None:
         return Parent(None, ())
     directory = read.place.revision_dir(release.project_key, release.version, latest.number)
+    if latest.file_set_digest == sql.NOT_RECORDED:
+        return Parent(directory, None)
     return Parent(directory, (await queries.file_set(read.data, latest.file_set_digest)).files)
 
 
+def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
+    """Every file below a directory, hashed."""
+    found = []
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append(fileset.File(path.relative_to(directory).as_posix(), path.stat().st_size, digest))
+    return tuple(found)
+
+
 @contextlib.contextmanager
-def draft(state_dir: pathlib.Path, begin: Parent) -> Iterator[Draft]:
+def draft(
+    state_dir: pathlib.Path, directory_before: pathlib.Path | None, files: tuple[fileset.File, ...]
+) -> Iterator[Draft]:
     """A draft that begins as its parent; its directory is gone afterwards unless it was committed."""
     temporary = state_dir / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)
     directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix="draft-"))
     try:
-        if begin.directory is not None:
-            shutil.copytree(begin.directory, directory, copy_function=os.link, dirs_exist_ok=True)
-        yield Draft(directory, {file.path: file for file in begin.files})
+        if directory_before is not None:
+            shutil.copytree(directory_before, directory, copy_function=os.link, dirs_exist_ok=True)
+        yield Draft(directory, {file.path: file for file in files})
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

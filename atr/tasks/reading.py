@@ -73,13 +73,15 @@ async def staged(
     waiting = [one for path, one in members.items() if path not in done]
     batch: list[work.Read] = []
     since = time.monotonic()
-    async for read in _in_parallel(promoter, external_id, waiting, sides):
-        done[read.file.path] = read
-        batch.append(read)
-        if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
-            await keep(batch, len(done), len(members))
-            batch, since = [], time.monotonic()
-    await keep(batch, len(done), len(members))
+    try:
+        async for read in _in_parallel(promoter, external_id, waiting, sides):
+            done[read.file.path] = read
+            batch.append(read)
+            if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
+                await keep(batch, len(done), len(members))
+                batch, since = [], time.monotonic()
+    finally:
+        await keep(batch, len(done), len(members))
     problems = (*orphans, *(read.problem for read in done.values() if read.problem))
     return Staged(fileset.FileSet.of(read.file for read in done.values()), problems)
 
@@ -119,7 +121,8 @@ async def _in_parallel(
                 one = queue.pop()
                 running.add(asyncio.create_task(_read(promoter, external_id, one, sides.get(one.path, {}))))
             finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in finished:
+            # What was read whole is handed on before the first fault is raised.
+            for task in sorted(finished, key=lambda task: task.exception() is not None):
                 yield task.result()
     finally:
         for task in running:

@@ -164,6 +164,7 @@ class CommitteeMember:
         Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
         """
         write = self._write
+        await own.release(write, release_key)
         row = await write.data.get(sql.Distribution, rows.key(release_key, where))
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")

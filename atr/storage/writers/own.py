@@ -12,6 +12,13 @@ import atr.models.sql as sql
 import atr.storage.transaction as transaction
 
 
+async def project(write: transaction.Transaction, project_key: str) -> sql.Project:
+    """The project. Raises NotFoundError for another one than the rights were granted for."""
+    if write.project_key and (project_key != write.project_key):
+        raise errors.NotFoundError(f"The rights are for {write.project_key}, not for “{project_key[:60]}”.")
+    return await queries.demand_project(write.data, project_key)
+
+
 async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
     """The release. Raises NotFoundError for one of another project."""
     row = await queries.demand_release(write.data, release_key)

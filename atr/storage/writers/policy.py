@@ -12,6 +12,7 @@ import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
+import atr.storage.writers.own as own
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
@@ -32,7 +33,7 @@ class CommitteeMember:
     ) -> None:
         """Change what is given. Remote promotion is off for every platform until somebody switches it on."""
         write = self._write
-        project = await queries.demand_project(write.data, project_key)
+        project = await own.project(write, project_key)
         policy = await queries.policy(write.data, project)
         write.data.add(policy)
         await write.data.flush()

@@ -4,7 +4,6 @@
 import re
 from typing import Final
 
-import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.storage.transaction as transaction
@@ -24,7 +23,7 @@ class CommitteeParticipant:
     async def start(self, project_key: str, version: str) -> str:
         """Start a release in Compose and answer its key. Raises InputError, ConflictError."""
         write = self._write
-        project = await queries.demand_project(write.data, project_key)
+        project = await own.project(write, project_key)
         ensure_project_active(project)
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
             raise errors.InputError(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make revisions: immutable states of a release's files."""
 
+import shutil
+
 import sqlmodel
 from sqlmodel import col
 
@@ -77,10 +79,11 @@ async def add_revision(
         drift=row.drift,
     )
     await _queue_checks(write, release)
-    # The rename comes last: if it fails, nothing is committed; if the commit fails, the number is never used again
-    # and the directory stands unclaimed.
+    # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
+    # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
     target = write.place.revision_dir(release.project_key, release.version, number)
     target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
     draft.directory.rename(target)
     return number
 
@@ -91,8 +94,9 @@ async def _drift(
     entries = await queries.ballot(write.data, release)
     if not facts.vote_passed(release):
         return {}
-    voted = next(e.file_set_digest for e in entries if e.kind is tables.BallotKind.REVISION)
-    if voted == now.digest:
+    voted = next((e.file_set_digest for e in entries if e.kind is tables.BallotKind.REVISION), None)
+    if voted in {None, now.digest}:
+        # Without a ballot, from before our tables, nothing is voted in our sense and the gates say so.
         return {}
     before = await queries.file_set(write.data, voted)
     patterns = (await queries.policy(write.data, project)).file_tag_mappings

@@ -65,6 +65,8 @@ class CommitteeParticipant:
         revision = await queries.latest_revision(write.data, release_key)
         if revision is None:
             raise errors.BlockedError(["The release has no files yet."])
+        if revision.file_set_digest == sql.NOT_RECORDED:
+            raise errors.BlockedError(["The newest revision is older than our record of its files. Make a new one."])
         release.current_vote_seq += 1
         release.vote_started, release.vote_resolved = write.now, None
         release.phase = sql.ReleasePhase.RELEASE_CANDIDATE
