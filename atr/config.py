@@ -9,7 +9,7 @@ import ipaddress
 import pathlib
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic
 
@@ -23,15 +23,28 @@ _IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
 _SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
 
 
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _sentence(where: tuple[int | str, ...], what: str) -> str:
+    """One wrong setting; what is wrong between two of them names them itself."""
+    text = what.removeprefix("Value error, ")
+    return f"{PREFIX}{str(where[0]).upper()}: {text}" if where else text
+
+
 class _Settings(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     # Everything that is kept: the database, revisions, temporary files, the web's secret key.
     state_dir: pathlib.Path = pathlib.Path("state")
-    database_url: str = ""
+    # An address of a database may hold a password.
+    database_url: str = pydantic.Field(default="", repr=False)
     # Local accounts, fast timings, failpoints; refuses any platform address that is not loopback.
     sandbox: bool = False
-    log_level: str = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], pydantic.BeforeValidator(_upper)] = (
+        "INFO"
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -47,10 +60,9 @@ class _Settings(pydantic.BaseModel):
         try:
             settings = cls.model_validate({known[name]: value for name, value in given.items()})
         except pydantic.ValidationError as error:
-            wrong = "; ".join(
-                f"{PREFIX}{'.'.join(str(part) for part in one['loc']).upper()}: {one['msg']}" for one in error.errors()
-            )
-            raise errors.SettingsError(f"Settings that cannot be used: {wrong}.") from error
+            wrong = "; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())
+            # Not `from error`: what was given may be a secret, and that error holds it.
+            raise errors.SettingsError(f"Settings that cannot be used: {wrong}.") from None
         only = sorted(field for field in _SANDBOX_ONLY if f"{PREFIX}{field.upper()}" in given)
         if only and not settings.sandbox:
             names = ", ".join(f"{PREFIX}{field.upper()}" for field in only)
@@ -138,13 +150,15 @@ class WorkerSettings(_Settings):
         text = self.maven_central_token.get_secret_value()
         if self.maven_central_token_file is not None:
             try:
-                text = self.maven_central_token_file.read_text()
-            except OSError as error:
+                text = self.maven_central_token_file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+                # Not `from error`: what could not be decoded may be the secret.
                 raise errors.SettingsError(
-                    f"{self.maven_central_token_file} cannot be read: {error.strerror}. It holds name:password."
-                ) from error
+                    f"{self.maven_central_token_file} cannot be read: {why}. It holds name:password."
+                ) from None
         name, colon, password = text.strip().partition(":")
-        if not (name and colon and password):
+        if not (name and colon and password) or (len(text.split()) != 1):
             raise errors.SettingsError(
                 "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that holds name:password."
             )

@@ -2,21 +2,25 @@
 """The web process: builds the application, serves it, and holds no platform credential."""
 
 import asyncio
+import contextlib
 import datetime
 import os
 import pathlib
 import secrets
 import signal
 import socket
+import tempfile
 from typing import Final
 
 import hypercorn.asyncio
 import hypercorn.config
 import quart
+import werkzeug.datastructures
 
 import atr.config as config
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.errors as errors
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
 import atr.get.releases as get_releases
@@ -45,9 +49,18 @@ _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32
 
 
+class _App(quart.Quart):
+    """What nobody wrote a handler for is 405, OPTIONS too."""
+
+    default_config = werkzeug.datastructures.ImmutableDict(
+        {**quart.Quart.default_config, "PROVIDE_AUTOMATIC_OPTIONS": False}
+    )
+
+
 def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Quart:
     """The application over a storage."""
-    app = quart.Quart(
+    secure = settings.secure_cookies and not settings.sandbox
+    app = _App(
         "atr",
         root_path=str(template.STATIC.parent),
         static_folder=str(template.STATIC),
@@ -59,8 +72,12 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         PERMANENT_SESSION_LIFETIME=_SESSION,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.secure_cookies and not settings.sandbox,
-        SESSION_COOKIE_NAME="atr_session" if settings.sandbox else "__Host-atr_session",
+        SESSION_COOKIE_SECURE=secure,
+        # A browser takes a cookie of that name only over https.
+        SESSION_COOKIE_NAME="__Host-atr_session" if secure else "atr_session",
+        # Only an answer that changes the session carries it: a row that was asked for before somebody signed out
+        # must not sign them in again, and a page that refreshes itself must not keep a session alive.
+        SESSION_REFRESH_EACH_REQUEST=False,
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
     who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
@@ -86,7 +103,7 @@ class _Config(hypercorn.config.Config):
 
 
 async def serve(settings: config.WebSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     database = session.Database(settings.database)
@@ -103,18 +120,33 @@ async def serve(settings: config.WebSettings) -> None:
     server.errorlog = None
     try:
         await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
+    except OSError as error:
+        raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error
     finally:
         await database.close()
 
 
 def _secret_key(state_dir: pathlib.Path) -> str:
-    """The key that signs sessions: made once, readable by this user only."""
+    """The key that signs sessions: made once, readable by this user only. Raises SettingsError for a broken one."""
     path = state_dir / "secret-key"
     state_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make_secret_key(path)
+    key = path.read_text().strip()
+    if len(key) < _SECRET_BYTES:
+        raise errors.SettingsError(
+            f"{path} is too short for a key. Delete it: a new one is made, and all sign in again."
+        )
+    return key
+
+
+def _make_secret_key(path: pathlib.Path) -> None:
+    """Another process may do the same at once: the file appears whole, and the first one stays."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="secret-key-")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_SECRET_BYTES))
-    return path.read_text()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(_SECRET_BYTES))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(name)
+    finally:
+        pathlib.Path(name).unlink()

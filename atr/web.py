@@ -9,6 +9,7 @@ import dataclasses
 import hmac
 import logging
 import secrets
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 import markupsafe
@@ -26,6 +27,9 @@ _LOG = logging.getLogger(__name__)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXTENSION: Final = "atr"
 _TOKEN_BYTES: Final = 32
+# The longest address of ours that anybody is led back to.
+_MAX_PATH: Final = 2_000
+_BAD: Final = 400
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -37,6 +41,8 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Where the cookies demand https, so does everything else, for a year.
+_HTTPS_ONLY: Final = "max-age=31536000"
 _STATUS: Final[dict[type[errors.AtrError], int]] = {
     errors.AccessError: 403,
     errors.NotFoundError: 404,
@@ -135,7 +141,7 @@ def redirect(route: str, *, success: str = "", error: str = "", **values: Any) -
 def local_path(text: str) -> str:
     """Where to go after signing in: a path of ours, or the list of releases."""
     ours = text.startswith("/") and not text.startswith("//") and ("\\" not in text) and text.isprintable()
-    return text if ours else as_url("get.releases.listing")
+    return text if (ours and len(text) <= _MAX_PATH) else as_url("get.releases.listing")
 
 
 async def form() -> dict[str, str]:
@@ -164,7 +170,9 @@ async def _check_unsafe() -> None:
 async def _harden(response: quart.Response) -> quart.Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    if not quart.request.path.startswith("/static/"):
+    if quart.current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
+    if not quart.request.path.startswith("/static/") or (response.status_code >= _BAD):
         response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -173,7 +181,8 @@ async def _page_context() -> dict[str, Any]:
     here = site()
     who = asf_uid()
     role = ""
-    if who:
+    # The page that tells of a fault must not need what has just failed.
+    if who and not quart.g.get("failed"):
         async with here.storage.read(who) as read:
             role = await releases.session_role(read)
     return {
@@ -182,8 +191,13 @@ async def _page_context() -> dict[str, Any]:
         "session_role": role,
         "sandbox_mode": here.sandbox,
         "sandbox_url": here.sandbox_url,
-        "flashes": [tuple(one) for one in quart.session.pop("flashes", [])],
+        "flashes": _flashes(),
     }
+
+
+def _flashes() -> Iterator[list[str]]:
+    """The sentences for the next whole page: a fragment, which shows none, leaves them where they are."""
+    yield from quart.session.pop("flashes", [])
 
 
 def _csrf_field() -> markupsafe.Markup:
@@ -198,11 +212,17 @@ async def _on_atr_error(error: errors.AtrError) -> tuple[str, int]:
     return await _page(status, message, reasons)
 
 
-async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> tuple[str, int] | werkzeug.wrappers.Response:
+async def _on_http_error(
+    error: werkzeug.exceptions.HTTPException,
+) -> tuple[str, int, dict[str, str]] | werkzeug.wrappers.Response:
     status = error.code or 500
-    if status < 400:  # noqa: PLR2004  (a redirect that routing raises)
+    if status < _BAD:
+        # A redirect that routing raises.
         return error.get_response()
-    return await _page(status, _http_sentence(status))
+    headers: dict[str, str] = {}
+    if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
+        headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return *await _page(status, _http_sentence(status)), headers
 
 
 async def _on_undecodable(_error: UnicodeDecodeError) -> tuple[str, int]:
@@ -211,6 +231,7 @@ async def _on_undecodable(_error: UnicodeDecodeError) -> tuple[str, int]:
 
 async def _on_bug(_error: Exception) -> tuple[str, int]:
     number = secrets.token_hex(4)
+    quart.g.failed = True
     _LOG.exception("request failed", extra={"action": "bug", "number": number, "path": quart.request.path})
     return await _page(500, f"It is not your fault. Tell the operators the number {number}; their log has the rest.")
 

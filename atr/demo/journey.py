@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import httpx
 
-import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.demo.browser as browsers
 import atr.demo.faults as faults
@@ -49,22 +48,15 @@ class Summary:
 
 
 def storage_in(state_dir: pathlib.Path) -> storage.Storage:
-    """A storage over a state directory that has been migrated, with the sandbox's timings."""
+    """A storage over a state directory, with the sandbox's timings. The web makes the database before it answers."""
     settings_url = f"sqlite+aiosqlite:///{state_dir.absolute() / 'atr.db'}"
     timings = {mechanism: timing.faster(processes.SPEED) for mechanism, timing in steps.TIMINGS.items()}
     return storage.Storage(session.Database(settings_url), transaction.Place(state_dir, timings))
 
 
-def migrated(state_dir: pathlib.Path) -> None:
-    """Make the database."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    migrate.upgrade(f"sqlite+aiosqlite:///{state_dir.absolute() / 'atr.db'}")
-
-
 async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, tell: Tell) -> tuple[Summary, str]:
     """The journey under a fault. Answers how it ended, and what is wrong with that (empty if it is as it must be)."""
     began = time.monotonic()
-    await asyncio.to_thread(migrated, state_dir)
     ports = processes.Ports(processes.free_port(), processes.free_port())
     store = storage_in(state_dir)
     try:
@@ -158,9 +150,13 @@ async def _wait(
             row = await deployments.one(read, release_key, f"d{deployment_id}")
         if until(row):
             return row
-        failed = row.deployment_state in {states.DeploymentState.FAILED, states.DeploymentState.LOST}
-        if failed or (time.monotonic() > ends):
-            raise errors.UnavailableError(f"The deployment is {row.standing.word.lower()}. {row.problem}".strip())
+        if row.deployment_state in {states.DeploymentState.FAILED, states.DeploymentState.LOST}:
+            why = row.problem.strip() or row.standing.sentence
+            raise errors.UnavailableError(f"Staging ended as “{row.standing.word}”: {why.removesuffix('.')}.")
+        if time.monotonic() > ends:
+            raise errors.UnavailableError(
+                f"It is still “{row.standing.word}” after {_PATIENCE:.0f} s. {row.next_note}".strip()
+            )
         await asyncio.sleep(_LOOK_EVERY)
 
 

@@ -2,18 +2,19 @@
 """`atr run`: everything on one machine, with a release that is staged and voted on, for a person with a browser."""
 
 import asyncio
+import contextlib
 import pathlib
 import signal
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
-import sqlmodel
 
 import atr.demo.journey as journey
 import atr.demo.people as people
 import atr.demo.processes as processes
 import atr.demo.tree as trees
+import atr.errors as errors
 import atr.models.sql as sql
 
 _WEB_PORT: Final = 8080
@@ -25,29 +26,35 @@ async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    playing = asyncio.create_task(_play(state_dir, port))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not stop.is_set():
+        playing.result()
+    click.echo("Stopping.")
+    playing.cancel()
+    # A terminal sends Ctrl-C to every process at once: one that ended before we stopped it is no trouble.
+    with contextlib.suppress(asyncio.CancelledError, errors.AtrError):
+        await playing
+
+
+async def _play(state_dir: pathlib.Path, port: int) -> None:
+    """Everything until it is cancelled or a part of it ends."""
     tree = trees.example(2_000_000)
-    await asyncio.to_thread(journey.migrated, state_dir)
     store = journey.storage_in(state_dir)
     ports = processes.Ports(processes.free_port(port), processes.free_port(_SANDBOX_PORT))
     try:
         async with processes.Stack(state_dir, ports, tree.namespaces) as stack:
             async with store.database.read() as data:
                 furnished = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version)) is not None
-                releases = (await data.exec(sqlmodel.select(sql.Release))).all()
-            if not furnished:
+            if furnished:
+                click.echo(f"Going on with what stands in {state_dir}.")
+            else:
                 click.echo("Composing a release, staging it on the stand-in, voting on it …")
                 await journey.staged_and_voted(store, tree, _tell_nothing)
-            elif releases:
-                click.echo(f"Going on with what stands in {state_dir}.")
             click.echo(_welcome(stack, tree.version))
-            watching = asyncio.create_task(stack.watch())
-            stopping = asyncio.create_task(stop.wait())
-            done, waiting = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
-            if watching in done:
-                watching.result()
-            click.echo("Stopping.")
+            await stack.watch()
     finally:
         await store.database.close()
 

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import io
 import pathlib
+import re
 import zipfile
 from typing import Final
 
@@ -14,6 +15,10 @@ import atr.shared.maven as maven
 
 _GROUP: Final = "org.example.widgets"
 _VERSION: Final = "2.4.0"
+# What a client's local repository keeps beside the files; nobody releases it.
+_KEPT: Final = re.compile(
+    r"\..*|maven-metadata.*|_remote\.repositories|_maven\.repositories|resolver-status\.properties|.*\.lastUpdated"
+)
 # A stand-in checks that a signature is there and armoured; nobody's key signs a demo.
 _SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----\n\n{}\n-----END PGP SIGNATURE-----\n"
 _POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
@@ -73,9 +78,8 @@ def of_directory(root: pathlib.Path) -> Tree:
         raise errors.InputError(f"{root} is not a directory. Give one that holds a Maven repository tree.")
     files: dict[str, bytes | pathlib.Path] = {}
     for path in sorted(root.rglob("*")):
-        where = path.relative_to(root).as_posix()
-        if path.is_file() and not path.name.startswith((".", maven.METADATA)):
-            files[where] = path
+        if path.is_file() and not _KEPT.fullmatch(path.name):
+            files[path.relative_to(root).as_posix()] = path
     if not files:
         raise errors.InputError(f"{root} holds no files.")
     return Tree(files, _packages(files))

@@ -39,6 +39,11 @@ async def promote(project_key: str, version_key: str) -> Page:
     number = quart.request.args.get("deployment_id", "")
     async with web.site().storage.read(web.asf_uid()) as read:
         row = await deployments.one(read, await releases.key(read, project_key, version_key), f"d{number}")
+    if (row.promotion_id is not None) and not row.blockers and all(act.name != "promote" for act in row.acts):
+        # An old link, or the way back: somebody has promoted it, and there is nothing left to confirm.
+        return web.redirect(
+            "get.distribution.detail", project_key=project_key, version_key=version_key, row_key=f"d{number}"
+        )
     return await quart.render_template("distribution/confirm.html", row=row, values={}, field_errors={})
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms, parsed and checked before anything is asked of storage. What is wrong is said beside the field."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -9,18 +10,41 @@ import pydantic
 import atr.errors as errors
 import atr.shared.distribution as distribution
 
+# Control characters, and the marks that turn a line around: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
+_CONTROL: Final = frozenset({"Cc", "Cs"})
+_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_SPACES: Final = frozenset("\t\r\n")
 _SENTENCES: Final = {
     "missing": "Fill this in.",
     "string_too_short": "Fill this in.",
     "string_too_long": "This is too long.",
     "int_parsing": "This is not a number.",
+    "int_parsing_size": "This is not a number.",
     "greater_than_equal": "This is not a number.",
     "less_than_equal": "This is not a number.",
     "literal_error": "Choose one of the list.",
+    "value_error": "This holds characters that nobody can see. Type it anew.",
     "string_pattern_mismatch": "This cannot be right. Reload the page.",
 }
-_Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=500)]
-_Needed = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _printed(text: str) -> str:
+    """Text that stays in the record shows all it holds: no control characters, no marks that turn the line around."""
+    for character in text:
+        control = (unicodedata.category(character) in _CONTROL) and (character not in _SPACES)
+        if control or (unicodedata.bidirectional(character) in _TURNING):
+            raise ValueError(f"U+{ord(character):04X}")
+    return text
+
+
+_Text = Annotated[
+    str, pydantic.StringConstraints(strip_whitespace=True, max_length=500), pydantic.AfterValidator(_printed)
+]
+_Needed = Annotated[
+    str,
+    pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    pydantic.AfterValidator(_printed),
+]
 _Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
 
 

@@ -207,7 +207,7 @@ class Promotion(sqlmodel.SQLModel, table=True):
     read_round: int = 1
     read_done: int = 0
     read_total: int = 0
-    # What the last complete reading differed by; a difference counts when the next reading finds it again.
+    # What the last complete reading differed by; a difference counts when the next complete reading differs too.
     difference: str = ""
     last_look: datetime.datetime | None = None
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)

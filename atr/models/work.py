@@ -29,7 +29,7 @@ class Promotion:
     view: steps.View
     voted_digest: str
     round: int
-    # What the last complete reading differed by; empty if it did not.
+    # What the last complete reading in this state differed by; empty if it did not.
     difference: str
     verified: bool
 

@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+import typing
 from typing import Final
 
 import atr.promotion.states as states
@@ -50,6 +51,8 @@ def after_look(view: View, seen: steps.Seen, detail: str) -> Decision:
             return _staged(view)
         case steps.Seen.WAITING | steps.Seen.UNKNOWN:
             return _STAY
+        case _:
+            typing.assert_never(seen)
 
 
 def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime:
@@ -102,9 +105,9 @@ def _gone(view: View) -> Decision:
             return Decision(_State.DROPPED)
         return _STAY
     since = view.gone_since or view.now
-    # An id that was just given may not be found at first; one that we have seen staged was dropped by somebody.
-    patient = (view.state is _State.STAGED) or ((view.now - since).total_seconds() >= view.timing.vanishing)
-    if patient and (view.gone_looks >= view.timing.looks):
+    # An id that was just given may not be found at first, and a 404 may be an outage; GONE has no way back.
+    long_enough = (view.now - since).total_seconds() >= view.timing.vanishing
+    if long_enough and (view.gone_looks >= view.timing.looks):
         return Decision(
             _State.GONE,
             "The platform does not show it to our account: it was dropped, it expired, or another account staged it.",

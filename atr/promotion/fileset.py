@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 import atr.errors as errors
+import atr.shared.maven as maven
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 # How many names a sentence holds before it says "and 7 more".
@@ -24,8 +25,9 @@ class File:
     sha256: str
 
     def __post_init__(self) -> None:
-        """Refuse what could make two different sets look the same: a line break in a path, a malformed digest."""
-        if ("\n" in self.path) or (not self.path) or (self.size < 0) or not _SHA256.fullmatch(self.sha256):
+        """Refuse what has no digest of its own: a line break in a path or no UTF-8, a malformed sha256."""
+        path_is_fit = bool(self.path) and ("\n" not in self.path) and _is_utf8(self.path)
+        if (not path_is_fit) or (self.size < 0) or not _SHA256.fullmatch(self.sha256):
             raise errors.InputError(f"{self.path!r} with size {self.size} and sha256 {self.sha256!r} is not a file.")
 
 
@@ -38,7 +40,7 @@ class FileSet:
 
     @classmethod
     def of(cls, files: Iterable[File]) -> Self:
-        """The set of these files. Raises VerificationError-free InputError for an empty set or a path named twice.
+        """The set of these files. Raises InputError for an empty set or a path named twice.
 
         Nothing to compare is a failure, so there is no empty set. The digest is the sha256 of the lines
         `<sha256> <size> <path>` in path order, each ended by a line feed.
@@ -133,7 +135,8 @@ def drift(voted: FileSet, voted_mapped: FileSet | None, now: FileSet, now_mapped
 
     Inside ATR a path may change after the vote, so the bytes are counted, not the names: every voted file that the
     policy maps to the platform must still be there, and every file mapped now must have been voted on. Where
-    nothing is mapped, every file counts. An empty answer means: renamed at most.
+    nothing is mapped, every file counts; checksums never do, since they hold the name of the file beside them. An
+    empty answer means: renamed at most.
     """
     before = voted_mapped or voted
     after = now_mapped or now
@@ -162,6 +165,8 @@ def _lacking(wanted: FileSet, there: FileSet) -> list[File]:
     have = collections.Counter(_content(file) for file in there.files)
     lacking = []
     for file in wanted.files:
+        if maven.is_side_file(file.path):
+            continue
         if have[_content(file)] == 0:
             lacking.append(file)
         have[_content(file)] -= 1
@@ -172,6 +177,15 @@ def _names(paths: Iterable[str]) -> str:
     every = list(paths)
     more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     return ", ".join(every[:_NAMED]) + more
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether the text can be written down: Python reads a disk's broken names as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _utf8_path(file: File) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files of a revision go to a platform, by the policy's patterns, and where they stand there. Pure."""
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +20,7 @@ def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSe
 
     The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
     first pattern that matches a file counts. Raises InputError, naming the file, for a path that does not parse, for
-    two files on one path, and when nothing is mapped.
+    two files on one path, for a pattern that is none, and when nothing is mapped.
     """
     found: dict[str, tuple[str, fileset.File]] = {}
     for file in revision.files:
@@ -43,11 +44,29 @@ def sources(revision: fileset.FileSet, patterns: Sequence[str]) -> dict[str, str
 
 def _cut(path: str, patterns: Sequence[str]) -> str | None:
     for pattern in patterns:
-        if pathspec.GitIgnoreSpec.from_lines([pattern]).match_file(path):
+        if _matches(pattern, path):
             wild = _WILDCARD.search(pattern)
-            prefix = pattern[: wild.start()] if wild else pattern.rpartition("/")[0]
+            prefix = pattern[: wild.start()] if wild else _directory(pattern, path)
             return path.removeprefix(prefix.lstrip("/")).lstrip("/")
     return None
+
+
+def _directory(pattern: str, path: str) -> str:
+    """What is cut off where there is no wildcard: the directory that the pattern names, or that of the one file."""
+    whole = f"{pattern.strip('/')}/"
+    return whole if path.startswith(whole) else pattern.rpartition("/")[0]
+
+
+def _matches(pattern: str, path: str) -> bool:
+    return _spec(pattern).match_file(path)
+
+
+@functools.lru_cache(maxsize=256)
+def _spec(pattern: str) -> pathspec.GitIgnoreSpec:
+    try:
+        return pathspec.GitIgnoreSpec.from_lines([pattern])
+    except ValueError as error:
+        raise errors.InputError(f"“{pattern}” is no pattern. Patterns are written as in a .gitignore file.") from error
 
 
 def _is_metadata(path: str) -> bool:

@@ -142,7 +142,9 @@ WORDS: Final[Mapping[State, Words]] = MappingProxyType(
             "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
         ),
         State.ABORTED: Words("Stopped", "It was stopped before anything became public.", "anyone who may request"),
-        State.REFUSED: Words("Refused", "A proof failed, so nothing was published.", "the release manager"),
+        State.REFUSED: Words(
+            "Refused", "A proof, a rule or the platform said no; we published nothing.", "the release manager"
+        ),
         State.IN_DOUBT: Words(
             "In doubt", "We cannot tell what came of it, and a person must look.", "a committee member"
         ),

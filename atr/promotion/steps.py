@@ -8,6 +8,7 @@ answers with a Decision; storage/writers alone draws the arrow. Figures and reas
 import dataclasses
 import datetime
 import enum
+import typing
 from collections.abc import Sequence
 from typing import Final
 
@@ -158,6 +159,7 @@ class Decision:
 
 _CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
 _STAY: Final = Decision(None)
+_LATE: Final = Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
 
 
 def plan(view: View) -> Do:
@@ -171,34 +173,42 @@ def plan(view: View) -> Do:
             return Do.CHECK
         case State.DIVERGED | State.ABORTED | State.REFUSED:
             return Do.NOTHING
+        case _:
+            typing.assert_never(view.state)
 
 
 def needs_public_look(view: View, seen: Seen) -> bool:
-    """Whether an answer is believed only together with a look at the public place."""
-    after = view.attempted or view.answers or (view.state in {State.PUBLISHING, State.IN_DOUBT})
+    """Whether an answer is believed only together with a look at the public place.
+
+    Not while the platform still holds what we may have published: it would be too early, and caches keep a "no".
+    """
+    if (view.state is State.SENDING) and (seen is Seen.STAGED) and view.attempted:
+        return False
+    after = view.answers or view.by_hand or (view.state in {State.PUBLISHING, State.IN_DOUBT})
     return bool(after) and (seen in {Seen.FAILED, Seen.GONE, Seen.STAGED}) and (view.state is not State.CHECKING)
 
 
 def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
-    """What a platform's answer means for a promotion in REQUESTED, SENDING, PUBLISHING or IN_DOUBT."""
+    """What a platform's answer means for a promotion in REQUESTED, SENDING, PUBLISHING, ABORTING or IN_DOUBT."""
     if view.state is State.IN_DOUBT:
         return _after_ask_in_doubt(view, seen, look)
     if seen is Seen.PUBLIC:
         return Decision(State.CHECKING, "The platform says it is public.", out_of_band=not view.attempted)
     if (seen is Seen.WORKING) and (view.state is not State.PUBLISHING):
         return Decision(State.PUBLISHING, "The platform is publishing it.", out_of_band=not view.attempted)
+    if look is Look.SOME:
+        return Decision(State.CHECKING, "Files of it are public.", out_of_band=not view.attempted)
     if view.state is State.REQUESTED:
         return _after_ask_requested(view, seen, look)
-    if look is Look.SOME:
-        return Decision(State.CHECKING, "Files of it are public.")
     if (seen is Seen.FAILED) and (look is Look.NONE):
-        return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
-    if view.overdue:
-        return Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
-    if seen is Seen.GONE:
-        return _gone(view, Decision(State.IN_DOUBT, "The platform has nothing under this id any more."))
+        end = State.ABORTED if (view.state is State.ABORTING) else State.REFUSED
+        return Decision(end, "The platform gave up on it, and none of its files is public.")
     if (view.state is State.SENDING) and (seen is Seen.STAGED):
         return _still_staged(view)
+    if view.overdue:
+        return _LATE
+    if seen is Seen.GONE:
+        return _gone(view, Decision(State.IN_DOUBT, "The platform has nothing under this id any more."))
     return _STAY
 
 
@@ -209,7 +219,8 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
     if not twice:
         return Decision(None, difference, then=Do.VERIFY)
     if view.state is State.REQUESTED and not view.attempted:
-        return Decision(State.REFUSED, f"{difference} Nothing was sent.")
+        so = "The platform took no call of ours." if view.answers else "Nothing was sent."
+        return Decision(State.REFUSED, f"{difference} {so}")
     if view.state is State.SENDING:
         return Decision(State.IN_DOUBT, f"{difference} A call was made before, so we keep looking.")
     return Decision(None, difference)
@@ -228,13 +239,27 @@ def after_check(view: View, *, complete: bool, equal: bool, twice: bool, differe
     return _STAY
 
 
-def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime:
-    """When the row is due again. `jitter`, 0 to 1, adds up to a tenth; Retry-After wins, up to an hour."""
+def next_look(
+    view: View, *, then: Do = Do.NOTHING, retry_after: float | None = None, jitter: float = 0.0
+) -> datetime.datetime:
+    """When the row is due again: at once for another proof, a probe's interval later for another public reading.
+
+    `jitter`, 0 to 1, adds up to a tenth; Retry-After wins, up to an hour.
+    """
     if retry_after is not None:
-        return view.now + datetime.timedelta(seconds=min(max(retry_after, 0.0), 3_600.0))
+        # A platform that says "at once" is still asked no faster than any other.
+        seconds = min(max(retry_after, view.timing.asking[0][1]), 3_600.0)
+        return view.now + datetime.timedelta(seconds=seconds)
+    if then is Do.VERIFY:
+        return view.now
     age = (view.now - view.entered).total_seconds()
+    if then is Do.CHECK:
+        return view.now + datetime.timedelta(seconds=view.timing.probing[0][1])
     match view.state:
         case State.CHECKING:
+            seconds = interval(view.timing.probing, age)
+        case State.REQUESTED if view.by_hand:
+            # There may be no deployment to ask about, only the public place.
             seconds = interval(view.timing.probing, age)
         case State.LIVE:
             seconds = interval(view.timing.caring, age)
@@ -258,6 +283,9 @@ def interval(table: tuple[tuple[float, float], ...], age: float) -> float:
 
 
 def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
+    if view.by_hand:
+        # Never sent, so nothing but "public" says anything of it: a platform forgets ids.
+        return _STAY
     match seen:
         case Seen.FAILED:
             if view.answers and (look is not Look.NONE):
@@ -270,7 +298,7 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
                 view, Decision(State.REFUSED, "The staged deployment was dropped, so nothing was sent."), patient=False
             )
         case Seen.STAGED:
-            return Decision(None, then=Do.VERIFY) if (not view.by_hand and not view.held) else _STAY
+            return _STAY if (view.held or view.attempted) else Decision(None, then=Do.VERIFY)
         case _:
             return _STAY
 
@@ -283,18 +311,23 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
         return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
     if (seen is Seen.WORKING) and not view.overdue:
         return Decision(State.PUBLISHING, "The platform is publishing it.")
-    if (seen is Seen.STAGED) and view.resend:
+    if (seen is Seen.STAGED) and view.resend and (not view.by_hand) and _settled(view):
         return Decision(None, then=Do.VERIFY)
     return _STAY
 
 
 def _still_staged(view: View) -> Decision:
     if view.answers and not view.attempted:
+        # Certain, so it needs nobody to look, however late it is.
         return Decision(State.REQUESTED, "The platform refused the call, and the files are still staged.")
-    if (view.marked is not None) and (view.now - view.marked).total_seconds() < view.timing.settling:
+    if view.overdue:
+        return _LATE
+    if not _settled(view):
         return _STAY
     used = sum(1 for answer in view.answers if answer not in _CERTAIN_NO)
     if view.mechanism.repeatable and view.mechanism.content_pinned and (used < _BUDGET):
+        if view.held or view.by_hand:
+            return _STAY
         return Decision(None, "The call was not taken; proving the files again before the next one.", then=Do.VERIFY)
     return Decision(
         State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves."
@@ -305,6 +338,11 @@ def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
     since = view.gone_since or view.now
     long_enough = (not patient) or ((view.now - since).total_seconds() >= view.timing.vanishing)
     return end if (long_enough and view.gone_looks >= view.timing.looks) else _STAY
+
+
+def _settled(view: View) -> bool:
+    """Whether a delayed request has arrived by now."""
+    return (view.marked is None) or ((view.now - view.marked).total_seconds() >= view.timing.settling)
 
 
 def _checking(view: View) -> bool:

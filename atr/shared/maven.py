@@ -62,7 +62,9 @@ def parse_path(path: str) -> MavenPath:
     segments = checked_path(path).split("/")
     if len(segments) >= _MIN_SEGMENTS:
         *group, artifact, version, name = segments
-        if name.startswith((f"{artifact}-{version}.", f"{artifact}-{version}-")):
+        # A dot in a directory of the group would give two paths the same coordinates.
+        plain = not any("." in segment for segment in group)
+        if plain and name.startswith((f"{artifact}-{version}.", f"{artifact}-{version}-")):
             where = distribution.coordinates(
                 distribution.DistributionPlatform.MAVEN, ".".join(group), artifact, version
             )

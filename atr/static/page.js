@@ -199,7 +199,10 @@ async function look() {
     }
     if (wait !== EVERY) say("The page is up to date again.");
     wait = EVERY;
-    note(movingRows().length ? "This page keeps itself up to date." : "");
+    const moving = movingRows().length > 0;
+    note(moving ? "This page keeps itself up to date." : "");
+    // What a click set going has come to rest: the rows say how it ended, so "asked for" is old news.
+    if (!moving) for (const news of document.querySelectorAll(".flash.is-success")) news.remove();
   } catch (problem) {
     if (problem instanceof Refused) {
       note(problem.message);

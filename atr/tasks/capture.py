@@ -7,6 +7,7 @@ from typing import Any
 import atr.errors as errors
 import atr.models.work as work
 import atr.promotion.states as states
+import atr.shared.maven as maven
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
@@ -25,7 +26,9 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     try:
         found = await _read(context, claimed)
-    except errors.PlatformError as error:
+        for file in found.files.files:
+            maven.parse_path(file.path)
+    except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         async with storage.write_as_user_service() as service:
             await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
         return

@@ -131,7 +131,7 @@ async def _verify(
 ) -> None:
     """Prove the staged bytes; then mark and send, in the same step."""
     voted = await _voted(context, claimed)
-    if not claimed.view.answers and await _taken(promoter, claimed):
+    if not claimed.view.attempted and await _taken(promoter, claimed):
         await _already_public(context, promoter, claimed, voted, observation)
         return
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
@@ -139,7 +139,7 @@ async def _verify(
     difference = fileset.compare(voted, found.files)
     if not difference.is_empty:
         text = difference.described("staged")
-        decision = steps.after_verify(claimed.view, equal=False, twice=claimed.difference == text, difference=text)
+        decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
         learnt = work.Learnt(
             decision,
             seen=observation.seen,
@@ -197,8 +197,11 @@ async def _already_public(
     """Before any call of ours the version is public: equal bytes are a success, others a refusal."""
     public = await _read_public(context, promoter, claimed)
     difference = public.difference(voted)
-    if not public.found:
-        text = "The platform says that this version is published, but none of its files is public yet."
+    if public.absent and not public.differs(voted):
+        text = (
+            f"The platform says that this version is published, but {len(public.absent)} of its {len(voted.files)} "
+            "files are not public yet."
+        )
         learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
     elif not difference:
         decision = steps.Decision(
@@ -207,7 +210,7 @@ async def _already_public(
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
     else:
         text = f"This version is public already, with other files: {difference}"
-        decision = steps.after_verify(claimed.view, equal=False, twice=claimed.difference == text, difference=text)
+        decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
         learnt = work.Learnt(
             decision,
             seen=observation.seen,
@@ -242,7 +245,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         claimed.view,
         complete=True,
         equal=not difference,
-        twice=bool(difference) and (claimed.difference == difference),
+        twice=bool(claimed.difference),
         difference=difference,
     )
     urls = await _addresses(promoter, claimed, first) if decision.to is states.State.LIVE else ()

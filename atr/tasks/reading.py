@@ -6,10 +6,12 @@ while anything is read.
 """
 
 import asyncio
+import contextlib
 import dataclasses
+import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import atr.errors as errors
 import atr.models.work as work
@@ -29,6 +31,7 @@ _LARGEST: Final = 5 * 1024**3
 _SIDE_LIMIT: Final = 4096
 
 Keep = Callable[[Sequence[work.Read], int, int], Awaitable[None]]
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Public:
 
     found: tuple[fileset.File, ...]
     absent: tuple[str, ...]
+
+    def differs(self, voted: fileset.FileSet) -> bool:
+        """Whether a file that is there is another one than was voted on."""
+        return not (set(self.found) <= set(voted.files))
 
     def difference(self, voted: fileset.FileSet) -> str:
         """How the public files differ from the voted ones, in words; empty if they do not."""
@@ -74,12 +81,14 @@ async def staged(
     batch: list[work.Read] = []
     since = time.monotonic()
     try:
-        async for read in _in_parallel(promoter, external_id, waiting, sides):
-            done[read.file.path] = read
-            batch.append(read)
-            if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
-                await keep(batch, len(done), len(members))
-                batch, since = [], time.monotonic()
+        jobs = [functools.partial(_read, promoter, external_id, one, sides.get(one.path, {})) for one in waiting]
+        async with contextlib.aclosing(_in_parallel(jobs)) as reads:
+            async for read in reads:
+                done[read.file.path] = read
+                batch.append(read)
+                if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
+                    await keep(batch, len(done), len(members))
+                    batch, since = [], time.monotonic()
     finally:
         await keep(batch, len(done), len(members))
     problems = (*orphans, *(read.problem for read in done.values() if read.problem))
@@ -92,6 +101,7 @@ async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequ
     waiting = [file for file in voted.files if file.path not in done]
     absent = []
     batch: list[work.Read] = []
+    since = time.monotonic()
     try:
         async for one in promoter.public(waiting):
             if one.file is None:
@@ -99,27 +109,22 @@ async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequ
                 continue
             done[one.path] = one.file
             batch.append(work.Read(one.file))
-            if len(batch) >= _KEEP_FILES:
+            if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
                 await keep(batch, len(done), len(voted.files))
-                batch = []
+                batch, since = [], time.monotonic()
     finally:
         await keep(batch, len(done), len(voted.files))
     return Public(tuple(done.values()), tuple(absent))
 
 
-async def _in_parallel(
-    promoter: contract.Promoter,
-    external_id: str,
-    waiting: Sequence[contract.Listed],
-    sides: Mapping[str, Mapping[str, str]],
-) -> AsyncIterator[work.Read]:
-    queue = list(reversed(waiting))
-    running: set[asyncio.Task[work.Read]] = set()
+async def _in_parallel(jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> AsyncGenerator[T, None]:
+    """What each job answers, as it comes; so many run at once as one account may."""
+    queue = list(reversed(jobs))
+    running: set[asyncio.Task[T]] = set()
     try:
         while queue or running:
             while queue and (len(running) < _READERS):
-                one = queue.pop()
-                running.add(asyncio.create_task(_read(promoter, external_id, one, sides.get(one.path, {}))))
+                running.add(asyncio.create_task(queue.pop()()))
             finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             # What was read whole is handed on before the first fault is raised.
             for task in sorted(finished, key=lambda task: task.exception() is not None):
@@ -150,15 +155,25 @@ async def _sides(
 ) -> dict[str, dict[str, str]]:
     """For each file, what the checksums beside it say: algorithm to hex."""
     said: dict[str, dict[str, str]] = {}
-    for one in listed:
-        named = maven.named_by(one.path)
-        if named is None:
-            continue
-        path, algorithm = named
-        text = b""
-        async with promoter.staged_bytes(external_id, one.path, at_most=_SIDE_LIMIT) as chunks:
-            async for chunk in chunks:
-                text += chunk
-        first = text.decode("ascii", "replace").split()[:1]
-        said.setdefault(path, {})[algorithm] = first[0].lower() if first else ""
+    # There are two to four of them for each file: one after the other they would take longer than the files.
+    jobs = [
+        functools.partial(_side, promoter, external_id, one.path, *named)
+        for one in listed
+        if (named := maven.named_by(one.path)) is not None
+    ]
+    async with contextlib.aclosing(_in_parallel(jobs)) as sides:
+        async for path, algorithm, value in sides:
+            said.setdefault(path, {})[algorithm] = value
     return said
+
+
+async def _side(
+    promoter: contract.Promoter, external_id: str, path: str, named: str, algorithm: str
+) -> tuple[str, str, str]:
+    """Which file a checksum names, its algorithm, and what it says."""
+    text = b""
+    async with promoter.staged_bytes(external_id, path, at_most=_SIDE_LIMIT) as chunks:
+        async for chunk in chunks:
+            text += chunk
+    first = text.decode("ascii", "replace").split()[:1]
+    return named, algorithm, first[0].lower() if first else ""

@@ -55,7 +55,7 @@ def test_the_order_is_that_of_utf8_bytes() -> None:
         ("a", 1, A64[:-1]),
         ("a", 1, A64.upper()),
         ("a", 1, f"{A64}\n"),
-        ("a", 1, "٠" * 64),
+        ("a", 1, "\u0660" * 64),
         # What a disk hands over for a name that is not UTF-8.
         ("a\udcff", 1, A64),
     ],
@@ -219,7 +219,10 @@ MAPPED: Final = samples.files(**{"m/a": "one", "m/b": "two", "m/c": "two"})
             id="renamed only",
         ),
         pytest.param(
-            samples.files("notes", **{"n/a": "one", "n/b": "two", "n/c": "two"}), None, (), id="renamed out of the mapping"
+            samples.files("notes", **{"n/a": "one", "n/b": "two", "n/c": "two"}),
+            None,
+            (),
+            id="renamed out of the mapping",
         ),
         pytest.param(
             samples.files(**{"notes": "new", "m/a": "one", "m/b": "two", "m/c": "two"}),
@@ -261,6 +264,16 @@ MAPPED: Final = samples.files(**{"m/a": "one", "m/b": "two", "m/c": "two"})
 )
 def test_drift(now: fileset.FileSet, now_mapped: fileset.FileSet | None, expected: tuple[str, ...]) -> None:
     assert fileset.drift(REVISION, MAPPED, now, now_mapped) == expected
+
+
+def test_checksums_are_no_drift() -> None:
+    """They hold the name of the file beside them, so a rename rewrites them; they are no members of what was voted."""
+    voted = samples.files(**{"x-rc1.tgz": "bytes", "x-rc1.tgz.sha512": "1234  x-rc1.tgz", "x-rc1.tgz.asc": "signature"})
+    now = samples.files(**{"x.tgz": "bytes", "x.tgz.sha512": "1234  x.tgz", "x.tgz.asc": "signature"})
+    assert fileset.drift(voted, None, now, None) == ()
+    assert fileset.drift(voted, voted, now, now) == ()
+    resigned = samples.files(**{"x.tgz": "bytes", "x.tgz.asc": "another"})
+    assert fileset.drift(voted, None, resigned, None) == ("x-rc1.tgz.asc (voted, gone)", "x.tgz.asc (not voted)")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def of(
 
 
 async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
-    """What can be done with a promotion, whatever it promotes."""
+    """What a committer of the committee can do with a promotion, whatever it promotes."""
     acts = []
     match promotion.state:
         case _State.REQUESTED:
@@ -60,7 +60,7 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
             acts.extend(await _doubtful(read, promotion, member=member))
         case _:
             pass
-    if (promotion.state in states.OPEN) and read.asf_uid:
+    if promotion.state in states.OPEN:
         acts.append(views.Act("look", "Check now"))
     return tuple(acts)
 
@@ -68,7 +68,9 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
 def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
     if case.deployment.state is not _Deployment.STAGED:
         return False
-    return (promotion is None) or promotion.held or (promotion.state not in states.HOLDING)
+    if (promotion is None) or (promotion.state not in states.HOLDING):
+        return True
+    return promotion.held and (promotion.state in {_State.REQUESTED, _State.SENDING})
 
 
 def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]) -> views.Act:

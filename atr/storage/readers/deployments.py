@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
 _State = states.State
+_ETAG: Final = 16
 _Deployment = states.DeploymentState
 # SQLite's integers end at 19 digits.
 _MAX_DIGITS: Final = 15
@@ -105,32 +107,33 @@ async def _view(
     voted = promotion.voted_digest if promotion else case.voted_digest
     standing = _standing(deployment, promotion, blockers)
     offered = await acts.of(read, case, promotion, blockers)
-    return dataclasses.replace(
-        row,
-        deployment_id=deployment.id,
-        external_id=deployment.external_id or "",
-        standing=standing,
-        deployment_state=deployment.state,
-        proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
-        progress=_progress(deployment, promotion),
-        next_sentence=_next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
-        needs_you=any(act.primary and not act.why_not for act in offered),
-        needs_person=_needs_person(promotion, blockers),
-        problem=deployment.problem,
-        blockers=blockers if (promotion is None or promotion.state not in states.HOLDING) else (),
-        acts=offered,
-        staged_by=deployment.created_by,
-        staged_at=deployment.created,
-        revision_number=deployment.revision_number or "",
-        platform_word=(promotion.platform_word if promotion else "") or deployment.platform_word,
-        evidence_digest=case.evidence_digest,
-        row_version=deployment.version,
-        is_moving=row.is_moving or _is_moving(deployment, promotion),
-        etag=_etag(deployment, promotion),
-        check_messages=await _messages(read, deployment),
-        drop_reason=deployment.drop_reason,
-        last_look=(promotion.last_look if promotion else None) or deployment.last_look,
-        next_look=row.next_look or deployment.due_at,
+    return _stamped(
+        dataclasses.replace(
+            row,
+            deployment_id=deployment.id,
+            external_id=deployment.external_id or "",
+            standing=standing,
+            deployment_state=deployment.state,
+            proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
+            progress=_progress(deployment, promotion),
+            next_sentence=_next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
+            needs_you=any(act.primary and not act.why_not for act in offered),
+            needs_person=_needs_person(promotion, blockers),
+            problem=deployment.problem,
+            blockers=blockers if (promotion is None or promotion.state not in states.HOLDING) else (),
+            acts=offered,
+            staged_by=deployment.created_by,
+            staged_at=deployment.created,
+            revision_number=deployment.revision_number or "",
+            platform_word=(promotion.platform_word if promotion else "") or deployment.platform_word,
+            evidence_digest=case.evidence_digest,
+            row_version=deployment.version,
+            is_moving=row.is_moving or _is_moving(deployment, promotion),
+            check_messages=await _messages(read, deployment),
+            drop_reason=deployment.drop_reason,
+            last_look=(promotion.last_look if promotion else None) or deployment.last_look,
+            next_look=row.next_look or deployment.due_at,
+        )
     )
 
 
@@ -141,18 +144,21 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     row = await _shared(
         read, release, project, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
     )
-    return dataclasses.replace(
-        row,
-        standing=_of_promotion(promotion),
-        proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
-        next_sentence=_NEXT[promotion.state]
-        if promotion.state is not _State.REQUESTED
-        else "We look for it in public, and compare the files when they are there.",
-        needs_person=_needs_person(promotion, ()),
-        acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid)),
-        staged_by=promotion.requested_by,
-        staged_at=promotion.requested_at,
-        etag=f"p{promotion.id}.{promotion.version}.{promotion.read_done}",
+    return _stamped(
+        dataclasses.replace(
+            row,
+            standing=_of_promotion(promotion),
+            proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
+            next_sentence=_NEXT[promotion.state]
+            if promotion.state is not _State.REQUESTED
+            else "We look for it in public, and compare the files when they are there.",
+            needs_person=_needs_person(promotion, ()),
+            acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
+            if rights.is_participant(committee, read.asf_uid)
+            else (),
+            staged_by=promotion.requested_by,
+            staged_at=promotion.requested_at,
+        )
     )
 
 
@@ -303,11 +309,10 @@ def _is_moving(deployment: tables.Deployment, promotion: tables.Promotion | None
     return capturing or (deployment.state in _MOVING_DEPLOYMENT)
 
 
-def _etag(deployment: tables.Deployment, promotion: tables.Promotion | None) -> str:
-    ours = f"d{deployment.id}.{deployment.version}.{deployment.read_done}.{len(deployment.problem)}"
-    if promotion is None:
-        return ours
-    return f"{ours}-p{promotion.id}.{promotion.version}.{promotion.read_done}.{len(promotion.blocker)}"
+def _stamped(row: views.DeploymentView) -> views.DeploymentView:
+    """The row with a mark that changes when anything in it does, but for the minutes that only go on."""
+    shown = repr(dataclasses.replace(row, elapsed=None))
+    return dataclasses.replace(row, etag=hashlib.sha256(shown.encode()).hexdigest()[:_ETAG])
 
 
 def _elapsed(read: transaction.Transaction, promotion: tables.Promotion | None) -> views.Elapsed | None:

@@ -80,14 +80,18 @@ async def form(
     why_not = ""
     if platform is not None:
         would, why_not = await _would_upload(read, project, revision, platform)
-        if not rights.is_member(committee, read.asf_uid):
-            why_not = "Only members of the committee can stage from here."
+    if not rights.is_member(committee, read.asf_uid):
+        why_not = f"Only members of the committee can {'stage' if platform else 'record'} from here."
     return views.RecordFormView(
         project_key=project.key,
         project_name=project.name,
         version_key=release.version,
         phase_word=PHASE_WORDS[release.phase],
-        platforms=tuple((one.name, one.display_name, _what_happens(one)) for one in distribution.DistributionPlatform),
+        platforms=tuple(
+            (one.name, one.display_name, _what_happens(one))
+            for one in distribution.DistributionPlatform
+            if platform in {None, one}
+        ),
         would_upload=would,
         why_not=why_not,
         mapping=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])) if platform else (),

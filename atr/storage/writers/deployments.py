@@ -5,6 +5,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
+import sqlmodel
 from sqlmodel import col
 
 import atr.db.leases as leases
@@ -73,11 +74,21 @@ class CommitteeMember:
         row = await own.deployment(write, deployment_id)
         why = rows.checked_reason(reason)
         if external_id.strip():
-            row.external_id = distribution.checked_external_id(external_id.strip())
+            row.external_id = await self._free_id(row, external_id.strip())
             await moves.deployment(write, row, _State.VALIDATING, by_person=True, reason=why)
             row.due_at = write.now
         else:
             await moves.deployment(write, row, _State.FAILED, f"It never arrived: {why}", by_person=True, reason=why)
+
+    async def _free_id(self, row: tables.Deployment, external_id: str) -> str:
+        """The platform's id, if no other row has it. Raises InputError, ConflictError."""
+        distribution.checked_external_id(external_id)
+        wanted = sqlmodel.select(tables.Deployment).where(
+            tables.Deployment.platform == row.platform, tables.Deployment.external_id == external_id
+        )
+        if (await self._write.data.exec(wanted)).first() is not None:
+            raise errors.ConflictError(f"Deployment {external_id} is recorded already, so it is not this one.")
+        return external_id
 
 
 class UserService:
@@ -136,7 +147,11 @@ class UserService:
         before = await queries.attempts(
             write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
         )
-        unsettled = [attempt for attempt in before if attempt.answer is not steps.Answer.LIMITED]
+        unsettled = [
+            attempt
+            for attempt in before
+            if (attempt.answer is not steps.Answer.LIMITED) and (attempt.marked_at >= row.entered_at)
+        ]
         if (row.state is not expected) or unsettled:
             raise errors.ConflictError("This request was made already; we look for its outcome instead.")
         attempt = tables.Attempt(
@@ -201,7 +216,7 @@ class UserService:
         if decision.to is None:
             # What a capture found wrong stays; before there is one, the last look speaks.
             if problem or not row.file_set_digest:
-                row.problem = problem or (_NOT_SEEN if gone else "")
+                await self._note_problem(row, problem or (_NOT_SEEN if gone else ""))
         else:
             await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
             view = await self._view(row)
@@ -293,8 +308,20 @@ class UserService:
     async def failed_look(self, claimed: work.Deployment, problem: str, retry_after: float | None) -> None:
         """Note that a task at work on it could not read the platform; it goes on later."""
         row = await self._row(claimed)
-        row.problem, row.lease_until = problem, None
-        row.due_at = rules.next_look(await self._view(row), retry_after=retry_after, jitter=rows.jitter(row))
+        await self._note_problem(row, problem)
+        row.lease_until, row.last_look = None, self._write.now
+        view = await self._view(row)
+        row.due_at = rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row))
+        if (row.state is _State.STAGED) and (row.file_set_digest is None) and (retry_after is None):
+            # A capture that broke off goes on soon: people wait for it.
+            seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
+            row.due_at = view.now + datetime.timedelta(seconds=seconds)
+
+    async def _note_problem(self, row: tables.Deployment, problem: str) -> None:
+        """What is wrong, for people; news of it is an event."""
+        if problem and (problem != row.problem):
+            await self._write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
+        row.problem = problem
 
     async def _refused(
         self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
@@ -311,12 +338,13 @@ class UserService:
         case = await facts.case(self._write.data, row, row.created_by)
         blockers = gates.blockers(case.facts)
         if blockers:
-            row.problem = "It is staged, but was not promoted: " + " ".join(b.sentence for b in blockers)
+            sentences = " ".join(blocker.sentence for blocker in blockers)
+            await self._note_problem(row, f"It is staged, but was not promoted: {sentences}")
             return
         try:
             await requests.open_promotion(self._write, case, requested_by=row.created_by)
         except errors.ConflictError as error:
-            row.problem = f"It is staged, but was not promoted: {error}"
+            await self._note_problem(row, f"It is staged, but was not promoted: {error}")
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
         key = rows.key(row.release_key, package)
@@ -353,7 +381,11 @@ class UserService:
 
     async def _answer(self, row: tables.Deployment, kind: tables.AttemptKind) -> steps.Answer | None:
         every = await queries.attempts(
-            self._write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
+            self._write.data,
+            col(tables.Attempt.deployment_id) == row.id,
+            col(tables.Attempt.kind) == kind,
+            # A drop that was asked for again is a new request.
+            (col(tables.Attempt.kind) != tables.AttemptKind.DROP) | (col(tables.Attempt.marked_at) >= row.entered_at),
         )
         return every[-1].answer if every else None
 

@@ -67,21 +67,20 @@ class CommitteeMember:
         if not staging:
             await self._record_public(release, where)
             return None
-        if not where.platform.supports_remote_promotion:
-            await self._row(release_key, where, staging=True)
-            return None
-        deployment = await requests.deployment_for(write, release, where, deployment_id.strip())
+        deployment: tables.Deployment | None = None
+        if where.platform.supports_remote_promotion:
+            deployment = await requests.deployment_for(write, release, where, deployment_id.strip())
         await self._row(release_key, where, staging=True)
         await write.event(
             release_key,
-            f"deployment:{deployment.id}",
+            f"deployment:{deployment.id}" if deployment else f"distribution:{where.purl}",
             "distribution_recorded",
             platform=where.platform_name,
             purl=where.purl,
             staging=True,
-            external_id=deployment.external_id,
+            external_id=deployment.external_id if deployment else "",
         )
-        return deployment.id
+        return deployment.id if deployment else None
 
     async def record_from_data(
         self,
@@ -107,7 +106,8 @@ class CommitteeMember:
             # A promotion tracks it and will prove the bytes; a version that exists proves nothing.
             row.due_at = next_look
             return
-        row.pending, row.due_at = False, None
+        # It is there; that its bytes are the voted ones is not proved, so it stays pending.
+        row.due_at = None
         row.upload_date, row.api_url, row.web_url = found.date, found.api_url, found.web_url
         await write.event(
             claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_found", api_url=found.api_url
@@ -205,9 +205,11 @@ class CommitteeMember:
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
         case = await facts.case(write.data, deployment, write.asf_uid)
-        there = await self._already(deployment, evidence_digest)
-        if there is not None:
-            return there
+        held = await self._already(case, evidence_digest=evidence_digest)
+        fresh = (held is not None) and held.held and (deployment.version == row_version)
+        if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
+            # The same click once more: a double click, a form sent again.
+            return rows.number(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(
                 "It is not what you saw any more: the deployment or its evidence moved meanwhile. "
@@ -216,6 +218,9 @@ class CommitteeMember:
         blockers = gates.blockers(case.facts)
         if blockers:
             raise errors.BlockedError([blocker.sentence for blocker in blockers])
+        if held is not None:
+            await self._ask_again(case, held)
+            return rows.number(held.id)
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid)
         return rows.number(promotion.id)
 
@@ -250,10 +255,8 @@ class CommitteeMember:
         row.lease_until = None
         if row.state not in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
             view = rows.view_of(write, row, await rows.publish_attempts(write, row))
-            row.due_at = (
-                write.now
-                if learnt.decision.then is not steps.Do.NOTHING
-                else steps.next_look(view, retry_after=learnt.retry_after, jitter=rows.jitter(row))
+            row.due_at = steps.next_look(
+                view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)
             )
         return row.state
 
@@ -281,31 +284,45 @@ class CommitteeMember:
         )
 
     async def _follow(self, row: tables.Promotion, to: states.State) -> None:
-        """The deployment's row follows what the platform said."""
-        if (row.deployment_id is None) or (to not in {states.State.PUBLISHING, states.State.CHECKING}):
+        """The deployment's row follows: what is publishing may still fail, what the platform calls public is."""
+        if (row.deployment_id is None) or (to not in {states.State.CHECKING, states.State.REFUSED}):
             return
         deployment = await own.deployment(self._write, row.deployment_id)
-        if deployment.state is states.DeploymentState.STAGED:
+        if deployment.state is not states.DeploymentState.STAGED:
+            return
+        if to is states.State.CHECKING:
             await moves.deployment(self._write, deployment, states.DeploymentState.PUBLISHED)
+        else:
+            # The scan, which leaves it alone while it is promoted, sees at once what became of it.
+            deployment.due_at = self._write.now
 
-    async def _already(self, deployment: tables.Deployment, evidence_digest: str) -> int | None:
+    async def _already(self, case: facts.Case, *, evidence_digest: str) -> tables.Promotion | None:
+        """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""
         write = self._write
         for row in await queries.promotions(
             write.data,
-            col(tables.Promotion.deployment_id) == deployment.id,
+            col(tables.Promotion.deployment_id) == case.deployment.id,
             col(tables.Promotion.state).in_(list(states.HOLDING)),
         ):
-            if row.held and (row.evidence_digest == evidence_digest):
-                row.held, row.blocker, row.due_at = False, "", write.now
-                row.version += 1
-                await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
-                return rows.number(row.id)
-            if (row.requested_by == write.asf_uid) and (row.evidence_digest == evidence_digest):
-                return rows.number(row.id)
+            if (row.evidence_digest == evidence_digest) and (row.held or (row.requested_by == write.asf_uid)):
+                return row
             raise errors.ConflictError(
                 f"{row.requested_by} promoted it already, at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
             )
         return None
+
+    async def _ask_again(self, case: facts.Case, row: tables.Promotion) -> None:
+        """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
+        write = self._write
+        if row.state not in {states.State.REQUESTED, states.State.SENDING}:
+            raise errors.ConflictError(
+                f"It is {row.state.value}. On its own page a committee member can ask for the call to be sent again."
+            )
+        row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
+        row.version += 1
+        # The form that was sent is spent.
+        case.deployment.version += 1
+        await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
         release = await own.release(self._write, release_key)
@@ -359,6 +376,8 @@ class CommitteeMember:
         elif not staging and row.staging and not row.pending:
             # Said to be public; what we know is that it was staged, and that stays until the proof.
             return row
+        elif not staging and row.staging:
+            row.staging, row.due_at = False, self._write.now if where.platform.looks_up else None
         return row
 
     def _new_row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:

@@ -34,7 +34,15 @@ async def promotion(
             col(tables.Promotion.state) == frm,
             col(tables.Promotion.version) == row.version,
         )
-        .values(state=to, version=row.version + 1, entered_at=write.now, reason=reason)
+        .values(
+            state=to,
+            version=row.version + 1,
+            entered_at=write.now,
+            reason=reason,
+            # What was asked or half found out in the old state does not count in the new one.
+            resend=False,
+            difference="",
+        )
         .execution_options(synchronize_session=False)
     )
     if (await write.data.exec(statement)).rowcount != 1:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promotions: what people may still decide, and the worker's claim, mark and answer."""
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 from sqlmodel import col
 
@@ -26,6 +28,7 @@ import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
 State = states.State
+_CERTAIN_NO: Final = frozenset({steps.Answer.REFUSED, steps.Answer.LIMITED})
 
 
 class CommitteeParticipant:
@@ -66,6 +69,8 @@ class CommitteeMember:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
         write = self._write
         row = await own.promotion(write, promotion_id)
+        if row.state is not State.DIVERGED:
+            raise errors.ConflictError(f"It is {row.state.value}; only what diverged is compared again by a person.")
         why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
         await moves.promotion(write, row, State.CHECKING, why, by_person=True)
         row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
@@ -77,7 +82,9 @@ class CommitteeMember:
         write = self._write
         row = await own.promotion(write, promotion_id)
         why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
-        if (row.state is State.IN_DOUBT) and not await may_give_up(write, row):
+        if row.state is not State.IN_DOUBT:
+            raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is given up.")
+        if not await may_give_up(write, row):
             raise errors.ConflictError(
                 "It may be given up only after 24 hours in which every look found nothing public."
             )
@@ -103,6 +110,8 @@ class CommitteeMember:
         row = await own.promotion(write, promotion_id)
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is sent again by a person.")
+        if row.by_hand:
+            raise errors.ConflictError("It was published by hand and is only tracked, so nothing of it is ever sent.")
         why = rows.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.version += 1
@@ -218,7 +227,9 @@ class UserService:
         )
         write.data.add(attempt)
         timing = write.place.timing(case.platform)
-        if not before or (by_person and row.deadline and row.deadline <= write.now):
+        # A call that was refused for certain never left anything behind to wait for.
+        first = all(one.answer in _CERTAIN_NO for one in before)
+        if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = write.now + datetime.timedelta(seconds=timing.deadline)
         # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
         row.due_at = write.now
@@ -250,8 +261,7 @@ class UserService:
 
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
         row.lease_until = None
-        certain = {steps.Answer.REFUSED, steps.Answer.LIMITED}
-        if row.state is State.REQUESTED and all(attempt.answer in certain for attempt in before):
+        if row.state is State.REQUESTED and all(attempt.answer in _CERTAIN_NO for attempt in before):
             await moves.promotion(self._write, row, State.REFUSED, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await moves.promotion(
@@ -316,4 +326,6 @@ class DistributionService:
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
     """Whether a person may call this promotion stopped now."""
     view = rows.view_of(read, row, await rows.publish_attempts(read, row))
-    return steps.may_give_up(view, row.absent_since)
+    # What counts is the time between two looks that found nothing, not the time in which nobody looked.
+    seen = dataclasses.replace(view, now=row.last_look or view.entered)
+    return steps.may_give_up(seen, row.absent_since)

@@ -78,7 +78,7 @@ async def add_revision(
         files=len(draft.files.files),
         drift=row.drift,
     )
-    await _queue_checks(write, release)
+    await queue_checks(write, release)
     # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
     # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
     target = write.place.revision_dir(release.project_key, release.version, number)
@@ -119,7 +119,8 @@ async def _drift(
     return changed
 
 
-async def _queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
+async def queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
+    """Ask for the check of everything that is staged for this release."""
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
     )

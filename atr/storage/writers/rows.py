@@ -53,6 +53,9 @@ def checked_reason(reason: str) -> str:
 
 async def note(write: transaction.Transaction, row: tables.Promotion, learnt: work.Learnt) -> None:
     """An observation is an event when it says something new; the row keeps the last look."""
+    if (learnt.seen is None) and (row.absent_since is not None) and (row.last_look is not None):
+        # We could not look, so this time does not count as observed.
+        row.absent_since += write.now - row.last_look
     row.last_look = write.now
     gone = learnt.seen is steps.Seen.GONE
     if learnt.seen is not None:

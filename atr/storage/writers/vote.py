@@ -205,6 +205,7 @@ class ReleaseManager:
         release.vote_resolved = write.now
         release.phase = sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
         await write.event(release_key, "release", "vote_failed", vote=release.current_vote_seq)
+        await revisions.queue_checks(write, release)
 
     async def _open_vote(self, release_key: str) -> sql.Release:
         release = await own.release(self._write, release_key)

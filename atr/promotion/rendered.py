@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of states as a page for people: docs/states.md. Pure; tests compare the file with this."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeVar
+
+import atr.promotion.states as states
+
+_HEAD: Final = """\
+<!-- SPDX-License-Identifier: Apache-2.0 -->
+<!-- Rendered from atr/promotion/states.py; after a change there: python -m tests.promotion.render_states -->
+
+# The lives of a promotion and of a deployment
+
+A promotion is one deployment's way from staged to public; a deployment is one staging attempt on a platform. The
+tables below are the ones that the program runs on: a change of state that is not in them is refused.
+
+"Becomes" has what follows from what the program learnt, or from an ordinary click (promote, stop, drop); the last
+column has what takes a person and a reason besides. When and why a row moved is in its timeline. "Acts next" says whom
+the row waits for: where it says nobody, the program goes on alone.
+"""
+
+_S = TypeVar("_S", states.State, states.DeploymentState)
+
+
+def states_page() -> str:
+    """The whole page, in Markdown, ended by a line feed."""
+    return "\n".join(
+        (
+            _HEAD,
+            "## Promotion\n",
+            *_diagram(states.State.REQUESTED, states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
+            *_table(states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
+            f"The program looks again and again at one that is {_listed(states.OPEN)}.",
+            f"Its coordinates are taken until it is {_listed(frozenset(states.State) - states.HOLDING)}.",
+            f"Nothing is announced while one is {_listed(states.UNSETTLED)}.\n",
+            "## Deployment\n",
+            "What is uploaded from here starts in Uploading, what was staged elsewhere in Validating.\n",
+            *_diagram(
+                states.DeploymentState.UPLOADING,
+                states.DEPLOYMENT_ARROWS,
+                states.DEPLOYMENT_PERSONS_ARROWS,
+                states.DEPLOYMENT_WORDS,
+            ),
+            *_table(states.DEPLOYMENT_ARROWS, states.DEPLOYMENT_PERSONS_ARROWS, states.DEPLOYMENT_WORDS),
+        )
+    )
+
+
+def _table(
+    arrows: Mapping[_S, frozenset[_S]], persons: Mapping[_S, frozenset[_S]], words: Mapping[_S, states.Words]
+) -> Iterator[str]:
+    yield "| State | What it means | Acts next | Becomes | By a person also |"
+    yield "|---|---|---|---|---|"
+    for state, said in words.items():
+        alone, asked = (_named(table.get(state, frozenset()), words) for table in (arrows, persons))
+        yield f"| **{said.word}** | {said.sentence} | {said.who} | {alone} | {asked} |"
+    yield ""
+
+
+def _diagram(
+    first: _S,
+    arrows: Mapping[_S, frozenset[_S]],
+    persons: Mapping[_S, frozenset[_S]],
+    words: Mapping[_S, states.Words],
+) -> Iterator[str]:
+    """A state diagram that GitHub draws and that can be read as it is."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for state, said in words.items():
+        yield f"    {state.name}: {said.word}"
+    yield f"    [*] --> {first.name}"
+    for frm in words:
+        for to in _ordered(arrows[frm], words):
+            yield f"    {frm.name} --> {to.name}"
+        for to in _ordered(persons.get(frm, frozenset()), words):
+            yield f"    {frm.name} --> {to.name}: a person"
+        if not (arrows[frm] or persons.get(frm)):
+            yield f"    {frm.name} --> [*]"
+    yield "```"
+    yield ""
+
+
+def _named(some: frozenset[_S], words: Mapping[_S, states.Words]) -> str:
+    return ", ".join(words[state].word for state in _ordered(some, words)) or "—"
+
+
+def _ordered(some: frozenset[_S], words: Mapping[_S, states.Words]) -> list[_S]:
+    return [state for state in words if state in some]
+
+
+def _listed(some: frozenset[states.State]) -> str:
+    *most, last = (states.WORDS[state].word for state in _ordered(some, states.WORDS))
+    return f"{', '.join(most)} or {last}"

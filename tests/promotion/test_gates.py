@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gates: each one says no for its own reason and for no other."""
+
+import pytest
+
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+from tests.promotion import samples
+
+Platform = distribution.DistributionPlatform
+
+# The design's order, section 4, step 3.
+ORDER = (
+    "unsupported",
+    "project-inactive",
+    "phase",
+    "vote",
+    "not-staged",
+    "not-captured",
+    "not-on-ballot",
+    "check",
+    "revision-changed",
+    "no-target",
+    "outside-target",
+    "policy",
+    "rights",
+)
+
+
+def test_the_order_and_what_is_supported_comes_first() -> None:
+    assert tuple(gate.code for gate in gates.GATES) == ORDER
+    assert gates.GATES[0].code == "unsupported"
+
+
+def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
+    assert gates.blockers(samples.facts()) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "sentence"),
+    [
+        (samples.facts(platform=Platform.PYPI), "unsupported", "PyPI cannot hold an upload back"),
+        (samples.facts(project_active=False), "project-inactive", "The project is not active"),
+        (samples.facts(phase="release_candidate"), "phase", "The release is not in Finish"),
+        # Announced already: Finish is over.
+        (samples.facts(phase="release"), "phase", "The release is not in Finish"),
+        (samples.facts(vote_passed=False), "vote", "No vote on this release has passed"),
+        (
+            samples.facts(deployment_state="gone"),
+            "not-staged",
+            "it is gone.",
+        ),
+        (samples.facts(deployment_state=""), "not-staged", "it is unknown."),
+        (samples.facts(staged_digest=""), "not-captured", "We have not read the staged files yet."),
+        (samples.facts(staged_digest="d3"), "not-on-ballot", "not what the committee voted on"),
+        (samples.facts(ballot=frozenset()), "not-on-ballot", "not what the committee voted on"),
+        (samples.facts(check_blockers=("The .md5 is wrong.", "More.")), "check", "The .md5 is wrong."),
+        (samples.facts(drift=("a", "b", "c", "d")), "revision-changed", "a, b, c"),
+        (samples.facts(has_target=False), "no-target", "Nobody has set which names on Maven Central"),
+        (samples.facts(outside=("a", "b", "c", "d")), "outside-target", "a, b, c"),
+        (samples.facts(policy_allows=False), "policy", "policy does not allow remote promotion to Maven Central"),
+        (samples.facts(is_committee_member=False), "rights", "ada may not promote"),
+        (samples.facts(is_committee_member=False, asf_uid=""), "rights", "You may not promote"),
+    ],
+)
+def test_each_gate_flips_its_own_blocker_and_no_other(facts: gates.Facts, code: str, sentence: str) -> None:
+    (blocker,) = gates.blockers(facts)
+    assert blocker.code == code
+    assert sentence in blocker.sentence
+    assert blocker.who == next(gate.who for gate in gates.GATES if gate.code == code)
+
+
+def test_every_no_is_said_in_the_order_of_the_list() -> None:
+    facts = samples.facts(
+        platform=Platform.DOCKER_HUB,
+        project_active=False,
+        phase="release_candidate_draft",
+        vote_passed=False,
+        deployment_state="validating",
+        staged_digest="d3",
+        check_blockers=("No.",),
+        drift=("a",),
+        outside=("a",),
+        policy_allows=False,
+        is_committee_member=False,
+    )
+    hidden = {"not-captured", "no-target"}
+    assert [blocker.code for blocker in gates.blockers(facts)] == [code for code in ORDER if code not in hidden]
+
+
+def test_every_platform_without_a_mechanism_is_barred_by_the_first_gate_with_a_reason() -> None:
+    for platform in Platform:
+        said = gates.blockers(samples.facts(platform=platform))
+        assert [blocker.code for blocker in said] == ([] if platform.supports_remote_promotion else ["unsupported"])
+        assert all(blocker.sentence.endswith(".") for blocker in said)
+
+
+@pytest.mark.parametrize(
+    ("owner", "namespaces", "inside"),
+    [
+        ("org.apache.x", ("org.apache.x",), True),
+        ("org.apache.x.y", ("org.apache.x",), True),
+        ("org.apache.x", ("com.example", "org.apache"), True),
+        ("org.apache.xy", ("org.apache.x",), False),
+        ("org.apache", ("org.apache.x",), False),
+        ("Org.apache.x", ("org.apache.x",), False),
+        ("commons-cli", ("commons-cli",), True),
+        ("commons-cli-evil", ("commons-cli",), False),
+        ("org.apache.x", (), False),
+        ("org.apache.x", ("",), False),
+    ],
+)
+def test_what_lies_outside_the_target(owner: str, namespaces: tuple[str, ...], inside: bool) -> None:  # noqa: FBT001
+    assert gates.outside_target({f"{owner}:a:1": owner}, namespaces) == (() if inside else (f"{owner}:a:1",))
+
+
+@pytest.mark.parametrize(
+    ("packages", "names"),
+    [(("a",), "a."), (("a", "b", "c"), "a, b, c."), (("a", "b", "c", "d", "e"), "a, b, c and 2 more.")],
+)
+def test_the_sentence_for_what_lies_outside(packages: tuple[str, ...], names: str) -> None:
+    assert gates.is_outside(packages).endswith(f": {names}")
+
+
+def test_the_sentences_say_which_platform_and_what_to_do() -> None:
+    assert "on Maven Central" in gates.no_target(Platform.MAVEN)
+    assert "Maven Central" in gates.no_mapping(Platform.MAVEN)
+    assert "“mavencentral”" in gates.no_mapping(Platform.MAVEN)
+
+
+def test_only_the_packages_outside_are_named() -> None:
+    packages = {
+        "org.apache.x:a:1": "org.apache.x",
+        "org.other:b:1": "org.other",
+        "org.apache.x.z:c:1": "org.apache.x.z",
+    }
+    assert gates.outside_target(packages, ("org.apache.x",)) == ("org.other:b:1",)

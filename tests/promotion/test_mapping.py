@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a revision's files to a platform's layout, by the policy's patterns."""
+
+from typing import Final
+
+import pytest
+
+import atr.errors as errors
+import atr.promotion.mapping as mapping
+from tests.promotion import samples
+
+JAR: Final = "org/apache/x/core/1.0/core-1.0.jar"
+POM: Final = "org/apache/x/core/1.0/core-1.0.pom"
+
+
+def test_the_text_before_the_first_wildcard_is_cut_off() -> None:
+    revision = samples.files(f"maven/{JAR}", f"maven/{POM}", "apache-x-1.0-src.tar.gz")
+    mapped = mapping.mapped(revision, ["maven/**"])
+    assert [file.path for file in mapped.files] == [JAR, POM]
+    assert mapped.by_path[JAR] == samples.file(JAR, f"maven/{JAR}")
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        (f"maven/{JAR}", "/maven/**"),
+        (f"maven/{JAR}", "maven/"),
+        (f"maven/{JAR}", "/maven/"),
+        (f"maven/{JAR}", "maven"),
+        (f"maven/{JAR}", "/maven"),
+        (f"a/maven/{JAR}", "a/maven"),
+        (f"maven/{JAR}", "maven/*"),
+        (f"maven/{JAR}", "maven/[no]*"),
+        (f"m/{JAR}", "m/?rg/**"),
+        (JAR, "**"),
+        (JAR, "*.jar"),
+        (JAR, "**/*.jar"),
+        # The directory that the pattern cuts off may hold a release's number.
+        (f"rel-1.0/{JAR}", "rel-*/**"),
+    ],
+)
+def test_patterns_are_those_of_gitignore(path: str, pattern: str) -> None:
+    """What is left after the cut must be a path of the layout."""
+    if pattern.startswith("rel-"):
+        with pytest.raises(errors.InputError, match=r"1\.0/org"):
+            mapping.mapped(samples.files(f"rel-1.0/{JAR}.x/y"), [pattern])
+        return
+    (file,) = mapping.mapped(samples.files(path), [pattern]).files
+    assert file.path == JAR
+
+
+@pytest.mark.parametrize("pattern", ["other/**", "*.war", "!maven/**", "# maven/**", "", "/"])
+def test_nothing_mapped_is_refused_and_the_patterns_are_named(pattern: str) -> None:
+    with pytest.raises(errors.InputError) as raised:
+        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
+    assert f"({pattern}) match no file" in str(raised.value)
+
+
+@pytest.mark.parametrize("pattern", ["!", "\\"])
+def test_a_pattern_that_is_none_is_refused_by_name(pattern: str) -> None:
+    with pytest.raises(errors.InputError, match="is no pattern") as raised:
+        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
+    assert f"“{pattern}”" in str(raised.value)
+
+
+def test_no_patterns_map_nothing() -> None:
+    with pytest.raises(errors.InputError, match="match no file"):
+        mapping.mapped(samples.files(JAR), [])
+
+
+def test_the_first_pattern_that_matches_counts() -> None:
+    revision = samples.files(f"a/b/{JAR}")
+    assert mapping.sources(revision, ["a/b/**", "a/**"]) == {JAR: f"a/b/{JAR}"}
+    assert mapping.sources(revision, ["a/**", "a/b/**"]) == {f"b/{JAR}": f"a/b/{JAR}"}
+
+
+def test_two_files_on_one_path_are_refused_by_name() -> None:
+    with pytest.raises(errors.InputError, match=f"maps both a/{JAR} and b/{JAR} to {JAR}"):
+        mapping.mapped(samples.files(f"a/{JAR}", f"b/{JAR}"), ["a/**", "b/**"])
+
+
+@pytest.mark.parametrize("path", ["maven/README.txt", "maven/org/apache/x/core/1.0/other-1.0.jar"])
+def test_a_path_that_is_none_of_the_layout_is_refused_by_name(path: str) -> None:
+    with pytest.raises(errors.InputError, match=path.removeprefix("maven/")):
+        mapping.mapped(samples.files(f"maven/{JAR}", path), ["maven/**"])
+
+
+def test_side_files_are_no_members_but_travel_with_an_upload() -> None:
+    """Metadata does not: each platform writes its own."""
+    sides = [f"{JAR}.md5", f"{JAR}.sha1", f"{JAR}.sha256", f"{JAR}.sha512", f"{JAR}.asc.md5"]
+    metadata = ["org/apache/x/core/maven-metadata.xml", "org/apache/x/core/maven-metadata.xml.sha1"]
+    revision = samples.files(*(f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides, *metadata)))
+    assert [file.path for file in mapping.mapped(revision, ["maven/**"]).files] == [JAR, f"{JAR}.asc"]
+    assert mapping.sources(revision, ["maven/**"]) == {path: f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides)}
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "where"),
+    [
+        # A pattern of one file cuts off its directory.
+        ("a/b/c.jar", "a/b/c.jar", "c.jar"),
+        ("a/b/c.jar", "/a/b/c.jar", "c.jar"),
+        ("c.jar", "c.jar", "c.jar"),
+        # What only begins like the pattern is not cut in the middle of a name.
+        ("organic/org/a", "org", "organic/org/a"),
+    ],
+)
+def test_a_pattern_without_a_wildcard(path: str, pattern: str, where: str) -> None:
+    assert mapping.sources(samples.files(path), [pattern]) == {where: path}
+
+
+def test_an_upload_without_a_match_has_no_sources() -> None:
+    assert mapping.sources(samples.files(JAR), ["other/**"]) == {}

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary: each platform's facts, coordinates as people write them, and the keys made of them."""
+
+import pytest
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+
+Platform = distribution.DistributionPlatform
+Mechanism = distribution.Mechanism
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "slug", "looks_up", "needs_owner", "owner", "mechanism"),
+    [
+        (Platform.ARTIFACT_HUB, "Artifact Hub", "artifacthub", False, True, "", None),
+        (Platform.DOCKER_HUB, "Docker Hub", "dockerhub", False, False, "library", None),
+        (Platform.MAVEN, "Maven Central", "mavencentral", True, True, "", Mechanism.CENTRAL_PORTAL),
+        (Platform.NPM, "npm", "npm", False, False, "", None),
+        (Platform.NPM_SCOPED, "npm (scoped)", "npm", False, True, "", None),
+        (Platform.PYPI, "PyPI", "pypi", False, False, "", None),
+    ],
+)
+def test_the_facts_of_each_platform(
+    platform: Platform,
+    name: str,
+    slug: str,
+    looks_up: bool,  # noqa: FBT001
+    needs_owner: bool,  # noqa: FBT001
+    owner: str,
+    mechanism: Mechanism | None,
+) -> None:
+    assert (platform.display_name, platform.gh_slug, platform.looks_up) == (name, slug, looks_up)
+    assert (platform.requires_owner_namespace, platform.default_owner_namespace) == (needs_owner, owner)
+    assert platform.mechanism is mechanism
+    assert platform.supports_remote_promotion is (mechanism is not None)
+
+
+def test_there_are_six_platforms() -> None:
+    assert len(Platform) == 6
+
+
+@pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
+def test_a_platform_says_either_why_not_or_what_can_be_undone(platform: Platform) -> None:
+    assert bool(platform.why_not) is not platform.supports_remote_promotion
+    assert bool(platform.undo) is platform.supports_remote_promotion
+    assert (platform.why_not or platform.undo).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "repeatable", "pinned"),
+    [
+        (Mechanism.CENTRAL_PORTAL, True, True),
+        (Mechanism.NEXUS_STAGING, True, True),
+        (Mechanism.NPM_STAGE, True, True),
+        (Mechanism.NPM_DIST_TAG, False, True),
+        (Mechanism.OCI_TAG, False, False),
+    ],
+)
+def test_the_two_facts_of_each_mechanism(mechanism: Mechanism, repeatable: bool, pinned: bool) -> None:  # noqa: FBT001
+    assert (mechanism.repeatable, mechanism.content_pinned) == (repeatable, pinned)
+    assert mechanism.slug == mechanism.name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("artifacthub", Platform.ARTIFACT_HUB),
+        ("dockerhub", Platform.DOCKER_HUB),
+        ("mavencentral", Platform.MAVEN),
+        ("pypi", Platform.PYPI),
+        ("maven", Platform.MAVEN),
+        ("MavenCentral", Platform.MAVEN),
+        (" maven\n", Platform.MAVEN),
+        # The two npm members share a slug; the plain one is meant.
+        ("npm", Platform.NPM),
+        ("npm_scoped", Platform.NPM_SCOPED),
+    ],
+)
+def test_from_slug(text: str, platform: Platform) -> None:
+    assert Platform.from_slug(text) is platform
+
+
+@pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
+def test_each_platform_is_meant_by_its_own_name(platform: Platform) -> None:
+    assert Platform.from_slug(platform.name) is Platform.from_slug(platform.name.lower()) is platform
+
+
+@pytest.mark.parametrize("text", ["", "mave", "maven central", "npm-scoped", "NEXUS", "x" * 500])
+def test_no_platform_of_that_name(text: str) -> None:
+    with pytest.raises(errors.InputError) as raised:
+        Platform.from_slug(text)
+    assert raised.value.field == "platform"
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("platform", "owner", "package", "version", "said", "purl"),
+    [
+        (
+            Platform.MAVEN,
+            "org.apache.commons",
+            "commons-lang3",
+            "3.20.0",
+            "org.apache.commons:commons-lang3:3.20.0",
+            "pkg:maven/org.apache.commons/commons-lang3@3.20.0",
+        ),
+        (
+            Platform.MAVEN,
+            "org.apache.spark",
+            "spark-core_2.13",
+            "4.0.0",
+            "org.apache.spark:spark-core_2.13:4.0.0",
+            "pkg:maven/org.apache.spark/spark-core_2.13@4.0.0",
+        ),
+        (
+            Platform.MAVEN,
+            "commons-cli",
+            "commons-cli",
+            "1.9.0",
+            "commons-cli:commons-cli:1.9.0",
+            "pkg:maven/commons-cli/commons-cli@1.9.0",
+        ),
+        (Platform.NPM, "", "echarts", "6.0.0", "echarts@6.0.0", "pkg:npm/echarts@6.0.0"),
+        (
+            Platform.NPM_SCOPED,
+            "apache",
+            "arrow-js",
+            "1.0.0-rc.1",
+            "@apache/arrow-js@1.0.0-rc.1",
+            "pkg:npm/%40apache/arrow-js@1.0.0-rc.1",
+        ),
+        (Platform.DOCKER_HUB, "apache", "spark", "4.0.0", "apache/spark 4.0.0", "pkg:docker/apache/spark@4.0.0"),
+        (Platform.DOCKER_HUB, "", "httpd", "2.4.66", "library/httpd 2.4.66", "pkg:docker/library/httpd@2.4.66"),
+        (Platform.PYPI, "", "apache_beam", "2.70.0", "apache_beam 2.70.0", "pkg:pypi/apache_beam@2.70.0"),
+        (Platform.ARTIFACT_HUB, "apache", "solr", "0.9.1", "apache/solr 0.9.1", "pkg:helm/apache/solr@0.9.1"),
+    ],
+)
+def test_coordinates(platform: Platform, owner: str, package: str, version: str, said: str, purl: str) -> None:
+    where = distribution.coordinates(platform, f" {owner} ", f"{package} ", f"{version}\n")
+    assert where.platform is platform
+    assert (where.package, where.version) == (package, version)
+    assert where.owner_namespace == (owner or platform.default_owner_namespace)
+    assert (str(where), where.purl) == (said, purl)
+
+
+@pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
+def test_every_platform_has_a_purl(platform: Platform) -> None:
+    owner = "owner" if platform.requires_owner_namespace else ""
+    assert distribution.coordinates(platform, owner, "a", "1").purl.startswith("pkg:")
+
+
+def test_coordinates_of_different_packages_have_different_purls() -> None:
+    every = [
+        distribution.coordinates(Platform.MAVEN, "org.apache", "a", "1"),
+        distribution.coordinates(Platform.MAVEN, "org.apache.a", "a", "1"),
+        distribution.coordinates(Platform.NPM, "", "a", "1"),
+        distribution.coordinates(Platform.NPM_SCOPED, "apache", "a", "1"),
+        distribution.coordinates(Platform.PYPI, "", "a", "1"),
+        distribution.coordinates(Platform.DOCKER_HUB, "", "a", "1"),
+        distribution.coordinates(Platform.ARTIFACT_HUB, "apache", "a", "1"),
+    ]
+    assert len({where.purl for where in every}) == len(every)
+    assert sorted(every, reverse=True) == sorted(every)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("platform", "owner", "field", "says"),
+    [
+        (Platform.MAVEN, "", "owner_namespace", "needs the groupId"),
+        (Platform.MAVEN, "  ", "owner_namespace", "needs the groupId"),
+        (Platform.NPM_SCOPED, "", "owner_namespace", "needs the owner"),
+        (Platform.ARTIFACT_HUB, "", "owner_namespace", "needs the owner"),
+        (Platform.NPM, "apache", "owner_namespace", "have no owner"),
+        (Platform.PYPI, "apache", "owner_namespace", "have no owner"),
+    ],
+)
+def test_an_owner_where_one_belongs(platform: Platform, owner: str, field: str, says: str) -> None:
+    with pytest.raises(errors.InputError, match=says) as raised:
+        distribution.coordinates(platform, owner, "a", "1")
+    assert raised.value.field == field
+
+
+HOSTILE = [
+    "",
+    " ",
+    ".",
+    "..",
+    "a..b",
+    ".a",
+    "-a",
+    "_a",
+    "a.",
+    "a-",
+    "a/b",
+    "../a",
+    "a\\b",
+    "a:b",
+    "a@b",
+    "a b",
+    "a\nb",
+    "a\0b",
+    "a%2fb",
+    "a?b",
+    "a#b",
+    "a;b",
+    "a'b",
+    "<a>",
+    "${a}",
+    "ä",
+    "а",  # noqa: RUF001
+    "a\u200b",
+    "a\u202eb",
+    "٣",
+    "a\udcff",
+    "a" * 201,
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("field", ["owner_namespace", "package", "version"])
+def test_a_hostile_name_is_refused_with_its_field_and_shown_harmlessly(field: str, name: str) -> None:
+    given = {"owner_namespace": "org.apache", "package": "a", "version": "1"} | {field: name}
+    with pytest.raises(errors.InputError) as raised:
+        distribution.coordinates(Platform.MAVEN, **given)
+    assert raised.value.field == field
+    assert str(raised.value).replace("“", "").replace("”", "").isascii()
+    assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["a", "A", "1", "a.b", "a-b", "a_b", "a_", "a" * 200])
+def test_names_as_they_are(name: str) -> None:
+    assert distribution.coordinates(Platform.MAVEN, name, name, "1").package == name
+
+
+@pytest.mark.parametrize("version", ["1", "1.0", "1.0-rc1", "2026.05.04", "1.0+build.7", "v1", "1_2"])
+def test_versions_as_they_are(version: str) -> None:
+    assert distribution.coordinates(Platform.MAVEN, "a", "a", version).version == version
+
+
+@pytest.mark.parametrize("version", ["1+", "1_", "1~2", "1!2", "1/2", "1,2", "[1,2)"])
+def test_what_is_no_version(version: str) -> None:
+    with pytest.raises(errors.InputError) as raised:
+        distribution.coordinates(Platform.MAVEN, "a", "a", version)
+    assert raised.value.field == "version"
+
+
+@pytest.mark.parametrize("text", ["6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "abc", "orgapache-1234", "a_1", "0" * 100])
+def test_an_id_that_is_safe_in_an_address(text: str) -> None:
+    assert distribution.checked_external_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ab", "0" * 101, "-abc", "_abc", "a/b", "../..", "a.b", "a b", "abc\n", " abc", "a%2f", "a?b", "äbc", "٣٣٣"],
+)
+def test_an_id_that_is_not(text: str) -> None:
+    with pytest.raises(errors.InputError, match="deployment") as raised:
+        distribution.checked_external_id(text)
+    assert raised.value.field == "deployment_id"

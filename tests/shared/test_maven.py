@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout of a Maven repository: safe paths, whose they are, and side files."""
+
+import string
+
+import hypothesis
+import hypothesis.strategies as strategies
+import pytest
+
+import atr.errors as errors
+import atr.shared.maven as maven
+
+DIGITS_AND_LETTERS = string.ascii_letters + string.digits
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "package", "version"),
+    [
+        ("org/apache/x/core/1.0/core-1.0.jar", "org.apache.x", "core", "1.0"),
+        ("org/apache/x/core/1.0/core-1.0.pom", "org.apache.x", "core", "1.0"),
+        ("org/apache/x/core/1.0/core-1.0-sources.jar", "org.apache.x", "core", "1.0"),
+        ("org/apache/x/core/1.0/core-1.0-sources.jar.asc", "org.apache.x", "core", "1.0"),
+        ("org/apache/x/core/1.0/core-1.0.jar.sha512", "org.apache.x", "core", "1.0"),
+        ("org/apache/x/core/1.0/core-1.0-bin.tar.gz", "org.apache.x", "core", "1.0"),
+        # Old groupIds have no dot.
+        ("commons-cli/commons-cli/1.9.0/commons-cli-1.9.0.jar", "commons-cli", "commons-cli", "1.9.0"),
+        ("xerces/xercesImpl/2.12.2/xercesImpl-2.12.2.pom", "xerces", "xercesImpl", "2.12.2"),
+        (
+            "org/apache/spark/spark-core_2.13/4.0.0/spark-core_2.13-4.0.0.jar",
+            "org.apache.spark",
+            "spark-core_2.13",
+            "4.0.0",
+        ),
+        ("org/apache/apache/35/apache-35.pom", "org.apache", "apache", "35"),
+        ("org/apache/x/a/1.0-M1+b.2/a-1.0-M1+b.2.jar", "org.apache.x", "a", "1.0-M1+b.2"),
+        ("org/apache/jackrabbit/oak-jcr/1.0/oak-jcr-1.0-it.jar", "org.apache.jackrabbit", "oak-jcr", "1.0"),
+        ("org/apache/x_y/a/1/a-1.module", "org.apache.x_y", "a", "1"),
+    ],
+)
+def test_whose_a_path_is(path: str, owner: str, package: str, version: str) -> None:
+    parsed = maven.parse_path(path)
+    where = parsed.coordinates
+    assert (where.owner_namespace, where.package, where.version) == (owner, package, version)
+    assert f"{maven.directory(where)}/{parsed.file_name}" == path
+    assert maven.pom_path(where) == f"{maven.directory(where)}/{package}-{version}.pom"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "core-1.0.jar",
+        "1.0/core-1.0.jar",
+        "core/1.0/core-1.0.jar",
+        "org/apache/x/core/1.0/other-1.0.jar",
+        "org/apache/x/core/1.0/core-1.1.jar",
+        "org/apache/x/core/1.0/core-1.0",
+        "org/apache/x/core/1.0/core-1.01.jar",
+        "org/apache/x/core/1.0/CORE-1.0.jar",
+        "org/apache/x/core/1.0/maven-metadata.xml",
+        # A snapshot's file carries a time, and is no release.
+        "org/apache/x/core/1.0-SNAPSHOT/core-1.0-20260504.120000-1.jar",
+        # The same coordinates as org/apache/x, under a path that is another one.
+        "org.apache/x/core/1.0/core-1.0.jar",
+        "org/apache.x/core/1.0/core-1.0.jar",
+        "org./x/core/1.0/core-1.0.jar",
+        "_org/x/core/1.0/core-1.0.jar",
+        "org/x/core/1.0~/core-1.0~.jar",
+        "org/x/core/1..0/core-1..0.jar",
+    ],
+)
+def test_a_path_that_is_nobodys(path: str) -> None:
+    with pytest.raises(errors.InputError):
+        maven.parse_path(path)
+
+
+HOSTILE = [
+    "",
+    "/",
+    "/org/a",
+    "//org/a",
+    "org//a",
+    "org/a/",
+    ".",
+    "..",
+    "org/./a",
+    "org/../a",
+    "org/..",
+    "../org/a",
+    "org/.a",
+    "org/.git/a",
+    "org/-a",
+    "org\\a",
+    "..\\org",
+    "C:/org",
+    "c:\\org",
+    "org/a%2e%2e/b",
+    "org/%2e%2e/b",
+    "org/%00",
+    "org/a\0b",
+    "org/a\nb",
+    "org/a\n",
+    "\norg/a",
+    "org/a\tb",
+    "org/a b",
+    " org/a",
+    "org/a\x7f",
+    "org/a\x1b[31m",
+    "org/a?b",
+    "org/a#b",
+    "org/a:b",
+    "org/a@b",
+    "org/a*b",
+    "org/a;b",
+    "org/a&b",
+    'org/a"b',
+    "org/<a>",
+    "org/a|b",
+    "org/ä",
+    "org/٣",
+    # A full-width letter, a full stop that only looks like one, a slash that only looks like one, reading backwards.
+    "org/\uff41",
+    "org/\uff0e\uff0e/a",
+    "org\u2215a",
+    "org/\u202ea",
+    "org/a\udcff",
+    "~/a/../b",
+    "a/" * 500 + "a",
+]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_an_unsafe_path_is_refused_and_shown_harmlessly(path: str) -> None:
+    for check in (maven.checked_path, maven.parse_path):
+        with pytest.raises(errors.InputError) as raised:
+            check(path)
+        message = str(raised.value)
+        assert message.replace("“", "").replace("”", "").isascii()
+        assert len(message) < 800
+
+
+@pytest.mark.parametrize(
+    "path", ["a", "org/apache/a-1.0+b~c_d.jar", "org/apache/x/core/1.0/core-1.0.jar", "_a/+b/~c", f"{'a/' * 499}aa"]
+)
+def test_a_safe_path_is_answered_as_it_is(path: str) -> None:
+    assert maven.checked_path(path) == path
+
+
+@hypothesis.given(strategies.text(max_size=40))
+def test_a_checked_path_stays_below_where_it_is_put(path: str) -> None:
+    try:
+        checked = maven.checked_path(path)
+    except errors.InputError:
+        return
+    segments = checked.split("/")
+    assert checked.isascii()
+    assert checked.isprintable()
+    assert not set(checked) & set(' \\%?#:"<>|*')
+    assert not any((not segment) or segment.startswith((".", "-")) for segment in segments)
+
+
+NAMES = strategies.text(DIGITS_AND_LETTERS, min_size=1, max_size=8)
+
+
+@hypothesis.given(
+    strategies.lists(NAMES, min_size=1, max_size=4), NAMES, NAMES, strategies.sampled_from([".jar", "-x.pom"])
+)
+def test_a_path_and_its_coordinates_name_each_other(group: list[str], artifact: str, version: str, end: str) -> None:
+    path = f"{'/'.join(group)}/{artifact}/{version}/{artifact}-{version}{end}"
+    parsed = maven.parse_path(path)
+    assert f"{maven.directory(parsed.coordinates)}/{parsed.file_name}" == path
+
+
+@pytest.mark.parametrize(
+    ("path", "side", "named"),
+    [
+        ("o/a-1.jar", False, None),
+        ("o/a-1.jar.asc", False, None),
+        ("o/a-1.md5.jar", False, None),
+        ("o/a-1.sha3", False, None),
+        ("o/a-1.SHA1", False, None),
+        ("o/sha1", False, None),
+        ("o/a-1.jar.md5", True, ("o/a-1.jar", "md5")),
+        ("o/a-1.jar.sha1", True, ("o/a-1.jar", "sha1")),
+        ("o/a-1.jar.sha256", True, ("o/a-1.jar", "sha256")),
+        ("o/a-1.jar.sha512", True, ("o/a-1.jar", "sha512")),
+        ("o/a-1.jar.asc.sha1", True, ("o/a-1.jar.asc", "sha1")),
+        # A checksum of a checksum names the checksum.
+        ("o/a-1.jar.sha1.md5", True, ("o/a-1.jar.sha1", "md5")),
+        ("o/maven-metadata.xml", True, None),
+        ("o/maven-metadata.xml.sha1", True, None),
+        ("o/maven-metadata.xml.asc", True, None),
+        ("maven-metadata.xml/a-1.jar", False, None),
+        ("maven-metadata.xml/a-1.jar.sha1", True, ("maven-metadata.xml/a-1.jar", "sha1")),
+        ("a.sha1/b", False, None),
+    ],
+)
+def test_side_files_and_what_they_speak_about(path: str, side: bool, named: tuple[str, str] | None) -> None:  # noqa: FBT001
+    assert maven.is_side_file(path) is side
+    assert maven.named_by(path) == named
