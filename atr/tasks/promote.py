@@ -131,7 +131,7 @@ async def _verify(
 ) -> None:
     """Prove the staged bytes; then mark and send, in the same step."""
     voted = await _voted(context, claimed)
-    if not claimed.view.attempted and await _taken(promoter, claimed):
+    if await _taken(promoter, claimed):
         await _already_public(context, promoter, claimed, voted, observation)
         return
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
@@ -194,7 +194,7 @@ async def _already_public(
     voted: fileset.FileSet,
     observation: contract.Observation,
 ) -> None:
-    """Before any call of ours the version is public: equal bytes are a success, others a refusal."""
+    """The platform has this version already: equal bytes are a success; others are refused, or a person looks."""
     public = await _read_public(context, promoter, claimed)
     difference = public.difference(voted)
     if public.absent and not public.differs(voted):
@@ -204,9 +204,9 @@ async def _already_public(
         )
         learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
     elif not difference:
-        decision = steps.Decision(
-            states.State.CHECKING, "The same files are public already, not by a call of ours.", out_of_band=True
-        )
+        ours = claimed.view.attempted
+        reason = "Its files are public." if ours else "The same files are public already, not by a call of ours."
+        decision = steps.Decision(states.State.CHECKING, reason, out_of_band=not ours)
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
     else:
         text = f"This version is public already, with other files: {difference}"

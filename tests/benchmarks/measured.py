@@ -99,14 +99,16 @@ async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[
     async with workers.context(settings) as hands:
         promoter = hands.promoters[_MAVEN]
         timing = workers.timings(settings)[promoter.mechanism]
+        # As often as the worker asks: it looks for what is due at every tick.
+        every = max(steps.interval(timing.asking, 0), settings.tick)
         uploads = [contract.Upload(file.path, pathlib.Path(task.root) / file.path) for file in task.voted]
         began = time.time()
         reply = await promoter.stage(_NAME, uploads, hands.scratch)
         if not reply.external_id:
             raise SystemExit(f"The upload was refused: {reply.sample}")
-        await _until(promoter, reply.external_id, steps.Seen.STAGED, timing)
+        await _until(promoter, reply.external_id, steps.Seen.STAGED, every)
         await promoter.promote(reply.external_id)
-        await _until(promoter, reply.external_id, steps.Seen.PUBLIC, timing)
+        await _until(promoter, reply.external_id, steps.Seen.PUBLIC, every)
         # From here on as the worker checks what it has promoted.
         await asyncio.sleep(steps.interval(timing.probing, 0))
         for where in task.packages:
@@ -116,11 +118,11 @@ async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[
         return {"began": began, "ended": time.time(), "digest": digest}
 
 
-async def _until(promoter: contract.Promoter, external_id: str, seen: steps.Seen, timing: steps.Timing) -> None:
+async def _until(promoter: contract.Promoter, external_id: str, seen: steps.Seen, every: float) -> None:
     while (observation := await promoter.observe(external_id)).seen is not seen:
         if observation.seen is steps.Seen.FAILED:
             raise SystemExit(f"The platform refused it: {observation.detail}")
-        await asyncio.sleep(steps.interval(timing.asking, 0))
+        await asyncio.sleep(every)
 
 
 async def _keep(_done: Sequence[work.Read], _count: int, _total: int) -> None:

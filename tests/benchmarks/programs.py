@@ -164,7 +164,7 @@ def _settings(state_dir: pathlib.Path, stand_in: Sandbox, faster: int) -> dict[s
         "ATR_MAVEN_CENTRAL_REPOSITORY_URL": f"{stand_in.url}/maven2",
         "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(stand_in.token),
         "ATR_FASTER": str(faster),
-        "ATR_TICK": "0.02",
+        "ATR_TICK": "0.05",
         # At a real public place we wait a quarter of a second between two reads, on either way.
         "ATR_PACE": "0",
     }

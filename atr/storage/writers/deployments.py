@@ -214,13 +214,14 @@ class UserService:
         view = await self._view(row)
         decision = rules.after_look(view, seen, detail)
         if decision.to is None:
-            # What a capture found wrong stays; before there is one, the last look speaks.
-            if problem or not row.file_set_digest:
+            # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
+            captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
+            if problem or not captures:
                 await self._note_problem(row, problem or (_NOT_SEEN if gone else ""))
         else:
             await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
             view = await self._view(row)
-        if (row.state is _State.STAGED) and not row.file_set_digest and not row.problem:
+        if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
         row.due_at = (
             rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row)) if row.state in _LOOKED_AT else None
@@ -271,6 +272,8 @@ class UserService:
         packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
         release = await queries.demand_release(write.data, row.release_key)
         refused = await self._refused(release, row, tuple(packages))
+        if refused == row.problem != "":
+            return
         if refused:
             row.problem, row.version = refused, row.version + 1
             await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark runs, and compares what it says it compares. No figure of time is judged."""
+
+import asyncio
+import pathlib
+
+import pytest
+
+import tests.benchmarks.bundle as bundles
+import tests.benchmarks.promote_vs_upload as benchmark
+import tests.benchmarks.table as table
+
+
+def _figures(**given: float) -> table.Figures:
+    zero = {"read": 0.0, "seconds": 1.0, "peak": 1.0, "before": 0.0, "publishing": 0.0, "check": 0.0, "cpu": 0.0}
+    return table.Figures(**{**zero, "written": 1.0, **given}, digest="d")
+
+
+@pytest.mark.slow
+def test_both_ways_make_the_voted_files_public(tmp_path: pathlib.Path) -> None:
+    told: list[str] = []
+    rows = asyncio.run(benchmark.compare([1], 1, tmp_path, told.append))
+    (row,) = rows
+    assert row.promote.written < row.upload.written
+    assert row.promote.digest == row.upload.digest
+    ways = [line[10:25].rstrip() for line in table.lines(rows) if line]
+    assert ways[1:4] == ["promote", "upload again", "upload/promote"]
+    assert ways[-2:] == ["promote", "upload again"]
+    assert told == ["1 MB, run 1 of 1"]
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_size_without_room_is_left_out(tmp_path: pathlib.Path) -> None:
+    told: list[str] = []
+    assert await benchmark.compare([10**9], 1, tmp_path, told.append) == []
+    assert told[0].startswith("1,000,000,000 MB is left out: it needs ")
+
+
+def test_the_same_size_makes_the_same_files(tmp_path: pathlib.Path) -> None:
+    first, second = (bundles.make(tmp_path / name, 50_000) for name in ("a", "b"))
+    assert first[1] == second[1]
+    assert 50_000 <= sum(file.size for file in first[1].files) < 60_000
+
+
+def test_medians_are_of_each_figure() -> None:
+    runs = [_figures(written=1, seconds=9), _figures(written=2, seconds=1), _figures(written=3, seconds=5)]
+    assert table.median(runs) == _figures(written=2, seconds=5)
+
+
+def test_the_ratios_are_upload_by_promote() -> None:
+    rows = [table.Row(1, 1, _figures(read=2, written=10), _figures(read=1, written=5_000))]
+    ratios = next(line for line in table.lines(rows) if "upload/promote" in line)
+    assert ratios.split()[1:9:2] == ["500", "0.50", "1.00", "1.00"]
