@@ -101,6 +101,10 @@ def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noq
     import atr.demo.journey as journey
     import atr.demo.tree as trees
 
+    if fault == "list":
+        for name, one in faults.FAULTS.items():
+            click.echo(f"{name:<20} ends {one.ends.name}, publish calls {one.publish_calls}")
+        return
     if fault not in faults.FAULTS:
         raise click.UsageError(f"There are these faults: {', '.join(faults.FAULTS)}.")
     tree = trees.of_directory(bundle) if bundle else trees.example()

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import pathlib
 import shutil
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -29,6 +31,8 @@ import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.audit as audit
+import atr.storage.files as files
 import atr.storage.readers.deployments as deployments
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
@@ -42,7 +46,13 @@ _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
 _R = TypeVar("_R", bound=sqlmodel.SQLModel)
 
 
-class Died(BaseException):  # noqa: N818  (it stands for SIGKILL, which is no error)
+async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    """A file's bytes as they come from a browser."""
+    for chunk in chunks:
+        yield chunk
+
+
+class Died(BaseException):
     """The process ends here: nothing that handles errors may handle this."""
 
 
@@ -77,6 +87,7 @@ class World:
         self.platform = sandbox.world
         self.clock = clock
         self.settings = settings
+        self.tree = trees.example()
 
     @property
     def publish_calls(self) -> int:
@@ -89,11 +100,19 @@ class World:
         await people.settle_in(self.store, tree.namespaces)
         return tree
 
+    async def composed(self, tree: trees.Tree | None = None) -> str:
+        """A release in Compose with its files, nothing staged: its key."""
+        self.tree = await self.settle_in(tree)
+        return await people.compose(self.store, self.tree)
+
+    async def stage(self, release_key: str) -> int:
+        """Ask for an upload of the release's files: our number of the deployment."""
+        return await people.stage(self.store, release_key)
+
     async def staged(self, tree: trees.Tree | None = None) -> tuple[str, int]:
         """A release in Compose whose files are staged and captured: its key, and our number of the deployment."""
-        tree = await self.settle_in(tree)
-        release_key = await people.compose(self.store, tree)
-        deployment_id = await people.stage(self.store, release_key)
+        release_key = await self.composed(tree)
+        deployment_id = await self.stage(release_key)
         await self.until(deployment_id, lambda row: row.proof.staged is not None)
         return release_key, deployment_id
 
@@ -111,6 +130,58 @@ class World:
             return await member.distributions.promote_staging_to_production(
                 row.release_key, MAVEN, deployment_id, evidence_digest=row.evidence_digest, row_version=row.row_version
             )
+
+    def member(self, asf_uid: str = MEMBER) -> contextlib.AbstractAsyncContextManager[storage.WriteAsCommitteeMember]:
+        """One transaction of a committee member."""
+        return self.store.write_as_project_committee_member(people.PROJECT, asf_uid)
+
+    def manager(self, asf_uid: str = people.COMMITTER) -> contextlib.AbstractAsyncContextManager[storage.WriteAsReleaseManager]:
+        """One transaction of a release manager."""
+        return self.store.write_as_project_release_manager(people.PROJECT, asf_uid)
+
+    def admin(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsFoundationAdmin]:
+        """One transaction of a foundation admin."""
+        return self.store.write_as_foundation_admin(people.ADMIN)
+
+    def service(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsUserService]:
+        """One transaction of the worker."""
+        return self.store.write_as_user_service()
+
+    async def stage_elsewhere(
+        self, tree: trees.Tree, *, token: stand_in.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
+    ) -> str:
+        """What a build machine does with its own client: the platform's id of a deployment that ATR knows nothing of."""
+        archive = self.platform.incoming_path()
+        with zipfile.ZipFile(archive, "w") as bundle:
+            for path, content in tree.files.items():
+                assert isinstance(content, bytes)
+                bundle.writestr(path, content)
+                if not path.endswith(".asc"):
+                    bundle.writestr(f"{path}.md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
+                    bundle.writestr(f"{path}.sha1", hashlib.sha1(content, usedforsecurity=False).hexdigest())
+        account = self.platform.account_for(token)
+        assert account is not None
+        deployment = self.platform.upload(account, name, automatic=automatic, archive=archive)
+        await self.platform.examine(deployment)
+        return deployment.deployment_id
+
+    async def record(
+        self, release_key: str, external_id: str, where: distribution.Coordinates | None = None, asf_uid: str = MEMBER
+    ) -> int:
+        """Tell ATR of a deployment that was staged elsewhere: our number of it."""
+        async with self.member(asf_uid) as member:
+            deployment_id = await member.distributions.record(
+                release_key, where or self.tree.packages[0], staging=True, deployment_id=external_id
+            )
+        assert deployment_id is not None
+        return deployment_id
+
+    async def revise(self, release_key: str, change: Callable[[files.Draft], Awaitable[None]]) -> str:
+        """Make a new revision that differs by this change; its number."""
+        async with self.store.draft(release_key) as draft:
+            await change(draft)
+            async with self.store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
+                return await participant.revision.create(release_key, draft, "Another one")
 
     async def row(self, deployment_id: int, asf_uid: str = MEMBER) -> views.DeploymentView:
         """The deployment as its page shows it to this person."""
@@ -131,6 +202,17 @@ class World:
         async with self.store.read() as read:
             wanted = sqlmodel.select(tables.Event).where(tables.Event.subject == subject)
             return list((await read.data.exec(wanted.order_by(sqlmodel.col(tables.Event.seq)))).all())
+
+    async def events_of(self, chain: str) -> list[tables.Event]:
+        """What happened to a release, oldest first; `audit.SITE` for what belongs to none."""
+        async with self.store.read() as read:
+            wanted = sqlmodel.select(tables.Event).where(tables.Event.chain == chain)
+            return list((await read.data.exec(wanted.order_by(sqlmodel.col(tables.Event.number)))).all())
+
+    async def chain_holds(self) -> bool:
+        """Whether every chain of events follows from its beginning."""
+        chains = {event.chain for event in await self.rows(tables.Event)}
+        return all([audit.broken_at(await self.events_of(chain)) is None for chain in chains])
 
     async def work(self, rounds: int = 10) -> None:
         """Let the worker do what is due, until nothing more is due at this instant."""
@@ -223,7 +305,7 @@ class World:
         """Work with these hands, once; True if the process died of it."""
         steps = await scan.status_check(hands, limit=100)
         async with hands.storage.write_as_user_service() as service:
-            steps += [worker._task(hands, task) for task in await service.tasks.claim(  # noqa: SLF001
+            steps += [worker._task(hands, task) for task in await service.tasks.claim(
                 owner=hands.owner, seconds=hands.lease, limit=100)]
         ends = await asyncio.gather(*steps, return_exceptions=True)
         for end in ends:

@@ -7,6 +7,7 @@ import io
 import pathlib
 import re
 import zipfile
+from collections.abc import Mapping
 from typing import Final
 
 import atr.errors as errors
@@ -42,7 +43,7 @@ _POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
 class Tree:
     """Files by their paths in a Maven repository, with what they are."""
 
-    files: dict[str, bytes | pathlib.Path]
+    files: Mapping[str, bytes | pathlib.Path]
     packages: tuple[distribution.Coordinates, ...]
 
     @property

@@ -7,7 +7,7 @@ result is written only by the holder of the newest epoch.
 
 import datetime
 import enum
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy
 import sqlmodel
@@ -296,7 +296,3 @@ class Event(sqlmodel.SQLModel, table=True):
     data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=sql.json_column())
     previous: str
     hash: str
-
-
-# Tables that can only grow; each migration that touches one of them makes its triggers anew.
-APPEND_ONLY: Final = ("event", "ballot_entry")

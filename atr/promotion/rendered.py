@@ -10,7 +10,7 @@ _HEAD: Final = """\
 <!-- SPDX-License-Identifier: Apache-2.0 -->
 <!-- Rendered from atr/promotion/states.py; after a change there: python -m tests.promotion.render_states -->
 
-# The lives of a promotion and of a deployment
+# Remote promotion: the lives of a deployment and of its way to the public
 
 A promotion is one deployment's way from staged to public; a deployment is one staging attempt on a platform. The
 tables below are the ones that the program runs on: a change of state that is not in them is refused.
@@ -28,7 +28,7 @@ def states_page() -> str:
     return "\n".join(
         (
             _HEAD,
-            "## Promotion\n",
+            "## Remote promotion\n",
             *_diagram(states.State.REQUESTED, states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
             *_table(states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
             f"The program looks again and again at one that is {_listed(states.OPEN)}.",

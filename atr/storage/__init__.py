@@ -9,11 +9,13 @@ foundation admin. Each rung is decided here, from the rows, at the moment it is 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
 
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
+import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.files as files
 import atr.storage.rights as rights
@@ -31,6 +33,10 @@ import atr.storage.writers.vote as vote
 _LOG = logging.getLogger("atr.storage.audit")
 
 
+# A refusal that says something about rights, gates or a race; a mistyped value does not.
+_REFUSALS: Final = (errors.AccessError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError)
+
+
 class Storage:
     """The database and the files beside it. Built once by server, worker or demo, and handed on."""
 
@@ -41,16 +47,27 @@ class Storage:
     @contextlib.asynccontextmanager
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
         """One transaction in which this person acts; empty for the general public."""
+        write: Write | None = None
+        try:
+            async with self.database.write() as data:
+                write = Write(self.place, data, self.database.clock(), asf_uid)
+                yield write
+        except _REFUSALS as error:
+            if write is not None:
+                await self._note_refusal(write, error)
+            raise
+        _log(write.events)
+
+    async def _note_refusal(self, write: transaction.Transaction, error: errors.AtrError) -> None:
+        """What somebody asked for and was refused is an event too, in a transaction of its own: theirs is undone."""
+        if write.asf_uid in {"", transaction.USER_SERVICE}:
+            # Strangers could fill the log; the worker's conflicts are no decisions.
+            return
         async with self.database.write() as data:
-            write = Write(self.place, data, self.database.clock(), asf_uid)
-            yield write
-        for event in write.events:
-            _LOG.info(
-                "%s %s",
-                event.what,
-                event.subject,
-                extra={"action": event.what, "actor": event.actor, "data": event.data},
-            )
+            noted = transaction.Transaction(self.place, data, self.database.clock(), write.asf_uid)
+            subject = write.subject or f"project:{write.project_key}"
+            await noted.event(write.chain, subject, "request_refused", kind=type(error).__name__, sentence=str(error))
+        _log(noted.events)
 
     @contextlib.asynccontextmanager
     async def read(self, asf_uid: str = "") -> AsyncIterator[transaction.Transaction]:
@@ -195,3 +212,9 @@ class WriteAsUserService:
         self.pending = promotions.DistributionService(write)
         self.checks = checks.UserService(write)
         self.tasks = tasks.UserService(write)
+
+
+def _log(events: Iterable[tables.Event]) -> None:
+    for event in events:
+        extra = {"action": event.what, "actor": event.actor, "data": event.data}
+        _LOG.info("%s %s", event.what, event.subject, extra=extra)

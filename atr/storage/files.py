@@ -23,7 +23,9 @@ import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.transaction as transaction
 
-_SEGMENT: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,255}")
+_SEGMENT: Final = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+# Of a file's name on a disk, in bytes.
+_MAX_NAME: Final = 255
 _MAX_PATH: Final = 1_000
 _READ_ONLY: Final = 0o444
 
@@ -47,11 +49,17 @@ class Draft:
         size = 0
         # A new file in place of the old one: writing through a hard link would change older revisions.
         with tempfile.NamedTemporaryFile(dir=self.directory, prefix=".part-", delete=False) as part:
-            async for chunk in chunks:
-                digest.update(chunk)
-                size += len(chunk)
-                part.write(chunk)
-        await asyncio.to_thread(_put, pathlib.Path(part.name), target)
+            written = pathlib.Path(part.name)
+            try:
+                async for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    part.write(chunk)
+            except BaseException:
+                # Nothing of a stream that broke off may become part of the revision.
+                written.unlink()
+                raise
+        await asyncio.to_thread(_put, written, target)
         file = fileset.File(path, size, digest.hexdigest())
         self._files[path] = file
         return file
@@ -79,7 +87,14 @@ class Draft:
         return self._files[path]
 
     def _target(self, path: str) -> pathlib.Path:
-        return self.directory / checked_path(path)
+        target = self.directory / checked_path(path)
+        for other in self._files:
+            if other.startswith(f"{path}/") or path.startswith(f"{other}/"):
+                raise errors.InputError(f"{other[:120]} is there already, so {path[:120]} cannot be a file.")
+        # What is left of a folder whose files were taken away.
+        with contextlib.suppress(OSError):
+            target.rmdir()
+        return target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +148,10 @@ def draft(
 def checked_path(path: str) -> str:
     """A relative path that stays where it is put. Raises InputError for `..`, dotfiles, control characters and such."""
     segments = path.split("/")
-    safe = all(_SEGMENT.fullmatch(segment) and not segment.startswith(".") for segment in segments)
+    safe = all(
+        _SEGMENT.fullmatch(segment) and (not segment.startswith(".")) and (len(segment.encode()) <= _MAX_NAME)
+        for segment in segments
+    )
     if (not safe) or (len(path) > _MAX_PATH):
         shown = path[:120].encode("ascii", "backslashreplace").decode()
         raise errors.InputError(f"“{shown}” cannot be the path of a file in a release.")

@@ -45,6 +45,9 @@ class Transaction:
         self.asf_uid = asf_uid
         # The project for which a rung of the ladder was granted; empty for the user service.
         self.project_key = ""
+        # What it is about, for the event of a refusal: set as soon as the rows are known.
+        self.chain = audit.SITE
+        self.subject = ""
         self.events: list[tables.Event] = []
 
     async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:

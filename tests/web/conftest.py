@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The house, built once, and put back before each test."""
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
 import pathlib
+import shutil
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio

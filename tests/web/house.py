@@ -70,6 +70,7 @@ class Person:
     """Somebody at a browser of their own."""
 
     def __init__(self, app: quart.Quart, asf_uid: str = "") -> None:
+        self.app = app
         self.asf_uid = asf_uid
         self.client: TestClientProtocol = app.test_client()
         self.token = ""
@@ -92,6 +93,14 @@ class Person:
         if chosen:
             fields["csrf_token"] = chosen
         return await Answer.of(await self.client.post(path, form=fields, headers=dict(headers or {})))
+
+    def same_session(self) -> "Person":
+        """Another browser with a copy of this one's cookies."""
+        other = Person(self.app, self.asf_uid)
+        other.token = self.token
+        for cookie in self.client.cookie_jar or ():
+            other.client.cookie_jar.set_cookie(cookie)  # type: ignore[union-attr]
+        return other
 
     async def sign_in(self, asf_uid: str = "", **more: str) -> "Answer":
         """Sign in through the form, and take the new session's token from a page."""
@@ -117,8 +126,8 @@ class Answer:
         """Read it."""
         return cls(
             response.status_code,
-            (await response.get_data()).decode(),
-            dict(response.headers),
+            await response.get_data(as_text=True),
+            {name.lower(): value for name, value in response.headers.items()},
             tuple(response.headers.getlist("Set-Cookie")),
         )
 
@@ -133,28 +142,38 @@ class House:
         self.people: dict[str, Person] = {}
         self._database = database
         self._kept = sqlite3.connect(":memory:")
+        # Sees when anybody else has committed.
+        self._watch = sqlite3.connect(database)
+        self._seen: tuple[int, str] = (-1, "")
+        self._first = ""
 
     def keep(self) -> None:
         """Remember the database as it is now."""
         with contextlib.closing(sqlite3.connect(self._database)) as live:
             live.backup(self._kept)
+        self._first = self.dump()
 
     def put_back(self) -> None:
         """Make the database what it was."""
-        with contextlib.closing(sqlite3.connect(self._database)) as live:
-            self._kept.backup(live)
+        if self.dump() != self._first:
+            with contextlib.closing(sqlite3.connect(self._database)) as live:
+                self._kept.backup(live)
 
     def close(self) -> None:
         """Forget the copy."""
         self._kept.close()
+        self._watch.close()
 
     def dump(self) -> str:
-        """A digest over every row of every table."""
-        found = hashlib.sha256()
-        with contextlib.closing(sqlite3.connect(self._database)) as live:
-            for (name,) in live.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
-                found.update(repr((name, live.execute(f'SELECT * FROM "{name}"').fetchall())).encode())
-        return found.hexdigest()
+        """A digest over every row of every table; read anew only after somebody has committed."""
+        ((version,),) = self._watch.execute("PRAGMA data_version").fetchall()
+        if version != self._seen[0]:
+            found = hashlib.sha256()
+            names = self._watch.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+            for (name,) in names:
+                found.update(repr((name, self._watch.execute(f'SELECT * FROM "{name}"').fetchall())).encode())
+            self._seen = version, found.hexdigest()
+        return self._seen[1]
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Look into the database."""
@@ -223,9 +242,7 @@ async def furnished(state_dir: pathlib.Path, database: pathlib.Path) -> AsyncIte
             await people.settle_in(world.store, (_GROUP,))
             await _hire(house, committers=(*people.MEMBERS, MANAGER, COMMITTER), members=people.MEMBERS)
             for name, build in SITUATIONS.items():
-                import time; t0=time.time()
                 house.places[name] = await build(house, f"1.{len(house.places)}.0")
-                print(name, round(time.time()-t0,2), world.clock.at)
             for asf_uid in (MEMBER, OTHER_MEMBER, REMOVED, MANAGER, COMMITTER, ADMIN, ELSEWHERE):
                 house.people[asf_uid] = await house.somebody(asf_uid)
             house.people[""] = house.stranger()

@@ -67,6 +67,7 @@ def _checked(data: Mapping[str, Any]) -> str:
 
 # One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "request_refused": lambda data: f"Refused: {data['sentence']}",
     "promotion_requested": lambda data: f"Requested, for {', '.join(data['packages'][:3])}.",
     "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
@@ -79,6 +80,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "distribution_recorded": lambda data: f"Recorded: {data['purl']}.",
     "distribution_automated": lambda data: f"Upload asked for, from revision {data['revision']}.",
     "deployment_moved": _deployment_moved,
+    "deployment_looked": lambda data: str(data["problem"]),
     "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",
     "deployment_captured": _captured,
     "capture_refused": lambda data: str(data["problem"]),

@@ -24,12 +24,14 @@ async def release(write: transaction.Transaction, release_key: str) -> sql.Relea
     row = await queries.demand_release(write.data, release_key)
     if write.project_key and (row.project_key != write.project_key):
         raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
+    write.chain, write.subject = row.key, write.subject or "release"
     return row
 
 
 async def deployment(write: transaction.Transaction, deployment_id: int) -> tables.Deployment:
     """The deployment. Raises NotFoundError for one of another project."""
     row = await queries.demand_deployment(write.data, deployment_id)
+    write.subject = f"deployment:{deployment_id}"
     await release(write, row.release_key)
     return row
 
@@ -37,5 +39,6 @@ async def deployment(write: transaction.Transaction, deployment_id: int) -> tabl
 async def promotion(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
     """The promotion. Raises NotFoundError for one of another project."""
     row = await queries.demand_promotion(write.data, promotion_id)
+    write.subject = f"promotion:{promotion_id}"
     await release(write, row.release_key)
     return row

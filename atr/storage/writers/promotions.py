@@ -208,7 +208,8 @@ class UserService:
         await moves.promotion(
             write, row, State.SENDING, "Every gate held; the call is about to be made.", by_person=by_person
         )
-        row.resend, row.held = False, False
+        # Absence is counted anew: what was seen before this call says nothing of it.
+        row.resend, row.held, row.absent_since = False, False, None
         number = 1 + len(
             await queries.attempts(
                 write.data,

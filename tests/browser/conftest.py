@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A browser for the session, and two houses to visit: real processes, or one process with a clock that stands still."""
+
+import asyncio
+import contextlib
+import pathlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import hypercorn.asyncio
+import hypercorn.config
+import hypercorn.typing
+import pytest
+import pytest_asyncio
+from playwright import async_api
+
+import atr.config as config
+import atr.demo.journey as journey
+import atr.demo.processes as processes
+import atr.demo.tree as trees
+import atr.models.views as views
+import atr.server as server
+from tests import chromium
+from tests import world as worlds
+from tests.browser import person as persons
+
+# Opens a window at a server: `visit(base, color_scheme="dark")`.
+Visit = Callable[..., Awaitable[persons.Person]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[async_api.Browser]:
+    path = chromium.executable()
+    async with async_api.async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=path, args=list(chromium.QUIET))
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: pathlib.Path) -> pathlib.Path:
+    return persons.pictures_in(tmp_path / "pictures")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: async_api.Browser, pictures: pathlib.Path) -> AsyncIterator[Visit]:
+    """Windows that are closed, and their logs read, when the test ends."""
+    opened: list[persons.Person] = []
+
+    async def one(base: str, **context: Any) -> persons.Person:
+        opened.append(await persons.Person.open(browser, base, pictures, **context))
+        return opened[-1]
+
+    yield one
+    for person in opened:
+        await person.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack(tmp_path: pathlib.Path) -> AsyncIterator[tuple[processes.Stack, views.DeploymentView]]:
+    """Web, worker and stand-in as processes, with a release that is staged and voted on."""
+    tree = trees.example(200_000)
+    store = journey.storage_in(tmp_path)
+    try:
+        ports = processes.Ports(processes.free_port(), processes.free_port())
+        async with processes.Stack(tmp_path, ports, tree.namespaces) as running:
+            yield running, await journey.staged_and_voted(store, tree, lambda _told: None)
+    finally:
+        await store.database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(tmp_path: pathlib.Path, database: pathlib.Path) -> AsyncIterator[worlds.World]:
+    """The storage, the worker's hands and the stand-in in this process; time passes when a test says so."""
+    async with worlds.open_world(tmp_path, database) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def web(house: worlds.World, tmp_path: pathlib.Path) -> AsyncIterator[str]:
+    """The web of the house, served for real, and its address."""
+    settings = config.WebSettings(state_dir=tmp_path, sandbox=True, sandbox_url=house.sandbox.portal_url)
+    async with serving(cast("hypercorn.typing.Framework", server.create_app(settings, house.store))) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def serving(app: hypercorn.typing.Framework) -> AsyncIterator[str]:
+    """An application on a free port of this machine, for the length of the block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = hypercorn.config.Config()
+    # Handed over: the server closes it.
+    settings.bind = [f"fd://{listener.detach()}"]
+    settings.accesslog = settings.errorlog = None
+    settings.graceful_timeout = settings.shutdown_timeout = 1
+    stop = asyncio.Event()
+    task = asyncio.create_task(hypercorn.asyncio.serve(app, settings, shutdown_trigger=stop.wait))
+    try:
+        yield address
+    finally:
+        stop.set()
+        await task

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Revisions: hashed while streamed, cloned by hard link, never changed, and no path that leaves its place."""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+import atr.demo.people as people
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.storage.files as files
+from tests import world as worlds
+
+RELEASE = f"{people.PROJECT}-2.4.0"
+_ZIP = f"apache-{people.PROJECT}-2.4.0-source-release.zip"
+
+
+def _directory(world: worlds.World, number: str) -> pathlib.Path:
+    return world.settings.state_dir / "unfinished" / people.PROJECT / "2.4.0" / number
+
+
+async def test_a_new_revision_shares_what_did_not_change_and_changes_nothing_before_it(world: worlds.World) -> None:
+    """The same inode for a file that stayed, another for one that was replaced; all read-only."""
+    await world.composed()
+
+    async def change(draft: files.Draft) -> None:
+        written = await draft.add(_ZIP, worlds.stream(b"an", b"other"))
+        assert (written.size, written.sha256) == (7, hashlib.sha256(b"another").hexdigest())
+
+    before = _directory(world, "00001")
+    await world.revise(RELEASE, change)
+    after = _directory(world, "00002")
+    assert (before / _ZIP).read_bytes() == b"the source release"
+    assert (after / _ZIP).read_bytes() == b"another"
+    for path in world.tree.files:
+        assert (before / "maven" / path).samefile(after / "maven" / path)
+    assert all(not os.access(one, os.W_OK) or (one.stat().st_mode & 0o222) == 0 for one in after.rglob("*.zip"))
+    rows = {row.number: row for row in await world.rows(sql.Revision)}
+    assert rows["00002"].parent_key == rows["00001"].key
+    assert rows["00001"].file_set_digest != rows["00002"].file_set_digest
+
+
+async def test_a_draft_that_is_not_committed_leaves_nothing(world: worlds.World) -> None:
+    """No row, no number, no directory."""
+    await world.composed()
+    with pytest.raises(RuntimeError):
+        async with world.store.draft(RELEASE) as draft:
+            await draft.add("x.zip", worlds.stream(b"x"))
+            raise RuntimeError
+    assert len(await world.rows(sql.Revision)) == 1
+    assert not list((world.settings.state_dir / "temporary").glob("draft-*"))
+    assert not _directory(world, "00002").exists()
+
+
+async def test_a_stream_that_breaks_off_adds_no_file_and_no_rest(world: worlds.World) -> None:
+    """The file that was there before is there still."""
+    await world.composed()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise OSError("the browser left")
+
+    async with world.store.draft(RELEASE) as draft:
+        before = draft.files
+        with pytest.raises(OSError, match="browser left"):
+            await draft.add(_ZIP, broken())
+        assert draft.files == before
+        there = {path.relative_to(draft.directory).as_posix() for path in draft.directory.rglob("*") if path.is_file()}
+        assert there == {file.path for file in before.files}
+        assert (draft.directory / _ZIP).read_bytes() == b"the source release"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/etc/passwd", "../up", "a/../b", "a/./b", "a//b", "a/", ".hidden", "a/.hidden", "..", ".", "a\\b", "a\nb",
+        "a\x00b", "a\x7fb", "x" * 256, "é" * 200, "a/" * 500 + "b", "\ud800",
+    ],
+    ids=lambda path: ascii(path)[:24],
+)
+async def test_a_hostile_path_is_refused_and_writes_nothing(path: str, tmp_path: pathlib.Path) -> None:
+    """By add and by rename, in a sentence that can be shown."""
+    with files.draft(tmp_path, None, ()) as draft:
+        with pytest.raises(errors.InputError) as refused:
+            await draft.add(path, worlds.stream(b"x"))
+        str(refused.value).encode()
+        await draft.add("fine", worlds.stream(b"x"))
+        with pytest.raises(errors.InputError):
+            draft.rename("fine", path)
+        assert [one.path for one in draft.files.files] == ["fine"]
+
+
+async def test_a_file_cannot_stand_where_a_directory_is_nor_below_a_file(tmp_path: pathlib.Path) -> None:
+    """An error for the person, not for the program."""
+    with files.draft(tmp_path, None, ()) as draft:
+        await draft.add("a/b", worlds.stream(b"x"))
+        for path in ("a", "a/b/c"):
+            with pytest.raises(errors.InputError, match="already"):
+                await draft.add(path, worlds.stream(b"y"))
+        await draft.add("c", worlds.stream(b"z"))
+        for path in ("a", "a/b/c", "a/b"):
+            with pytest.raises(errors.InputError):
+                draft.rename("c", path)
+        with pytest.raises(errors.InputError):
+            draft.remove("not there")
+        with pytest.raises(errors.InputError):
+            draft.rename("not there", "d")
+        assert {one.path for one in draft.files.files} == {"a/b", "c"}
+
+
+async def test_a_revision_without_files_is_none(world: worlds.World) -> None:
+    """Nothing to compare is a failure."""
+    await world.settle_in()
+    async with world.member() as member:
+        release_key = await member.release.start(people.PROJECT, "2.4.0")
+    with pytest.raises(errors.InputError):
+        async with world.store.draft(release_key) as draft, world.member() as member:
+            await member.revision.create(release_key, draft, "empty")
+    assert not await world.rows(sql.Revision)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: every route, every identity, every kind of CSRF token. The cells come from the URL map.
+
+A GET has one cell an identity, since it takes no token. A route without a row fails `test_every_route_has_a_row`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+import quart.testing.utils
+
+from tests.web import house as houses
+from tests.web import routes
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.authorisation]
+
+IDENTITIES: Final = {
+    "anonymous": "",
+    "member": houses.MEMBER,
+    "manager": houses.MANAGER,
+    "committer": houses.COMMITTER,
+    "elsewhere": houses.ELSEWHERE,
+    "admin": houses.ADMIN,
+    "removed": houses.REMOVED,
+}
+# How a token may be wrong. Each of them is refused for everybody, whatever the route.
+CSRF: Final = ("ok", "none", "of another session", "from another site", "of an old session")
+REFUSED: Final = 403
+# Quart's own mark for "no JSON here", which its protocol asks for by name.
+NO_JSON: Final = quart.testing.utils.sentinel
+Form = dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """An endpoint, where it is asked, what is sent, and the status for each identity in the order above."""
+
+    endpoint: str
+    statuses: str
+    place: str = "ready"
+    page: str = ""
+    form: Callable[[houses.House, houses.Place], Form] = lambda _house, _place: {}
+    query: str = ""
+    # What one row of the same endpoint is about.
+    about: str = ""
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.endpoint.startswith("post_") else "GET"
+
+    @property
+    def name(self) -> str:
+        return f"{self.endpoint}{f'({self.about})' if self.about else ''}"
+
+    def status(self, identity: str) -> int:
+        return int(self.statuses.split()[list(IDENTITIES).index(identity)])
+
+    def path(self, house: houses.House) -> str:
+        place = house.places[self.place]
+        return f"{place.url(self.page) if '/' not in self.page[:1] else self.page}{self.query}"
+
+
+def _number(_house: houses.House, place: houses.Place) -> Form:
+    return {"deployment_id": str(place.deployment_id)}
+
+
+def _recorded(_house: houses.House, place: houses.Place) -> Form:
+    names = {"owner_namespace": "org.example.widgets", "package": "widgets-core", "version": place.version}
+    return {"platform": "MAVEN", "deployment_id": "11111111-2222-3333-4444-555555555555", **names}
+
+
+def _deleted(_house: houses.House, place: houses.Place) -> Form:
+    return {"platform": "PYPI", "package": "widgets-core", "version": place.version, "reason": "a slip"}
+
+
+def _act(name: str) -> Callable[[houses.House, houses.Place], Form]:
+    return lambda _house, _place: {"act": name, "reason": "because"}
+
+
+ALL: Final = "200 200 200 200 200 200 200"
+LEAD_ON: Final = "303 303 303 303 303 303 303"
+SIGN_IN_FIRST: Final = "303 200 200 200 200 200 200"
+MEMBERS: Final = "403 303 403 403 403 403 403"
+PARTICIPANTS: Final = "403 303 303 303 403 403 403"
+
+# endpoint                                   statuses       situation   page
+TABLE: Final = (
+    Row("static", ALL, page="/static/style.css"),
+    Row("get_root.index", LEAD_ON, page="/"),
+    Row("get_session.sign_in", ALL, page="/sign-in"),
+    Row("get_releases.listing", ALL, page="/releases"),
+    Row("get_finish.selected", ALL, "ready", "finish"),
+    Row("get_finish.row", ALL, "ready", "row"),
+    Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
+    Row("get_distribution.detail", ALL, "ready", "distribution/detail"),
+    Row("get_distribution.promote", SIGN_IN_FIRST, "ready", "distribution/promote", query="?deployment_id={number}"),
+    Row("get_distribution.record", SIGN_IN_FIRST, "ready", "distribution/record"),
+    Row("get_distribution.stage_record", SIGN_IN_FIRST, "ready", "distribution/stage/record"),
+    Row("get_distribution.automate", SIGN_IN_FIRST, "ready", "distribution/automate"),
+    Row("get_distribution.stage_automate", SIGN_IN_FIRST, "ready", "distribution/stage/automate"),
+    Row("post_session.sign_in_selected", LEAD_ON, page="/sign-in", form=lambda *_: {"asf_uid": houses.MEMBER}),
+    Row("post_session.sign_out", LEAD_ON, page="/sign-out"),
+    Row("post_distribution.promote_selected", MEMBERS, "ready", "distribution/promote", _number, about="form"),
+    Row("post_distribution.record_selected", MEMBERS, "ready", "distribution/record", _recorded),
+    Row("post_distribution.stage_record_selected", MEMBERS, "staged", "distribution/stage/record", _recorded),
+    Row(
+        "post_distribution.automate_selected",
+        MEMBERS,
+        "ready",
+        "distribution/automate",
+        lambda *_: {"platform": "MAVEN"},
+    ),
+    Row(
+        "post_distribution.stage_automate_selected",
+        MEMBERS,
+        "composed",
+        "distribution/stage/automate",
+        lambda *_: {"platform": "MAVEN"},
+    ),
+    Row("post_distribution.delete", MEMBERS, "recorded", "distribution/delete", _deleted),
+    Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("look"), about="look"),
+    Row("post_distribution.act", MEMBERS, "staged", "distribution/act", _act("drop"), about="drop"),
+    Row("post_distribution.act", MEMBERS, "requested", "distribution/act", _act("abort"), about="abort"),
+    Row("post_distribution.act", MEMBERS, "diverged", "distribution/act", _act("check_again"), about="check_again"),
+    Row("post_distribution.act", MEMBERS, "publishing", "distribution/act", _act("extend"), about="extend"),
+    Row("post_distribution.act", MEMBERS, "in doubt", "distribution/act", _act("send_again"), about="send_again"),
+    Row("post_distribution.act", MEMBERS, "lost", "distribution/act", _act("settle_lost"), about="settle_lost"),
+    Row(
+        "post_distribution.act",
+        # Nobody voted on it yet, so it is refused for members too, by the state and not by their rights.
+        "403 409 403 403 403 403 403",
+        "in doubt",
+        "distribution/act",
+        _act("give_up"),
+        about="give_up before a day",
+    ),
+    Row(
+        "post_distribution.act",
+        MEMBERS,
+        "published by another hand",
+        "distribution/act",
+        _act("prove_published"),
+        about="prove_published",
+    ),
+)
+_CELLS: Final = [
+    pytest.param(row, identity, csrf, id=f"{row.name}-{identity}-{csrf}")
+    for row in TABLE
+    for identity in IDENTITIES
+    for csrf in (CSRF if row.method == "POST" else ("ok",))
+]
+UNLISTED: Final = [pytest.param(rule, method, id=f"{method} {rule}") for rule, method in routes.unlisted()]
+
+
+async def test_every_route_has_a_row() -> None:
+    """And every row is about a route that exists."""
+    assert {(row.endpoint, row.method) for row in TABLE} == set(routes.routes())
+
+
+@pytest.mark.parametrize(("row", "identity", "csrf"), _CELLS)
+async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> None:
+    """The status is the one of the table, and what is refused changes no row of any table."""
+    place = house.places[row.place]
+    path = row.path(house).format(number=place.row_key[1:])
+    person = house.people[IDENTITIES[identity]]
+    token, headers = person.token, {}
+    match csrf:
+        case "none":
+            token = ""
+        case "of another session":
+            token = house.people[houses.OTHER_MEMBER].token
+        case "from another site":
+            headers["Sec-Fetch-Site"] = "cross-site"
+        case "of an old session":
+            person, token = await _again(house, IDENTITIES[identity])
+    if row.endpoint.startswith("post_session") and csrf == "ok":
+        # These end the session, which the others still need.
+        person = person.same_session()
+    form = await house.promote_form(place) if row.about == "form" else row.form(house, place)
+    before = house.dump()
+    if row.method == "GET":
+        answer = await person.get(path)
+    else:
+        answer = await person.post(path, form, token=token, headers=headers)
+    expected = row.status(identity) if csrf == "ok" else REFUSED
+    assert answer.status == expected, answer.text
+    if (row.method == "GET") or (answer.status != 303) or row.endpoint.startswith("post_session"):
+        assert house.dump() == before
+    else:
+        assert house.dump() != before
+
+
+async def _again(house: houses.House, asf_uid: str) -> tuple[houses.Person, str]:
+    """Somebody who opened a second session in the same browser, and the token of the first one."""
+    person = house.stranger()
+    person.token = houses.token_of(await person.get("/sign-in"))
+    old = person.token
+    if not asf_uid:
+        # A stranger's session is old when its cookie is gone.
+        fresh = house.stranger()
+        fresh.token = houses.token_of(await fresh.get("/sign-in"))
+        return fresh, old
+    if asf_uid == houses.REMOVED:
+        # Named by no committee any more, so nobody can sign in as them: the session stays the one they have.
+        return house.people[asf_uid], old
+    await person.sign_in(asf_uid)
+    return person, old
+
+
+@pytest.mark.parametrize(("rule", "method"), UNLISTED)
+async def test_a_method_that_no_handler_has_is_refused(house: houses.House, rule: str, method: str) -> None:
+    """405, with what the address takes instead, and nothing has changed."""
+    place = house.places["ready"]
+    values = {
+        "<project_key>": houses.PROJECT,
+        "<version_key>": place.version,
+        "<row_key>": place.row_key,
+        "<path:filename>": "style.css",
+    }
+    path = rule
+    for name, value in values.items():
+        path = path.replace(name, value)
+    person = house.people[houses.MEMBER]
+    before = house.dump()
+    form = {"csrf_token": person.token} if method != "TRACE" else None
+    answer = await houses.Answer.of(await person.client.open(path, method=method, form=form, json=NO_JSON))
+    assert answer.status == 405
+    assert method not in answer.headers["allow"].split(", ")
+    assert answer.headers["allow"]
+    assert house.dump() == before
