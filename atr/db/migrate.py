@@ -42,8 +42,11 @@ def downgrade(url: str, revision: str) -> None:
     """Take the database down to this revision. What a later one added is gone, rows and all."""
     config = _config(url)
     _demand_known(alembic.script.ScriptDirectory.from_config(config), current(url))
-    with _ONE_AT_A_TIME:
-        command.downgrade(config, revision)
+    try:
+        with _ONE_AT_A_TIME:
+            command.downgrade(config, revision)
+    except alembic.util.CommandError as error:
+        raise errors.SettingsError(f"There is no way down to revision “{revision[:40]}”: {error}.") from error
 
 
 def current(url: str) -> str | None:

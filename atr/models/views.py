@@ -260,7 +260,9 @@ class FinishView:
     missing: tuple[Missing, ...]
     # Distributions on platforms that cannot promote, or that are unproved.
     others: tuple[DistributionView, ...]
+    # Why it cannot be announced now; else (empty) what to bear in mind before one does.
     announce_why_not: str
+    announce_note: str
     may_record: bool
     may_record_why_not: str
 

@@ -57,7 +57,7 @@ class Draft:
                     part.write(chunk)
             except BaseException:
                 # Nothing of a stream that broke off may become part of the revision.
-                written.unlink()
+                _forget(written)
                 raise
         await asyncio.to_thread(_put, written, target)
         file = fileset.File(path, size, digest.hexdigest())
@@ -162,3 +162,7 @@ def _put(part: pathlib.Path, target: pathlib.Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
     target.chmod(_READ_ONLY)
+
+
+def _forget(part: pathlib.Path) -> None:
+    part.unlink(missing_ok=True)

@@ -500,7 +500,8 @@ def finish(**changes: Any) -> views.FinishView:
             ),
         ),
         others=(third_party(),),
-        announce_why_not="It opens when all 4 deployments are live and equal; 3 are not there yet.",
+        announce_why_not="A promotion is on its way. It opens when every promotion has ended.",
+        announce_note="",
         may_record=True,
         may_record_why_not="",
     )

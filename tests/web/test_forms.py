@@ -449,7 +449,6 @@ async def test_an_act_that_does_not_fit_changes_nothing(house: houses.House, act
     assert house.dump() == before
 
 
-@pytest.mark.xfail(strict=True, reason="writers/promotions.look_at_deployment_now forgets why a deployment failed")
 @pytest.mark.parametrize("name", ["failed", "upload refused"])
 async def test_looking_does_not_forget_why_it_failed(house: houses.House, name: str) -> None:
     """No button asks for it there; a form may."""

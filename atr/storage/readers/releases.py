@@ -60,7 +60,8 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         rows=rows,
         missing=tuple(_missing(row) for row in shown if row.state is not states.State.LIVE),
         others=tuple(one for one in listed if one.pending or not one.platform.supports_remote_promotion),
-        announce_why_not=await _announce(read, release, shown),
+        announce_why_not=await _announce_why_not(read, release),
+        announce_note=_announce_note(shown),
         may_record=member,
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
     )
@@ -176,18 +177,19 @@ def _missing(row: views.DeploymentView) -> views.Missing:
     )
 
 
-async def _announce(read: transaction.Transaction, release: sql.Release, rows: Sequence[views.DeploymentView]) -> str:
+async def _announce_why_not(read: transaction.Transaction, release: sql.Release) -> str:
     if release.phase is sql.ReleasePhase.RELEASE:
         return "It was announced."
     if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
         return "It opens in Finish, when the vote has passed."
-    why_not = await obstacles.announce(read, release.key)
-    if why_not:
-        return why_not
+    return await obstacles.announce(read, release.key)
+
+
+def _announce_note(rows: Sequence[views.DeploymentView]) -> str:
     waiting = [row for row in rows if row.state is not states.State.LIVE]
-    if waiting:
-        return f"It opens when every deployment is live; {len(waiting)} of {len(rows)} are not there yet."
-    return ""
+    if not waiting:
+        return "Nothing holds it any more: what is public equals what was voted on."
+    return f"No promotion is on its way, so nothing holds it. {len(waiting)} of {len(rows)} deployments are not live."
 
 
 async def _voted_revision(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None) -> str:

@@ -46,7 +46,10 @@ class CommitteeParticipant:
     async def look_at_deployment_now(self, deployment_id: int) -> None:
         """Make the deployment due now, and let a refused capture be tried again."""
         row = await own.deployment(self._write, deployment_id)
-        row.problem = ""
+        if row.due_at is None:
+            return
+        if not row.file_set_digest:
+            row.problem = ""
         row.due_at = self._write.now
 
 
