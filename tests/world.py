@@ -135,7 +135,9 @@ class World:
         """One transaction of a committee member."""
         return self.store.write_as_project_committee_member(people.PROJECT, asf_uid)
 
-    def manager(self, asf_uid: str = people.COMMITTER) -> contextlib.AbstractAsyncContextManager[storage.WriteAsReleaseManager]:
+    def manager(
+        self, asf_uid: str = people.COMMITTER
+    ) -> contextlib.AbstractAsyncContextManager[storage.WriteAsReleaseManager]:
         """One transaction of a release manager."""
         return self.store.write_as_project_release_manager(people.PROJECT, asf_uid)
 
@@ -150,7 +152,7 @@ class World:
     async def stage_elsewhere(
         self, tree: trees.Tree, *, token: stand_in.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
     ) -> str:
-        """What a build machine does with its own client: the platform's id of a deployment that ATR knows nothing of."""
+        """What a build machine does with its own client: the platform's id of what ATR knows nothing of."""
         archive = self.platform.incoming_path()
         with zipfile.ZipFile(archive, "w") as bundle:
             for path, content in tree.files.items():
@@ -180,7 +182,9 @@ class World:
         """Make a new revision that differs by this change; its number."""
         async with self.store.draft(release_key) as draft:
             await change(draft)
-            async with self.store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
+            async with self.store.write_as_project_committee_participant(
+                people.PROJECT, people.COMMITTER
+            ) as participant:
                 return await participant.revision.create(release_key, draft, "Another one")
 
     async def row(self, deployment_id: int, asf_uid: str = MEMBER) -> views.DeploymentView:
@@ -250,9 +254,9 @@ class World:
         instants: list[datetime.datetime] = []
         async with self.store.read() as read:
             for table in _LEASED:
-                for row in (await read.data.exec(sqlmodel.select(table))).all():
-                    if row.due_at is not None:
-                        instants.append(max(row.due_at, row.lease_until or row.due_at))
+                wanted: Any = sqlmodel.select(table)
+                due = [row for row in (await read.data.exec(wanted)).all() if row.due_at is not None]
+                instants.extend(max(row.due_at, row.lease_until or row.due_at) for row in due)
             for task in (await read.data.exec(sqlmodel.select(sql.Task))).all():
                 if task.status is sql.TaskStatus.QUEUED:
                     instants.append(task.scheduled)
@@ -305,8 +309,10 @@ class World:
         """Work with these hands, once; True if the process died of it."""
         steps = await scan.status_check(hands, limit=100)
         async with hands.storage.write_as_user_service() as service:
-            steps += [worker._task(hands, task) for task in await service.tasks.claim(
-                owner=hands.owner, seconds=hands.lease, limit=100)]
+            steps += [
+                worker._task(hands, task)
+                for task in await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=100)
+            ]
         ends = await asyncio.gather(*steps, return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException) and not isinstance(end, Died):

@@ -18,6 +18,7 @@ import atr.errors as errors
 import atr.models.sql as sql
 
 _WEB_PORT: Final = 8080
+_AFTER_THE_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
 _SANDBOX_PORT: Final = 8081
 
 
@@ -47,8 +48,12 @@ async def _play(state_dir: pathlib.Path, port: int) -> None:
     try:
         async with processes.Stack(state_dir, ports, tree.namespaces) as stack:
             async with store.database.read() as data:
-                furnished = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version)) is not None
-            if furnished:
+                release = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version))
+            if (release is not None) and (release.phase not in _AFTER_THE_VOTE):
+                raise errors.SettingsError(
+                    f"What stands in {state_dir} was left half made by an earlier start. Delete it and start again."
+                )
+            if release is not None:
                 click.echo(f"Going on with what stands in {state_dir}.")
             else:
                 click.echo("Composing a release, staging it on the stand-in, voting on it …")

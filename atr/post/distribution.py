@@ -156,13 +156,14 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
             form = forms.DistributionRecordForm.parse(given)
             where = form.coordinates
             await member.distributions.record(release_key, where, staging=staging, deployment_id=form.deployment_id)
-    except errors.InputError as error:
+    except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
+        # What was typed stays on the page, with what is wrong beside it.
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await distributions.form(read, await releases.key(read, project_key, version_key))
         html = await quart.render_template(
             "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
         )
-        return html, 422
+        return html, 422 if isinstance(error, errors.InputError) else 409
     said = "We look at it now." if staging else "We look for it in public, and prove it where we can."
     return web.redirect(
         "get.distribution.list_get",
@@ -198,5 +199,9 @@ async def _confirm_again(project_key: str, version_key: str, given: dict[str, st
     return html, 422
 
 
-def _problems(error: errors.InputError) -> dict[str, str]:
-    return error.problems if isinstance(error, forms.FormError) else {error.field or "platform": str(error)}
+def _problems(error: errors.AtrError) -> dict[str, str]:
+    """By field; what is wrong with no single field stands under a name that is none."""
+    if isinstance(error, forms.FormError):
+        return error.problems
+    field = error.field if isinstance(error, errors.InputError) else ""
+    return {field or "form": str(error)}

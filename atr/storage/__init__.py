@@ -20,6 +20,7 @@ import atr.models.sql as sql
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.captures as captures
 import atr.storage.writers.checks as checks
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
@@ -207,6 +208,7 @@ class WriteAsUserService:
     def __init__(self, write: Write) -> None:
         self.write = write
         self.deployments = deployments.UserService(write)
+        self.captures = captures.UserService(write)
         self.distributions = distributions.CommitteeMember(write)
         self.promotions = promotions.UserService(write)
         self.pending = promotions.DistributionService(write)

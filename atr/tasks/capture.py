@@ -34,7 +34,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     context.failpoint("before_captured")
     async with storage.write_as_user_service() as service:
-        await service.deployments.captured(claimed, found.files, found.problems)
+        await service.captures.captured(claimed, found.files, found.problems)
 
 
 async def _read(context: contexts.Context, claimed: work.Deployment) -> reading.Staged:

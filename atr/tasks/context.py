@@ -44,7 +44,8 @@ class Context:
     owner: str
     lease: float
     scratch: pathlib.Path
-    failpoint: Failpoint
+    # Called with the name of each place where a trial may have the process die.
+    failpoint: Callable[[str], None]
     monotonic: Callable[[], float]
 
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:

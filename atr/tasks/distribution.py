@@ -72,14 +72,22 @@ async def _deployment(context: contexts.Context, claimed: work.Deployment) -> No
     except errors.ConflictError as error:
         _LOG.info("gave up a row: %s", error, extra={"action": "lost", "deployment": claimed.id})
     except errors.AtrError as error:
-        async with context.storage.write_as_user_service() as service:
-            await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
+        await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None))
     except asyncio.CancelledError:
         raise
     except Exception:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("deployment %s", claimed.id)
+        await _failed_look(context, claimed, _UNEXPECTED, None)
+
+
+async def _failed_look(
+    context: contexts.Context, claimed: work.Deployment, problem: str, retry_after: float | None
+) -> None:
+    try:
         async with context.storage.write_as_user_service() as service:
-            await service.deployments.failed_look(claimed, _UNEXPECTED, None)
+            await service.deployments.failed_look(claimed, problem, retry_after)
+    except errors.ConflictError:
+        _LOG.info("deployment %s is somebody else's now", claimed.id)
 
 
 async def _pending(context: contexts.Context, claimed: work.Distribution) -> None:
@@ -95,6 +103,19 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
     except Exception:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("distribution %s", claimed.coordinates)
         problem = _UNEXPECTED
+    try:
+        await _note_pending(context, claimed, found, problem, retry_after)
+    except errors.ConflictError:
+        _LOG.info("distribution %s is somebody else's now", claimed.coordinates)
+
+
+async def _note_pending(
+    context: contexts.Context,
+    claimed: work.Distribution,
+    found: work.PublicAddress | None,
+    problem: str,
+    retry_after: float | None,
+) -> None:
     async with context.storage.write_as_user_service() as service:
         next_look = deployment_rules.next_pending_look(
             service.write.now,

@@ -30,7 +30,7 @@ class DeploymentHold:
     async def keep(self, done: Sequence[work.Read], _count: int, total: int) -> None:
         """Keep what was captured."""
         async with self.context.storage.write_as_user_service() as service:
-            await service.deployments.progress(self.claimed, tables.Side.CAPTURED, done, total)
+            await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, total)
 
     async def _renew(self) -> None:
         async with self.context.storage.write_as_user_service() as service:

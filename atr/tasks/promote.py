@@ -248,7 +248,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         twice=bool(claimed.difference),
         difference=difference,
     )
-    urls = await _addresses(promoter, claimed, first) if decision.to is states.State.LIVE else ()
+    urls = await _addresses(promoter, claimed, first) if decision.to else ()
     await _settle(
         context,
         claimed,

@@ -69,7 +69,7 @@ async def test_a_writer_has_the_lock_before_it_reads(database: pathlib.Path) -> 
 
 async def test_an_error_rolls_everything_back(opened: session.Database) -> None:
     """Nothing of it is there."""
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012
         async with opened.write() as data:
             data.add(sql.Committee(key="a", name="A"))
             await data.flush()

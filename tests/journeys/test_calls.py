@@ -2,6 +2,7 @@
 """What comes back from the one call, and what we make of it: refused, limited, unclear."""
 
 import datetime
+import itertools
 
 import pytest
 
@@ -23,9 +24,7 @@ def _is_held(row: object) -> bool:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-async def test_a_refused_call_waits_for_a_person_and_the_second_one_goes_live(
-    status: int, voted: worlds.World
-) -> None:
+async def test_a_refused_call_waits_for_a_person_and_the_second_one_goes_live(status: int, voted: worlds.World) -> None:
     """Held with a blocker, however long; the old form does not release it, another member's click does."""
     voted.fault("publish", status=status, body="no")
     first = await voted.row(1)
@@ -123,7 +122,7 @@ async def test_three_unclear_calls_use_the_budget_up_and_a_person_may_send_one_m
     marked = [one.marked_at for one in await _calls(voted)]
     assert len(marked) == voted.publish_calls == 3
     settling = steps.Timing().settling
-    assert all((later - earlier).total_seconds() >= settling for earlier, later in zip(marked, marked[1:], strict=False))
+    assert all((later - earlier).total_seconds() >= settling for earlier, later in itertools.pairwise(marked))
     read = [event for event in await voted.events(f"promotion:{row.promotion_id}") if event.what == "staged_files_read"]
     assert len(read) == 3
     # Every proof read every file from the platform: the capture, then three times.

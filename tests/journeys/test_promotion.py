@@ -19,7 +19,7 @@ async def test_a_staged_and_voted_deployment_becomes_live_by_one_call(world: wor
 
 
 async def test_at_live_every_package_is_final_with_date_and_address_and_its_asker(voted: worlds.World) -> None:
-    """One transaction, every third-party distribution of the deployment, created_by the person and never the service."""
+    """One transaction, every distribution of the deployment, created_by the person and never the service."""
     await voted.promote(1, "bob")
     row = await voted.live(1)
     listed = await voted.rows(sql.Distribution)

@@ -83,9 +83,10 @@ async def test_a_lost_reply_to_an_upload_is_settled_by_the_name_and_never_by_a_s
 
 @pytest.mark.parametrize("arrived", [False, True])
 async def test_an_upload_that_cannot_be_found_is_lost_until_a_person_says_what_became_of_it(
-    arrived: bool, world: worlds.World  # noqa: FBT001
+    arrived: bool,  # noqa: FBT001  (a case of the table)
+    world: worlds.World,
 ) -> None:
-    """LOST after three looks over a quarter of an hour; then FAILED, or VALIDATING under the id that the person gives."""
+    """LOST after three looks over a quarter of an hour; then FAILED, or VALIDATING under the id that they give."""
     release_key = await world.composed()
     world.fault("upload", cut=True)
     began = world.clock.at
@@ -104,7 +105,8 @@ async def test_an_upload_that_cannot_be_found_is_lost_until_a_person_says_what_b
             await member.deployments.settle_lost(deployment_id, "", "The portal's page does not have it.")
         row = await world.row(deployment_id)
         assert (row.deployment_state, row.problem) == (
-            _State.FAILED, "It never arrived: The portal's page does not have it.",
+            _State.FAILED,
+            "It never arrived: The portal's page does not have it.",
         )
         return
     external_id = await world.stage_elsewhere(world.tree)
@@ -185,7 +187,9 @@ async def test_what_the_policy_does_not_map_is_not_guessed(world: worlds.World) 
     """Blocked with its sentence, for no mapping, one that fits no file, and one that is no path of the platform."""
     release_key = await world.composed()
     for patterns, sentence in (
-        ({}, "we do not guess"), ({"mavencentral": ["nowhere/**"]}, "match no file"), ({"maven": ["**"]}, "source-release.zip"),
+        ({}, "we do not guess"),
+        ({"mavencentral": ["nowhere/**"]}, "match no file"),
+        ({"maven": ["**"]}, "source-release.zip"),
     ):
         async with world.member() as member:
             await member.policy.edit(people.PROJECT, file_tag_mappings=patterns)

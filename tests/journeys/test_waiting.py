@@ -25,7 +25,10 @@ _JAR = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.jar"
         {"status": 200, "body": "<html>Welcome</html>"},
         {"status": 200, "body": ["PUBLISHED"]},
         {"status": 200, "body": {"deploymentState": "PUBLISHED"}},
-        {"status": 200, "body": {"deploymentId": "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "deploymentState": "PUBLISHED"}},
+        {
+            "status": 200,
+            "body": {"deploymentId": "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "deploymentState": "PUBLISHED"},
+        },
         {"status": 302, "headers": {"Location": "/"}},
     ],
     ids=lambda answer: str(answer.get("body") or answer["status"])[:20],

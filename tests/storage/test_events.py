@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every change is an event in its own transaction, chained from the first one on."""
 
+import itertools
 import pathlib
 import shutil
 import sqlite3
@@ -28,7 +29,7 @@ async def test_the_chains_hold_after_a_journey_and_name_who_did_what(voted: worl
     assert await voted.chain_holds()
     chain = await voted.events_of(RELEASE)
     assert [event.number for event in chain] == list(range(1, len(chain) + 1))
-    assert all(later.at >= earlier.at for earlier, later in zip(chain, chain[1:], strict=False))
+    assert all(later.at >= earlier.at for earlier, later in itertools.pairwise(chain))
     by_what = {event.what: event for event in chain}
     assert by_what["promotion_requested"].actor == "bob"
     assert by_what["attempt_marked"].actor == "bob"
@@ -50,7 +51,9 @@ async def test_the_chains_hold_after_a_journey_and_name_who_did_what(voted: worl
         "UPDATE event SET subject = 'deployment:2' WHERE seq = {seq}",
     ],
 )
-async def test_what_was_edited_deleted_or_moved_shows(harm: str, voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> None:
+async def test_what_was_edited_deleted_or_moved_shows(
+    harm: str, voted_scene: worlds.Scene, tmp_path: pathlib.Path
+) -> None:
     """The triggers refuse it; on a copy without them the chain breaks at that event or the next."""
     copy = tmp_path / "atr.db"
     shutil.copy(voted_scene.directory / "atr.db", copy)
@@ -94,7 +97,7 @@ async def _broken_at(path: pathlib.Path) -> int | None:
 async def test_an_error_takes_the_change_and_its_event_back_together(voted: worlds.World) -> None:
     """No event without its change, no change without its event."""
     events = len(await voted.rows(tables.Event))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012
         async with voted.member() as member:
             await member.policy.edit(people.PROJECT, remote_promotion={worlds.MAVEN: False})
             await member.deployments.drop(1, "Not needed.")
@@ -120,7 +123,7 @@ async def test_every_writer_method_of_a_person_writes_an_event(staged: worlds.Wo
     told: list[str] = []
 
     async def events() -> list[tables.Event]:
-        return [event for event in await staged.rows(tables.Event)]
+        return list(await staged.rows(tables.Event))
 
     async def check(what: str, actor: str) -> None:
         news = [event for event in await events() if event.what not in told and event.what == what]

@@ -81,7 +81,9 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
     carried = [
         set(vars(kind(fake)))
         for kind in (
-            storage.WriteAsCommitteeParticipant, storage.WriteAsReleaseManager, storage.WriteAsCommitteeMember,
+            storage.WriteAsCommitteeParticipant,
+            storage.WriteAsReleaseManager,
+            storage.WriteAsCommitteeMember,
         )
     ]
     assert carried[0] == {"release", "revision", "vote", "promotions"}

@@ -46,7 +46,7 @@ async def test_a_new_revision_shares_what_did_not_change_and_changes_nothing_bef
 async def test_a_draft_that_is_not_committed_leaves_nothing(world: worlds.World) -> None:
     """No row, no number, no directory."""
     await world.composed()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012
         async with world.store.draft(RELEASE) as draft:
             await draft.add("x.zip", worlds.stream(b"x"))
             raise RuntimeError
@@ -76,8 +76,25 @@ async def test_a_stream_that_breaks_off_adds_no_file_and_no_rest(world: worlds.W
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/etc/passwd", "../up", "a/../b", "a/./b", "a//b", "a/", ".hidden", "a/.hidden", "..", ".", "a\\b", "a\nb",
-        "a\x00b", "a\x7fb", "x" * 256, "é" * 200, "a/" * 500 + "b", "\ud800",
+        "",
+        "/etc/passwd",
+        "../up",
+        "a/../b",
+        "a/./b",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.hidden",
+        "..",
+        ".",
+        "a\\b",
+        "a\nb",
+        "a\x00b",
+        "a\x7fb",
+        "x" * 256,
+        "é" * 200,
+        "a/" * 500 + "b",
+        "\ud800",
     ],
     ids=lambda path: ascii(path)[:24],
 )

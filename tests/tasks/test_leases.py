@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import atr.db.leases as leases
+import atr.db.queue as queue
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -39,9 +40,9 @@ _DEPLOYMENT_WRITES: dict[str, Callable[[storage.WriteAsUserService, work.Deploym
     "looked": lambda service, claimed: service.deployments.looked(claimed, steps.Seen.GONE),
     "searched": lambda service, claimed: service.deployments.searched(claimed, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa"),
     "ask": lambda service, claimed: service.deployments.ask_to_stage(claimed),
-    "captured": lambda service, claimed: service.deployments.captured(claimed, _SET, []),
+    "captured": lambda service, claimed: service.captures.captured(claimed, _SET, []),
     "failed": lambda service, claimed: service.deployments.failed_look(claimed, "stale", None),
-    "progress": lambda service, claimed: service.deployments.progress(claimed, tables.Side.CAPTURED, [_READ], 1),
+    "progress": lambda service, claimed: service.captures.progress(claimed, tables.Side.CAPTURED, [_READ], 1),
     "mark": lambda service, claimed: service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=60),
     "answered": lambda service, claimed: service.deployments.answered(
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
@@ -68,7 +69,7 @@ async def test_a_stale_holder_of_a_promotion_writes_nothing(voted: worlds.World)
     assert fresh.epoch == stale.epoch + 1
     before = await _everything(voted)
     for name, write in _WRITES.items():
-        with pytest.raises(errors.ConflictError):
+        with pytest.raises(errors.ConflictError):  # noqa: PT012
             async with voted.service() as service:
                 await write(service, stale)
                 raise AssertionError(name)
@@ -87,7 +88,7 @@ async def test_a_stale_holder_of_a_deployment_writes_nothing(voted: worlds.World
         assert await service.deployments.take(1, owner="two", seconds=60) is not None
     before = await _everything(voted)
     for name, write in _DEPLOYMENT_WRITES.items():
-        with pytest.raises(errors.ConflictError):
+        with pytest.raises(errors.ConflictError):  # noqa: PT012
             async with voted.service() as service:
                 await write(service, stale)
                 raise AssertionError(name)
@@ -102,7 +103,7 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
         await member.distributions.record(f"{people.PROJECT}-2.4.0", other, staging=False)
     async with voted.service() as service:
         (stale,) = await service.pending.claim(owner="one", seconds=60, limit=1)
-        await voted_task(service)
+        await _put_a_task(service)
         (task,) = await service.tasks.claim(owner="one", seconds=60, limit=1)
     voted.clock.turn(seconds=61)
     async with voted.service() as service:
@@ -120,10 +121,8 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
             await service.tasks.renew(task.id, task.epoch, seconds=60)
 
 
-async def voted_task(service: storage.WriteAsUserService) -> None:
+async def _put_a_task(service: storage.WriteAsUserService) -> None:
     """One task to claim."""
-    import atr.db.queue as queue  # noqa: PLC0415  (the one test that puts a task there by hand)
-
     await queue.enqueue(
         service.write.data, sql.TaskType.STAGED_FILES_CHECK, {"deployment_id": 1}, service.write.now, asf_uid="alice"
     )
@@ -143,7 +142,7 @@ async def test_the_heart_beats_while_it_works_and_stops_the_work_when_the_lease_
         renewed = (await voted.promotion(promotion_id)).lease_until
     assert renewed is not None
     assert (renewed - until).total_seconds() >= 29
-    with pytest.raises(errors.ConflictError, match="took this row over"):
+    with pytest.raises(errors.ConflictError, match="took this row over"):  # noqa: PT012
         async with holds.PromotionHold(hands, claimed).alive():
             voted.clock.turn(seconds=30)
             async with voted.service() as service:

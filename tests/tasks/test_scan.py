@@ -3,14 +3,11 @@
 
 import asyncio
 import dataclasses
-import datetime
-
-import pytest
-import sqlalchemy
+import itertools
+from typing import Any
 
 import atr.db.queue as queue
 import atr.demo.people as people
-import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -25,10 +22,9 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 async def _lose_the_voted_files(world: worlds.World, digest: str) -> None:
     """The file set's rows are gone from the disk, as after a bad restore."""
     async with world.store.database.write() as data:
-        for name in ("file_set_file_no_delete",):
-            await data.connection()
-            await data.exec(sqlalchemy.text(f"DROP TRIGGER {name}"))  # type: ignore[call-overload]
-        await data.exec(sqlalchemy.text("DELETE FROM file_set_file WHERE digest = :digest").bindparams(digest=digest))  # type: ignore[call-overload]
+        connection = await data.connection()
+        await connection.exec_driver_sql("DROP TRIGGER file_set_file_no_delete")
+        await connection.exec_driver_sql("DELETE FROM file_set_file WHERE digest = ?", (digest,))
 
 
 async def test_one_bad_row_stops_no_other(voted: worlds.World) -> None:
@@ -82,7 +78,7 @@ async def test_a_row_taken_over_in_the_middle_of_a_failing_look_stops_nothing(vo
     steps = await scan.status_check(voted.hands, limit=10)
     assert len(steps) == 1
     async with voted.store.database.write() as data:
-        await data.exec(sqlalchemy.text("UPDATE deployment SET lease_epoch = lease_epoch + 1"))  # type: ignore[call-overload]
+        await (await data.connection()).exec_driver_sql("UPDATE deployment SET lease_epoch = lease_epoch + 1")
     await asyncio.gather(*steps)
     (row,) = await voted.rows(tables.Deployment)
     assert row.problem == ""
@@ -142,7 +138,7 @@ async def test_a_task_is_tried_again_longer_apart_and_then_failed(voted: worlds.
     (task,) = [one for one in await voted.rows(sql.Task) if one.task_args == {"deployment_id": 999}]
     assert (task.status, task.tries) == (sql.TaskStatus.FAILED, 5)
     assert "no deployment 999" in (task.error or "")
-    gaps = [later - earlier for earlier, later in zip(instants, instants[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(instants)]
     assert gaps == sorted(gaps)
 
 
@@ -208,18 +204,11 @@ async def test_a_stop_lets_what_is_in_hand_end(voted: worlds.World) -> None:
 async def test_a_database_that_is_away_for_a_while_stops_no_worker(voted: worlds.World) -> None:
     """The scan says so in the log and tries again."""
     stop = asyncio.Event()
-    broken = dataclasses.replace(voted.hands, lease="not a number")
+    no_number: Any = "not a number"
+    broken = dataclasses.replace(voted.hands, lease=no_number)
     working = asyncio.create_task(worker.work_until(broken, stop, tick=0.01, slots=1))
     voted.clock.turn(hours=2)
     await asyncio.sleep(0.1)
     assert not working.done()
     stop.set()
     await working
-
-
-def test_errors_that_the_scan_notes_are_of_one_tree() -> None:
-    """What is raised on purpose is an AtrError; everything else is a bug of ours and says only so much."""
-    assert issubclass(errors.PlatformError, errors.AtrError)
-    assert datetime.UTC is not None
-    with pytest.raises(errors.UnsupportedError):
-        raise errors.UnsupportedError("x")

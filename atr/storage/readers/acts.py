@@ -76,7 +76,7 @@ def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
 def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]) -> views.Act:
     again = " again" if promotion is not None else ""
     why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
-    if blockers and (blockers[0].who != "nobody"):
+    if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
         why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change that."
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
 

@@ -169,7 +169,7 @@ def _missing(row: views.DeploymentView) -> views.Missing:
     anchor = f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
     return views.Missing(
         css=row.standing.css,
-        what=f"{row.platform.display_name}: {row.next_sentence}",
+        what=f"{row.platform.display_name}: {row.next_sentence[:1].lower()}{row.next_sentence[1:]}",
         who="you" if row.needs_you else (row.needs_person or "nobody"),
         since=row.standing.since,
         you=row.needs_you,

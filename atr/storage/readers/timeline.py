@@ -41,7 +41,9 @@ def _answered(data: Mapping[str, Any]) -> str:
 def _looked(data: Mapping[str, Any]) -> str:
     if data["public_digest"] and not data["difference"]:
         return f"Checked: {data['public_files']:,} public files read; all equal the voted files."
-    return " ".join(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text) or "Looked."
+    # A difference that holds it up is its blocker too: said once.
+    said = dict.fromkeys(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text)
+    return " ".join(said) or "Looked."
 
 
 def _said(word: str) -> str:

@@ -17,18 +17,13 @@ import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.deployments as rules
 import atr.promotion.fileset as fileset
-import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
-import atr.storage.facts as facts
-import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
-import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 
@@ -136,13 +131,13 @@ class UserService:
 
     async def release(self, claimed: work.Deployment) -> None:
         """Give it back, due again at once."""
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = None
 
     async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
         """Write down that one upload or drop is about to be sent. Raises ConflictError if one may be on its way."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
         before = await queries.attempts(
             write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
@@ -175,7 +170,7 @@ class UserService:
     async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
         """Store what came back from an upload or a drop, and what is certain from it."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         kind = await rows.store_outcome(write, permit, outcome, subject=f"deployment:{row.id}", chain=row.release_key)
         row.lease_until, row.due_at = None, write.now
         if outcome.retry_after is not None:
@@ -205,7 +200,7 @@ class UserService:
     ) -> None:
         """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
         row.platform_word = word or row.platform_word
         gone = seen is steps.Seen.GONE
@@ -217,7 +212,7 @@ class UserService:
             # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
             captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
             if problem or not captures:
-                await self._note_problem(row, problem or (_NOT_SEEN if gone else ""))
+                await rows.note_problem(self._write, row, problem or (_NOT_SEEN if gone else ""))
         else:
             await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
             view = await self._view(row)
@@ -230,7 +225,7 @@ class UserService:
     async def searched(self, claimed: work.Deployment, external_id: str) -> None:
         """Note a search, by our name, for an upload whose reply was lost."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
         row.gone_looks = 0 if external_id else row.gone_looks + 1
         view = await self._view(row)
@@ -242,7 +237,7 @@ class UserService:
 
     async def ask_to_stage(self, claimed: work.Deployment) -> None:
         """Ask again for an upload whose task was lost before anything was sent."""
-        row = await self._row(claimed)
+        row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = None
         row.due_at = rules.next_look(await self._view(row), jitter=rows.jitter(row))
         await queue.enqueue(
@@ -253,65 +248,10 @@ class UserService:
             asf_uid=row.created_by,
         )
 
-    async def progress(
-        self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int
-    ) -> None:
-        """Keep files that were read, and how far we are."""
-        row = await self._row(claimed)
-        await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
-        row.read_done, row.read_total = row.read_done + len(done), total
-
-    async def captured(self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str]) -> None:
-        """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
-
-        A package outside the project's PlatformTarget refuses the capture, in words on the row.
-        """
-        write = self._write
-        row = await self._row(claimed)
-        row.lease_until = None
-        packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
-        release = await queries.demand_release(write.data, row.release_key)
-        refused = await self._refused(release, row, tuple(packages))
-        if refused == row.problem != "":
-            return
-        if refused:
-            row.problem, row.version = refused, row.version + 1
-            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)
-            return
-        row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
-        row.captured_at, row.problem, row.side_problems = write.now, "", list(problems)
-        row.read_done = row.read_total = len(files.files)
-        await reads.forget(write, f"deployment:{row.id}")
-        row.version += 1
-        for package in packages:
-            await write.data.merge(
-                tables.DeploymentPackage(
-                    deployment_id=rows.number(row.id),
-                    owner_namespace=package.owner_namespace,
-                    package=package.package,
-                    version=package.version,
-                )
-            )
-            await self._staging_row(row, package)
-        await write.event(
-            row.release_key,
-            f"deployment:{row.id}",
-            "deployment_captured",
-            digest=files.digest,
-            files=len(files.files),
-            size=files.size,
-            packages=[str(package) for package in packages],
-            side_problems=list(problems)[:20],
-        )
-        await write.data.flush()
-        await revisions.queue_check(write, row)
-        if row.then_promote:
-            await self._promote(row)
-
     async def failed_look(self, claimed: work.Deployment, problem: str, retry_after: float | None) -> None:
         """Note that a task at work on it could not read the platform; it goes on later."""
-        row = await self._row(claimed)
-        await self._note_problem(row, problem)
+        row = await rows.claimed_deployment(self._write, claimed)
+        await rows.note_problem(self._write, row, problem)
         row.lease_until, row.last_look = None, self._write.now
         view = await self._view(row)
         row.due_at = rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row))
@@ -319,54 +259,6 @@ class UserService:
             # A capture that broke off goes on soon: people wait for it.
             seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
             row.due_at = view.now + datetime.timedelta(seconds=seconds)
-
-    async def _note_problem(self, row: tables.Deployment, problem: str) -> None:
-        """What is wrong, for people; news of it is an event."""
-        if problem and (problem != row.problem):
-            await self._write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
-        row.problem = problem
-
-    async def _refused(
-        self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
-    ) -> str:
-        target = await queries.target(self._write.data, release.project_key, row.platform)
-        if target is None:
-            return gates.no_target(distribution.DistributionPlatform[row.platform])
-        beyond = facts.outside(packages, target)
-        if beyond:
-            return f"{gates.is_outside(beyond)} So it is not captured."
-        return ""
-
-    async def _promote(self, row: tables.Deployment) -> None:
-        case = await facts.case(self._write.data, row, row.created_by)
-        blockers = gates.blockers(case.facts)
-        if blockers:
-            sentences = " ".join(blocker.sentence for blocker in blockers)
-            await self._note_problem(row, f"It is staged, but was not promoted: {sentences}")
-            return
-        try:
-            await requests.open_promotion(self._write, case, requested_by=row.created_by)
-        except errors.ConflictError as error:
-            await self._note_problem(row, f"It is staged, but was not promoted: {error}")
-
-    async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
-        key = rows.key(row.release_key, package)
-        there = await self._write.data.get(sql.Distribution, key)
-        if there is None:
-            there = sql.Distribution(
-                release_key=row.release_key,
-                platform=row.platform,
-                owner_namespace=package.owner_namespace,
-                package=package.package,
-                version=package.version,
-                staging=True,
-                pending=False,
-                created_by=row.created_by,
-                created=self._write.now,
-            )
-            self._write.data.add(there)
-        elif there.staging:
-            there.pending, there.due_at = False, None
 
     async def _ask_for_capture(self, row: tables.Deployment) -> None:
         await queue.enqueue(
@@ -376,11 +268,6 @@ class UserService:
             self._write.now,
             asf_uid=row.created_by,
         )
-
-    async def _row(self, claimed: work.Deployment) -> tables.Deployment:
-        row = await queries.demand_deployment(self._write.data, claimed.id)
-        leases.check(row, claimed.epoch)
-        return row
 
     async def _answer(self, row: tables.Deployment, kind: tables.AttemptKind) -> steps.Answer | None:
         every = await queries.attempts(
@@ -419,3 +306,28 @@ class UserService:
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),
         )
+
+
+async def follow(
+    write: transaction.Transaction, row: tables.Promotion, to: states.State, staged: fileset.FileSet | None
+) -> None:
+    """The deployment follows its promotion: what is publishing may still fail, what the platform calls public is.
+
+    `staged` is what was read of it when it was refused for that.
+    """
+    if (row.deployment_id is None) or (to not in {states.State.CHECKING, states.State.REFUSED}):
+        return
+    deployment = await queries.demand_deployment(write.data, row.deployment_id)
+    if deployment.state is not _State.STAGED:
+        return
+    if to is states.State.CHECKING:
+        await moves.deployment(write, deployment, _State.PUBLISHED)
+        return
+    # The scan, which leaves it alone while it is promoted, sees at once what became of it.
+    deployment.due_at = write.now
+    if staged is not None:
+        # It holds something else than was captured: from now on that is what the page and the gates see.
+        deployment.file_set_digest = await queries.store_file_set(write.data, staged, write.now)
+        deployment.captured_at = write.now
+        deployment.version += 1
+        await revisions.queue_check(write, deployment)

@@ -25,6 +25,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
+import atr.storage.writers.deployments as deployments
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -247,11 +248,14 @@ class CommitteeMember:
             if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
                 seconds = write.place.timing(claimed.platform).deadline
                 row.deadline = write.now + datetime.timedelta(seconds=seconds)
-            await self._follow(row, to)
-        if to is states.State.LIVE:
-            for where in await queries.targets(write.data, row):
-                address = next((url for url in learnt.urls if url.coordinates == where), None)
+            await deployments.follow(write, row, to, learnt.staged)
+        for where in await queries.targets(write.data, row):
+            address = next((url for url in learnt.urls if url.coordinates == where), None)
+            if to is states.State.LIVE:
                 await self.__upgrade_staging_to_final(row, where, address)
+            elif address is not None:
+                # Public, and not what was voted on: people must find it at once.
+                await self._note_address(row, address)
         row.lease_until = None
         if row.state not in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
             view = rows.view_of(write, row, await rows.publish_attempts(write, row))
@@ -283,18 +287,10 @@ class CommitteeMember:
             public_digest=promotion.public_digest,
         )
 
-    async def _follow(self, row: tables.Promotion, to: states.State) -> None:
-        """The deployment's row follows: what is publishing may still fail, what the platform calls public is."""
-        if (row.deployment_id is None) or (to not in {states.State.CHECKING, states.State.REFUSED}):
-            return
-        deployment = await own.deployment(self._write, row.deployment_id)
-        if deployment.state is not states.DeploymentState.STAGED:
-            return
-        if to is states.State.CHECKING:
-            await moves.deployment(self._write, deployment, states.DeploymentState.PUBLISHED)
-        else:
-            # The scan, which leaves it alone while it is promoted, sees at once what became of it.
-            deployment.due_at = self._write.now
+    async def _note_address(self, promotion: tables.Promotion, address: work.PublicAddress) -> None:
+        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, address.coordinates))
+        if row is not None:
+            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
 
     async def _already(self, case: facts.Case, *, evidence_digest: str) -> tables.Promotion | None:
         """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlmodel import col
 
+import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -141,3 +142,17 @@ async def store_outcome(
         bytes_sent=outcome.bytes_sent,
     )
     return attempt.kind
+
+
+async def claimed_deployment(write: transaction.Transaction, claimed: work.Deployment) -> tables.Deployment:
+    """The row that the worker holds. Raises ConflictError when somebody else does."""
+    row = await queries.demand_deployment(write.data, claimed.id)
+    leases.check(row, claimed.epoch)
+    return row
+
+
+async def note_problem(write: transaction.Transaction, row: tables.Deployment, problem: str) -> None:
+    """What is wrong with a deployment, for people; news of it is an event."""
+    if problem and (problem != row.problem):
+        await write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
+    row.problem = problem

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures: what was read of a deployment, its packages, and what follows from them."""
+
+from collections.abc import Sequence
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.facts as facts
+import atr.storage.reads as reads
+import atr.storage.transaction as transaction
+import atr.storage.writers.requests as requests
+import atr.storage.writers.revision as revisions
+import atr.storage.writers.rows as rows
+
+
+class UserService:
+    """What the worker notes of a capture. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def progress(
+        self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int
+    ) -> None:
+        """Keep files that were read, and how far we are."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
+        row.read_done, row.read_total = row.read_done + len(done), total
+
+    async def captured(self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str]) -> None:
+        """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
+
+        A package outside the project's PlatformTarget refuses the capture, in words on the row.
+        """
+        write = self._write
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.lease_until = None
+        packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
+        release = await queries.demand_release(write.data, row.release_key)
+        refused = await self._refused(release, row, tuple(packages))
+        if refused == row.problem != "":
+            return
+        if refused:
+            row.problem, row.version = refused, row.version + 1
+            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)
+            return
+        row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
+        row.captured_at, row.problem, row.side_problems = write.now, "", list(problems)
+        row.read_done = row.read_total = len(files.files)
+        await reads.forget(write, f"deployment:{row.id}")
+        row.version += 1
+        for package in packages:
+            await write.data.merge(
+                tables.DeploymentPackage(
+                    deployment_id=rows.number(row.id),
+                    owner_namespace=package.owner_namespace,
+                    package=package.package,
+                    version=package.version,
+                )
+            )
+            await self._staging_row(row, package)
+        await write.event(
+            row.release_key,
+            f"deployment:{row.id}",
+            "deployment_captured",
+            digest=files.digest,
+            files=len(files.files),
+            size=files.size,
+            packages=[str(package) for package in packages],
+            side_problems=list(problems)[:20],
+        )
+        await write.data.flush()
+        await revisions.queue_check(write, row)
+        if row.then_promote:
+            await self._promote(row)
+
+    async def _refused(
+        self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
+    ) -> str:
+        target = await queries.target(self._write.data, release.project_key, row.platform)
+        if target is None:
+            return gates.no_target(distribution.DistributionPlatform[row.platform])
+        beyond = facts.outside(packages, target)
+        if beyond:
+            return f"{gates.is_outside(beyond)} So it is not captured."
+        return ""
+
+    async def _promote(self, row: tables.Deployment) -> None:
+        case = await facts.case(self._write.data, row, row.created_by)
+        blockers = gates.blockers(case.facts)
+        if blockers:
+            sentences = " ".join(blocker.sentence for blocker in blockers)
+            await rows.note_problem(self._write, row, f"It is staged, but was not promoted: {sentences}")
+            return
+        try:
+            await requests.open_promotion(self._write, case, requested_by=row.created_by)
+        except errors.ConflictError as error:
+            await rows.note_problem(self._write, row, f"It is staged, but was not promoted: {error}")
+
+    async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
+        key = rows.key(row.release_key, package)
+        there = await self._write.data.get(sql.Distribution, key)
+        if there is None:
+            there = sql.Distribution(
+                release_key=row.release_key,
+                platform=row.platform,
+                owner_namespace=package.owner_namespace,
+                package=package.package,
+                version=package.version,
+                staging=True,
+                pending=False,
+                created_by=row.created_by,
+                created=self._write.now,
+            )
+            self._write.data.add(there)
+        elif there.staging:
+            there.pending, there.due_at = False, None
