@@ -164,13 +164,20 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
             "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
         )
         return html, 422 if isinstance(error, errors.InputError) else 409
-    said = "We look at it now." if staging else "We look for it in public, and prove it where we can."
+    said = _will_look(where.platform, staging=staging)
     return web.redirect(
         "get.distribution.list_get",
         success=f"{where} is recorded. {said}",
         project_key=project_key,
         version_key=version_key,
     )
+
+
+def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
+    """What follows from a record, honestly."""
+    if not platform.looks_up:
+        return f"We cannot look on {platform.display_name} yet, so it stays unproved."
+    return "We look at it now." if staging else "We look for it in public, and compare its files with the ballot's."
 
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:

@@ -35,7 +35,8 @@ class Facts:
     policy_allows: bool
     asf_uid: str
     is_committee_member: bool
-    # Sentences of blockers that the check of staged files stored for this deployment.
+    # Whether the check of staged files has run since they were captured, and the sentences of its blockers.
+    checked: bool = True
     check_blockers: tuple[str, ...] = ()
 
 
@@ -122,6 +123,12 @@ GATES: Final[tuple[Gate, ...]] = (
         lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot),
         lambda _: "The staged files are not what the committee voted on.",
         "the release manager",
+    ),
+    Gate(
+        "not-checked",
+        lambda f: f.checked or not f.staged_digest,
+        lambda _: "The check of the staged files has not run yet.",
+        "nobody",
     ),
     Gate(
         "check",

@@ -258,8 +258,8 @@ def next_look(
     match view.state:
         case State.CHECKING:
             seconds = interval(view.timing.probing, age)
-        case State.REQUESTED if view.by_hand:
-            # There may be no deployment to ask about, only the public place.
+        case State.REQUESTED if view.by_hand or view.held:
+            # Nothing moves before a person does, and each look asks the public place too.
             seconds = interval(view.timing.probing, age)
         case State.LIVE:
             seconds = interval(view.timing.caring, age)

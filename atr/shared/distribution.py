@@ -14,6 +14,8 @@ import atr.errors as errors
 _MAX_NAME: Final = 200
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _OWNER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+# https://central.sonatype.org/publish/publish-portal-api/
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,99}")
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]*[A-Za-z0-9])?")
 
@@ -227,9 +229,10 @@ def coordinates(platform: DistributionPlatform, owner_namespace: str, package: s
     return Coordinates(platform.name, owner, package.strip(), version.strip())
 
 
-def checked_external_id(text: str) -> str:
-    """A platform's id of a deployment, safe to use in an address. Raises InputError."""
-    if not _EXTERNAL_ID.fullmatch(text):
+def checked_external_id(platform: DistributionPlatform, text: str) -> str:
+    """A platform's id of a deployment, safe to use in an address. Raises InputError for what it never gives out."""
+    pattern = _UUID if (platform.mechanism is Mechanism.CENTRAL_PORTAL) else _EXTERNAL_ID
+    if not pattern.fullmatch(text):
         raise errors.InputError(
             "Give the id that the platform gave the deployment: letters, digits, hyphens, like "
             "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",

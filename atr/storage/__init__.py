@@ -35,7 +35,13 @@ _LOG = logging.getLogger("atr.storage.audit")
 
 
 # A refusal that says something about rights, gates or a race; a mistyped value does not.
-_REFUSALS: Final = (errors.AccessError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError)
+_REFUSALS: Final = (
+    errors.AccessError,
+    errors.BlockedError,
+    errors.ConflictError,
+    errors.NotFoundError,
+    errors.UnsupportedError,
+)
 
 
 class Storage:

@@ -58,6 +58,7 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
     voted = voted_digest(ballot, deployment)
     latest = await queries.latest_revision(data, release.key)
     drift = tuple(latest.drift.get(platform.gh_slug, ())) if latest else ()
+    results = await check_results(data, deployment)
     facts = gates.Facts(
         platform=platform,
         project_active=project.status is sql.ProjectStatus.ACTIVE,
@@ -72,7 +73,15 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
         policy_allows=bool(policy.remote_promotion.get(platform.gh_slug, False)),
         asf_uid=asf_uid,
         is_committee_member=rights.is_member(committee, asf_uid),
-        check_blockers=await check_blockers(data, deployment),
+        checked=await is_checked(data, deployment),
+        check_blockers=tuple(
+            dict.fromkeys(
+                (
+                    *deployment.side_problems,
+                    *(result.message for result in results if result.status is sql.CheckResultStatus.BLOCKER),
+                )
+            )
+        ),
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",
@@ -111,10 +120,11 @@ def outside(packages: tuple[distribution.Coordinates, ...], target: tables.Platf
     )
 
 
-async def check_blockers(data: session.Session, deployment: tables.Deployment) -> tuple[str, ...]:
-    """What the check of staged files, newest run, holds against this deployment."""
-    results = await check_results(data, deployment)
-    return tuple(result.message for result in results if result.status is sql.CheckResultStatus.BLOCKER)
+async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:
+    """Whether the check of the staged files has run since they were captured."""
+    if deployment.captured_at is None:
+        return False
+    return any(result.created >= deployment.captured_at for result in await check_results(data, deployment))
 
 
 async def check_results(data: session.Session, deployment: tables.Deployment) -> Sequence[sql.CheckResult]:

@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 Do = steps.Do
 Seen = steps.Seen
 Look = steps.Look
+_NOT_FOUND = "The platform has nothing under this id just now. That alone proves nothing, so we look again."
 
 
 async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
@@ -90,7 +91,7 @@ async def _ask(
         public = await _read_public(context, promoter, claimed)
         if public.absent:
             decision = steps.Decision(None)
-    unclear = observation.detail if (observation.seen is Seen.UNKNOWN) else ""
+    unclear = {Seen.UNKNOWN: observation.detail, Seen.GONE: _NOT_FOUND}.get(observation.seen, "")
     await _settle(
         context,
         claimed,
@@ -98,7 +99,7 @@ async def _ask(
             dataclasses.replace(decision, then=Do.NOTHING),
             seen=observation.seen,
             word=observation.word,
-            blocker=unclear or ("" if decision.to else decision.reason),
+            blocker="" if decision.to else (unclear or decision.reason),
             retry_after=retry_after,
         ),
     )
@@ -115,10 +116,9 @@ async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> cont
 async def _look(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, *, thorough: bool
 ) -> Look:
-    """Whether any of it is public. Thorough: every single file, before we say for good that nothing is."""
-    for where in claimed.packages:
-        if await promoter.lookup(where) is not None:
-            return Look.SOME
+    """Whether any of it is public: one probe. Thorough: every file, before we say for good that nothing is."""
+    if await promoter.lookup(claimed.packages[0]) is not None:
+        return Look.SOME
     if thorough:
         for file in (await _voted(context, claimed)).files:
             if await promoter.probe(file.path):

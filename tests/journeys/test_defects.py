@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATR's known defects of third-party distributions, by the numbers of docs/taking-this-into-atr.md: none came along.
+"""ATR's known defects of third-party distributions, by the numbers of docs/taking-this-into-atr.md: none came along."""
 
-The numbers that have no test here: 12 (no list of platforms beside the enum: tests/shared), 13 (no workflow of theirs
-is started; the deployment's own revision is fixed when the upload starts, tested under 14).
-"""
-
+import ast
 import datetime
+import pathlib
+from typing import Final
 
 import pytest
 
@@ -13,6 +12,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.platforms.registry as registry
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.files as files
@@ -20,6 +20,7 @@ import atr.worker as worker
 from tests import world as worlds
 
 _State = states.State
+_PLATFORMS: Final = {platform.name for platform in distribution.DistributionPlatform}
 RELEASE = f"{people.PROJECT}-2.4.0"
 
 
@@ -159,6 +160,57 @@ async def test_defect_11_maven_has_an_address_for_people(voted: worlds.World) ->
     row = await voted.live(1)
     assert len(row.public_urls) == 2
     assert all(url.startswith("http") for _, url in row.public_urls)
+
+
+def test_defect_12_the_enum_is_the_only_list_of_platforms_that_stage_or_promote() -> None:
+    """No other file lists members; the adapters are of those that support it, and say the same mechanism."""
+    enums = pathlib.Path(distribution.__file__)
+    root = enums.parents[1]
+    lists = {
+        path.relative_to(root).as_posix(): names
+        for path in sorted(root.rglob("*.py"))
+        if path != enums and (names := _listed_platforms(path))
+    }
+    assert lists == {"platforms/registry.py": {"MAVEN"}}
+    supporting = {one for one in distribution.DistributionPlatform if one.supports_remote_promotion}
+    assert registry.PROMOTERS.keys() == supporting
+
+
+def _listed_platforms(path: pathlib.Path) -> set[str]:
+    """The members of the enum that stand in a list, tuple, set or dict of this file, or are a case of a match."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            items: list[ast.expr | None] = [*node.elts]
+        elif isinstance(node, ast.Dict):
+            items = [*node.keys]
+        elif isinstance(node, ast.MatchValue):
+            items = [node.value]
+        else:
+            continue
+        for item in items:
+            if isinstance(item, ast.Attribute):
+                found.add(item.attr)
+            elif isinstance(item, ast.Constant) and isinstance(item.value, str):
+                found.add(item.value)
+    return found & _PLATFORMS
+
+
+async def test_defect_13_a_deployment_keeps_the_revision_of_its_upload(world: worlds.World) -> None:
+    """Asked for with the first revision, sent after a second one was made: the files are those of the first."""
+    release_key = await world.composed()
+    deployment_id = await world.stage(release_key)
+
+    async def change(draft: files.Draft) -> None:
+        await draft.add("maven/org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.jar", worlds.stream(b"newer"))
+
+    assert await world.revise(release_key, change) == "00002"
+    row = await world.until(deployment_id, lambda row: row.proof.staged is not None)
+    assert row.revision_number == "00001"
+    (deployment,) = await world.rows(tables.Deployment)
+    assert deployment.revision_number == "00001"
+    there = [one for one in await world.rows(tables.FileSetFile) if one.digest == deployment.file_set_digest]
+    assert {one.path: one.size for one in there} == {path: len(content) for path, content in world.tree.files.items()}
 
 
 async def test_defect_14_what_was_staged_stays_on_the_finish_page_whatever_revision_came(voted: worlds.World) -> None:

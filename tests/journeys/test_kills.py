@@ -73,17 +73,12 @@ async def test_killed_at_a_failpoint_another_worker_ends_it_with_one_effect(plac
     ("method", "after"),
     [
         ("observe", 0),
-        ("taken", 0),
-        ("staged", 0),
         ("staged_bytes", 0),
         ("staged_bytes", 5),
-        ("prepare", 0),
         ("promote", 0),
         ("observe", 1),
-        ("observe", 2),
         ("lookup", 0),
         ("public", 0),
-        ("lookup", 1),
         ("lookup", 2),
     ],
 )

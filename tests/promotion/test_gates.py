@@ -18,6 +18,7 @@ ORDER = (
     "not-staged",
     "not-captured",
     "not-on-ballot",
+    "not-checked",
     "check",
     "revision-changed",
     "no-target",
@@ -54,6 +55,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         (samples.facts(staged_digest=""), "not-captured", "We have not read the staged files yet."),
         (samples.facts(staged_digest="d3"), "not-on-ballot", "not what the committee voted on"),
         (samples.facts(ballot=frozenset()), "not-on-ballot", "not what the committee voted on"),
+        (samples.facts(checked=False), "not-checked", "has not run yet"),
         (samples.facts(check_blockers=("The .md5 is wrong.", "More.")), "check", "The .md5 is wrong."),
         (samples.facts(drift=("a", "b", "c", "d")), "revision-changed", "a, b, c"),
         (samples.facts(has_target=False), "no-target", "Nobody has set which names on Maven Central"),
@@ -84,7 +86,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         policy_allows=False,
         is_committee_member=False,
     )
-    hidden = {"not-captured", "no-target"}
+    hidden = {"not-captured", "not-checked", "no-target"}
     assert [blocker.code for blocker in gates.blockers(facts)] == [code for code in ORDER if code not in hidden]
 
 

@@ -247,7 +247,20 @@ def test_what_is_no_version(version: str) -> None:
 
 @pytest.mark.parametrize("text", ["6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "abc", "orgapache-1234", "a_1", "0" * 100])
 def test_an_id_that_is_safe_in_an_address(text: str) -> None:
-    assert distribution.checked_external_id(text) == text
+    assert distribution.checked_external_id(Platform.NPM, text) == text
+
+
+@pytest.mark.parametrize("text", ["6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "6F2A9C54-81BE-4D0E-B7A3-2F5D10C9E6AA"])
+def test_the_portal_gives_out_uuids(text: str) -> None:
+    assert distribution.checked_external_id(Platform.MAVEN, text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["abc", "orgapache-1234", "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6a", "6f2a9c5481be4d0eb7a32f5d10c9e6aa"]
+)
+def test_the_portal_gives_out_nothing_else(text: str) -> None:
+    with pytest.raises(errors.InputError, match="deployment"):
+        distribution.checked_external_id(Platform.MAVEN, text)
 
 
 @pytest.mark.parametrize(
@@ -256,5 +269,5 @@ def test_an_id_that_is_safe_in_an_address(text: str) -> None:
 )
 def test_an_id_that_is_not(text: str) -> None:
     with pytest.raises(errors.InputError, match="deployment") as raised:
-        distribution.checked_external_id(text)
+        distribution.checked_external_id(Platform.NPM, text)
     assert raised.value.field == "deployment_id"

@@ -30,7 +30,7 @@ PHASE_WORDS: Final = {
 # (staging, pending): word, class, sentence.
 _WORDS: Final = {
     (True, False): ("staged", "staged", "Staged and read by us; not public."),
-    (True, True): ("looking", "looking", "Said to be staged; we have not seen it yet."),
+    (True, True): ("unproved", "unproved", "Said to be staged; we have not seen it."),
     (False, True): ("unproved", "unproved", "Said to be public; we have not proved it."),
     (False, False): ("public", "public", "Public."),
 }

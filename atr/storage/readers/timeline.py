@@ -71,6 +71,7 @@ def _checked(data: Mapping[str, Any]) -> str:
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "request_refused": lambda data: f"Refused: {data['sentence']}",
     "promotion_requested": lambda data: f"Requested, for {', '.join(data['packages'][:3])}.",
+    "promotion_asked_twice": lambda _: "The same form was sent once more; it changed nothing.",
     "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,

@@ -78,8 +78,6 @@ class UserService:
         )
         await write.data.flush()
         await revisions.queue_check(write, row)
-        if row.then_promote:
-            await self._promote(row)
 
     async def _refused(
         self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
@@ -91,18 +89,6 @@ class UserService:
         if beyond:
             return f"{gates.is_outside(beyond)} So it is not captured."
         return ""
-
-    async def _promote(self, row: tables.Deployment) -> None:
-        case = await facts.case(self._write.data, row, row.created_by)
-        blockers = gates.blockers(case.facts)
-        if blockers:
-            sentences = " ".join(blocker.sentence for blocker in blockers)
-            await rows.note_problem(self._write, row, f"It is staged, but was not promoted: {sentences}")
-            return
-        try:
-            await requests.open_promotion(self._write, case, requested_by=row.created_by)
-        except errors.ConflictError as error:
-            await rows.note_problem(self._write, row, f"It is staged, but was not promoted: {error}")
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
         key = rows.key(row.release_key, package)
@@ -122,3 +108,20 @@ class UserService:
             self._write.data.add(there)
         elif there.staging:
             there.pending, there.due_at = False, None
+
+
+async def then_promote(write: transaction.Transaction, row: tables.Deployment) -> None:
+    """What was uploaded to be promoted is, once it is checked: by the same gates, asked for by the same person."""
+    if not row.then_promote:
+        return
+    row.then_promote = False
+    case = await facts.case(write.data, row, row.created_by)
+    blockers = gates.blockers(case.facts)
+    if blockers:
+        sentences = " ".join(blocker.sentence for blocker in blockers)
+        await rows.note_problem(write, row, f"It is staged, but was not promoted: {sentences}")
+        return
+    try:
+        await requests.open_promotion(write, case, requested_by=row.created_by)
+    except errors.ConflictError as error:
+        await rows.note_problem(write, row, f"It is staged, but was not promoted: {error}")

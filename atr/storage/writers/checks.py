@@ -11,6 +11,7 @@ import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
+import atr.storage.writers.captures as captures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +60,5 @@ class UserService:
             "staged_files_checked",
             results=[[result.status.value, result.message] for result in results[:20]],
         )
+        await write.data.flush()
+        await captures.then_promote(write, deployment)

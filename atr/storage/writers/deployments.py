@@ -16,10 +16,10 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.deployments as rules
-import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
@@ -77,7 +77,7 @@ class CommitteeMember:
 
     async def _free_id(self, row: tables.Deployment, external_id: str) -> str:
         """The platform's id, if no other row has it. Raises InputError, ConflictError."""
-        distribution.checked_external_id(external_id)
+        distribution.checked_external_id(distribution.DistributionPlatform[row.platform], external_id)
         wanted = sqlmodel.select(tables.Deployment).where(
             tables.Deployment.platform == row.platform, tables.Deployment.external_id == external_id
         )
@@ -218,6 +218,8 @@ class UserService:
             view = await self._view(row)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
+        elif row.file_set_digest and not await facts.is_checked(write.data, row):
+            await revisions.queue_check(write, row)
         row.due_at = (
             rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row)) if row.state in _LOOKED_AT else None
         )
@@ -308,12 +310,10 @@ class UserService:
         )
 
 
-async def follow(
-    write: transaction.Transaction, row: tables.Promotion, to: states.State, staged: fileset.FileSet | None
-) -> None:
+async def follow(write: transaction.Transaction, row: tables.Promotion, to: states.State, *, differs: bool) -> None:
     """The deployment follows its promotion: what is publishing may still fail, what the platform calls public is.
 
-    `staged` is what was read of it when it was refused for that.
+    `differs`: it was refused because the staged files are not the captured ones any more.
     """
     if (row.deployment_id is None) or (to not in {states.State.CHECKING, states.State.REFUSED}):
         return
@@ -325,9 +325,9 @@ async def follow(
         return
     # The scan, which leaves it alone while it is promoted, sees at once what became of it.
     deployment.due_at = write.now
-    if staged is not None:
-        # It holds something else than was captured: from now on that is what the page and the gates see.
-        deployment.file_set_digest = await queries.store_file_set(write.data, staged, write.now)
-        deployment.captured_at = write.now
+    if differs:
+        # It holds something else than was captured: it is captured anew, behind the same wall, and the page, the
+        # check and the gates see that from then on.
+        deployment.file_set_digest, deployment.captured_at, deployment.side_problems = None, None, []
+        deployment.read_done = 0
         deployment.version += 1
-        await revisions.queue_check(write, deployment)

@@ -98,6 +98,9 @@ class CommitteeMember:
             return
         leases.check(row, claimed.epoch)
         row.retries += 1
+        if error and (error != row.last_error):
+            subject = f"distribution:{claimed.coordinates.purl}"
+            await write.event(claimed.release_key, subject, "distribution_not_read", error=error)
         row.last_error = error
         row.lease_until = None
         if (found is None) or row.staging:
@@ -210,6 +213,7 @@ class CommitteeMember:
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
             # The same click once more: a double click, a form sent again.
+            await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
             return rows.number(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(
@@ -248,7 +252,7 @@ class CommitteeMember:
             if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
                 seconds = write.place.timing(claimed.platform).deadline
                 row.deadline = write.now + datetime.timedelta(seconds=seconds)
-            await deployments.follow(write, row, to, learnt.staged)
+            await deployments.follow(write, row, to, differs=learnt.staged is not None)
         for where in await queries.targets(write.data, row):
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:
@@ -369,10 +373,8 @@ class CommitteeMember:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)
             await self._write.data.flush()
-        elif not staging and row.staging and not row.pending:
-            # Said to be public; what we know is that it was staged, and that stays until the proof.
-            return row
-        elif not staging and row.staging:
+        elif not staging and row.staging and row.pending:
+            # What we saw staged stays staged until the proof; what was only said is now said otherwise.
             row.staging, row.due_at = False, self._write.now if where.platform.looks_up else None
         return row
 

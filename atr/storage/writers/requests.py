@@ -117,7 +117,7 @@ async def deployment_for(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates, external_id: str
 ) -> tables.Deployment:
     """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
-    distribution.checked_external_id(external_id)
+    distribution.checked_external_id(where.platform, external_id)
     target = await queries.target(write.data, release.project_key, where.platform_name)
     if target is None:
         raise errors.BlockedError([gates.no_target(where.platform)])
