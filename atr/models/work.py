@@ -99,6 +99,8 @@ class Learnt:
 
     decision: steps.Decision
     seen: steps.Seen | None = None
+    # What the public place showed at the same time.
+    look: steps.Look = steps.Look.NOT_LOOKED
     word: str = ""
     # A failed look, as a sentence; empty clears the last one.
     blocker: str = ""

@@ -58,7 +58,7 @@ def after_look(view: View, seen: steps.Seen, detail: str) -> Decision:
 def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime:
     """When the row is due again: often while it moves, rarely while it rests."""
     if retry_after is not None:
-        return view.now + datetime.timedelta(seconds=min(max(retry_after, 0.0), 3_600.0))
+        return steps.told(view.now, retry_after, view.timing)
     if view.state in {_State.VALIDATING, _State.DROPPING, _State.UPLOADING} or view.gone_looks:
         seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
     else:
@@ -71,7 +71,7 @@ def next_pending_look(
 ) -> datetime.datetime:
     """When a row that is said to be public is looked for again: each time later, up to once a day, never given up."""
     if retry_after is not None:
-        return now + datetime.timedelta(seconds=min(max(retry_after, 0.0), 3_600.0))
+        return steps.told(now, retry_after, timing)
     seconds = min(timing.probing[0][1] * 2 ** min(looks, 12), timing.deadline)
     return now + datetime.timedelta(seconds=seconds)
 

@@ -247,9 +247,7 @@ def next_look(
     `jitter`, 0 to 1, adds up to a tenth; Retry-After wins, up to an hour.
     """
     if retry_after is not None:
-        # A platform that says "at once" is still asked no faster than any other.
-        seconds = min(max(retry_after, view.timing.asking[0][1]), 3_600.0)
-        return view.now + datetime.timedelta(seconds=seconds)
+        return told(view.now, retry_after, view.timing)
     if then is Do.VERIFY:
         return view.now
     age = (view.now - view.entered).total_seconds()
@@ -258,8 +256,8 @@ def next_look(
     match view.state:
         case State.CHECKING:
             seconds = interval(view.timing.probing, age)
-        case State.REQUESTED if view.by_hand or view.held:
-            # Nothing moves before a person does, and each look asks the public place too.
+        case State.REQUESTED if view.by_hand or view.answers:
+            # After a refused call, or by hand: nothing is in a hurry, and each look asks the public place too.
             seconds = interval(view.timing.probing, age)
         case State.LIVE:
             seconds = interval(view.timing.caring, age)
@@ -268,6 +266,11 @@ def next_look(
         case _:
             seconds = interval(view.timing.asking, age)
     return view.now + datetime.timedelta(seconds=seconds * (1 + jitter / 10))
+
+
+def told(now: datetime.datetime, retry_after: float, timing: Timing) -> datetime.datetime:
+    """When to come back as a platform asked: at most an hour later, and no faster than any platform is asked."""
+    return now + datetime.timedelta(seconds=min(max(retry_after, timing.asking[0][1]), 3_600.0))
 
 
 def may_give_up(view: View, absent_since: datetime.datetime | None) -> bool:

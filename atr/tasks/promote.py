@@ -89,7 +89,7 @@ async def _ask(
         return
     if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
         public = await _read_public(context, promoter, claimed)
-        if public.absent:
+        if public.absent and not public.differs(await _voted(context, claimed)):
             decision = steps.Decision(None)
     unclear = {Seen.UNKNOWN: observation.detail, Seen.GONE: _NOT_FOUND}.get(observation.seen, "")
     await _settle(
@@ -98,6 +98,7 @@ async def _ask(
         work.Learnt(
             dataclasses.replace(decision, then=Do.NOTHING),
             seen=observation.seen,
+            look=look,
             word=observation.word,
             blocker="" if decision.to else (unclear or decision.reason),
             retry_after=retry_after,
@@ -116,9 +117,11 @@ async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> cont
 async def _look(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, *, thorough: bool
 ) -> Look:
-    """Whether any of it is public: one probe. Thorough: every file, before we say for good that nothing is."""
-    if await promoter.lookup(claimed.packages[0]) is not None:
-        return Look.SOME
+    """Whether any of it is public: one probe; in doubt one for each package; thorough: one for each file."""
+    doubted = claimed.view.state is states.State.IN_DOUBT
+    for where in claimed.packages if (thorough or doubted) else claimed.packages[:1]:
+        if await promoter.lookup(where) is not None:
+            return Look.SOME
     if thorough:
         for file in (await _voted(context, claimed)).files:
             if await promoter.probe(file.path):
@@ -236,7 +239,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         )
         return
     public = await _read_public(context, promoter, claimed)
-    if checking and public.absent:
+    if checking and public.absent and not public.differs(voted):
         text = f"{len(public.absent)} of {len(voted.files)} public files are not there yet."
         await _settle(context, claimed, work.Learnt(_checked(claimed, complete=False), blocker=text))
         return

@@ -28,9 +28,15 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with storage.write_as_user_service() as service:
             await service.deployments.release(claimed)
         return
-    promoter = context.promoter(claimed.platform)
-    async with storage.read() as read:
-        files = [contract.Upload(path, source) for path, source in await readers.uploads(read, claimed.id)]
+    try:
+        promoter = context.promoter(claimed.platform)
+        async with storage.read() as read:
+            files = [contract.Upload(path, source) for path, source in await readers.uploads(read, claimed.id)]
+    except errors.AtrError as error:
+        # Nothing was sent: the row says why, and the scan asks again.
+        async with storage.write_as_user_service() as service:
+            await service.deployments.failed_look(claimed, str(error), None)
+        return
 
     async with holds.DeploymentHold(context, claimed).alive():
         async with storage.write_as_user_service() as service:

@@ -25,6 +25,7 @@ ADRS: Final = sorted((DOCS / "adr").glob("*.md"))
 LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE: Final = re.compile(r"`([^`\n]+)`")
 OURS: Final = re.compile(r"(?:atr|tests|docs|migrations|templates)/[\w./-]*|\.ci/run|pyproject\.toml|Makefile")
+MAP: Final = "docs/taking-this-into-atr.md"
 DEFECT: Final = re.compile(r"test_defect_\d\d\w*")
 
 # Files of ATR's that the pages name and that this repository does not have.
@@ -32,11 +33,13 @@ ATRS: Final = frozenset(
     {
         "atr/attestable.py",
         "atr/blueprints/",
+        "atr/db/interaction.py",
         "atr/form.py",
         "atr/hashes.py",
         "atr/manager.py",
         "atr/models/args.py",
         "atr/models/results.py",
+        "atr/storage/outcome.py",
         "atr/storage/writers/announce.py",
         "atr/tasks/checks/signature.py",
     }
@@ -83,6 +86,17 @@ def test_the_paths_of_atr_are_named_and_not_ours() -> None:
     named = set().union(*(named_paths(page) for page in PAGES))
     assert named >= ATRS
     assert [path for path in ATRS if (ROOT / path).exists()] == []
+
+
+def test_every_file_of_atr_is_in_the_map() -> None:
+    """By its path; the sandbox and the demo, which go along as they are, by their folders."""
+    page = text(MAP)
+    rows = page[page.index("## The file map") : page.index("## What to swap")]
+    first = [row.split("|")[1] for row in rows.splitlines() if row.startswith("| `")]
+    named = {path for cell in first for path in CODE.findall(cell)}
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "atr").rglob("*.py") if path.name != "__init__.py"}
+    assert {path for path in files - named if not path.startswith(("atr/sandbox/", "atr/demo/"))} == set()
+    assert named >= {"atr/sandbox/", "atr/demo/"}
 
 
 def test_every_setting_is_described_with_its_default() -> None:
@@ -157,8 +171,8 @@ def test_the_figures_are_those_of_the_code() -> None:
     page = text("docs/how-it-works.md")
     (timing,) = steps.TIMINGS.values()
     moving, checking = (
-        "the platform's state, while something moves",
-        "the public place, in CHECKING, and for what is only tracked",
+        "the platform's state, while something moves or was not found at the last look",
+        "the public place: in CHECKING, for what is only tracked, and while a refused call waits for a person",
     )
     assert polling_rows(moving, timing.asking) in page
     assert polling_rows(checking, timing.probing) in page
@@ -168,11 +182,15 @@ def test_the_figures_are_those_of_the_code() -> None:
     weekly = spoken(timing.caring[-1][1])
     assert f"after {', '.join(spoken(at, one='1 ') for at in looks)}, then every {weekly} |" in page
     assert f"after {spoken(timing.probing[0][1])}, then twice as long each time, up to a day" in page
+    assert f"never makes us faster than the table's first interval, {spoken(timing.asking[0][1])}." in page
+    assert f"that second reading comes {spoken(timing.probing[0][1])} later" in page
+    assert f"Two calls are at least {spoken(timing.settling)} apart" in page
     assert f"Still staged {spoken(timing.settling)} after the mark" in page
+    assert f"{timing.looks} looks over at least {spoken(timing.vanishing)} mean that it is gone" in page
     assert f"not found for {spoken(timing.vanishing)} in {timing.looks} looks" in page
     assert f"{timing.looks} looks over at least {spoken(timing.vanishing)} mean IN_DOUBT" in page
     assert timing.deadline == datetime.timedelta(days=1).total_seconds()
-    assert "24 hours from the first call" in page
+    assert "24 hours from the mark of the first call" in page
     assert f"to expect {timing.usual[0] / 60:g} to {timing.usual[1] / 60:g} minutes" in page
 
 
@@ -220,8 +238,10 @@ def test_every_test_of_a_defect_has_its_row_and_every_one_named_exists() -> None
     there = set(re.findall(r"def (test_defect_\d\d\w*)", tests))
     named = DEFECT.findall(everything())
     assert [name for name in named if not any(test.startswith(name) for test in there)] == []
-    rows = set(re.findall(r"^\| (\d\d) \|", text("docs/taking-this-into-atr.md"), re.MULTILINE))
-    assert {test[len("test_defect_") :][:2] for test in there} - rows == set()
+    rows = re.findall(r"^\| (\d\d) \|.*\| `test_defect_(\d\d)\w*` \|$", text(MAP), re.MULTILINE)
+    assert [row for row in rows if row[0] != row[1]] == []
+    assert {number for number, _ in rows} == {test[len("test_defect_") :][:2] for test in there}
+    assert len(rows) == len(re.findall(r"^\| \d\d \|", text(MAP), re.MULTILINE))
 
 
 def test_headings_never_say_bare_distribution_or_promotion() -> None:

@@ -101,6 +101,7 @@ def facts(
     policy_allows: bool = True,
     asf_uid: str = "ada",
     is_committee_member: bool = True,
+    checked: bool = True,
     check_blockers: tuple[str, ...] = (),
 ) -> gates.Facts:
     """Facts in which every gate holds."""
@@ -118,5 +119,6 @@ def facts(
         policy_allows=policy_allows,
         asf_uid=asf_uid,
         is_committee_member=is_committee_member,
+        checked=checked,
         check_blockers=check_blockers,
     )

@@ -123,8 +123,8 @@ def test_what_moves_is_looked_at_often_and_what_rests_rarely(view: deployments.V
     assert waited(deployments.next_look(view, jitter=1.0)) == pytest.approx(seconds * 1.1)
 
 
-@pytest.mark.parametrize(("told", "waits"), [(0.0, 0), (-5.0, 0), (77.0, 77), (3_600.0, 3_600), (1e9, 3_600)])
-def test_retry_after_wins_up_to_an_hour(told: float, waits: float) -> None:
+@pytest.mark.parametrize(("told", "waits"), [(0.0, 10), (-5.0, 10), (77.0, 77), (3_600.0, 3_600), (1e9, 3_600)])
+def test_retry_after_wins_up_to_an_hour_and_is_never_faster_than_the_table(told: float, waits: float) -> None:
     view = samples.deployment(S.STAGED)
     assert waited(deployments.next_look(view, retry_after=told, jitter=1.0)) == waits
     assert waited(deployments.next_pending_look(samples.NOW, 3, samples.TIMING, retry_after=told)) == waits

@@ -169,9 +169,7 @@ async def test_rights_for_one_project_reach_nothing_of_another_whose_key_begins_
         await admin.policy.set_project("example", "Example", "elsewhere")
     promotion_id = await voted.promote(1)
     assert promotion_id == 1
-    before = [
-        await voted.rows(table) for table in (sql.Distribution, tables.Promotion, tables.Deployment)
-    ]
+    before = [await voted.rows(table) for table in (sql.Distribution, tables.Promotion, tables.Deployment)]
     assert sql.release_key("example", "widgets-2.4.0") == RELEASE
     for name, call in _CALLS.items():
         with pytest.raises(errors.NotFoundError):  # noqa: PT012

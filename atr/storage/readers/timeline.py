@@ -76,6 +76,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_moved": _moved,
     "promotion_looked": _looked,
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",
+    "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
     "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
     "staged_files_read": _read,
     "attempt_marked": _marked,

@@ -173,7 +173,7 @@ class UserService:
         row = await rows.claimed_deployment(self._write, claimed)
         kind = await rows.store_outcome(write, permit, outcome, subject=f"deployment:{row.id}", chain=row.release_key)
         row.lease_until, row.due_at = None, write.now
-        if outcome.retry_after is not None:
+        if outcome.answer is steps.Answer.LIMITED:
             row.due_at = rules.next_look(await self._view(row), retry_after=outcome.retry_after)
         if kind is not tables.AttemptKind.UPLOAD:
             return
@@ -231,11 +231,25 @@ class UserService:
         row.last_look, row.lease_until = write.now, None
         row.gone_looks = 0 if external_id else row.gone_looks + 1
         view = await self._view(row)
+        other = await self._recorded_elsewhere(row, external_id)
+        if other is not None:
+            row.due_at = None
+            why = f"The upload arrived, and somebody recorded it as deployment {other} meanwhile."
+            await moves.deployment(write, row, _State.FAILED, why)
+            return
         decision = rules.after_search(view, found=bool(external_id), looks=row.gone_looks)
         row.external_id = external_id or row.external_id
         row.due_at = write.now if external_id else rules.next_look(view, jitter=rows.jitter(row))
         if decision.to is not None:
             await moves.deployment(write, row, decision.to, decision.problem)
+
+    async def _recorded_elsewhere(self, row: tables.Deployment, external_id: str) -> int | None:
+        wanted = sqlmodel.select(tables.Deployment.id).where(
+            tables.Deployment.platform == row.platform,
+            tables.Deployment.external_id == external_id,
+            tables.Deployment.id != row.id,
+        )
+        return (await self._write.data.exec(wanted)).first()
 
     async def ask_to_stage(self, claimed: work.Deployment) -> None:
         """Ask again for an upload whose task was lost before anything was sent."""

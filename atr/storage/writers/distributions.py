@@ -99,8 +99,9 @@ class CommitteeMember:
         leases.check(row, claimed.epoch)
         row.retries += 1
         if error and (error != row.last_error):
-            subject = f"distribution:{claimed.coordinates.purl}"
-            await write.event(claimed.release_key, subject, "distribution_not_read", error=error)
+            await write.event(
+                claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_not_read", error=error
+            )
         row.last_error = error
         row.lease_until = None
         if (found is None) or row.staging:
@@ -140,6 +141,8 @@ class CommitteeMember:
             created_by=write.asf_uid,
             created=write.now,
             then_promote=not staging,
+            # Should the task be lost, the scan asks for the upload again.
+            due_at=write.now + datetime.timedelta(seconds=write.place.timing(platform).settling),
         )
         write.data.add(deployment)
         await write.data.flush()
@@ -212,7 +215,6 @@ class CommitteeMember:
         held = await self._already(case, evidence_digest=evidence_digest)
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
-            # The same click once more: a double click, a form sent again.
             await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
             return rows.number(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
@@ -393,7 +395,6 @@ class CommitteeMember:
         )
 
     async def _held(self, where: distribution.Coordinates) -> int | None:
-        wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(
-            tables.PromotionTarget.purl == where.purl, col(tables.PromotionTarget.holding)
-        )
+        target = tables.PromotionTarget
+        wanted = sqlmodel.select(target.promotion_id).where(target.purl == where.purl, col(target.holding))
         return (await self._write.data.exec(wanted)).first()

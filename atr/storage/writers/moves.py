@@ -42,6 +42,7 @@ async def promotion(
             # What was asked or half found out in the old state does not count in the new one.
             resend=False,
             difference="",
+            **({} if to in {states.State.REQUESTED, states.State.SENDING} else {"held": False, "blocker": ""}),
         )
         .execution_options(synchronize_session=False)
     )

@@ -132,11 +132,17 @@ class CommitteeMember:
             raise errors.ConflictError("The platform does not say that it is published.")
         if not (case.voted_digest and facts.vote_passed(case.release)):
             raise errors.ConflictError("There is no passed vote to compare it with.")
+        if deployment.file_set_digest not in {None, case.voted_digest}:
+            # Only voted paths are read in public: what else it made public would be called live unseen.
+            raise errors.ConflictError(
+                "It held other files than the committee voted on when we read it, so it can never be called live. "
+                "Its page lists them; tell the committee."
+            )
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
         return rows.number(promotion.id)
 
     def _deadline(self, row: tables.Promotion) -> datetime.timedelta:
-        timing = self._write.place.timing(distribution.DistributionPlatform[row.platform])
+        timing = self._write.place.timing(_platform(row))
         return datetime.timedelta(seconds=timing.deadline)
 
 
@@ -257,8 +263,11 @@ class UserService:
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
         if outcome.answer is steps.Answer.REFUSED:
             row.held = True
+            every = await rows.publish_attempts(write, row)
+            # An earlier call without a clear answer may still have been taken.
+            so = "" if any(one.answer not in _CERTAIN_NO for one in every) else " Nothing was published."
             row.blocker = (
-                f"The platform refused the call ({outcome.status}). Nothing was published. "
+                f"The platform refused the call ({outcome.status}).{so} "
                 "Somebody must look at the credential, then a committee member promotes again."
             )
         return await self._work(row)
@@ -273,6 +282,8 @@ class UserService:
             )
         else:
             row.resend, row.blocker = False, reason
+            row.due_at = self._write.now + datetime.timedelta(seconds=self._write.place.timing(_platform(row)).doubting)
+            await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
 
     async def _row(self, claimed: work.Promotion) -> tables.Promotion:
         row = await queries.demand_promotion(self._write.data, claimed.id)
@@ -333,3 +344,7 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)
+
+
+def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:
+    return distribution.DistributionPlatform[row.platform]

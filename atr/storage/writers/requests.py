@@ -129,6 +129,8 @@ async def deployment_for(
     )
     there = (await write.data.exec(wanted)).first()
     if (there is not None) and (there.release_key == release.key):
+        if there.state in {states.DeploymentState.GONE, states.DeploymentState.DROPPED}:
+            raise errors.ConflictError(f"Deployment {external_id} is {there.state.value}. {there.problem}".strip())
         # One deployment holds many packages: each may be recorded, and the row is one.
         return there
     if there is not None:

@@ -62,7 +62,8 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
     if learnt.seen is not None:
         row.gone_looks = row.gone_looks + 1 if gone else 0
         row.gone_since = (row.gone_since or write.now) if gone else None
-        absent = learnt.seen in {steps.Seen.GONE, steps.Seen.STAGED, steps.Seen.FAILED}
+        # Absent is only what the platform and the public place both say: anything else starts the count anew.
+        absent = learnt.look is steps.Look.NONE
         row.absent_since = (row.absent_since or write.now) if absent else None
     news = any(
         (
