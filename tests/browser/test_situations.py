@@ -64,7 +64,10 @@ async def test_a_tampered_deployment_is_refused_and_says_which_file(
     await alice.go(detail(deployment_id))
     assert "widgets-core-2.4.0" in await alice.text()
     assert await alice.page.locator("table.files tr.is-differ, table.files tr.is-differs").count() == 1
-    assert await alice.page.get_by_role("button", name=re.compile("^Promote")).count() == 0
+    # What would be refused again is not offered again; the button says why.
+    assert await alice.page.get_by_role("button", name=re.compile("^Promote"), disabled=False).count() == 0
+    assert await alice.page.get_by_role("link", name=re.compile("^Promote")).count() == 0
+    assert "Nobody voted on these files" in await alice.text()
     assert house.publish_calls == 0
     await alice.picture("refused")
 
