@@ -31,7 +31,6 @@ class Promotion:
     round: int
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
-    verified: bool
 
 
 @dataclasses.dataclass(frozen=True)

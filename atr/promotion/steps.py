@@ -138,7 +138,7 @@ class View:
     @property
     def attempted(self) -> bool:
         """Whether a request may be anywhere: any attempt but the completely refused ones."""
-        return any(answer not in _CERTAIN_NO for answer in self.answers)
+        return any(answer not in CERTAIN_NO for answer in self.answers)
 
     @property
     def overdue(self) -> bool:
@@ -157,7 +157,8 @@ class Decision:
     out_of_band: bool = False
 
 
-_CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
+# Complete refusals: whatever else is unclear, these were not taken.
+CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
 _STAY: Final = Decision(None)
 _LATE: Final = Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
 
@@ -327,7 +328,7 @@ def _still_staged(view: View) -> Decision:
         return _LATE
     if not _settled(view):
         return _STAY
-    used = sum(1 for answer in view.answers if answer not in _CERTAIN_NO)
+    used = sum(1 for answer in view.answers if answer not in CERTAIN_NO)
     if view.mechanism.repeatable and view.mechanism.content_pinned and (used < _BUDGET):
         if view.held or view.by_hand:
             return _STAY

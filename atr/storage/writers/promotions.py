@@ -4,7 +4,6 @@
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import Final
 
 from sqlmodel import col
 
@@ -28,7 +27,6 @@ import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
 State = states.State
-_CERTAIN_NO: Final = frozenset({steps.Answer.REFUSED, steps.Answer.LIMITED})
 
 
 class CommitteeParticipant:
@@ -238,7 +236,7 @@ class UserService:
         write.data.add(attempt)
         timing = write.place.timing(case.platform)
         # A call that was refused for certain never left anything behind to wait for.
-        first = all(one.answer in _CERTAIN_NO for one in before)
+        first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = write.now + datetime.timedelta(seconds=timing.deadline)
         # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
@@ -265,7 +263,7 @@ class UserService:
             row.held = True
             every = await rows.publish_attempts(write, row)
             # An earlier call without a clear answer may still have been taken.
-            so = "" if any(one.answer not in _CERTAIN_NO for one in every) else " Nothing was published."
+            so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " Nothing was published."
             row.blocker = (
                 f"The platform refused the call ({outcome.status}).{so} "
                 "Somebody must look at the credential, then a committee member promotes again."
@@ -274,7 +272,7 @@ class UserService:
 
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
         row.lease_until = None
-        if row.state is State.REQUESTED and all(attempt.answer in _CERTAIN_NO for attempt in before):
+        if row.state is State.REQUESTED and all(attempt.answer in steps.CERTAIN_NO for attempt in before):
             await moves.promotion(self._write, row, State.REFUSED, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await moves.promotion(
@@ -307,7 +305,6 @@ class UserService:
             voted_digest=row.voted_digest,
             round=row.read_round,
             difference=row.difference,
-            verified=row.verified_digest == row.voted_digest,
         )
 
 
