@@ -119,12 +119,26 @@ class Deployment(sqlmodel.SQLModel, table=True):
     then_promote: bool = False
     # Why the vote was opened without it; empty if it was not taken off.
     off_ballot: str = ""
+    # What ATR uploads when that is not what the policy maps of the revision: a file set of which a copy is kept. No
+    # foreign keys on what 0003 added to a table: SQLite could not drop the column again.
+    stage_digest: str | None = None
+    # How far the upload is, in bytes; both 0 before it starts.
+    sent_bytes: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
+    send_total: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
     file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
     captured_at: datetime.datetime | None = None
     # Side files that do not agree with the bytes they name, found at the capture.
     side_problems: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
     read_done: int = 0
     read_total: int = 0
+    # Why no copy of the captured bytes is kept though the project wants one; empty if nothing is wrong.
+    copy_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    # Verify now: who asked and when, and what was read then. It changes nothing else.
+    verify_asked_by: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    verify_asked_at: datetime.datetime | None = None
+    verified_at: datetime.datetime | None = None
+    verified_digest: str | None = None
+    verify_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
     drop_reason: str = ""
     drop_by: str = ""
     platform_word: str = ""
@@ -197,6 +211,11 @@ class Promotion(sqlmodel.SQLModel, table=True):
     held: bool = False
     # A person asked to send again, from IN_DOUBT.
     resend: bool = False
+    # Promote all: the promotion that must be live before this one is sent, and whether its trouble stops this one.
+    after_id: int | None = None
+    stop_at_trouble: bool = sqlmodel.Field(
+        default=True, sa_column_kwargs={"server_default": sqlalchemy.sql.expression.true()}
+    )
     deadline: datetime.datetime | None = None
     # Since when every look said that it is not public.
     absent_since: datetime.datetime | None = None
@@ -258,6 +277,36 @@ class Attempt(sqlmodel.SQLModel, table=True):
     status: int | None = None
     sample: str = ""
     bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
+
+
+class DeploymentSearch(sqlmodel.SQLModel, table=True):
+    """Somebody looks for what they staged by its coordinates. The worker asks the platform and answers here."""
+
+    __tablename__ = "deployment_search"
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    platform: str = sqlmodel.Field(sa_column=sql.platform_column())
+    owner_namespace: str = ""
+    package: str
+    version: str
+    asked_by: str
+    asked_at: datetime.datetime
+    # None while the worker has not answered.
+    answered_at: datetime.datetime | None = None
+    # Each: external_id, name, the platform's word, the packages as purls.
+    found: list[dict[str, Any]] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
+    problem: str = ""
+
+
+class KeptCopy(sqlmodel.SQLModel, table=True):
+    """A project's own copy of a file set: the row is written when every byte of it is on our disk."""
+
+    __tablename__ = "kept_copy"
+
+    project_key: str = sqlmodel.Field(primary_key=True, foreign_key="project.key")
+    file_set_digest: str = sqlmodel.Field(primary_key=True, foreign_key="file_set.digest")
+    kept_at: datetime.datetime
 
 
 class FileRead(sqlmodel.SQLModel, table=True):

@@ -79,6 +79,16 @@ class TaskType(enum.StrEnum):
     DISTRIBUTION_STAGE = "distribution_stage"
     DISTRIBUTION_CAPTURE = "distribution_capture"
     STAGED_FILES_CHECK = "staged_files_check"
+    # Read every staged file once more because somebody asked; nothing follows from it.
+    DISTRIBUTION_VERIFY = "distribution_verify"
+    # Look for a deployment by its coordinates.
+    DISTRIBUTION_FIND = "distribution_find"
+    # Ask a platform what would be refused at Finish: the credential, the names, the version.
+    READINESS_CHECK = "readiness_check"
+    # Keep our own copy of what was captured before the project wanted copies.
+    COPY_KEEP = "copy_keep"
+    # Free the bytes that no kept copy needs any more.
+    COPY_SWEEP = "copy_sweep"
 
 
 def enum_column(
@@ -136,6 +146,10 @@ class ReleasePolicy(sqlmodel.SQLModel, table=True):
     min_hours: int = 72
     file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
     remote_promotion: dict[str, bool] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
+    # Whether ATR keeps a copy of what it captures: voters can get it, and it can be staged again.
+    keep_copies: bool = sqlmodel.Field(
+        default=False, sa_column_kwargs={"server_default": sqlalchemy.sql.expression.false()}
+    )
 
 
 class Project(sqlmodel.SQLModel, table=True):

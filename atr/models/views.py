@@ -201,6 +201,19 @@ class DistributionView:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReleaseHead:
+    """What the top of every page about one release says: whose it is, which version, in which phase."""
+
+    project_key: str
+    project_name: str
+    committee_name: str
+    version_key: str
+    release_key: str
+    # Compose, Vote, Finish, Announced.
+    phase_word: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ReleaseLine:
     """One release in the list: who has the ball and what is to do."""
 

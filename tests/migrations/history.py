@@ -207,6 +207,24 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
         "event": [_event(1, "0" * 64, "1" * 64), _event(2, "1" * 64, "2" * 64)],
     },
+    "0003": {
+        "kept_copy": [{"project_key": "example-kit", "file_set_digest": _DIGEST, "kept_at": _THEN}],
+        "deployment_search": [
+            {
+                "id": 1,
+                "release_key": _RELEASE,
+                "platform": "MAVEN",
+                "owner_namespace": "org.apache.example",
+                "package": "kit-core",
+                "version": "1.2.0",
+                "asked_by": "ada",
+                "asked_at": _THEN,
+                "answered_at": None,
+                "found": "[]",
+                "problem": "",
+            }
+        ],
+    },
 }
 
 

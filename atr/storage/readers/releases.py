@@ -72,6 +72,21 @@ async def key(read: transaction.Transaction, project_key: str, version_key: str)
     return await queries.release_key(read.data, project_key, version_key)
 
 
+async def head(read: transaction.Transaction, project_key: str, version_key: str) -> views.ReleaseHead:
+    """What the top of a page about this release says. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, await key(read, project_key, version_key))
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    return views.ReleaseHead(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        version_key=release.version,
+        release_key=release.key,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+    )
+
+
 async def listing(read: transaction.Transaction) -> views.ReleaseList:
     """Every release that is on its way, those that need the reader first."""
     found = (await read.data.exec(sqlmodel.select(sql.Release).order_by(col(sql.Release.created).desc()))).all()
