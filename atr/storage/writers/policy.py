@@ -30,8 +30,12 @@ class CommitteeMember:
         file_tag_mappings: Mapping[str, Sequence[str]] | None = None,
         remote_promotion: Mapping[distribution.DistributionPlatform, bool] | None = None,
         min_hours: int | None = None,
+        keep_copies: bool | None = None,
     ) -> None:
-        """Change what is given. Remote promotion is off for every platform until somebody switches it on."""
+        """Change what is given. Remote promotion is off for every platform until somebody switches it on.
+
+        With `keep_copies` ATR keeps a copy of what it captures from now on.
+        """
         write = self._write
         project = await own.project(write, project_key)
         policy = await queries.policy(write.data, project)
@@ -52,6 +56,8 @@ class CommitteeMember:
             }
         if min_hours is not None:
             policy.min_hours = min_hours
+        if keep_copies is not None:
+            policy.keep_copies = keep_copies
         await write.event(
             audit.SITE,
             f"project:{project_key}",
@@ -59,6 +65,7 @@ class CommitteeMember:
             file_tag_mappings=policy.file_tag_mappings,
             remote_promotion=policy.remote_promotion,
             min_hours=policy.min_hours,
+            keep_copies=policy.keep_copies,
         )
 
 
