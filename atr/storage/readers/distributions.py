@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of a release's third-party distributions, and what the record and automate pages need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlmodel
@@ -63,7 +63,8 @@ async def of(read: transaction.Transaction, release: sql.Release) -> tuple[views
         .order_by(col(sql.Distribution.platform), col(sql.Distribution.owner_namespace), col(sql.Distribution.package))
     )
     by_package = await _deployment_ids(read, release)
-    return tuple([await _view(read, release, row, by_package) for row in (await read.data.exec(wanted)).all()])
+    why_not = await obstacles.deletions(read, release.key)
+    return tuple(_view(release, row, by_package, why_not) for row in (await read.data.exec(wanted)).all())
 
 
 async def form(
@@ -138,11 +139,11 @@ async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -
     return {(row.owner_namespace, row.package, row.version): row.deployment_id for row in rows}
 
 
-async def _view(
-    read: transaction.Transaction,
+def _view(
     release: sql.Release,
     row: sql.Distribution,
-    by_package: dict[tuple[str, str, str], int],
+    by_package: Mapping[tuple[str, str, str], int],
+    delete_why_not: Mapping[str, str],
 ) -> views.DistributionView:
     word, css, sentence = _WORDS[row.staging, row.pending]
     if row.pending and not row.coordinates.platform.looks_up:
@@ -162,6 +163,6 @@ async def _view(
         web_url=row.web_url or "",
         created_by=row.created_by,
         created=row.created or release.created,
-        delete_why_not=await obstacles.delete_distribution(read, row),
+        delete_why_not=delete_why_not.get(row.coordinates.purl, ""),
         deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
     )

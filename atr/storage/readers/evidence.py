@@ -19,7 +19,9 @@ async def files(
     read: transaction.Transaction, voted: str, staged: str, public: str
 ) -> tuple[tuple[views.FileRow, ...], tuple[tuple[str, int], ...], int]:
     """The rows (at most SHOWN), the tally over all files, and how many files there are. Digests may be empty."""
-    sides = [await _side(read, digest) for digest in (voted, staged, public)]
+    # Equal sides are one file set: fetched once.
+    fetched = {digest: await _side(read, digest) for digest in dict.fromkeys((voted, staged, public))}
+    sides = [fetched[digest] for digest in (voted, staged, public)]
     rows = [_row(path, *sides) for path in sorted({path for side in sides if side for path in side})]
     rows = _renamed(rows)
     counts = {result: sum(1 for row in rows if row.result == result) for result in _TALLY}

@@ -176,9 +176,9 @@ class CommitteeMember:
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         reason = rows.checked_reason(reason)
-        why_not = await obstacles.delete_distribution(write, row)
-        if why_not:
-            raise errors.ConflictError(why_not)
+        why_not = await obstacles.deletions(write, release_key)
+        if where.purl in why_not:
+            raise errors.ConflictError(why_not[where.purl])
         await write.data.delete(row)
         await write.event(
             release_key,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why something cannot be done now, in one sentence: the writer refuses with it, the page shows it. Empty: it can."""
 
+from collections.abc import Mapping
+
 import sqlmodel
 from sqlmodel import col
 
@@ -9,7 +11,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.transaction as transaction
-import atr.storage.writers.rows as rows
 
 
 async def announce(write: transaction.Transaction, release_key: str) -> str:
@@ -28,20 +29,26 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
     return ""
 
 
-async def delete_distribution(write: transaction.Transaction, row: sql.Distribution) -> str:
-    """Why the row cannot be deleted, in one sentence; empty if it can."""
-    wanted = sqlmodel.select(tables.PromotionTarget.promotion_id).where(
-        tables.PromotionTarget.purl == row.coordinates.purl
+async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[str, str]:
+    """Why rows of this release cannot be deleted, by purl, in one sentence each. What is not named can be."""
+    target, promotion, attempt = tables.PromotionTarget, tables.Promotion, tables.Attempt
+    called = (
+        sqlmodel.select(attempt.id)
+        .where(col(attempt.promotion_id) == col(promotion.id), attempt.kind == tables.AttemptKind.PUBLISH)
+        .exists()
     )
-    ids = list((await write.data.exec(wanted)).all())
-    for promotion in await queries.promotions(
-        write.data, col(tables.Promotion.id).in_(ids), col(tables.Promotion.release_key) == row.release_key
-    ):
-        if await rows.publish_attempts(write, promotion):
-            return "A call to publish it was made, so its row stays."
-        if promotion.state in states.HOLDING:
-            return "A promotion of it is asked for. Stop that first."
-    return ""
+    wanted = (
+        sqlmodel.select(target.purl, called)
+        .join(promotion, col(promotion.id) == col(target.promotion_id))
+        .where(promotion.release_key == release_key, called | col(promotion.state).in_(list(states.HOLDING)))
+    )
+    why_not: dict[str, str] = {}
+    for purl, was_called in (await read.data.exec(wanted)).all():
+        if was_called:
+            why_not[purl] = "A call to publish it was made, so its row stays."
+        else:
+            why_not.setdefault(purl, "A promotion of it is asked for. Stop that first.")
+    return why_not
 
 
 async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
