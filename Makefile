@@ -43,8 +43,10 @@ lint: install ## Check format, style, types, imports, dependencies, templates
 	$(BIN)/deptry .
 	$(BIN)/djlint --quiet templates
 
-bench: install ## Measure promoting against uploading again
-	$(BIN)/python -m tests.benchmarks.promote_vs_upload $(ARGS)
+# Each measures one thing and takes arguments of its own: make bench BENCH=pages ARGS="--files 10,1000"
+BENCH ?= promote_vs_upload pages
+bench: install ## Measure promoting against uploading again, and the pages; BENCH names one of them
+	@for one in $(BENCH); do echo "$$one"; $(BIN)/python -m tests.benchmarks.$$one $(ARGS) || exit 1; done
 
 fmt: install ## Put the code into the house format and apply the safe fixes
 	$(BIN)/ruff format .

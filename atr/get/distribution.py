@@ -17,9 +17,10 @@ Page = str | werkzeug.wrappers.Response
 
 @BLUEPRINT.get("/distribution/list/<project_key>/<version_key>")
 async def list_get(project_key: str, version_key: str) -> str:
-    """URL: /distribution/list/<project_key>/<version_key>."""
+    """URL: /distribution/list/<project_key>/<version_key>?page=<number>."""
+    page = web.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.listing(read, await releases.key(read, project_key, version_key))
+        view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
     return await quart.render_template("distribution/list.html", view=view)
 
 

@@ -306,7 +306,11 @@ class DistributionList:
     project_name: str
     version_key: str
     phase_word: str
+    # Those of this page; `total` of them on `pages` pages, counted from 1.
     distributions: tuple[DistributionView, ...]
+    total: int
+    page: int
+    pages: int
     deployments: tuple[DeploymentView, ...]
     may_change: bool
     may_change_why_not: str

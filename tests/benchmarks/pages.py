@@ -29,11 +29,15 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.demo.people as people
 import atr.models.sql as sql
+import atr.models.work as work
 import atr.promotion.fileset as fileset
+import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.server as server
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.work as readers
 import atr.storage.transaction as transaction
 import atr.storage.writers.checks as checks
 import tests.benchmarks.many_files as many_files
@@ -47,13 +51,16 @@ _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 # By the phase in which it is looked at. {p}: project and version.
 PAGES: Final = {
     "compose": ("/distribution/list/{p}", "/distribution/stage/automate/{p}?platform=MAVEN"),
+    "vote": ("/distribution/detail/{p}/d1",),
     "finish": (
         "/releases",
         "/finish/{p}",
         "/finish/{p}/row/d1",
         "/distribution/detail/{p}/d1",
+        "/distribution/promote/{p}?deployment_id=1",
         "/distribution/list/{p}",
     ),
+    "live": ("/finish/{p}", "/distribution/detail/{p}/d1", "/distribution/list/{p}?page=2"),
 }
 
 Tell = Callable[[str], None]
@@ -78,14 +85,16 @@ async def measured(files: int, repeats: int, state_dir: pathlib.Path, tell: Tell
         tree = many_files.tree(files)
         release_key = await _composed(store, tree)
         client = await _signed_in(app)
-        for phase, bring in (("compose", None), ("vote", _vote), ("finish", _finish)):
+        for phase, bring in (("compose", None), ("vote", _vote), ("finish", _finish), ("live", _live)):
             if bring is not None:
                 await bring(store, release_key)
-            costs += [await _cost(store, client, page, files, repeats) for page in PAGES.get(phase, ())]
+            costs += [await _cost(store, client, phase, page, files, repeats) for page in PAGES[phase]]
     return costs
 
 
-async def _cost(store: storage.Storage, client: TestClientProtocol, page: str, files: int, repeats: int) -> Cost:
+async def _cost(
+    store: storage.Storage, client: TestClientProtocol, phase: str, page: str, files: int, repeats: int
+) -> Cost:
     path = page.format(p=f"{people.PROJECT}/{many_files.VERSION}")
     taken, counts, size = [], set(), 0
     # The first look compiles templates and statements.
@@ -101,7 +110,7 @@ async def _cost(store: storage.Storage, client: TestClientProtocol, page: str, f
             taken.append(took * 1000)
             counts.add(count[0])
             size = len(body)
-    return Cost(page, files, max(counts), statistics.median(taken), size)
+    return Cost(f"{phase}: {page}", files, max(counts), statistics.median(taken), size)
 
 
 @contextlib.contextmanager
@@ -123,6 +132,7 @@ def _counted(database: session.Database) -> Iterator[list[int]]:
 @contextlib.asynccontextmanager
 async def _house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage, quart.Quart]]:
     settings = config.WebSettings(state_dir=state_dir, sandbox=True)
+    state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     database = session.Database(settings.database)
     store = storage.Storage(database, transaction.Place(state_dir, {}))
@@ -174,6 +184,26 @@ async def _finish(store: storage.Storage, release_key: str) -> None:
         store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager,
     ):
         await manager.vote_resolution.resolve_passed(release_key, draft)
+
+
+async def _live(store: storage.Storage, release_key: str) -> None:
+    """As the worker would note it, had it found all this at a platform."""
+    async with store.read(people.MEMBERS[0]) as read:
+        row = await deployments.one(read, release_key, "d1")
+    async with store.write_as_project_committee_member(people.PROJECT, people.MEMBERS[0]) as member:
+        await member.distributions.promote_staging_to_production(
+            release_key, _MAVEN, 1, evidence_digest=row.evidence_digest, row_version=row.row_version
+        )
+    async with store.read() as read:
+        voted = await readers.file_set(read, row.proof.voted.digest if row.proof.voted else "")
+    urls = tuple(work.PublicAddress(one, "http://127.0.0.1/", "http://127.0.0.1/", None) for one in row.packages)
+    for state in (states.State.CHECKING, states.State.LIVE):
+        async with store.write_as_user_service() as service:
+            (claimed,) = await service.promotions.claim(owner="benchmark", seconds=60, limit=1)
+            learnt = work.Learnt(steps.Decision(state), complete=True, public=voted, urls=urls)
+            await service.distributions.settle(claimed, learnt)
+        async with store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
+            await participant.promotions.look_now(claimed.id)
 
 
 async def _signed_in(app: quart.Quart) -> TestClientProtocol:

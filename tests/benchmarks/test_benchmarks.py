@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 import tests.benchmarks.bundle as bundles
+import tests.benchmarks.pages as pages
 import tests.benchmarks.promote_vs_upload as benchmark
 import tests.benchmarks.table as table
 
@@ -51,3 +52,13 @@ def test_the_ratios_are_upload_by_promote() -> None:
     rows = [table.Row(1, 1, _figures(read=2, written=10), _figures(read=1, written=5_000))]
     ratios = next(line for line in table.lines(rows) if "upload/promote" in line)
     assert ratios.split()[1:9:2] == ["500", "0.50", "1.00", "1.00"]
+
+
+@pytest.mark.slow
+async def test_no_page_needs_more_statements_for_more_files(tmp_path: pathlib.Path) -> None:
+    """Counted, not timed: 8 files are one package, 400 are fifty."""
+    few, many = [
+        {cost.page: cost.statements for cost in await pages.measured(files, 1, tmp_path / str(files), lambda _: None)}
+        for files in (8, 400)
+    ]
+    assert few == many

@@ -616,6 +616,9 @@ def listing(**changes: Any) -> views.DistributionList:
         project_name="Apache Example Widgets",
         version_key="2.4.0",
         phase_word="Finish",
+        total=204,
+        page=2,
+        pages=3,
         distributions=(
             maven,
             dataclasses.replace(

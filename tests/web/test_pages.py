@@ -303,3 +303,11 @@ async def test_every_event_has_its_words() -> None:
                 found[texts[-1]] = f"{path.name}:{node.lineno}"
     assert len(found) > 10
     assert set(found) <= set(timeline._TEXTS), found
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "99", "two", "9" * 40, "\u0664", ""])
+async def test_a_bent_page_number_is_no_error(house: houses.House, page: str) -> None:
+    place = house.places["recorded"]
+    answer = await house.people[houses.MEMBER].get(f"{place.url('distribution/list')}?page={page}")
+    assert answer.status == 200
+    assert "widgets-core" in answer.text

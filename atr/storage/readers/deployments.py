@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
@@ -374,10 +375,10 @@ async def _urls(
 ) -> tuple[tuple[str, str], ...]:
     if (promotion is None) or (promotion.state not in {_State.LIVE, _State.DIVERGED}):
         return ()
-    urls = []
-    for package in packages:
-        key = (release.key, package.platform_name, package.owner_namespace, package.package, package.version)
-        row = await read.data.get(sql.Distribution, key)
-        if (row is not None) and row.web_url:
-            urls.append((str(package), row.web_url))
-    return tuple(urls)
+    row = sql.Distribution
+    wanted = sqlmodel.select(row.owner_namespace, row.package, row.version, row.web_url).where(
+        row.release_key == release.key, row.platform == promotion.platform, col(row.web_url).is_not(None)
+    )
+    urls = {(owner, package, version): url for owner, package, version, url in (await read.data.exec(wanted)).all()}
+    found = ((str(one), urls.get((one.owner_namespace, one.package, one.version))) for one in packages)
+    return tuple((name, url) for name, url in found if url)

@@ -2,8 +2,9 @@
 """The list of a release's third-party distributions, and what the record and automate pages need."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -34,37 +35,57 @@ _WORDS: Final = {
     (False, True): ("unproved", "unproved", "Said to be public; we have not proved it."),
     (False, False): ("public", "public", "Public."),
 }
+# A page shows so many packages.
+SHOWN: Final = 100
 _MEMBERS_ONLY: Final = "Only members of the committee can change this list."
 
 
-async def listing(read: transaction.Transaction, release_key: str) -> views.DistributionList:
-    """Every third-party distribution of a release, and its deployments."""
+async def listing(read: transaction.Transaction, release_key: str, page: int = 1) -> views.DistributionList:
+    """A page of the third-party distributions of a release, and all its deployments."""
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
     member = rights.is_member(committee, read.asf_uid)
+    wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(sql.Distribution.release_key) == release_key)
+    total = (await read.data.exec(wanted)).one()
+    pages = max(1, -(-total // SHOWN))
+    page = min(max(page, 1), pages)
     return views.DistributionList(
         project_key=project.key,
         project_name=project.name,
         version_key=release.version,
         phase_word=PHASE_WORDS[release.phase],
-        distributions=await of(read, release),
+        distributions=await _of(read, release, offset=(page - 1) * SHOWN),
+        total=total,
+        page=page,
+        pages=pages,
         deployments=await deployments.all_of(read, release_key),
         may_change=member,
         may_change_why_not="" if member else _MEMBERS_ONLY,
     )
 
 
-async def of(read: transaction.Transaction, release: sql.Release) -> tuple[views.DistributionView, ...]:
-    """The third-party distributions of a release, by platform and package."""
+async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[views.DistributionView, ...]:
+    """The third-party distributions that are only noted: on platforms that cannot promote, or not seen yet."""
+    cannot = [one.name for one in distribution.DistributionPlatform if not one.supports_remote_promotion]
+    return await _of(read, release, col(sql.Distribution.pending) | col(sql.Distribution.platform).in_(cannot))
+
+
+async def _of(
+    read: transaction.Transaction, release: sql.Release, *where: Any, offset: int = 0
+) -> tuple[views.DistributionView, ...]:
+    """The third-party distributions of a release, by platform and package, as many as a page shows."""
+    row = sql.Distribution
     wanted = (
-        sqlmodel.select(sql.Distribution)
-        .where(sql.Distribution.release_key == release.key)
-        .order_by(col(sql.Distribution.platform), col(sql.Distribution.owner_namespace), col(sql.Distribution.package))
+        sqlmodel.select(row)
+        .where(row.release_key == release.key, *where)
+        .order_by(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
+        .offset(offset)
+        .limit(SHOWN)
     )
     by_package = await _deployment_ids(read, release)
     why_not = await obstacles.deletions(read, release.key)
-    return tuple(_view(release, row, by_package, why_not) for row in (await read.data.exec(wanted)).all())
+    return tuple(_view(release, one, by_package, why_not) for one in (await read.data.exec(wanted)).all())
 
 
 async def form(

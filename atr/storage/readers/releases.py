@@ -36,7 +36,6 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
     rows = await deployments.all_of(read, release_key)
-    listed = await distributions.of(read, release)
     member = rights.is_member(committee, read.asf_uid)
     ballot = await queries.ballot(read.data, release)
     revision_entry = next((e for e in ballot if e.kind is tables.BallotKind.REVISION), None)
@@ -59,7 +58,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         ballot_digest=revision_entry.file_set_digest if revision_entry else "",
         rows=rows,
         missing=tuple(_missing(row) for row in shown if row.state is not states.State.LIVE),
-        others=tuple(one for one in listed if one.pending or not one.platform.supports_remote_promotion),
+        others=await distributions.not_promoted(read, release),
         announce_why_not=await _announce_why_not(read, release),
         announce_note=_announce_note(shown),
         may_record=member,
