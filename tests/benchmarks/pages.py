@@ -132,7 +132,7 @@ def _counted(database: session.Database) -> Iterator[list[int]]:
 @contextlib.asynccontextmanager
 async def _house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage, quart.Quart]]:
     settings = config.WebSettings(state_dir=state_dir, sandbox=True)
-    state_dir.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(state_dir.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     database = session.Database(settings.database)
     store = storage.Storage(database, transaction.Place(state_dir, {}))
