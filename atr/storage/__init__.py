@@ -27,6 +27,7 @@ import atr.storage.writers.distributions as distributions
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.release as release
+import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
 import atr.storage.writers.tasks as tasks
 import atr.storage.writers.vote as vote
@@ -182,11 +183,11 @@ class WriteAsCommitteeParticipant:
 
 
 class WriteAsReleaseManager(WriteAsCommitteeParticipant):
-    """Besides: resolve a vote, announce."""
+    """Besides: resolve a vote, abandon a candidate, announce."""
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
-        self.vote_resolution = vote.ReleaseManager(write)
+        self.vote_resolution = resolution.ReleaseManager(write)
         self.announce = release.ReleaseManager(write)
 
 

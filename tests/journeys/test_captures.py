@@ -128,9 +128,13 @@ async def test_the_check_runs_after_a_capture_when_a_vote_is_resolved_and_on_eac
     assert row.check_messages[0][0] == "concern"
     assert "widgets-core-2.4.0.jar" in row.check_messages[0][1]
     async with staged.member() as member:
+        with pytest.raises(errors.BlockedError, match=r"widgets-core-2\.4\.0\.jar with other bytes"):
+            await member.vote.open_vote(RELEASE)
+    async with staged.member() as member:
+        await member.deployments.take_off_ballot(1, "It is the one before.")
         await member.vote.open_vote(RELEASE)
     async with staged.manager() as manager:
-        await manager.vote_resolution.resolve_failed(RELEASE)
+        await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
     await staged.work()
     assert await runs() == 3
 

@@ -292,7 +292,7 @@ async def test_a_drop_is_refused_while_the_ballot_or_a_promotion_is_open(staged:
     with pytest.raises(errors.ConflictError, match="ballot of an open vote"):
         await _drop(staged)
     async with staged.manager() as manager:
-        await manager.vote_resolution.resolve_failed(RELEASE)
+        await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
     with pytest.raises(errors.InputError):
         await _drop(staged, "")
     await _drop(staged)

@@ -138,10 +138,15 @@ async def test_every_writer_method_of_a_person_writes_an_event(staged: worlds.Wo
         await member.deployments.take_off_ballot(1, "Try without.")
     await check("deployment_off_ballot", "alice")
     async with staged.member() as member:
+        await member.deployments.put_on_ballot(1)
+    await check("deployment_on_ballot", "alice")
+    async with staged.member() as member:
         await member.vote.open_vote(RELEASE)
         await member.vote.cast(RELEASE, sql.VoteChoice.ZERO)
-        await member.vote_resolution.resolve_failed(RELEASE)
-    for what in ("vote_opened", "vote_cast", "vote_failed"):
+        await member.vote_resolution.resolve_failed(RELEASE, "A test failed.")
+        await member.vote.open_vote(RELEASE)
+        await member.vote_resolution.abandon(RELEASE, "Another test failed.")
+    for what in ("vote_opened", "vote_cast", "vote_failed", "candidate_abandoned"):
         await check(what, "alice")
     async with staged.service() as service:
         await service.checks.record_staged(1, "1", [checks.Result(sql.CheckResultStatus.NOTE, "Fine.")])

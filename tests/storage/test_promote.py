@@ -155,10 +155,12 @@ _CALLS: dict[str, Call] = {
     "policy": lambda member, _: member.policy.edit(people.PROJECT, remote_promotion={worlds.MAVEN: False}),
     "start": lambda member, _: member.release.start(people.PROJECT, "3.0"),
     "revise": _make_revision,
+    "put on ballot": lambda member, _: member.deployments.put_on_ballot(1),
+    "abandon": lambda member, _: member.vote_resolution.abandon(RELEASE, "Mine now."),
     "open vote": lambda member, _: member.vote.open_vote(RELEASE),
     "cast": lambda member, _: member.vote.cast(RELEASE, sql.VoteChoice.MINUS_ONE),
     "resolve passed": _resolve_passed,
-    "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE),
+    "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE, "A test failed."),
     "announce": lambda member, _: member.announce.announce(RELEASE),
 }
 

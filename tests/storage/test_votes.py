@@ -153,7 +153,7 @@ async def test_it_stays_open_for_its_hours_and_a_failed_one_can_be_repeated(stag
     with pytest.raises(errors.BlockedError, match="open until"):
         await _resolve(staged)
     async with staged.manager() as manager:
-        await manager.vote_resolution.resolve_failed(RELEASE)
+        await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
     with pytest.raises(errors.ConflictError):
         await _cast(staged, "alice", _Choice.PLUS_ONE)
     assert await _open(staged) == 2
@@ -171,7 +171,7 @@ async def test_the_ballot_of_a_vote_that_failed_authorises_nothing(staged: world
     """Voted means on the ballot of the vote that passed."""
     await _open(staged)
     async with staged.manager() as manager:
-        await manager.vote_resolution.resolve_failed(RELEASE)
+        await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
     jar = next(path for path in staged.tree.files if path.endswith("core-2.4.0.jar"))
 
     async def mend(draft: files.Draft) -> None:
@@ -211,8 +211,10 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
 
 
 async def test_what_was_staged_from_a_build_machine_is_voted_on_by_its_capture(world: worlds.World) -> None:
-    """It stands in no revision: other bytes than the mapped ones, on the ballot by its own digest."""
+    """It stands in no revision: nothing is mapped, and it is on the ballot by its own digest."""
     await world.composed()
+    async with world.member() as member:
+        await member.policy.edit(people.PROJECT, file_tag_mappings={})
     files_there = trees.example(30_000).files
     elsewhere = dataclasses.replace(world.tree, files=files_there)
     deployment_id = await world.record(RELEASE, await world.stage_elsewhere(elsewhere))

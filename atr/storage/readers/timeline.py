@@ -86,6 +86,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "deployment_moved": _deployment_moved,
     "deployment_looked": lambda data: str(data["problem"]),
     "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",
+    "deployment_on_ballot": lambda _: "Put on the ballot again.",
     "deployment_captured": _captured,
     "capture_refused": lambda data: str(data["problem"]),
     "staged_files_checked": _checked,

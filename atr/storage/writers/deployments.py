@@ -63,6 +63,19 @@ class CommitteeMember:
         row.version += 1
         await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=row.off_ballot)
 
+    async def put_on_ballot(self, deployment_id: int) -> None:
+        """Have the next vote be about this deployment again."""
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        release = await own.release(write, row.release_key)
+        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+            raise errors.ConflictError("The ballot is fixed once the vote has opened.")
+        if not row.off_ballot:
+            return
+        row.off_ballot = ""
+        row.version += 1
+        await write.event(row.release_key, f"deployment:{row.id}", "deployment_on_ballot")
+
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
         write = self._write

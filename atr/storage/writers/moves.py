@@ -8,6 +8,7 @@ from sqlmodel import col
 
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.transaction as transaction
 
@@ -95,6 +96,24 @@ async def deployment(
         "deployment_moved",
         **{"from": frm.value, "to": to.value, "problem": problem, **facts},
     )
+
+
+async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase) -> None:
+    """Take a release to another phase; the caller has the event. Raises ConflictError if it moved meanwhile."""
+    await write.data.flush()
+    statement = (
+        sqlalchemy.update(sql.Release)
+        .where(
+            col(sql.Release.key) == row.key,
+            col(sql.Release.phase) == row.phase,
+            col(sql.Release.current_vote_seq) == row.current_vote_seq,
+        )
+        .values(phase=to)
+        .execution_options(synchronize_session=False)
+    )
+    if (await write.data.exec(statement)).rowcount != 1:
+        raise errors.ConflictError(_MOVED)
+    await write.data.refresh(row)
 
 
 async def _release_targets(write: transaction.Transaction, row: tables.Promotion) -> None:

@@ -2,6 +2,7 @@
 """Why something cannot be done now, in one sentence: the writer refuses with it, the page shows it. Empty: it can."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import sqlmodel
 from sqlmodel import col
@@ -11,6 +12,10 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.transaction as transaction
+
+# Nothing of a promotion in one of these states has become public.
+_UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
+_TOO_LATE: Final = "so it cannot be taken back. If it is wrong, release a new version."
 
 
 async def announce(write: transaction.Transaction, release_key: str) -> str:
@@ -26,6 +31,29 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
         return "A promotion is on its way. It opens when every promotion has ended."
     if rows:
         return "A promotion is still asked for. Stop it first, or let it end."
+    return ""
+
+
+async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
+    """Why the candidate cannot be abandoned now, in one sentence; empty if it can."""
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+        return "The release is in Compose, so there is no candidate to abandon."
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return "This release was announced, so it cannot be taken back."
+    called = (
+        sqlmodel.select(tables.Attempt.id)
+        .join(tables.Promotion, col(tables.Promotion.id) == col(tables.Attempt.promotion_id))
+        .where(tables.Promotion.release_key == release.key, tables.Attempt.kind == tables.AttemptKind.PUBLISH)
+        .limit(1)
+    )
+    if (await read.data.exec(called)).first() is not None:
+        return f"A call to publish it was made, {_TOO_LATE}"
+    every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
+    if any(promotion.state not in _UNSENT for promotion in every):
+        return f"Something of it is public, or may be, {_TOO_LATE}"
+    for deployment in await queries.deployments(read.data, release.key):
+        if deployment.state is states.DeploymentState.PUBLISHED:
+            return f"Deployment {deployment.external_id or deployment.name} was published on the platform, {_TOO_LATE}"
     return ""
 
 

@@ -202,6 +202,9 @@ class UserService:
         row = await self._row(claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("What was proved is not what would be sent.")
+        if row.state not in states.OPEN:
+            # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
+            raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
         case = await facts.case(write.data, deployment, row.requested_by)
         reasons = [blocker.sentence for blocker in gates.blockers(case.facts)]

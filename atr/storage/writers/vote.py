@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Votes and what they are about."""
+"""Votes: the ballot is frozen when one opens, and the last paper of each person counts."""
 
 import dataclasses
-import datetime
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping
 
 import sqlmodel
 from sqlmodel import col
@@ -13,27 +11,12 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.states as states
-import atr.shared.distribution as distribution
-import atr.storage.facts as facts
-import atr.storage.files as files
+import atr.storage.ballots as ballots
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
 import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
-import atr.storage.writers.revision as revisions
-
-# https://www.apache.org/foundation/voting.html#ReleaseVotes
-_BINDING_NEEDED: Final = 3
-# Deployments in these states are not part of a candidate any more.
-_OUT: Final = frozenset(
-    {
-        states.DeploymentState.FAILED,
-        states.DeploymentState.GONE,
-        states.DeploymentState.DROPPED,
-        states.DeploymentState.DROPPING,
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,177 +33,149 @@ class CommitteeParticipant:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def open_vote(self, release_key: str) -> int:
+    async def open_vote(self, release_key: str, *, revision_number: str = "", ballot_digest: str = "") -> int:
         """Freeze the ballot, open the vote, and answer its number. One transaction, no network.
 
-        Raises BlockedError with a sentence for each deployment that is neither captured nor taken off the ballot, and
-        for a mapping that cannot be read as the platform's layout.
+        `revision_number` and `ballot_digest` are what the person saw; empty for whoever takes what is there. Raises
+        ConflictError when it is not what they saw, BlockedError with a sentence for everything that holds it: what
+        is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
         release = await own.release(write, release_key)
         project = await queries.demand_project(write.data, release.project_key)
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("Only a release in Compose can be put to the vote.")
-        revision = await queries.latest_revision(write.data, release_key)
-        if revision is None:
-            raise errors.BlockedError(["The release has no files yet."])
-        if revision.file_set_digest == sql.NOT_RECORDED:
-            raise errors.BlockedError(["The newest revision is older than our record of its files. Make a new one."])
+            return await self._opened_already(release, ballot_digest)
+        proposal = await ballots.proposed(write.data, release)
+        number = proposal.revision.number if proposal.revision else ""
+        if revision_number and (revision_number != number):
+            raise errors.ConflictError(
+                f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
+                "No vote was opened; look at the ballot as it is now."
+            )
+        if ballot_digest and (ballot_digest != proposal.digest):
+            raise errors.ConflictError(
+                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
+                "No vote was opened; look at the ballot as it is now."
+            )
+        if proposal.blockers:
+            raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE)
         release.current_vote_seq += 1
         release.vote_started, release.vote_resolved = write.now, None
-        release.phase = sql.ReleasePhase.RELEASE_CANDIDATE
-        entries = [
-            self._entry(release, tables.BallotKind.REVISION, revision.file_set_digest),
-            *await self._mapped(release, project, revision),
-            *await self._deployments(release),
-        ]
-        write.data.add_all(entries)
+        for part in proposal.parts:
+            if part.mapped is not None:
+                await queries.store_file_set(write.data, part.mapped, write.now)
+            write.data.add(
+                tables.BallotEntry(
+                    release_key=release.key,
+                    vote_seq=release.current_vote_seq,
+                    kind=part.kind,
+                    platform=part.platform,
+                    deployment_id=part.deployment.id if part.deployment else None,
+                    file_set_digest=part.digest,
+                    opened=write.now,
+                )
+            )
         await write.event(
             release_key,
             "release",
             "vote_opened",
             vote=release.current_vote_seq,
-            revision=revision.number,
-            ballot=[[entry.kind.value, entry.platform, entry.file_set_digest] for entry in entries],
+            revision=number,
+            ballot_digest=proposal.digest,
+            ballot=[[part.kind.value, part.platform, part.digest] for part in proposal.parts],
         )
         return release.current_vote_seq
 
-    async def cast(self, release_key: str, choice: sql.VoteChoice, comment: str = "") -> None:
-        """Cast a vote; whoever votes again replaces their first one. Binding for committee members."""
+    async def cast(
+        self,
+        release_key: str,
+        choice: sql.VoteChoice,
+        comment: str = "",
+        *,
+        vote_seq: int | None = None,
+        ballot_digest: str = "",
+    ) -> None:
+        """Cast a vote; whoever votes again replaces their first one. Binding for committee members.
+
+        `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError when that vote is over.
+        """
         write = self._write
         release = await own.release(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("No vote on this release is open.")
+            raise errors.ConflictError("No vote on this release is open, so your vote was not counted.")
+        _, digest = await ballots.opened(write.data, release)
+        if (vote_seq not in {None, release.current_vote_seq}) or (ballot_digest not in {"", digest}):
+            raise errors.ConflictError(
+                f"The vote that you saw is over, so yours was not counted. The vote on candidate "
+                f"{release.current_vote_seq} is open now, over another ballot."
+            )
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)
         revision = await queries.latest_revision(write.data, release_key)
-        write.data.add(
-            sql.BallotPaper(
-                release_key=release_key,
-                vote_seq=release.current_vote_seq,
-                voter_asf_uid=write.asf_uid,
-                choice=choice,
-                comment=comment,
-                is_binding_at_cast=rights.is_member(committee, write.asf_uid),
-                revision_number_at_cast=revision.number if revision else "",
-                created=write.now,
-            )
+        paper = sql.BallotPaper(
+            release_key=release_key,
+            vote_seq=release.current_vote_seq,
+            voter_asf_uid=write.asf_uid,
+            choice=choice,
+            comment=comment,
+            is_binding_at_cast=rights.is_member(committee, write.asf_uid),
+            revision_number_at_cast=revision.number if revision else "",
+            created=write.now,
         )
+        before = (await papers(write, release)).get(write.asf_uid)
+        if (before is not None) and (_said(before) == _said(paper)):
+            # A double click: it is cast.
+            return
+        write.data.add(paper)
         await write.event(release_key, "release", "vote_cast", choice=choice.value, vote=release.current_vote_seq)
 
-    async def _mapped(
-        self, release: sql.Release, project: sql.Project, revision: sql.Revision
-    ) -> Sequence[tables.BallotEntry]:
-        entries = []
-        for platform in distribution.DistributionPlatform:
-            if not platform.supports_remote_promotion:
-                continue
-            try:
-                mapped = await facts.mapped_now(self._write.data, project, revision, platform)
-            except errors.InputError as error:
-                raise errors.BlockedError([str(error)]) from error
-            if mapped is not None:
-                digest = await queries.store_file_set(self._write.data, mapped, self._write.now)
-                entries.append(self._entry(release, tables.BallotKind.MAPPED, digest, platform.name))
-        return entries
-
-    async def _deployments(self, release: sql.Release) -> Sequence[tables.BallotEntry]:
-        wanted = sqlmodel.select(tables.Deployment).where(tables.Deployment.release_key == release.key)
-        rows = (await self._write.data.exec(wanted)).all()
-        waiting = [
-            row for row in rows if (not row.off_ballot) and (row.state not in _OUT) and (not row.file_set_digest)
-        ]
-        if waiting:
-            raise errors.BlockedError(
-                [
-                    f"Deployment {row.external_id or row.name} has not been read yet. "
-                    "Wait for it, or take it off the ballot with a reason."
-                    for row in waiting
-                ]
-            )
-        return [
-            self._entry(release, tables.BallotKind.DEPLOYMENT, row.file_set_digest, row.platform, row.id)
-            for row in rows
-            if (not row.off_ballot) and (row.state not in _OUT) and row.file_set_digest
-        ]
-
-    def _entry(
-        self,
-        release: sql.Release,
-        kind: tables.BallotKind,
-        digest: str,
-        platform: str = "",
-        deployment_id: int | None = None,
-    ) -> tables.BallotEntry:
-        return tables.BallotEntry(
-            release_key=release.key,
-            vote_seq=release.current_vote_seq,
-            kind=kind,
-            platform=platform,
-            deployment_id=deployment_id,
-            file_set_digest=digest,
-            opened=self._write.now,
-        )
-
-
-class ReleaseManager:
-    """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
-
-    async def resolve_passed(self, release_key: str, draft: files.Draft) -> str:
-        """The vote passed: on to Finish, with the preview revision made from this draft. Answers its number.
-
-        Raises BlockedError while the votes or the hours are not there.
-        """
-        write = self._write
-        release = await self._open_vote(release_key)
-        project = await queries.demand_project(write.data, release.project_key)
-        policy = await queries.policy(write.data, project)
-        count = await tally(write, release)
-        reasons = []
-        if (count.plus < _BINDING_NEEDED) or (count.plus <= count.minus):
-            reasons.append(
-                f"There are {count.plus} binding +1 and {count.minus} binding -1; "
-                f"a release needs {_BINDING_NEEDED} binding +1 and more of them than -1."
-            )
-        ends = (release.vote_started or write.now) + datetime.timedelta(hours=policy.min_hours)
-        if write.now < ends:
-            reasons.append(f"The vote is open until {ends:%a %d %b %Y, %H:%M} UTC at least.")
-        if reasons:
-            raise errors.BlockedError(reasons)
-        release.vote_resolved = write.now
-        release.phase = sql.ReleasePhase.RELEASE_PREVIEW
-        await write.event(
-            release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
-        )
-        return await revisions.add_revision(write, release, project, draft, "Made when the vote passed")
-
-    async def resolve_failed(self, release_key: str) -> None:
-        """The vote failed: back to Compose. What is staged stays; it can be dropped."""
-        write = self._write
-        release = await self._open_vote(release_key)
-        release.vote_resolved = write.now
-        release.phase = sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
-        await write.event(release_key, "release", "vote_failed", vote=release.current_vote_seq)
-        await revisions.queue_checks(write, release)
-
-    async def _open_vote(self, release_key: str) -> sql.Release:
-        release = await own.release(self._write, release_key)
+    async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
+        """The same person's second click is led to the vote that the first one opened. Raises ConflictError."""
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("No vote on this release is open.")
-        return release
+            raise errors.ConflictError("Only a release in Compose can be put to the vote.")
+        _, digest = await ballots.opened(self._write.data, release)
+        by = await opened_by(self._write, release)
+        if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
+            return release.current_vote_seq
+        raise errors.ConflictError(
+            f"The vote on candidate {release.current_vote_seq} is open already{f', opened by {by}' if by else ''}. "
+            "Nothing was opened again."
+        )
 
 
-async def tally(read: transaction.Transaction, release: sql.Release) -> Tally:
-    """Count the binding papers of the newest vote, the last one of each person."""
+async def opened_by(read: transaction.Transaction, release: sql.Release) -> str:
+    """Who opened the newest vote; empty if that was before our records."""
+    wanted = (
+        sqlmodel.select(tables.Event.actor)
+        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
+        .order_by(col(tables.Event.number).desc())
+        .limit(1)
+    )
+    return (await read.data.exec(wanted)).first() or ""
+
+
+async def papers(read: transaction.Transaction, release: sql.Release) -> Mapping[str, sql.BallotPaper]:
+    """The last paper of each person in the newest vote, in the order in which they were cast."""
     wanted = (
         sqlmodel.select(sql.BallotPaper)
         .where(sql.BallotPaper.release_key == release.key, sql.BallotPaper.vote_seq == release.current_vote_seq)
         .order_by(col(sql.BallotPaper.id))
     )
-    last = {paper.voter_asf_uid: paper for paper in (await read.data.exec(wanted)).all()}
-    binding = [paper.choice for paper in last.values() if paper.is_binding_at_cast]
+    last: dict[str, sql.BallotPaper] = {}
+    for paper in (await read.data.exec(wanted)).all():
+        # Whoever votes again stands where their last paper does.
+        last.pop(paper.voter_asf_uid, None)
+        last[paper.voter_asf_uid] = paper
+    return last
+
+
+async def tally(read: transaction.Transaction, release: sql.Release) -> Tally:
+    """Count the binding papers of the newest vote, the last one of each person."""
+    binding = [paper.choice for paper in (await papers(read, release)).values() if paper.is_binding_at_cast]
     return Tally(binding.count(sql.VoteChoice.PLUS_ONE), binding.count(sql.VoteChoice.MINUS_ONE))
+
+
+def _said(paper: sql.BallotPaper) -> tuple[str, str, bool]:
+    return paper.choice.value, paper.comment, paper.is_binding_at_cast

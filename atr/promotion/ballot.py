@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a ballot must be: one digest for all that is on it, and one set of files for each package. Pure."""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+
+# How many packages a sentence names.
+_NAMED: Final = 3
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Entry:
+    """One file set of a ballot: "revision", "mapped" or "deployment"; a platform's member name, if it is for one."""
+
+    kind: str
+    platform: str
+    digest: str
+
+    @property
+    def line(self) -> str:
+        """The entry as the ballot digest reads it."""
+        return f"{self.kind} {self.platform or '-'} {self.digest}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """Files that stand on a platform or are mapped to it, and how people call them."""
+
+    name: str
+    platform: str
+    files: fileset.FileSet
+    # Mapped files are part of the revision, so they cannot be taken off the ballot.
+    is_mapped: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Clash:
+    """Two entries that hold the same packages with different files: either could be promoted as the voted one."""
+
+    one: Held
+    other: Held
+    packages: tuple[str, ...]
+    difference: fileset.Difference
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        more = f" and {len(self.packages) - _NAMED} more" if len(self.packages) > _NAMED else ""
+        named = ", ".join(self.packages[:_NAMED]) + more
+        said = _described(self.difference)
+        where = f"{self.one.name} and {self.other.name} both hold {named}, and not with the same files: {said}"
+        if self.one.is_mapped:
+            return (
+                f"{where} Nobody could tell which were voted on. Drop {self.other.name} or take it off the ballot; "
+                "or, if its files are the ones to release, put them into the revision."
+            )
+        return f"{where} Either could be promoted as the voted one. Drop one of them, or take it off the ballot."
+
+
+def _described(difference: fileset.Difference) -> str:
+    """The first files by which two sets differ, neither of them the right one."""
+    renamed = tuple(f"{old} as {new}" for old, new in difference.renamed)
+    parts = (
+        (difference.changed, "with other bytes"),
+        (difference.missing, "only in the first"),
+        (difference.extra, "only in the second"),
+        (renamed, "under another path"),
+    )
+    said = [
+        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} {how}" for paths, how in parts if paths
+    ]
+    return f"{'; '.join(said)}."
+
+
+def digest(entries: Iterable[Entry]) -> str:
+    """One digest for a whole ballot: the sha256 of its sorted lines `<kind> <platform> <digest>`.
+
+    Each line is ended by a line feed.
+    """
+    return hashlib.sha256("".join(f"{line}\n" for line in lines(entries)).encode()).hexdigest()
+
+
+def lines(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The lines that the ballot digest is made of, in order."""
+    return tuple(sorted(entry.line for entry in entries))
+
+
+def clashes(held: Sequence[Held]) -> tuple[Clash, ...]:
+    """Every two entries of one platform that hold a package in common with different files under it.
+
+    Mapped files come first in each pair. Equal sets are never looked into.
+    """
+    ordered = sorted(held, key=lambda one: not one.is_mapped)
+    by_package = {id(one): packages(one.files) for one in ordered}
+    found = []
+    for one, other in itertools.combinations(ordered, 2):
+        if (one.platform != other.platform) or (one.files.digest == other.files.digest):
+            continue
+        mine, theirs = by_package[id(one)], by_package[id(other)]
+        differing = [where for where in mine if (where in theirs) and (mine[where].digest != theirs[where].digest)]
+        if differing:
+            first = fileset.FileSet.of(itertools.chain.from_iterable(mine[where].files for where in differing))
+            second = fileset.FileSet.of(itertools.chain.from_iterable(theirs[where].files for where in differing))
+            found.append(Clash(one, other, tuple(str(where) for where in differing), fileset.compare(first, second)))
+    return tuple(found)
+
+
+def packages(files: fileset.FileSet) -> Mapping[distribution.Coordinates, fileset.FileSet]:
+    """The files of each package, in the platform's layout. Raises InputError for a path that is not of it."""
+    parts: dict[distribution.Coordinates, list[fileset.File]] = collections.defaultdict(list)
+    for file in files.files:
+        parts[maven.parse_path(file.path).coordinates].append(file)
+    return {where: fileset.FileSet.of(parts[where]) for where in sorted(parts)}

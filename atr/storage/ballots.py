@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vote would be about if it opened now: the same for the page that shows it and the writer that freezes it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.ballot as ballots
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+
+_State = states.DeploymentState
+# Deployments in these states are not part of a candidate any more.
+ENDED: Final = frozenset({_State.FAILED, _State.GONE, _State.DROPPED, _State.DROPPING})
+_MEMBER: Final = "a committee member"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One file set that would be frozen. `mapped` holds the files of a mapped one, which nothing has stored yet."""
+
+    kind: tables.BallotKind
+    platform: str
+    digest: str
+    files: int
+    size: int
+    deployment: tables.Deployment | None = None
+    mapped: fileset.FileSet | None = None
+
+    @property
+    def entry(self) -> ballots.Entry:
+        """What the ballot digest reads of it."""
+        return ballots.Entry(self.kind.value, self.platform, self.digest)
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """The ballot as it would be frozen now, and why it may not be."""
+
+    revision: sql.Revision | None
+    parts: tuple[Part, ...]
+    # By platform: why the policy's mapping cannot be read.
+    unreadable: tuple[tuple[distribution.DistributionPlatform, str], ...]
+    blockers: tuple[gates.Blocker, ...]
+
+    @property
+    def digest(self) -> str:
+        """The ballot digest."""
+        return ballots.digest(part.entry for part in self.parts)
+
+
+async def proposed(data: session.Session, release: sql.Release) -> Proposal:
+    """The ballot of this release as it would be frozen now. It changes nothing and reads no disk."""
+    project = await queries.demand_project(data, release.project_key)
+    revision = await queries.latest_revision(data, release.key)
+    why_no_files = _why_no_files(revision)
+    if (revision is None) or why_no_files:
+        return Proposal(revision, (), (), (gates.Blocker("no-files", why_no_files, "a committer of the committee"),))
+    parts = [await _stored(data, tables.BallotKind.REVISION, revision.file_set_digest)]
+    unreadable = []
+    for platform in distribution.DistributionPlatform:
+        if not platform.supports_remote_promotion:
+            continue
+        try:
+            mapped = await facts.mapped_now(data, project, revision, platform)
+        except errors.InputError as error:
+            unreadable.append((platform, str(error)))
+            continue
+        if mapped is not None:
+            kind = tables.BallotKind.MAPPED
+            parts.append(Part(kind, platform.name, mapped.digest, len(mapped.files), mapped.size, mapped=mapped))
+    deployments = [row for row in await queries.deployments(data, release.key) if is_meant(row)]
+    for row in deployments:
+        if row.file_set_digest:
+            kind = tables.BallotKind.DEPLOYMENT
+            parts.append(await _stored(data, kind, row.file_set_digest, row))
+    blockers = (
+        *(gates.Blocker("mapping", sentence, _MEMBER) for _, sentence in unreadable),
+        *(_unread(row) for row in deployments if not row.file_set_digest),
+        *(gates.Blocker("clash", clash.sentence, _MEMBER) for clash in ballots.clashes(await _held(data, parts))),
+    )
+    return Proposal(revision, tuple(parts), tuple(unreadable), blockers)
+
+
+async def opened(data: session.Session, release: sql.Release) -> tuple[Sequence[tables.BallotEntry], str]:
+    """What the newest vote is or was about, and its digest; both empty before the first one."""
+    entries = await queries.ballot(data, release)
+    if not entries:
+        return (), ""
+    return entries, ballots.digest(
+        ballots.Entry(entry.kind.value, entry.platform, entry.file_set_digest) for entry in entries
+    )
+
+
+def is_meant(row: tables.Deployment) -> bool:
+    """Whether a deployment is part of the next candidate: not ended, and not taken off the ballot."""
+    return (not row.off_ballot) and (row.state not in ENDED)
+
+
+def name(row: tables.Deployment) -> str:
+    """How sentences call a deployment."""
+    return f"deployment {row.external_id or row.name}"
+
+
+def _why_no_files(revision: sql.Revision | None) -> str:
+    if revision is None:
+        return "The release has no files yet."
+    if revision.file_set_digest == sql.NOT_RECORDED:
+        return "The newest revision is older than our record of its files. Make a new one."
+    return ""
+
+
+def _unread(row: tables.Deployment) -> gates.Blocker:
+    where = distribution.DistributionPlatform[row.platform].display_name
+    called = name(row)
+    why = f"has not been read: {row.problem}" if row.problem else "has not been read yet. Wait for it, or"
+    said = f"{called[:1].upper()}{called[1:]} on {where} {why}"
+    way_out = (
+        " Mend that, or take it off the ballot with a reason."
+        if row.problem
+        else " take it off the ballot with a reason."
+    )
+    return gates.Blocker("unread", f"{said}{way_out}", _MEMBER)
+
+
+async def _stored(
+    data: session.Session, kind: tables.BallotKind, digest: str, deployment: tables.Deployment | None = None
+) -> Part:
+    row = await data.get(tables.FileSetRow, digest)
+    files, size = (row.files, row.size) if row else (0, 0)
+    return Part(kind, deployment.platform if deployment else "", digest, files, size, deployment)
+
+
+async def _held(data: session.Session, parts: Sequence[Part]) -> Sequence[ballots.Held]:
+    """The files of the platforms on which not all is equal; where all is, nothing needs to be fetched."""
+    held = []
+    for platform in {part.platform for part in parts if part.platform}:
+        here = [part for part in parts if part.platform == platform]
+        if len({part.digest for part in here}) == 1:
+            continue
+        for part in here:
+            files = part.mapped or await queries.file_set(data, part.digest)
+            held.append(ballots.Held(_called(part), platform, files, is_mapped=part.mapped is not None))
+    return held
+
+
+def _called(part: Part) -> str:
+    if part.deployment is not None:
+        return name(part.deployment)
+    return f"the revision's files for {distribution.DistributionPlatform[part.platform].display_name}"

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of a vote: passed, failed, or the candidate abandoned before anything of it could become public."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.states as states
+import atr.storage.ballots as ballots
+import atr.storage.files as files
+import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
+import atr.storage.writers.obstacles as obstacles
+import atr.storage.writers.own as own
+import atr.storage.writers.revision as revisions
+import atr.storage.writers.rows as rows
+import atr.storage.writers.vote as vote
+
+# https://www.apache.org/foundation/voting.html#ReleaseVotes
+BINDING_NEEDED: Final = 3
+
+
+class ReleaseManager:
+    """What release managers may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def resolve_passed(
+        self, release_key: str, draft: files.Draft, *, vote_seq: int | None = None, seen: vote.Tally | None = None
+    ) -> str:
+        """The vote passed: on to Finish, with the preview revision made from this draft. Answers its number.
+
+        `vote_seq` and `seen` are the vote and the count that the person saw. Raises ConflictError when either is
+        another one now, BlockedError while the votes or the hours are not there.
+        """
+        write = self._write
+        release, count = await self._open_vote(release_key, vote_seq, seen)
+        project = await queries.demand_project(write.data, release.project_key)
+        why_not = await why_not_passed(write, release)
+        if why_not:
+            raise errors.BlockedError(why_not)
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW)
+        release.vote_resolved = write.now
+        await write.event(
+            release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
+        )
+        return await revisions.add_revision(write, release, project, draft, "Made when the vote passed")
+
+    async def resolve_failed(
+        self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: vote.Tally | None = None
+    ) -> None:
+        """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
+        write = self._write
+        release, count = await self._open_vote(release_key, vote_seq, seen)
+        why = rows.checked_reason(reason)
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT)
+        release.vote_resolved = write.now
+        await write.event(
+            release_key,
+            "release",
+            "vote_failed",
+            vote=release.current_vote_seq,
+            reason=why,
+            plus=count.plus,
+            minus=count.minus,
+        )
+        await _set_aside(write, release, "whose vote failed")
+        await revisions.queue_checks(write, release)
+
+    async def abandon(self, release_key: str, reason: str, *, vote_seq: int | None = None) -> None:
+        """Take a candidate back, in Vote or in Finish, before the first call to publish: back to Compose.
+
+        Every promotion that waits is stopped with the reason; what is staged stays, off the next ballot. Raises
+        ConflictError when something of it may be public.
+        """
+        write = self._write
+        release = await own.release(write, release_key)
+        if vote_seq not in {None, release.current_vote_seq}:
+            raise errors.ConflictError(
+                f"What you saw was candidate {vote_seq}; now it is candidate {release.current_vote_seq}. "
+                "Nothing was abandoned."
+            )
+        why_not = await obstacles.abandon(write, release)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        why = rows.checked_reason(reason)
+        waiting = await queries.promotions(
+            write.data,
+            col(tables.Promotion.release_key) == release_key,
+            col(tables.Promotion.state) == states.State.REQUESTED,
+        )
+        for promotion in waiting:
+            await moves.promotion(write, promotion, states.State.ABORTED, f"{write.asf_uid} abandoned it: {why}")
+        was = release.phase
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT)
+        release.vote_resolved = write.now
+        await write.event(
+            release_key,
+            "release",
+            "candidate_abandoned",
+            vote=release.current_vote_seq,
+            phase=was.value,
+            reason=why,
+            stopped=[promotion.id for promotion in waiting],
+        )
+        await _set_aside(write, release, "which was abandoned")
+        await revisions.queue_checks(write, release)
+
+    async def _open_vote(
+        self, release_key: str, vote_seq: int | None, seen: vote.Tally | None
+    ) -> tuple[sql.Release, vote.Tally]:
+        release = await own.release(self._write, release_key)
+        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
+            raise errors.ConflictError("No vote on this release is open.")
+        if vote_seq not in {None, release.current_vote_seq}:
+            raise errors.ConflictError(
+                f"The vote that you saw, on candidate {vote_seq}, is over. Now candidate {release.current_vote_seq} "
+                "is voted on; look at it first."
+            )
+        count = await vote.tally(self._write, release)
+        if seen not in {None, count}:
+            raise errors.ConflictError(
+                f"Somebody voted meanwhile: there are {count.plus} binding +1 and {count.minus} binding -1 now. "
+                "Look at the votes once more."
+            )
+        return release, count
+
+
+async def why_not_passed(read: transaction.Transaction, release: sql.Release) -> Sequence[str]:
+    """Why the open vote cannot be resolved as passed now, a sentence each; empty if it can."""
+    count = await vote.tally(read, release)
+    reasons = []
+    if (count.plus < BINDING_NEEDED) or (count.plus <= count.minus):
+        reasons.append(
+            f"There are {count.plus} binding +1 and {count.minus} binding -1; "
+            f"a release needs {BINDING_NEEDED} binding +1 and more of them than -1."
+        )
+    until = await ends(read, release)
+    if read.now < until:
+        reasons.append(f"The vote is open until {until:%a %d %b %Y, %H:%M} UTC at least.")
+    return reasons
+
+
+async def ends(read: transaction.Transaction, release: sql.Release) -> datetime.datetime:
+    """Until when the newest vote is open at least."""
+    project = await queries.demand_project(read.data, release.project_key)
+    policy = await queries.policy(read.data, project)
+    return (release.vote_started or read.now) + datetime.timedelta(hours=policy.min_hours)
+
+
+async def _set_aside(write: transaction.Transaction, release: sql.Release, what_became: str) -> None:
+    """What was staged for this candidate is no part of the next one, until somebody says so."""
+    reason = f"It was staged for candidate {release.current_vote_seq}, {what_became}."
+    for row in await queries.deployments(write.data, release.key):
+        if ballots.is_meant(row):
+            row.off_ballot = reason
+            row.version += 1
+            await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=reason)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One digest for a whole ballot, and no two sets of files for one package."""
+
+import hashlib
+
+import pytest
+
+import atr.promotion.ballot as ballot
+import atr.promotion.fileset as fileset
+
+
+def _file(path: str, content: str) -> fileset.File:
+    return fileset.File(path, len(content), hashlib.sha256(content.encode()).hexdigest())
+
+
+def _held(name: str, *, platform: str = "MAVEN", mapped: bool = False, **contents: str) -> ballot.Held:
+    return _holding(name, contents, platform=platform, mapped=mapped)
+
+
+def _holding(name: str, contents: dict[str, str], *, platform: str = "MAVEN", mapped: bool = False) -> ballot.Held:
+    files = [_file(f"org/x/{key}/1.0/{key}-1.0.jar", content) for key, content in contents.items()]
+    return ballot.Held(name, platform, fileset.FileSet.of(files), is_mapped=mapped)
+
+
+def test_the_digest_is_over_the_sorted_lines() -> None:
+    entries = [ballot.Entry("revision", "", "b" * 64), ballot.Entry("mapped", "MAVEN", "a" * 64)]
+    lines = f"mapped MAVEN {'a' * 64}\nrevision - {'b' * 64}\n"
+    assert ballot.digest(entries) == ballot.digest(reversed(entries)) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [ballot.Entry("deployment", "MAVEN", "a" * 64)],
+        [ballot.Entry("mapped", "NPM", "a" * 64)],
+        [ballot.Entry("mapped", "MAVEN", "b" * 64)],
+        [ballot.Entry("mapped", "MAVEN", "a" * 64)] * 2,
+        [],
+    ],
+)
+def test_whatever_changes_on_a_ballot_changes_its_digest(other: list[ballot.Entry]) -> None:
+    assert ballot.digest([ballot.Entry("mapped", "MAVEN", "a" * 64)]) != ballot.digest(other)
+
+
+def test_equal_sets_and_sets_without_a_package_in_common_agree() -> None:
+    same = [_held("one", core="1", cli="1"), _held("other", core="1", cli="1")]
+    assert ballot.clashes([*same, _held("third", web="2"), _held("mapped", mapped=True, core="1")]) == ()
+
+
+def test_the_same_package_with_other_bytes_names_both_and_the_way_out() -> None:
+    (clash,) = ballot.clashes([_held("deployment rc1", core="1", cli="1"), _held("deployment rc2", core="2", cli="1")])
+    assert clash.packages == ("org.x:core:1.0",)
+    for part in ("deployment rc1", "deployment rc2", "org.x:core:1.0", "core-1.0.jar", "Drop one", "off the ballot"):
+        assert part in clash.sentence
+
+
+def test_what_only_one_of_them_has_of_a_package_is_a_difference_too() -> None:
+    more = fileset.FileSet.of([_file("org/x/core/1.0/core-1.0.jar", "1"), _file("org/x/core/1.0/core-1.0.pom", "p")])
+    (clash,) = ballot.clashes([_held("one", core="1"), ballot.Held("other", "MAVEN", more)])
+    assert "core-1.0.pom" in clash.sentence
+    assert "only in the second" in clash.sentence
+
+
+def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> None:
+    clash = ballot.clashes([_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")])[0]
+    assert clash.sentence.startswith("the mapped files and deployment rc1 both hold")
+    assert "Drop deployment rc1 or take it off the ballot" in clash.sentence
+    assert "put them into the revision" in clash.sentence
+
+
+def test_another_platform_is_another_matter() -> None:
+    assert ballot.clashes([_held("one", core="1"), _held("two", platform="OTHER", core="2")]) == ()
+
+
+def test_many_packages_are_one_sentence() -> None:
+    names = [f"part{number}" for number in range(6)]
+    one, two = (_holding(name, dict.fromkeys(names, name)) for name in ("one", "two"))
+    (clash,) = ballot.clashes([one, two])
+    assert "and 3 more" in clash.sentence
