@@ -38,6 +38,8 @@ class _Settings(pydantic.BaseModel):
 
     # Everything that is kept: the database, revisions, temporary files, the web's secret key.
     state_dir: pathlib.Path = pathlib.Path("state")
+    # How many bytes of copies each project may keep; 0 for none.
+    copies_quota: int = pydantic.Field(default=10_000_000_000, ge=0)
     # An address of a database may hold a password.
     database_url: str = pydantic.Field(default="", repr=False)
     # Local accounts, fast timings, failpoints; refuses any platform address that is not loopback.

@@ -108,7 +108,7 @@ async def serve(settings: config.WebSettings) -> None:
     await asyncio.to_thread(migrate.upgrade, settings.database)
     database = session.Database(settings.database)
     # The web asks no platform, so the timings are those that pages show.
-    store = storage.Storage(database, transaction.Place(settings.state_dir, {}))
+    store = storage.Storage(database, transaction.Place(settings.state_dir, {}, settings.copies_quota))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

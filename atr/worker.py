@@ -61,7 +61,9 @@ async def context(
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
         yield contexts.Context(
-            storage=storage.Storage(database, transaction.Place(settings.state_dir, timings(settings))),
+            storage=storage.Storage(
+                database, transaction.Place(settings.state_dir, timings(settings), settings.copies_quota)
+            ),
             promoters=promoters,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             lease=settings.lease,

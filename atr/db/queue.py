@@ -25,7 +25,7 @@ _TRIES: Final = 5
 _FIRST_WAIT: Final = datetime.timedelta(seconds=1)
 
 
-async def enqueue(
+async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
     data: session.Session,
     task_type: sql.TaskType,
     args: dict[str, Any],
@@ -34,8 +34,9 @@ async def enqueue(
     asf_uid: str,
     project_key: str | None = None,
     version_key: str | None = None,
+    scheduled: datetime.datetime | None = None,
 ) -> None:
-    """Ask for this work, once: while the same work is queued or active nothing is added."""
+    """Ask for this work, once: while the same work is queued or active nothing is added. `scheduled`: not before."""
     values = {
         "status": sql.TaskStatus.QUEUED,
         "task_type": task_type,
@@ -43,7 +44,7 @@ async def enqueue(
         "inputs_hash": hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest(),
         "asf_uid": asf_uid,
         "added": now,
-        "scheduled": now,
+        "scheduled": scheduled or now,
         "tries": 0,
         "lease_owner": "",
         "lease_epoch": 0,

@@ -42,6 +42,7 @@ class Deployment:
     release_key: str
     platform: distribution.DistributionPlatform
     external_id: str
+    # The name we gave it; empty if it was staged elsewhere.
     name: str
     state: states.DeploymentState
     view: deployments.View
@@ -62,6 +63,17 @@ class Distribution:
     coordinates: distribution.Coordinates
     staging: bool
     retries: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyPlan:
+    """What a reading may put into the store: so many new bytes, since the project's blobs are `paid` for already."""
+
+    room: int
+    quota: int
+    paid: frozenset[str]
+    # When it was put there, by the clock of the rows.
+    at: datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,7 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.captures as captures
 import atr.storage.writers.checks as checks
+import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
 import atr.storage.writers.policy as policy
@@ -200,6 +201,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
         self.deployments = deployments.CommitteeMember(write)
         self.distributions = distributions.CommitteeMember(write)
         self.acts = promotions.CommitteeMember(write)
+        self.copies = copies.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:
@@ -216,6 +218,7 @@ class WriteAsUserService:
         self.write = write
         self.deployments = deployments.UserService(write)
         self.captures = captures.UserService(write)
+        self.copies = copies.UserService(write)
         self.distributions = distributions.CommitteeMember(write)
         self.promotions = promotions.UserService(write)
         self.pending = promotions.DistributionService(write)

@@ -16,7 +16,16 @@ import atr.storage.transaction as transaction
 async def keep(
     write: transaction.Transaction, owner: str, side: tables.Side, number: int, done: Sequence[work.Read]
 ) -> None:
-    """Keep these files of one reading."""
+    """Keep these files of one reading, in place of what an earlier one kept of the same paths."""
+    row = tables.FileRead
+    await write.data.exec(
+        sqlalchemy.delete(row).where(
+            col(row.owner) == owner,
+            col(row.side) == side,
+            col(row.round) == number,
+            col(row.path).in_([read.file.path for read in done]),
+        )
+    )
     write.data.add_all(
         tables.FileRead(
             owner=owner,

@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
+import atr.storage.blobs as blobs
 
 # Who acts when the worker notes what a platform did.
 USER_SERVICE: Final = "atr"
@@ -24,11 +25,18 @@ class Place:
     # Revisions lie under `unfinished/<project>/<version>/<number>`.
     state_dir: pathlib.Path
     timings: Mapping[distribution.Mechanism, steps.Timing]
+    # How many bytes of copies each project may keep.
+    copies_quota: int = 10_000_000_000
 
     def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
         """How a platform is asked; the plain table where nothing else was set."""
         mechanism = platform.mechanism
         return self.timings.get(mechanism, steps.Timing()) if mechanism else steps.Timing()
+
+    @property
+    def blobs(self) -> blobs.Blobs:
+        """Where the copies of what was captured are."""
+        return blobs.Blobs(self.state_dir / "copies")
 
     def revision_dir(self, project_key: str, version: str, number: str) -> pathlib.Path:
         """Where the files of a revision lie."""

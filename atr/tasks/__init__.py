@@ -8,6 +8,7 @@ import atr.models.sql as sql
 import atr.tasks.capture as capture
 import atr.tasks.checks.staged as staged
 import atr.tasks.context as context
+import atr.tasks.copies as copies
 import atr.tasks.stage as stage
 
 Handler = Callable[[context.Context, Mapping[str, Any]], Awaitable[None]]
@@ -16,4 +17,6 @@ HANDLERS: Final[Mapping[sql.TaskType, Handler]] = {
     sql.TaskType.DISTRIBUTION_STAGE: stage.stage,
     sql.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
     sql.TaskType.STAGED_FILES_CHECK: staged.check,
+    sql.TaskType.COPY_KEEP: copies.keep,
+    sql.TaskType.COPY_SWEEP: copies.sweep,
 }

@@ -10,6 +10,7 @@ import atr.promotion.states as states
 import atr.shared.maven as maven
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
+import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
 
 
@@ -24,8 +25,12 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with storage.write_as_user_service() as service:
             await service.deployments.release(claimed)
         return
+    async with storage.write_as_user_service() as service:
+        plan = await service.copies.plan(claimed)
+    # What was uploaded from here is here: its bytes need no second place.
+    keeper = keeping.Keeper(storage, None if claimed.name else plan)
     try:
-        found = await _read(context, claimed)
+        found = await _read(context, claimed, keeper)
         for file in found.files.files:
             maven.parse_path(file.path)
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
@@ -34,13 +39,18 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     context.failpoint("before_captured")
     async with storage.write_as_user_service() as service:
-        await service.captures.captured(claimed, found.files, found.problems)
+        await service.captures.captured(claimed, found.files, found.problems, copy_problem=keeper.problem)
 
 
-async def _read(context: contexts.Context, claimed: work.Deployment) -> reading.Staged:
+async def _read(context: contexts.Context, claimed: work.Deployment, keeper: keeping.Keeper) -> reading.Staged:
     hold = holds.DeploymentHold(context, claimed)
     kept = await hold.kept()
     async with hold.alive():
         return await reading.staged(
-            context.promoter(claimed.platform), claimed.external_id, kept, hold.keep, with_side_files=True
+            context.promoter(claimed.platform),
+            claimed.external_id,
+            kept,
+            hold.keep,
+            with_side_files=True,
+            keeper=keeper,
         )

@@ -27,10 +27,10 @@ class DeploymentHold:
         async with self.context.storage.read() as read:
             return await readers.kept(read, f"deployment:{self.claimed.id}", tables.Side.CAPTURED, 1)
 
-    async def keep(self, done: Sequence[work.Read], _count: int, total: int) -> None:
+    async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
         async with self.context.storage.write_as_user_service() as service:
-            await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, total)
+            await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, count, total)
 
     async def _renew(self) -> None:
         async with self.context.storage.write_as_user_service() as service:

@@ -19,6 +19,7 @@ import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.promotion.fileset as fileset
 import atr.shared.maven as maven
+import atr.tasks.keeping as keeping
 
 # Readers at once for one account.
 _READERS: Final = 4
@@ -63,25 +64,35 @@ class Public:
 
 
 async def staged(
-    promoter: contract.Promoter, external_id: str, kept: Sequence[work.Read], keep: Keep, *, with_side_files: bool
+    promoter: contract.Promoter,
+    external_id: str,
+    kept: Sequence[work.Read],
+    keep: Keep,
+    *,
+    with_side_files: bool,
+    keeper: keeping.Keeper | None = None,
 ) -> Staged:
     """Every staged file, hashed from bytes we read. Raises PlatformError when one cannot be read whole.
 
     `kept` is what an earlier, broken reading left; `keep` is called with what was read, how many are done, and of how
-    many. With `with_side_files` each checksum is compared with the bytes that it names.
+    many. With `with_side_files` each checksum is compared with the bytes that it names. A `keeper` gets the bytes as
+    they come; what was read before and is not in its store is read again.
     """
+    keeper = keeper or keeping.Keeper()
     listed = await promoter.staged(external_id)
     members = {one.path: one for one in listed if not maven.is_side_file(one.path)}
     if not members:
         raise errors.MalformedError("The deployment has no files but checksums, so there is nothing to prove.")
     sides = await _sides(promoter, external_id, listed) if with_side_files else {}
     orphans = tuple(f"{path} is a checksum of a file that is not there." for path in sorted(set(sides) - set(members)))
-    done = {read.file.path: read for read in kept if read.file.path in members}
+    done = {read.file.path: read for read in kept if (read.file.path in members) and not keeper.lacks(read.file)}
     waiting = [one for path, one in members.items() if path not in done]
     batch: list[work.Read] = []
     since = time.monotonic()
     try:
-        jobs = [functools.partial(_read, promoter, external_id, one, sides.get(one.path, {})) for one in waiting]
+        jobs = [
+            functools.partial(_read, promoter, external_id, one, sides.get(one.path, {}), keeper) for one in waiting
+        ]
         async with contextlib.aclosing(_in_parallel(jobs)) as reads:
             async for read in reads:
                 done[read.file.path] = read
@@ -93,6 +104,22 @@ async def staged(
         await keep(batch, len(done), len(members))
     problems = (*orphans, *(read.problem for read in done.values() if read.problem))
     return Staged(fileset.FileSet.of(read.file for read in done.values()), problems)
+
+
+async def into_store(
+    promoter: contract.Promoter, external_id: str, files: Sequence[fileset.File], keeper: keeping.Keeper
+) -> None:
+    """Read once more those captured files that the store lacks. Raises UnavailableError for one that is another now."""
+    jobs = [
+        functools.partial(_read, promoter, external_id, contract.Listed(file.path, file.size), {}, keeper)
+        for file in files
+        if keeper.lacks(file)
+    ]
+    captured = {file.path: file for file in files}
+    async with contextlib.aclosing(_in_parallel(jobs)) as reads:
+        async for read in reads:
+            if read.file != captured[read.file.path]:
+                raise errors.UnavailableError(f"{read.file.path} is not what was captured any more.")
 
 
 async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequence[work.Read], keep: Keep) -> Public:
@@ -136,15 +163,21 @@ async def _in_parallel(jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> 
 
 
 async def _read(
-    promoter: contract.Promoter, external_id: str, one: contract.Listed, sides: Mapping[str, str]
+    promoter: contract.Promoter,
+    external_id: str,
+    one: contract.Listed,
+    sides: Mapping[str, str],
+    keeper: keeping.Keeper,
 ) -> work.Read:
     at_most = _LARGEST if one.size is None else one.size
-    async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
-        digests = await http.digested(chunks, sides.keys())
-    if (one.size is not None) and (digests.size != one.size):
-        raise errors.UnavailableError(
-            f"{one.path} came with {digests.size} of its {one.size} bytes. We read it again later."
-        )
+    with keeper.part() as part:
+        async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
+            digests = await http.digested(part.passing(chunks), sides.keys())
+        if (one.size is not None) and (digests.size != one.size):
+            raise errors.UnavailableError(
+                f"{one.path} came with {digests.size} of its {one.size} bytes. We read it again later."
+            )
+        await part.keep()
     wrong = [algorithm for algorithm, value in sides.items() if digests.side[algorithm] != value]
     problem = f"The {wrong[0]} beside {one.path} is not that of its bytes." if wrong else ""
     return work.Read(fileset.File(one.path, digests.size, digests.sha256), problem)

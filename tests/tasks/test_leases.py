@@ -41,8 +41,9 @@ _DEPLOYMENT_WRITES: dict[str, Callable[[storage.WriteAsUserService, work.Deploym
     "searched": lambda service, claimed: service.deployments.searched(claimed, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa"),
     "ask": lambda service, claimed: service.deployments.ask_to_stage(claimed),
     "captured": lambda service, claimed: service.captures.captured(claimed, _SET, []),
+    "copied": lambda service, claimed: service.copies.kept(claimed, ""),
     "failed": lambda service, claimed: service.deployments.failed_look(claimed, "stale", None),
-    "progress": lambda service, claimed: service.captures.progress(claimed, tables.Side.CAPTURED, [_READ], 1),
+    "progress": lambda service, claimed: service.captures.progress(claimed, tables.Side.CAPTURED, [_READ], 1, 1),
     "mark": lambda service, claimed: service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=60),
     "answered": lambda service, claimed: service.deployments.answered(
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)

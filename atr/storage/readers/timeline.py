@@ -90,6 +90,10 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "deployment_captured": _captured,
     "capture_refused": lambda data: str(data["problem"]),
     "staged_files_checked": _checked,
+    "copy_asked": lambda _: "A copy of the staged files was asked for.",
+    "copy_kept": lambda data: f"A copy is kept: {data['files']:,} files, {data['size']:,} bytes.",
+    "copy_not_kept": lambda data: str(data["problem"]),
+    "copy_forgotten": lambda data: f"The copy was given up: {data['reason']}",
 }
 
 

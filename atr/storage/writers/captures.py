@@ -15,6 +15,7 @@ import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
+import atr.storage.writers.copies as copies
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
@@ -27,17 +28,20 @@ class UserService:
         self._write = write
 
     async def progress(
-        self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], total: int
+        self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
         """Keep files that were read, and how far we are."""
         row = await rows.claimed_deployment(self._write, claimed)
         await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
-        row.read_done, row.read_total = row.read_done + len(done), total
+        row.read_done, row.read_total = count, total
 
-    async def captured(self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str]) -> None:
+    async def captured(
+        self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str], *, copy_problem: str = ""
+    ) -> None:
         """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
 
-        A package outside the project's PlatformTarget refuses the capture, in words on the row.
+        A package outside the project's PlatformTarget refuses the capture, in words on the row. The copy is stored
+        with it where the project wants one; `copy_problem` says why its bytes could not be kept.
         """
         write = self._write
         row = await rows.claimed_deployment(self._write, claimed)
@@ -77,6 +81,7 @@ class UserService:
             side_problems=list(problems)[:20],
         )
         await write.data.flush()
+        await copies.keep(write, row, files, copy_problem)
         await revisions.queue_check(write, row)
 
     async def _refused(

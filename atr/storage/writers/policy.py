@@ -12,6 +12,7 @@ import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
+import atr.storage.writers.copies as copies
 import atr.storage.writers.own as own
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
@@ -34,7 +35,7 @@ class CommitteeMember:
     ) -> None:
         """Change what is given. Remote promotion is off for every platform until somebody switches it on.
 
-        With `keep_copies` ATR keeps a copy of what it captures from now on.
+        With `keep_copies` ATR keeps a copy of what it captures, and of what is staged and was captured before.
         """
         write = self._write
         project = await own.project(write, project_key)
@@ -57,6 +58,8 @@ class CommitteeMember:
         if min_hours is not None:
             policy.min_hours = min_hours
         if keep_copies is not None:
+            if keep_copies and not policy.keep_copies:
+                await copies.ask_to_keep_all(write, project_key)
             policy.keep_copies = keep_copies
         await write.event(
             audit.SITE,

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the bytes of a file set lie on this server: in a kept copy, in a revision of the release, or nowhere."""
+
+import dataclasses
+import pathlib
+
+import sqlalchemy
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.storage.transaction as transaction
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """What holds every byte of a file set: a revision, by its number and the digest of its files, or the kept copy."""
+
+    revision_number: str = ""
+    revision_digest: str = ""
+
+    @property
+    def described(self) -> str:
+        """In words, for the middle of a sentence."""
+        return f"revision {self.revision_number}" if self.revision_number else "the kept copy"
+
+
+async def holder(read: transaction.Transaction, release: sql.Release, digest: str) -> Holder | None:
+    """What holds every byte of this file set here; None if nothing does."""
+    if await is_kept(read, release.project_key, digest):
+        return Holder()
+    asked: set[str] = set()
+    for number, whole in await _revisions(read, release):
+        if whole in asked:
+            continue
+        asked.add(whole)
+        if (whole == digest) or await _contains(read, whole, digest):
+            return Holder(number, whole)
+    return None
+
+
+async def is_kept(read: transaction.Transaction, project_key: str, digest: str) -> bool:
+    """Whether the project keeps a copy of this file set."""
+    return await read.data.get(tables.KeptCopy, (project_key, digest)) is not None
+
+
+async def sources(
+    read: transaction.Transaction, release: sql.Release, digest: str, held: Holder
+) -> tuple[tuple[fileset.File, pathlib.Path], ...]:
+    """Each file of the set, and where its bytes lie."""
+    files = (await queries.file_set(read.data, digest)).files
+    if not held.revision_number:
+        return tuple((file, read.place.blobs.path(file.sha256)) for file in files)
+    directory = read.place.revision_dir(release.project_key, release.version, held.revision_number)
+    by_sha256 = {file.sha256: file.path for file in (await queries.file_set(read.data, held.revision_digest)).files}
+    return tuple((file, directory / by_sha256[file.sha256]) for file in files)
+
+
+async def source(read: transaction.Transaction, release: sql.Release, digest: str, sha256: str) -> pathlib.Path | None:
+    """Where the bytes of one file of the set lie; None if we have them no more."""
+    if await is_kept(read, release.project_key, digest):
+        return read.place.blobs.path(sha256)
+    row, revision = tables.FileSetFile, sql.Revision
+    wanted = (
+        sqlmodel.select(revision.number, row.path)
+        .join(row, col(row.digest) == col(revision.file_set_digest))
+        .where(revision.release_key == release.key, row.sha256 == sha256)
+        # The set itself first: what is served as a revision's files is that revision's.
+        .order_by((col(revision.file_set_digest) == digest).desc(), col(revision.seq).desc())
+        .limit(1)
+    )
+    found = (await read.data.exec(wanted)).first()
+    if found is None:
+        return None
+    number, path = found
+    return read.place.revision_dir(release.project_key, release.version, number) / path
+
+
+async def on_open_ballot(read: transaction.Transaction, project_key: str, digest: str) -> bool:
+    """Whether a vote of the project is open on this file set."""
+    entry, release = tables.BallotEntry, sql.Release
+    wanted = (
+        sqlmodel.select(entry.id)
+        .join(release, col(release.key) == col(entry.release_key))
+        .where(
+            release.project_key == project_key,
+            release.phase == sql.ReleasePhase.RELEASE_CANDIDATE,
+            entry.vote_seq == release.current_vote_seq,
+            entry.file_set_digest == digest,
+        )
+    )
+    return (await read.data.exec(wanted)).first() is not None
+
+
+async def usage(read: transaction.Transaction, project_key: str) -> dict[str, int]:
+    """What a project keeps: each blob once, however many of its copies hold it, with its size."""
+    row, copy = tables.FileSetFile, tables.KeptCopy
+    wanted = (
+        sqlmodel.select(row.sha256, row.size)
+        .join(copy, col(copy.file_set_digest) == col(row.digest))
+        .where(copy.project_key == project_key)
+        .distinct()
+    )
+    return dict((await read.data.exec(wanted)).all())
+
+
+async def _revisions(read: transaction.Transaction, release: sql.Release) -> list[tuple[str, str]]:
+    wanted = (
+        sqlmodel.select(sql.Revision.number, sql.Revision.file_set_digest)
+        .where(sql.Revision.release_key == release.key, sql.Revision.file_set_digest != sql.NOT_RECORDED)
+        .order_by(col(sql.Revision.seq).desc())
+    )
+    return [(number, digest) for number, digest in (await read.data.exec(wanted)).all()]
+
+
+async def _contains(read: transaction.Transaction, whole: str, digest: str) -> bool:
+    """Whether every byte of one file set is in another, under whatever path."""
+    row = tables.FileSetFile
+    there = sqlmodel.select(row.sha256).where(row.digest == whole)
+    wanted = (
+        sqlmodel.select(sqlalchemy.func.count())
+        .select_from(row)
+        .where(row.digest == digest, col(row.sha256).not_in(there))
+    )
+    return (await read.data.exec(wanted)).one() == 0

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies: keep one of what was captured before the project wanted any, and free what none needs."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import atr.errors as errors
+import atr.storage.writers.copies as writers
+import atr.tasks.context as contexts
+import atr.tasks.holds as holds
+import atr.tasks.keeping as keeping
+import atr.tasks.reading as reading
+
+_LOG: Final = logging.getLogger(__name__)
+# Blobs that are removed in one transaction.
+_BATCH: Final = 200
+
+
+async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Keep a copy of the deployment `deployment_id`: its captured files are read once more, those that lack.
+
+    The blobs say how far an earlier try came. Nothing to do is fine.
+    """
+    storage = context.storage
+    async with storage.write_as_user_service() as service:
+        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
+    if claimed is None:
+        raise errors.ConflictError("Somebody else works on this deployment.")
+    async with storage.write_as_user_service() as service:
+        files = await service.copies.missing(claimed)
+        plan = await service.copies.plan(claimed)
+        if not files:
+            await service.deployments.release(claimed)
+            return
+    keeper = keeping.Keeper(storage, plan)
+    fault: errors.AtrError | None = None
+    try:
+        async with holds.DeploymentHold(context, claimed).alive():
+            await reading.into_store(context.promoter(claimed.platform), claimed.external_id, files, keeper)
+    except (errors.PlatformError, errors.UnsupportedError) as error:
+        fault = error
+    async with storage.write_as_user_service() as service:
+        problem = f"No copy is kept: {fault} Keep a copy of it later." if fault else ""
+        await service.copies.kept(claimed, keeper.problem or problem)
+    if isinstance(fault, errors.UnavailableError) and (fault.retry_after is None):
+        # The queue tries again, later each time, and not at all against what the platform has asked for.
+        raise fault
+
+
+async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
+    """Free the blobs that no kept copy needs, and what a process that died left half-written.
+
+    What was put there within the last day may belong to a reading that goes on: it is left for the next sweep, which
+    is asked for here. That is courtesy and not what copies rest on: see storage/writers/copies.py.
+    """
+    storage = context.storage
+    store = storage.place.blobs
+    before = storage.database.clock() - writers.GRACE
+    found = await asyncio.to_thread(list, store.found())
+    await asyncio.to_thread(store.remove_parts, before)
+    freed = 0
+    old = [name for name, since in found if since < before]
+    for first in range(0, len(old), _BATCH):
+        async with storage.write_as_user_service() as service:
+            freed += await service.copies.free(old[first : first + _BATCH])
+    if len(old) < len(found):
+        async with storage.write_as_user_service() as service:
+            await service.copies.ask_to_sweep_later()
+    _LOG.info("freed %s bytes of copies", freed, extra={"action": "copies_swept", "bytes": freed})

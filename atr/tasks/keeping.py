@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put what is read into the store while it is hashed: one reading, two uses.
+
+A full disk or quota ends the keeping and never the reading: what was read is worth more than its copy.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from typing import Final
+
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.storage as storage
+import atr.storage.blobs as blobs
+import atr.storage.writers.copies as writers
+
+_DISK: Final = (
+    "No copy is kept: the disk of this server did not take it ({why}). Tell the operator; when there is room, "
+    "keep a copy of it."
+)
+
+
+class Keeper:
+    """Keeps what passes through it while there is room. Without a store it keeps nothing and asks for nothing."""
+
+    def __init__(self, storage: storage.Storage | None = None, plan: work.CopyPlan | None = None) -> None:
+        self._storage = storage
+        self._store = storage.place.blobs if (storage and plan) else None
+        self._plan = plan
+        # What it put there beyond what the project had, with the sizes.
+        self._new: dict[str, int] = {}
+        # Why it gave up, for people; empty while all is well.
+        self.problem = ""
+
+    def lacks(self, file: fileset.File) -> bool:
+        """Whether these bytes must be read for the store's sake."""
+        if (self._store is None) or self.problem:
+            return False
+        return not self._store.has(file.sha256, file.size)
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator["Part"]:
+        """One file, as it comes. What was not kept to its end leaves nothing behind."""
+        with contextlib.ExitStack() as stack:
+            part: blobs.Part | None = None
+            if (self._store is not None) and not self.problem:
+                try:
+                    part = stack.enter_context(self._store.part())
+                except OSError as error:
+                    self.give_up(error)
+            yield Part(self, part)
+
+    def give_up(self, error: OSError) -> None:
+        """The disk takes no more."""
+        self.problem = _DISK.format(why=error.strerror or type(error).__name__)
+
+    async def keep(self, part: blobs.Part) -> None:
+        """Give a whole blob its name, if there is room for it."""
+        if self._plan is None:
+            return
+        if part.sha256 not in self._plan.paid:
+            # Counted before it is written: other files of the same deployment are on their way beside it.
+            self._new[part.sha256] = part.size
+            if sum(self._new.values()) > self._plan.room:
+                self.problem = writers.over_quota(self._plan.quota)
+                return
+        try:
+            await asyncio.to_thread(part.keep, self._plan.at)
+        except OSError as error:
+            self.give_up(error)
+
+    async def make_room(self) -> None:
+        """Give a full disk back what it took for this copy: the database writes to it as well."""
+        if (self._storage is None) or not (self.problem and self._new):
+            return
+        names, self._new = set(self._new), {}
+        async with self._storage.write_as_user_service() as service:
+            await service.copies.free(names)
+
+
+class Part:
+    """One file on its way through: hashed by whoever reads, written by the keeper."""
+
+    def __init__(self, keeper: Keeper, part: blobs.Part | None) -> None:
+        self._keeper = keeper
+        self._part = part
+
+    async def passing(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """The same chunks; what the disk refuses is let pass all the same."""
+        async for chunk in chunks:
+            if self._part is not None:
+                await self._write(self._part, chunk)
+            yield chunk
+
+    async def keep(self) -> None:
+        """It came whole: keep it."""
+        if (self._part is not None) and not self._keeper.problem:
+            await self._keeper.keep(self._part)
+            await self._keeper.make_room()
+
+    async def _write(self, part: blobs.Part, chunk: bytes) -> None:
+        try:
+            if not self._keeper.problem:
+                part.write(chunk)
+        except OSError as error:
+            self._keeper.give_up(error)
+        if self._keeper.problem:
+            part.discard()
+            self._part = None
+            await self._keeper.make_room()
