@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files of a revision go to a platform, by the policy's patterns, and where they stand there. Pure."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Sequence
@@ -15,25 +16,48 @@ import atr.shared.maven as maven
 _WILDCARD: Final = re.compile(r"[*?\[]")
 
 
-def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet:
-    """The file set that the platform should hold, in the layout of a Maven repository, without side files.
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """A file that the policy maps: where it would stand on the platform, and why it cannot; empty if it can."""
+
+    file: fileset.File
+    where: str
+    problem: str = ""
+
+
+def placed(revision: fileset.FileSet, patterns: Sequence[str]) -> tuple[Placed, ...]:
+    """Every file that the policy maps, side files left out, each with what is wrong with its place.
 
     The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
-    first pattern that matches a file counts. Raises InputError, naming the file, for a path that does not parse, for
-    two files on one path, for a pattern that is none, and when nothing is mapped.
+    first pattern that matches a file counts. Raises InputError for a pattern that is none.
     """
-    found: dict[str, tuple[str, fileset.File]] = {}
+    found: dict[str, str] = {}
+    every = []
     for file in revision.files:
         where = _cut(file.path, patterns)
         if (where is None) or maven.is_side_file(where):
             continue
-        maven.parse_path(where)
-        if where in found:
-            raise errors.InputError(f"The policy maps both {found[where][0]} and {file.path} to {where}.")
-        found[where] = (file.path, fileset.File(where, file.size, file.sha256))
+        problem = _why_not(where)
+        if (not problem) and (where in found):
+            problem = f"The policy maps both {found[where]} and {file.path} to {where}."
+        found.setdefault(where, file.path)
+        every.append(Placed(file, where, problem))
+    return tuple(every)
+
+
+def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet:
+    """The file set that the platform should hold, in the layout of a Maven repository, without side files.
+
+    Raises InputError, naming the file, for a path that does not parse, for two files on one path, for a pattern that
+    is none, and when nothing is mapped.
+    """
+    found = placed(revision, patterns)
+    for one in found:
+        if one.problem:
+            raise errors.InputError(one.problem)
     if not found:
         raise errors.InputError(f"The policy's patterns ({', '.join(patterns)}) match no file of the revision.")
-    return fileset.FileSet.of(file for _, file in found.values())
+    return fileset.FileSet.of(fileset.File(one.where, one.file.size, one.file.sha256) for one in found)
 
 
 def sources(revision: fileset.FileSet, patterns: Sequence[str]) -> dict[str, str]:
@@ -49,6 +73,14 @@ def _cut(path: str, patterns: Sequence[str]) -> str | None:
             prefix = pattern[: wild.start()] if wild else _directory(pattern, path)
             return path.removeprefix(prefix.lstrip("/")).lstrip("/")
     return None
+
+
+def _why_not(where: str) -> str:
+    try:
+        maven.parse_path(where)
+    except errors.InputError as error:
+        return str(error)
+    return ""
 
 
 def _directory(pattern: str, path: str) -> str:

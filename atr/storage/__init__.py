@@ -92,8 +92,13 @@ class Storage:
         known = begin.files
         if (known is None) and (begin.directory is not None):
             known = await asyncio.to_thread(files.hashed, begin.directory)
-        with files.draft(self.place.state_dir, begin.directory, known or ()) as draft:
+        making = files.draft(self.place.state_dir, begin.directory, known or (), begin.number)
+        # In a thread: a release of 10,000 files is as many links to make, and to take away if it is not committed.
+        draft = await asyncio.to_thread(making.__enter__)
+        try:
             yield draft
+        finally:
+            await asyncio.to_thread(making.__exit__, None, None, None)
 
     @contextlib.asynccontextmanager
     async def write_as_project_committee_member(

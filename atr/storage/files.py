@@ -6,12 +6,12 @@ the revision writer's; what was not committed is removed.
 """
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
-import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterable, Iterator
@@ -21,21 +21,27 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.shared.relpath as relpath
 import atr.storage.transaction as transaction
 
-_SEGMENT: Final = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,255}")
-# Of a file's name on a disk, in bytes.
-_MAX_NAME: Final = 255
-_MAX_PATH: Final = 1_000
 _READ_ONLY: Final = 0o444
+# Below the state directory, on the same disk as the revisions: what is not part of one yet.
+TEMPORARY: Final = "temporary"
 
 
 class Draft:
-    """The files of a revision that is being made. Each path is checked; each byte is hashed as it is written."""
+    """The files of a revision that is being made. Each path is checked; each byte is hashed as it is written.
 
-    def __init__(self, directory: pathlib.Path, files: dict[str, fileset.File]) -> None:
+    `parent` is the number of the revision that it began as, empty for the first one: the revision writer takes a draft
+    only while that is still the newest.
+    """
+
+    def __init__(self, directory: pathlib.Path, files: dict[str, fileset.File], parent: str = "") -> None:
         self.directory = directory
+        self.parent = parent
         self._files = files
+        # How many files lie below each folder.
+        self._folders = collections.Counter(folder for path in files for folder in relpath.folders(path))
 
     @property
     def files(self) -> fileset.FileSet:
@@ -57,43 +63,66 @@ class Draft:
                     part.write(chunk)
             except BaseException:
                 # Nothing of a stream that broke off may become part of the revision.
-                _forget(written)
+                _drop(written)
                 raise
         await asyncio.to_thread(_put, written, target)
         file = fileset.File(path, size, digest.hexdigest())
-        self._files[path] = file
+        self._note(file)
         return file
+
+    def link(self, file: fileset.File, written: pathlib.Path) -> None:
+        """Put a file that was written and hashed elsewhere on this disk in place; it stays there as well."""
+        target = self._target(file.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.hardlink_to(written)
+        target.chmod(_READ_ONLY)
+        self._note(file)
 
     def rename(self, path: str, to: str) -> None:
         """Give a file another path; its bytes stay."""
         old = self._existing(path)
         target = self._target(to)
         if to in self._files:
-            raise errors.InputError(f"There is a file {to} already.")
+            raise errors.InputError(f"There is a file {relpath.shown(to)} already.")
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).rename(target)
-        del self._files[path]
-        self._files[to] = fileset.File(to, old.size, old.sha256)
+        self._forget(path)
+        self._note(fileset.File(to, old.size, old.sha256))
 
     def remove(self, path: str) -> None:
         """Leave a file out."""
         self._existing(path)
         (self.directory / path).unlink()
+        self._forget(path)
+
+    def _note(self, file: fileset.File) -> None:
+        if file.path not in self._files:
+            self._folders.update(relpath.folders(file.path))
+        self._files[file.path] = file
+
+    def _forget(self, path: str) -> None:
         del self._files[path]
+        for folder in reversed(relpath.folders(path)):
+            self._folders[folder] -= 1
+            if not self._folders[folder]:
+                del self._folders[folder]
+                # An empty folder is nothing, and would stand in the way of a file.
+                (self.directory / folder).rmdir()
 
     def _existing(self, path: str) -> fileset.File:
         if path not in self._files:
-            raise errors.InputError(f"There is no file {path[:120]}.")
+            raise errors.InputError(f"There is no file {relpath.shown(path)}.")
         return self._files[path]
 
     def _target(self, path: str) -> pathlib.Path:
-        target = self.directory / checked_path(path)
-        for other in self._files:
-            if other.startswith(f"{path}/") or path.startswith(f"{other}/"):
-                raise errors.InputError(f"{other[:120]} is there already, so {path[:120]} cannot be a file.")
-        # What is left of a folder whose files were taken away.
-        with contextlib.suppress(OSError):
-            target.rmdir()
+        target = self.directory / relpath.checked(path)
+        name = relpath.shown(path)
+        if path in self._folders:
+            raise errors.InputError(f"There is a folder {name} already, so {name} cannot be a file.")
+        for folder in relpath.folders(path):
+            if folder in self._files:
+                raise errors.InputError(f"There is a file {relpath.shown(folder)} already, so {name} cannot be below it.")
         return target
 
 
@@ -101,6 +130,7 @@ class Draft:
 class Parent:
     """What a draft begins as: the newest revision's files and where they lie; nothing for the first one."""
 
+    number: str
     directory: pathlib.Path | None
     # None for a revision from before our tables: its files are there, and nobody hashed them.
     files: tuple[fileset.File, ...] | None
@@ -111,11 +141,11 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
     release = await queries.demand_release(read.data, release_key)
     latest = await queries.latest_revision(read.data, release_key)
     if latest is None:
-        return Parent(None, ())
+        return Parent("", None, ())
     directory = read.place.revision_dir(release.project_key, release.version, latest.number)
     if latest.file_set_digest == sql.NOT_RECORDED:
-        return Parent(directory, None)
-    return Parent(directory, (await queries.file_set(read.data, latest.file_set_digest)).files)
+        return Parent(latest.number, directory, None)
+    return Parent(latest.number, directory, (await queries.file_set(read.data, latest.file_set_digest)).files)
 
 
 def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
@@ -131,31 +161,18 @@ def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
 
 @contextlib.contextmanager
 def draft(
-    state_dir: pathlib.Path, directory_before: pathlib.Path | None, files: tuple[fileset.File, ...]
+    state_dir: pathlib.Path, directory_before: pathlib.Path | None, files: tuple[fileset.File, ...], parent: str = ""
 ) -> Iterator[Draft]:
     """A draft that begins as its parent; its directory is gone afterwards unless it was committed."""
-    temporary = state_dir / "temporary"
+    temporary = state_dir / TEMPORARY
     temporary.mkdir(parents=True, exist_ok=True)
     directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix="draft-"))
     try:
         if directory_before is not None:
             shutil.copytree(directory_before, directory, copy_function=os.link, dirs_exist_ok=True)
-        yield Draft(directory, {file.path: file for file in files})
+        yield Draft(directory, {file.path: file for file in files}, parent)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def checked_path(path: str) -> str:
-    """A relative path that stays where it is put. Raises InputError for `..`, dotfiles, control characters and such."""
-    segments = path.split("/")
-    safe = all(
-        _SEGMENT.fullmatch(segment) and (not segment.startswith(".")) and (len(segment.encode()) <= _MAX_NAME)
-        for segment in segments
-    )
-    if (not safe) or (len(path) > _MAX_PATH):
-        shown = path[:120].encode("ascii", "backslashreplace").decode()
-        raise errors.InputError(f"“{shown}” cannot be the path of a file in a release.")
-    return path
 
 
 def _put(part: pathlib.Path, target: pathlib.Path) -> None:
@@ -164,5 +181,5 @@ def _put(part: pathlib.Path, target: pathlib.Path) -> None:
     target.chmod(_READ_ONLY)
 
 
-def _forget(part: pathlib.Path) -> None:
+def _drop(part: pathlib.Path) -> None:
     part.unlink(missing_ok=True)

@@ -137,3 +137,21 @@ async def test_a_revision_without_files_is_none(world: worlds.World) -> None:
         async with world.store.draft(release_key) as draft, world.member() as member:
             await member.revision.create(release_key, draft, "empty")
     assert not await world.rows(sql.Revision)
+
+
+async def test_a_draft_that_another_revision_overtook_is_refused(world: worlds.World) -> None:
+    """Two people draft from one revision: the second one would take back what the first one did."""
+    await world.composed()
+    async with world.store.draft(RELEASE) as late:
+        await late.add("late.txt", worlds.stream(b"late"))
+
+        async def change(draft: files.Draft) -> None:
+            await draft.add("early.txt", worlds.stream(b"early"))
+
+        await world.revise(RELEASE, change)
+        with pytest.raises(errors.ConflictError, match="made revision 00002"):
+            async with world.member() as member:
+                await member.revision.create(RELEASE, late, "from the first one")
+    assert [row.number for row in await world.rows(sql.Revision)] == ["00001", "00002"]
+    assert (_directory(world, "00002") / "early.txt").read_bytes() == b"early"
+    assert not _directory(world, "00003").exists()

@@ -34,6 +34,15 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
     return ""
 
 
+def change_files(release: sql.Release) -> str:
+    """Why the release's files must stay as they are now, in one sentence; empty if they may change."""
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
+        return "A vote on this release is open, so its files stay as they are."
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return "This release was announced, so its files stay as they are."
+    return ""
+
+
 async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
     """Why the candidate cannot be abandoned now, in one sentence; empty if it can."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:

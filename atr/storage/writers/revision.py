@@ -16,6 +16,7 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.files as files
 import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
 
@@ -30,24 +31,43 @@ class CommitteeParticipant:
         """Make the draft the newest revision and answer its number, like "00002".
 
         After a vote has passed, what changed among the mapped files is decided here, once, and stored. Raises
-        ConflictError while a vote is open.
+        ConflictError while a vote is open, and when another revision was made since the draft was begun.
         """
-        write = self._write
-        release = await own.release(write, release_key)
-        project = await queries.demand_project(write.data, release.project_key)
+        release, project = await self._changeable(release_key)
+        return await add_revision(self._write, release, project, draft, description)
+
+    async def ensure_changeable(self, release_key: str) -> None:
+        """Raise ConflictError or AccessError if the release's files must stay as they are now."""
+        await self._changeable(release_key)
+
+    async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
+        """Whether another revision was made since the draft was begun."""
+        latest = await queries.latest_revision(self._write.data, release_key)
+        return draft.parent != (latest.number if latest else "")
+
+    async def _changeable(self, release_key: str) -> tuple[sql.Release, sql.Project]:
+        release = await own.release(self._write, release_key)
+        project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
-        if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("A vote on this release is open, so its files stay as they are.")
-        if release.phase is sql.ReleasePhase.RELEASE:
-            raise errors.ConflictError("This release was announced, so its files stay as they are.")
-        return await add_revision(write, release, project, draft, description)
+        why_not = obstacles.change_files(release)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        return release, project
 
 
 async def add_revision(
     write: transaction.Transaction, release: sql.Release, project: sql.Project, draft: files.Draft, description: str
 ) -> str:
-    """The revision's row, its files in their place, and the checks that follow."""
+    """The revision's row, its files in their place, and the checks that follow.
+
+    Raises ConflictError when another revision was made since the draft was begun: what that one changed would be lost.
+    """
     parent = await queries.latest_revision(write.data, release.key)
+    if (parent is not None) and (parent.number != draft.parent):
+        raise errors.ConflictError(
+            f"{parent.asfuid} made revision {parent.number} at {parent.created:%H:%M} UTC, after this was begun from "
+            f"{f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it once more."
+        )
     counter = await write.data.get(sql.RevisionCounter, release.key)
     if counter is None:
         counter = sql.RevisionCounter(release_key=release.key, last_allocated_number=0)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The path of a file in a release: relative, staying where it is put, and reading as what it is. Pure."""
+
+import unicodedata
+from typing import Final
+
+import atr.errors as errors
+
+# Of a file's name on a disk, in bytes; and of a whole path, in characters.
+MAX_NAME: Final = 255
+MAX_PATH: Final = 1_000
+_SHOWN: Final = 120
+# Control characters, halves of characters, and separators of lines.
+_UNSEEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Marks that turn a line around: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
+_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+def why_not(path: str) -> str:
+    """Why this cannot be the path of a file in a release, as a sentence; empty if it can."""
+    if not path:
+        return "It has no name."
+    if len(path) > MAX_PATH:
+        return f"It is longer than {MAX_PATH:,} characters."
+    if any(unicodedata.category(one) in _UNSEEN or unicodedata.bidirectional(one) in _TURNING for one in path):
+        return "It holds a control character, which nobody can see."
+    if "\\" in path:
+        return "It holds a backslash. Folders are separated by /."
+    if path.startswith("/"):
+        return "It is absolute. A path in a release begins with a name."
+    return next((said for segment in path.split("/") if (said := _why_not_segment(segment))), "")
+
+
+def checked(path: str) -> str:
+    """The path itself. Raises InputError with the reason for one that cannot be a file of a release."""
+    reason = why_not(path)
+    if reason:
+        raise errors.InputError(f"“{shown(path)}” cannot be the path of a file in a release. {reason}")
+    return path
+
+
+def shown(path: str) -> str:
+    """A path as it can be printed, whatever it holds."""
+    text = path if path.isprintable() else path.encode("ascii", "backslashreplace").decode()
+    text = "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def folder(path: str) -> str:
+    """The folder that a path lies in; empty for the top."""
+    return path.rpartition("/")[0]
+
+
+def folders(path: str) -> tuple[str, ...]:
+    """Every folder that a path lies in, the outermost first."""
+    names = path.split("/")[:-1]
+    return tuple("/".join(names[: depth + 1]) for depth in range(len(names)))
+
+
+def _why_not_segment(segment: str) -> str:
+    if not segment:
+        return "It has an empty name between two slashes."
+    if segment in {".", ".."}:
+        return f"It has “{segment}” in it, so it would lie elsewhere than it says."
+    if segment.startswith("."):
+        return "It is hidden: its name, or a folder's, begins with a dot."
+    if len(segment.encode()) > MAX_NAME:
+        return f"A name in it is longer than {MAX_NAME} bytes."
+    if unicodedata.normalize("NFC", segment) != segment:
+        return "A letter in it is written as two characters, so another name could look the same."
+    return ""
