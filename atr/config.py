@@ -88,6 +88,8 @@ class WebSettings(_Settings):
     port: int = pydantic.Field(default=8080, ge=0, le=65_535)
     # The largest body of a form, in bytes.
     max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
+    # The largest upload of files to a release, in bytes.
+    max_upload: int = pydantic.Field(default=5_000_000_000, ge=1_000)
     # Cookies only over https; off in sandbox mode, which is loopback.
     secure_cookies: bool = True
     # Where people can look at the stand-in platform, in sandbox mode.

@@ -9,6 +9,7 @@
     ├─ UnsupportedError         the platform cannot do this
     ├─ ConflictError            the thing moved meanwhile, or is in another state
     │  └─ TransitionError       an arrow that the table of states does not have
+    ├─ NoRoomError              the disk is full; nothing was kept
     ├─ BlockedError             gates say no; `.reasons` has a sentence each
     └─ PlatformError            something outside did not do what we asked
        ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
@@ -58,6 +59,15 @@ class ConflictError(AtrError):
 
 class TransitionError(ConflictError):
     """A change of state that the table does not have."""
+
+
+class NoRoomError(AtrError):
+    """The disk of this server is full. What was being written is taken away again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk of this server is full, so nothing was kept. Ask the operators to make room, then send it again."
+        )
 
 
 class BlockedError(AtrError):

@@ -21,16 +21,23 @@ import atr.config as config
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
+import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
 import atr.get.releases as get_releases
+import atr.get.revisions as get_revisions
 import atr.get.root as get_root
 import atr.get.session as get_session
+import atr.get.start as get_start
 import atr.identity.contract as identity
 import atr.identity.local as local
+import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
 import atr.post.session as post_session
+import atr.post.start as post_start
+import atr.post.upload as post_upload
 import atr.storage as storage
+import atr.storage.spool as spool
 import atr.storage.transaction as transaction
 import atr.template as template
 import atr.web as web
@@ -40,9 +47,15 @@ BLUEPRINTS: Final = (
     get_root.BLUEPRINT,
     get_session.BLUEPRINT,
     get_releases.BLUEPRINT,
+    get_start.BLUEPRINT,
+    get_compose.BLUEPRINT,
+    get_revisions.BLUEPRINT,
     get_finish.BLUEPRINT,
     get_distribution.BLUEPRINT,
     post_session.BLUEPRINT,
+    post_start.BLUEPRINT,
+    post_compose.BLUEPRINT,
+    post_upload.BLUEPRINT,
     post_distribution.BLUEPRINT,
 )
 _SESSION: Final = datetime.timedelta(hours=8)
@@ -81,7 +94,7 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
     who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
-    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url))
+    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.max_upload))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
@@ -106,6 +119,7 @@ async def serve(settings: config.WebSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
+    await asyncio.to_thread(spool.sweep, settings.state_dir)
     database = session.Database(settings.database)
     # The web asks no platform, so the timings are those that pages show.
     store = storage.Storage(database, transaction.Place(settings.state_dir, {}, settings.copies_quota))

@@ -17,6 +17,7 @@ import quart
 import werkzeug.exceptions
 import werkzeug.wrappers
 
+import atr.body as body
 import atr.errors as errors
 import atr.identity.contract as identity
 import atr.storage as storage
@@ -53,6 +54,7 @@ _STATUS: Final[dict[type[errors.AtrError], int]] = {
     errors.InputError: 422,
     errors.UnsupportedError: 422,
     errors.PlatformError: 502,
+    errors.NoRoomError: 507,
 }
 _TITLES: Final = {
     400: "We could not read that",
@@ -64,6 +66,7 @@ _TITLES: Final = {
     422: "That cannot be used",
     500: "Something went wrong on our side",
     502: "The platform did not answer as it should",
+    507: "There is no room for that",
 }
 
 
@@ -75,6 +78,8 @@ class Site:
     identity: identity.Identity
     sandbox: bool
     sandbox_url: str
+    # The largest body of an upload, in bytes.
+    max_upload: int = 5_000_000_000
 
 
 def install(app: quart.Quart, site: Site) -> None:
@@ -82,6 +87,7 @@ def install(app: quart.Quart, site: Site) -> None:
     app.extensions[_EXTENSION] = site
     template.install(app.jinja_env)
     app.jinja_env.globals.update(url=as_url, static=static)
+    body.install(app)
     app.before_request(_check_unsafe)
     app.after_request(_harden)
     app.context_processor(_page_context)
@@ -131,6 +137,24 @@ def csrf_token() -> str:
     return str(quart.session["csrf"])
 
 
+def check_token(given: str) -> None:
+    """Raise AccessError unless this is the session's token, from a browser that does not say it comes from elsewhere.
+
+    Asked before every handler of an unsafe method; a handler that reads its own body asks before it reads on.
+    """
+    origin = quart.request.headers.get("Sec-Fetch-Site", "same-origin")
+    known = str(quart.session.get("csrf", ""))
+    if (origin not in {"same-origin", "none"}) or not known or not hmac.compare_digest(given.encode(), known.encode()):
+        raise errors.AccessError(
+            "This form is not of your present session, so nothing was changed. Reload the page and send it again."
+        )
+
+
+def status(error: errors.AtrError) -> int:
+    """The status of an answer that tells of this error."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+
+
 def redirect(route: str, *, success: str = "", error: str = "", **values: Any) -> werkzeug.wrappers.Response:
     """Lead on to another page, after a form, with a sentence."""
     if success:
@@ -138,6 +162,16 @@ def redirect(route: str, *, success: str = "", error: str = "", **values: Any) -
     if error:
         _flash("error", error)
     return quart.redirect(as_url(route, **values), 303)
+
+
+def sign_in_first() -> werkzeug.wrappers.Response:
+    """Lead a stranger to the sign-in page, and back here afterwards."""
+    return redirect("get.session.sign_in", return_to=quart.request.full_path.rstrip("?"))
+
+
+def upload_form(**given: Any) -> dict[str, Any]:
+    """What the compose page needs for its upload form; `given` is what was typed and what is wrong with it."""
+    return {"max_upload": site().max_upload, "values": {}, "field_errors": {}, "upload_problems": None} | given
 
 
 def local_path(text: str) -> str:
@@ -165,13 +199,8 @@ async def _check_unsafe() -> None:
     request = quart.request
     if request.method in _SAFE or request.routing_exception is not None:
         return
-    origin = request.headers.get("Sec-Fetch-Site", "same-origin")
-    given = (await request.form).get("csrf_token", "")
-    known = str(quart.session.get("csrf", ""))
-    if (origin not in {"same-origin", "none"}) or not known or not hmac.compare_digest(given.encode(), known.encode()):
-        raise errors.AccessError(
-            "This form is not of your present session, so nothing was changed. Reload the page and send it again."
-        )
+    if request.endpoint not in body.STREAMED:
+        check_token((await request.form).get("csrf_token", ""))
 
 
 async def _harden(response: quart.Response) -> quart.Response:
@@ -212,11 +241,11 @@ def _csrf_field() -> markupsafe.Markup:
 
 
 async def _on_atr_error(error: errors.AtrError) -> tuple[str, int]:
-    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    code = status(error)
     reasons = list(error.reasons) if isinstance(error, errors.BlockedError) else []
     message = "It cannot be done now:" if reasons else str(error)
-    _LOG.info("refused: %s", error, extra={"action": "refused", "status": status, "path": quart.request.path})
-    return await _page(status, message, reasons)
+    _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
+    return await _page(code, message, reasons)
 
 
 async def _on_http_error(

@@ -36,7 +36,7 @@ async def detail(project_key: str, version_key: str, row_key: str) -> str:
 async def promote(project_key: str, version_key: str) -> Page:
     """URL: /distribution/promote/<project_key>/<version_key>?deployment_id=<number>."""
     if not web.asf_uid():
-        return _sign_in()
+        return web.sign_in_first()
     number = quart.request.args.get("deployment_id", "")
     async with web.site().storage.read(web.asf_uid()) as read:
         row = await deployments.one(read, await releases.key(read, project_key, version_key), f"d{number}")
@@ -74,7 +74,7 @@ async def stage_automate(project_key: str, version_key: str) -> Page:
 
 async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
     if not web.asf_uid():
-        return _sign_in()
+        return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key))
     values = {"version": version_key}
@@ -85,7 +85,7 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Page:
     if not web.asf_uid():
-        return _sign_in()
+        return web.sign_in_first()
     asked = quart.request.args.get("platform", "MAVEN")
     try:
         platform = distribution.DistributionPlatform.from_slug(asked)
@@ -94,7 +94,3 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Pag
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key), platform)
     return await quart.render_template("distribution/automate.html", view=view, staging=staging, field_errors={})
-
-
-def _sign_in() -> werkzeug.wrappers.Response:
-    return web.redirect("get.session.sign_in", return_to=quart.request.full_path.rstrip("?"))

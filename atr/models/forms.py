@@ -37,10 +37,10 @@ def _printed(text: str) -> str:
     return text
 
 
-_Text = Annotated[
+Text = Annotated[
     str, pydantic.StringConstraints(strip_whitespace=True, max_length=500), pydantic.AfterValidator(_printed)
 ]
-_Needed = Annotated[
+Needed = Annotated[
     str,
     pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     pydantic.AfterValidator(_printed),
@@ -73,21 +73,21 @@ class Form(pydantic.BaseModel):
 class DistributionPromoteForm(Form):
     """Make a staged deployment public: what the person saw, and the version typed by hand."""
 
-    platform: _Needed
+    platform: Needed
     deployment_id: _Number
     evidence_digest: Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     row_version: _Number
-    version: _Needed
+    version: Needed
 
 
 class DistributionRecordForm(Form):
     """Something staged or published without ATR."""
 
-    platform: _Needed
-    owner_namespace: _Text = ""
-    package: _Needed
-    version: _Needed
-    deployment_id: _Text = ""
+    platform: Needed
+    owner_namespace: Text = ""
+    package: Needed
+    version: Needed
+    deployment_id: Text = ""
 
     @property
     def coordinates(self) -> distribution.Coordinates:
@@ -99,17 +99,17 @@ class DistributionRecordForm(Form):
 class DistributionAutomateForm(Form):
     """Upload from ATR."""
 
-    platform: _Needed
+    platform: Needed
 
 
 class DeleteForm(Form):
     """Take a row off the list."""
 
-    platform: _Needed
-    owner_namespace: _Text = ""
-    package: _Needed
-    version: _Needed
-    reason: _Text = ""
+    platform: Needed
+    owner_namespace: Text = ""
+    package: Needed
+    version: Needed
+    reason: Text = ""
 
     @property
     def coordinates(self) -> distribution.Coordinates:
@@ -124,9 +124,9 @@ class ActForm(Form):
     act: Literal[
         "abort", "check_again", "drop", "extend", "give_up", "look", "prove_published", "send_again", "settle_lost"
     ]
-    reason: _Text = ""
+    reason: Text = ""
     # For `settle_lost`: the platform's id of it; empty if it never arrived.
-    external_id: _Text = ""
+    external_id: Text = ""
 
 
 def _field(problem: Any) -> str:

@@ -236,6 +236,8 @@ class ReleaseList:
     sentence: str
     css: str
     lines: tuple[ReleaseLine, ...]
+    # Whether the reader may start a release of any project.
+    may_start: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

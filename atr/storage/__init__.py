@@ -17,6 +17,7 @@ import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.storage.changes as changes
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
@@ -44,6 +45,9 @@ _REFUSALS: Final = (
     errors.NotFoundError,
     errors.UnsupportedError,
 )
+
+# How often a change is put on top of yet another revision before we give up.
+_OVERTAKEN: Final = 5
 
 
 class Storage:
@@ -99,6 +103,30 @@ class Storage:
             yield draft
         finally:
             await asyncio.to_thread(making.__exit__, None, None, None)
+
+    async def revise(
+        self, project_key: str, version: str, asf_uid: str, change: changes.Change, *, seen: str, description: str
+    ) -> changes.Made:
+        """Make a revision of this change, on top of whatever is the newest one by then. `seen` is what it began from.
+
+        Raises ConflictError when somebody else has touched the same paths, or the files must stay as they are;
+        InputError for what cannot be done to them; AccessError. Then nothing has changed.
+        """
+        async with self.read(asf_uid) as read:
+            release_key = await queries.release_key(read.data, project_key, version)
+        for _ in range(_OVERTAKEN):
+            async with self.draft(release_key) as draft:
+                begun = frozenset(draft.all)
+                async with self.read(asf_uid) as read:
+                    wanted, among = await changes.resolve(read, release_key, change, seen, draft.parent)
+                await asyncio.to_thread(wanted.apply, draft)
+                if frozenset(draft.all) == begun:
+                    return changes.Made(draft.parent, is_new=False, files=len(begun))
+                async with self.write_as_project_committee_participant(project_key, asf_uid) as participant:
+                    if not await participant.revision.is_behind(release_key, draft):
+                        number = await participant.revision.create(release_key, draft, description)
+                        return changes.Made(number, is_new=True, files=len(draft.all), among=among)
+        raise errors.ConflictError("Others change these files faster than we can follow. Nothing was changed.")
 
     @contextlib.asynccontextmanager
     async def write_as_project_committee_member(

@@ -27,6 +27,7 @@ import atr.storage.transaction as transaction
 _READ_ONLY: Final = 0o444
 # Below the state directory, on the same disk as the revisions: what is not part of one yet.
 TEMPORARY: Final = "temporary"
+DRAFT: Final = "draft-"
 
 
 class Draft:
@@ -47,6 +48,11 @@ class Draft:
     def files(self) -> fileset.FileSet:
         """What the revision would hold. Raises InputError while there is nothing."""
         return fileset.FileSet.of(self._files.values())
+
+    @property
+    def all(self) -> tuple[fileset.File, ...]:
+        """Its files as they are now, in no order; there may be none."""
+        return tuple(self._files.values())
 
     async def add(self, path: str, chunks: AsyncIterable[bytes]) -> fileset.File:
         """Write one file from a stream, in place of one that has the same path."""
@@ -122,7 +128,9 @@ class Draft:
             raise errors.InputError(f"There is a folder {name} already, so {name} cannot be a file.")
         for folder in relpath.folders(path):
             if folder in self._files:
-                raise errors.InputError(f"There is a file {relpath.shown(folder)} already, so {name} cannot be below it.")
+                raise errors.InputError(
+                    f"There is a file {relpath.shown(folder)} already, so {name} cannot be below it."
+                )
         return target
 
 
@@ -166,7 +174,7 @@ def draft(
     """A draft that begins as its parent; its directory is gone afterwards unless it was committed."""
     temporary = state_dir / TEMPORARY
     temporary.mkdir(parents=True, exist_ok=True)
-    directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix="draft-"))
+    directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=DRAFT))
     try:
         if directory_before is not None:
             shutil.copytree(directory_before, directory, copy_function=os.link, dirs_exist_ok=True)

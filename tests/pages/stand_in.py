@@ -13,7 +13,7 @@ import jinja2
 import markupsafe
 
 import atr.models.views as views
-from tests.pages import samples
+from tests.pages import compose_samples, samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATES: Final = ROOT / "templates"
@@ -28,6 +28,14 @@ ROUTES: Final = {
     "post.session.sign_in_selected": "/sign-in",
     "post.session.sign_out": "/sign-out",
     "get.releases.listing": "/releases",
+    "get.start.listing": "/start",
+    "get.start.selected": "/start/{project_key}",
+    "post.start.selected": "/start/{project_key}",
+    "get.compose.selected": "/compose/{project_key}/{version_key}",
+    "get.compose.change": "/compose/{project_key}/{version_key}/change",
+    "post.compose.change_selected": "/compose/{project_key}/{version_key}/change",
+    "post.upload.selected": "/upload/{project_key}/{version_key}",
+    "get.revisions.selected": "/revisions/{project_key}/{version_key}",
     "get.finish.selected": "/finish/{project_key}/{version_key}",
     "get.finish.row": "/finish/{project_key}/{version_key}/row/{row_key}",
     "get.distribution.list_get": "/distribution/list/{project_key}/{version_key}",
@@ -129,6 +137,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     wrong = {"version": "Type 2.4.0, not 2.4.", "platform": "Choose one of the list."}
     refused_files = samples.files()
     made: dict[str, tuple[str, dict[str, Any]]] = {
+        **compose_samples.pages(),
         "sign-in": ("sign_in.html", {"choices": [], "return_to": "/"}),
         "sign-in-sandbox": (
             "sign_in.html",
@@ -161,6 +170,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "releases": ("releases.html", {"view": samples.releases()}),
         "releases-empty": ("releases.html", {"view": samples.releases(lines=())}),
+        "releases-starting": ("releases.html", {"view": samples.releases(lines=(), may_start=True)}),
         "finish": ("finish.html", {"view": samples.finish()}),
         "finish-empty": (
             "finish.html",

@@ -10,7 +10,7 @@ import hashlib
 import pathlib
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import quart
@@ -40,6 +40,7 @@ ADMIN: Final = people.ADMIN
 ELSEWHERE: Final = people.STRANGER
 # Every text that a person or a platform may set holds this; no page may let it through.
 HOSTILE: Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
+BOUNDARY: Final = "----a-boundary-of-the-test"
 _GROUP: Final = "org.example.widgets"
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 _State = states.State
@@ -93,6 +94,21 @@ class Person:
         if chosen:
             fields["csrf_token"] = chosen
         return await Answer.of(await self.client.post(path, form=fields, headers=dict(headers or {})))
+
+    async def upload(
+        self,
+        path: str,
+        files: Sequence[tuple[str, str, bytes]],
+        form: Mapping[str, str] | None = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Answer":
+        """Send an upload form: each file is its field, its name and its bytes."""
+        chosen = self.token if (token is None) else token
+        fields = {**({"csrf_token": chosen} if chosen else {}), **(form or {})}
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **(headers or {})}
+        return await Answer.of(await self.client.post(path, data=multipart(fields, files), headers=kind))
 
     def same_session(self) -> "Person":
         """Another browser with a copy of this one's cookies."""
@@ -213,6 +229,20 @@ class House:
             "row_version": str(row.row_version),
             "version": place.version,
         }
+
+
+def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]) -> bytes:
+    """The body of an upload form, as a browser sends it: the fields, then the files."""
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    for field, name, content in files:
+        quoted = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{quoted}"\r\n'
+        kind = b"Content-Type: application/octet-stream\r\n\r\n"
+        parts.append(head.encode("utf-8", "surrogatepass") + kind + content + b"\r\n")
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
 def token_of(answer: Answer) -> str:

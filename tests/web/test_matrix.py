@@ -75,6 +75,10 @@ def _deleted(_house: houses.House, place: houses.Place) -> Form:
     return {"platform": "PYPI", "package": "widgets-core", "version": place.version, "reason": "a slip"}
 
 
+def _removed(_house: houses.House, _place: houses.Place) -> Form:
+    return {"act": "remove", "path": "maven", "seen": "00001"}
+
+
 def _act(name: str) -> Callable[[houses.House, houses.Place], Form]:
     return lambda _house, _place: {"act": name, "reason": "because"}
 
@@ -91,6 +95,14 @@ TABLE: Final = (
     Row("get_root.index", LEAD_ON, page="/"),
     Row("get_session.sign_in", ALL, page="/sign-in"),
     Row("get_releases.listing", ALL, page="/releases"),
+    Row("get_start.listing", SIGN_IN_FIRST, page="/start"),
+    Row("get_start.selected", SIGN_IN_FIRST, page=f"/start/{houses.PROJECT}"),
+    Row("post_start.selected", PARTICIPANTS, page=f"/start/{houses.PROJECT}", form=lambda *_: {"version": "9.0.0"}),
+    Row("get_compose.selected", ALL, "composed", "compose"),
+    Row("get_compose.change", SIGN_IN_FIRST, "composed", "compose", query="/change?path=maven"),
+    Row("post_compose.change_selected", PARTICIPANTS, "composed", "compose", _removed, query="/change"),
+    Row("post_upload.selected", PARTICIPANTS, "composed", "upload", about="upload"),
+    Row("get_revisions.selected", ALL, "composed", "revisions"),
     Row("get_finish.selected", ALL, "ready", "finish"),
     Row("get_finish.row", ALL, "ready", "row"),
     Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
@@ -182,6 +194,8 @@ async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> 
     before = house.dump()
     if row.method == "GET":
         answer = await person.get(path)
+    elif row.about == "upload":
+        answer = await person.upload(path, [("files", "a.txt", b"a")], token=token, headers=headers)
     else:
         answer = await person.post(path, form, token=token, headers=headers)
     expected = row.status(identity) if csrf == "ok" else REFUSED

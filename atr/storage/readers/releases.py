@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
@@ -97,7 +98,8 @@ async def listing(read: transaction.Transaction) -> views.ReleaseList:
         sentence = f"{yours} of {len(lines)} {'release needs' if len(lines) == 1 else 'releases need'} you."
     else:
         sentence = f"{len(lines)} {'release is' if len(lines) == 1 else 'releases are'} in progress; none needs you."
-    return views.ReleaseList(sentence, "ready" if yours else "live", tuple(lines))
+    may_start = bool((await compose.startable(read)).projects)
+    return views.ReleaseList(sentence, "ready" if yours else "live", tuple(lines), may_start)
 
 
 def role(committee: sql.Committee, asf_uid: str) -> str:

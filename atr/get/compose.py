@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compose page of a release, and the page on which one of its files is changed."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.storage.readers.compose as compose
+import atr.storage.readers.releases as releases
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_compose", __name__)
+# The longest text that is looked for in the paths.
+_MAX_QUERY = 200
+
+
+@BLUEPRINT.get("/compose/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> str:
+    """URL: /compose/<project_key>/<version_key>?folder=<path>&q=<text>."""
+    asked = quart.request.args
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await compose.page(
+            read,
+            await releases.key(read, project_key, version_key),
+            folder=asked.get("folder", "").strip("/"),
+            query=asked.get("q", "").strip()[:_MAX_QUERY],
+        )
+    return await quart.render_template("compose/selected.html", view=view, **web.upload_form())
+
+
+@BLUEPRINT.get("/compose/<project_key>/<version_key>/change")
+async def change(project_key: str, version_key: str) -> str | werkzeug.wrappers.Response:
+    """URL: /compose/<project_key>/<version_key>/change?path=<path of a file or a folder>."""
+    if not web.asf_uid():
+        return web.sign_in_first()
+    async with web.site().storage.read(web.asf_uid()) as read:
+        release_key = await releases.key(read, project_key, version_key)
+        view = await compose.change(read, release_key, quart.request.args.get("path", ""))
+    return await quart.render_template("compose/change.html", view=view, values={}, field_errors={})

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms for starting and composing a release."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+import atr.models.forms as forms
+import atr.shared.relpath as relpath
+
+# The number of the revision that the person saw; empty before the first one.
+_Seen = Annotated[str, pydantic.StringConstraints(pattern=r"^(?:[0-9]{5,9})?$")]
+# A path as it stands: its own rules are in shared/relpath.py, and it may begin with a space.
+_Path = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=relpath.MAX_PATH)]
+
+
+class StartForm(forms.Form):
+    """A release by its version; its rules are the release writer's."""
+
+    version: forms.Needed
+
+
+class UploadForm(forms.Form):
+    """What stands beside the files of an upload."""
+
+    seen: _Seen = ""
+    # The folder in the release that the files are put into.
+    below: forms.Text = ""
+    description: forms.Text = ""
+
+
+class ChangeForm(forms.Form):
+    """A file or a folder of the newest revision gets another path, or is left out of the next one."""
+
+    act: Literal["remove", "rename"]
+    path: _Path
+    to: Annotated[str, pydantic.StringConstraints(max_length=relpath.MAX_PATH)] = ""
+    seen: _Seen

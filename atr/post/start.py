@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start a release."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.compose_forms as compose_forms
+import atr.models.forms as forms
+import atr.storage.readers.compose as compose
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_start", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/start/<project_key>")
+async def selected(project_key: str) -> Answer:
+    """URL: /start/<project_key>."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
+            form = compose_forms.StartForm.parse(given)
+            await participant.release.start(project_key, form.version)
+    except (errors.InputError, errors.ConflictError) as error:
+        # What was typed stays on the page, with what is wrong beside it.
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await compose.start(read, project_key)
+        problems = error.problems if isinstance(error, forms.FormError) else {"version": str(error)}
+        html = await quart.render_template("start/selected.html", view=view, values=given, field_errors=problems)
+        return html, 422 if isinstance(error, errors.InputError) else 409
+    return web.redirect(
+        "get.compose.selected",
+        success=f"{form.version} is started. Upload its files.",
+        project_key=project_key,
+        version_key=form.version,
+    )

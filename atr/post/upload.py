@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upload files and folders into a release: one upload, one revision, or none."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final
+
+import quart
+import werkzeug.exceptions
+import werkzeug.sansio.multipart as multipart
+import werkzeug.wrappers
+
+import atr.body as body
+import atr.errors as errors
+import atr.models.compose_forms as compose_forms
+import atr.models.forms as forms
+import atr.models.sql as sql
+import atr.storage.changes as changes
+import atr.storage.readers.compose as compose
+import atr.storage.readers.releases as releases
+import atr.storage.spool as spools
+import atr.template as template
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_upload", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+# The field of whose files the first folder is the one that was chosen, and no part of the path.
+_FOLDER: Final = "folder"
+# A browser writes these two characters of a name so, and no other: https://html.spec.whatwg.org/#multipart-form-data
+_ESCAPED: Final = (("%0D", "\r"), ("%0A", "\n"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Problems:
+    """Why nothing was saved: a sentence, then a line for each name that is wrong, and how many more there are."""
+
+    title: str
+    lines: Sequence[tuple[str, str]] = ()
+    more: int = 0
+
+
+@BLUEPRINT.post("/upload/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> Answer:
+    """URL: /upload/<project_key>/<version_key>.
+
+    The body is read as it arrives. Nothing of it is written before the session's token and the person's rights are
+    known; what cannot be kept is read to its end, so that the browser shows why.
+    """
+    site = web.site()
+    given: dict[str, str] = {}
+    sent = body.Form(quart.request, site.max_upload)
+    try:
+        web.check_token(await sent.token())
+        async with site.storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
+            await participant.revision.ensure_changeable(sql.release_key(project_key, version_key))
+        given |= {name: value async for name, value in sent.fields()}
+        return await _take(project_key, version_key, sent, given)
+    except (errors.AtrError, werkzeug.exceptions.RequestEntityTooLarge) as error:
+        await sent.drain()
+        problems = _said(error, site.max_upload)
+        if problems is None:
+            raise
+        return await _again(project_key, version_key, given, error, problems)
+
+
+async def _take(project_key: str, version_key: str, sent: body.Form, given: dict[str, str]) -> Answer:
+    site, who = web.site(), web.asf_uid()
+    form = compose_forms.UploadForm.parse(given)
+    state_dir = site.storage.place.state_dir
+    spools.ensure_room(state_dir, quart.request.content_length or 0)
+    await asyncio.to_thread(spools.sweep, state_dir)
+    with spools.opened(state_dir) as spool:
+        async for event in sent.files():
+            if isinstance(event, multipart.Data):
+                await spool.write(event.data)
+                if not event.more_data:
+                    spool.end()
+            elif event.filename:
+                spool.begin(_path(form.below, event))
+        if spool.refused:
+            return await _refused(project_key, version_key, given, spool)
+        if not spool.count:
+            raise forms.FormError({"files": "Choose a file or a folder to upload."})
+        made = await site.storage.revise(
+            project_key,
+            version_key,
+            who,
+            spool.change,
+            seen=form.seen,
+            description=form.description or f"Uploaded {template.count(spool.count, 'file')}",
+        )
+        said = _done(made, spool.count)
+    answer = web.redirect("get.compose.selected", success=said, project_key=project_key, version_key=version_key)
+    if quart.request.headers.get("X-Requested-With") == "XMLHttpRequest":
+        # A script cannot keep its browser from following a redirect; it is told where to go instead.
+        return werkzeug.wrappers.Response("", 201, {"Location": answer.location or ""})
+    return answer
+
+
+async def _refused(project_key: str, version_key: str, given: dict[str, str], spool: spools.Spool) -> tuple[str, int]:
+    count = template.count(spool.refused_total, "name")
+    problems = Problems(
+        f"Nothing was saved: {count} cannot be used. Change {'it' if spool.refused_total == 1 else 'them'}, "
+        "then upload again.",
+        spool.refused,
+        spool.refused_total - len(spool.refused),
+    )
+    return await _page(project_key, version_key, given, {}, problems), 422
+
+
+async def _again(
+    project_key: str,
+    version_key: str,
+    given: dict[str, str],
+    error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge,
+    problems: Problems,
+) -> tuple[str, int]:
+    """The page that the form stands on, with what is wrong beside it and what was typed."""
+    by_field = error.problems if isinstance(error, forms.FormError) else {}
+    status = web.status(error) if isinstance(error, errors.AtrError) else error.code
+    return await _page(project_key, version_key, given, by_field, problems), status
+
+
+async def _page(
+    project_key: str, version_key: str, given: dict[str, str], by_field: dict[str, str], problems: Problems
+) -> str:
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await compose.page(read, await releases.key(read, project_key, version_key))
+    more: dict[str, Any] = web.upload_form(values=given, field_errors=by_field, upload_problems=problems)
+    return await quart.render_template("compose/selected.html", view=view, **more)
+
+
+def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, most: int) -> Problems | None:
+    """What the form says of this error; None for one that is no matter of the form."""
+    match error:
+        case werkzeug.exceptions.RequestEntityTooLarge():
+            lines = [("", f"An upload has {template.size(most)} at most. Send it in several, or ask the operators.")]
+        case forms.FormError():
+            lines = [(name if name in {"below", "description"} else "", text) for name, text in error.problems.items()]
+        case errors.InputError() | errors.ConflictError() | errors.NoRoomError():
+            lines = [("", str(error))]
+        case _:
+            return None
+    return Problems("Nothing was saved.", lines)
+
+
+def _path(below: str, part: multipart.File) -> str:
+    """Where a file shall stand in the release."""
+    name = part.filename
+    for written, meant in _ESCAPED:
+        name = name.replace(written, meant)
+    if (part.name == _FOLDER) and not name.startswith("/"):
+        name = name.partition("/")[2] or name
+    return f"{below.strip('/')}/{name}" if below.strip("/") else name
+
+
+def _done(made: changes.Made, count: int) -> str:
+    files = template.count(count, "file")
+    if not made.is_new:
+        return f"{files} came; revision {made.number} has all of that already, so it stays the newest."
+    said = f"Revision {made.number} is made: {files} uploaded, {template.count(made.files, 'file')} in all."
+    return f"{said} What {' and '.join(made.among)} changed meanwhile is in it too." if made.among else said

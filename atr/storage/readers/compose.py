@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages for starting a release and composing it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.compose_views as compose_views
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.promotion.fileset as fileset
+import atr.promotion.mapping as mapping
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.distributions as distributions
+import atr.storage.readers.revisions as revisions
+import atr.storage.readers.tree as trees
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
+
+# How many problems of a mapping the page names; the rest is counted.
+_NAMED: Final = 5
+_VERSIONS: Final = 10
+_CHECKS: Final = {
+    sql.CheckResultStatus.BLOCKER: ("refused", "Blocker"),
+    sql.CheckResultStatus.CONCERN: ("concern", "Concern"),
+    sql.CheckResultStatus.EXCEPTION: ("refused", "Not checked"),
+    sql.CheckResultStatus.NOTE: ("passed", "Good"),
+    sql.CheckResultStatus.SUGGESTION: ("draft", "Suggestion"),
+}
+_ENDED: Final = frozenset({states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED})
+
+
+async def startable(read: transaction.Transaction) -> compose_views.StartList:
+    """The active projects of which the reader may start a release."""
+    committees = {row.key: row for row in (await read.data.exec(sqlmodel.select(sql.Committee))).all()}
+    wanted = sqlmodel.select(sql.Project).where(sql.Project.status == sql.ProjectStatus.ACTIVE)
+    found = (await read.data.exec(wanted.order_by(col(sql.Project.name)))).all()
+    return compose_views.StartList(
+        tuple(
+            (row.key, row.name, committees[row.committee_key].name)
+            for row in found
+            if rights.is_participant(committees[row.committee_key], read.asf_uid)
+        )
+    )
+
+
+async def start(read: transaction.Transaction, project_key: str) -> compose_views.StartView:
+    """The page for starting a release of this project. Raises NotFoundError."""
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    why_not = ""
+    if project.status is not sql.ProjectStatus.ACTIVE:
+        why_not = f"{project.name} is {project.status.value}, so no release of it can be started."
+    elif not rights.is_participant(committee, read.asf_uid):
+        why_not = f"Only committers of the {committee.name} committee can start a release. Ask one of them."
+    wanted = sqlmodel.select(sql.Release).where(sql.Release.project_key == project.key)
+    found = (await read.data.exec(wanted.order_by(col(sql.Release.created).desc()).limit(_VERSIONS))).all()
+    return compose_views.StartView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        why_not=why_not,
+        versions=tuple((row.version, distributions.PHASE_WORDS[row.phase]) for row in found),
+    )
+
+
+async def page(
+    read: transaction.Transaction, release_key: str, *, folder: str = "", query: str = ""
+) -> compose_views.ComposeView:
+    """The compose page: the newest revision's files, where they go, and what is wrong with them."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    revision = await queries.latest_revision(read.data, release_key)
+    files = await _files(read, revision)
+    places, mappings = await _mapped(read, project, files)
+    rows = await deployments.all_of(read, release_key)
+    participant = rights.is_participant(committee, read.asf_uid)
+    member = rights.is_member(committee, read.asf_uid)
+    change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
+    change = obstacles.change_files(release) or change
+    vote = _vote_why_not(release, revision, committee, participant=participant)
+    return compose_views.ComposeView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        version_key=release.version,
+        release_key=release.key,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        sentence=_sentence(release, revision, files, mappings, rows),
+        css=_css(release, revision, mappings),
+        revision=await revisions.line(read, revision) if revision else None,
+        tree=trees.of(files, places, folder, query),
+        mappings=mappings,
+        checks=await _checks(read, release_key),
+        rows=rows,
+        may_change=not change,
+        may_change_why_not=change,
+        may_record=member,
+        may_record_why_not="" if member else "Only members of the committee can record or stage.",
+        may_vote=not vote,
+        may_vote_why_not=vote,
+    )
+
+
+async def change(read: transaction.Transaction, release_key: str, path: str) -> compose_views.ChangeView:
+    """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    revision = await queries.latest_revision(read.data, release_key)
+    files = await _files(read, revision)
+    inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
+    if (not inside) or (revision is None):
+        raise errors.NotFoundError("The newest revision has no such file or folder. Somebody may have changed it.")
+    why_not = obstacles.change_files(release)
+    if not rights.is_participant(committee, read.asf_uid):
+        why_not = f"Only committers of the {committee.name} committee can change the files."
+    return compose_views.ChangeView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        path=path,
+        is_folder=inside[0].path != path,
+        files=len(inside),
+        size=sum(file.size for file in inside),
+        revision_number=revision.number,
+        consequence=_consequence(release),
+        why_not=why_not,
+    )
+
+
+def _consequence(release: sql.Release) -> str:
+    if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
+        return (
+            "The vote has passed: another path is fine, but a file that the policy maps and that is not there any "
+            "more holds every promotion of its platform."
+        )
+    return "It makes a new revision; the older ones stay as they are."
+
+
+async def _files(read: transaction.Transaction, revision: sql.Revision | None) -> tuple[fileset.File, ...]:
+    if (revision is None) or (revision.file_set_digest == sql.NOT_RECORDED):
+        return ()
+    return (await queries.file_set(read.data, revision.file_set_digest)).files
+
+
+async def _mapped(
+    read: transaction.Transaction, project: sql.Project, files: Sequence[fileset.File]
+) -> tuple[dict[str, trees.Place], tuple[compose_views.Mapping, ...]]:
+    """Where each file goes, by its path; and a line for each platform that the policy has patterns for."""
+    policy = await queries.policy(read.data, project)
+    places: dict[str, trees.Place] = {}
+    lines = []
+    for platform in distribution.DistributionPlatform:
+        patterns = policy.file_tag_mappings.get(platform.gh_slug, [])
+        if not (patterns and files and platform.supports_remote_promotion):
+            continue
+        found: tuple[mapping.Placed, ...] = ()
+        try:
+            found = mapping.placed(fileset.FileSet.of(files), patterns)
+            problems = [one.problem for one in found if one.problem]
+            if not found:
+                problems = [f"The policy's patterns ({', '.join(patterns)}) match no file of the revision."]
+        except errors.InputError as error:
+            problems = [str(error)]
+        for one in found:
+            where, problem = places.get(one.file.path, ((), ""))
+            places[one.file.path] = ((*where, (platform.display_name, one.where)), problem or one.problem)
+        lines.append(
+            compose_views.Mapping(
+                platform_name=platform.display_name,
+                patterns=tuple(patterns),
+                files=sum(1 for one in found if not one.problem),
+                problems=tuple(problems[:_NAMED]),
+                problems_total=len(problems),
+            )
+        )
+    return places, tuple(lines)
+
+
+async def _checks(read: transaction.Transaction, release_key: str) -> tuple[compose_views.Check, ...]:
+    """What the newest check of each deployment that is still in play found, the worst first."""
+    rows = [row for row in await queries.deployments(read.data, release_key) if row.state not in _ENDED]
+    found = [(row, result) for row in rows for result in await facts.check_results(read.data, row)]
+    order = list(_CHECKS)
+    return tuple(
+        compose_views.Check(*_CHECKS[result.status], _about(row, result), result.message)
+        for row, result in sorted(found, key=lambda pair: order.index(pair[1].status))
+    )
+
+
+def _about(row: tables.Deployment, result: sql.CheckResult) -> str:
+    name = distribution.DistributionPlatform[row.platform].display_name
+    return f"{name}: {result.member_rel_path}" if result.member_rel_path else f"staged on {name}"
+
+
+def _vote_why_not(
+    release: sql.Release, revision: sql.Revision | None, committee: sql.Committee, *, participant: bool
+) -> str:
+    if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+        return "The vote is open." if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
+    if revision is None:
+        return "It opens when the release has files."
+    return "" if participant else f"Only committers of the {committee.name} committee can start a vote."
+
+
+def _css(release: sql.Release, revision: sql.Revision | None, mappings: Sequence[compose_views.Mapping]) -> str:
+    if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+        return "open" if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "passed"
+    if any(one.problems for one in mappings):
+        return "refused"
+    return "ready" if revision else "draft"
+
+
+def _sentence(
+    release: sql.Release,
+    revision: sql.Revision | None,
+    files: Sequence[fileset.File],
+    mappings: Sequence[compose_views.Mapping],
+    rows: Sequence[views.DeploymentView],
+) -> str:
+    """What stands, and what is next."""
+    match release.phase:
+        case sql.ReleasePhase.RELEASE_CANDIDATE:
+            return "A vote on these files is open, so they stay as they are until it ends."
+        case sql.ReleasePhase.RELEASE_PREVIEW:
+            return "The vote passed. Paths may still change here; bytes that were voted on may not."
+        case sql.ReleasePhase.RELEASE:
+            return "This release was announced, so its files stay as they are."
+    if revision is None:
+        return "Nothing is here yet. Upload the files that the committee shall vote on."
+    count = f"{len(files):,} {'file' if len(files) == 1 else 'files'} in revision {revision.number}"
+    wrong = next((one for one in mappings if one.problems), None)
+    if wrong is not None:
+        said = "one thing" if wrong.problems_total == 1 else f"{wrong.problems_total:,} things"
+        return f"{count}; {wrong.platform_name} needs {said} changed before a vote can start."
+    if not mappings:
+        return f"{count}. The policy maps none of them to a platform yet."
+    mapped = f"{count}, {' and '.join(f'{one.files:,} of them for {one.platform_name}' for one in mappings)}"
+    there = [row for row in rows if row.deployment_state not in _ENDED]
+    if not there:
+        return f"{mapped}. Stage them, or record what you have staged; then start the vote."
+    waiting = next((row for row in there if row.proof.staged is None), None)
+    if waiting is not None:
+        return (
+            f"{mapped}. {waiting.platform.display_name}: {waiting.standing.word.lower()}. The vote can start after it."
+        )
+    return f"{mapped}. {' and '.join(sorted({row.platform.display_name for row in there}))} is read; start the vote."

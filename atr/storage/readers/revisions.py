@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The revisions of a release, and two of them compared."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.compose_views as compose_views
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
+import atr.storage.readers.distributions as distributions
+import atr.storage.transaction as transaction
+
+# As many revisions and differing files as one page lists; how many there are is said.
+LINES: Final = 200
+_NAMES: Final = {one.gh_slug: one.display_name for one in distribution.DistributionPlatform}
+
+
+async def page(
+    read: transaction.Transaction, release_key: str, *, earlier: str = "", later: str = ""
+) -> compose_views.RevisionsView:
+    """The revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    wanted = (
+        sqlmodel.select(sql.Revision)
+        .where(sql.Revision.release_key == release_key)
+        .order_by(col(sql.Revision.seq).desc())
+        .limit(LINES)
+    )
+    rows = (await read.data.exec(wanted)).all()
+    lines = await _lines(read, rows)
+    total = rows[0].seq if rows else 0
+    comparison = None
+    if earlier or later:
+        pair = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
+        comparison = await _compared(read, *pair)
+    return compose_views.RevisionsView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        sentence=_sentence(lines, comparison),
+        lines=lines,
+        total=total,
+        comparison=comparison,
+    )
+
+
+async def line(read: transaction.Transaction, row: sql.Revision) -> compose_views.RevisionLine:
+    """One revision."""
+    return (await _lines(read, [row]))[0]
+
+
+async def _lines(read: transaction.Transaction, rows: Sequence[sql.Revision]) -> tuple[compose_views.RevisionLine, ...]:
+    wanted = sqlmodel.select(tables.FileSetRow).where(
+        col(tables.FileSetRow.digest).in_({row.file_set_digest for row in rows})
+    )
+    sets = {one.digest: one for one in (await read.data.exec(wanted)).all()}
+    return tuple(_line(row, sets.get(row.file_set_digest)) for row in rows)
+
+
+def _line(row: sql.Revision, files: tables.FileSetRow | None) -> compose_views.RevisionLine:
+    return compose_views.RevisionLine(
+        number=row.number,
+        who=row.asfuid,
+        at=row.created,
+        why=row.description,
+        phase_word=distributions.PHASE_WORDS[row.phase],
+        files=files.files if files else 0,
+        size=files.size if files else 0,
+        digest=files.digest if files else "",
+        drift=tuple((_NAMES.get(slug, slug), tuple(names)) for slug, names in row.drift.items()),
+    )
+
+
+async def _compared(
+    read: transaction.Transaction, earlier: sql.Revision, later: sql.Revision
+) -> compose_views.Comparison:
+    for one in (earlier, later):
+        if one.file_set_digest == sql.NOT_RECORDED:
+            raise errors.ConflictError(f"Revision {one.number} is older than our record of files: nothing to compare.")
+    before = await queries.file_set(read.data, earlier.file_set_digest)
+    after = await queries.file_set(read.data, later.file_set_digest)
+    found = fileset.compare(before, after)
+    old, new = before.by_path, after.by_path
+    every = [
+        *(compose_views.Changed("differs", path, old[path].sha256, new[path].sha256) for path in found.changed),
+        *(
+            compose_views.Changed("moved", to, old[path].sha256, new[to].sha256, note=f"was {path}")
+            for path, to in found.renamed
+        ),
+        *(compose_views.Changed("added", path, "", new[path].sha256) for path in found.extra),
+        *(compose_views.Changed("removed", path, old[path].sha256, "") for path in found.missing),
+    ]
+    return compose_views.Comparison(
+        earlier=(await _lines(read, [earlier]))[0],
+        later=(await _lines(read, [later]))[0],
+        tally=(
+            ("changed", len(found.changed)),
+            ("renamed", len(found.renamed)),
+            ("added", len(found.extra)),
+            ("removed", len(found.missing)),
+            ("equal", found.equal),
+        ),
+        lines=tuple(every[:LINES]),
+        differing=len(every),
+    )
+
+
+def _sentence(lines: Sequence[compose_views.RevisionLine], comparison: compose_views.Comparison | None) -> str:
+    if comparison is not None:
+        pair = f"revision {comparison.earlier.number} to {comparison.later.number}"
+        if not comparison.differing:
+            return f"From {pair} no file changed."
+        return f"From {pair} {comparison.differing:,} {'file' if comparison.differing == 1 else 'files'} changed."
+    if not lines:
+        return "There is no revision yet. Every upload makes one."
+    newest = lines[0]
+    return f"Revision {newest.number} is the newest, made by {newest.who}."

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views for the pages of starting, composing and comparing, as the readers make them."""
+
+import dataclasses
+from typing import Any, Final
+
+import atr.models.compose_views as compose_views
+import atr.post.upload as upload
+from tests.pages import samples
+
+_WHERE: Final = {"project_key": "example-widgets", "project_name": "Example Widgets", "version_key": "2.5.0"}
+
+
+def start(**changes: Any) -> compose_views.StartView:
+    sample = compose_views.StartView(
+        project_key="example-widgets",
+        project_name="Example Widgets",
+        committee_name="Example",
+        why_not="",
+        versions=(("2.4.0", "Finish"), ("2.3.4", "Announced")),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def revision(number: str = "00002", **changes: Any) -> compose_views.RevisionLine:
+    sample = compose_views.RevisionLine(
+        number=number,
+        who="release-manager",
+        at=samples.ago(90),
+        why="Uploaded 16 files",
+        phase_word="Compose",
+        files=16,
+        size=6_400_000,
+        digest=samples.digest(number),
+        drift=(),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def file(name: str = "widgets-core-2.5.0.jar", **changes: Any) -> compose_views.FileLine:
+    where = f"org/example/widgets/widgets-core/2.5.0/{name}"
+    sample = compose_views.FileLine(
+        path=f"maven/{where}",
+        name=name,
+        size=1_900_000,
+        sha256=samples.digest(name),
+        places=(("Maven Central", where),),
+        problem="",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def tree(**changes: Any) -> compose_views.Tree:
+    """Two folders with lines, one of them with a file in a wrong place."""
+    core = (file(), file("widgets-core-2.5.0.pom", size=3_400))
+    top = (
+        file("apache-example-widgets-2.5.0-source-release.zip", path="apache-widgets.zip", places=()),
+        file("odd.jar", path="maven/odd.jar", problem="“odd.jar” is not of the form group/artifact/version."),
+    )
+    sample = compose_views.Tree(
+        folder="",
+        above=(),
+        query="",
+        folders=(
+            compose_views.Folder("", 2, 1_900_000, 1, top),
+            compose_views.Folder("maven/org/example/widgets/widgets-core/2.5.0", 2, 1_903_400, 0, core),
+        ),
+        found=4,
+        shown=4,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def large() -> compose_views.Tree:
+    """More than a page lists: folders to be opened, one of them cut."""
+    return tree(
+        folder="maven/org",
+        above=(("maven", "maven"), ("org", "maven/org")),
+        folders=(
+            compose_views.Folder("maven/org", 4_000, 9_000_000, 0, (file(),)),
+            compose_views.Folder("maven/org/example/widgets", 6_000, 9_000_000_000, 3, ()),
+        ),
+        found=10_000,
+        shown=1,
+    )
+
+
+def compose(**changes: Any) -> compose_views.ComposeView:
+    sample = compose_views.ComposeView(
+        **_WHERE,
+        committee_name="Example",
+        release_key="example-widgets-2.5.0",
+        phase_word="Compose",
+        sentence="16 files in revision 00002, 14 of them for Maven Central.",
+        css="ready",
+        revision=revision(),
+        tree=tree(),
+        mappings=(compose_views.Mapping("Maven Central", ("maven/**",), 14, (), 0),),
+        checks=(
+            compose_views.Check(
+                "refused", "Blocker", "Maven Central: widgets-core-2.5.0.jar", "Its signature is gone."
+            ),
+            compose_views.Check("concern", "Concern", "staged on Maven Central", "The policy maps nothing to compare."),
+            compose_views.Check(
+                "passed", "Good", "staged on Maven Central", "All 14 staged files are the mapped ones."
+            ),
+        ),
+        rows=(samples.row(),),
+        may_change=True,
+        may_change_why_not="",
+        may_record=True,
+        may_record_why_not="",
+        may_vote=True,
+        may_vote_why_not="",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def fresh() -> compose_views.ComposeView:
+    """Just started: nothing is there yet."""
+    return compose(
+        revision=None,
+        tree=tree(folders=(), found=0, shown=0),
+        mappings=(),
+        checks=(),
+        rows=(),
+        css="draft",
+        may_vote=False,
+        may_vote_why_not="It opens when the release has files.",
+    )
+
+
+def voting() -> compose_views.ComposeView:
+    """The vote is open, seen by a stranger."""
+    why_not = "A vote on this release is open, so its files stay as they are."
+    return compose(
+        phase_word="Vote",
+        css="open",
+        may_change=False,
+        may_change_why_not=why_not,
+        may_record=False,
+        may_record_why_not="Only members of the committee can record or stage.",
+        may_vote=False,
+        may_vote_why_not="The vote is open.",
+        tree=large(),
+    )
+
+
+def troubled() -> compose_views.ComposeView:
+    """After the vote, with what must not be: bytes changed, and a mapping that does not fit."""
+    names = tuple(f"maven/org/example/widgets/{number}.jar (voted, gone)" for number in range(30))
+    problems = ("“odd.jar” is not of the form group/artifact/version.",)
+    return compose(
+        phase_word="Finish",
+        revision=revision(drift=(("Maven Central", names),)),
+        mappings=(compose_views.Mapping("Maven Central", ("maven/**", "*.jar"), 13, problems, 4),),
+        tree=tree(query="odd", found=300, shown=200),
+    )
+
+
+def problems() -> upload.Problems:
+    """An upload with names that cannot be used."""
+    lines = [("../up", "It has “..” in it."), ("", "An upload has 5.0 GB at most.")]
+    return upload.Problems("Nothing was saved: 3 names cannot be used.", lines, 1)
+
+
+def revisions(**changes: Any) -> compose_views.RevisionsView:
+    earlier, later = revision("00001", why=""), revision(drift=(("Maven Central", ("a (not voted)",)),))
+    sample = compose_views.RevisionsView(
+        **_WHERE,
+        phase_word="Compose",
+        sentence="Revision 00002 is the newest, made by release-manager.",
+        lines=(later, earlier, revision("00000", digest="")),
+        total=3,
+        comparison=None,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def comparison(**changes: Any) -> compose_views.Comparison:
+    one, other = samples.digest("one"), samples.digest("other")
+    sample = compose_views.Comparison(
+        earlier=revision("00001"),
+        later=revision(),
+        tally=(("changed", 1), ("renamed", 1), ("added", 1), ("removed", 1), ("equal", 12)),
+        lines=(
+            compose_views.Changed("differs", "maven/a.jar", one, other),
+            compose_views.Changed("moved", "maven/b.jar", one, one, note="was maven/b-rc1.jar"),
+            compose_views.Changed("added", "maven/c.jar", "", other),
+            compose_views.Changed("removed", "maven/d.jar", one, ""),
+        ),
+        differing=4,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def change(**changes: Any) -> compose_views.ChangeView:
+    sample = compose_views.ChangeView(
+        **_WHERE,
+        phase_word="Compose",
+        path="maven/org/example",
+        is_folder=True,
+        files=14,
+        size=6_000_000,
+        revision_number="00002",
+        consequence="It makes a new revision; the older ones stay as they are.",
+        why_not="",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def pages() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every page of this part in every variant."""
+    form: dict[str, Any] = {"values": {}, "field_errors": {}}
+    upload_form = {**form, "max_upload": 5_000_000_000, "upload_problems": None}
+    refused = {**upload_form, "values": {"below": "maven"}, "upload_problems": problems()}
+    wrong = {"below": "This is too long."}
+    none_equal = comparison(lines=(), differing=0)
+    cut = comparison(differing=4_000)
+    return {
+        "start-list": ("start/list.html", {"view": compose_views.StartList((("a", "Example Widgets", "Example"),))}),
+        "start-list-empty": ("start/list.html", {"view": compose_views.StartList(())}),
+        "start": ("start/selected.html", {"view": start(), **form}),
+        "start-wrong": (
+            "start/selected.html",
+            {"view": start(versions=()), "values": {"version": "-"}, "field_errors": {"version": "That is none."}},
+        ),
+        "start-not-now": ("start/selected.html", {"view": start(why_not="Only committers can."), **form}),
+        "compose": ("compose/selected.html", {"view": compose(), **upload_form}),
+        "compose-fresh": ("compose/selected.html", {"view": fresh(), **upload_form}),
+        "compose-refused": ("compose/selected.html", {"view": compose(), **refused, "field_errors": wrong}),
+        "compose-voting": ("compose/selected.html", {"view": voting(), **refused}),
+        "compose-troubled": ("compose/selected.html", {"view": troubled(), **upload_form}),
+        "compose-unmapped": ("compose/selected.html", {"view": compose(mappings=(), tree=large()), **upload_form}),
+        "compose-nothing-found": (
+            "compose/selected.html",
+            {"view": compose(tree=tree(folders=(), query="x", found=0, shown=0)), **upload_form},
+        ),
+        "compose-announced": ("compose/selected.html", {"view": compose(phase_word="Announced"), **upload_form}),
+        "change-folder": ("compose/change.html", {"view": change(), **form}),
+        "change-file": (
+            "compose/change.html",
+            {
+                "view": change(is_folder=False, files=1),
+                "values": {"to": ".x"},
+                "field_errors": {"to": "It is hidden."},
+            },
+        ),
+        "change-not-now": ("compose/change.html", {"view": change(why_not="A vote is open."), **form}),
+        "revisions": ("revisions.html", {"view": revisions()}),
+        "revisions-none": ("revisions.html", {"view": revisions(lines=(), total=0)}),
+        "revisions-one": ("revisions.html", {"view": revisions(lines=(revision("00001"),), total=400)}),
+        "revisions-compared": ("revisions.html", {"view": revisions(comparison=comparison())}),
+        "revisions-equal": ("revisions.html", {"view": revisions(comparison=none_equal)}),
+        "revisions-cut": ("revisions.html", {"view": revisions(comparison=cut)}),
+    }
