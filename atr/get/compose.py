@@ -27,9 +27,9 @@ async def selected(project_key: str, version_key: str) -> str:
     return await quart.render_template("compose/selected.html", view=view, **web.upload_form())
 
 
-@BLUEPRINT.get("/compose/<project_key>/<version_key>/change")
+@BLUEPRINT.get("/compose/change/<project_key>/<version_key>")
 async def change(project_key: str, version_key: str) -> str | werkzeug.wrappers.Response:
-    """URL: /compose/<project_key>/<version_key>/change?path=<path of a file or a folder>."""
+    """URL: /compose/change/<project_key>/<version_key>?path=<path of a file or a folder>."""
     if not web.asf_uid():
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:

@@ -11,7 +11,11 @@ import atr.shared.relpath as relpath
 # The number of the revision that the person saw; empty before the first one.
 _Seen = Annotated[str, pydantic.StringConstraints(pattern=r"^(?:[0-9]{5,9})?$")]
 # A path as it stands: its own rules are in shared/relpath.py, and it may begin with a space.
-_Path = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=relpath.MAX_PATH)]
+_Path = Annotated[
+    str,
+    pydantic.StringConstraints(min_length=1, max_length=relpath.MAX_PATH),
+    pydantic.AfterValidator(forms.printed),
+]
 
 
 class StartForm(forms.Form):
@@ -34,5 +38,7 @@ class ChangeForm(forms.Form):
 
     act: Literal["remove", "rename"]
     path: _Path
-    to: Annotated[str, pydantic.StringConstraints(max_length=relpath.MAX_PATH)] = ""
+    to: Annotated[
+        str, pydantic.StringConstraints(max_length=relpath.MAX_PATH), pydantic.AfterValidator(forms.printed)
+    ] = ""
     seen: _Seen

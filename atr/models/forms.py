@@ -28,7 +28,7 @@ _SENTENCES: Final = {
 }
 
 
-def _printed(text: str) -> str:
+def printed(text: str) -> str:
     """Text that stays in the record shows all it holds: no control characters, no marks that turn the line around."""
     for character in text:
         control = (unicodedata.category(character) in _CONTROL) and (character not in _SPACES)
@@ -38,12 +38,12 @@ def _printed(text: str) -> str:
 
 
 Text = Annotated[
-    str, pydantic.StringConstraints(strip_whitespace=True, max_length=500), pydantic.AfterValidator(_printed)
+    str, pydantic.StringConstraints(strip_whitespace=True, max_length=500), pydantic.AfterValidator(printed)
 ]
 Needed = Annotated[
     str,
     pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    pydantic.AfterValidator(_printed),
+    pydantic.AfterValidator(printed),
 ]
 _Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
 

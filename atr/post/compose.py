@@ -16,9 +16,9 @@ BLUEPRINT = quart.Blueprint("post_compose", __name__)
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
-@BLUEPRINT.post("/compose/<project_key>/<version_key>/change")
+@BLUEPRINT.post("/compose/change/<project_key>/<version_key>")
 async def change_selected(project_key: str, version_key: str) -> Answer:
-    """URL: /compose/<project_key>/<version_key>/change."""
+    """URL: /compose/change/<project_key>/<version_key>."""
     site, who = web.site(), web.asf_uid()
     given = await web.form()
     async with site.storage.write_as_project_committee_participant(project_key, who):

@@ -63,6 +63,8 @@ class Place:
         """The address of a page about it: `finish`, `row`, `distribution/detail`, ..."""
         if page == "row":
             return f"/finish/{project}/{self.version}/row/{self.row_key}"
+        if page == "start":
+            return f"/start/{project}"
         more = f"/{self.row_key}" if page in {"distribution/detail", "distribution/act"} else ""
         return f"/{page}/{project}/{self.version}{more}"
 

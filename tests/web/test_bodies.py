@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies
 
 import atr.errors as errors
+import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
 from tests.web import house as houses
 
@@ -25,6 +26,8 @@ FORMS: Final[dict[str, tuple[type[forms.Form], str]]] = {
     "distribution/stage/automate": (forms.DistributionAutomateForm, "composed"),
     "distribution/delete": (forms.DeleteForm, "recorded"),
     "distribution/act": (forms.ActForm, "requested"),
+    "start": (compose_forms.StartForm, "composed"),
+    "compose/change": (compose_forms.ChangeForm, "composed"),
 }
 HOSTILE: Final = (
     "",
@@ -66,7 +69,7 @@ _VALUES: Final = strategies.one_of(
 
 
 # These have no fields of their own, or a body of another kind with tests of its own.
-WITHOUT: Final = frozenset({"sign-in", "sign-out"})
+WITHOUT: Final = frozenset({"sign-in", "sign-out", "upload"})
 
 
 async def test_every_form_is_tried(built: houses.House) -> None:
@@ -133,7 +136,10 @@ async def test_no_field_is_read_into_something_unseen(page: str) -> None:
         "deployment_id": "12" if model is forms.DistributionPromoteForm else "6f2a9c54-81be",
         "evidence_digest": "0" * 64,
         "row_version": "1",
-        "act": "look",
+        "act": "remove" if model is compose_forms.ChangeForm else "look",
+        "path": "maven/widgets.jar",
+        "to": "maven/gadgets.jar",
+        "seen": "00001",
         "reason": "because",
         "external_id": "",
     }
