@@ -9,6 +9,7 @@ import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.releases as releases
+import atr.storage.readers.together as together
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_distribution", __name__)
@@ -21,7 +22,7 @@ async def list_get(project_key: str, version_key: str) -> str:
     page = web.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
-    return await quart.render_template("distribution/list.html", view=view)
+    return await quart.render_template("distribution/list.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/detail/<project_key>/<version_key>/<row_key>")
@@ -29,7 +30,7 @@ async def detail(project_key: str, version_key: str, row_key: str) -> str:
     """URL: /distribution/detail/<project_key>/<version_key>/<row_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
-    return await quart.render_template("distribution/detail.html", view=view)
+    return await quart.render_template("distribution/detail.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/promote/<project_key>/<version_key>")
@@ -46,6 +47,16 @@ async def promote(project_key: str, version_key: str) -> Page:
             "get.distribution.detail", project_key=project_key, version_key=version_key, row_key=f"d{number}"
         )
     return await quart.render_template("distribution/confirm.html", row=row, values={}, field_errors={})
+
+
+@BLUEPRINT.get("/distribution/promote-all/<project_key>/<version_key>")
+async def promote_all(project_key: str, version_key: str) -> Page:
+    """URL: /distribution/promote-all/<project_key>/<version_key>."""
+    if not web.asf_uid():
+        return _sign_in()
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await together.promote_all(read, project_key, version_key)
+    return await quart.render_template("distribution/promote_all.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/record/<project_key>/<version_key>")

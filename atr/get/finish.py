@@ -3,7 +3,6 @@
 
 import quart
 
-import atr.storage.readers.deployments as deployments
 import atr.storage.readers.releases as releases
 import atr.web as web
 
@@ -22,7 +21,7 @@ async def selected(project_key: str, version_key: str) -> str:
 async def row(project_key: str, version_key: str, row_key: str) -> quart.Response:
     """URL: /finish/<project_key>/<version_key>/row/<row_key>; 204 while it is as the page has it (`?have=`)."""
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await deployments.one(read, await releases.key(read, project_key, version_key), row_key)
+        view = await releases.row(read, await releases.key(read, project_key, version_key), row_key)
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
     return quart.Response(await quart.render_template("finish/row.html", row=view))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms, parsed and checked before anything is asked of storage. What is wrong is said beside the field."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import pydantic
 
 import atr.errors as errors
+import atr.promotion.order as order
 import atr.shared.distribution as distribution
 
 # Control characters, and the marks that turn a line around: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
@@ -46,6 +48,9 @@ Needed = Annotated[
     pydantic.AfterValidator(printed),
 ]
 _Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
+_Digest = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# SQLite's integers end at 19 digits.
+_ROW_FIELD: Final = re.compile(r"(order|evidence_digest|row_version)-([1-9][0-9]{0,14})")
 
 
 class FormError(errors.InputError):
@@ -75,9 +80,55 @@ class DistributionPromoteForm(Form):
 
     platform: Needed
     deployment_id: _Number
-    evidence_digest: Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    evidence_digest: _Digest
     row_version: _Number
     version: Needed
+
+
+class PromoteAllRow(Form):
+    """One deployment of the form that promotes several: its place in the order, and what the person saw."""
+
+    order: _Number
+    evidence_digest: _Digest
+    row_version: _Number
+
+
+class PromoteAllForm(Form):
+    """Make several staged deployments public, one after the other. Fields of a row end in its number: `order-4`."""
+
+    version: _Needed
+    # Ticked is "yes"; a browser sends nothing for an empty box.
+    stop_at_trouble: Literal["yes", ""] = ""
+    rows: Annotated[dict[int, PromoteAllRow], pydantic.Field(max_length=200)]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Self:
+        """The form. Raises FormError; a row's problem stands under the name of its field."""
+        rows: dict[int, dict[str, str]] = {}
+        for name, value in given.items():
+            match = _ROW_FIELD.fullmatch(name)
+            if match is not None:
+                rows.setdefault(int(match.group(2)), {})[match.group(1)] = value
+        parsed: dict[int, PromoteAllRow] = {}
+        problems: dict[str, str] = {}
+        for number, fields in rows.items():
+            try:
+                parsed[number] = PromoteAllRow.parse(fields)
+            except FormError as error:
+                problems |= {f"{field}-{number}": text for field, text in error.problems.items()}
+        try:
+            form = cls.model_validate({**given, "rows": parsed})
+        except pydantic.ValidationError as error:
+            problems |= {_field(one): _sentence(one) for one in error.errors()}
+        if problems:
+            raise FormError(problems)
+        return form
+
+    @property
+    def asked(self) -> tuple[order.Asked, ...]:
+        """What is asked for, in the person's order. Raises InputError for two with one number."""
+        numbers = order.by_number({deployment_id: row.order for deployment_id, row in self.rows.items()})
+        return tuple(order.Asked(one, self.rows[one].evidence_digest, self.rows[one].row_version) for one in numbers)
 
 
 class DistributionRecordForm(Form):
@@ -122,7 +173,17 @@ class ActForm(Form):
     """One of the things that a person may still decide about a deployment or a promotion."""
 
     act: Literal[
-        "abort", "check_again", "drop", "extend", "give_up", "look", "prove_published", "send_again", "settle_lost"
+        "abort",
+        "check_again",
+        "drop",
+        "extend",
+        "give_up",
+        "go_on",
+        "look",
+        "prove_published",
+        "send_again",
+        "settle_lost",
+        "verify",
     ]
     reason: Text = ""
     # For `settle_lost`: the platform's id of it; empty if it never arrived.

@@ -54,7 +54,6 @@ class TimelineEntry:
     at: datetime.datetime
     actor: str
     text: str
-    detail: str = ""
     repeats: int = 1
     no_return: bool = False
     # The last entry of a live promotion.
@@ -105,6 +104,32 @@ class Act:
 
 
 @dataclasses.dataclass(frozen=True)
+class Verified:
+    """Verify now: who asked and how far it is; at its end what was read, and what that differs by.
+
+    Without a digest at its end the platform could not be read: then `problem` says why.
+    """
+
+    asked_by: str
+    asked_at: datetime.datetime
+    # None while it runs.
+    at: datetime.datetime | None
+    done: int
+    total: int
+    digest: str
+    problem: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether it was read whole and is not what it was compared with."""
+        return bool(self.digest and self.problem)
+
+    def is_newer_than(self, side: Side | None) -> bool:
+        """Whether it was read after this side."""
+        return (self.at is not None) and ((side is None) or (side.at is None) or (self.at >= side.at))
+
+
+@dataclasses.dataclass(frozen=True)
 class DeploymentView:
     """One row of the finish page and the whole of the detail page: a deployment with its newest promotion, if any.
 
@@ -126,8 +151,10 @@ class DeploymentView:
     deployment_state: states.DeploymentState | None
     state: states.State | None
     proof: Proof
-    # "312 of 3,000 files read", or empty.
+    # "312 of 3,000 files read", or empty; and the same as numbers for a bar.
     progress: str
+    done: int
+    total: int
     # The sentence of what is next, and a second, softer one.
     next_sentence: str
     next_note: str
@@ -161,6 +188,8 @@ class DeploymentView:
     etag: str
     check_messages: tuple[tuple[str, str], ...] = ()
     drop_reason: str = ""
+    # The newest Verify now; None if nobody has asked.
+    verified: Verified | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +203,8 @@ class DeploymentDetail:
     # True when there were more files than the page shows; `files_total` says how many there are.
     files_cut: bool
     files_total: int
+    # The staged column is what Verify now read then, and it differs; None where it is what is proved or captured.
+    staged_read_at: datetime.datetime | None
     timeline: tuple[TimelineEntry, ...]
 
 
@@ -272,6 +303,8 @@ class FinishView:
     voted_revision: str
     ballot_digest: str
     rows: tuple[DeploymentView, ...]
+    # Several of them can be promoted now, by one form.
+    promote_all: bool
     missing: tuple[Missing, ...]
     # Distributions on platforms that cannot promote, or that are unproved.
     others: tuple[DistributionView, ...]

@@ -47,6 +47,8 @@ class Deployment:
     state: states.DeploymentState
     view: deployments.View
     captured: bool
+    # Somebody asked for Verify now, and there is no answer yet.
+    verifying: bool
     # The packages it is known to hold; empty before the platform said so.
     packages: tuple[distribution.Coordinates, ...]
     # The answers to its upload and its drop; NONE for marked and not answered, None for not marked.

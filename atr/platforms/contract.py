@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import atr.promotion.fileset as fileset
@@ -92,6 +92,14 @@ class Reply:
     bytes_sent: int = 0
 
 
+# Told while an upload leaves: how many bytes have left, of how many. Called for each piece, so it only notes them.
+Sent = Callable[[int, int], None]
+
+
+def unheard(_done: int, _total: int) -> None:
+    """For who does not want to know how far an upload is."""
+
+
 class Catalogue(Protocol):
     """Looks a version up in public."""
 
@@ -119,10 +127,11 @@ class Promoter(Catalogue, Protocol):
     async def find(self, name: str) -> tuple[Found, ...]:
         """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled."""
 
-    async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path) -> Reply:
+    async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:
         """Upload a deployment that waits to be published by us, never by itself. One request, never repeated.
 
-        `scratch` is a directory for temporary files. What is missing of side files is made.
+        `scratch` is a directory for temporary files. What is missing of side files is made. `sent` is told how far it
+        is, up to the whole.
         """
 
     async def staged(self, external_id: str) -> tuple[Listed, ...]:

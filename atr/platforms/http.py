@@ -218,6 +218,8 @@ class Write:
     content: AsyncIterable[bytes] | None = None
     # Not to be shown of the answer.
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    # Told how many bytes were handed to the connection, head included.
+    told: Callable[[int], None] | None = None
 
 
 async def send_once(
@@ -231,7 +233,7 @@ async def send_once(
 
     Without a complete answer `sample` holds our own word for what happened instead of a body.
     """
-    meter = wire.Meter()
+    meter = wire.Meter(told=write.told)
     try:
         async with asyncio.timeout(seconds), single_use(meter) as client:
             request = client.build_request(

@@ -105,9 +105,10 @@ class Body:
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode()
         self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self.size: Final = len(self._head) + size + len(self._tail)
         self.headers: Mapping[str, str] = {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(self._head) + size + len(self._tail)),
+            "Content-Length": str(self.size),
         }
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -129,7 +129,13 @@ class MavenCentral:
             found.update({one.external_id: one for one in maven_portal.found(name, page)})
         return tuple(found.values())
 
-    async def stage(self, name: str, files: Sequence[contract.Upload], scratch: pathlib.Path) -> contract.Reply:
+    async def stage(
+        self,
+        name: str,
+        files: Sequence[contract.Upload],
+        scratch: pathlib.Path,
+        sent: contract.Sent = contract.unheard,
+    ) -> contract.Reply:
         """See the contract. Raises InputError, with nothing sent, for what cannot be uploaded."""
         maven_bundle.chosen(files)
         try:
@@ -149,6 +155,8 @@ class MavenCentral:
                 query=maven_portal.upload_query(name),
                 content=body,
                 secrets=self._credential.secrets,
+                # The head of the request is a few hundred bytes that nobody counts.
+                told=lambda written: sent(min(written, body.size), body.size),
             )
             seconds = self._portal.seconds + size / http.SLOWEST
             return await http.send_once(self._single_use, write, seconds=seconds, read_as=maven_portal.upload_reply)

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpcore
 import httpx
@@ -29,7 +29,19 @@ _NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections
 class Meter:
     """How many bytes were handed to a connection, heads included. 0 means that certainly nothing left."""
 
+    # Over every connection of this process, for those who measure.
+    everything: ClassVar[int] = 0
+
     sent: int = 0
+    # Told the new count with each write.
+    told: Callable[[int], None] | None = None
+
+    def count(self, written: int) -> None:
+        """So many bytes more."""
+        self.sent += written
+        Meter.everything += written
+        if self.told is not None:
+            self.told(self.sent)
 
 
 SingleUse = Callable[[Meter], httpx.AsyncClient]
@@ -136,7 +148,7 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
         return await self._inner.read(max(max_bytes, _READ_BYTES), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self._meter.sent += len(buffer)
+        self._meter.count(len(buffer))
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:

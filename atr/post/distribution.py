@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Third-party distributions: promote, record, automate, delete, and what a person may still decide."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
 import quart
 import werkzeug.wrappers
 
@@ -12,6 +15,8 @@ import atr.storage as storage
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.releases as releases
+import atr.storage.readers.row_keys as row_keys
+import atr.storage.readers.together as together
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_distribution", __name__)
@@ -48,6 +53,36 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
     )
 
 
+@BLUEPRINT.post("/distribution/promote-all/<project_key>/<version_key>")
+async def promote_all_selected(project_key: str, version_key: str) -> Answer:
+    """URL: /distribution/promote-all/<project_key>/<version_key>.
+
+    Several "promote" forms in one: all are asked for or none, and each is sent when the one before it is live.
+    """
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = forms.PromoteAllForm.parse(given)
+            if form.version != version_key:
+                raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+            await member.turns.promote_all(
+                sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
+            )
+    except errors.InputError as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await together.promote_all(read, project_key, version_key)
+        html = await quart.render_template(
+            "distribution/promote_all.html", view=view, values=given, field_errors=_problems(error)
+        )
+        return html, 422
+    return web.redirect(
+        "get.finish.selected",
+        success=f"Asked for {len(form.rows)}, one after the other. Each is proved once more just before its call.",
+        project_key=project_key,
+        version_key=version_key,
+    )
+
+
 @BLUEPRINT.post("/distribution/record/<project_key>/<version_key>")
 async def record_selected(project_key: str, version_key: str) -> Answer:
     """URL: /distribution/record/<project_key>/<version_key>."""
@@ -76,10 +111,21 @@ async def stage_automate_selected(project_key: str, version_key: str) -> Answer:
 async def delete(project_key: str, version_key: str) -> Answer:
     """URL: /distribution/delete/<project_key>/<version_key>."""
     given = await web.form()
-    async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
-        form = forms.DeleteForm.parse(given)
-        where = form.coordinates
-        await member.distributions.delete_distribution(sql.release_key(project_key, version_key), where, form.reason)
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = forms.DeleteForm.parse(given)
+            where = form.coordinates
+            await member.distributions.delete_distribution(
+                sql.release_key(project_key, version_key), where, form.reason
+            )
+    except errors.InputError as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            page = web.number(given.get("page", ""), otherwise=1)
+            view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
+        html = await quart.render_template(
+            "distribution/list.html", view=view, values=given, field_errors=_problems(error)
+        )
+        return html, 422
     return web.redirect(
         "get.distribution.list_get",
         success=f"{where} is off the list. Nothing changed on {where.platform.display_name}.",
@@ -93,19 +139,23 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
     """URL: /distribution/act/<project_key>/<version_key>/<row_key>."""
     site, who = web.site(), web.asf_uid()
     given = await web.form()
-    async with site.storage.write_as_project_committee_participant(project_key, who):
-        form = forms.ActForm.parse(given)
-    async with site.storage.read(who) as read:
-        row = await deployments.one(read, await releases.key(read, project_key, version_key), row_key)
-    if form.act == "look":
-        async with site.storage.write_as_project_committee_participant(project_key, who) as participant:
-            if row.promotion_id is not None:
-                await participant.promotions.look_now(row.promotion_id)
-            if row.deployment_id is not None:
-                await participant.promotions.look_at_deployment_now(row.deployment_id)
-    else:
-        async with site.storage.write_as_project_committee_member(project_key, who) as member:
-            await _decide(member, form, row.deployment_id, row.promotion_id)
+    try:
+        async with site.storage.write(who) as write:
+            participant = await write.as_project_committee_participant(project_key)
+            form = forms.ActForm.parse(given)
+            release_key = await releases.key(write, project_key, version_key)
+            row = await row_keys.numbers(write, release_key, row_key)
+            if form.act in _PARTICIPANTS:
+                await _PARTICIPANTS[form.act](participant, row)
+            else:
+                await _MEMBERS[form.act](await write.as_project_committee_member(project_key), row, form)
+    except errors.InputError as error:
+        async with site.storage.read(who) as read:
+            view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
+        html = await quart.render_template(
+            "distribution/detail.html", view=view, values=given, field_errors=_problems(error)
+        )
+        return html, 422
     return web.redirect(
         "get.distribution.detail",
         success=_DONE[form.act],
@@ -115,37 +165,50 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
     )
 
 
-_DONE = {
+_DONE: Final = {
     "abort": "Stopped. Nothing was sent.",
     "check_again": "We compare the public files again.",
     "drop": "Asked the platform to give it up.",
     "extend": "It has another day.",
     "give_up": "Called stopped.",
+    "go_on": "It goes on. We prove the files once more, then make the call.",
     "look": "Looking now.",
     "prove_published": "We compare the public files with the voted ones.",
     "send_again": "We prove the files again, then send one more call.",
     "settle_lost": "Noted.",
+    "verify": "Every staged file is read again. Nothing changes by it.",
 }
 
 
-async def _decide(
-    member: storage.WriteAsCommitteeMember, form: forms.ActForm, deployment_id: int | None, promotion_id: int | None
-) -> None:
-    match form.act:
-        case "drop" | "prove_published" | "settle_lost":
-            if deployment_id is None:
-                raise errors.ConflictError("There is no deployment here.")
-            match form.act:
-                case "drop":
-                    await member.deployments.drop(deployment_id, form.reason)
-                case "prove_published":
-                    await member.acts.prove_published(deployment_id)
-                case "settle_lost":
-                    await member.deployments.settle_lost(deployment_id, form.external_id, form.reason)
-        case "abort" | "check_again" | "extend" | "give_up" | "send_again":
-            if promotion_id is None:
-                raise errors.ConflictError("Nobody has asked for a promotion here.")
-            await getattr(member.acts, form.act)(promotion_id, form.reason)
+async def _look(participant: storage.WriteAsCommitteeParticipant, row: row_keys.Numbers) -> None:
+    if row.promotion_id is not None:
+        await participant.promotions.look_now(row.promotion_id)
+    if row.deployment_id is not None:
+        await participant.promotions.look_at_deployment_now(row.deployment_id)
+
+
+# What every committer of the committee may do, and what only its members may: one line each.
+_PARTICIPANTS: Final[
+    Mapping[str, Callable[[storage.WriteAsCommitteeParticipant, row_keys.Numbers], Awaitable[object]]]
+] = {
+    "look": _look,
+    "verify": lambda participant, row: participant.verification.ask(row.deployment),
+}
+_MEMBERS: Final[
+    Mapping[str, Callable[[storage.WriteAsCommitteeMember, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
+] = {
+    "drop": lambda member, row, form: member.deployments.drop(row.deployment, form.reason),
+    "prove_published": lambda member, row, _: member.acts.prove_published(row.deployment),
+    "settle_lost": lambda member, row, form: member.deployments.settle_lost(
+        row.deployment, form.external_id, form.reason
+    ),
+    "abort": lambda member, row, form: member.acts.abort(row.promotion, form.reason),
+    "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
+    "extend": lambda member, row, form: member.acts.extend(row.promotion, form.reason),
+    "give_up": lambda member, row, form: member.acts.give_up(row.promotion, form.reason),
+    "go_on": lambda member, row, form: member.turns.go_on(row.promotion, form.reason),
+    "send_again": lambda member, row, form: member.acts.send_again(row.promotion, form.reason),
+}
 
 
 async def _record(project_key: str, version_key: str, *, staging: bool) -> Answer:
@@ -182,10 +245,20 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:
     given = await web.form()
-    async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
-        form = forms.DistributionAutomateForm.parse(given)
-        platform = distribution.DistributionPlatform.from_slug(form.platform)
-        await member.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = forms.DistributionAutomateForm.parse(given)
+            platform = distribution.DistributionPlatform.from_slug(form.platform)
+            await member.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
+    except errors.InputError as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await distributions.form(
+                read, await releases.key(read, project_key, version_key), distribution.DistributionPlatform.MAVEN
+            )
+        html = await quart.render_template(
+            "distribution/automate.html", view=view, staging=staging, field_errors=_problems(error)
+        )
+        return html, 422
     return web.redirect(
         "get.finish.selected",
         success=f"Uploading to {platform.display_name}. It waits there until somebody promotes it."

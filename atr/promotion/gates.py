@@ -2,8 +2,8 @@
 """What must hold before a promotion may be sent, as a list of data. Pure.
 
 The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
-changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent). To add a gate, add
-a fact and a row.
+changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent; only whose turn it
+is ends nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
@@ -38,6 +38,9 @@ class Facts:
     # Whether the check of staged files has run since they were captured, and the sentences of its blockers.
     checked: bool = True
     check_blockers: tuple[str, ...] = ()
+    # Promote all: the promotion that must be live before this one, or the one whose trouble stopped it and how.
+    waits_for: str = ""
+    stopped_by: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +81,8 @@ def is_outside(packages: tuple[str, ...]) -> str:
     return f"Outside the names that belong to this project: {', '.join(packages[:3])}{more}."
 
 
+# These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.
+TURN: Final = frozenset({"turn", "stopped"})
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -158,6 +163,18 @@ GATES: Final[tuple[Gate, ...]] = (
         "policy",
         lambda f: f.policy_allows,
         lambda f: f"The project's policy does not allow remote promotion to {f.platform.display_name}.",
+        "a committee member",
+    ),
+    Gate(
+        "turn",
+        lambda f: not f.waits_for,
+        lambda f: f"It waits for {f.waits_for} to be live.",
+        "nobody",
+    ),
+    Gate(
+        "stopped",
+        lambda f: not f.stopped_by,
+        lambda f: f"{f.stopped_by}, so nothing of this one was sent.",
         "a committee member",
     ),
     Gate(

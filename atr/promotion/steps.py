@@ -134,6 +134,8 @@ class View:
     gone_since: datetime.datetime | None = None
     # A person asked to send again, from IN_DOUBT.
     resend: bool = False
+    # It is not its turn: another promotion must be live first, or that one's trouble stopped it.
+    waits: bool = False
 
     @property
     def attempted(self) -> bool:
@@ -167,7 +169,7 @@ def plan(view: View) -> Do:
     """What to do with a due row. What is tracked by hand is never verified for sending: it is only asked about."""
     match view.state:
         case State.REQUESTED:
-            return Do.ASK if (view.by_hand or view.held) else Do.VERIFY
+            return Do.ASK if (view.by_hand or view.held or view.waits) else Do.VERIFY
         case State.SENDING | State.PUBLISHING | State.IN_DOUBT | State.ABORTING:
             return Do.ASK
         case State.CHECKING | State.LIVE:
@@ -260,6 +262,9 @@ def next_look(
         case State.REQUESTED if view.by_hand or view.answers:
             # After a refused call, or by hand: nothing is in a hurry, and each look asks the public place too.
             seconds = interval(view.timing.probing, age)
+        case State.REQUESTED if view.waits and not view.gone_looks:
+            # It becomes due when the one before it moves; until then somebody may drop or publish it elsewhere.
+            seconds = view.timing.resting
         case State.LIVE:
             seconds = interval(view.timing.caring, age)
         case State.IN_DOUBT:
@@ -302,7 +307,7 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
                 view, Decision(State.REFUSED, "The staged deployment was dropped, so nothing was sent."), patient=False
             )
         case Seen.STAGED:
-            return _STAY if (view.held or view.attempted) else Decision(None, then=Do.VERIFY)
+            return _STAY if (view.held or view.attempted or view.waits) else Decision(None, then=Do.VERIFY)
         case _:
             return _STAY
 

@@ -7,6 +7,7 @@ What a platform can do is declared here and nowhere else; tests tie every other 
 import dataclasses
 import enum
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import atr.errors as errors
@@ -197,6 +198,19 @@ class Coordinates:
             case _:
                 owner = f"{self.owner_namespace}/" if self.owner_namespace else ""
                 return f"{owner}{self.package} {self.version}"
+
+
+def in_one_line(packages: Sequence[Coordinates]) -> str:
+    """The packages in one line: what they share, and a star for what they do not."""
+    if len(packages) <= 1:
+        return str(packages[0]) if packages else "not known yet"
+    owners = {package.owner_namespace for package in packages}
+    names = sorted(package.package for package in packages)
+    common = names[0]
+    while common and not all(name.startswith(common) for name in names):
+        common = common[:-1]
+    owner = owners.pop() if len(owners) == 1 else "*"
+    return f"{owner}:{common}*:{packages[0].version}"
 
 
 _PURL: Final = {

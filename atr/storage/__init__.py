@@ -32,6 +32,8 @@ import atr.storage.writers.release as release
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
 import atr.storage.writers.tasks as tasks
+import atr.storage.writers.turns as turns
+import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
 
 _LOG = logging.getLogger("atr.storage.audit")
@@ -214,6 +216,7 @@ class WriteAsCommitteeParticipant:
         self.revision = revision.CommitteeParticipant(write)
         self.vote = vote.CommitteeParticipant(write)
         self.promotions = promotions.CommitteeParticipant(write)
+        self.verification = verification.CommitteeParticipant(write)
 
 
 class WriteAsReleaseManager(WriteAsCommitteeParticipant):
@@ -235,6 +238,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
         self.distributions = distributions.CommitteeMember(write)
         self.acts = promotions.CommitteeMember(write)
         self.copies = copies.CommitteeMember(write)
+        self.turns = turns.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:
@@ -256,6 +260,7 @@ class WriteAsUserService:
         self.promotions = promotions.UserService(write)
         self.pending = promotions.DistributionService(write)
         self.checks = checks.UserService(write)
+        self.verification = verification.UserService(write)
         self.tasks = tasks.UserService(write)
 
 

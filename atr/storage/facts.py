@@ -15,6 +15,8 @@ import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
+import atr.promotion.order as order
+import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.rights as rights
 
@@ -59,6 +61,7 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
     latest = await queries.latest_revision(data, release.key)
     drift = tuple(latest.drift.get(platform.gh_slug, ())) if latest else ()
     results = await check_results(data, deployment)
+    waits_for, stopped_by = await held_by(data, await _requested(data, deployment))
     facts = gates.Facts(
         platform=platform,
         project_active=project.status is sql.ProjectStatus.ACTIVE,
@@ -82,6 +85,8 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
                 )
             )
         ),
+        waits_for=waits_for,
+        stopped_by=stopped_by,
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",
@@ -91,6 +96,33 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
         staged,
     )
     return Case(release, project, committee, deployment, packages, target, ballot, facts, voted, evidence)
+
+
+async def held_by(data: session.Session, promotion: tables.Promotion | None) -> tuple[str, str]:
+    """Whom a requested promotion waits for, or whose trouble stopped it and how. Both empty: its turn is now."""
+    if (promotion is None) or (promotion.state is not states.State.REQUESTED) or (promotion.after_id is None):
+        return "", ""
+    before = await queries.demand_promotion(data, promotion.after_id)
+    turn = order.turn(before.state, stop_at_trouble=promotion.stop_at_trouble)
+    if turn is order.Turn.NOW:
+        return "", ""
+    name = await named(data, before)
+    if turn is order.Turn.WAITS:
+        return name, ""
+    return "", f"{name} is {states.WORDS[before.state].word.lower()}"
+
+
+async def named(data: session.Session, promotion: tables.Promotion) -> str:
+    """What a promotion makes public, in a few words."""
+    platform = distribution.DistributionPlatform[promotion.platform]
+    return f"{distribution.in_one_line(await queries.targets(data, promotion))} on {platform.display_name}"
+
+
+async def _requested(data: session.Session, deployment: tables.Deployment) -> tables.Promotion | None:
+    wanted = sqlmodel.select(tables.Promotion).where(
+        tables.Promotion.deployment_id == deployment.id, tables.Promotion.state == states.State.REQUESTED
+    )
+    return (await data.exec(wanted)).first()
 
 
 def vote_passed(release: sql.Release) -> bool:

@@ -4,11 +4,16 @@
 import contextlib
 import dataclasses
 from collections.abc import Sequence
+from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.readers.work as readers
+import atr.storage.writers.verification as verification
 import atr.tasks.context as contexts
+
+# An upload is written down so often while it leaves.
+_TELL_SECONDS: Final = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +40,55 @@ class DeploymentHold:
     async def _renew(self) -> None:
         async with self.context.storage.write_as_user_service() as service:
             await service.deployments.renew(self.claimed.id, self.claimed.epoch, seconds=self.context.lease)
+
+
+@dataclasses.dataclass
+class UploadProgress:
+    """How far an upload is. Noted for each piece that leaves; written down a little later, so nothing waits for it."""
+
+    context: contexts.Context
+    claimed: work.Deployment
+    _done: int = 0
+    _total: int = 0
+    _told: int = 0
+
+    def note(self, done: int, total: int) -> None:
+        """So much has left."""
+        self._done, self._total = done, total
+
+    def told(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Write it down again and again while the body runs."""
+        return contexts.held(self.tell, _TELL_SECONDS * 3)
+
+    async def tell(self) -> None:
+        """Write down how far it is, if that is news."""
+        if self._done == self._told:
+            return
+        self._told = self._done
+        async with self.context.storage.write_as_user_service() as service:
+            await service.deployments.sending(self.claimed, self._done, self._total)
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyHold:
+    """A deployment whose staged files we read because somebody asked: kept apart from what its capture reads."""
+
+    context: contexts.Context
+    claimed: work.Deployment
+
+    def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Renew the lease while the body runs."""
+        return DeploymentHold(self.context, self.claimed).alive()
+
+    async def kept(self) -> tuple[work.Read, ...]:
+        """What a try that died left."""
+        async with self.context.storage.read() as read:
+            return await readers.kept(read, verification.owner(self.claimed.id), tables.Side.STAGED, 1)
+
+    async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
+        """Keep what was read."""
+        async with self.context.storage.write_as_user_service() as service:
+            await service.verification.progress(self.claimed, done)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,17 +42,24 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with storage.write_as_user_service() as service:
             permit = await service.deployments.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         context.failpoint("after_upload_mark")
-        outcome = await _upload(promoter, context, claimed, files)
+        progress = holds.UploadProgress(context, claimed)
+        async with progress.told():
+            outcome = await _upload(promoter, context, claimed, files, progress.note)
+        await progress.tell()
         context.failpoint("after_upload_reply")
         async with storage.write_as_user_service() as service:
             await service.deployments.answered(claimed, permit, outcome)
 
 
 async def _upload(
-    promoter: contract.Promoter, context: contexts.Context, claimed: work.Deployment, files: list[contract.Upload]
+    promoter: contract.Promoter,
+    context: contexts.Context,
+    claimed: work.Deployment,
+    files: list[contract.Upload],
+    sent: contract.Sent,
 ) -> work.Outcome:
     try:
-        return sending.outcome(await promoter.stage(claimed.name, files, context.scratch))
+        return sending.outcome(await promoter.stage(claimed.name, files, context.scratch, sent))
     except errors.InputError as error:
         # The adapter found, before it sent a byte, that the platform cannot take this: certainly refused.
         return work.Outcome(steps.Answer.REFUSED, sample=str(error))

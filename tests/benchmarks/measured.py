@@ -2,12 +2,11 @@
 """The processes that are measured: `python -m tests.benchmarks.measured worker|reupload`. Figures as JSON at the end.
 
 `worker` is the real worker, as `atr worker` starts it. `reupload` does with the same hands what a release manager does
-without promotion. Both count what they write where the adapters' own meter sits, heads of requests included.
+without promotion. What they write is what the adapters' own meter counted, heads of requests included.
 """
 
 import asyncio
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -16,7 +15,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from unittest import mock
 
 import atr.config as config
 import atr.log as log
@@ -59,13 +57,6 @@ class Task:
         path.write_text(json.dumps(dataclasses.asdict(self)))
 
 
-@dataclasses.dataclass
-class _Written:
-    """How many bytes this process handed to its connections."""
-
-    total: int = 0
-
-
 def peak_memory() -> int:
     """The most memory this process has held, in bytes.
 
@@ -81,17 +72,14 @@ def peak_memory() -> int:
 
 def main() -> None:
     """Do it, and write the figures at the end, whatever it was."""
-    written = _Written()
     told: Mapping[str, Any] = {}
     settings = config.WorkerSettings.from_environ(os.environ)
     log.configure(settings.log_level)
-    stream = wire._MeteredStream
-    with mock.patch.object(stream, "write", _counting(stream.write, written)):
-        if sys.argv[1] == "worker":
-            asyncio.run(workers.run(settings))
-        else:
-            told = asyncio.run(_upload_again(settings, Task.read(pathlib.Path(os.environ[TASK]))))
-    figures = {"written": written.total, "peak": peak_memory(), "cpu": time.process_time(), **told}
+    if sys.argv[1] == "worker":
+        asyncio.run(workers.run(settings))
+    else:
+        told = asyncio.run(_upload_again(settings, Task.read(pathlib.Path(os.environ[TASK]))))
+    figures = {"written": wire.Meter.everything, "peak": peak_memory(), "cpu": time.process_time(), **told}
     pathlib.Path(os.environ[FIGURES]).write_text(json.dumps(figures))
 
 
@@ -127,15 +115,6 @@ async def _until(promoter: contract.Promoter, external_id: str, seen: steps.Seen
 
 async def _keep(_done: Sequence[work.Read], _count: int, _total: int) -> None:
     """A release manager keeps no progress."""
-
-
-def _counting(write: Any, written: _Written) -> Any:
-    @functools.wraps(write)
-    async def counted(stream: wire._MeteredStream, buffer: bytes, *rest: Any, **named: Any) -> None:
-        written.total += len(buffer)
-        await write(stream, buffer, *rest, **named)
-
-    return counted
 
 
 if __name__ == "__main__":

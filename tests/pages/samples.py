@@ -6,6 +6,7 @@ import datetime
 import hashlib
 from typing import Any, Final, TypeVar, cast
 
+import atr.models.finish_views as finish_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -85,6 +86,8 @@ def row(**changes: Any) -> views.DeploymentView:
         state=None,
         proof=proof(),
         progress="",
+        done=0,
+        total=0,
         next_sentence="It waits for a committee member's click.",
         next_note="",
         needs_you=True,
@@ -170,6 +173,8 @@ def moving(state: states.State = states.State.PUBLISHING, **changes: Any) -> vie
         bytes_sent=912,
         platform_word="PUBLISHING",
         progress="9 of 18 public files read" if (state is states.State.CHECKING) else "",
+        done=9 if (state is states.State.CHECKING) else 0,
+        total=18 if (state is states.State.CHECKING) else 0,
         is_moving=True,
         etag="d4.5",
     )
@@ -324,6 +329,8 @@ def unread(**changes: Any) -> views.DeploymentView:
         deployment_state=states.DeploymentState.VALIDATING,
         proof=views.Proof(None, None, None, "pending", "pending"),
         progress="312 of 3,000 files read",
+        done=312,
+        total=3000,
         packages=(),
         packages_line="",
         needs_you=False,
@@ -335,6 +342,56 @@ def unread(**changes: Any) -> views.DeploymentView:
         etag="d4.1",
     )
     return dataclasses.replace(sample, **changes)
+
+
+def verified(**changes: Any) -> views.Verified:
+    """Verify now that found every file equal."""
+    sample = views.Verified(
+        asked_by="release-manager", asked_at=ago(4), at=ago(3), done=18, total=18, digest=digest("staged"), problem=""
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def waiting(**changes: Any) -> views.DeploymentView:
+    """Asked for behind another one that was refused."""
+    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so nothing of this one was sent."
+    sample = requested(
+        standing=dataclasses.replace(standing_of(states.State.REQUESTED), sentence=sentence, who="a committee member"),
+        needs_you=True,
+        next_sentence=sentence,
+        acts=(
+            act(
+                "go_on",
+                "Go on without it",
+                needs_reason=True,
+                primary=True,
+                note="org.apache.example:widgets-core:2.4.0 on Maven Central is refused. Its own page says why.",
+            ),
+            act("abort", "Stop it", needs_reason=True),
+        ),
+        blockers=(gates.Blocker("stopped", sentence, "a committee member"),),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def promote_all(**changes: Any) -> finish_views.PromoteAllView:
+    """Two that are ready, and one that is left out."""
+    sample = finish_views.PromoteAllView(
+        head=views.ReleaseHead(
+            "example-widgets", "Example Widgets", "Example", "2.4.0", "example-widgets-2.4.0", "Finish"
+        ),
+        rows=(row(deployment_id=4), row(deployment_id=5, packages_line="org.apache.example:widgets-cli:2.4.0")),
+        left_out=(("org.apache.example:old-*:2.4.0 on Maven Central", "d3", "It is not staged; it is gone."),),
+        why_not="",
+        undo=(MAVEN.undo,),
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def several() -> tuple[views.DeploymentView, ...]:
+    """Two that are ready: the page's first button is for both."""
+    plain = (dataclasses.replace(PROMOTE, primary=False), act())
+    return (row(deployment_id=4, acts=plain), row(deployment_id=5, acts=plain))
 
 
 def rows() -> dict[str, views.DeploymentView]:
@@ -354,6 +411,12 @@ def rows() -> dict[str, views.DeploymentView]:
         "by-hand": by_hand(),
         "unread": unread(),
         "out-of-band": live(out_of_band=True, publish_calls=0, bytes_sent=0),
+        "waiting": waiting(),
+        "verifying": row(verified=verified(at=None, done=7, digest=""), is_moving=True),
+        "verified": row(verified=verified()),
+        "verified-differs": row(verified=verified(problem="1 staged file differs: widgets-core-2.4.0.jar.")),
+        "not-verified": row(verified=verified(digest="", problem="Central's portal gave no complete answer.")),
+        "sent": unread(progress="412 of 1,030 MB sent", done=412_000_000, total=1_030_000_000),
         "slow": moving(elapsed=views.Elapsed(minutes=200, usual_from=0.1, usual_to=40, scale=120)),
         **{
             state.value: row(
@@ -413,7 +476,7 @@ def timeline() -> tuple[views.TimelineEntry, ...]:
             actor="",
             no_return=True,
         ),
-        entry("Sent once.", at=ago(28), actor="", detail="Maven Central answered 204 after 0.8 s."),
+        entry("Sent once. It answered 204.", at=ago(28), actor=""),
         entry("Maven Central says PUBLISHING.", at=ago(20), actor="", repeats=12),
         entry("18 public files read; all equal the voted files.", at=ago(1), actor=""),
         entry("Live.", at=NOW, actor="", is_end=True),
@@ -427,6 +490,7 @@ def detail(**changes: Any) -> views.DeploymentDetail:
         tally=(("equal", 18), ("differ", 0), ("missing", 0), ("extra", 0), ("renamed", 0)),
         files_cut=False,
         files_total=18,
+        staged_read_at=None,
         timeline=timeline(),
     )
     return dataclasses.replace(sample, **changes)
@@ -471,6 +535,7 @@ def finish(**changes: Any) -> views.FinishView:
         phase_word="Finish",
         sentence="1 of 4 deployments is live; one waits for your click, one is publishing, one is by hand.",
         css="ready",
+        promote_all=False,
         vote_passed_at=ago(700),
         binding_plus=5,
         binding_minus=0,

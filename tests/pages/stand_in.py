@@ -44,6 +44,8 @@ ROUTES: Final = {
     "get.distribution.automate": "/distribution/automate/{project_key}/{version_key}",
     "get.distribution.stage_automate": "/distribution/stage/automate/{project_key}/{version_key}",
     "get.distribution.promote": "/distribution/promote/{project_key}/{version_key}",
+    "get.distribution.promote_all": "/distribution/promote-all/{project_key}/{version_key}",
+    "post.distribution.promote_all_selected": "/distribution/promote-all/{project_key}/{version_key}",
     "get.distribution.detail": "/distribution/detail/{project_key}/{version_key}/{row_key}",
     "post.distribution.record_selected": "/distribution/record/{project_key}/{version_key}",
     "post.distribution.stage_record_selected": "/distribution/stage/record/{project_key}/{version_key}",
@@ -226,13 +228,14 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                 )
             },
         ),
-        "list": ("distribution/list.html", {"view": samples.listing()}),
+        "list": ("distribution/list.html", {"view": samples.listing(), **form}),
         "list-empty": (
             "distribution/list.html",
             {
                 "view": samples.listing(
                     distributions=(), deployments=(), may_change=False, may_change_why_not="Only the committee may."
-                )
+                ),
+                **form,
             },
         ),
         "record": ("distribution/record.html", {"view": samples.form(), "staging": False, **form}),
@@ -289,13 +292,56 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "detail-empty": (
             "distribution/detail.html",
-            {"view": samples.detail(row=samples.unread(), files=(), timeline=())},
+            {"view": samples.detail(row=samples.unread(), files=(), timeline=()), **form},
         ),
-        "detail-cut": ("distribution/detail.html", {"view": samples.detail(files_cut=True, files_total=3000)}),
+        "detail-cut": ("distribution/detail.html", {"view": samples.detail(files_cut=True, files_total=3000), **form}),
+    }
+    made |= {
+        "promote-all": ("distribution/promote_all.html", {"view": samples.promote_all(), **form}),
+        "promote-all-wrong": (
+            "distribution/promote_all.html",
+            {
+                "view": samples.promote_all(),
+                "values": {"order-4": "1", "order-5": "1", "version": "2.4"},
+                "field_errors": {"order-5": "Two have the number 1. Number them in order.", **wrong},
+            },
+        ),
+        "promote-all-none": (
+            "distribution/promote_all.html",
+            {"view": samples.promote_all(rows=(), why_not="Nothing is ready to be promoted now.", undo=()), **form},
+        ),
+        "finish-several": ("finish.html", {"view": samples.finish(promote_all=True, rows=samples.several())}),
+        "detail-wrong": (
+            "distribution/detail.html",
+            {
+                "view": samples.detail(row=samples.waiting()),
+                "values": {"act": "go_on", "reason": ""},
+                "field_errors": {"reason": "Say why, in at most 500 characters."},
+            },
+        ),
+        "detail-lost-wrong": (
+            "distribution/detail.html",
+            {
+                "view": samples.detail(
+                    row=samples.unread(acts=(samples.act("settle_lost", "Say what became of it", needs_reason=True),))
+                ),
+                "values": {"act": "settle_lost", "reason": "it is there", "external_id": "nonsense"},
+                "field_errors": {"external_id": "“nonsense” is no deployment id."},
+            },
+        ),
+        "detail-verified": (
+            "distribution/detail.html",
+            {
+                "view": samples.detail(
+                    row=samples.rows()["verified-differs"], files=refused_files, staged_read_at=samples.ago(3)
+                ),
+                **form,
+            },
+        ),
     }
     for name, row in samples.rows().items():
         files = refused_files if (name in {"refused", "diverged"}) else samples.detail().files
-        made[f"detail-{name}"] = ("distribution/detail.html", {"view": samples.detail(row=row, files=files)})
+        made[f"detail-{name}"] = ("distribution/detail.html", {"view": samples.detail(row=row, files=files), **form})
         made[f"row-{name}"] = ("finish/row.html", {"row": row})
     return made
 

@@ -34,6 +34,7 @@ def view(
     by_hand: bool = False,
     held: bool = False,
     resend: bool = False,
+    waits: bool = False,
     gone_looks: int = 0,
     gone_for: float | None = None,
 ) -> steps.View:
@@ -50,6 +51,7 @@ def view(
         by_hand=by_hand,
         held=held,
         resend=resend,
+        waits=waits,
         gone_looks=gone_looks,
         gone_since=None if gone_for is None else ago(gone_for),
     )
@@ -103,6 +105,8 @@ def facts(
     is_committee_member: bool = True,
     checked: bool = True,
     check_blockers: tuple[str, ...] = (),
+    waits_for: str = "",
+    stopped_by: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -121,4 +125,6 @@ def facts(
         is_committee_member=is_committee_member,
         checked=checked,
         check_blockers=check_blockers,
+        waits_for=waits_for,
+        stopped_by=stopped_by,
     )

@@ -34,6 +34,7 @@ view = samples.view
         (view(S.REQUESTED, answers=[LIMITED]), Do.VERIFY),
         (view(S.REQUESTED, by_hand=True), Do.ASK),
         (view(S.REQUESTED, answers=[REFUSED], held=True), Do.ASK),
+        (view(S.REQUESTED, waits=True), Do.ASK),
         (view(S.SENDING, answers=[NONE]), Do.ASK),
         (view(S.PUBLISHING), Do.ASK),
         (view(S.IN_DOUBT), Do.ASK),

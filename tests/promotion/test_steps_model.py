@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What asking may never decide, in every situation there is: 134,400 of them, each invariant by name."""
+"""What asking may never decide, in every situation there is: 268,800 of them, each invariant by name."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ ANSWERS: Final = tuple(
 )
 # One where a repeat has no second effect, one where it may.
 MECHANISMS: Final = (distribution.Mechanism.CENTRAL_PORTAL, distribution.Mechanism.OCI_TAG)
-FLAGS: Final = tuple(itertools.product((False, True), repeat=5))
+FLAGS: Final = tuple(itertools.product((False, True), repeat=6))
 REFUSALS: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
 
 
@@ -109,6 +109,9 @@ INVARIANTS: Final[dict[str, Holds]] = {
         or (s.seen is Seen.WORKING)
     ),
     "what waits for a click is not sent": lambda s: (not s.sends) or (not s.view.held) or s.persons,
+    "what waits for another one is not sent before its turn": lambda s: (
+        (not s.sends) or (not s.view.waits) or (s.view.state is not S.REQUESTED)
+    ),
     "sent only what is staged": lambda s: (not s.sends) or (s.seen is Seen.STAGED),
     "no second call by itself where a repeat may have a second effect": lambda s: (
         (not s.sends)
@@ -156,7 +159,7 @@ INVARIANTS: Final[dict[str, Holds]] = {
 def situations() -> Iterator[Situation]:
     """Every row that is asked about, with everything that may be seen."""
     for state, answers, mechanism, flags in itertools.product(ASKED, ANSWERS, MECHANISMS, FLAGS):
-        by_hand, held, resend, overdue, long_ago = flags
+        by_hand, held, resend, overdue, waits, long_ago = flags
         view = samples.view(
             state,
             answers=answers,
@@ -166,6 +169,7 @@ def situations() -> Iterator[Situation]:
             held=held,
             resend=resend,
             overdue=overdue,
+            waits=waits,
             gone_looks=3 if long_ago else 2,
             gone_for=900 if long_ago else 899,
         )
@@ -183,7 +187,7 @@ def violations() -> dict[str, list[Situation]]:
         for name, holds in INVARIANTS.items():
             if (not holds(situation)) and (len(found[name]) < 3):
                 found[name].append(situation)
-    assert count == len(ASKED) * len(ANSWERS) * len(MECHANISMS) * len(FLAGS) * len(Seen) * len(Look) == 134_400
+    assert count == len(ASKED) * len(ANSWERS) * len(MECHANISMS) * len(FLAGS) * len(Seen) * len(Look) == 268_800
     return found
 
 

@@ -22,6 +22,7 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.server as server
 import atr.shared.distribution as distribution
@@ -220,6 +221,18 @@ class House:
     async def view(self, place: Place, asf_uid: str = MEMBER) -> views.DeploymentView:
         """The row as this person sees it now."""
         return await self.world.row(place.deployment_id, asf_uid)
+
+    async def promote_all_form(self, place: Place, asf_uid: str = MEMBER) -> dict[str, str]:
+        """The fields of the page that promotes several, with the version typed."""
+        given = {"version": place.version, "stop_at_trouble": "yes"}
+        for number in (place.deployment_id - 1, place.deployment_id):
+            row = await self.world.row(number, asf_uid)
+            given |= {
+                f"order-{number}": str(number),
+                f"evidence_digest-{number}": row.evidence_digest,
+                f"row_version-{number}": str(row.row_version),
+            }
+        return given
 
     async def promote_form(self, place: Place, asf_uid: str = MEMBER) -> dict[str, str]:
         """The fields of the confirm page, with the version typed."""
@@ -467,6 +480,31 @@ async def _recorded(house: House, version: str) -> Place:
     return Place(version, f"p{number}")
 
 
+async def _several(house: House, version: str) -> Place:
+    """Two deployments of one release, each ready; the place is the second one's."""
+    release_key = await people.compose(house.world.store, tree_of(version))
+    whole, number = tree_of(version), 0
+    for where in whole.packages:
+        part = {path: data for path, data in whole.files.items() if f"/{where.package}/" in path}
+        external_id = await house.world.stage_elsewhere(trees.Tree(part, (where,)), name=HOSTILE)
+        number = await house.world.record(release_key, external_id, where)
+        await house.world.until(number, lambda row: row.proof.staged is not None)
+    await people.vote(house.world.store, release_key)
+    await house.world.work()
+    return Place(version, f"d{number}")
+
+
+async def _stopped(house: House, version: str) -> Place:
+    """The second of two, behind one that was stopped."""
+    place = await _several(house, version)
+    rows = [await house.world.row(place.deployment_id - 1), await house.view(place)]
+    asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
+    async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
+        first, _ = await member.turns.promote_all(f"{PROJECT}-{version}", asked, stop_at_trouble=True)
+        await member.acts.abort(first.id or 0, HOSTILE)
+    return place
+
+
 async def _announced(house: House, version: str) -> Place:
     place = await _live(house, version)
     async with house.world.store.write_as_project_release_manager(PROJECT, MANAGER) as manager:
@@ -492,6 +530,8 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "staged": _staged,
     "voting": _voting,
     "ready": _ready,
+    "several": _several,
+    "stopped": _stopped,
     "aborted": _aborted,
     "checking": _checking,
     "publishing": _publishing,

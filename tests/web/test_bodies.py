@@ -20,6 +20,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 # Every form with the address that takes it and a situation in which it would do something.
 FORMS: Final[dict[str, tuple[type[forms.Form], str]]] = {
     "distribution/promote": (forms.DistributionPromoteForm, "ready"),
+    "distribution/promote-all": (forms.PromoteAllForm, "several"),
     "distribution/record": (forms.DistributionRecordForm, "ready"),
     "distribution/stage/record": (forms.DistributionRecordForm, "composed"),
     "distribution/automate": (forms.DistributionAutomateForm, "ready"),
@@ -96,7 +97,11 @@ async def test_nothing_that_a_field_may_hold_is_a_fault(built: houses.House, pag
     """Fields left out, given twice, with control characters, lone surrogates, huge texts, numbers out of range."""
     model, name = FORMS[page]
     place, alice = built.places[name], built.people[houses.MEMBER]
-    fields = [*model.model_fields, "extra"]
+    fields = [
+        *model.model_fields,
+        "extra",
+        *(f"{name}-{place.row_key[1:]}" for name in forms.PromoteAllRow.model_fields),
+    ]
     pairs = strategies.lists(strategies.tuples(strategies.sampled_from(fields), _VALUES), max_size=8)
     sent: list[list[tuple[str, str]]] = []
     _draw(pairs, sent)
@@ -144,7 +149,7 @@ async def test_no_field_is_read_into_something_unseen(page: str) -> None:
         "external_id": "",
     }
     assert model.parse(good)
-    for field, value in itertools.product(model.model_fields, HOSTILE):
+    for field, value in itertools.product(set(model.model_fields) - {"rows"}, HOSTILE):
         try:
             form = model.parse({**good, field: value})
         except errors.InputError:

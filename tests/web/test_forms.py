@@ -340,6 +340,8 @@ ACTS: Final = [
     ("check_again", "diverged", True, "We compare the public files again.", ("promotion", "checking")),
     ("drop", "staged", True, "Asked the platform to give it up.", ("deployment", "dropping")),
     ("extend", "publishing", True, "It has another day.", ("promotion", "publishing")),
+    ("go_on", "stopped", True, "It goes on.", ("promotion", "requested")),
+    ("verify", "ready", False, "Every staged file is read again.", ("deployment", "staged")),
     ("look", "ready", False, "Looking now.", ("deployment", "staged")),
     ("look", "publishing", False, "Looking now.", ("promotion", "publishing")),
     ("prove_published", "published by another hand", False, "We compare the public files", ("deployment", "published")),
@@ -436,6 +438,11 @@ UNFIT: Final = [
     ("drop", "requested"),
     ("drop", "voting"),
     ("abort", "aborted"),
+    ("verify", "live"),
+    ("verify", "publishing"),
+    ("verify", "recorded"),
+    ("go_on", "requested"),
+    ("go_on", "live"),
     ("settle_lost", "failed"),
 ]
 

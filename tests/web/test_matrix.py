@@ -108,6 +108,7 @@ TABLE: Final = (
     Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
     Row("get_distribution.detail", ALL, "ready", "distribution/detail"),
     Row("get_distribution.promote", SIGN_IN_FIRST, "ready", "distribution/promote", query="?deployment_id={number}"),
+    Row("get_distribution.promote_all", SIGN_IN_FIRST, "several", "distribution/promote-all"),
     Row("get_distribution.record", SIGN_IN_FIRST, "ready", "distribution/record"),
     Row("get_distribution.stage_record", SIGN_IN_FIRST, "ready", "distribution/stage/record"),
     Row("get_distribution.automate", SIGN_IN_FIRST, "ready", "distribution/automate"),
@@ -115,6 +116,7 @@ TABLE: Final = (
     Row("post_session.sign_in_selected", LEAD_ON, page="/sign-in", form=lambda *_: {"asf_uid": houses.MEMBER}),
     Row("post_session.sign_out", LEAD_ON, page="/sign-out"),
     Row("post_distribution.promote_selected", MEMBERS, "ready", "distribution/promote", _number, about="form"),
+    Row("post_distribution.promote_all_selected", MEMBERS, "several", "distribution/promote-all", about="all"),
     Row("post_distribution.record_selected", MEMBERS, "ready", "distribution/record", _recorded),
     Row("post_distribution.stage_record_selected", MEMBERS, "staged", "distribution/stage/record", _recorded),
     Row(
@@ -133,7 +135,9 @@ TABLE: Final = (
     ),
     Row("post_distribution.delete", MEMBERS, "recorded", "distribution/delete", _deleted),
     Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("look"), about="look"),
+    Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("verify"), about="verify"),
     Row("post_distribution.act", MEMBERS, "staged", "distribution/act", _act("drop"), about="drop"),
+    Row("post_distribution.act", MEMBERS, "stopped", "distribution/act", _act("go_on"), about="go_on"),
     Row("post_distribution.act", MEMBERS, "requested", "distribution/act", _act("abort"), about="abort"),
     Row("post_distribution.act", MEMBERS, "diverged", "distribution/act", _act("check_again"), about="check_again"),
     Row("post_distribution.act", MEMBERS, "publishing", "distribution/act", _act("extend"), about="extend"),
@@ -190,7 +194,13 @@ async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> 
     if row.endpoint.startswith("post_session") and csrf == "ok":
         # These end the session, which the others still need.
         person = person.same_session()
-    form = await house.promote_form(place) if row.about == "form" else row.form(house, place)
+    match row.about:
+        case "form":
+            form = await house.promote_form(place)
+        case "all":
+            form = await house.promote_all_form(place)
+        case _:
+            form = row.form(house, place)
     before = house.dump()
     if row.method == "GET":
         answer = await person.get(path)

@@ -36,6 +36,8 @@ WORDS: Final = {
     "live": "Live",
     "announced": "Live",
     "diverged": "Diverged",
+    "several": "Ready",
+    "stopped": "Requested",
     "refused": "Refused",
     "refused by the platform": "Refused",
     "recorded": "Requested",

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the reader can do with a row now, or why not. The writers decide again; this only draws the controls."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.gates as gates
@@ -29,21 +32,51 @@ async def of(
     acts = []
     if _may_ask(case, promotion):
         acts.append(_promote(case, promotion, blockers))
+    if case.facts.stopped_by:
+        acts.append(_go_on(case, member=member))
     if promotion is not None:
         acts.extend(await by_hand(read, promotion, member=member))
+    acts.extend(await _of_deployment(read, case, promotion, member=member))
+    if (promotion is None) and (case.deployment.due_at is not None):
+        acts.append(views.Act("look", "Check now"))
+    return tuple(acts)
+
+
+async def _of_deployment(
+    read: transaction.Transaction, case: facts.Case, promotion: tables.Promotion | None, *, member: bool
+) -> list[views.Act]:
+    acts = []
     if case.deployment.state is _Deployment.LOST:
         acts.append(_act("settle_lost", "Say what became of it", member=member, needs_reason=True))
     if (promotion is None or promotion.state not in states.HOLDING) and (
         case.deployment.state is _Deployment.PUBLISHED
     ):
-        acts.append(_act("prove_published", "Compare the public files", member=member, primary=True))
+        act = _act("prove_published", "Compare the public files", member=member, primary=True)
+        acts.append(dataclasses.replace(act, why_not=act.why_not or obstacles.prove_published(case)))
     if case.deployment.state in {_Deployment.STAGED, _Deployment.FAILED}:
         why_not = await obstacles.drop(read, case.deployment)
         if not why_not:
             acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
-    if (promotion is None) and (case.deployment.due_at is not None):
-        acts.append(views.Act("look", "Check now"))
-    return tuple(acts)
+    if not await obstacles.verify(read, case.deployment):
+        acts.append(views.Act("verify", "Verify now"))
+    return acts
+
+
+def is_ready(row: views.DeploymentView) -> bool:
+    """Whether the reader may promote it now, and nobody has."""
+    may = any((act.name == "promote") and not act.why_not for act in row.acts)
+    return may and ((row.state is None) or (row.state not in states.HOLDING))
+
+
+def beside_one_another(rows: Sequence[views.DeploymentView]) -> tuple[views.DeploymentView, ...]:
+    """The rows as one page shows them: where several are ready, its first button is for all of them."""
+    if sum(1 for row in rows if is_ready(row)) <= 1:
+        return tuple(rows)
+    return tuple(dataclasses.replace(row, acts=tuple(_plain(act) for act in row.acts)) for row in rows)
+
+
+def _plain(act: views.Act) -> views.Act:
+    return dataclasses.replace(act, primary=act.primary and (act.name != "promote"))
 
 
 async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
@@ -79,6 +112,11 @@ def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tup
     if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
         why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change that."
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
+
+
+def _go_on(case: facts.Case, *, member: bool) -> views.Act:
+    act = _act("go_on", "Go on without it", member=member, needs_reason=True, primary=True)
+    return dataclasses.replace(act, note=f"{case.facts.stopped_by}. Its own page says why.")
 
 
 async def _doubtful(

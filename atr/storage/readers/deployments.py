@@ -11,7 +11,6 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
@@ -21,15 +20,16 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.readers.acts as acts
 import atr.storage.readers.evidence as evidence
+import atr.storage.readers.progress as progress
+import atr.storage.readers.row_keys as row_keys
 import atr.storage.readers.timeline as timeline
+import atr.storage.readers.verification as verification
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
 _State = states.State
 _ETAG: Final = 16
 _Deployment = states.DeploymentState
-# SQLite's integers end at 19 digits.
-_MAX_DIGITS: Final = 15
 _MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
 _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
 _NEXT: Final = {
@@ -60,23 +60,19 @@ async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views
 
 async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
     """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
-    kind, number = row_key[:1], row_key[1:]
-    if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > _MAX_DIGITS):
-        raise errors.NotFoundError("There is no such deployment.")
-    if kind == "p":
-        promotion = await queries.demand_promotion(read.data, int(number))
-        _belongs(promotion.release_key, release_key)
-        return await _by_hand(read, promotion)
-    deployment = await queries.demand_deployment(read.data, int(number))
-    _belongs(deployment.release_key, release_key)
-    every = await queries.promotions(read.data, col(tables.Promotion.deployment_id) == deployment.id)
-    return await _view(read, deployment, every[-1] if every else None)
+    found = await row_keys.find(read, release_key, row_key)
+    if isinstance(found, tables.Promotion):
+        return await _by_hand(read, found)
+    return await _view(read, *found)
 
 
 async def detail(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentDetail:
     """One row with its files and what happened to it."""
     row = await one(read, release_key, row_key)
     sides = [side.digest if side else "" for side in (row.proof.voted, row.proof.staged, row.proof.public)]
+    newer = row.verified is not None and row.verified.differs and row.verified.is_newer_than(row.proof.staged)
+    if newer and row.verified:
+        sides[1] = row.verified.digest
     files, tally, total = await evidence.files(read, *sides)
     subjects = [f"deployment:{row.deployment_id}"] if row.deployment_id is not None else []
     promotions = await queries.promotions(
@@ -92,6 +88,7 @@ async def detail(read: transaction.Transaction, release_key: str, row_key: str) 
         tally=tally,
         files_cut=total > len(files),
         files_total=total,
+        staged_read_at=row.verified.at if newer and row.verified else None,
         timeline=await timeline.of(read, subjects),
     )
 
@@ -106,8 +103,11 @@ async def _view(
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
-    standing = _standing(deployment, promotion, blockers)
+    turn = next((blocker for blocker in blockers if blocker.code in gates.TURN), None)
+    standing = _standing(deployment, promotion, blockers, turn)
     offered = await acts.of(read, case, promotion, blockers)
+    verified = await verification.of(read, deployment)
+    done, total, said = progress.of(deployment, promotion)
     return _stamped(
         dataclasses.replace(
             row,
@@ -116,12 +116,16 @@ async def _view(
             standing=standing,
             deployment_state=deployment.state,
             proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
-            progress=_progress(deployment, promotion),
-            next_sentence=_next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
+            progress=said,
+            done=done,
+            total=total,
+            next_sentence=turn.sentence
+            if turn
+            else _next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
             needs_you=any(act.primary and not act.why_not for act in offered),
-            needs_person=_needs_person(promotion, blockers),
+            needs_person=_needs_person(promotion, blockers, turn),
             problem=deployment.problem,
-            blockers=blockers if (promotion is None or promotion.state not in states.HOLDING) else (),
+            blockers=_shown(promotion, blockers, turn),
             acts=offered,
             staged_by=deployment.created_by,
             staged_at=deployment.created,
@@ -129,9 +133,10 @@ async def _view(
             platform_word=(promotion.platform_word if promotion else "") or deployment.platform_word,
             evidence_digest=case.evidence_digest,
             row_version=deployment.version,
-            is_moving=row.is_moving or _is_moving(deployment, promotion),
+            is_moving=_is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
             check_messages=await _messages(read, deployment),
             drop_reason=deployment.drop_reason,
+            verified=verified,
             last_look=(promotion.last_look if promotion else None) or deployment.last_look,
             next_look=row.next_look or deployment.due_at,
         )
@@ -153,7 +158,7 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
             next_sentence=_NEXT[promotion.state]
             if promotion.state is not _State.REQUESTED
             else "We look for it in public, and compare the files when they are there.",
-            needs_person=_needs_person(promotion, ()),
+            needs_person=_needs_person(promotion, (), None),
             acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
             if rights.is_participant(committee, read.asf_uid)
             else (),
@@ -187,12 +192,14 @@ async def _shared(
         platform=platform,
         external_id="",
         packages=packages,
-        packages_line=packages_line(packages),
+        packages_line=distribution.in_one_line(packages),
         standing=_of_promotion(promotion) if promotion else views.Standing("staged", "", "", "", release.created),
         deployment_state=None,
         state=promotion.state if promotion else None,
         proof=views.Proof(None, None, None, "pending", "pending"),
         progress="",
+        done=0,
+        total=0,
         next_sentence="",
         next_note=promotion.blocker if promotion else "",
         needs_you=False,
@@ -223,24 +230,6 @@ async def _shared(
     )
 
 
-def packages_line(packages: tuple[distribution.Coordinates, ...]) -> str:
-    """The packages in one line: what they share, and a star for what they do not."""
-    if len(packages) <= 1:
-        return str(packages[0]) if packages else "not known yet"
-    owners = {package.owner_namespace for package in packages}
-    names = sorted(package.package for package in packages)
-    common = names[0]
-    while common and not all(name.startswith(common) for name in names):
-        common = common[:-1]
-    owner = owners.pop() if len(owners) == 1 else "*"
-    return f"{owner}:{common}*:{packages[0].version}"
-
-
-def _belongs(of: str, release_key: str) -> None:
-    if of != release_key:
-        raise errors.NotFoundError("This release has no such deployment.")
-
-
 def _of_promotion(promotion: tables.Promotion) -> views.Standing:
     words = states.WORDS[promotion.state]
     return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
@@ -250,9 +239,11 @@ def _standing(
     deployment: tables.Deployment,
     promotion: tables.Promotion | None,
     blockers: Sequence[gates.Blocker],
+    turn: gates.Blocker | None,
 ) -> views.Standing:
     if promotion is not None:
-        return _of_promotion(promotion)
+        standing = _of_promotion(promotion)
+        return dataclasses.replace(standing, sentence=turn.sentence, who=turn.who) if turn else standing
     words = states.DEPLOYMENT_WORDS[deployment.state]
     ready = (deployment.state is _Deployment.STAGED) and all(blocker.code == "rights" for blocker in blockers)
     if ready:
@@ -286,24 +277,33 @@ def _next(
     return "It waits for your click." if member else "A member of the committee can promote it."
 
 
-def _needs_person(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> str:
+def _shown(
+    promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
+) -> tuple[gates.Blocker, ...]:
+    """What holds it, for the page: all of it before somebody asks; after that whose turn it is."""
+    if (promotion is None) or (promotion.state not in states.HOLDING):
+        return blockers
+    return (turn,) if turn else ()
+
+
+def _needs_person(
+    promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], turn: gates.Blocker | None
+) -> str:
     if promotion is None:
         return blockers[0].who if blockers else "a committee member"
+    if turn is not None:
+        return "" if turn.who == "nobody" else turn.who
     if promotion.held:
         return "a committee member"
     who = states.WORDS[promotion.state].who
     return "" if who == "nobody" else who
 
 
-def _progress(deployment: tables.Deployment, promotion: tables.Promotion | None) -> str:
-    if (promotion is not None) and promotion.read_total and (promotion.state in {_State.REQUESTED, _State.CHECKING}):
-        return f"{promotion.read_done:,} of {promotion.read_total:,} files read"
-    if deployment.read_total and not deployment.file_set_digest:
-        return f"{deployment.read_done:,} of {deployment.read_total:,} files read"
-    return ""
-
-
-def _is_moving(deployment: tables.Deployment, promotion: tables.Promotion | None) -> bool:
+def _is_moving(
+    deployment: tables.Deployment, promotion: tables.Promotion | None, verified: views.Verified | None
+) -> bool:
+    if (verified is not None) and (verified.at is None):
+        return True
     if promotion is not None:
         return promotion.state in _MOVING
     capturing = (deployment.state is _Deployment.STAGED) and not deployment.file_set_digest and not deployment.problem

@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
@@ -36,12 +37,13 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
-    rows = await deployments.all_of(read, release_key)
+    every = await deployments.all_of(read, release_key)
+    rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
     ballot = await queries.ballot(read.data, release)
     revision_entry = next((e for e in ballot if e.kind is tables.BallotKind.REVISION), None)
     count = await vote.tally(read, release)
-    shown = [row for row in rows if not _given_up(row)]
+    shown = [row for row in rows if not is_given_up(row)]
     return views.FinishView(
         project_key=project.key,
         project_name=project.name,
@@ -58,6 +60,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         voted_revision=await _voted_revision(read, release, revision_entry),
         ballot_digest=revision_entry.file_set_digest if revision_entry else "",
         rows=rows,
+        promote_all=sum(1 for row in every if acts.is_ready(row)) > 1,
         missing=tuple(_missing(row) for row in shown if row.state is not states.State.LIVE),
         others=await distributions.not_promoted(read, release),
         announce_why_not=await _announce_why_not(read, release),
@@ -65,6 +68,15 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         may_record=member,
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
     )
+
+
+async def row(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
+    """One row of the finish page, as it stands beside the others. Raises NotFoundError."""
+    alone = await deployments.one(read, release_key, row_key)
+    if not acts.is_ready(alone):
+        return alone
+    beside = acts.beside_one_another(await deployments.all_of(read, release_key))
+    return next(row for row in beside if row.deployment_id == alone.deployment_id)
 
 
 async def key(read: transaction.Transaction, project_key: str, version_key: str) -> str:
@@ -118,7 +130,7 @@ _AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePha
 
 async def _line(read: transaction.Transaction, release: sql.Release) -> views.ReleaseLine:
     project = await queries.demand_project(read.data, release.project_key)
-    rows = [row for row in await deployments.all_of(read, release.key) if not _given_up(row)]
+    rows = [row for row in await deployments.all_of(read, release.key) if not is_given_up(row)]
     word = distributions.PHASE_WORDS[release.phase]
     needs = next((row for row in rows if row.needs_you), None)
     moving = any(row.is_moving for row in rows)
@@ -147,7 +159,7 @@ def _all_live(rows: Sequence[views.DeploymentView]) -> bool:
     return bool(rows) and all(row.state is states.State.LIVE for row in rows)
 
 
-def _given_up(row: views.DeploymentView) -> bool:
+def is_given_up(row: views.DeploymentView) -> bool:
     """A candidate that nobody expects to become public: dropped, gone or refused by the platform."""
     ended = {states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED}
     return (row.deployment_state in ended) and ((row.state is None) or (row.state not in states.HOLDING))

@@ -21,6 +21,11 @@ _ANSWERS: Final = {
 }
 
 
+def _requested(data: Mapping[str, Any]) -> str:
+    after = f" It is sent when {data['after']} is live." if data.get("after") else ""
+    return f"Requested, for {', '.join(data['packages'][:3])}.{after}"
+
+
 def _moved(data: Mapping[str, Any]) -> str:
     words = states.WORDS[states.State(data["to"])]
     return f"{words.word}. {data['reason']}"
@@ -59,6 +64,11 @@ def _read(data: Mapping[str, Any]) -> str:
     return f"Verified: {data['files']:,} staged files read again; {end}."
 
 
+def _verified(data: Mapping[str, Any]) -> str:
+    end = data["difference"] or f"all equal the {data['against']} files."
+    return f"Verified: {data['files']:,} staged files read again; {end}"
+
+
 def _marked(data: Mapping[str, Any]) -> str:
     return f"Mark written: {data['kind']} number {data['number']}. The call may have been sent from here on."
 
@@ -70,11 +80,13 @@ def _checked(data: Mapping[str, Any]) -> str:
 # One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "request_refused": lambda data: f"Refused: {data['sentence']}",
-    "promotion_requested": lambda data: f"Requested, for {', '.join(data['packages'][:3])}.",
+    "promotion_requested": _requested,
     "promotion_asked_twice": lambda _: "The same form was sent once more; it changed nothing.",
     "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,
+    "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
+    "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",
     "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
     "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
@@ -88,6 +100,9 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",
     "deployment_on_ballot": lambda _: "Put on the ballot again.",
     "deployment_captured": _captured,
+    "verify_asked": lambda _: "Verify now: every staged file is read again.",
+    "verify_ended": _verified,
+    "verify_failed": lambda data: f"Not verified: {data['problem']}",
     "capture_refused": lambda data: str(data["problem"]),
     "staged_files_checked": _checked,
     "copy_asked": lambda _: "A copy of the staged files was asked for.",

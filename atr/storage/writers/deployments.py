@@ -26,6 +26,7 @@ import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
+import atr.storage.writers.verification as verification
 
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
@@ -171,6 +172,7 @@ class UserService:
             marked_for=row.drop_by or row.created_by,
         )
         write.data.add(attempt)
+        row.sent_bytes = row.send_total = 0
         # Whoever takes the row up after a crash looks for what came of it.
         row.due_at = write.now
         await leases.renew(write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
@@ -179,6 +181,11 @@ class UserService:
             row.release_key, f"deployment:{row.id}", "attempt_marked", kind=kind.value, number=attempt.number
         )
         return work.Permit(rows.number(attempt.id), attempt.number)
+
+    async def sending(self, claimed: work.Deployment, done: int, total: int) -> None:
+        """Note how far the upload is."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.sent_bytes, row.send_total = done, total
 
     async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
         """Store what came back from an upload or a drop, and what is certain from it."""
@@ -331,6 +338,7 @@ class UserService:
             state=row.state,
             view=await self._view(row),
             captured=row.file_set_digest is not None,
+            verifying=verification.is_running(row),
             packages=await queries.packages(self._write.data, row),
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),

@@ -264,7 +264,7 @@ class CommitteeMember:
                 await self._note_address(row, address)
         row.lease_until = None
         if row.state not in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
-            view = rows.view_of(write, row, await rows.publish_attempts(write, row))
+            view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
             row.due_at = steps.next_look(
                 view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)
             )

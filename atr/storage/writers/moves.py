@@ -11,6 +11,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.transaction as transaction
+import atr.storage.writers.turns as turns
 
 _MOVED = "It moved meanwhile. Reload the page to see where it stands now."
 
@@ -60,6 +61,7 @@ async def promotion(
         "promotion_moved",
         **{"from": frm.value, "to": to.value, "reason": reason, **facts},
     )
+    await turns.moved(write, row)
 
 
 async def deployment(

@@ -11,6 +11,7 @@ import atr.db.queries as queries
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 
 # Nothing of a promotion in one of these states has become public.
@@ -86,6 +87,35 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
         else:
             why_not.setdefault(purl, "A promotion of it is asked for. Stop that first.")
     return why_not
+
+
+def prove_published(case: facts.Case) -> str:
+    """Why what somebody else published cannot be proved now, in one sentence; empty if it can."""
+    if case.deployment.state is not states.DeploymentState.PUBLISHED:
+        return "The platform does not say that it is published."
+    if not (case.voted_digest and facts.vote_passed(case.release)):
+        return "There is no passed vote to compare it with."
+    if case.deployment.file_set_digest not in {None, case.voted_digest}:
+        # Only voted paths are read in public: what else it made public would be called live unseen.
+        return (
+            "It held other files than the committee voted on when we read it, so it can never be called live. "
+            "Its page lists them; tell the committee."
+        )
+    return ""
+
+
+async def verify(read: transaction.Transaction, row: tables.Deployment) -> str:
+    """Why the staged files cannot be read again now, in one sentence; empty if they can."""
+    if row.state is not states.DeploymentState.STAGED:
+        return f"It is {row.state.value}, so there are no staged files to read."
+    if not row.file_set_digest:
+        return "The staged files have not been read once yet."
+    sent = states.OPEN - {states.State.REQUESTED}
+    if await queries.promotions(
+        read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(sent))
+    ):
+        return "It is on its way to the public; its public files are compared as soon as they are there."
+    return ""
 
 
 async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:

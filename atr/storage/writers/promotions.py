@@ -22,6 +22,7 @@ import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
@@ -126,16 +127,9 @@ class CommitteeMember:
         write = self._write
         deployment = await own.deployment(write, deployment_id)
         case = await facts.case(write.data, deployment, write.asf_uid)
-        if deployment.state is not states.DeploymentState.PUBLISHED:
-            raise errors.ConflictError("The platform does not say that it is published.")
-        if not (case.voted_digest and facts.vote_passed(case.release)):
-            raise errors.ConflictError("There is no passed vote to compare it with.")
-        if deployment.file_set_digest not in {None, case.voted_digest}:
-            # Only voted paths are read in public: what else it made public would be called live unseen.
-            raise errors.ConflictError(
-                "It held other files than the committee voted on when we read it, so it can never be called live. "
-                "Its page lists them; tell the committee."
-            )
+        why_not = obstacles.prove_published(case)
+        if why_not:
+            raise errors.ConflictError(why_not)
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
         return rows.number(promotion.id)
 
@@ -207,12 +201,16 @@ class UserService:
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
         case = await facts.case(write.data, deployment, row.requested_by)
-        reasons = [blocker.sentence for blocker in gates.blockers(case.facts)]
+        blockers = gates.blockers(case.facts)
+        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.TURN]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
             reasons.append("The staged files are not what the committee voted on.")
         before = await rows.publish_attempts(write, row)
         if reasons:
             await self._refuse(row, before, " ".join(reasons))
+            return None
+        if blockers:
+            await self._wait(row, blockers[0].sentence)
             return None
         by_person = row.resend
         await moves.promotion(
@@ -273,6 +271,13 @@ class UserService:
             )
         return await self._work(row)
 
+    async def _wait(self, row: tables.Promotion, why: str) -> None:
+        """It is not its turn any more: it stays asked for, and the one before it makes it due."""
+        row.lease_until = None
+        view = await rows.view_of(self._write, row, await rows.publish_attempts(self._write, row))
+        row.due_at = steps.next_look(view, jitter=rows.jitter(row))
+        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=why)
+
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
         row.lease_until = None
         if row.state is State.REQUESTED and all(attempt.answer in steps.CERTAIN_NO for attempt in before):
@@ -304,7 +309,7 @@ class UserService:
             deployment_id=row.deployment_id,
             external_id=(deployment.external_id or "") if deployment else "",
             packages=await queries.targets(write.data, row),
-            view=rows.view_of(write, row, await rows.publish_attempts(write, row)),
+            view=await rows.view_of(write, row, await rows.publish_attempts(write, row)),
             voted_digest=row.voted_digest,
             round=row.read_round,
             difference=row.difference,
@@ -340,7 +345,7 @@ class DistributionService:
 
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
     """Whether a person may call this promotion stopped now."""
-    view = rows.view_of(read, row, await rows.publish_attempts(read, row))
+    view = await rows.view_of(read, row, await rows.publish_attempts(read, row))
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)

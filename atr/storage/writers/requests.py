@@ -22,9 +22,18 @@ import atr.storage.writers.rows as rows
 
 
 async def open_promotion(
-    write: transaction.Transaction, case: facts.Case, *, requested_by: str, by_hand: bool = False
+    write: transaction.Transaction,
+    case: facts.Case,
+    *,
+    requested_by: str,
+    by_hand: bool = False,
+    after: tables.Promotion | None = None,
+    stop_at_trouble: bool = True,
 ) -> tables.Promotion:
-    """Ask for a promotion: the row and all its targets, or none. Raises ConflictError naming who holds one."""
+    """Ask for a promotion: the row and all its targets, or none. Raises ConflictError naming who holds one.
+
+    `after` is the one that must be live before this one is sent, whose trouble stops this one if `stop_at_trouble`.
+    """
     deployment = case.deployment
     promotion = tables.Promotion(
         release_key=deployment.release_key,
@@ -37,6 +46,8 @@ async def open_promotion(
         by_hand=by_hand,
         evidence_digest=case.evidence_digest,
         voted_digest=case.voted_digest,
+        after_id=after.id if after else None,
+        stop_at_trouble=stop_at_trouble,
         due_at=write.now,
     )
     await insert(write, promotion, case.packages)
@@ -51,6 +62,7 @@ async def open_promotion(
         packages=[str(package) for package in case.packages],
         evidence_digest=case.evidence_digest,
         voted_digest=case.voted_digest,
+        after=await facts.named(write.data, after) if after else "",
     )
     return promotion
 

@@ -13,13 +13,16 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 
 _MAX_REASON: Final = 500
 
 
-def view_of(write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]) -> steps.View:
+async def view_of(
+    write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]
+) -> steps.View:
     """What the rules may know of a promotion's row."""
     platform = distribution.DistributionPlatform[row.platform]
     return steps.View(
@@ -36,6 +39,7 @@ def view_of(write: transaction.Transaction, row: tables.Promotion, attempts: Seq
         gone_looks=row.gone_looks,
         gone_since=row.gone_since,
         resend=row.resend,
+        waits=any(await facts.held_by(write.data, row)),
     )
 
 

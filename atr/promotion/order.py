@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promote all: in which order, and whether a promotion's turn has come. Pure.
+
+A promotion names the one before it, which is always older, so there are no cycles. Whether it waits is never stored: it
+is read off the state of the one before, so that it holds at the page, in the scan and in the mark alike.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import atr.errors as errors
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+
+# How little can be undone once it is public; docs/platforms.md has the facts.
+_UNDO: Final[Mapping[distribution.Mechanism, int]] = {
+    # A tag is moved back.
+    distribution.Mechanism.OCI_TAG: 1,
+    distribution.Mechanism.NPM_DIST_TAG: 1,
+    # For some days a version may be taken away again.
+    distribution.Mechanism.NPM_STAGE: 2,
+    # Kept for good.
+    distribution.Mechanism.NEXUS_STAGING: 3,
+    distribution.Mechanism.CENTRAL_PORTAL: 3,
+}
+_TROUBLE: Final = frozenset({states.State.REFUSED, states.State.ABORTED, states.State.DIVERGED, states.State.IN_DOUBT})
+
+
+class Turn(enum.StrEnum):
+    """Whether a promotion may be sent, for what the one before it came to."""
+
+    NOW = "now"
+    WAITS = "waits"
+    STOPPED = "stopped"
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A deployment that could be promoted now."""
+
+    deployment_id: int
+    platform: distribution.DistributionPlatform
+    purls: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """One deployment that a person asked for, with what they saw of it."""
+
+    deployment_id: int
+    evidence_digest: str
+    row_version: int
+
+
+def turn(before: states.State | None, *, stop_at_trouble: bool) -> Turn:
+    """Whose turn it is, from the state of the one before; None is nobody before it."""
+    if (before is None) or (before is states.State.LIVE):
+        return Turn.NOW
+    if before in _TROUBLE:
+        return Turn.STOPPED if stop_at_trouble else Turn.NOW
+    return Turn.WAITS
+
+
+def in_order(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Least undo last, so that what cannot be taken back goes when all else is well; else as they were given."""
+    return tuple(sorted(candidates, key=_undo))
+
+
+def twins(candidates: Sequence[Candidate]) -> Mapping[int, int]:
+    """Deployments of which a newer one holds a package too, each with that one: only one of them can become public."""
+    older: dict[int, int] = {}
+    kept: list[Candidate] = []
+    for one in sorted(candidates, key=_newest_first):
+        twin = next((other for other in kept if other.purls & one.purls), None)
+        if twin is None:
+            kept.append(one)
+        else:
+            older[one.deployment_id] = twin.deployment_id
+    return older
+
+
+def by_number(numbers: Mapping[int, int]) -> tuple[int, ...]:
+    """The deployments by the numbers that a person gave them. Raises InputError when two have the same."""
+    seen: dict[int, int] = {}
+    for deployment_id, number in numbers.items():
+        if number in seen:
+            raise errors.InputError(
+                f"Two have the number {number}. Number them in order.", field=f"order-{deployment_id}"
+            )
+        seen[number] = deployment_id
+    return tuple(seen[number] for number in sorted(seen))
+
+
+def _undo(one: Candidate) -> int:
+    return _UNDO[one.platform.mechanism] if one.platform.mechanism else 0
+
+
+def _newest_first(one: Candidate) -> int:
+    return -one.deployment_id

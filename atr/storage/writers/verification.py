@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verify now: read every staged file once more because somebody asked. Nothing follows from what is found.
+
+It is shown, loudly where it differs; the gates read the bytes themselves before a call.
+"""
+
+from collections.abc import Sequence
+
+import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.storage.facts as facts
+import atr.storage.reads as reads
+import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
+import atr.storage.writers.own as own
+import atr.storage.writers.rows as rows
+
+
+class CommitteeParticipant:
+    """What every committer of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def ask(self, deployment_id: int) -> None:
+        """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        why_not = await obstacles.verify(write, row)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        if not is_running(row):
+            await reads.forget(write, owner(deployment_id))
+            row.verify_asked_by, row.verify_asked_at = write.asf_uid, write.now
+            row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
+            await write.event(row.release_key, f"deployment:{row.id}", "verify_asked")
+        release = await queries.demand_release(write.data, row.release_key)
+        # Should an earlier task have been given up, this is the one that goes on with it.
+        await queue.enqueue(
+            write.data,
+            sql.TaskType.DISTRIBUTION_VERIFY,
+            {"deployment_id": deployment_id},
+            write.now,
+            asf_uid=write.asf_uid,
+            project_key=release.project_key,
+            version_key=release.version,
+        )
+
+
+class UserService:
+    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def progress(self, claimed: work.Deployment, done: Sequence[work.Read]) -> None:
+        """Keep files that were read."""
+        await rows.claimed_deployment(self._write, claimed)
+        await reads.keep(self._write, owner(claimed.id), tables.Side.STAGED, 1, done)
+
+    async def verified(self, claimed: work.Deployment, files: fileset.FileSet) -> None:
+        """Store a complete reading, and what it differs by from what was voted on; before a vote from the capture."""
+        write = self._write
+        row = await rows.claimed_deployment(write, claimed)
+        case = await facts.case(write.data, row, write.asf_uid)
+        against = case.voted_digest or row.file_set_digest or ""
+        difference = fileset.compare(await queries.file_set(write.data, against), files)
+        row.verified_digest = await queries.store_file_set(write.data, files, write.now)
+        row.verify_problem = "" if difference.is_empty else difference.described("staged")
+        await self._end(row)
+        await write.event(
+            row.release_key,
+            f"deployment:{row.id}",
+            "verify_ended",
+            files=len(files.files),
+            digest=files.digest,
+            against="voted" if case.voted_digest else "captured",
+            against_digest=against,
+            difference=row.verify_problem,
+        )
+
+    async def failed(self, claimed: work.Deployment, problem: str) -> None:
+        """The platform could not be read whole, so nothing was compared."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.verify_problem = problem
+        await self._end(row)
+        await self._write.event(row.release_key, f"deployment:{row.id}", "verify_failed", problem=problem)
+
+    async def _end(self, row: tables.Deployment) -> None:
+        row.verified_at, row.lease_until = self._write.now, None
+        await reads.forget(self._write, owner(rows.number(row.id)))
+
+
+def is_running(row: tables.Deployment) -> bool:
+    """Whether somebody asked, and the answer is not there yet."""
+    return (row.verify_asked_at is not None) and (row.verified_at is None)
+
+
+def owner(deployment_id: int) -> str:
+    """Under which name what was read is kept: apart from what a capture keeps."""
+    return f"verify:{deployment_id}"

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verify now: read what a deployment holds once more, and note what it differs by. Nothing else changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import atr.errors as errors
+import atr.tasks.context as contexts
+import atr.tasks.holds as holds
+import atr.tasks.reading as reading
+
+
+async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Read the staged files of the deployment `deployment_id`, from where a try that died stopped."""
+    storage = context.storage
+    async with storage.write_as_user_service() as service:
+        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
+    if claimed is None:
+        raise errors.ConflictError("Somebody else works on this deployment.")
+    if not claimed.verifying:
+        async with storage.write_as_user_service() as service:
+            await service.deployments.release(claimed)
+        return
+    hold = holds.VerifyHold(context, claimed)
+    try:
+        promoter = context.promoter(claimed.platform)
+        async with hold.alive():
+            found = await reading.staged(
+                promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False
+            )
+    except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
+        async with storage.write_as_user_service() as service:
+            await service.verification.failed(claimed, str(error))
+        return
+    context.failpoint("before_verified")
+    async with storage.write_as_user_service() as service:
+        await service.verification.verified(claimed, found.files)

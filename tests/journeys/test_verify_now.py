@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verify now: every staged file is read again because somebody asked, and nothing else changes."""
+
+import pytest
+
+import atr.demo.people as people
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.states as states
+import atr.storage.readers.deployments as deployments
+from tests import world as worlds
+
+RELEASE = f"{people.PROJECT}-2.4.0"
+_JAR = "widgets-core-2.4.0.jar"
+
+
+async def _ask(world: worlds.World, asf_uid: str = people.COMMITTER) -> None:
+    async with world.store.write_as_project_committee_participant(people.PROJECT, asf_uid) as participant:
+        await participant.verification.ask(1)
+
+
+async def _deployment(world: worlds.World) -> tables.Deployment:
+    (row,) = await world.rows(tables.Deployment)
+    return row
+
+
+async def test_equal_files_are_said_to_be_equal(voted: worlds.World) -> None:
+    """Any committer may ask; who asked, when, and the digest stand on the row and in the timeline."""
+    before = await voted.row(1)
+    await _ask(voted)
+    running = await voted.row(1)
+    assert running.verified is not None
+    assert (running.verified.asked_by, running.verified.at) == (people.COMMITTER, None)
+    assert running.is_moving
+    await voted.work()
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert (row.verified.at, row.verified.problem, row.verified.differs) == (voted.clock.at, "", False)
+    assert before.proof.staged is not None
+    assert row.verified.digest == before.proof.staged.digest
+    assert not row.is_moving
+    what = [event.what for event in await voted.events("deployment:1")]
+    assert what[-2:] == ["verify_asked", "verify_ended"]
+
+
+async def test_a_difference_is_named_shown_file_by_file_and_changes_nothing(voted: worlds.World) -> None:
+    """The captured digest, the evidence and the promotion stay what they were; the gates read the bytes anyway."""
+    before = await voted.row(1)
+    voted.knob(before, "tamper")
+    await _ask(voted)
+    await voted.work()
+    async with voted.store.read(worlds.MEMBER) as read:
+        detail = await deployments.detail(read, RELEASE, "d1")
+    row = detail.row
+    assert row.verified is not None
+    assert row.verified.differs
+    assert _JAR in row.verified.problem
+    assert detail.staged_read_at == voted.clock.at
+    assert [file.name for file in detail.files if file.result == "differs"] == [_JAR]
+    assert row.proof == before.proof
+    assert (row.evidence_digest, row.row_version, row.standing.css) == (
+        before.evidence_digest,
+        before.row_version,
+        "ready",
+    )
+    await voted.promote(1)
+    await voted.until(1, states.State.REFUSED)
+    assert voted.publish_calls == 0
+
+
+async def test_before_a_vote_it_is_compared_with_the_capture(staged: worlds.World) -> None:
+    """There is nothing else to compare it with."""
+    staged.knob(await staged.row(1), "add-file")
+    await _ask(staged)
+    await staged.work()
+    row = await staged.row(1)
+    assert row.verified is not None
+    assert "extra" in row.verified.problem
+    event = (await staged.events("deployment:1"))[-1]
+    assert (event.what, event.data["against"]) == ("verify_ended", "captured")
+
+
+async def test_asking_twice_while_it_runs_is_one_task_and_one_event(voted: worlds.World) -> None:
+    """Whoever asks second is told the same."""
+    await _ask(voted)
+    await _ask(voted, "bob")
+    tasks = [task for task in await voted.rows(sql.Task) if task.task_type is sql.TaskType.DISTRIBUTION_VERIFY]
+    assert len(tasks) == 1
+    assert [event.what for event in await voted.events("deployment:1")].count("verify_asked") == 1
+    assert (await _deployment(voted)).verify_asked_by == people.COMMITTER
+    await voted.work()
+    await _ask(voted, "bob")
+    assert (await _deployment(voted)).verify_asked_by == "bob"
+
+
+async def test_a_platform_that_does_not_answer_is_said_and_nothing_is_compared(voted: worlds.World) -> None:
+    """It is asked again by a person."""
+    voted.fault("download", status=503, times=1000)
+    await _ask(voted)
+    await voted.work()
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert row.verified.at is not None
+    assert (row.verified.digest, row.verified.differs) == ("", False)
+    assert row.verified.problem
+    assert not row.is_moving
+
+
+async def test_a_worker_that_dies_reads_on_where_it_stopped(voted: worlds.World) -> None:
+    """What was read is kept under a name of its own, and forgotten at the end."""
+    await _ask(voted)
+    assert await voted.dies(voted.dying_at("before_verified"))
+    kept = await voted.rows(tables.FileRead)
+    assert {row.owner for row in kept} == {"verify:1"}
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert (row.verified.done, row.verified.total) == (len(kept), len(kept))
+    downloads = voted.requests("download")
+    await voted.until(1, lambda row: row.verified.at is not None)
+    assert voted.requests("download") == downloads
+    assert await voted.rows(tables.FileRead) == []
+
+
+@pytest.mark.parametrize("state", [states.DeploymentState.GONE, states.DeploymentState.PUBLISHED])
+async def test_what_is_not_staged_is_not_read(voted: worlds.World, state: states.DeploymentState) -> None:
+    """The page does not offer it, the writer refuses it."""
+    row = await _deployment(voted)
+    row.state = state
+    await voted.change(row)
+    assert "verify" not in {act.name for act in (await voted.row(1)).acts}
+    with pytest.raises(errors.ConflictError, match="no staged files to read"):
+        await _ask(voted)
+
+
+async def test_what_is_on_its_way_is_not_read_beside_it(voted: worlds.World) -> None:
+    """Its public files are compared soon."""
+    voted.knob(await voted.row(1), "stick")
+    await voted.promote(1)
+    await voted.until(1, states.State.PUBLISHING)
+    with pytest.raises(errors.ConflictError, match="on its way"):
+        await _ask(voted)
+
+
+async def test_a_stranger_may_not_ask(voted: worlds.World) -> None:
+    """Nobody outside the committee makes us read gigabytes."""
+    with pytest.raises(errors.AccessError):
+        await _ask(voted, people.STRANGER)

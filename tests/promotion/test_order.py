@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promote all: the order, what is left out, and whose turn it is."""
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+import atr.errors as errors
+import atr.promotion.order as order
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+
+S = states.State
+Turn = order.Turn
+MAVEN = distribution.DistributionPlatform.MAVEN
+NUMBERS = st.dictionaries(st.integers(1, 9), st.integers(1, 9), max_size=6)
+
+
+def candidate(number: int, *purls: str, platform: distribution.DistributionPlatform = MAVEN) -> order.Candidate:
+    return order.Candidate(number, platform, frozenset(purls or {f"pkg:maven/g/p{number}@1"}))
+
+
+@pytest.mark.parametrize(
+    ("before", "stop", "turn"),
+    [
+        (None, True, Turn.NOW),
+        (S.LIVE, True, Turn.NOW),
+        *[(state, True, Turn.STOPPED) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
+        *[(state, False, Turn.NOW) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
+        *[
+            (state, stop, Turn.WAITS)
+            for state in (S.REQUESTED, S.SENDING, S.PUBLISHING, S.CHECKING, S.ABORTING)
+            for stop in (True, False)
+        ],
+    ],
+)
+def test_whose_turn_it_is(before: states.State | None, stop: bool, turn: order.Turn) -> None:  # noqa: FBT001
+    assert order.turn(before, stop_at_trouble=stop) is turn
+
+
+def test_every_state_of_the_one_before_has_an_answer() -> None:
+    assert {order.turn(state, stop_at_trouble=True) for state in S} == set(Turn)
+
+
+def test_what_cannot_be_undone_goes_last_and_else_the_order_stays() -> None:
+    given = [candidate(3), candidate(1), candidate(7, platform=distribution.DistributionPlatform.PYPI), candidate(2)]
+    assert [one.deployment_id for one in order.in_order(given)] == [7, 3, 1, 2]
+
+
+def test_every_mechanism_says_how_little_can_be_undone() -> None:
+    assert set(order._UNDO) == set(distribution.Mechanism)
+
+
+def test_of_two_that_hold_one_package_the_newer_one_is_kept() -> None:
+    given = [candidate(1, "a", "b"), candidate(2, "c"), candidate(4, "b", "d"), candidate(5, "d")]
+    assert order.twins(given) == {4: 5}
+    assert order.twins(given[:3]) == {1: 4}
+    assert order.twins([]) == {}
+
+
+def test_the_numbers_of_a_person_decide() -> None:
+    assert order.by_number({4: 20, 5: 3, 6: 7}) == (5, 6, 4)
+
+
+def test_two_with_one_number_are_refused_beside_the_second_one() -> None:
+    with pytest.raises(errors.InputError, match="Two have the number 1") as caught:
+        order.by_number({4: 1, 5: 1})
+    assert caught.value.field == "order-5"
+
+
+@hypothesis.given(NUMBERS)
+def test_nothing_is_lost_or_doubled_by_numbering(numbers: dict[int, int]) -> None:
+    if len(set(numbers.values())) < len(numbers):
+        with pytest.raises(errors.InputError):
+            order.by_number(numbers)
+    else:
+        assert sorted(order.by_number(numbers)) == sorted(numbers)
+
+
+@hypothesis.given(st.lists(st.frozensets(st.sampled_from("abcdef"), min_size=1), max_size=8))
+def test_what_is_kept_shares_no_package(sets: list[frozenset[str]]) -> None:
+    given = [order.Candidate(number, MAVEN, purls) for number, purls in enumerate(sets, start=1)]
+    left = order.twins(given)
+    kept = [one for one in given if one.deployment_id not in left]
+    assert sum(len(one.purls) for one in kept) == len(frozenset().union(*(one.purls for one in kept)))
+    assert set(left.values()) <= {one.deployment_id for one in kept}
