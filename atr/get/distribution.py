@@ -53,7 +53,7 @@ async def promote(project_key: str, version_key: str) -> Page:
 async def promote_all(project_key: str, version_key: str) -> Page:
     """URL: /distribution/promote-all/<project_key>/<version_key>."""
     if not web.asf_uid():
-        return _sign_in()
+        return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await together.promote_all(read, project_key, version_key)
     return await quart.render_template("distribution/promote_all.html", view=view, values={}, field_errors={})

@@ -96,7 +96,7 @@ class PromoteAllRow(Form):
 class PromoteAllForm(Form):
     """Make several staged deployments public, one after the other. Fields of a row end in its number: `order-4`."""
 
-    version: _Needed
+    version: Needed
     # Ticked is "yes"; a browser sends nothing for an empty box.
     stop_at_trouble: Literal["yes", ""] = ""
     rows: Annotated[dict[int, PromoteAllRow], pydantic.Field(max_length=200)]

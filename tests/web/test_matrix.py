@@ -57,6 +57,16 @@ class Row:
     def status(self, identity: str) -> int:
         return int(self.statuses.split()[list(IDENTITIES).index(identity)])
 
+    async def filled(self, house: houses.House, place: houses.Place) -> Form:
+        """What is sent: for what asks for a proof, what its page shows now."""
+        match self.about:
+            case "form":
+                return await house.promote_form(place)
+            case "all":
+                return await house.promote_all_form(place)
+            case _:
+                return self.form(house, place)
+
     def path(self, house: houses.House) -> str:
         place = house.places[self.place]
         return f"{place.url(self.page) if '/' not in self.page[:1] else self.page}{self.query}"
@@ -194,13 +204,7 @@ async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> 
     if row.endpoint.startswith("post_session") and csrf == "ok":
         # These end the session, which the others still need.
         person = person.same_session()
-    match row.about:
-        case "form":
-            form = await house.promote_form(place)
-        case "all":
-            form = await house.promote_all_form(place)
-        case _:
-            form = row.form(house, place)
+    form = await row.filled(house, place)
     before = house.dump()
     if row.method == "GET":
         answer = await person.get(path)
