@@ -25,6 +25,7 @@ import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
 import atr.get.releases as get_releases
+import atr.get.repository as get_repository
 import atr.get.revisions as get_revisions
 import atr.get.root as get_root
 import atr.get.session as get_session
@@ -52,6 +53,7 @@ BLUEPRINTS: Final = (
     get_revisions.BLUEPRINT,
     get_finish.BLUEPRINT,
     get_distribution.BLUEPRINT,
+    get_repository.BLUEPRINT,
     post_session.BLUEPRINT,
     post_start.BLUEPRINT,
     post_compose.BLUEPRINT,

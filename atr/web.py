@@ -86,7 +86,7 @@ def install(app: quart.Quart, site: Site) -> None:
     """Give an application what our blueprints need. A host application calls this once."""
     app.extensions[_EXTENSION] = site
     template.install(app.jinja_env)
-    app.jinja_env.globals.update(url=as_url, static=static)
+    app.jinja_env.globals.update(url=as_url, static=static, absolute=absolute)
     body.install(app)
     app.before_request(_check_unsafe)
     app.after_request(_harden)
@@ -123,6 +123,12 @@ def as_url(route: str, **values: Any) -> str:
     """The address of a handler by its name, like `get.finish.selected`."""
     kind, module, function = route.split(".")
     return quart.url_for(f"{kind}_{module}.{function}", **values)
+
+
+def absolute(path: str) -> str:
+    """An address of ours as another program needs it: with the host under which this page was asked for."""
+    secure = quart.current_app.config["SESSION_COOKIE_SECURE"]
+    return f"{'https' if secure else quart.request.scheme}://{quart.request.host}{path}"
 
 
 def static(name: str) -> str:
@@ -208,8 +214,9 @@ async def _harden(response: quart.Response) -> quart.Response:
         response.headers.setdefault(name, value)
     if quart.current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
-    if not quart.request.path.startswith("/static/") or (response.status_code >= _BAD):
+    if response.status_code >= _BAD:
         response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 

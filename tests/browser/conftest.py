@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A browser for the session, and two houses to visit: real processes, or one process with a clock that stands still."""
 
-import asyncio
-import contextlib
 import pathlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
-import hypercorn.asyncio
-import hypercorn.config
-import hypercorn.typing
 import pytest
 import pytest_asyncio
 from playwright import async_api
@@ -21,7 +15,7 @@ import atr.demo.processes as processes
 import atr.demo.tree as trees
 import atr.models.views as views
 import atr.server as server
-from tests import chromium
+from tests import chromium, serving
 from tests import world as worlds
 from tests.browser import person as persons
 
@@ -81,24 +75,5 @@ async def house(tmp_path: pathlib.Path, database: pathlib.Path) -> AsyncIterator
 async def web(house: worlds.World, tmp_path: pathlib.Path) -> AsyncIterator[str]:
     """The web of the house, served for real, and its address."""
     settings = config.WebSettings(state_dir=tmp_path, sandbox=True, sandbox_url=house.sandbox.portal_url)
-    async with serving(cast("hypercorn.typing.Framework", server.create_app(settings, house.store))) as address:
+    async with serving.serving(server.create_app(settings, house.store)) as address:
         yield address
-
-
-@contextlib.asynccontextmanager
-async def serving(app: hypercorn.typing.Framework) -> AsyncIterator[str]:
-    """An application on a free port of this machine, for the length of the block."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = hypercorn.config.Config()
-    # Handed over: the server closes it.
-    settings.bind = [f"fd://{listener.detach()}"]
-    settings.accesslog = settings.errorlog = None
-    settings.graceful_timeout = settings.shutdown_timeout = 1
-    stop = asyncio.Event()
-    task = asyncio.create_task(hypercorn.asyncio.serve(app, settings, shutdown_trigger=stop.wait))
-    try:
-        yield address
-    finally:
-        stop.set()
-        await task

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.finish_views as finish_views
+import atr.models.repository_views as repository_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -723,3 +724,44 @@ def spoilt(value: _T, text: str) -> _T:
         free = {name: item for name, item in fields.items() if (name not in kept) and (item != "")}
         changed = dataclasses.replace(value, **{name: spoilt(item, text) for name, item in free.items()})
     return cast("_T", changed)
+
+
+def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
+    """What a voter can get: the revision, a deployment of which a copy is kept, and one without."""
+    revision = repository_views.VoterEntry(
+        "revision", "The revision's files", "example-widgets", "2.4.0", digest("voted"), 22, 7_200_000, ""
+    )
+    kept = dataclasses.replace(
+        revision,
+        kind="deployment",
+        title="Deployment 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa on Maven Central",
+        repository_id="example-widgets-2.4.0-3f2a9c5481be",
+        example="org.example.widgets:widgets-core:2.4.0",
+    )
+    without = dataclasses.replace(
+        kept,
+        why_not="Maven Central shows its files only to the account that staged them, and no copy is kept here. "
+        "A committee member can switch copies on in the project's policy.",
+    )
+    return revision, kept, without
+
+
+def folder(**changes: Any) -> repository_views.ServedFolder:
+    """A folder of a candidate, with a folder and a file."""
+    path = "org/example/"
+    made = repository_views.ServedFolder(
+        project_key="example-widgets",
+        project_name="Example Widgets",
+        version_key="2.4.0",
+        digest=digest("voted"),
+        path=path,
+        lines=(
+            repository_views.FolderLine("widgets-core/", f"{path}widgets-core/"),
+            repository_views.FolderLine(
+                "widgets-core-2.4.0.jar", f"{path}widgets-core-2.4.0.jar", 6_400_000, digest("core")
+            ),
+        ),
+        total=2,
+        opened=NOW,
+    )
+    return dataclasses.replace(made, **changes)

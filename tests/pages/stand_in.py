@@ -38,6 +38,8 @@ ROUTES: Final = {
     "get.revisions.selected": "/revisions/{project_key}/{version_key}",
     "get.finish.selected": "/finish/{project_key}/{version_key}",
     "get.finish.row": "/finish/{project_key}/{version_key}/row/{row_key}",
+    "get.repository.root": "/repository/{project_key}/{version_key}/{digest}/",
+    "get.repository.file": "/repository/{project_key}/{version_key}/{digest}/{path}",
     "get.distribution.list_get": "/distribution/list/{project_key}/{version_key}",
     "get.distribution.record": "/distribution/record/{project_key}/{version_key}",
     "get.distribution.stage_record": "/distribution/stage/record/{project_key}/{version_key}",
@@ -113,6 +115,7 @@ def environment() -> jinja2.Environment:
     made.globals.update(
         url=url,
         static=lambda name: f"/static/{name}",
+        absolute=lambda path: f"https://releases.example.org{path}",
         csrf=lambda: CSRF,
         session_user="committee-member",
         session_role="member of the Example committee",
@@ -229,6 +232,8 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
         "list": ("distribution/list.html", {"view": samples.listing(), **form}),
+        "folder": ("repository/folder.html", {"view": samples.folder()}),
+        "folder-top": ("repository/folder.html", {"view": samples.folder(path="", total=1200)}),
         "list-empty": (
             "distribution/list.html",
             {

@@ -234,6 +234,14 @@ class House:
             }
         return given
 
+    def voted_digest(self, place: Place) -> str:
+        """What the ballot of this release says of its mapped files; empty without a vote."""
+        found = self.rows(
+            "SELECT file_set_digest FROM ballot_entry WHERE release_key = ? AND kind = 'mapped' ORDER BY id",
+            f"{PROJECT}-{place.version}",
+        )
+        return str(found[-1][0]) if found else ""
+
     async def promote_form(self, place: Place, asf_uid: str = MEMBER) -> dict[str, str]:
         """The fields of the confirm page, with the version typed."""
         row = await self.view(place, asf_uid)

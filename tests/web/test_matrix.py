@@ -115,6 +115,8 @@ TABLE: Final = (
     Row("get_revisions.selected", ALL, "composed", "revisions"),
     Row("get_finish.selected", ALL, "ready", "finish"),
     Row("get_finish.row", ALL, "ready", "row"),
+    Row("get_repository.root", ALL, "ready", "/repository/{project}/{version}/{digest}/"),
+    Row("get_repository.file", ALL, "ready", "/repository/{project}/{version}/{digest}/org/"),
     Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
     Row("get_distribution.detail", ALL, "ready", "distribution/detail"),
     Row("get_distribution.promote", SIGN_IN_FIRST, "ready", "distribution/promote", query="?deployment_id={number}"),
@@ -189,7 +191,9 @@ async def test_every_route_has_a_row() -> None:
 async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> None:
     """The status is the one of the table, and what is refused changes no row of any table."""
     place = house.places[row.place]
-    path = row.path(house).format(number=place.row_key[1:])
+    path = row.path(house).format(
+        number=place.row_key[1:], project=houses.PROJECT, version=place.version, digest=house.voted_digest(place)
+    )
     person = house.people[IDENTITIES[identity]]
     token, headers = person.token, {}
     match csrf:
@@ -246,6 +250,8 @@ async def test_a_method_that_no_handler_has_is_refused(house: houses.House, rule
         "<version_key>": place.version,
         "<row_key>": place.row_key,
         "<path:filename>": "style.css",
+        "<path:path>": "org/",
+        "<digest>": "0" * 64,
     }
     path = rule
     for name, value in values.items():

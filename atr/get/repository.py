@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is voted on, as a read-only repository: for Maven by its address in `settings.xml`, for people as folders.
+
+Anybody may read it: the vote is public. Nothing of it runs in a browser, whatever a file holds.
+"""
+
+import asyncio
+import functools
+import logging
+import os
+import pathlib
+from collections.abc import AsyncIterator, Mapping
+from typing import BinaryIO, Final
+
+import quart
+import werkzeug.http
+
+import atr.errors as errors
+import atr.models.repository_views as views
+import atr.storage.blobs as blobs
+import atr.storage.readers.repository as repository
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_repository", __name__)
+
+_LOG: Final = logging.getLogger(__name__)
+_CHUNK: Final = 256 * 1024
+# Files whose checksums are remembered.
+_REMEMBERED: Final = 4_096
+# What a browser may show; anything else it saves.
+_SHOWN: Final[Mapping[str, str]] = {
+    ".asc": "text/plain; charset=utf-8",
+    ".md": "text/plain; charset=utf-8",
+    ".md5": "text/plain; charset=utf-8",
+    ".module": "application/json",
+    ".pom": "application/xml",
+    ".sha1": "text/plain; charset=utf-8",
+    ".sha256": "text/plain; charset=utf-8",
+    ".sha512": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".xml": "application/xml",
+}
+_SAVED: Final[Mapping[str, str]] = {
+    ".gz": "application/gzip",
+    ".jar": "application/java-archive",
+    ".tgz": "application/gzip",
+    ".war": "application/java-archive",
+    ".zip": "application/zip",
+}
+# Even what is shown runs no script, loads nothing and is of no origin: an XML file can be a page.
+_CSP: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+@BLUEPRINT.get("/repository/<project_key>/<version_key>/<digest>/")
+async def root(project_key: str, version_key: str, digest: str) -> quart.Response:
+    """URL: /repository/<project_key>/<version_key>/<digest>/."""
+    return await file(project_key, version_key, digest, "")
+
+
+@BLUEPRINT.get("/repository/<project_key>/<version_key>/<digest>/<path:path>")
+async def file(project_key: str, version_key: str, digest: str, path: str) -> quart.Response:
+    """URL: /repository/<project_key>/<version_key>/<digest>/<path>: a file, a checksum of one, or a folder."""
+    async with web.site().storage.read() as read:
+        found = await repository.served(read, project_key, version_key, digest, path)
+    if isinstance(found, views.ServedFolder):
+        return quart.Response(await quart.render_template("repository/folder.html", view=found))
+    if found.algorithm:
+        return _answer(path, found, (await _sums(found))[found.algorithm].encode())
+    return _answer(path, found, await _opened(found))
+
+
+def _answer(path: str, found: views.ServedFile, content: bytes | BinaryIO) -> quart.Response:
+    """The file with its headers; only those when that is what was asked for, or when the asker has it already."""
+    if isinstance(content, bytes):
+        size, etag = len(content), f"{found.sha256}-{found.algorithm}"
+    else:
+        size, etag = found.size, found.sha256
+    unchanged = quart.request.if_none_match.contains(etag)
+    if unchanged or (quart.request.method == "HEAD"):
+        response = quart.Response("", 304 if unchanged else 200)
+        if not isinstance(content, bytes):
+            content.close()
+    else:
+        response = quart.Response(content if isinstance(content, bytes) else _chunks(content))
+    ending = pathlib.PurePosixPath(path).suffix
+    response.headers["Content-Type"] = _SHOWN.get(ending) or _SAVED.get(ending, "application/octet-stream")
+    if ending not in _SHOWN:
+        response.headers["Content-Disposition"] = "attachment"
+    if not unchanged:
+        response.headers["Content-Length"] = str(size)
+    response.headers["Content-Security-Policy"] = _CSP
+    # It cannot change under its address, and can be given up: asked for again each time, sent again never.
+    response.headers["Cache-Control"] = "public, no-cache"
+    response.headers["ETag"] = werkzeug.http.quote_etag(etag)
+    response.headers["Last-Modified"] = werkzeug.http.http_date(found.at)
+    # A gigabyte over a slow line takes its time.
+    response.timeout = None
+    return response
+
+
+async def _opened(found: views.ServedFile) -> BinaryIO:
+    try:
+        opened = await asyncio.to_thread(found.source.open, "rb")
+    except OSError:
+        raise _lost(found, "is not there") from None
+    if os.fstat(opened.fileno()).st_size != found.size:
+        opened.close()
+        raise _lost(found, "has another size")
+    return opened
+
+
+async def _sums(found: views.ServedFile) -> Mapping[str, str]:
+    try:
+        sums = await asyncio.to_thread(_known_sums, found.source, found.sha256)
+    except OSError:
+        raise _lost(found, "is not there") from None
+    if sums["sha256"] != found.sha256:
+        raise _lost(found, "has other bytes")
+    return sums
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _known_sums(source: pathlib.Path, _sha256: str) -> Mapping[str, str]:
+    """The checksums of the bytes at this place. They cannot change there, so one reading is enough."""
+    return blobs.sums(source)
+
+
+def _lost(found: views.ServedFile, what: str) -> errors.NotFoundError:
+    """What our rows name and the disk does not hold is an operator's business."""
+    _LOG.error("%s %s", found.source, what, extra={"action": "blob_lost", "sha256": found.sha256})
+    return errors.NotFoundError("This file is damaged on our disk, so it is not served. Tell the operators.")
+
+
+async def _chunks(opened: BinaryIO) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await asyncio.to_thread(opened.read, _CHUNK):
+            yield chunk
+    finally:
+        opened.close()

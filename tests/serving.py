@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An application served for real, by the server that operators run, on a free port of this machine."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import cast
+
+import hypercorn.asyncio
+import hypercorn.config
+import hypercorn.typing
+import quart
+
+
+@contextlib.asynccontextmanager
+async def serving(app: quart.Quart) -> AsyncIterator[str]:
+    """Its address, for the length of the block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = hypercorn.config.Config()
+    # Handed over: the server closes it.
+    settings.bind = [f"fd://{listener.detach()}"]
+    settings.accesslog = settings.errorlog = None
+    settings.graceful_timeout = settings.shutdown_timeout = 1
+    stop = asyncio.Event()
+    framework = cast("hypercorn.typing.Framework", app)
+    task = asyncio.create_task(hypercorn.asyncio.serve(framework, settings, shutdown_trigger=stop.wait))
+    try:
+        yield address
+    finally:
+        stop.set()
+        await task
