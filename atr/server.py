@@ -24,6 +24,7 @@ import atr.errors as errors
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
+import atr.get.readiness as get_readiness
 import atr.get.releases as get_releases
 import atr.get.repository as get_repository
 import atr.get.revisions as get_revisions
@@ -34,6 +35,7 @@ import atr.identity.contract as identity
 import atr.identity.local as local
 import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
+import atr.post.readiness as post_readiness
 import atr.post.session as post_session
 import atr.post.start as post_start
 import atr.post.upload as post_upload
@@ -54,11 +56,13 @@ BLUEPRINTS: Final = (
     get_finish.BLUEPRINT,
     get_distribution.BLUEPRINT,
     get_repository.BLUEPRINT,
+    get_readiness.BLUEPRINT,
     post_session.BLUEPRINT,
     post_start.BLUEPRINT,
     post_compose.BLUEPRINT,
     post_upload.BLUEPRINT,
     post_distribution.BLUEPRINT,
+    post_readiness.BLUEPRINT,
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32

@@ -9,6 +9,7 @@ import dataclasses
 import hmac
 import logging
 import secrets
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
@@ -189,6 +190,21 @@ def local_path(text: str) -> str:
 def number(text: str, *, otherwise: int) -> int:
     """A number out of an address; an address that somebody bent is no error."""
     return int(text) if text.isascii() and text.isdecimal() and (len(text) <= _MAX_DIGITS) else otherwise
+
+
+def lead_back(path: str, *, success: str) -> werkzeug.wrappers.Response:
+    """Lead back to the page of ours that a form stood on, with a sentence."""
+    _flash("success", success)
+    return quart.redirect(local_path(path), 303)
+
+
+def referring_path(otherwise: str) -> str:
+    """The page of ours that asks for a piece of itself; another one where the browser does not tell."""
+    try:
+        there = urllib.parse.urlsplit(quart.request.headers.get("Referer", ""))
+    except ValueError:
+        return otherwise
+    return there.path if (there.netloc == quart.request.host) and there.path else otherwise
 
 
 async def form() -> dict[str, str]:

@@ -7,6 +7,7 @@ Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full
 import dataclasses
 import datetime
 
+import atr.models.readiness_views as readiness_views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -313,6 +314,7 @@ class FinishView:
     announce_note: str
     may_record: bool
     may_record_why_not: str
+    readiness: readiness_views.Panel
 
 
 @dataclasses.dataclass(frozen=True)

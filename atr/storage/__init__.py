@@ -28,6 +28,7 @@ import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
+import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as release
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
@@ -217,6 +218,7 @@ class WriteAsCommitteeParticipant:
         self.vote = vote.CommitteeParticipant(write)
         self.promotions = promotions.CommitteeParticipant(write)
         self.verification = verification.CommitteeParticipant(write)
+        self.readiness = readiness.CommitteeParticipant(write)
 
 
 class WriteAsReleaseManager(WriteAsCommitteeParticipant):

@@ -2,7 +2,10 @@
 """What the gates look at, read from the rows in one transaction; the same for the page, the request and the mark."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Sequence
+from typing import Final
 
 import sqlmodel
 from sqlmodel import col
@@ -22,6 +25,17 @@ import atr.storage.rights as rights
 
 # The check of staged files stores its results under this name (tasks/checks/staged.py).
 STAGED_CHECKER = "atr.tasks.checks.staged.check"
+# The same for what a platform was asked before the vote ended (tasks/checks/readiness.py).
+READINESS_CHECKER = "atr.tasks.checks.readiness.check"
+# Deployments in these states are not part of a candidate any more.
+OUT: Final = frozenset(
+    {
+        states.DeploymentState.FAILED,
+        states.DeploymentState.GONE,
+        states.DeploymentState.DROPPED,
+        states.DeploymentState.DROPPING,
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,3 +207,90 @@ def uploads_supported(platform: distribution.DistributionPlatform) -> None:
     """Raise UnsupportedError unless ATR can stage on the platform."""
     if not platform.supports_remote_promotion:
         raise errors.UnsupportedError(f"ATR cannot stage on {platform.display_name}. {platform.why_not}")
+
+
+async def wanted_platforms(
+    data: session.Session, release: sql.Release, policy: sql.ReleasePolicy
+) -> tuple[distribution.DistributionPlatform, ...]:
+    """The platforms that a release goes to from here: the policy says so, or something is staged there."""
+    staged = {row.platform for row in await queries.deployments(data, release.key) if row.state not in OUT}
+    return tuple(
+        platform
+        for platform in distribution.DistributionPlatform
+        if platform.supports_remote_promotion
+        and (
+            (platform.name in staged)
+            or bool(policy.file_tag_mappings.get(platform.gh_slug))
+            or policy.remote_promotion.get(platform.gh_slug, False)
+        )
+    )
+
+
+async def candidates(
+    data: session.Session, release: sql.Release, platform: distribution.DistributionPlatform
+) -> tuple[tables.Deployment, ...]:
+    """The deployments on a platform that are part of the candidate now."""
+    rows = await queries.deployments(data, release.key)
+    return tuple(row for row in rows if (row.platform == platform.name) and (row.state not in OUT))
+
+
+async def spoken_for(data: session.Session, release: sql.Release) -> frozenset[distribution.Coordinates]:
+    """The packages whose staged deployment was published, or may have been: that they are public is no obstacle."""
+    published = [
+        row for row in await queries.deployments(data, release.key) if row.state is states.DeploymentState.PUBLISHED
+    ]
+    sent = [
+        row
+        for row in await queries.promotions(data, tables.Promotion.release_key == release.key)
+        if row.state not in {states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED}
+    ]
+    return frozenset(
+        [
+            *[one for row in sent for one in await queries.targets(data, row)],
+            *[one for row in published for one in await queries.packages(data, row)],
+        ]
+    )
+
+
+async def voted_mapping(
+    data: session.Session, release: sql.Release, platform: distribution.DistributionPlatform
+) -> str:
+    """The digest of the mapped files on the ballot of the vote that is open or has passed; empty in Compose."""
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+        return ""
+    mapped = (
+        entry.file_set_digest
+        for entry in await queries.ballot(data, release)
+        if (entry.platform == platform.name) and (entry.kind is tables.BallotKind.MAPPED)
+    )
+    return next(mapped, "")
+
+
+def mapping_basis(
+    revision: sql.Revision | None,
+    policy: sql.ReleasePolicy,
+    platform: distribution.DistributionPlatform,
+    voted: str,
+    mine: Sequence[tables.Deployment],
+) -> str:
+    """What a comparison of the staged files with the mapped ones depends on: when it moves, the comparison is old."""
+    mapped = voted or [
+        revision.file_set_digest if revision else "",
+        policy.file_tag_mappings.get(platform.gh_slug, []),
+    ]
+    staged = [[row.id, row.file_set_digest] for row in mine]
+    return hashlib.sha256(json.dumps([mapped, staged]).encode()).hexdigest()
+
+
+async def readiness_results(data: session.Session, release_key: str, platform: str) -> Sequence[sql.CheckResult]:
+    """What a platform answered when it was last asked about this release."""
+    wanted = (
+        sqlmodel.select(sql.CheckResult)
+        .where(
+            sql.CheckResult.checker == READINESS_CHECKER,
+            sql.CheckResult.release_key == release_key,
+            sql.CheckResult.primary_rel_path == f"platform:{platform}",
+        )
+        .order_by(col(sql.CheckResult.id))
+    )
+    return (await data.exec(wanted)).all()

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import atr.models.sql as sql
 import atr.tasks.capture as capture
+import atr.tasks.checks.readiness as readiness
 import atr.tasks.checks.staged as staged
 import atr.tasks.context as context
 import atr.tasks.copies as copies
@@ -21,4 +22,5 @@ HANDLERS: Final[Mapping[sql.TaskType, Handler]] = {
     sql.TaskType.STAGED_FILES_CHECK: staged.check,
     sql.TaskType.COPY_KEEP: copies.keep,
     sql.TaskType.COPY_SWEEP: copies.sweep,
+    sql.TaskType.READINESS_CHECK: readiness.check,
 }

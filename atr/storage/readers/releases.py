@@ -16,6 +16,7 @@ import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
+import atr.storage.readers.readiness as readiness
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.obstacles as obstacles
@@ -67,6 +68,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         announce_note=_announce_note(shown),
         may_record=member,
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
+        readiness=await readiness.panel(read, release),
     )
 
 

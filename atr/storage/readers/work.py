@@ -7,6 +7,7 @@ import pathlib
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
@@ -30,6 +31,24 @@ class StagedCase:
     vote_opened: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class ReadinessCase:
+    """What is asked of one platform about a release, and what of ours is compared meanwhile."""
+
+    platform: distribution.DistributionPlatform
+    # What is staged and what the policy maps, but for what a call of ours may have made public.
+    staged_packages: tuple[distribution.Coordinates, ...]
+    spoken_for: frozenset[distribution.Coordinates]
+    # The policy's mapping of the newest revision, or the ballot's file set once a vote was opened.
+    patterns: tuple[str, ...]
+    revision: fileset.FileSet | None
+    voted: fileset.FileSet | None
+    # Each captured deployment that is part of the candidate, by our number.
+    staged: tuple[tuple[int, fileset.FileSet], ...]
+    # What the comparison depends on; see `facts.mapping_basis`.
+    basis: str
+
+
 async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSet:
     """The file set under this digest."""
     return await queries.file_set(read.data, digest)
@@ -51,6 +70,43 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     files = await queries.file_set(read.data, revision.file_set_digest)
     directory = read.place.revision_dir(project.key, release.version, revision.number)
     return tuple((where, directory / path) for where, path in sorted(mapping.sources(files, patterns).items()))
+
+
+async def readiness_cases(read: transaction.Transaction, release_key: str) -> tuple[ReadinessCase, ...]:
+    """A case for each platform that the release goes to; none once it was announced."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    revision = await queries.latest_revision(read.data, release_key)
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return ()
+    policy = await queries.policy(read.data, project)
+    files = None
+    if (revision is not None) and (revision.file_set_digest != sql.NOT_RECORDED):
+        files = await queries.file_set(read.data, revision.file_set_digest)
+    spoken_for = await facts.spoken_for(read.data, release)
+    cases = []
+    for platform in await facts.wanted_platforms(read.data, release, policy):
+        mine = await facts.candidates(read.data, release, platform)
+        voted = await facts.voted_mapping(read.data, release, platform)
+        cases.append(
+            ReadinessCase(
+                platform=platform,
+                staged_packages=tuple([one for row in mine for one in await queries.packages(read.data, row)]),
+                spoken_for=spoken_for,
+                patterns=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])),
+                revision=files,
+                voted=await queries.file_set(read.data, voted) if voted else None,
+                staged=tuple(
+                    [
+                        (row.id or 0, await queries.file_set(read.data, row.file_set_digest))
+                        for row in mine
+                        if row.file_set_digest
+                    ]
+                ),
+                basis=facts.mapping_basis(revision, policy, platform, voted, mine),
+            )
+        )
+    return tuple(cases)
 
 
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:

@@ -16,6 +16,7 @@ import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
+import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
@@ -83,6 +84,7 @@ class UserService:
         await write.data.flush()
         await copies.keep(write, row, files, copy_problem)
         await revisions.queue_check(write, row)
+        await readiness.queue_check(write, row.release_key)
 
     async def _refused(
         self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]

@@ -2,13 +2,15 @@
 """Results of checks."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy
 from sqlmodel import col
 
 import atr.db.queries as queries
 import atr.models.sql as sql
+import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.captures as captures
@@ -21,6 +23,7 @@ class Result:
     status: sql.CheckResultStatus
     message: str
     member_rel_path: str | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class UserService:
@@ -62,3 +65,36 @@ class UserService:
         )
         await write.data.flush()
         await captures.then_promote(write, deployment)
+
+    async def record_readiness(
+        self,
+        release_key: str,
+        platform: distribution.DistributionPlatform,
+        version: str,
+        results: Sequence[Result],
+    ) -> None:
+        """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
+        write = self._write
+        release = await queries.demand_release(write.data, release_key)
+        revision = await queries.latest_revision(write.data, release.key)
+        before = await facts.readiness_results(write.data, release.key, platform.name)
+        news = [[result.status.value, result.message] for result in results]
+        for row in before:
+            await write.data.delete(row)
+        write.data.add_all(
+            sql.CheckResult(
+                release_key=release.key,
+                revision_number=revision.number if revision else "",
+                checker=facts.READINESS_CHECKER,
+                checker_version=version,
+                primary_rel_path=f"platform:{platform.name}",
+                member_rel_path=result.member_rel_path,
+                created=write.now,
+                status=result.status,
+                message=result.message,
+                data=dict(result.data),
+            )
+            for result in results
+        )
+        if news != [[row.status.value, row.message] for row in before]:
+            await write.event(release.key, "release", "readiness_checked", platform=platform.name, results=news)

@@ -24,6 +24,7 @@ import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
+import atr.storage.writers.readiness as readiness
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 import atr.storage.writers.verification as verification
@@ -240,6 +241,8 @@ class UserService:
             await self._ask_for_capture(row)
         elif row.file_set_digest and not await facts.is_checked(write.data, row):
             await revisions.queue_check(write, row)
+        if row.state is _State.STAGED:
+            await readiness.queue_old(write, row.release_key, row.platform)
         row.due_at = (
             rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row)) if row.state in _LOOKED_AT else None
         )

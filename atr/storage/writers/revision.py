@@ -18,6 +18,7 @@ import atr.storage.files as files
 import atr.storage.transaction as transaction
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
+import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
 
@@ -140,12 +141,13 @@ async def _drift(
 
 
 async def queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
-    """Ask for the check of everything that is staged for this release."""
+    """Ask for the check of everything that is staged for this release, and whether it would go through."""
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
     )
     for deployment in (await write.data.exec(wanted)).all():
         await queue_check(write, deployment)
+    await readiness.queue_check(write, release.key)
 
 
 async def queue_check(write: transaction.Transaction, deployment: tables.Deployment) -> None:

@@ -16,6 +16,7 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.own as own
+import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
 
@@ -86,6 +87,7 @@ class CommitteeParticipant:
             ballot_digest=proposal.digest,
             ballot=[[part.kind.value, part.platform, part.digest] for part in proposal.parts],
         )
+        await readiness.queue_check(write, release_key)
         return release.current_vote_seq
 
     async def cast(

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Will it go through? The panel alone, as a page asks for it again while the platforms are asked."""
+
+import quart
+
+import atr.storage.readers.readiness as readiness
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_readiness", __name__)
+
+
+@BLUEPRINT.get("/readiness/<project_key>/<version_key>")
+async def panel(project_key: str, version_key: str) -> quart.Response:
+    """URL: /readiness/<project_key>/<version_key>; 204 while it is as the page has it (`?have=`)."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await readiness.of(read, project_key, version_key)
+    if quart.request.args.get("have") == view.etag:
+        return quart.Response("", 204)
+    home = web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
+    return quart.Response(await quart.render_template("readiness.html", panel=view, home=web.referring_path(home)))

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Have the platforms asked whether a release would go through."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.models.sql as sql
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_readiness", __name__)
+
+
+@BLUEPRINT.post("/readiness/<project_key>/<version_key>")
+async def check_now(project_key: str, version_key: str) -> werkzeug.wrappers.Response:
+    """URL: /readiness/<project_key>/<version_key>. Leads back to `return_to`."""
+    given = await web.form()
+    async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
+        await participant.readiness.check_now(sql.release_key(project_key, version_key))
+    return web.lead_back(given.get("return_to", ""), success="The platforms are being asked. The answers appear here.")

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Will it go through? What the worker was told and what our rows say now: one panel for Compose, Vote and Finish."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.readiness_views as views
+import atr.models.sql as sql
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+_Deployment = states.DeploymentState
+_ETAG: Final = 16
+# A sentence names so many.
+_NAMED: Final = 3
+_YES: Final = ("passed", "Yes")
+_UNKNOWN: Final = ("unproved", "Not known")
+_WORDS: Final = {"yes": _YES, "no": ("refused", "No"), "unknown": _UNKNOWN, "unneeded": ("passed", "Not needed")}
+_TITLES: Final = {
+    "credential": "Credentials work",
+    "right": "Right to publish there",
+    "free": "Version is not public yet",
+    "names": "Names belong to this project",
+    "policy": "Policy allows it",
+    "mapping": "Staged files are the mapped files",
+    "sides": "Checksums fit their files",
+    "lasts": "Staging lasts until it is promoted",
+    "finish": "Would be let through at Finish",
+}
+_ASKED: Final = ("credential", "right", "free", "mapping")
+_NOT_ASKED: Final = "It has not been asked yet."
+_MOVED: Final = "Something moved since the files were compared; they are compared again at the next check."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Column:
+    """All that is known of one platform."""
+
+    platform: distribution.DistributionPlatform
+    cases: tuple[facts.Case, ...]
+    # Of what is no candidate any more, the newest one; None if there never was one.
+    lost: tuple[tables.Deployment, ...]
+    results: Sequence[sql.CheckResult]
+    basis: str
+    policy: sql.ReleasePolicy
+    target: tables.PlatformTarget | None
+
+
+async def panel(read: transaction.Transaction, release: sql.Release) -> views.Panel:
+    """The panel for this release, as everybody may read it."""
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    policy = await queries.policy(read.data, project)
+    over = release.phase is sql.ReleasePhase.RELEASE
+    platforms = () if over else await facts.wanted_platforms(read.data, release, policy)
+    known = [await _column(read, release, policy, platform) for platform in platforms]
+    # What has been sent is watched on its own row; nothing is left to ask about it.
+    columns = [column for column in known if not _is_sent(column)]
+    checks = tuple(
+        views.Check(code, title, tuple(_cell(code, release, column) for column in columns))
+        for code, title in _TITLES.items()
+    )
+    css, sentence = _summary(release, columns, checks)
+    asked = [result.created for column in columns for result in column.results]
+    made = views.Panel(
+        project_key=project.key,
+        version_key=release.version,
+        css=css,
+        sentence=sentence,
+        platforms=tuple(column.platform.display_name for column in columns),
+        checks=checks if columns else (),
+        asked_at=min(asked) if asked else None,
+        is_asking=await _is_asking(read, release),
+        ask_why_not="" if rights.is_participant(committee, read.asf_uid) else _who_may(committee),
+    )
+    return dataclasses.replace(made, etag=hashlib.sha256(repr(made).encode()).hexdigest()[:_ETAG])
+
+
+async def of(read: transaction.Transaction, project_key: str, version_key: str) -> views.Panel:
+    """The panel of one version of a project. Raises NotFoundError."""
+    release_key = await queries.release_key(read.data, project_key, version_key)
+    return await panel(read, await queries.demand_release(read.data, release_key))
+
+
+def _who_may(committee: sql.Committee) -> str:
+    return f"Committers of {committee.name} can have the platforms asked."
+
+
+async def _column(
+    read: transaction.Transaction,
+    release: sql.Release,
+    policy: sql.ReleasePolicy,
+    platform: distribution.DistributionPlatform,
+) -> _Column:
+    mine = await facts.candidates(read.data, release, platform)
+    every = await queries.deployments(read.data, release.key)
+    voted = await facts.voted_mapping(read.data, release, platform)
+    revision = await queries.latest_revision(read.data, release.key)
+    return _Column(
+        platform=platform,
+        cases=tuple([await facts.case(read.data, row, read.asf_uid) for row in mine]),
+        lost=tuple(row for row in every if (row.platform == platform.name) and (row not in mine)),
+        results=await facts.readiness_results(read.data, release.key, platform.name),
+        basis=facts.mapping_basis(revision, policy, platform, voted, mine),
+        policy=policy,
+        target=await queries.target(read.data, release.project_key, platform.name),
+    )
+
+
+def _is_sent(column: _Column) -> bool:
+    return bool(column.cases) and all(case.deployment.state is _Deployment.PUBLISHED for case in column.cases)
+
+
+async def _is_asking(read: transaction.Transaction, release: sql.Release) -> bool:
+    arguments = json.dumps({"release_key": release.key}, sort_keys=True)
+    wanted = sqlmodel.select(sql.Task.id).where(
+        sql.Task.task_type == sql.TaskType.READINESS_CHECK,
+        sql.Task.inputs_hash == hashlib.sha256(arguments.encode()).hexdigest(),
+        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE]),
+    )
+    return (await read.data.exec(wanted)).first() is not None
+
+
+def _cell(code: str, release: sql.Release, column: _Column) -> views.Cell:
+    match code:
+        case "names":
+            return _names(column)
+        case "policy":
+            return _policy(column)
+        case "sides":
+            return _sides(column)
+        case "lasts":
+            return _lasts(column)
+        case "finish":
+            return _finish(release, column)
+        case _:
+            return _told(code, column)
+
+
+def _told(code: str, column: _Column) -> views.Cell:
+    """What the worker found."""
+    found = next((result for result in column.results if result.member_rel_path == code), None)
+    if found is None:
+        return _of(_UNKNOWN, _NOT_ASKED, "nobody")
+    if found.data["basis"] not in {"", column.basis}:
+        return _of(_UNKNOWN, _MOVED, "nobody", found.created)
+    css, word = _WORDS[found.data["answer"]]
+    if (word == "No") and (found.status is sql.CheckResultStatus.CONCERN):
+        css = "warning"
+    return _of((css, word), found.message, found.data["who"], found.created)
+
+
+def _names(column: _Column) -> views.Cell:
+    if column.target is None:
+        return _of(_WORDS["no"], gates.no_target(column.platform), "a foundation admin")
+    held = ", ".join(column.target.namespaces[:_NAMED])
+    packages = sorted({package for case in column.cases for package in case.packages})
+    outside = facts.outside(tuple(packages), column.target)
+    mapped: list[str] = next((one.data["owners"] for one in column.results if "owners" in one.data), [])
+    outside = outside or gates.outside_target({owner: owner for owner in mapped}, tuple(column.target.namespaces))
+    if outside:
+        return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
+    if not (packages or mapped):
+        return _of(_UNKNOWN, f"No package is known yet; the project has {held}.", "nobody")
+    return _of(_YES, f"All lie inside {held}.")
+
+
+def _policy(column: _Column) -> views.Cell:
+    name = column.platform.display_name
+    if column.policy.remote_promotion.get(column.platform.gh_slug, False):
+        return _of(_YES, f"Remote promotion to {name} is on.")
+    return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a committee member")
+
+
+def _sides(column: _Column) -> views.Cell:
+    read = [case for case in column.cases if case.deployment.captured_at is not None]
+    problems = [problem for case in read for problem in case.deployment.side_problems]
+    if problems:
+        more = f" And {len(problems) - _NAMED:,} more." if len(problems) > _NAMED else ""
+        return _of(_WORDS["no"], f"{' '.join(problems[:_NAMED])}{more}", "the release manager")
+    if not read:
+        return _of(_UNKNOWN, "Nothing staged has been read yet.", "nobody")
+    return _of(_YES, "Every checksum beside a staged file is that of its bytes.")
+
+
+def _lasts(column: _Column) -> views.Cell:
+    name = column.platform.display_name
+    if not column.cases:
+        gone = next((row for row in reversed(column.lost) if row.state is _Deployment.GONE), None)
+        if gone is not None:
+            said = f"What was staged on {name} is not there any more, since {_date(gone.entered_at)}."
+            return _of(_WORDS["no"], said, "the release manager")
+        return _of(_UNKNOWN, f"Nothing is staged on {name} yet.", "the release manager")
+    lines = []
+    for case in column.cases:
+        row, which = case.deployment, _which(column, case)
+        if row.state is _Deployment.STAGED:
+            seen = f"; seen there {_date(row.last_look)}" if row.last_look else ""
+            lines.append(
+                views.Line(
+                    f"{which}It is staged since {_date(row.entered_at)}{seen}. "
+                    f"{name} tells no date on which it would drop it, and we know of none.",
+                    "nobody",
+                )
+            )
+        else:
+            lines.append(views.Line(f"{which}{states.DEPLOYMENT_WORDS[row.state].sentence}", "nobody"))
+    return views.Cell(*_UNKNOWN, tuple(lines))
+
+
+def _finish(release: sql.Release, column: _Column) -> views.Cell:
+    """Every gate that would say no if the vote had passed and a member of the committee asked."""
+    if not column.cases:
+        said = f"Nothing is staged on {column.platform.display_name}, so there is nothing to promote."
+        return _of(_WORDS["no"], said, "the release manager")
+    lines = [
+        views.Line(f"{_which(column, case)}{blocker.sentence}", blocker.who)
+        for case in column.cases
+        for blocker in gates.blockers(_assumed(release, case))
+    ]
+    if not lines:
+        return _of(_YES, "Every gate would let it through." if _voted(release) else "Every gate, once the vote passed.")
+    # What only takes time is not refused yet.
+    waits = all(line.who == "nobody" for line in lines)
+    return views.Cell(*(_UNKNOWN if waits else _WORDS["no"]), tuple(lines))
+
+
+def _voted(release: sql.Release) -> bool:
+    return release.phase is sql.ReleasePhase.RELEASE_PREVIEW
+
+
+def _assumed(release: sql.Release, case: facts.Case) -> gates.Facts:
+    """The facts as they would be at Finish: with the ballot as it is, or would be if the vote opened now."""
+    known = dataclasses.replace(case.facts, is_committee_member=True)
+    if _voted(release):
+        return known
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
+        platform = case.deployment.platform
+        ballot = frozenset(entry.file_set_digest for entry in case.ballot if entry.platform == platform)
+    else:
+        ballot = frozenset() if case.deployment.off_ballot else frozenset({known.staged_digest})
+    return dataclasses.replace(known, phase=gates.RELEASE_PREVIEW, vote_passed=True, ballot=ballot)
+
+
+def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[views.Check]) -> tuple[str, str]:
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return "live", "This release was announced; nothing is left to check."
+    if not columns:
+        return "draft", "Nothing of this release waits to be promoted from here, so there is nothing to check."
+    # No end of the staging is ever known, so that it is not says nothing.
+    answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
+    no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")
+    if no:
+        return "refused", f"As it is it would not go through: {_count(no, 'answer')} of {len(answers)} said no."
+    if unsure:
+        verb = "is" if unsure == 1 else "are"
+        return "warning", f"Nothing is known to stop it, and {_count(unsure, 'answer')} of {len(answers)} {verb} open."
+    return "passed", "Nothing that we know of would stop it."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _which(column: _Column, case: facts.Case) -> str:
+    """Which deployment a sentence is about, where there is more than one."""
+    if len(column.cases) == 1:
+        return ""
+    return f"Deployment {case.deployment.external_id or case.deployment.name}: "
+
+
+def _of(answer: tuple[str, str], sentence: str, who: str = "", at: datetime.datetime | None = None) -> views.Cell:
+    css, word = answer
+    return views.Cell(css, word, (views.Line(sentence, who),), at)
+
+
+def _date(at: datetime.datetime) -> str:
+    return f"{at.day} {at:%b, %H:%M}"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking the worker to ask the platforms whether a release would go through."""
+
+import datetime
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.storage.facts as facts
+import atr.storage.transaction as transaction
+import atr.storage.writers.own as own
+
+# While something is staged, the platform is asked again when its last answer is older than this.
+_OLD: Final = datetime.timedelta(days=1)
+
+
+class CommitteeParticipant:
+    """What every committer of the committee may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def check_now(self, release_key: str) -> None:
+        """Have the platforms asked now. Raises ConflictError for a release that was announced."""
+        write = self._write
+        release = await own.release(write, release_key)
+        if release.phase is sql.ReleasePhase.RELEASE:
+            raise errors.ConflictError("This release was announced, so nothing is left to check.")
+        await queue_check(write, release_key)
+        await write.event(release_key, "release", "readiness_asked")
+
+
+async def queue_check(write: transaction.Transaction, release_key: str) -> None:
+    """Ask for the check of a release, once: while it waits nothing is added."""
+    await queue.enqueue(
+        write.data, sql.TaskType.READINESS_CHECK, {"release_key": release_key}, write.now, asf_uid=write.asf_uid
+    )
+
+
+async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:
+    """The same, if the platform's last answer is a day old or there is none. The scan calls it at each look."""
+    release = await queries.demand_release(write.data, release_key)
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return
+    results = await facts.readiness_results(write.data, release_key, platform)
+    if (not results) or (min(result.created for result in results) + _OLD <= write.now):
+        await queue_check(write, release_key)
+
+
+async def queue_project(write: transaction.Transaction, project_key: str) -> None:
+    """Ask for the check of every release of a project that is on its way: what it depends on has changed."""
+    wanted = sqlmodel.select(sql.Release.key).where(
+        sql.Release.project_key == project_key, col(sql.Release.phase) != sql.ReleasePhase.RELEASE
+    )
+    for release_key in (await write.data.exec(wanted)).all():
+        await queue_check(write, release_key)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Would a release go through? What only a platform can tell, before the vote ends, and what takes long to compare.
+
+A platform that does not answer is never a reason to stop and never a good sign: its answers are "not known".
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.platforms.contract as contract
+import atr.promotion.fileset as fileset
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.readers.work as readers
+import atr.storage.writers.checks as checks
+import atr.tasks.context as contexts
+
+CHECK_VERSION: Final = "1"
+# At most so many packages are asked about, one after the other; just before a call each one is asked about again.
+PACKAGES_LIMIT: Final = 500
+# Between two questions, so that the platform does not find us rude.
+_PAUSE: Final = 0.02
+_UNAUTHORISED: Final = 401
+# A sentence names so many.
+_NAMED: Final = 3
+_ASKING: Final = ("credential", "right", "free")
+_NOTHING_YET: Final = "No package is known yet: nothing is staged, and the policy maps no file."
+_ALL_SENT: Final = "It was published, or the call was sent, so nothing is left to ask."
+_Status = sql.CheckResultStatus
+
+
+async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Ask each platform about the release `release_key` and store what it said. Nothing is open while we ask."""
+    async with context.storage.read() as read:
+        cases = await readers.readiness_cases(read, args["release_key"])
+    for case in cases:
+        compared, mapped = _compared(case)
+        packages = sorted({*case.staged_packages, *mapped})
+        owners = sorted({package.owner_namespace for package in mapped})
+        compared = dataclasses.replace(compared, data={**compared.data, "owners": owners})
+        results = (*await _asked(context, case, packages), compared)
+        async with context.storage.write_as_user_service() as service:
+            await service.checks.record_readiness(args["release_key"], case.platform, CHECK_VERSION, results)
+
+
+async def _asked(
+    context: contexts.Context, case: readers.ReadinessCase, packages: Sequence[distribution.Coordinates]
+) -> Sequence[checks.Result]:
+    wanted = [one for one in packages if one not in case.spoken_for]
+    if not wanted:
+        return [_unknown(code, _ALL_SENT if packages else _NOTHING_YET) for code in _ASKING]
+    try:
+        promoter = context.promoter(case.platform)
+    except errors.UnsupportedError as error:
+        return [
+            _no("credential", str(error), "an operator"),
+            *(_unknown(code, "It was not asked.") for code in ("right", "free")),
+        ]
+    return await _ask(promoter, wanted)
+
+
+@dataclasses.dataclass
+class _Heard:
+    """What a platform has answered so far."""
+
+    free: list[distribution.Coordinates] = dataclasses.field(default_factory=list)
+    taken: list[distribution.Coordinates] = dataclasses.field(default_factory=list)
+    # The owners that it does not let us publish for, each with what it said.
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    # It refuses the credential itself.
+    shut_out: str = ""
+    # It gave no usable answer.
+    silence: str = ""
+
+
+async def _ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[checks.Result]:
+    heard = _Heard()
+    for where in wanted[:PACKAGES_LIMIT]:
+        if where.owner_namespace in heard.refused:
+            continue
+        try:
+            (heard.taken if await _taken(promoter, where) else heard.free).append(where)
+        except errors.CredentialsError as error:
+            if error.status == _UNAUTHORISED:
+                heard.shut_out = str(error)
+                break
+            heard.refused[where.owner_namespace] = str(error)
+        except errors.PlatformError as error:
+            heard.silence = f"It could not be asked: {error}"
+            break
+        await asyncio.sleep(_PAUSE)
+    name = promoter.platform.display_name
+    return [_credential(heard, name), _right(heard, name), _free(heard, len(wanted))]
+
+
+async def _taken(promoter: contract.Promoter, where: distribution.Coordinates) -> bool:
+    try:
+        return await promoter.taken(where)
+    except errors.CredentialsError:
+        # A token that is fine has been answered 401 before (docs/platforms.md): one refusal is no answer.
+        await asyncio.sleep(_PAUSE)
+        return await promoter.taken(where)
+
+
+def _credential(heard: _Heard, name: str) -> checks.Result:
+    if heard.shut_out:
+        return _no("credential", heard.shut_out, "an operator")
+    if heard.free or heard.taken:
+        return _yes("credential", f"{name} knows our credential.")
+    return _unknown("credential", heard.silence or f"{name} only refused us for the names; see the next line.")
+
+
+def _right(heard: _Heard, name: str) -> checks.Result:
+    if heard.refused:
+        said = next(iter(heard.refused.values()))
+        return _no("right", f"{name} refuses us for {_named(list(heard.refused))}. {said}", "an operator")
+    if heard.shut_out:
+        return _unknown("right", "Our credential was refused, so this was not answered.")
+    if heard.silence:
+        return _unknown("right", heard.silence)
+    owners = sorted({one.owner_namespace for one in (*heard.free, *heard.taken)})
+    return _yes("right", f"Our account may publish as {_named(owners)}.")
+
+
+def _free(heard: _Heard, wanted: int) -> checks.Result:
+    if heard.taken:
+        verb = "is" if len(heard.taken) == 1 else "are"
+        return _no(
+            "free",
+            f"{_named(heard.taken)} {verb} public already, in this very version, and was not published by us. "
+            "A version that is public cannot be changed.",
+            "the release manager",
+        )
+    if heard.silence or heard.shut_out or heard.refused:
+        return _unknown("free", heard.silence or "We were refused, so this was not answered for every package.")
+    asked = len(heard.free)
+    if asked < wanted:
+        return _unknown(
+            "free",
+            f"{asked:,} of {wanted:,} packages are free; we ask about no more at a time. "
+            "Each one is asked about before the call.",
+        )
+    return _yes("free", f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} free in this version.")
+
+
+def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[distribution.Coordinates, ...]]:
+    """Is what is staged what is mapped? And which packages are mapped."""
+    if (case.voted is None) and not case.patterns:
+        said = "The policy maps no file to it, so the staged files speak for themselves."
+        return _unneeded("mapping", said, case.basis), ()
+    mapped = case.voted
+    if mapped is None:
+        if case.revision is None:
+            return _unknown("mapping", "The release has no files yet.", case.basis), ()
+        try:
+            mapped = mapping.mapped(case.revision, case.patterns)
+        except errors.InputError as error:
+            return _no("mapping", str(error), "a committee member", case.basis), ()
+    packages = tuple(sorted({maven.parse_path(file.path).coordinates for file in mapped.files}))
+    return _completeness(case, mapped), packages
+
+
+def _completeness(case: readers.ReadinessCase, mapped: fileset.FileSet) -> checks.Result:
+    count = f"{len(mapped.files):,} {'file' if len(mapped.files) == 1 else 'files'}"
+    closest = fileset.closest(mapped, _whole(case))
+    if closest is None:
+        return _unknown("mapping", f"{count} are mapped; nothing staged has been read yet.", case.basis)
+    difference = fileset.compare(mapped, closest)
+    if difference.is_empty:
+        return _yes("mapping", f"All {count} that are mapped are staged, and no other.", case.basis)
+    renamed = [f"{old} as {new}" for old, new in difference.renamed]
+    parts = (
+        (difference.missing, "mapped and not staged"),
+        (difference.extra, "staged and not mapped"),
+        (difference.changed, "staged with other bytes"),
+        (renamed, "staged under another path"),
+    )
+    said = "; ".join(f"{len(paths):,} {what} ({_named(paths)})" for paths, what in parts if paths)
+    status = _Status.BLOCKER if (case.voted is not None) else _Status.CONCERN
+    return _result("mapping", status, "no", f"Of {count}: {said}.", "the release manager", case.basis)
+
+
+def _whole(case: readers.ReadinessCase) -> Sequence[fileset.FileSet]:
+    """Each deployment's files; and where they share no path, as modules staged apart, all of them together."""
+    sets = [files for _, files in case.staged]
+    every = [file for files in sets for file in files.files]
+    apart = (len(sets) > 1) and (len({file.path for file in every}) == len(every))
+    return [*sets, fileset.FileSet.of(every)] if apart else sets
+
+
+def _named(things: Sequence[object]) -> str:
+    more = f" and {len(things) - _NAMED:,} more" if len(things) > _NAMED else ""
+    return f"{', '.join(str(thing) for thing in things[:_NAMED])}{more}"
+
+
+def _yes(code: str, sentence: str, basis: str = "") -> checks.Result:
+    return _result(code, _Status.NOTE, "yes", sentence, "", basis)
+
+
+def _unneeded(code: str, sentence: str, basis: str = "") -> checks.Result:
+    return _result(code, _Status.NOTE, "unneeded", sentence, "", basis)
+
+
+def _unknown(code: str, sentence: str, basis: str = "") -> checks.Result:
+    return _result(code, _Status.CONCERN, "unknown", sentence, "nobody", basis)
+
+
+def _no(code: str, sentence: str, who: str, basis: str = "") -> checks.Result:
+    return _result(code, _Status.BLOCKER, "no", sentence, who, basis)
+
+
+def _result(
+    code: str, status: sql.CheckResultStatus, answer: str, sentence: str, who: str, basis: str
+) -> checks.Result:
+    return checks.Result(status, sentence, code, {"answer": answer, "who": who, "basis": basis})
