@@ -24,6 +24,7 @@ import atr.errors as errors
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
+import atr.get.policy as get_policy
 import atr.get.readiness as get_readiness
 import atr.get.releases as get_releases
 import atr.get.repository as get_repository
@@ -31,13 +32,16 @@ import atr.get.revisions as get_revisions
 import atr.get.root as get_root
 import atr.get.session as get_session
 import atr.get.start as get_start
+import atr.get.target as get_target
 import atr.identity.contract as identity
 import atr.identity.local as local
 import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
+import atr.post.policy as post_policy
 import atr.post.readiness as post_readiness
 import atr.post.session as post_session
 import atr.post.start as post_start
+import atr.post.target as post_target
 import atr.post.upload as post_upload
 import atr.storage as storage
 import atr.storage.spool as spool
@@ -57,12 +61,16 @@ BLUEPRINTS: Final = (
     get_distribution.BLUEPRINT,
     get_repository.BLUEPRINT,
     get_readiness.BLUEPRINT,
+    get_policy.BLUEPRINT,
+    get_target.BLUEPRINT,
     post_session.BLUEPRINT,
     post_start.BLUEPRINT,
     post_compose.BLUEPRINT,
     post_upload.BLUEPRINT,
     post_distribution.BLUEPRINT,
     post_readiness.BLUEPRINT,
+    post_policy.BLUEPRINT,
+    post_target.BLUEPRINT,
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32

@@ -7,7 +7,7 @@ is ends nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import atr.shared.distribution as distribution
@@ -77,8 +77,13 @@ def no_mapping(platform: distribution.DistributionPlatform) -> str:
 
 def is_outside(packages: tuple[str, ...]) -> str:
     """The sentence for packages outside the project's PlatformTarget."""
-    more = f" and {len(packages) - 3} more" if len(packages) > 3 else ""  # noqa: PLR2004  (a sentence names three)
-    return f"Outside the names that belong to this project: {', '.join(packages[:3])}{more}."
+    return f"Outside the names that belong to this project: {listed(packages)}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first three names and how many more there are, for a sentence."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""  # noqa: PLR2004  (a sentence names three)
+    return f"{', '.join(names[:3])}{more}"
 
 
 # These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.

@@ -225,7 +225,17 @@ async def test_an_id_belongs_to_one_release(voted: worlds.World) -> None:
         await voted.record(other, external_id)
     async with voted.admin() as admin:
         await admin.policy.set_project("gadgets", "Gadgets", "elsewhere")
-        await admin.policy.set_target("gadgets", worlds.MAVEN, namespaces=["org.example"])
+    # No admin could set it any more: names of two committees stay apart.
+    await voted.change(
+        tables.PlatformTarget(
+            project_key="gadgets",
+            platform="MAVEN",
+            mechanism="central-portal",
+            namespaces=["org.example"],
+            set_by=people.ADMIN,
+            set_at=voted.clock.at,
+        )
+    )
     async with voted.store.write_as_project_committee_member("gadgets", people.STRANGER) as stranger:
         theirs = await stranger.release.start("gadgets", "1.0")
         with pytest.raises(errors.ConflictError, match="another release"):

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 import atr.models.finish_views as finish_views
 import atr.models.repository_views as repository_views
+import atr.models.readiness_views as readiness_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -524,6 +525,70 @@ def missing(**changes: Any) -> views.Missing:
     return dataclasses.replace(sample, **changes)
 
 
+_READINESS: Final = (
+    ("credential", "Credentials work", "passed", "Yes", "Maven Central knows our credential.", ""),
+    ("right", "Right to publish there", "passed", "Yes", "Our account may publish as org.apache.example.", ""),
+    ("free", "Version is not public yet", "passed", "Yes", "All 3 packages are free in this version.", ""),
+    ("names", "Names belong to this project", "passed", "Yes", "All lie inside org.apache.example.", ""),
+    ("policy", "Policy allows it", "passed", "Yes", "Remote promotion to Maven Central is on.", ""),
+    ("mapping", "Staged files are the mapped files", "passed", "Yes", "All 18 files that are mapped are staged.", ""),
+    ("lasts", "Staging lasts until it is promoted", "unproved", "Not known", "It is staged since 17 Sep.", "nobody"),
+    ("finish", "Would be let through at Finish", "passed", "Yes", "Every gate would let it through.", ""),
+)
+
+
+def panel(**changes: Any) -> readiness_views.Panel:
+    """Nothing would stop it."""
+    sample = readiness_views.Panel(
+        project_key="example-widgets",
+        version_key="2.4.0",
+        css="passed",
+        sentence="Nothing that we know of would stop it.",
+        platforms=("Maven Central",),
+        checks=tuple(
+            readiness_views.Check(code, title, (cell(css, word, sentence, who),))
+            for code, title, css, word, sentence, who in _READINESS
+        ),
+        asked_at=ago(9),
+        is_asking=False,
+        ask_why_not="",
+        etag="r1",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def cell(css: str, word: str, sentence: str, who: str, *, asked: bool = True) -> readiness_views.Cell:
+    return readiness_views.Cell(css, word, (readiness_views.Line(sentence, who),), ago(9) if asked else None)
+
+
+def panels() -> dict[str, readiness_views.Panel]:
+    """Where the panel can stand."""
+    no = cell("refused", "No", "The token was refused with 401.", "an operator")
+    doubt = cell("warning", "No", "Of 18 files: 1 mapped and not staged (a.jar).", "the release manager")
+    blockers = readiness_views.Cell(
+        "refused",
+        "No",
+        tuple(
+            readiness_views.Line(f"Reason {number} that a gate gives, in a sentence of some length.", who)
+            for number, who in enumerate(("a foundation admin", "a committee member", "nobody"))
+        ),
+    )
+    answers = (no, cell("unproved", "Not known", "It was not asked.", "nobody"), doubt, blockers)
+    return {
+        "no": panel(
+            css="refused",
+            sentence="As it is it would not go through: 2 answers of 4 said no.",
+            checks=tuple(
+                readiness_views.Check(str(number), f"Check {number}", (one, one)) for number, one in enumerate(answers)
+            ),
+            platforms=("Maven Central", "Another platform"),
+        ),
+        "asking": panel(is_asking=True, asked_at=None, css="warning", sentence="8 answers of 8 are open."),
+        "stranger": panel(ask_why_not="Committers of Example can have the platforms asked.", asked_at=None),
+        "nothing": panel(platforms=(), checks=(), asked_at=None, css="draft", sentence="There is nothing to check."),
+    }
+
+
 def finish(**changes: Any) -> views.FinishView:
     """One live, one to click, one moving, one by hand."""
     sample = views.FinishView(
@@ -570,6 +635,7 @@ def finish(**changes: Any) -> views.FinishView:
         announce_note="",
         may_record=True,
         may_record_why_not="",
+        readiness=panel(),
     )
     return dataclasses.replace(sample, **changes)
 

@@ -13,7 +13,7 @@ import jinja2
 import markupsafe
 
 import atr.models.views as views
-from tests.pages import compose_samples, samples
+from tests.pages import compose_samples, policy_samples, samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATES: Final = ROOT / "templates"
@@ -40,6 +40,14 @@ ROUTES: Final = {
     "get.finish.row": "/finish/{project_key}/{version_key}/row/{row_key}",
     "get.repository.root": "/repository/{project_key}/{version_key}/{digest}/",
     "get.repository.file": "/repository/{project_key}/{version_key}/{digest}/{path}",
+    "get.policy.selected": "/policy/{project_key}",
+    "post.policy.selected": "/policy/{project_key}",
+    "post.policy.trial": "/policy/{project_key}/try",
+    "get.target.listing": "/targets",
+    "get.target.selected": "/target/{project_key}",
+    "post.target.selected": "/target/{project_key}",
+    "get.readiness.panel": "/readiness/{project_key}/{version_key}",
+    "post.readiness.check_now": "/readiness/{project_key}/{version_key}",
     "get.distribution.list_get": "/distribution/list/{project_key}/{version_key}",
     "get.distribution.record": "/distribution/record/{project_key}/{version_key}",
     "get.distribution.stage_record": "/distribution/stage/record/{project_key}/{version_key}",
@@ -348,7 +356,70 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         files = refused_files if (name in {"refused", "diverged"}) else samples.detail().files
         made[f"detail-{name}"] = ("distribution/detail.html", {"view": samples.detail(row=row, files=files), **form})
         made[f"row-{name}"] = ("finish/row.html", {"row": row})
+    made |= _policies()
+    for name, panel in samples.panels().items():
+        made[f"row-readiness-{name}"] = ("readiness.html", {"panel": panel, "home": "/finish/example-widgets/2.4.0"})
+        made[f"finish-readiness-{name}"] = ("finish.html", {"view": samples.finish(readiness=panel)})
     return made
+
+
+def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
+    """The policy, the mapping tried, and the names."""
+    policy: dict[str, Any] = {"values": None, "field_errors": {}, "moved": "", "trial": policy_samples.trial()}
+    target: dict[str, Any] = {"values": None, "field_errors": {}, "moved": "", "outside": ()}
+    moved = "Somebody changed it after you opened this page, so nothing was saved."
+    typed = {"min_hours": "x", "mapping_mavencentral": "[maven", "namespaces": "org..x", "platform": "MAVEN"}
+    admin = {"session_role": "foundation admin"}
+    return {
+        "policy": ("policy.html", {"view": policy_samples.policy(), **policy}),
+        "policy-stranger": (
+            "policy.html",
+            {
+                "view": policy_samples.policy(
+                    may_edit=False, may_try=False, edit_why_not="Only members can.", changes=()
+                ),
+                **policy,
+                "trial": policy_samples.trial(platforms=(), files=0, sentence="No release is on its way."),
+            },
+        ),
+        "policy-committer": (
+            "policy.html",
+            {"view": policy_samples.policy(may_edit=False, edit_why_not="Only members can.", releases=()), **policy},
+        ),
+        "policy-wrong": (
+            "policy.html",
+            {
+                "view": policy_samples.policy(),
+                **policy,
+                "values": typed,
+                "field_errors": {"min_hours": "Give whole hours.", "mapping_mavencentral": "“[maven” is no pattern."},
+            },
+        ),
+        "policy-moved": ("policy.html", {"view": policy_samples.policy(), **policy, "values": typed, "moved": moved}),
+        "row-trial": ("policy/trial.html", {"trial": policy_samples.trial(), "field_errors": {}}),
+        "target": ("target.html", {"view": policy_samples.target(), **target, **admin}),
+        "target-stranger": (
+            "target.html",
+            {
+                "view": policy_samples.target(may_edit=False, edit_why_not="Only a foundation admin can.", changes=()),
+                **target,
+            },
+        ),
+        "target-wrong": (
+            "target.html",
+            {
+                "view": policy_samples.target(),
+                **target,
+                **admin,
+                "values": typed,
+                "field_errors": {"namespaces": "Name one groupId or more."},
+                "moved": moved,
+                "outside": ("2.4.0, deployment 6f2a: org.apache.example:widgets would lie outside.",),
+            },
+        ),
+        "targets": ("targets.html", {"view": policy_samples.targets(), **admin}),
+        "targets-empty": ("targets.html", {"view": policy_samples.targets(lines=()), **admin}),
+    }
 
 
 def render(name: str, **changes: Any) -> str:

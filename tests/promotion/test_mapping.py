@@ -3,7 +3,9 @@
 
 from typing import Final
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 import atr.errors as errors
 import atr.promotion.mapping as mapping
@@ -49,14 +51,14 @@ def test_patterns_are_those_of_gitignore(path: str, pattern: str) -> None:
     assert file.path == JAR
 
 
-@pytest.mark.parametrize("pattern", ["other/**", "*.war", "!maven/**", "# maven/**", "", "/"])
+@pytest.mark.parametrize("pattern", ["other/**", "*.war"])
 def test_nothing_mapped_is_refused_and_the_patterns_are_named(pattern: str) -> None:
     with pytest.raises(errors.InputError) as raised:
         mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
     assert f"({pattern}) match no file" in str(raised.value)
 
 
-@pytest.mark.parametrize("pattern", ["!", "\\"])
+@pytest.mark.parametrize("pattern", ["!", "\\", "!maven/**", "# maven/**", "", "/", "[z-a]", "a\\*"])
 def test_a_pattern_that_is_none_is_refused_by_name(pattern: str) -> None:
     with pytest.raises(errors.InputError, match="is no pattern") as raised:
         mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
@@ -83,6 +85,45 @@ def test_two_files_on_one_path_are_refused_by_name() -> None:
 def test_a_path_that_is_none_of_the_layout_is_refused_by_name(path: str) -> None:
     with pytest.raises(errors.InputError, match=path.removeprefix("maven/")):
         mapping.mapped(samples.files(f"maven/{JAR}", path), ["maven/**"])
+
+
+def test_a_trial_names_everything_where_a_mapping_would_stop_at_the_first() -> None:
+    """What goes where, what is skipped, what is wrong, and which pattern does nothing."""
+    revision = samples.files(f"a/{JAR}", f"a/{JAR}.sha1", f"b/{JAR}", "a/README.txt", f"a/{POM}", "src.tar.gz")
+    trial = mapping.tried(revision, ["a/**", "b/**", "a/org/**", "war/**"], layout=True)
+    assert trial.placed == ((JAR, f"a/{JAR}"), (POM, f"a/{POM}"))
+    assert (trial.sides, trial.skipped) == (1, ("src.tar.gz",))
+    assert trial.doubles == ((JAR, f"a/{JAR}", f"b/{JAR}"),)
+    ((path, why),) = trial.misfits
+    assert (path, "not of the form" in why or "is not a path" in why) == ("a/README.txt", True)
+    assert trial.idle == (("a/org/**", True), ("war/**", False))
+    assert [str(package) for package in trial.packages] == ["org.apache.x:core:1.0"]
+
+
+def test_a_trial_without_a_known_layout_judges_no_path() -> None:
+    trial = mapping.tried(samples.files("npm/x.tgz", "npm/x.tgz.sha512"), ["npm/**"], layout=False)
+    assert trial.placed == (("x.tgz", "npm/x.tgz"), ("x.tgz.sha512", "npm/x.tgz.sha512"))
+    assert (trial.sides, trial.misfits, trial.packages) == (0, (), ())
+
+
+@hypothesis.given(
+    strategies.sets(
+        strategies.sampled_from([f"{top}/{name}" for top in "ab" for name in (JAR, POM, "x", f"{JAR}.md5")]), min_size=1
+    ),
+    strategies.lists(strategies.sampled_from(["a/**", "b/**", "**", "*.jar", "c"]), max_size=4),
+)
+def test_a_trial_is_clean_exactly_when_the_mapping_is_made(paths: set[str], patterns: list[str]) -> None:
+    """And both put the same files at the same places."""
+    revision = samples.files(*paths)
+    trial = mapping.tried(revision, patterns, layout=True)
+    clean = bool(trial.placed) and not (trial.misfits or trial.doubles)
+    try:
+        mapped = mapping.mapped(revision, patterns)
+    except errors.InputError:
+        assert not clean
+    else:
+        assert clean
+        assert {file.path for file in mapped.files} == {where for where, _ in trial.placed}
 
 
 def test_side_files_are_no_members_but_travel_with_an_upload() -> None:

@@ -153,6 +153,7 @@ _CALLS: dict[str, Call] = {
     "look": lambda member, _: member.promotions.look_now(1),
     "look at deployment": lambda member, _: member.promotions.look_at_deployment_now(1),
     "policy": lambda member, _: member.policy.edit(people.PROJECT, remote_promotion={worlds.MAVEN: False}),
+    "check now": lambda member, _: member.readiness.check_now(RELEASE),
     "start": lambda member, _: member.release.start(people.PROJECT, "3.0"),
     "revise": _make_revision,
     "put on ballot": lambda member, _: member.deployments.put_on_ballot(1),

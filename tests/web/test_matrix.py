@@ -5,12 +5,16 @@ A GET has one cell an identity, since it takes no token. A route without a row f
 """
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 import quart.testing.utils
 
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.storage.seen as seen
 from tests.web import house as houses
 from tests.web import routes
 
@@ -89,10 +93,42 @@ def _removed(_house: houses.House, _place: houses.Place) -> Form:
     return {"act": "remove", "path": "maven", "seen": "00001"}
 
 
+def _policy(house: houses.House, _place: houses.Place) -> Form:
+    ((policy,),) = house.rows("SELECT release_policy_id FROM project WHERE key = ?", houses.PROJECT)
+    ((hours, mappings, remote, copies),) = house.rows(
+        "SELECT min_hours, file_tag_mappings, remote_promotion, keep_copies FROM release_policy WHERE id = ?", policy
+    )
+    row = sql.ReleasePolicy(
+        min_hours=hours,
+        file_tag_mappings=json.loads(mappings),
+        remote_promotion=json.loads(remote),
+        keep_copies=bool(copies),
+    )
+    return {"digest": seen.policy(row), "min_hours": "24", "mapping_mavencentral": "maven/**"}
+
+
+def _target(house: houses.House, _place: houses.Place) -> Form:
+    ((names, source, target),) = house.rows(
+        "SELECT namespaces, source, target FROM platform_target WHERE project_key = ?", houses.PROJECT
+    )
+    row = tables.PlatformTarget(
+        project_key=houses.PROJECT,
+        platform="MAVEN",
+        mechanism="",
+        namespaces=json.loads(names),
+        source=source,
+        target=target,
+        set_by="",
+        set_at=house.world.clock.at,
+    )
+    return {"platform": "MAVEN", "digest": seen.target(row), "namespaces": "org.example.widgets\norg.example.more"}
+
+
 def _act(name: str) -> Callable[[houses.House, houses.Place], Form]:
     return lambda _house, _place: {"act": name, "reason": "because"}
 
 
+ADMINS: Final = "403 403 403 403 403 303 403"
 ALL: Final = "200 200 200 200 200 200 200"
 LEAD_ON: Final = "303 303 303 303 303 303 303"
 SIGN_IN_FIRST: Final = "303 200 200 200 200 200 200"
@@ -117,6 +153,10 @@ TABLE: Final = (
     Row("get_finish.row", ALL, "ready", "row"),
     Row("get_repository.root", ALL, "ready", "/repository/{project}/{version}/{digest}/"),
     Row("get_repository.file", ALL, "ready", "/repository/{project}/{version}/{digest}/org/"),
+    Row("get_readiness.panel", ALL, "ready", "readiness"),
+    Row("get_policy.selected", ALL, page=f"/policy/{houses.PROJECT}"),
+    Row("get_target.listing", ALL, page="/targets"),
+    Row("get_target.selected", ALL, page=f"/target/{houses.PROJECT}"),
     Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
     Row("get_distribution.detail", ALL, "ready", "distribution/detail"),
     Row("get_distribution.promote", SIGN_IN_FIRST, "ready", "distribution/promote", query="?deployment_id={number}"),
@@ -145,6 +185,10 @@ TABLE: Final = (
         "distribution/stage/automate",
         lambda *_: {"platform": "MAVEN"},
     ),
+    Row("post_readiness.check_now", PARTICIPANTS, "ready", "readiness"),
+    Row("post_policy.selected", MEMBERS, page=f"/policy/{houses.PROJECT}", form=_policy),
+    Row("post_policy.trial", "403 200 200 200 403 403 403", page=f"/policy/{houses.PROJECT}/try", form=_policy),
+    Row("post_target.selected", ADMINS, page=f"/target/{houses.PROJECT}", form=_target),
     Row("post_distribution.delete", MEMBERS, "recorded", "distribution/delete", _deleted),
     Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("look"), about="look"),
     Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("verify"), about="verify"),

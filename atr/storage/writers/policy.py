@@ -9,12 +9,18 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
+import atr.storage.seen as seen_digests
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
 import atr.storage.writers.own as own
+import atr.storage.writers.readiness as readiness
+import atr.storage.writers.walls as walls
 
+_MAX_NAMESPACES: Final = 50
+_MAX_NAMESPACE: Final = 200
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
@@ -32,10 +38,13 @@ class CommitteeMember:
         remote_promotion: Mapping[distribution.DistributionPlatform, bool] | None = None,
         min_hours: int | None = None,
         keep_copies: bool | None = None,
-    ) -> None:
-        """Change what is given. Remote promotion is off for every platform until somebody switches it on.
+        seen: str | None = None,
+    ) -> bool:
+        """Change what is given, and answer whether that is a change. Remote promotion is off until somebody says so.
 
-        With `keep_copies` ATR keeps a copy of what it captures, and of what is staged and was captured before.
+        With `keep_copies` ATR keeps a copy of what it captures, and of what is staged and was captured before. `seen`
+        is the policy that the person saw, as a digest: raises ConflictError when it is another one now, InputError for
+        a mapping that cannot be used.
         """
         write = self._write
         project = await own.project(write, project_key)
@@ -43,10 +52,14 @@ class CommitteeMember:
         write.data.add(policy)
         await write.data.flush()
         project.release_policy_id = policy.id
+        before = seen_digests.policy_facts(policy)
+        if seen not in {None, seen_digests.policy(policy)}:
+            raise errors.ConflictError("Somebody changed the policy after you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
             # `maven` is the example people follow; the slug is what ATR looks for.
             policy.file_tag_mappings = {
-                "mavencentral" if tag == "maven" else tag: list(patterns) for tag, patterns in file_tag_mappings.items()
+                "mavencentral" if tag == "maven" else tag: _checked(patterns)
+                for tag, patterns in file_tag_mappings.items()
             }
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():
@@ -61,15 +74,22 @@ class CommitteeMember:
             if keep_copies and not policy.keep_copies:
                 await copies.ask_to_keep_all(write, project_key)
             policy.keep_copies = keep_copies
-        await write.event(
-            audit.SITE,
-            f"project:{project_key}",
-            "policy_edited",
-            file_tag_mappings=policy.file_tag_mappings,
-            remote_promotion=policy.remote_promotion,
-            min_hours=policy.min_hours,
-            keep_copies=policy.keep_copies,
+        after = seen_digests.policy_facts(policy)
+        if after == before:
+            return False
+        await write.event(audit.SITE, f"project:{project_key}", "policy_edited", before=before, after=after)
+        await readiness.queue_project(write, project_key)
+        return True
+
+
+def _checked(patterns: Sequence[str]) -> list[str]:
+    if len(patterns) > wildcards.MAX_PATTERNS:
+        raise errors.InputError(
+            f"Give at most {wildcards.MAX_PATTERNS} patterns for a platform; these are {len(patterns)}."
         )
+    for pattern in patterns:
+        wildcards.compiled(pattern)
+    return list(patterns)
 
 
 class FoundationAdmin:
@@ -86,28 +106,64 @@ class FoundationAdmin:
         namespaces: Sequence[str],
         source: str = "",
         target: str = "",
-    ) -> None:
-        """Say which names on a platform belong to a project: the wall between committees that share a credential."""
+        seen: str | None = None,
+        outside_is_meant: bool = True,
+    ) -> bool:
+        """Say which names on a platform belong to a project: the wall between committees that share a credential.
+
+        Answers whether that is a change. Raises ConflictError when the names are not those that the person `seen`,
+        InputError for names that cannot be used or that overlap with another committee's, and BlockedError, unless
+        it is meant, when packages of deployments that are on their way would lie outside.
+        """
         write = self._write
-        await queries.demand_project(write.data, project_key)
+        project = await queries.demand_project(write.data, project_key)
         if platform.mechanism is None:
             raise errors.UnsupportedError(platform.why_not)
-        if (not namespaces) or not all(_NAMESPACE.fullmatch(namespace) for namespace in namespaces):
+        names = list(dict.fromkeys(namespaces))
+        if (not names) or not all(_NAMESPACE.fullmatch(name) and (len(name) <= _MAX_NAMESPACE) for name in names):
             raise errors.InputError("Name one groupId or more, like org.apache.commons.", field="namespaces")
-        row = await queries.target(write.data, project_key, platform.name) or tables.PlatformTarget(
-            project_key=project_key,
-            platform=platform.name,
-            mechanism=platform.mechanism.slug,
-            set_by=write.asf_uid,
-            set_at=write.now,
-        )
-        row.namespaces = list(namespaces)
-        row.source, row.target = source, target
+        if len(names) > _MAX_NAMESPACES:
+            raise errors.InputError(f"Name at most {_MAX_NAMESPACES}; these are {len(names)}.", field="namespaces")
+        row = await queries.target(write.data, project_key, platform.name)
+        if seen not in {None, seen_digests.target(row)}:
+            raise errors.ConflictError("Somebody set these names after you opened this page, so nothing was saved.")
+        await self._ensure_apart(project, platform, names)
+        outside = await walls.outside_of(write, project_key, platform, names)
+        if outside and not outside_is_meant:
+            raise errors.BlockedError(outside)
+        before = seen_digests.target_facts(row)
+        if row is None:
+            row = tables.PlatformTarget(
+                project_key=project_key,
+                platform=platform.name,
+                mechanism=platform.mechanism.slug,
+                set_by=write.asf_uid,
+                set_at=write.now,
+            )
+        row.namespaces, row.source, row.target = names, source, target
+        after = seen_digests.target_facts(row)
+        if after == before:
+            return False
         row.set_by, row.set_at = write.asf_uid, write.now
         write.data.add(row)
         await write.event(
-            audit.SITE, f"project:{project_key}", "target_set", platform=platform.name, namespaces=list(namespaces)
+            audit.SITE, f"project:{project_key}", "target_set", platform=platform.name, before=before, after=after
         )
+        await readiness.queue_project(write, project_key)
+        return True
+
+    async def _ensure_apart(
+        self, project: sql.Project, platform: distribution.DistributionPlatform, names: Sequence[str]
+    ) -> None:
+        """The wall: no name of one committee lies inside a name of another one."""
+        for other, theirs, name in await walls.overlapping(self._write, project.key, platform, names):
+            if other.committee_key != project.committee_key:
+                committee = await queries.demand_committee(self._write.data, other.committee_key)
+                raise errors.InputError(
+                    f"{name} overlaps with {theirs}, which belongs to {other.name} of the {committee.name} committee. "
+                    "Names of two committees stay apart.",
+                    field="namespaces",
+                )
 
     async def set_committee(
         self,

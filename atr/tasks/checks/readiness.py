@@ -78,7 +78,9 @@ class _Heard:
     silence: str = ""
 
 
-async def _ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[checks.Result]:
+async def _ask(
+    promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates], *, pause: float = _PAUSE
+) -> Sequence[checks.Result]:
     heard = _Heard()
     for where in wanted[:PACKAGES_LIMIT]:
         if where.owner_namespace in heard.refused:
@@ -93,7 +95,7 @@ async def _ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordi
         except errors.PlatformError as error:
             heard.silence = f"It could not be asked: {error}"
             break
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(pause)
     name = promoter.platform.display_name
     return [_credential(heard, name), _right(heard, name), _free(heard, len(wanted))]
 

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy of a project, with its mapping tried against the files of a revision."""
+
+import asyncio
+
+import quart
+
+import atr.storage.readers.policy as policy
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_policy", __name__)
+
+
+@BLUEPRINT.get("/policy/<project_key>")
+async def selected(project_key: str) -> str:
+    """URL: /policy/<project_key>?release=<version>; the saved mapping is tried against that release."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await policy.page(read, project_key)
+        case = await policy.trial_case(read, project_key, quart.request.args.get("release", ""))
+    trial = await asyncio.to_thread(policy.tried, case)
+    return await quart.render_template("policy.html", view=view, trial=trial, values=None, field_errors={}, moved="")

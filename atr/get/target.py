@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which names on which platform belong to which project."""
+
+import quart
+
+import atr.storage.readers.targets as targets
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_target", __name__)
+
+
+@BLUEPRINT.get("/targets")
+async def listing() -> str:
+    """URL: /targets."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await targets.listing(read)
+    return await quart.render_template("targets.html", view=view)
+
+
+@BLUEPRINT.get("/target/<project_key>")
+async def selected(project_key: str) -> str:
+    """URL: /target/<project_key>."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await targets.page(read, project_key)
+    return await quart.render_template("target.html", view=view, values=None, field_errors={}, moved="", outside=())

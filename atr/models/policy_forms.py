@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms of the policy and of the names that belong to a project. Fields are made of slugs, so they are read here.
+
+What is wrong is said beside its field; several things are said at once.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.promotion.patterns as patterns
+import atr.shared.distribution as distribution
+
+MAX_HOURS: Final = 336
+# Of a text field with many lines; more is cut off by nobody who means it.
+_MAX_TEXT: Final = 20_000
+_HOURS: Final = re.compile(r"[0-9]{1,3}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_OLD: Final = "This page is too old. Reload it."
+# One field for each slug: the two npm members share theirs.
+SLUGS: Final = tuple(dict.fromkeys(platform.gh_slug for platform in distribution.DistributionPlatform))
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A policy as somebody wants it."""
+
+    min_hours: int
+    keep_copies: bool
+    file_tag_mappings: Mapping[str, Sequence[str]]
+    remote_promotion: Mapping[distribution.DistributionPlatform, bool]
+    seen: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The names of a project on a platform as an admin wants them."""
+
+    platform: distribution.DistributionPlatform
+    namespaces: Sequence[str]
+    source: str
+    target: str
+    seen: str
+    outside_is_meant: bool
+
+
+def policy(given: Mapping[str, str]) -> Policy:
+    """The policy of a form. Raises FormError."""
+    problems: dict[str, str] = {}
+    hours = given.get("min_hours", "").strip()
+    if not (_HOURS.fullmatch(hours) and (int(hours) <= MAX_HOURS)):
+        problems["min_hours"] = f"Give whole hours, from 0 to {MAX_HOURS}."
+    if not _DIGEST.fullmatch(given.get("digest", "")):
+        problems["digest"] = _OLD
+    mappings, wrong = mapped_by(given)
+    problems |= wrong
+    if problems:
+        raise forms.FormError(problems)
+    return Policy(
+        min_hours=int(hours),
+        keep_copies=given.get("keep_copies") == "on",
+        file_tag_mappings=mappings,
+        remote_promotion={
+            platform: given.get(f"remote_{platform.gh_slug}") == "on"
+            for platform in distribution.DistributionPlatform
+            if platform.supports_remote_promotion
+        },
+        seen=given["digest"],
+    )
+
+
+def mapped_by(given: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """The patterns of each slug, one a line, and what is wrong with them by field."""
+    mappings, problems = {}, {}
+    for slug in SLUGS:
+        field = f"mapping_{slug}"
+        text = given.get(field, "")
+        lines = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        mappings[slug] = lines
+        try:
+            if len(text) > _MAX_TEXT:
+                raise errors.InputError("This is too long.")
+            if len(lines) > patterns.MAX_PATTERNS:
+                raise errors.InputError(f"Give at most {patterns.MAX_PATTERNS} patterns; these are {len(lines):,}.")
+            for line in lines:
+                patterns.compiled(line)
+        except errors.InputError as error:
+            problems[field] = str(error)
+    return mappings, problems
+
+
+def target(given: Mapping[str, str]) -> Target:
+    """The names of a form. Raises FormError; whether the names can be used is the writer's to say."""
+    problems: dict[str, str] = {}
+    platform = next(
+        (one for one in distribution.DistributionPlatform if one.name == given.get("platform", "")),
+        None,
+    )
+    if platform is None:
+        problems["platform"] = "Choose one of the list."
+    text = given.get("namespaces", "")
+    if len(text) > _MAX_TEXT:
+        problems["namespaces"] = "This is too long."
+    if not _DIGEST.fullmatch(given.get("digest", "")):
+        problems["digest"] = _OLD
+    words = {}
+    for field in ("source", "target"):
+        words[field] = " ".join(given.get(field, "").split())
+        if len(words[field]) > patterns.MAX_LENGTH:
+            problems[field] = f"Say it in at most {patterns.MAX_LENGTH} characters."
+        elif not words[field].isprintable():
+            problems[field] = "This holds characters that nobody can see. Type it anew."
+    if problems or (platform is None):
+        raise forms.FormError(problems)
+    return Target(
+        platform=platform,
+        namespaces=tuple(line.strip() for line in text.splitlines() if line.strip()),
+        seen=given["digest"],
+        outside_is_meant=given.get("outside_is_meant") == "on",
+        **words,
+    )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change a project's policy, or have patterns tried, which changes nothing."""
+
+import asyncio
+from collections.abc import Mapping
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.policy_forms as policy_forms
+import atr.storage.readers.policy as policy
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_policy", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/policy/<project_key>")
+async def selected(project_key: str) -> Answer:
+    """URL: /policy/<project_key>. 409, with both versions, when somebody else changed it meanwhile."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = policy_forms.policy(given)
+            is_change = await member.policy.edit(
+                project_key,
+                file_tag_mappings=form.file_tag_mappings,
+                remote_promotion=form.remote_promotion,
+                min_hours=form.min_hours,
+                keep_copies=form.keep_copies,
+                seen=form.seen,
+            )
+    except forms.FormError as error:
+        return await _again(project_key, given, 422, field_errors=error.problems)
+    except errors.ConflictError as error:
+        return await _again(project_key, given, 409, moved=str(error))
+    return web.redirect(
+        "get.policy.selected",
+        success="The policy is saved. It counts from now on." if is_change else "That is the policy already.",
+        project_key=project_key,
+    )
+
+
+@BLUEPRINT.post("/policy/<project_key>/try")
+async def trial(project_key: str) -> Answer:
+    """URL: /policy/<project_key>/try. The whole page again, or with `fragment` only what came of it."""
+    given = await web.form()
+    mappings, problems = policy_forms.mapped_by(given)
+    usable = {slug: patterns for slug, patterns in mappings.items() if f"mapping_{slug}" not in problems}
+    async with web.site().storage.read(web.asf_uid()) as read:
+        case = await policy.trial_case(read, project_key, given.get("release", ""), usable)
+        view = await policy.page(read, project_key)
+    result = await asyncio.to_thread(policy.tried, case)
+    template = "policy/trial.html" if "fragment" in given else "policy.html"
+    html = await quart.render_template(template, view=view, trial=result, values=given, field_errors=problems, moved="")
+    return html, 200
+
+
+async def _again(
+    project_key: str,
+    given: dict[str, str],
+    status: int,
+    *,
+    field_errors: Mapping[str, str] | None = None,
+    moved: str = "",
+) -> Answer:
+    """The page with what was typed. The form now carries the newest policy's digest: what is sent next is meant."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await policy.page(read, project_key)
+        case = await policy.trial_case(read, project_key, "")
+    result = await asyncio.to_thread(policy.tried, case)
+    html = await quart.render_template(
+        "policy.html", view=view, trial=result, values=given, field_errors=field_errors or {}, moved=moved
+    )
+    return html, status

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Set which names on a platform belong to a project."""
+
+from collections.abc import Mapping
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.policy_forms as policy_forms
+import atr.storage.readers.targets as targets
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_target", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/target/<project_key>")
+async def selected(project_key: str) -> Answer:
+    """URL: /target/<project_key>. 409 when somebody was faster, or when something would lie outside unsaid."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_foundation_admin(web.asf_uid()) as admin:
+            form = policy_forms.target(given)
+            is_change = await admin.policy.set_target(
+                project_key,
+                form.platform,
+                namespaces=form.namespaces,
+                source=form.source,
+                target=form.target,
+                seen=form.seen,
+                outside_is_meant=form.outside_is_meant,
+            )
+    except forms.FormError as error:
+        return await _again(project_key, given, 422, field_errors=error.problems)
+    except errors.InputError as error:
+        return await _again(project_key, given, 422, field_errors={error.field: str(error)})
+    except errors.UnsupportedError as error:
+        return await _again(project_key, given, 422, field_errors={"platform": str(error)})
+    except errors.BlockedError as error:
+        return await _again(project_key, given, 409, outside=error.reasons)
+    except errors.ConflictError as error:
+        return await _again(project_key, given, 409, moved=str(error))
+    return web.redirect(
+        "get.target.selected",
+        success="The names are set. They count from now on." if is_change else "Those are the names already.",
+        project_key=project_key,
+    )
+
+
+async def _again(
+    project_key: str,
+    given: dict[str, str],
+    status: int,
+    *,
+    field_errors: Mapping[str, str] | None = None,
+    moved: str = "",
+    outside: tuple[str, ...] = (),
+) -> Answer:
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await targets.page(read, project_key)
+    html = await quart.render_template(
+        "target.html", view=view, values=given, field_errors=field_errors or {}, moved=moved, outside=outside
+    )
+    return html, status

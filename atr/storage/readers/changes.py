@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was changed of a project's policy and names, by whom and when, from the event log."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.policy_views as views
+import atr.models.promotion as tables
+import atr.shared.distribution as distribution
+import atr.storage.transaction as transaction
+
+_LAST: Final = 10
+_NAMES: Final = {
+    "min_hours": "Hours of a vote",
+    "keep_copies": "Copies of what is captured",
+    "file_tag_mappings": "Files for",
+    "remote_promotion": "Remote promotion to",
+    "namespaces": "Names",
+    "source": "Where it is staged",
+    "target": "Where it becomes public",
+}
+_SLUGS: Final = {one.gh_slug: one.display_name for one in reversed(distribution.DistributionPlatform)}
+
+
+async def of(read: transaction.Transaction, project_key: str, kinds: Sequence[str]) -> tuple[views.Change, ...]:
+    """The last changes of these kinds, newest first."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(tables.Event.subject == f"project:{project_key}", col(tables.Event.what).in_(list(kinds)))
+        .order_by(col(tables.Event.seq).desc())
+        .limit(_LAST)
+    )
+    return tuple(
+        views.Change(event.at, event.actor, sentences(event.data.get("before", {}), event.data.get("after", {})))
+        for event in (await read.data.exec(wanted)).all()
+    )
+
+
+def sentences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """What moved, a sentence each. Empty for an event of an older program, which did not say."""
+    said: list[str] = []
+    for key, name in _NAMES.items():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(new, dict):
+            was = old if isinstance(old, dict) else {}
+            said += [
+                f"{name} {_SLUGS.get(slug, slug)}: {_shown(new.get(slug))}, was {_shown(was.get(slug))}."
+                for slug in sorted({*was, *new})
+                if was.get(slug) != new.get(slug)
+            ]
+        else:
+            said.append(f"{name}: {_shown(new)}, was {_shown(old)}.")
+    return tuple(said)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or "nothing"
+    return "nothing" if value in {None, ""} else str(value)

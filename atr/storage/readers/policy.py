@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy page of a project, and its mapping tried against the files of a revision."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.policy_views as views
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.storage.readers.changes as changes
+import atr.storage.readers.distributions as distributions
+import atr.storage.rights as rights
+import atr.storage.seen as seen
+import atr.storage.transaction as transaction
+
+# So many releases can be chosen, the newest first.
+_RELEASES: Final = 20
+# So much of each list is shown; the counts are whole.
+_PLACED: Final = 100
+_SKIPPED: Final = 20
+_PROBLEMS: Final = 10
+_PACKAGES: Final = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialCase:
+    """What patterns are tried against. `files` is None where there is no revision to try them against."""
+
+    version_key: str
+    revision_number: str
+    files: fileset.FileSet | None
+    patterns: Mapping[str, Sequence[str]]
+    # By member name; a platform without names is not there.
+    namespaces: Mapping[str, tuple[str, ...]]
+
+
+async def page(read: transaction.Transaction, project_key: str) -> views.PolicyView:
+    """The policy, as everybody may read it. Raises NotFoundError."""
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    policy = await queries.policy(read.data, project)
+    member = rights.is_member(committee, read.asf_uid)
+    slugs = {platform.gh_slug for platform in distribution.DistributionPlatform}
+    return views.PolicyView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        min_hours=policy.min_hours,
+        keep_copies=policy.keep_copies,
+        platforms=tuple(_platform(policy, slug, name) for slug, name in _named().items()),
+        other_tags=tuple(
+            (tag, tuple(patterns)) for tag, patterns in policy.file_tag_mappings.items() if tag not in slugs
+        ),
+        digest=seen.policy(policy),
+        may_edit=member,
+        edit_why_not="" if member else f"Only members of the {committee.name} committee can change the policy.",
+        may_try=rights.is_participant(committee, read.asf_uid),
+        changes=await changes.of(read, project_key, ("policy_edited",)),
+        releases=await _releases(read, project_key),
+    )
+
+
+async def trial_case(
+    read: transaction.Transaction,
+    project_key: str,
+    version_key: str,
+    patterns: Mapping[str, Sequence[str]] | None = None,
+) -> TrialCase:
+    """What there is to try: the saved mapping, or these patterns, which only committers may have tried.
+
+    Without a version it is the newest release on its way. Raises AccessError, NotFoundError.
+    """
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    if (patterns is not None) and not rights.is_participant(committee, read.asf_uid):
+        raise errors.AccessError(f"Only committers of {committee.name} can try patterns that are not saved.")
+    if not version_key:
+        offered = await _releases(read, project_key)
+        version_key = offered[0][0] if offered else ""
+    if patterns is None:
+        patterns = (await queries.policy(read.data, project)).file_tag_mappings
+    revision = None
+    if version_key:
+        revision = await queries.latest_revision(
+            read.data, await queries.release_key(read.data, project_key, version_key)
+        )
+    known = (revision is not None) and (revision.file_set_digest != sql.NOT_RECORDED)
+    targets = {
+        platform.name: await queries.target(read.data, project_key, platform.name)
+        for platform in distribution.DistributionPlatform
+        if platform.supports_remote_promotion
+    }
+    return TrialCase(
+        version_key=version_key,
+        revision_number=revision.number if revision else "",
+        files=await queries.file_set(read.data, revision.file_set_digest) if (revision and known) else None,
+        patterns=patterns,
+        namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
+    )
+
+
+def tried(case: TrialCase) -> views.TrialView:
+    """The patterns, tried. Pure: it takes its time over 10,000 files, and no transaction is open meanwhile."""
+    platforms = [(slug, name) for slug, name in _named().items() if case.patterns.get(slug)]
+    files = len(case.files.files) if case.files else 0
+    if not case.version_key:
+        sentence = "No release of this project is on its way, so there are no files to try the patterns against."
+    elif case.files is None:
+        sentence = f"{case.version_key} has no files yet, so there is nothing to try the patterns against."
+    elif not platforms:
+        sentence = "No pattern is given, so no file goes anywhere."
+    else:
+        sentence = ""
+    return views.TrialView(
+        version_key=case.version_key,
+        revision_number=case.revision_number,
+        files=files,
+        sentence=sentence,
+        platforms=tuple(_tried(case, case.files, slug, name) for slug, name in platforms) if case.files else (),
+    )
+
+
+def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> views.TrialPlatform:
+    platform = _of_slug(slug)
+    trial = mapping.tried(files, case.patterns[slug], layout=platform.supports_remote_promotion)
+    problems = [
+        *(f"{first} and {second} both go to {where}." for where, first, second in trial.doubles),
+        *(f"{path}: {why}" for path, why in trial.misfits),
+        *(_idle(pattern, shadowed) for pattern, shadowed in trial.idle),
+    ]
+    more = len(problems) - _PROBLEMS
+    owned = case.namespaces.get(platform.name)
+    packages = [
+        views.TrialPackage(
+            str(one), None if owned is None else not gates.outside_target({"": one.owner_namespace}, owned)
+        )
+        for one in trial.packages
+    ]
+    beyond = sum(1 for package in packages if package.inside is False)
+    stops = bool(trial.doubles or trial.misfits or beyond or not trial.placed)
+    return views.TrialPlatform(
+        slug=slug,
+        name=name,
+        css="refused" if stops else ("warning" if problems else "passed"),
+        sentence=_sentence(trial, beyond),
+        problems=(*problems[:_PROBLEMS], *([f"And {more:,} more of this kind."] if more > 0 else [])),
+        placed=trial.placed[:_PLACED],
+        placed_total=len(trial.placed),
+        sides=trial.sides,
+        skipped=trial.skipped[:_SKIPPED],
+        skipped_total=len(trial.skipped),
+        # Those outside first: they are what has to change.
+        packages=tuple(sorted(packages, key=lambda package: package.inside is not False))[:_PACKAGES],
+        packages_total=len(packages),
+    )
+
+
+def _sentence(trial: mapping.Trial, beyond: int) -> str:
+    if not (trial.placed or trial.misfits):
+        return "The patterns match no file of this revision."
+    wrong = [
+        *([f"{len(trial.doubles):,} stand where another one stands"] if trial.doubles else []),
+        *([f"{len(trial.misfits):,} do not fit the platform's layout"] if trial.misfits else []),
+        *([f"{beyond:,} of {len(trial.packages):,} packages lie outside the project's names"] if beyond else []),
+    ]
+    count = f"{len(trial.placed):,} {'file goes' if len(trial.placed) == 1 else 'files go'} there"
+    return f"{count}, but {' and '.join(wrong)}." if wrong else f"{count}."
+
+
+def _idle(pattern: str, shadowed: bool) -> str:  # noqa: FBT001  (one of the two facts that a trial pairs)
+    if shadowed:
+        return f"“{pattern}” does nothing: an earlier pattern takes every file that it matches."
+    return f"“{pattern}” matches no file of this revision."
+
+
+def _platform(policy: sql.ReleasePolicy, slug: str, name: str) -> views.PolicyPlatform:
+    platform = _of_slug(slug)
+    return views.PolicyPlatform(
+        slug=slug,
+        name=name,
+        supported=platform.supports_remote_promotion,
+        why_not=platform.why_not,
+        allowed=bool(policy.remote_promotion.get(slug, False)),
+        patterns=tuple(policy.file_tag_mappings.get(slug, [])),
+    )
+
+
+def _named() -> dict[str, str]:
+    """Each slug with its platform's name, those that can promote first."""
+    ordered = sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
+    names: dict[str, str] = {}
+    for platform in ordered:
+        names.setdefault(platform.gh_slug, platform.display_name)
+    return names
+
+
+def _of_slug(slug: str) -> distribution.DistributionPlatform:
+    return next(platform for platform in distribution.DistributionPlatform if platform.gh_slug == slug)
+
+
+async def _releases(read: transaction.Transaction, project_key: str) -> tuple[tuple[str, str], ...]:
+    wanted = (
+        sqlmodel.select(sql.Release)
+        .where(sql.Release.project_key == project_key, col(sql.Release.phase) != sql.ReleasePhase.RELEASE)
+        # Those in Compose first: their files can still change.
+        .order_by(
+            (col(sql.Release.phase) == sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT).desc(), col(sql.Release.created).desc()
+        )
+        .limit(_RELEASES)
+    )
+    found = (await read.data.exec(wanted)).all()
+    return tuple((row.version, f"{row.version}, in {distributions.PHASE_WORDS[row.phase]}") for row in found)

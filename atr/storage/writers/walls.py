@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What names of a project would overlap with, and what they would leave outside: the writer refuses, the page shows."""
+
+from collections.abc import Sequence
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.transaction as transaction
+
+
+async def overlapping(
+    read: transaction.Transaction,
+    project_key: str,
+    platform: distribution.DistributionPlatform,
+    names: Sequence[str],
+) -> tuple[tuple[sql.Project, str, str], ...]:
+    """Projects that hold a name which lies inside one of these or the other way round: (project, theirs, ours)."""
+    wanted = (
+        sqlmodel.select(tables.PlatformTarget, sql.Project)
+        .join(sql.Project, col(sql.Project.key) == col(tables.PlatformTarget.project_key))
+        .where(tables.PlatformTarget.platform == platform.name, tables.PlatformTarget.project_key != project_key)
+        .order_by(col(sql.Project.key))
+    )
+    return tuple(
+        (project, theirs, name)
+        for row, project in (await read.data.exec(wanted)).all()
+        for theirs in row.namespaces
+        for name in names
+        if not (gates.outside_target({"": theirs}, (name,)) and gates.outside_target({"": name}, (theirs,)))
+    )
+
+
+async def outside_of(
+    read: transaction.Transaction,
+    project_key: str,
+    platform: distribution.DistributionPlatform,
+    names: Sequence[str],
+) -> tuple[str, ...]:
+    """The deployments of releases on their way whose packages would lie outside these names, a sentence each."""
+    wanted = (
+        sqlmodel.select(tables.Deployment, sql.Release)
+        .join(sql.Release, col(sql.Release.key) == col(tables.Deployment.release_key))
+        .where(
+            sql.Release.project_key == project_key,
+            col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
+            tables.Deployment.platform == platform.name,
+            col(tables.Deployment.state).not_in(list(facts.OUT)),
+        )
+        .order_by(col(tables.Deployment.id))
+    )
+    sentences = []
+    for row, release in (await read.data.exec(wanted)).all():
+        packages = {str(one): one.owner_namespace for one in await queries.packages(read.data, row)}
+        beyond = gates.outside_target(packages, tuple(names))
+        if beyond:
+            sentences.append(
+                f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} "
+                "would lie outside, so it could not be promoted."
+            )
+    return tuple(sentences)
