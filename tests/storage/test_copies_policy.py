@@ -16,7 +16,7 @@ async def test_copies_are_kept_only_where_the_project_says_so(world: worlds.Worl
         await member.policy.edit(people.PROJECT, min_hours=24)
     assert await keeps(world)
     events = [event for event in await world.events(f"project:{people.PROJECT}") if event.what == "policy_edited"]
-    assert [event.data["keep_copies"] for event in events] == [False, True, True]
+    assert [event.data["after"]["keep_copies"] for event in events] == [False, True, True]
 
 
 async def keeps(world: worlds.World) -> bool:

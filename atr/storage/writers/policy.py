@@ -21,6 +21,7 @@ import atr.storage.writers.walls as walls
 
 _MAX_NAMESPACES: Final = 50
 _MAX_NAMESPACE: Final = 200
+_SLUGS: Final = frozenset(platform.gh_slug for platform in distribution.DistributionPlatform)
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
@@ -56,10 +57,13 @@ class CommitteeMember:
         if seen not in {None, seen_digests.policy(policy)}:
             raise errors.ConflictError("Somebody changed the policy after you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
-            # `maven` is the example people follow; the slug is what ATR looks for.
+            # `maven` is the example people follow; the slug is what ATR looks for. Tags that name no platform stay.
             policy.file_tag_mappings = {
+                tag: patterns for tag, patterns in policy.file_tag_mappings.items() if tag not in _SLUGS
+            } | {
                 "mavencentral" if tag == "maven" else tag: _checked(patterns)
                 for tag, patterns in file_tag_mappings.items()
+                if patterns
             }
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():
