@@ -7,8 +7,8 @@ import hashlib
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.finish_views as finish_views
-import atr.models.repository_views as repository_views
 import atr.models.readiness_views as readiness_views
+import atr.models.repository_views as repository_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
