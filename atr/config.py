@@ -21,6 +21,16 @@ CREDENTIALS: Final = frozenset({"ATR_MAVEN_CENTRAL_TOKEN", "ATR_MAVEN_CENTRAL_TO
 # Known to every process, used by the tests.
 _IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
 _SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
+# What the worker may reach or show as a link.
+_ADDRESSES: Final = (
+    "maven_central_portal_url",
+    "maven_central_repository_url",
+    "artifact_hub_url",
+    "docker_hub_url",
+    "npm_url",
+    "npm_pages_url",
+    "pypi_url",
+)
 
 
 def _upper(value: object) -> object:
@@ -122,6 +132,14 @@ class WorkerSettings(_Settings):
     # One line, `name:password`, the user token of the platform's account page.
     maven_central_token: pydantic.SecretStr = pydantic.SecretStr("")
     maven_central_token_file: pathlib.Path | None = None
+    # Where versions are looked up, without a credential. Its pages for people npm has on another host.
+    artifact_hub_url: str = ""
+    docker_hub_url: str = ""
+    npm_url: str = ""
+    npm_pages_url: str = ""
+    pypi_url: str = ""
+    # The same as for Maven Central, for whichever of these a redirect comes from.
+    lookup_redirect_hosts: str = ""
     user_agent: str = "atr-remote-promotion/0.1 (+https://github.com/apache/tooling-trusted-releases)"
     # Seconds for one call to a platform, from connecting to the last byte of an answer.
     call_timeout: float = pydantic.Field(default=30.0, gt=0)
@@ -143,10 +161,22 @@ class WorkerSettings(_Settings):
         if bool(self.maven_central_portal_url) != bool(self.maven_central_repository_url):
             raise ValueError("Maven Central needs both its portal's and its public repository's address")
         if self.sandbox:
-            for url in (self.maven_central_portal_url, self.maven_central_repository_url):
-                if url and not is_loopback(url):
+            for url in filter(None, (getattr(self, name) for name in _ADDRESSES)):
+                if not is_loopback(url):
                     raise ValueError(f"{url} is not on this machine, and sandbox mode reaches nothing else")
         return self
+
+    @property
+    def lookup_urls(self) -> Mapping[str, str]:
+        """The address of each place that is only looked at, by the name of its platform; none that was not named."""
+        named = {
+            "ARTIFACT_HUB": self.artifact_hub_url,
+            "DOCKER_HUB": self.docker_hub_url,
+            "NPM": self.npm_url,
+            "NPM_SCOPED": self.npm_url,
+            "PYPI": self.pypi_url,
+        }
+        return {platform: url for platform, url in named.items() if url}
 
     @property
     def maven_central_credential(self) -> tuple[str, str]:

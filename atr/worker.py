@@ -18,6 +18,7 @@ import atr.db.session as session
 import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.platforms.http as http
 import atr.platforms.registry as registry
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -58,13 +59,18 @@ async def context(
         promoters: dict[distribution.DistributionPlatform, contract.Promoter] = {}
         for platform, adapter in adapters(settings).items():
             promoters[platform] = await stack.enter_async_context(aclosing(adapter))
+        looking: dict[distribution.DistributionPlatform, contract.Catalogue] = {}
+        for platform, lookup in catalogues(settings).items():
+            looking[platform] = await stack.enter_async_context(aclosing(lookup))
+        place = transaction.Place(
+            settings.state_dir, timings(settings), settings.copies_quota, steps.Timing().faster(settings.faster)
+        )
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
         yield contexts.Context(
-            storage=storage.Storage(
-                database, transaction.Place(settings.state_dir, timings(settings), settings.copies_quota)
-            ),
+            storage=storage.Storage(database, place),
             promoters=promoters,
+            catalogues=looking,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             lease=settings.lease,
             scratch=scratch,
@@ -92,6 +98,25 @@ def adapters(
             pace=settings.pace,
             user_agent=settings.user_agent,
         )
+    }
+
+
+def catalogues(
+    settings: config.WorkerSettings,
+) -> Mapping[distribution.DistributionPlatform, registry.Lookup]:
+    """A catalogue for each platform that is only looked at and whose address the operator has named."""
+    platforms = {distribution.DistributionPlatform[name]: url for name, url in settings.lookup_urls.items()}
+    return {
+        platform: registry.CATALOGUES[platform](
+            http.Reading(
+                url=url,
+                user_agent=settings.user_agent,
+                call_timeout=settings.call_timeout,
+                redirect_hosts=frozenset(settings.lookup_redirect_hosts.split()),
+                pages_url=settings.npm_pages_url,
+            )
+        )
+        for platform, url in platforms.items()
     }
 
 

@@ -17,12 +17,18 @@ _LOST: Final = "Another worker took this row over; what we learnt meanwhile is n
 
 
 async def claim(
-    data: session.Session, model: type[Leased], now: datetime.datetime, *, owner: str, seconds: float, limit: int
+    data: session.Session,
+    model: type[Leased],
+    now: datetime.datetime,
+    *where: Any,
+    owner: str,
+    seconds: float,
+    limit: int,
 ) -> Sequence[Leased]:
     """The rows that are due, oldest first, now held by `owner`. A row that somebody holds is passed over."""
     table: Any = model
     free = (table.lease_until.is_(None)) | (table.lease_until <= now)
-    wanted = sqlmodel.select(model).where(table.due_at <= now, free).order_by(table.due_at).limit(limit)
+    wanted = sqlmodel.select(model).where(table.due_at <= now, free, *where).order_by(table.due_at).limit(limit)
     rows = (await data.exec(wanted)).all()
     return [row for row in rows if await take(data, row, now, owner=owner, seconds=seconds)]
 
@@ -62,10 +68,12 @@ async def renew(
         raise errors.ConflictError(_LOST)
 
 
-async def oldest_due(data: session.Session, model: Any, now: datetime.datetime) -> datetime.datetime | None:
+async def oldest_due(
+    data: session.Session, model: Any, now: datetime.datetime, *where: Any
+) -> datetime.datetime | None:
     """Since when the oldest due row that nobody holds has waited; None if there is none."""
     free = (model.lease_until.is_(None)) | (model.lease_until <= now)
-    wanted = sqlmodel.select(sqlalchemy.func.min(model.due_at)).where(model.due_at <= now, free)
+    wanted = sqlmodel.select(sqlalchemy.func.min(model.due_at)).where(model.due_at <= now, free, *where)
     found: datetime.datetime | None = (await data.exec(wanted)).one()
     return found
 

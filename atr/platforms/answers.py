@@ -29,6 +29,8 @@ _WINDOW: Final = 20_000
 _UNFIT: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _REFUSALS: Final = frozenset({400, 401, 403})
+# Dates before this are no dates of a release: Go writes its zero, 0001-01-01, for "never".
+_OLDEST: Final = datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +103,58 @@ def refusal(answered: Answered, who: str, what: str) -> errors.PlatformError:
 
 def parsed(answered: Answered, what: str) -> Mapping[str, object]:
     """The JSON object in the body. Raises MalformedError for anything else, a name given twice included."""
-    try:
-        document: object = json.loads(answered.body, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
-    # RecursionError: nested deeper than Python reads. All other faults of the parser are ValueErrors.
-    except (ValueError, RecursionError) as fault:
-        raise errors.MalformedError(f"The answer for {what} is no JSON. It begins: “{answered.sample}”.") from fault
-    if not isinstance(document, dict):
+    read = _json(answered, what)
+    if not isinstance(read, dict):
         raise errors.MalformedError(f"The answer for {what} is no JSON object. It begins: “{answered.sample}”.")
-    return document
+    return read
+
+
+def document(answered: Answered, who: str, what: str) -> Mapping[str, object] | None:
+    """The JSON object with which a public place answers a look-up; None for its own "no such version".
+
+    A place that speaks JSON says that in JSON. A 404 with anything else comes from something in between, or from an
+    address that is set wrongly, and tells nothing. Raises an error of the tree for whatever is neither.
+    """
+    match answered.status:
+        case httpx.codes.OK:
+            return parsed(answered, what)
+        case httpx.codes.NOT_FOUND:
+            if isinstance(_json(answered, what), dict | str):
+                return None
+            raise errors.MalformedError(f"{who} answered 404 for {what}, in words that are not its own.")
+        case httpx.codes.UNAUTHORIZED | httpx.codes.FORBIDDEN:
+            said = f" It said: “{answered.sample}”." if answered.sample else ""
+            raise errors.RefusedError(
+                f"{who} does not show {what} to everybody ({answered.status}), and we look without a credential.{said}",
+                status=answered.status,
+            )
+        case _:
+            raise refusal(answered, who, what)
+
+
+def another(who: str, what: str, said: Iterable[object]) -> errors.MalformedError:
+    """The error for an answer that is about something else than was asked for, or does not say what it is about."""
+    named = shown(" ".join(str(one) for one in said), (), limit=100)
+    return errors.MalformedError(f"{who} was asked for {what} and answered about “{named}”, so it tells nothing.")
+
+
+def instant(value: object) -> datetime.datetime | None:
+    """A date of a JSON document, in UTC: ISO 8601 with its zone, or seconds since 1970; None for whatever is neither.
+
+    One without a zone is none: nobody knows when it was.
+    """
+    try:
+        match value:
+            case str():
+                read = datetime.datetime.fromisoformat(value.strip())
+            case int() | float() if not isinstance(value, bool):
+                read = datetime.datetime.fromtimestamp(value, datetime.UTC)
+            case _:
+                return None
+        when = read.astimezone(datetime.UTC) if read.tzinfo else None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return when if when and (when >= _OLDEST) else None
 
 
 def moment(text: str) -> datetime.datetime | None:
@@ -153,6 +199,14 @@ def shown(text: str, secrets: Iterable[str], *, limit: int = SAMPLE_LIMIT) -> st
             # Half a secret may stand where the window ends.
             kept = min(kept, max(len(line) - 3 * len(secret), 0))
     return line[:kept]
+
+
+def _json(answered: Answered, what: str) -> object:
+    try:
+        return json.loads(answered.body, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+    # RecursionError: nested deeper than Python reads. All other faults of the parser are ValueErrors.
+    except (ValueError, RecursionError) as fault:
+        raise errors.MalformedError(f"The answer for {what} is no JSON. It begins: “{answered.sample}”.") from fault
 
 
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:

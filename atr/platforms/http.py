@@ -12,7 +12,7 @@ import hashlib
 import ipaddress
 import re
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Final, NoReturn
 
 import httpx
@@ -47,9 +47,13 @@ class Site:
     host: str
     loopback: bool
 
-    def address(self, path: str) -> str:
-        """The address of a path below it. Each segment is percent-encoded, so that none can be more than a segment."""
-        return f"{self.url}/{'/'.join(urllib.parse.quote(segment, safe='') for segment in path.split('/'))}"
+    def address(self, path: str | Sequence[str]) -> str:
+        """The address of a path below it, or of its segments where one of them holds a slash.
+
+        Each segment is percent-encoded, so that none can be more than a segment; an at sign cannot be either.
+        """
+        segments = path.split("/") if isinstance(path, str) else path
+        return f"{self.url}/{'/'.join(urllib.parse.quote(segment, safe='@') for segment in segments)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +123,26 @@ class Place:
             self._unavailable(what, fault)
         return answers.Answered(response.status_code, lowered(response), body, self.secrets)
 
+    async def document(
+        self, path: Sequence[str], *, what: str, at_most: int = METADATA_LIMIT, headers: Mapping[str, str] | None = None
+    ) -> answers.Answered:
+        """The complete answer to one public look-up, after at most three redirects; none of those gets our headers.
+
+        All of it within the seconds of one call. Raises UnavailableError for a transport fault, MalformedError for a
+        body that is too long or encoded and for a redirect that may not be followed.
+        """
+        until = asyncio.get_running_loop().time() + self.seconds
+        response = await self._followed("GET", path, what, headers, until)
+        try:
+            self._refuse_encoding(response, what)
+            async with asyncio.timeout_at(until):
+                body = await self._whole(response, at_most, what)
+        except (httpx.HTTPError, TimeoutError) as fault:
+            self._unavailable(what, fault)
+        finally:
+            await response.aclose()
+        return answers.Answered(response.status_code, lowered(response), body, self.secrets)
+
     @contextlib.asynccontextmanager
     async def opened(
         self, method: str, path: str, *, what: str, at_most: int, headers: Mapping[str, str] | None = None
@@ -143,7 +167,7 @@ class Place:
             await response.aclose()
 
     async def _followed(
-        self, method: str, path: str, what: str, headers: Mapping[str, str] | None, until: float
+        self, method: str, path: str | Sequence[str], what: str, headers: Mapping[str, str] | None, until: float
     ) -> httpx.Response:
         request = self.client.build_request(method, self.site.address(path), headers=headers)
         for hops_left in range(_MAX_REDIRECTS, -1, -1):
@@ -205,6 +229,28 @@ class Place:
         raise errors.UnavailableError(
             f"{self.name} ({self.site.host}) gave no complete answer for {what}: {_kind(fault)}. We will ask again."
         ) from fault
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What the operator says of a place that shows everybody the same, and is only read."""
+
+    url: str
+    # How we name ourselves, and how many seconds a call may take.
+    user_agent: str
+    call_timeout: float
+    # Where a redirect may lead, each `host` or `host:port`. Its own host may lead on within itself.
+    redirect_hosts: frozenset[str] = frozenset()
+    # Where the platform's pages for people stand, for one that has them on another host; empty for not known.
+    pages_url: str = ""
+
+    def place(self, name: str) -> Place:
+        """The place, read without a credential; the caller closes its client. Raises SettingsError."""
+        home = site(self.url, setting=f"The address of {name}")
+        url = httpx.URL(home.url)
+        own = f"{url.host}:{url.port or (80 if url.scheme == 'http' else 443)}"
+        clients = wire.Clients(self.user_agent, loopback=home.loopback, read_seconds=self.call_timeout)
+        return Place(name, home, clients.reading(), self.call_timeout, self.redirect_hosts | {own})
 
 
 @dataclasses.dataclass(frozen=True)

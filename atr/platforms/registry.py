@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which adapter speaks to which platform. A test ties these names to the enum's `supports_remote_promotion`."""
+"""Which adapter speaks to which platform: literal tables, tied by a test to what the enum promises of each platform."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
+import atr.platforms.artifact_hub as artifact_hub
 import atr.platforms.contract as contract
+import atr.platforms.docker_hub as docker_hub
+import atr.platforms.http as http
 import atr.platforms.maven_central as maven_central
+import atr.platforms.npm as npm
+import atr.platforms.pypi as pypi
 import atr.shared.distribution as distribution
+
+
+class Lookup(contract.Catalogue, Protocol):
+    """A Catalogue that holds connections: close it with `aclose`, or by `contextlib.aclosing`."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
 
 
 class Adapter(contract.Promoter, Protocol):
@@ -34,6 +46,14 @@ class Builder(Protocol):
         """The adapter, ready to use in the event loop that will run it."""
 
 
+# A promoter looks versions up too, so a platform stands in one table only.
 PROMOTERS: Final[Mapping[distribution.DistributionPlatform, Builder]] = {
     distribution.DistributionPlatform.MAVEN: maven_central.build,
+}
+CATALOGUES: Final[Mapping[distribution.DistributionPlatform, Callable[[http.Reading], Lookup]]] = {
+    distribution.DistributionPlatform.ARTIFACT_HUB: artifact_hub.build,
+    distribution.DistributionPlatform.DOCKER_HUB: docker_hub.build,
+    distribution.DistributionPlatform.NPM: npm.build,
+    distribution.DistributionPlatform.NPM_SCOPED: npm.build_scoped,
+    distribution.DistributionPlatform.PYPI: pypi.build,
 }

@@ -238,9 +238,11 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
 
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
     """What follows from a record, honestly."""
-    if not platform.looks_up:
-        return f"We cannot look on {platform.display_name} yet, so it stays unproved."
-    return "We look at it now." if staging else "We look for it in public, and compare its files with the ballot's."
+    if platform.supports_remote_promotion:
+        return "We look at it now." if staging else "We look for it in public, and compare its files with the ballot's."
+    if staging:
+        return f"We do not look at what waits on {platform.display_name}, so it stays unproved."
+    return f"We look for it in public. Its files are not proved, since {platform.no_proof}."
 
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:

@@ -52,8 +52,10 @@ class _Traits:
     requires_owner_namespace: bool = False
     default_owner_namespace: str = ""
     mechanism: Mechanism | None = None
-    # One sentence for the page: why it cannot be promoted from here. Empty for those that can.
+    # One sentence for the page: why it cannot be staged or promoted from here. Empty for those that can.
     why_not: str = ""
+    # How a sentence ends that says why its public files are not proved. Empty for those whose files are.
+    no_proof: str = ""
     # One sentence for the confirm page, said before the click.
     undo: str = ""
 
@@ -68,14 +70,18 @@ class DistributionPlatform(enum.Enum):
     ARTIFACT_HUB = _Traits(
         name="Artifact Hub",
         gh_slug="artifacthub",
+        looks_up=True,
         requires_owner_namespace=True,
-        why_not="Artifact Hub is an index that reads charts where they stand, so it holds nothing back to promote.",
+        why_not="Artifact Hub is an index that reads charts where they stand, so there is nothing to stage or promote.",
+        no_proof="Artifact Hub has no files, only what it read of them",
     )
     DOCKER_HUB = _Traits(
         name="Docker Hub",
         gh_slug="dockerhub",
+        looks_up=True,
         default_owner_namespace="library",
-        why_not="Promoting a tag on Docker Hub is not built yet.",
+        why_not="Pushing an image to Docker Hub and promoting its tag are not built yet.",
+        no_proof="we do not read images there yet",
     )
     MAVEN = _Traits(
         name="Maven Central",
@@ -88,18 +94,24 @@ class DistributionPlatform(enum.Enum):
     NPM = _Traits(
         name="npm",
         gh_slug="npm",
-        why_not="Approving a staged version on npm is not built yet.",
+        looks_up=True,
+        why_not="Staging a version on npm and approving it are not built yet.",
+        no_proof="we do not read packages there yet",
     )
     NPM_SCOPED = _Traits(
         name="npm (scoped)",
         gh_slug="npm",
+        looks_up=True,
         requires_owner_namespace=True,
-        why_not="Approving a staged version on npm is not built yet.",
+        why_not="Staging a version on npm and approving it are not built yet.",
+        no_proof="we do not read packages there yet",
     )
     PYPI = _Traits(
         name="PyPI",
         gh_slug="pypi",
-        why_not="PyPI cannot hold an upload back and publish it later, so there is nothing to promote.",
+        looks_up=True,
+        why_not="PyPI cannot hold an upload back and publish it later, so there is nothing to stage or promote.",
+        no_proof="we do not read files there yet",
     )
 
     @property
@@ -139,8 +151,13 @@ class DistributionPlatform(enum.Enum):
 
     @property
     def why_not(self) -> str:
-        """Why it cannot be promoted from here, in one sentence; empty if it can."""
+        """Why it cannot be staged or promoted from here, in one sentence; empty if it can."""
         return self.value.why_not
+
+    @property
+    def no_proof(self) -> str:
+        """Why its public files are not proved, as the end of a sentence; empty where they are."""
+        return self.value.no_proof
 
     @property
     def undo(self) -> str:
@@ -229,6 +246,9 @@ def coordinates(platform: DistributionPlatform, owner_namespace: str, package: s
     Dotted groupIds and artifactIds like `spark-core_2.13` are names as they are. Raises InputError with the field.
     """
     owner = owner_namespace.strip() or platform.default_owner_namespace
+    if platform is DistributionPlatform.NPM_SCOPED:
+        # People write a scope as they see it.
+        owner = owner.removeprefix("@")
     if platform.requires_owner_namespace and not owner:
         word = "groupId" if (platform is DistributionPlatform.MAVEN) else "owner"
         raise errors.InputError(f"{platform.display_name} needs the {word} too.", field="owner_namespace")

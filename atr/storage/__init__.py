@@ -26,6 +26,7 @@ import atr.storage.writers.checks as checks
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
+import atr.storage.writers.pending as pending
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.readiness as readiness
@@ -260,7 +261,7 @@ class WriteAsUserService:
         self.copies = copies.UserService(write)
         self.distributions = distributions.CommitteeMember(write)
         self.promotions = promotions.UserService(write)
-        self.pending = promotions.DistributionService(write)
+        self.pending = pending.DistributionService(write)
         self.checks = checks.UserService(write)
         self.verification = verification.UserService(write)
         self.tasks = tasks.UserService(write)

@@ -27,11 +27,13 @@ class Place:
     timings: Mapping[distribution.Mechanism, steps.Timing]
     # How many bytes of copies each project may keep.
     copies_quota: int = 10_000_000_000
+    # For a platform that promotes nothing, or whose mechanism has no table of its own.
+    plain: steps.Timing = dataclasses.field(default_factory=steps.Timing)
 
     def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
         """How a platform is asked; the plain table where nothing else was set."""
         mechanism = platform.mechanism
-        return self.timings.get(mechanism, steps.Timing()) if mechanism else steps.Timing()
+        return self.timings.get(mechanism, self.plain) if mechanism else self.plain
 
     @property
     def blobs(self) -> blobs.Blobs:

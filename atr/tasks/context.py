@@ -40,6 +40,8 @@ class Context:
 
     storage: storage.Storage
     promoters: Mapping[distribution.DistributionPlatform, contract.Promoter]
+    # What looks a version up where nothing is promoted from here; a promoter looks up itself.
+    catalogues: Mapping[distribution.DistributionPlatform, contract.Catalogue]
     # Unique for each process, so that a lease says who holds it.
     owner: str
     lease: float
@@ -54,6 +56,15 @@ class Context:
         if found is None:
             raise errors.UnsupportedError(
                 f"The operator has set no address for {platform.display_name}, so nothing of it is read or sent."
+            )
+        return found
+
+    def catalogue(self, platform: distribution.DistributionPlatform) -> contract.Catalogue:
+        """What looks a version up. Raises UnsupportedError when the operator has named no address for the platform."""
+        found = self.promoters.get(platform) or self.catalogues.get(platform)
+        if found is None:
+            raise errors.UnsupportedError(
+                f"The operator has set no address for {platform.display_name}, so we do not look there."
             )
         return found
 

@@ -94,8 +94,11 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
     found: work.PublicAddress | None = None
     problem = ""
     retry_after: float | None = None
+    looked = True
     try:
-        found = await promote.address(context.promoter(claimed.coordinates.platform), claimed.coordinates)
+        found = await promote.address(context.catalogue(claimed.coordinates.platform), claimed.coordinates)
+    except errors.UnsupportedError as error:
+        problem, looked = str(error), False
     except errors.AtrError as error:
         problem, retry_after = str(error), getattr(error, "retry_after", None)
     except asyncio.CancelledError:
@@ -104,7 +107,7 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
         _LOG.exception("distribution %s", claimed.coordinates)
         problem = _UNEXPECTED
     try:
-        await _note_pending(context, claimed, found, problem, retry_after)
+        await _note_pending(context, claimed, found, problem, retry_after, looked=looked)
     except errors.ConflictError:
         _LOG.info("distribution %s is somebody else's now", claimed.coordinates)
 
@@ -115,12 +118,18 @@ async def _note_pending(
     found: work.PublicAddress | None,
     problem: str,
     retry_after: float | None,
+    *,
+    looked: bool,
 ) -> None:
+    timing = context.storage.place.timing(claimed.coordinates.platform)
     async with context.storage.write_as_user_service() as service:
-        next_look = deployment_rules.next_pending_look(
-            service.write.now,
-            claimed.retries,
-            context.storage.place.timing(claimed.coordinates.platform),
-            retry_after=retry_after,
-        )
-        await service.distributions.record_from_data(claimed, found, error=problem, next_look=next_look)
+        if looked:
+            next_look = deployment_rules.next_pending_look(
+                service.write.now, claimed.retries, timing, retry_after=retry_after
+            )
+        else:
+            # Nobody was asked: it waits for the operator, and costs next to nothing meanwhile.
+            next_look = service.write.now + datetime.timedelta(seconds=timing.resting)
+        await service.distributions.record_from_data(claimed, found, error=problem, next_look=next_look, looked=looked)
+        if retry_after is not None:
+            await service.pending.postpone(claimed.coordinates.platform, next_look)

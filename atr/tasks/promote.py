@@ -63,9 +63,9 @@ async def failed_look(
         _LOG.info("promotion %s is somebody else's now", claimed.id)
 
 
-async def address(promoter: contract.Promoter, where: distribution.Coordinates) -> work.PublicAddress | None:
+async def address(catalogue: contract.Catalogue, where: distribution.Coordinates) -> work.PublicAddress | None:
     """Where a version is public, and since when; None if it is not."""
-    found = await promoter.lookup(where)
+    found = await catalogue.lookup(where)
     return None if found is None else work.PublicAddress(where, found.api_url, found.web_url, found.date)
 
 

@@ -28,13 +28,9 @@ PHASE_WORDS: Final = {
     sql.ReleasePhase.RELEASE_PREVIEW: "Finish",
     sql.ReleasePhase.RELEASE: "Announced",
 }
-# (staging, pending): word, class, sentence.
-_WORDS: Final = {
-    (True, False): ("staged", "staged", "Staged and read by us; not public."),
-    (True, True): ("unproved", "unproved", "Said to be staged; we have not seen it."),
-    (False, True): ("unproved", "unproved", "Said to be public; we have not proved it."),
-    (False, False): ("public", "public", "Public."),
-}
+# (staging, pending): the word, which is also the class.
+_WORDS: Final = {(True, False): "staged", (True, True): "unproved", (False, True): "unproved", (False, False): "public"}
+_LOOKING: Final = "Said to be public; we are about to look for it."
 # A page shows so many packages.
 SHOWN: Final = 100
 _MEMBERS_ONLY: Final = "Only members of the committee can change this list."
@@ -125,7 +121,10 @@ async def form(
 def _what_happens(platform: distribution.DistributionPlatform) -> str:
     if platform.supports_remote_promotion:
         return "We read what is staged, prove it, and can make it public."
-    return f"{platform.why_not} What you record stays pending and unproved."
+    return (
+        f"We look for what is public there and note its date and address; its files are not proved, "
+        f"since {platform.no_proof}. {platform.why_not}"
+    )
 
 
 async def _would_upload(
@@ -166,19 +165,15 @@ def _view(
     by_package: Mapping[tuple[str, str, str], int],
     delete_why_not: Mapping[str, str],
 ) -> views.DistributionView:
-    word, css, sentence = _WORDS[row.staging, row.pending]
-    if row.pending and not row.coordinates.platform.looks_up:
-        sentence = f"{sentence} We cannot look on {row.coordinates.platform.display_name} yet."
-    if row.last_error:
-        sentence = f"{sentence} {row.last_error}"
+    word = _WORDS[row.staging, row.pending]
     return views.DistributionView(
         platform=row.coordinates.platform,
         coordinates=row.coordinates,
         staging=row.staging,
         pending=row.pending,
         word=word,
-        css=css,
-        sentence=sentence,
+        css=word,
+        sentence=_sentence(row),
         upload_date=row.upload_date,
         api_url=row.api_url or "",
         web_url=row.web_url or "",
@@ -187,3 +182,27 @@ def _view(
         delete_why_not=delete_why_not.get(row.coordinates.purl, ""),
         deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
     )
+
+
+def _sentence(row: sql.Distribution) -> str:
+    platform = row.coordinates.platform
+    match row.staging, row.pending:
+        case True, False:
+            return "Staged and read by us; not public."
+        case False, False:
+            return "Public."
+        case True, _:
+            return f"Said to be staged; we have not seen it. {_not_looked_at(platform)}{row.last_error}".rstrip()
+    if row.api_url:
+        since = f" since {row.upload_date:%Y-%m-%d %H:%M} UTC" if row.upload_date else ""
+        why = platform.no_proof or "no ballot has files of it"
+        return f"Said to be public, and found there{since}. Its files are not proved, since {why}."
+    if row.last_error:
+        return f"Said to be public; not found yet. {row.last_error}"
+    if row.retries and row.due_at:
+        return f"Said to be public; not found yet. We look again at {row.due_at:%Y-%m-%d %H:%M} UTC."
+    return "Said to be public; we have not proved it." if platform.supports_remote_promotion else _LOOKING
+
+
+def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
+    return "" if platform.supports_remote_promotion else f"We do not look at what waits on {platform.display_name}. "

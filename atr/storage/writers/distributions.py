@@ -90,25 +90,23 @@ class CommitteeMember:
         *,
         error: str = "",
         next_look: datetime.datetime,
+        looked: bool = True,
     ) -> None:
-        """Note what the worker fetched for a pending row: found, with date and addresses, or not yet."""
+        """Note what the worker learnt of a pending row: date and addresses, or not yet; `looked`: whether it asked."""
         write = self._write
         row = await write.data.get(sql.Distribution, rows.key(claimed.release_key, claimed.coordinates))
         if row is None:
             return
         leases.check(row, claimed.epoch)
-        row.retries += 1
+        row.retries += looked
         if error and (error != row.last_error):
             await write.event(
                 claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_not_read", error=error
             )
         row.last_error = error
         row.lease_until = None
-        if (found is None) or row.staging:
-            row.due_at = next_look
-            return
-        if await self._held(claimed.coordinates) is not None:
-            # A promotion tracks it and will prove the bytes; a version that exists proves nothing.
+        # A promotion that tracks it will prove the bytes; a version that exists proves nothing.
+        if (found is None) or row.staging or (await self._held(claimed.coordinates) is not None):
             row.due_at = next_look
             return
         # It is there; that its bytes are the voted ones is not proved, so it stays pending.
@@ -375,8 +373,8 @@ class CommitteeMember:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)
             await self._write.data.flush()
-        elif not staging and row.staging and row.pending:
-            # What we saw staged stays staged until the proof; what was only said is now said otherwise.
+        elif not staging and row.pending:
+            # What we saw staged stays staged until the proof; what is said once more is looked for at once.
             row.staging, row.due_at = False, self._write.now if where.platform.looks_up else None
         return row
 

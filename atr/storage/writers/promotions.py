@@ -11,7 +11,6 @@ import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
@@ -314,33 +313,6 @@ class UserService:
             round=row.read_round,
             difference=row.difference,
         )
-
-
-class DistributionService:
-    """The worker's claim on pending third-party distributions."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
-
-    async def oldest_due(self) -> datetime.datetime | None:
-        """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, sql.Distribution, self._write.now)
-
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Distribution]:
-        """Take the pending rows that are due, oldest first."""
-        claimed = await leases.claim(
-            self._write.data, sql.Distribution, self._write.now, owner=owner, seconds=seconds, limit=limit
-        )
-        return [
-            work.Distribution(
-                epoch=row.lease_epoch,
-                release_key=row.release_key,
-                coordinates=row.coordinates,
-                staging=row.staging,
-                retries=row.retries,
-            )
-            for row in claimed
-        ]
 
 
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:

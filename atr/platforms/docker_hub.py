@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Docker Hub: its tags are looked up through the Hub's own API, which needs no credential and tells the date.
+
+Promoting a tag speaks the registry's protocol, to another host, and will have a module of its own.
+"""
+
+import dataclasses
+import re
+import urllib.parse
+from typing import Final
+
+import httpx
+
+import atr.errors as errors
+import atr.platforms.answers as answers
+import atr.platforms.contract as contract
+import atr.platforms.http as http
+import atr.shared.distribution as distribution
+
+_NAME: Final = "Docker Hub"
+# Official images have no owner in their address for people.
+_OFFICIAL: Final = distribution.DistributionPlatform.DOCKER_HUB.default_owner_namespace
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
+
+
+def tag_path(where: distribution.Coordinates) -> tuple[str, ...]:
+    """Where the Hub tells of a tag, below its address.
+
+    https://docs.docker.com/reference/api/hub/latest/#tag/repositories/operation/GetRepositoryTag
+    """
+    return ("v2", "namespaces", where.owner_namespace, "repositories", where.package, "tags", where.version)
+
+
+def page(site: http.Site, where: distribution.Coordinates) -> str:
+    """The Hub's list of tags for people, cut down to this one."""
+    owner = ("_",) if where.owner_namespace == _OFFICIAL else ("r", where.owner_namespace)
+    return f"{site.address((*owner, where.package, 'tags'))}?name={urllib.parse.quote(where.version, safe='')}"
+
+
+def published(
+    answered: answers.Answered, where: distribution.Coordinates, site: http.Site
+) -> contract.Published | None:
+    """What the answer says of this tag. Its date is that of its last push: a tag can be moved."""
+    tag = answers.document(_with_wait(answered), _NAME, f"{where}")
+    if tag is None:
+        return None
+    if tag.get("name") != where.version:
+        raise answers.another(_NAME, f"{where}", [tag.get("name")])
+    date = answers.instant(tag.get("tag_last_pushed")) or answers.instant(tag.get("last_updated"))
+    return contract.Published(where, date, site.address(tag_path(where)), page(site, where))
+
+
+def _with_wait(answered: answers.Answered) -> answers.Answered:
+    """The Hub says when to come back as a moment, in a header of its own; we count in seconds.
+
+    https://docs.docker.com/reference/api/hub/latest/#tag/rate-limiting
+    """
+    until, now = answered.headers.get("x-retry-after", ""), answers.moment(answered.headers.get("date", ""))
+    if (answered.status != httpx.codes.TOO_MANY_REQUESTS) or (now is None) or not _SECONDS.fullmatch(until):
+        return answered
+    seconds = max(int(until) - int(now.timestamp()), 0)
+    return dataclasses.replace(answered, headers={"retry-after": f"{seconds}", **answered.headers})
+
+
+class DockerHub:
+    """The Catalogue for Docker Hub. Close it with `aclose`."""
+
+    platform: Final = distribution.DistributionPlatform.DOCKER_HUB
+
+    def __init__(self, place: http.Place) -> None:
+        self._place = place
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._place.client.aclose()
+
+    async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
+        """See the contract."""
+        if where.platform is not self.platform:
+            raise errors.UnsupportedError(f"{where} is no image of Docker Hub.")
+        answered = await self._place.document(tag_path(where), what=f"{where}")
+        return published(answered, where, self._place.site)
+
+
+def build(reading: http.Reading) -> DockerHub:
+    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
+    return DockerHub(reading.place(_NAME))
