@@ -70,6 +70,7 @@ def _welcome(stack: processes.Stack, version: str) -> str:
         f"  Sign in   as {people.MEMBERS[0]}, a member of the committee: choose the name, there is no password\n"
         f"  Then      press Promote\n\n"
         f"  The stand-in platform, with its public files: {stack.sandbox_url}/\n"
+        f"  Stand-ins of npm, PyPI, Docker Hub and Artifact Hub: {stack.sandbox_url}/registries/\n"
         f"  Ctrl-C stops everything; the state stays in {stack.state_dir}\n"
     )
 

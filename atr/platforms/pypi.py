@@ -23,7 +23,7 @@ _RELEASE: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*?)(?:\.0+)*(?=[^0-9.]|\.[a-
 
 
 def document_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the version's document stands, below the address. https://docs.pypi.org/api/json/#get-a-release."""
+    """Where the version's document stands, below the address. https://github.com/pypi/warehouse/blob/main/docs/user/api/json.md."""
     return ("pypi", normal_name(where.package), where.version, "json")
 
 

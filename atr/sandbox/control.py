@@ -13,6 +13,9 @@
     POST   /control/public                      {"path", "text"}: make this public now; 204
     POST   /control/public/alter                {"path"}: change one byte of a public file; 204
     POST   /control/public/withdraw             {"path"}: take a public file away; 204
+    POST   /control/registries                  {"registry", "owner", "package", "version", "after": 0}: make a version
+                                                public on one of the registries, so many seconds from now; 204
+    POST   /control/registries/withdraw         the same without "after": take it away; 204
 
 What is wrong with a request is answered as {"error": a sentence} with 400, 404 or 409.
 """
@@ -28,7 +31,8 @@ import atr.sandbox.current as current
 import atr.sandbox.knobs as knobs
 from atr.sandbox.deployment import Deployment
 from atr.sandbox.faults import Fault
-from atr.sandbox.settings import Settings
+from atr.sandbox.settings import Seconds, Settings
+from atr.sandbox.shelf import Registry
 
 BLUEPRINT: Final = quart.Blueprint("control", __name__, url_prefix="/control")
 _FAULTS: Final = pydantic.TypeAdapter(list[Fault])
@@ -44,6 +48,18 @@ class PublicText(pydantic.BaseModel):
 
     path: str
     text: str = ""
+
+
+class Named(pydantic.BaseModel):
+    """A version on one of the registries."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    registry: Registry
+    owner: str = ""
+    package: str
+    version: str
+    after: Seconds = 0.0
 
 
 @BLUEPRINT.errorhandler(errors.AtrError)
@@ -140,6 +156,22 @@ async def post_public_alter() -> tuple[str, int]:
 async def post_public_withdraw() -> tuple[str, int]:
     world = current.world()
     world.public.withdraw(PublicText.model_validate(await _body({})).path)
+    world.dirty = True
+    return _NOTHING
+
+
+@BLUEPRINT.post("/registries")
+async def post_registries() -> tuple[str, int]:
+    named = Named.model_validate(await _body({}))
+    current.world().publish_version(named.registry, named.owner, named.package, named.version, after=named.after)
+    return _NOTHING
+
+
+@BLUEPRINT.post("/registries/withdraw")
+async def post_registries_withdraw() -> tuple[str, int]:
+    world = current.world()
+    named = Named.model_validate(await _body({}))
+    world.shelf.withdraw(named.registry, named.owner, named.package, named.version)
     world.dirty = True
     return _NOTHING
 

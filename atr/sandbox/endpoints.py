@@ -8,6 +8,8 @@ PUBLISHER: Final = "/api/v1/publisher"
 REPOSITORY: Final = "/maven2"
 # Where a redirected download leads: another host would hold the bytes, so this place takes no Authorization.
 ELSEWHERE: Final = "/elsewhere"
+# Each registry stands below it, under its own name.
+REGISTRIES: Final = "/registries"
 
 
 class Endpoint(NamedTuple):
@@ -35,6 +37,11 @@ ENDPOINTS: Final = (
     ),
     Endpoint("elsewhere", ("GET", "HEAD"), re.compile(ELSEWHERE + "/.*"), streams=True),
     Endpoint("repository", ("GET", "HEAD"), re.compile(REPOSITORY + "(/.*)?"), streams=True),
+    # The sources of these stand with the adapters in atr/platforms.
+    Endpoint("artifact-hub", ("GET", "HEAD"), re.compile(REGISTRIES + "/artifact-hub/api/.*")),
+    Endpoint("docker-hub", ("GET", "HEAD"), re.compile(REGISTRIES + "/docker-hub/v2/.*")),
+    Endpoint("npm", ("GET", "HEAD"), re.compile(REGISTRIES + "/npm/.*")),
+    Endpoint("pypi", ("GET", "HEAD"), re.compile(REGISTRIES + "/pypi/pypi/.*")),
 )
 NAMES: Final = tuple(endpoint.name for endpoint in ENDPOINTS)
 

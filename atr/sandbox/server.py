@@ -20,8 +20,10 @@ import quart
 import atr.errors as errors
 import atr.sandbox.control as control
 import atr.sandbox.current as current
+import atr.sandbox.endpoints as endpoints
 import atr.sandbox.pages as pages
 import atr.sandbox.portal as portal
+import atr.sandbox.registries as registries
 import atr.sandbox.repository as repository
 from atr.sandbox.gate import Cut, Gate
 from atr.sandbox.world import Token, World
@@ -107,6 +109,7 @@ def create_app(world: World, cut: Cut | None = None) -> Application:
         portal.BLUEPRINT,
         portal.ELSEWHERE,
         repository.BLUEPRINT,
+        registries.BLUEPRINT,
         pages.BLUEPRINT,
         control.BLUEPRINT,
     ):
@@ -171,6 +174,10 @@ class RunningSandbox:
     def repository_url(self) -> str:
         """The root of the public Maven repository."""
         return f"{self.url}/maven2"
+
+    def registry_url(self, name: str) -> str:
+        """The root of a registry by its name in `shelf.Registry`; "npm-pages" for npm's pages for people."""
+        return f"{self.url}{endpoints.REGISTRIES}/{name}"
 
     async def __aenter__(self) -> Self:
         self._stop = asyncio.Event()

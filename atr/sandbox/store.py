@@ -9,6 +9,7 @@ import pydantic
 
 import atr.errors as errors
 from atr.sandbox.deployment import Deployment
+from atr.sandbox.shelf import Version
 from atr.sandbox.validation import Component
 
 
@@ -19,6 +20,8 @@ class Snapshot:
     deployments: list[Deployment]
     public_files: dict[str, float]
     public_components: list[tuple[Component, float]]
+    # One of an earlier program has none.
+    shelf: list[Version] = dataclasses.field(default_factory=list)
 
 
 _JSON: Final = pydantic.TypeAdapter(Snapshot)

@@ -23,6 +23,7 @@ from atr.sandbox.deployment import HOLDING, Deployment, State
 from atr.sandbox.faults import Faults
 from atr.sandbox.public import PublicTree
 from atr.sandbox.settings import Settings
+from atr.sandbox.shelf import Registry, Shelf, Version
 from atr.sandbox.traffic import Traffic
 from atr.sandbox.validation import Component
 
@@ -68,6 +69,7 @@ class World:
         self._staged = directory / "deployments"
         self._incoming = directory / "incoming"
         self.public = PublicTree(directory / "public")
+        self.shelf = Shelf()
         self._store = directory / "world.json"
         # Whether something changed that the next `save` must write.
         self.dirty = False
@@ -77,6 +79,7 @@ class World:
             snapshot = store.read(self._store)
             self.deployments = {one.deployment_id: one for one in snapshot.deployments}
             self.public.restore(snapshot.public_files, snapshot.public_components)
+            self.shelf.restore(snapshot.shelf)
 
     # Accounts
 
@@ -188,6 +191,16 @@ class World:
         self.public.put(path, data, self.now())
         self.dirty = True
 
+    def publish_version(self, registry: str, owner: str, package: str, version: str, *, after: float = 0) -> None:
+        """Make a version public on one of the registries, so many seconds from now.
+
+        Raises InputError for a bad name, ConflictError if it is there.
+        """
+        if registry not in set(Registry):
+            raise errors.InputError(f"The registry is one of {', '.join(Registry)}.")
+        self.shelf.put(Version(Registry(registry), owner, package, version, self.now() + after))
+        self.dirty = True
+
     # Where things are
 
     def folder(self, deployment: Deployment) -> pathlib.Path:
@@ -205,6 +218,7 @@ class World:
                 deployments=list(self.deployments.values()),
                 public_files={path: file.since for path, file in self.public.files.items()},
                 public_components=list(self.public.components.items()),
+                shelf=self.shelf.all(),
             )
             store.write(self._store, snapshot)
             self.dirty = False

@@ -21,6 +21,11 @@ CANARY: Final = "canary-3f9d7a565b0833f6"
 LOCAL: Final = {
     "ATR_MAVEN_CENTRAL_PORTAL_URL": "http://127.0.0.1:8081",
     "ATR_MAVEN_CENTRAL_REPOSITORY_URL": "http://127.0.0.1:8081/maven2",
+    "ATR_ARTIFACT_HUB_URL": "http://127.0.0.1:8081/registries/artifact-hub",
+    "ATR_DOCKER_HUB_URL": "http://127.0.0.1:8081/registries/docker-hub",
+    "ATR_NPM_URL": "http://127.0.0.1:8081/registries/npm",
+    "ATR_NPM_PAGES_URL": "http://127.0.0.1:8081/registries/npm-pages",
+    "ATR_PYPI_URL": "http://127.0.0.1:8081/registries/pypi",
 }
 Kind = type[config.WebSettings] | type[config.WorkerSettings]
 KINDS: Final = (config.WebSettings, config.WorkerSettings)
@@ -43,6 +48,7 @@ def test_nothing_set_is_enough_to_start_and_reaches_no_platform(kind: Kind) -> N
     assert not settings.sandbox
     if isinstance(settings, config.WorkerSettings):
         assert worker.adapters(settings) == {}
+        assert worker.catalogues(settings) == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -158,6 +164,28 @@ def test_a_lease_of_twice_a_call_is_safe(lease: str) -> None:
 def test_sandbox_mode_reaches_this_machine_only(name: str, address: str) -> None:
     said = _sentence(config.WorkerSettings, {**LOCAL, name: address, "ATR_SANDBOX": "1"})
     assert said.startswith("Settings that cannot be used: ")
+
+
+def test_every_address_of_a_platform_is_held_to_this_machine() -> None:
+    """Whoever adds one cannot forget to."""
+    named = {
+        f"{config.PREFIX}{name.upper()}"
+        for name in config.WorkerSettings.model_fields
+        if name.endswith("_url") and name != "database_url"
+    }
+    assert named == set(LOCAL)
+
+
+async def test_a_catalogue_for_each_platform_whose_address_is_named() -> None:
+    settings = config.WorkerSettings.from_environ({"ATR_NPM_URL": "https://registry.example", "ATR_PACE": "1"})
+    some = worker.catalogues(settings)
+    assert {platform.name for platform in some} == {"NPM", "NPM_SCOPED"}
+    settings = config.WorkerSettings.from_environ({**LOCAL, "ATR_LOOKUP_REDIRECT_HOSTS": "a.example b.example:8443"})
+    every = worker.catalogues(settings)
+    assert {platform.name for platform in every} == {"ARTIFACT_HUB", "DOCKER_HUB", "NPM", "NPM_SCOPED", "PYPI"}
+    for platform, catalogue in [*some.items(), *every.items()]:
+        assert catalogue.platform is platform
+        await catalogue.aclose()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])

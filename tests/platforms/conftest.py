@@ -3,8 +3,9 @@
 
 import contextlib
 import pathlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
 import hypothesis
 import pytest
 
@@ -60,3 +61,10 @@ async def adapt() -> AsyncIterator[Adapt]:
 @pytest.fixture
 def central(sandbox: server.RunningSandbox, adapt: Adapt) -> maven_central.MavenCentral:
     return adapt(sandbox.portal_url, sandbox.repository_url)
+
+
+@pytest.fixture
+async def http_get() -> AsyncIterator[Callable[[str], Awaitable[httpx.Response]]]:
+    """A browser, as far as a link needs one."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client.get

@@ -24,6 +24,10 @@ async def test_counters_count_what_arrived(portal: Portal) -> None:
         "download": 0,
         "elsewhere": 0,
         "repository": 0,
+        "artifact-hub": 0,
+        "docker-hub": 0,
+        "npm": 0,
+        "pypi": 0,
     }
     assert counters["effects"] == {"upload": 1, "publish": 1, "publish_by_hand": 0, "drop": 0}
     assert len(data) < counters["bytes_received"]["upload"] < len(data) + 500

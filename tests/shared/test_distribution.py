@@ -13,12 +13,12 @@ Mechanism = distribution.Mechanism
 @pytest.mark.parametrize(
     ("platform", "name", "slug", "looks_up", "needs_owner", "owner", "mechanism"),
     [
-        (Platform.ARTIFACT_HUB, "Artifact Hub", "artifacthub", False, True, "", None),
-        (Platform.DOCKER_HUB, "Docker Hub", "dockerhub", False, False, "library", None),
+        (Platform.ARTIFACT_HUB, "Artifact Hub", "artifacthub", True, True, "", None),
+        (Platform.DOCKER_HUB, "Docker Hub", "dockerhub", True, False, "library", None),
         (Platform.MAVEN, "Maven Central", "mavencentral", True, True, "", Mechanism.CENTRAL_PORTAL),
-        (Platform.NPM, "npm", "npm", False, False, "", None),
-        (Platform.NPM_SCOPED, "npm (scoped)", "npm", False, True, "", None),
-        (Platform.PYPI, "PyPI", "pypi", False, False, "", None),
+        (Platform.NPM, "npm", "npm", True, False, "", None),
+        (Platform.NPM_SCOPED, "npm (scoped)", "npm", True, True, "", None),
+        (Platform.PYPI, "PyPI", "pypi", True, False, "", None),
     ],
 )
 def test_the_facts_of_each_platform(
@@ -44,6 +44,7 @@ def test_there_are_six_platforms() -> None:
 def test_a_platform_says_either_why_not_or_what_can_be_undone(platform: Platform) -> None:
     assert bool(platform.why_not) is not platform.supports_remote_promotion
     assert bool(platform.undo) is platform.supports_remote_promotion
+    assert bool(platform.no_proof) is not platform.supports_remote_promotion
     assert (platform.why_not or platform.undo).endswith(".")
 
 

@@ -108,11 +108,13 @@ async def test_said_to_be_public_without_a_ballot_stays_pending_and_a_find_prove
     assert (await _row(voted, _OTHER)).retries == looks
 
 
-@pytest.mark.parametrize("platform", [one for one in distribution.DistributionPlatform if not one.looks_up])
+@pytest.mark.parametrize(
+    "platform", [one for one in distribution.DistributionPlatform if not one.supports_remote_promotion]
+)
 async def test_what_is_recorded_elsewhere_stays_pending_with_an_event(
     platform: distribution.DistributionPlatform, voted: worlds.World
 ) -> None:
-    """Staged or public: nobody can look, so nothing is believed and nothing is looked for."""
+    """Staged: nobody can look. Public: it is looked for. Nothing is believed either way."""
     owner = "example" if platform.requires_owner_namespace else ""
     where = distribution.coordinates(platform, owner, "widgets", "2.4.0")
     async with voted.member() as member:
@@ -121,7 +123,7 @@ async def test_what_is_recorded_elsewhere_stays_pending_with_an_event(
     assert (row.staging, row.pending, row.due_at) == (True, True, None)
     await _said_public(voted, where)
     row = await _row(voted, where)
-    assert (row.staging, row.pending, row.due_at) == (False, True, None)
+    assert (row.staging, row.pending, row.due_at) == (False, True, voted.clock.at)
     events = [one for one in await voted.events(f"distribution:{where.purl}") if one.what == "distribution_recorded"]
     assert [one.data["staging"] for one in events] == [True, False]
     await voted.pass_time(rounds=2, hours=30)

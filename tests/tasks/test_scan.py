@@ -95,17 +95,15 @@ async def test_without_an_adapter_every_row_says_so(voted: worlds.World) -> None
     assert voted.platform.traffic.counters()["requests"] == before
 
 
-async def test_pending_rows_are_looked_for_oldest_first_and_one_by_one_platform_fault_starves_none(
-    voted: worlds.World,
-) -> None:
-    """More rows than a scan takes: every one gets its turn."""
+async def test_pending_rows_of_a_platform_are_looked_for_one_by_one(voted: worlds.World) -> None:
+    """More rows than a scan takes: every one gets its turn, and none gets two before that."""
     names = [f"widgets-{number:02}" for number in range(25)]
     async with voted.member() as member:
         for name in names:
             where = distribution.coordinates(worlds.MAVEN, "org.example.widgets", name, "2.4.0")
             await member.distributions.record(RELEASE, where, staging=False)
-    for _ in range(5):
-        await worker.drain(voted.hands, limit=5)
+    for _ in names:
+        assert await worker.drain(voted.hands, limit=5) == 1
     rows = [one for one in await voted.rows(sql.Distribution) if one.package in names]
     assert {one.retries for one in rows} == {1}
     assert all(one.due_at and one.due_at > voted.clock.at for one in rows)

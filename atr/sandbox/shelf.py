@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the registries of the stand-in have: versions by their names, each from its own moment on."""
+
+import dataclasses
+import enum
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import atr.errors as errors
+
+_NAME: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._+/-]{0,200}")
+
+
+class Registry(enum.StrEnum):
+    """The platforms that a version can only be looked up on."""
+
+    ARTIFACT_HUB = "artifact-hub"
+    DOCKER_HUB = "docker-hub"
+    NPM = "npm"
+    PYPI = "pypi"
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return _LABELS[self]
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether its packages belong to somebody whose name is part of theirs; npm's scopes are part of the name."""
+        return self in {Registry.ARTIFACT_HUB, Registry.DOCKER_HUB}
+
+
+_LABELS: Final = {
+    Registry.ARTIFACT_HUB: "Artifact Hub",
+    Registry.DOCKER_HUB: "Docker Hub",
+    Registry.NPM: "npm",
+    Registry.PYPI: "PyPI",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """One version, public from `since` on, in epoch seconds. An npm scope stands in the package: "@scope/name"."""
+
+    registry: Registry
+    owner: str
+    package: str
+    version: str
+    since: float
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.registry, self.owner, _filed(self.registry, self.package), self.version
+
+
+class Shelf:
+    """The versions of all registries."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, str, str, str], Version] = {}
+
+    def restore(self, versions: Iterable[Version]) -> None:
+        """Take up what an earlier shelf had."""
+        self._versions.update({one.key: one for one in versions})
+
+    def put(self, version: Version) -> None:
+        """Make a version public. Raises InputError for a bad name, ConflictError for one that is there already."""
+        names = [version.package, version.version, *([version.owner] if version.registry.has_owners else [])]
+        if not all(_NAME.fullmatch(name) for name in names):
+            raise errors.InputError("Give a name and a version of letters, digits, dots and hyphens.")
+        if version.owner and not version.registry.has_owners:
+            raise errors.InputError(f"A package of {version.registry.label} has no owner beside its name.")
+        if version.key in self._versions:
+            raise errors.ConflictError(f"{version.package} {version.version} is there already.")
+        self._versions[version.key] = version
+
+    def withdraw(self, registry: Registry, owner: str, package: str, version: str) -> None:
+        """Take a version away. Raises NotFoundError."""
+        if self._versions.pop(Version(registry, owner, package, version, 0).key, None) is None:
+            raise errors.NotFoundError(f"No {package} {version} at {registry.label}.")
+
+    def find(self, registry: Registry, owner: str, package: str, version: str, now: float) -> Version | None:
+        """The version, if it is public by now."""
+        found = self._versions.get(Version(registry, owner, package, version, 0).key)
+        return found if (found is not None) and (found.since <= now) else None
+
+    def of_package(self, registry: Registry, owner: str, package: str, now: float) -> list[Version]:
+        """The public versions of one package, the oldest first."""
+        wanted = Version(registry, owner, package, "", 0).key[:3]
+        return sorted((one for one in self.public(now) if one.key[:3] == wanted), key=_since)
+
+    def public(self, now: float) -> list[Version]:
+        """All that is public, the newest first."""
+        return sorted((one for one in self._versions.values() if one.since <= now), key=_since, reverse=True)
+
+    def all(self) -> list[Version]:
+        """All there is, for keeping."""
+        return list(self._versions.values())
+
+
+def _filed(registry: Registry, package: str) -> str:
+    """The name under which a package is found: PyPI makes no difference between some of them."""
+    return re.sub(r"[-_.]+", "-", package).lower() if registry is Registry.PYPI else package
+
+
+def _since(version: Version) -> float:
+    return version.since
