@@ -168,15 +168,13 @@ class WorkerSettings(_Settings):
 
     @property
     def lookup_urls(self) -> Mapping[str, str]:
-        """The address of each place that is only looked at, by the name of its platform; none that was not named."""
-        named = {
-            "ARTIFACT_HUB": self.artifact_hub_url,
-            "DOCKER_HUB": self.docker_hub_url,
-            "NPM": self.npm_url,
-            "NPM_SCOPED": self.npm_url,
-            "PYPI": self.pypi_url,
+        """The address of each place that is only looked at, by its platform's slug; empty where none was named."""
+        return {
+            "artifacthub": self.artifact_hub_url,
+            "dockerhub": self.docker_hub_url,
+            "npm": self.npm_url,
+            "pypi": self.pypi_url,
         }
-        return {platform: url for platform, url in named.items() if url}
 
     @property
     def maven_central_credential(self) -> tuple[str, str]:

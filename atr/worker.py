@@ -105,7 +105,7 @@ def catalogues(
     settings: config.WorkerSettings,
 ) -> Mapping[distribution.DistributionPlatform, registry.Lookup]:
     """A catalogue for each platform that is only looked at and whose address the operator has named."""
-    platforms = {distribution.DistributionPlatform[name]: url for name, url in settings.lookup_urls.items()}
+    urls = {platform: settings.lookup_urls[platform.gh_slug] for platform in registry.CATALOGUES}
     return {
         platform: registry.CATALOGUES[platform](
             http.Reading(
@@ -116,7 +116,8 @@ def catalogues(
                 pages_url=settings.npm_pages_url,
             )
         )
-        for platform, url in platforms.items()
+        for platform, url in urls.items()
+        if url
     }
 
 

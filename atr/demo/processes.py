@@ -30,11 +30,11 @@ LEASE_SECONDS: Final = 3.0
 TICK_SECONDS: Final = 0.05
 # Which setting names which of the sandbox's registries.
 _REGISTRIES: Final = {
-    "ARTIFACT_HUB": "artifact-hub",
-    "DOCKER_HUB": "docker-hub",
-    "NPM": "npm",
-    "NPM_PAGES": "npm-pages",
-    "PYPI": "pypi",
+    "ATR_ARTIFACT_HUB_URL": "artifact-hub",
+    "ATR_DOCKER_HUB_URL": "docker-hub",
+    "ATR_NPM_URL": "npm",
+    "ATR_NPM_PAGES_URL": "npm-pages",
+    "ATR_PYPI_URL": "pypi",
 }
 
 
@@ -174,7 +174,7 @@ class Stack:
             "ATR_MAVEN_CENTRAL_PORTAL_URL": self.sandbox_url,
             "ATR_MAVEN_CENTRAL_REPOSITORY_URL": f"{self.sandbox_url}/maven2",
             "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(self._token),
-            **{f"ATR_{setting}_URL": f"{self.sandbox_url}/registries/{name}" for setting, name in _REGISTRIES.items()},
+            **{setting: f"{self.sandbox_url}/registries/{name}" for setting, name in _REGISTRIES.items()},
             "ATR_FASTER": str(SPEED),
             "ATR_CALL_TIMEOUT": str(CALL_SECONDS),
             "ATR_LEASE": str(LEASE_SECONDS),

@@ -28,14 +28,14 @@ class Registry(enum.StrEnum):
     @property
     def has_owners(self) -> bool:
         """Whether its packages belong to somebody whose name is part of theirs; npm's scopes are part of the name."""
-        return self in {Registry.ARTIFACT_HUB, Registry.DOCKER_HUB}
+        return self in {"artifact-hub", "docker-hub"}
 
 
 _LABELS: Final = {
-    Registry.ARTIFACT_HUB: "Artifact Hub",
-    Registry.DOCKER_HUB: "Docker Hub",
-    Registry.NPM: "npm",
-    Registry.PYPI: "PyPI",
+    "artifact-hub": "Artifact Hub",
+    "docker-hub": "Docker Hub",
+    "npm": "npm",
+    "pypi": "PyPI",
 }
 
 
