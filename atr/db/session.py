@@ -16,10 +16,14 @@ import sqlalchemy
 import sqlalchemy.ext.asyncio
 import sqlmodel.ext.asyncio.session as asyncio_session
 
+import atr.errors as errors
+
 Session = asyncio_session.AsyncSession
 Clock = Callable[[], datetime.datetime]
 
 _BUSY_MS: Final = 30_000
+# https://www.sqlite.org/rescode.html#full
+_FULL: Final = "database or disk is full"
 _PRAGMAS: Final = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=FULL")
 
 
@@ -48,13 +52,18 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Session]:
-        """One transaction that writes: committed on a clean exit, rolled back whole otherwise."""
-        async with (
-            self._writing,
-            Session(self._immediate, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        """One transaction that writes: committed on a clean exit, rolled back whole otherwise. Raises NoRoomError."""
+        try:
+            async with (
+                self._writing,
+                Session(self._immediate, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except sqlalchemy.exc.OperationalError as error:
+            if _FULL in str(error.orig):
+                raise errors.NoRoomError from error
+            raise
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -3,6 +3,7 @@
 
 import asyncio
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -27,8 +28,10 @@ BLUEPRINT = quart.Blueprint("post_upload", __name__)
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 # The field of whose files the first folder is the one that was chosen, and no part of the path.
 _FOLDER: Final = "folder"
-# A browser writes these two characters of a name so, and no other: https://html.spec.whatwg.org/#multipart-form-data
-_ESCAPED: Final = (("%0D", "\r"), ("%0A", "\n"))
+# A browser writes these characters of a name so, and a backslash as it is, which the library would take for a mark:
+# https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+_ESCAPED: Final = (("%0D", "\r"), ("%0A", "\n"), ("%22", '"'))
+_NAME: Final = re.compile(r';\s*filename="([^"]*)"')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +150,8 @@ def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, mo
 
 def _path(below: str, part: multipart.File) -> str:
     """Where a file shall stand in the release."""
-    name = part.filename
+    found = _NAME.search(part.headers.get("Content-Disposition", ""))
+    name = found.group(1) if found else part.filename
     for written, meant in _ESCAPED:
         name = name.replace(written, meant)
     if (part.name == _FOLDER) and not name.startswith("/"):

@@ -119,18 +119,28 @@ class Storage:
         async with self.read(asf_uid) as read:
             release_key = await queries.release_key(read.data, project_key, version)
         for _ in range(_OVERTAKEN):
-            async with self.draft(release_key) as draft:
-                begun = frozenset(draft.all)
-                async with self.read(asf_uid) as read:
-                    wanted, among = await changes.resolve(read, release_key, change, seen, draft.parent)
-                await asyncio.to_thread(wanted.apply, draft)
-                if frozenset(draft.all) == begun:
-                    return changes.Made(draft.parent, is_new=False, files=len(begun))
-                async with self.write_as_project_committee_participant(project_key, asf_uid) as participant:
-                    if not await participant.revision.is_behind(release_key, draft):
-                        number = await participant.revision.create(release_key, draft, description)
-                        return changes.Made(number, is_new=True, files=len(draft.all), among=among)
+            with files.no_room_said():
+                made = await self._revise_once(project_key, release_key, asf_uid, change, seen, description)
+            if made is not None:
+                return made
         raise errors.ConflictError("Others change these files faster than we can follow. Nothing was changed.")
+
+    async def _revise_once(
+        self, project_key: str, release_key: str, asf_uid: str, change: changes.Change, seen: str, description: str
+    ) -> changes.Made | None:
+        """What came of it; None when yet another revision was made meanwhile."""
+        async with self.draft(release_key) as draft:
+            begun = frozenset(draft.all)
+            async with self.read(asf_uid) as read:
+                wanted, among = await changes.resolve(read, release_key, change, seen, draft.parent)
+            await asyncio.to_thread(wanted.apply, draft)
+            if frozenset(draft.all) == begun:
+                return changes.Made(draft.parent, is_new=False, files=len(begun))
+            async with self.write_as_project_committee_participant(project_key, asf_uid) as participant:
+                if await participant.revision.is_behind(release_key, draft):
+                    return None
+                number = await participant.revision.create(release_key, draft, description)
+                return changes.Made(number, is_new=True, files=len(draft.all), among=among)
 
     @contextlib.asynccontextmanager
     async def write_as_project_committee_member(

@@ -9,6 +9,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import pathlib
@@ -28,6 +29,7 @@ _READ_ONLY: Final = 0o444
 # Below the state directory, on the same disk as the revisions: what is not part of one yet.
 TEMPORARY: Final = "temporary"
 DRAFT: Final = "draft-"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Draft:
@@ -181,6 +183,17 @@ def draft(
         yield Draft(directory, {file.path: file for file in files}, parent)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def no_room_said() -> Iterator[None]:
+    """A full disk, as an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise errors.NoRoomError from error
+        raise
 
 
 def _put(part: pathlib.Path, target: pathlib.Path) -> None:

@@ -7,7 +7,6 @@ when the next upload begins or the next process starts.
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import hashlib
 import pathlib
@@ -35,7 +34,6 @@ _PREFIX: Final = "upload-"
 _LOCK: Final = "lock"
 # A draft lives for seconds; one of yesterday's is a dead process's.
 _OLD: Final = 86_400
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Spool:
@@ -43,7 +41,9 @@ class Spool:
 
     def __init__(self, directory: pathlib.Path) -> None:
         self._directory = directory
-        self._stored: dict[str, changes.Stored] = {}
+        self._stored: list[changes.Stored] = []
+        # Every name that could be used, written or not, and the folders that they lie in.
+        self._paths: set[str] = set()
         self._folders: set[str] = set()
         # Name and reason of what cannot be saved, the first of them; and how many there are.
         self.refused: list[tuple[str, str]] = []
@@ -56,7 +56,7 @@ class Spool:
     @property
     def change(self) -> changes.Change:
         """Everything that arrived, to be added."""
-        return changes.Change(added=tuple(self._stored.values()))
+        return changes.Change(added=tuple(self._stored))
 
     @property
     def count(self) -> int:
@@ -66,14 +66,17 @@ class Spool:
     def begin(self, path: str) -> None:
         """The next file has this path."""
         reason = relpath.why_not(path) or self._taken(path)
-        if (not reason) and (len(self._stored) >= MAX_FILES):
+        if len(self._paths) + self.refused_total >= MAX_FILES:
             raise errors.InputError(f"An upload has {MAX_FILES:,} files at most. Send the rest in another one.")
         if reason:
             self.refused_total += 1
             if len(self.refused) < MAX_LISTED:
                 self.refused.append((relpath.shown(path), reason))
+        else:
+            self._paths.add(path)
+            self._folders.update(relpath.folders(path))
         self._path, self._size, self._digest = path, 0, hashlib.sha256()
-        with no_room_said():
+        with files.no_room_said():
             self._part = None if self.refused else (self._directory / f"{len(self._stored):06}").open("xb")
 
     async def write(self, data: bytes) -> None:
@@ -86,11 +89,10 @@ class Spool:
     def end(self) -> None:
         """It is whole."""
         if self._part is not None:
-            with no_room_said():
+            with files.no_room_said():
                 self._part.close()
             file = fileset.File(self._path, self._size, self._digest.hexdigest())
-            self._stored[self._path] = changes.Stored(file, pathlib.Path(self._part.name))
-            self._folders.update(relpath.folders(self._path))
+            self._stored.append(changes.Stored(file, pathlib.Path(self._part.name)))
         self._part = None
 
     def close(self) -> None:
@@ -104,15 +106,15 @@ class Spool:
         if self._part is not None:
             self._digest.update(data)
             self._size += len(data)
-            with no_room_said():
+            with files.no_room_said():
                 self._part.write(data)
 
     def _taken(self, path: str) -> str:
-        if path in self._stored:
+        if path in self._paths:
             return "It is in this upload twice, so we cannot tell which one is meant."
         if path in self._folders:
             return "It is a file and a folder in this upload."
-        above = next((folder for folder in relpath.folders(path) if folder in self._stored), "")
+        above = next((folder for folder in relpath.folders(path) if folder in self._paths), "")
         return f"It lies below {relpath.shown(above)}, which is a file in this upload." if above else ""
 
 
@@ -120,7 +122,7 @@ class Spool:
 def opened(state_dir: pathlib.Path) -> Iterator[Spool]:
     """A spool, gone at the end with all that is in it."""
     temporary = state_dir / files.TEMPORARY
-    with no_room_said():
+    with files.no_room_said():
         temporary.mkdir(parents=True, exist_ok=True)
         directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=_PREFIX))
     try:
@@ -167,14 +169,3 @@ def _locked(directory: pathlib.Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         unnamed.rename(directory / _LOCK)
         yield
-
-
-@contextlib.contextmanager
-def no_room_said() -> Iterator[None]:
-    """A full disk, as an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise errors.NoRoomError from error
-        raise

@@ -10,6 +10,7 @@ import pytest_asyncio
 import sqlmodel
 
 import atr.db.session as session
+import atr.errors as errors
 import atr.models.sql as sql
 
 
@@ -86,3 +87,14 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(opened: session.Da
             data.add(sql.Committee(key="a", name="A"))
         after = (await reading.exec(sqlmodel.select(sql.Committee))).all()
     assert before == after == []
+
+
+async def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(opened: session.Database) -> None:
+    """As SQLite says it when its file cannot grow."""
+    with pytest.raises(errors.NoRoomError, match="make room"):
+        async with opened.write() as data:
+            pages = await _pragma(data, "page_count")
+            await (await data.connection()).exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            data.add(sql.Committee(key="large", name="x" * 1_000_000))
+    async with opened.read() as data:
+        assert (await data.exec(sqlmodel.select(sql.Committee))).all() == []
