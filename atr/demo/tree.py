@@ -57,13 +57,13 @@ class Tree:
         return tuple(sorted({package.owner_namespace for package in self.packages}))
 
 
-def example(size: int = 20_000) -> Tree:
+def example(size: int = 20_000, version: str = _VERSION) -> Tree:
     """A parent POM and a jar with sources and documentation; the jar has about `size` bytes."""
     files: dict[str, bytes | pathlib.Path] = {}
     for artifact, packaging in (("widgets-parent", "pom"), ("widgets-core", "jar")):
-        where = distribution.coordinates(distribution.DistributionPlatform.MAVEN, _GROUP, artifact, _VERSION)
-        stem = f"{maven.directory(where)}/{artifact}-{_VERSION}"
-        pom = _POM.format(group=_GROUP, artifact=artifact, version=_VERSION, packaging=packaging)
+        where = distribution.coordinates(distribution.DistributionPlatform.MAVEN, _GROUP, artifact, version)
+        stem = f"{maven.directory(where)}/{artifact}-{version}"
+        pom = _POM.format(group=_GROUP, artifact=artifact, version=version, packaging=packaging)
         mains = {f"{stem}.pom": pom.encode()}
         if packaging == "jar":
             mains |= {f"{stem}{end}.jar": _jar(f"{artifact}{end}", size) for end in ("", "-sources", "-javadoc")}

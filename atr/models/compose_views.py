@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 
+import atr.models.readiness_views as readiness_views
 import atr.models.views as views
 
 
@@ -124,6 +125,7 @@ class ComposeView:
     may_record_why_not: str
     may_vote: bool
     may_vote_why_not: str
+    readiness: readiness_views.Panel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,6 +112,7 @@ def compose(**changes: Any) -> compose_views.ComposeView:
         may_record_why_not="",
         may_vote=True,
         may_vote_why_not="",
+        readiness=samples.panel(),
     )
     return dataclasses.replace(sample, **changes)
 

@@ -20,6 +20,7 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
+import atr.storage.readers.readiness as readiness
 import atr.storage.readers.revisions as revisions
 import atr.storage.readers.tree as trees
 import atr.storage.rights as rights
@@ -109,6 +110,7 @@ async def page(
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
         may_vote=not vote,
         may_vote_why_not=vote,
+        readiness=await readiness.panel(read, release),
     )
 
 
