@@ -21,6 +21,8 @@ import atr.config as config
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
+import atr.get.abandon as get_abandon
+import atr.get.announce as get_announce
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
@@ -28,21 +30,29 @@ import atr.get.policy as get_policy
 import atr.get.readiness as get_readiness
 import atr.get.releases as get_releases
 import atr.get.repository as get_repository
+import atr.get.resolve as get_resolve
 import atr.get.revisions as get_revisions
 import atr.get.root as get_root
 import atr.get.session as get_session
 import atr.get.start as get_start
 import atr.get.target as get_target
+import atr.get.vote as get_vote
+import atr.get.voting as get_voting
 import atr.identity.contract as identity
 import atr.identity.local as local
+import atr.post.abandon as post_abandon
+import atr.post.announce as post_announce
 import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
 import atr.post.policy as post_policy
 import atr.post.readiness as post_readiness
+import atr.post.resolve as post_resolve
 import atr.post.session as post_session
 import atr.post.start as post_start
 import atr.post.target as post_target
 import atr.post.upload as post_upload
+import atr.post.vote as post_vote
+import atr.post.voting as post_voting
 import atr.storage as storage
 import atr.storage.spool as spool
 import atr.storage.transaction as transaction
@@ -63,6 +73,11 @@ BLUEPRINTS: Final = (
     get_readiness.BLUEPRINT,
     get_policy.BLUEPRINT,
     get_target.BLUEPRINT,
+    get_voting.BLUEPRINT,
+    get_vote.BLUEPRINT,
+    get_resolve.BLUEPRINT,
+    get_abandon.BLUEPRINT,
+    get_announce.BLUEPRINT,
     post_session.BLUEPRINT,
     post_start.BLUEPRINT,
     post_compose.BLUEPRINT,
@@ -71,6 +86,11 @@ BLUEPRINTS: Final = (
     post_readiness.BLUEPRINT,
     post_policy.BLUEPRINT,
     post_target.BLUEPRINT,
+    post_voting.BLUEPRINT,
+    post_vote.BLUEPRINT,
+    post_resolve.BLUEPRINT,
+    post_abandon.BLUEPRINT,
+    post_announce.BLUEPRINT,
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32

@@ -51,6 +51,10 @@ _Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
 _Digest = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # SQLite's integers end at 19 digits.
 _ROW_FIELD: Final = re.compile(r"(order|evidence_digest|row_version)-([1-9][0-9]{0,14})")
+_Count = Annotated[int, pydantic.Field(ge=0, le=2**53)]
+_Comment = Annotated[
+    str, pydantic.StringConstraints(strip_whitespace=True, max_length=4_000), pydantic.AfterValidator(printed)
+]
 
 
 class FormError(errors.InputError):
@@ -188,6 +192,67 @@ class ActForm(Form):
     reason: Text = ""
     # For `settle_lost`: the platform's id of it; empty if it never arrived.
     external_id: Text = ""
+
+
+class OpenVoteForm(Form):
+    """Put a release to the vote: the ballot as the person saw it."""
+
+    revision_number: Needed
+    ballot_digest: _Digest
+
+
+class BallotForm(Form):
+    """Take deployments off the next ballot, put one on it again, or give them up."""
+
+    act: Literal["drop", "put_on", "take_off"]
+    # Numbers of ours, separated by spaces.
+    deployment_ids: Annotated[str, pydantic.StringConstraints(pattern=r"^[1-9][0-9]{0,14}( [1-9][0-9]{0,14}){0,199}$")]
+    reason: Text = ""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The deployments, each once."""
+        return tuple(dict.fromkeys(int(number) for number in self.deployment_ids.split()))
+
+
+class CastForm(Form):
+    """A vote, and what it is about."""
+
+    vote_seq: _Number
+    ballot_digest: _Digest
+    choice: Literal["+1", "0", "-1"]
+    comment: _Comment = ""
+
+
+class ResolveForm(Form):
+    """The end of a vote, and the count that the person saw."""
+
+    act: Literal["failed", "passed"]
+    vote_seq: _Number
+    plus: _Count
+    minus: _Count
+    reason: Text = ""
+
+
+class AbandonForm(Form):
+    """Take a candidate back."""
+
+    vote_seq: _Number
+    reason: Text = ""
+
+
+class AnnounceForm(Form):
+    """Mark a release as announced: the version typed by hand."""
+
+    version: Needed
+
+
+def problems(error: errors.AtrError) -> dict[str, str]:
+    """What is wrong, by field; what is wrong with no single field stands under a name that is none."""
+    if isinstance(error, FormError):
+        return error.problems
+    field = error.field if isinstance(error, errors.InputError) else ""
+    return {field or "form": str(error)}
 
 
 def _field(problem: Any) -> str:

@@ -17,28 +17,42 @@ function say(text) {
 
 /* ---------- Copy buttons: without this script one click selects the whole digest ---------- */
 
+function copyButton(value, label) {
+  const text = value.textContent;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      getSelection()?.selectAllChildren(value);
+      say("The browser does not allow copying from here; the text is selected instead.");
+      return;
+    }
+    button.classList.add("is-done");
+    say("Copied");
+    setTimeout(() => button.classList.remove("is-done"), 2000);
+  });
+  label(button, text);
+  value.after(button);
+}
+
 function addCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const value of root.querySelectorAll(".hash, .command code")) {
     if (value.closest(".same") || value.nextElementSibling?.classList.contains("copy")) continue;
-    const text = value.textContent;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.setAttribute("aria-label", `Copy ${text.slice(0, 12)}`);
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch {
-        getSelection()?.selectAllChildren(value);
-        say("The browser does not allow copying from here; the text is selected instead.");
-        return;
-      }
-      button.classList.add("is-done");
-      say("Copied");
-      setTimeout(() => button.classList.remove("is-done"), 2000);
+    copyButton(value, (button, text) => {
+      button.className = "copy";
+      button.setAttribute("aria-label", `Copy ${text.slice(0, 12)}`);
     });
-    value.after(button);
+  }
+  // Whole letters: a button with words, since an icon beside a page of text is easily missed.
+  for (const value of root.querySelectorAll("[data-copy]")) {
+    if (value.nextElementSibling?.classList.contains("copy-text")) continue;
+    copyButton(value, (button) => {
+      button.className = "button copy-text";
+      button.textContent = value.dataset.copy;
+    });
   }
 }
 

@@ -25,7 +25,7 @@ LONG: Final = ("a-very-long-name-without-a-single-place-to-break/" * 8)[:300]
 
 # Fields whose words choose a class, a route or a platform: ours, never free text.
 _CLASSES: Final = frozenset(
-    {"css", "group", "result", "staged_link", "public_link", "platform_name", "phase_word", "platform"}
+    {"css", "group", "result", "staged_link", "public_link", "platform_name", "phase_word", "platform", "staged_css"}
 )
 
 

@@ -13,12 +13,14 @@ import jinja2
 import markupsafe
 
 import atr.models.views as views
-from tests.pages import compose_samples, policy_samples, samples
+from tests.pages import compose_samples, policy_samples, samples, vote_samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATES: Final = ROOT / "templates"
 STATIC: Final = ROOT / "atr" / "static"
 
+# What is a piece of a page.
+FRAGMENTS: Final = ("row-", "count-")
 CSRF: Final = markupsafe.Markup('<input type="hidden" name="csrf_token" value="of-the-test">')
 
 # Names of routes and their paths, as the handlers will have them.
@@ -48,6 +50,18 @@ ROUTES: Final = {
     "post.target.selected": "/target/{project_key}",
     "get.readiness.panel": "/readiness/{project_key}/{version_key}",
     "post.readiness.check_now": "/readiness/{project_key}/{version_key}",
+    "get.voting.selected": "/voting/{project_key}/{version_key}",
+    "get.vote.selected": "/vote/{project_key}/{version_key}",
+    "get.vote.count": "/vote/{project_key}/{version_key}/count",
+    "get.resolve.selected": "/resolve/{project_key}/{version_key}",
+    "get.abandon.selected": "/abandon/{project_key}/{version_key}",
+    "get.announce.selected": "/announce/{project_key}/{version_key}",
+    "post.voting.selected": "/voting/{project_key}/{version_key}",
+    "post.voting.ballot": "/voting/ballot/{project_key}/{version_key}",
+    "post.vote.selected_post": "/vote/{project_key}/{version_key}",
+    "post.resolve.selected": "/resolve/{project_key}/{version_key}",
+    "post.abandon.selected": "/abandon/{project_key}/{version_key}",
+    "post.announce.selected": "/announce/{project_key}/{version_key}",
     "get.distribution.list_get": "/distribution/list/{project_key}/{version_key}",
     "get.distribution.record": "/distribution/record/{project_key}/{version_key}",
     "get.distribution.stage_record": "/distribution/stage/record/{project_key}/{version_key}",
@@ -352,6 +366,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
     }
+    made |= vote_samples.pages()
     for name, row in samples.rows().items():
         files = refused_files if (name in {"refused", "diverged"}) else samples.detail().files
         made[f"detail-{name}"] = ("distribution/detail.html", {"view": samples.detail(row=row, files=files), **form})
@@ -429,7 +444,7 @@ def render(name: str, **changes: Any) -> str:
 
 def page_names(*, whole: bool = True) -> list[str]:
     """Every variant; with `whole` only those that are pages of their own, not fragments."""
-    return [name for name in pages() if not (whole and name.startswith("row-"))]
+    return [name for name in pages() if not (whole and name.startswith(FRAGMENTS))]
 
 
 def by_template() -> dict[str, list[str]]:

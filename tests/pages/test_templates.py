@@ -32,7 +32,13 @@ def spoilt_page(name: str, text: str) -> str:
 def test_every_template_is_rendered_here() -> None:
     names = {path.relative_to(stand_in.TEMPLATES).as_posix() for path in SOURCES}
     # Those that others are made of.
-    pieces = {"compose/upload.html", "compose/files.html", "compose/problems.html", "repository.html"}
+    pieces = {
+        "compose/upload.html",
+        "compose/files.html",
+        "compose/problems.html",
+        "repository.html",
+        "vote/pieces.html",
+    }
     assert set(stand_in.by_template()) == names - {"layout.html", "parts.html"} - pieces
 
 

@@ -22,6 +22,7 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.ballot as ballot
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.server as server
@@ -253,6 +254,22 @@ class House:
             "version": place.version,
         }
 
+    def open_form(self, place: Place) -> dict[str, str]:
+        """The fields of the form that opens the vote on what is staged there."""
+        key = f"{PROJECT}-{place.version}"
+        ((number, revision),) = self.rows("SELECT number, file_set_digest FROM revision WHERE release_key = ?", key)
+        ((staged,),) = self.rows("SELECT file_set_digest FROM deployment WHERE release_key = ?", key)
+        entries = [("revision", "", revision), ("mapped", "MAVEN", staged), ("deployment", "MAVEN", staged)]
+        return {"revision_number": number, "ballot_digest": ballot.digest(ballot.Entry(*one) for one in entries)}
+
+    def frozen_digest(self, place: Place) -> str:
+        """The ballot digest of the newest vote there."""
+        wanted = (
+            "SELECT kind, platform, file_set_digest FROM ballot_entry JOIN release ON release.key = release_key "
+            "WHERE release_key = ? AND vote_seq = current_vote_seq"
+        )
+        return ballot.digest(ballot.Entry(*one) for one in self.rows(wanted, f"{PROJECT}-{place.version}"))
+
 
 def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]) -> bytes:
     """The body of an upload form, as a browser sends it: the fields, then the files."""
@@ -348,6 +365,14 @@ async def _voting(house: House, version: str) -> Place:
     async with house.world.store.write_as_project_committee_participant(PROJECT, MANAGER) as participant:
         await participant.vote.open_vote(f"{PROJECT}-{version}")
         await participant.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.PLUS_ONE, HOSTILE)
+    return place
+
+
+async def _set_aside(house: House, version: str) -> Place:
+    """A candidate whose vote failed, in Compose again."""
+    place = await _voting(house, version)
+    async with house.world.store.write_as_project_release_manager(PROJECT, MANAGER) as manager:
+        await manager.vote_resolution.resolve_failed(f"{PROJECT}-{version}", HOSTILE)
     return place
 
 
@@ -537,6 +562,7 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "recorded": _recorded,
     "staged": _staged,
     "voting": _voting,
+    "set aside": _set_aside,
     "ready": _ready,
     "several": _several,
     "stopped": _stopped,

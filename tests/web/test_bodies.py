@@ -29,6 +29,12 @@ FORMS: Final[dict[str, tuple[type[forms.Form], str]]] = {
     "distribution/act": (forms.ActForm, "requested"),
     "start": (compose_forms.StartForm, "composed"),
     "compose/change": (compose_forms.ChangeForm, "composed"),
+    "voting": (forms.OpenVoteForm, "staged"),
+    "voting/ballot": (forms.BallotForm, "staged"),
+    "vote": (forms.CastForm, "voting"),
+    "resolve": (forms.ResolveForm, "voting"),
+    "abandon": (forms.AbandonForm, "ready"),
+    "announce": (forms.AnnounceForm, "live"),
 }
 HOSTILE: Final = (
     "",
@@ -133,6 +139,11 @@ def _draw(pairs: strategies.SearchStrategy[Any], sent: list[Any]) -> None:
 async def test_no_field_is_read_into_something_unseen(page: str) -> None:
     """The same texts field by field, where HTTP would have mended them: a form is refused or holds plain text."""
     model, _ = FORMS[page]
+    acts: dict[type[forms.Form], str] = {
+        compose_forms.ChangeForm: "remove",
+        forms.BallotForm: "take_off",
+        forms.ResolveForm: "failed",
+    }
     good = {
         "platform": "MAVEN",
         "owner_namespace": "org.example",
@@ -141,10 +152,18 @@ async def test_no_field_is_read_into_something_unseen(page: str) -> None:
         "deployment_id": "12" if model is forms.DistributionPromoteForm else "6f2a9c54-81be",
         "evidence_digest": "0" * 64,
         "row_version": "1",
-        "act": "remove" if model is compose_forms.ChangeForm else "look",
         "path": "maven/widgets.jar",
         "to": "maven/gadgets.jar",
         "seen": "00001",
+        "act": acts.get(model, "look"),
+        "revision_number": "00001",
+        "ballot_digest": "0" * 64,
+        "deployment_ids": "4 5",
+        "vote_seq": "1",
+        "choice": "-1",
+        "comment": "",
+        "plus": "0",
+        "minus": "0",
         "reason": "because",
         "external_id": "",
     }
@@ -155,7 +174,7 @@ async def test_no_field_is_read_into_something_unseen(page: str) -> None:
         except errors.InputError:
             continue
         kept = str(getattr(form, field))
-        assert len(kept) <= 500
+        assert len(kept) <= (4_000 if field == "comment" else 500)
         assert kept.encode() or not value.strip()
         assert not any(character in kept for character in "\x00\x1b\u202e")
 

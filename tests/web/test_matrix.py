@@ -129,10 +129,29 @@ def _act(name: str) -> Callable[[houses.House, houses.Place], Form]:
 
 
 ADMINS: Final = "403 403 403 403 403 303 403"
+
+
+def _opened(house: houses.House, place: houses.Place) -> Form:
+    return house.open_form(place)
+
+
+def _off(act: str) -> Callable[[houses.House, houses.Place], Form]:
+    return lambda _house, place: {"act": act, "deployment_ids": str(place.deployment_id), "reason": "because"}
+
+
+def _cast(house: houses.House, place: houses.Place) -> Form:
+    return {"vote_seq": "1", "ballot_digest": house.frozen_digest(place), "choice": "-1", "comment": "No."}
+
+
+def _resolved(act: str) -> Callable[[houses.House, houses.Place], Form]:
+    return lambda _house, _place: {"act": act, "vote_seq": "1", "plus": "0", "minus": "0", "reason": "because"}
+
+
 ALL: Final = "200 200 200 200 200 200 200"
 LEAD_ON: Final = "303 303 303 303 303 303 303"
 SIGN_IN_FIRST: Final = "303 200 200 200 200 200 200"
 MEMBERS: Final = "403 303 403 403 403 403 403"
+MANAGERS: Final = "403 303 303 403 403 403 403"
 PARTICIPANTS: Final = "403 303 303 303 403 403 403"
 
 # endpoint                                   statuses       situation   page
@@ -157,6 +176,29 @@ TABLE: Final = (
     Row("get_policy.selected", ALL, page=f"/policy/{houses.PROJECT}"),
     Row("get_target.listing", ALL, page="/targets"),
     Row("get_target.selected", ALL, page=f"/target/{houses.PROJECT}"),
+    Row("get_voting.selected", ALL, "staged", "voting"),
+    Row("get_vote.selected", ALL, "voting", "vote"),
+    Row("get_vote.count", ALL, "voting", "vote", query="/count"),
+    Row("get_resolve.selected", ALL, "voting", "resolve"),
+    Row("get_abandon.selected", ALL, "ready", "abandon"),
+    Row("get_announce.selected", ALL, "live", "announce"),
+    Row("post_voting.selected", PARTICIPANTS, "staged", "voting", _opened),
+    Row("post_voting.ballot", MEMBERS, "staged", "voting/ballot", _off("take_off"), about="take_off"),
+    Row("post_voting.ballot", MEMBERS, "staged", "voting/ballot", _off("drop"), about="drop"),
+    Row("post_voting.ballot", MEMBERS, "set aside", "voting/ballot", _off("put_on"), about="put_on"),
+    Row("post_vote.selected_post", PARTICIPANTS, "voting", "vote", _cast),
+    Row("post_resolve.selected", MANAGERS, "voting", "resolve", _resolved("failed"), about="failed"),
+    Row(
+        "post_resolve.selected",
+        # The votes are not there, so it is refused for managers too, by the rules and not by their rights.
+        "403 409 409 403 403 403 403",
+        "voting",
+        "resolve",
+        _resolved("passed"),
+        about="passed too early",
+    ),
+    Row("post_abandon.selected", MANAGERS, "ready", "abandon", lambda *_: {"vote_seq": "1", "reason": "because"}),
+    Row("post_announce.selected", MANAGERS, "live", "announce", lambda _, place: {"version": place.version}),
     Row("get_distribution.list_get", ALL, "recorded", "distribution/list"),
     Row("get_distribution.detail", ALL, "ready", "distribution/detail"),
     Row("get_distribution.promote", SIGN_IN_FIRST, "ready", "distribution/promote", query="?deployment_id={number}"),

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts for the mailing list, made of views. A person sends them: we send no mail. They hold no staging address."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+import atr.models.vote_views as views
+
+_CHOICES: Final = (("+1", "Release it"), (" 0", "No opinion"), ("-1", "Do not release it, because ..."))
+_CHECKS: Final = (
+    "Before a +1: the files have these digests, the signatures are good, LICENSE and NOTICE are right, "
+    "and it builds from its source."
+)
+
+
+def call_for_votes(
+    view: views.VotingView | views.VoteView,
+    *,
+    page: str,
+    until: datetime.datetime | None = None,
+    files: Sequence[str] = (),
+) -> views.Letter:
+    """The call for votes. `page` is the vote's address; `files` say where voters get what they vote on."""
+    what = _plain(f"{view.head.project_name} {view.head.version_key}")
+    open_until = f", until {until:%a} {until.day} {until:%b %Y, %H:%M} UTC" if until else ""
+    return _letter(
+        f"[VOTE] Release {what} (candidate {view.candidate})",
+        f"this is the vote on releasing {what}, candidate {view.candidate}, from revision {view.revision_number}.",
+        f"Every file of it, and the votes:\n{_inset(page)}",
+        "It is about these files and no others. The ballot digest (sha256) stands for all of them:\n"
+        f"{_inset(view.ballot_digest)}",
+        "\n".join(_entry(line) for line in view.lines if line.digest),
+        f"Where to get the files:\n{_inset(*files)}" if files else "",
+        f"The vote is open for {view.min_hours} hours at least{open_until}.",
+        "Vote on the page above; only there it is counted.\n"
+        + _inset(*(f"[ ] {choice}  {text}" for choice, text in _CHOICES)),
+        _CHECKS,
+    )
+
+
+def for_vote(view: views.VoteView, *, page: str, files: Sequence[str] = ()) -> views.Letter:
+    """The letter that belongs to a vote now: the call while it is open, the result afterwards."""
+    if view.word == "open":
+        return call_for_votes(view, page=page, until=view.until, files=files)
+    return result(view, page=page)
+
+
+def result(view: views.VoteView, *, page: str) -> views.Letter:
+    """How the vote ended, with every voter by name."""
+    what = _plain(f"{view.head.project_name} {view.head.version_key}")
+    how = "has [passed or failed]" if view.passed_why_not else "has passed"
+    if view.ended:
+        how = "was abandoned" if view.word == "abandoned" else f"has {view.word}"
+    counts = []
+    for binding, kind in ((True, "binding"), (False, "other")):
+        for choice in ("+1", "0", "-1"):
+            who = [paper.who for paper in view.papers if (paper.is_binding is binding) and (paper.choice == choice)]
+            if who or (binding and choice != "0"):
+                counts.append(f"{len(who)} {kind} {choice}{': ' if who else ''}{', '.join(who)}")
+    return _letter(
+        f"[RESULT] [VOTE] Release {what} (candidate {view.candidate})",
+        f"the vote on releasing {what}, candidate {view.candidate}, {how}:",
+        _inset(*counts),
+        f"Why: {_plain(view.ended.reason)}" if view.ended and view.ended.reason else "",
+        f"What was voted on, and every vote:\n{_inset(page)}",
+        f"Ballot digest:\n{_inset(view.ballot_digest)}",
+        "Thanks to everybody who voted.",
+    )
+
+
+def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
+    """A draft of the announcement, with the public addresses of what is live."""
+    what = _plain(f"{view.head.project_name} {view.head.version_key}")
+    public = [f"{_plain(name)}\n{_inset(*(href or label for label, href in where))}" for name, where in view.live]
+    return _letter(
+        f"[ANNOUNCE] {what} released",
+        f"the {_plain(view.head.committee_name)} committee announces the release of {what}.",
+        "[Say in a few sentences what it is and what is new.]",
+        "\n\n".join(("It is public here:", *public)) if public else "",
+        f"Every public file was compared with what the committee voted on. Ballot digest:\n{_inset(view.ballot_digest)}"
+        if public
+        else "",
+        f"The vote:\n{_inset(page)}",
+    )
+
+
+def _entry(line: views.BallotLine) -> str:
+    count = f"{line.files:,} {'file' if line.files == 1 else 'files'}"
+    return f"  * {_plain(line.name)}: {count}\n      {_plain(line.detail)}\n      sha256 {line.digest}"
+
+
+def _inset(*lines: str) -> str:
+    return "\n".join(f"  {_plain(line)}" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """One line, whatever a name holds: nothing that a person or a platform set begins a line of its own."""
+    return " ".join(text.split()) if len(text.splitlines()) > 1 else text
+
+
+def _letter(subject: str, *parts: str) -> views.Letter:
+    return views.Letter(" ".join(subject.split()), "\n\n".join(("Hello,", *(part for part in parts if part))) + "\n")

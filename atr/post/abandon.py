@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take a candidate back before the first call to publish."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.sql as sql
+import atr.storage.readers.releases as releases
+import atr.storage.readers.resolution as resolution
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_abandon", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/abandon/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> Answer:
+    """URL: /abandon/<project_key>/<version_key>."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
+            form = forms.AbandonForm.parse(given)
+            await manager.vote_resolution.abandon(
+                sql.release_key(project_key, version_key), form.reason, vote_seq=form.vote_seq
+            )
+    except (errors.InputError, errors.ConflictError) as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await resolution.abandon(read, await releases.key(read, project_key, version_key))
+        html = await quart.render_template("abandon.html", view=view, values=given, field_errors=forms.problems(error))
+        return html, 422 if isinstance(error, errors.InputError) else 409
+    return web.redirect(
+        "get.voting.selected",
+        success=f"Candidate {form.vote_seq} is abandoned, and nothing of it was published. It is in Compose again.",
+        project_key=project_key,
+        version_key=version_key,
+    )

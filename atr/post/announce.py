@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mark a release as announced."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.letters as letters
+import atr.models.sql as sql
+import atr.storage.readers.releases as releases
+import atr.storage.readers.resolution as resolution
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_announce", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/announce/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> Answer:
+    """URL: /announce/<project_key>/<version_key>."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
+            form = forms.AnnounceForm.parse(given)
+            if form.version != version_key:
+                raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+            await manager.announce.announce(sql.release_key(project_key, version_key))
+    except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
+        return await _again(project_key, version_key, given, error)
+    return web.redirect(
+        "get.finish.selected",
+        success=f"{version_key} is marked as announced. Nothing of it can be changed any more.",
+        project_key=project_key,
+        version_key=version_key,
+    )
+
+
+async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await resolution.announce(read, await releases.key(read, project_key, version_key))
+    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
+    html = await quart.render_template(
+        "announce.html",
+        view=view,
+        letter=letters.announcement(view, page=page),
+        values=given,
+        field_errors=forms.problems(error),
+    )
+    return html, 422 if isinstance(error, errors.InputError) else 409

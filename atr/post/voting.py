@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open a vote, and decide what it is about."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.letters as letters
+import atr.models.sql as sql
+import atr.storage as storage
+import atr.storage.readers.releases as releases
+import atr.storage.readers.vote as votes
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_voting", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/voting/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> Answer:
+    """URL: /voting/<project_key>/<version_key>; freezes the ballot and opens the vote."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
+            form = forms.OpenVoteForm.parse(given)
+            candidate = await participant.vote.open_vote(
+                sql.release_key(project_key, version_key),
+                revision_number=form.revision_number,
+                ballot_digest=form.ballot_digest,
+            )
+    except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
+        return await _again(project_key, version_key, given, error)
+    return web.redirect(
+        "get.vote.selected",
+        success=f"The vote on candidate {candidate} is open. Send the call for votes now: we send no mail.",
+        project_key=project_key,
+        version_key=version_key,
+    )
+
+
+@BLUEPRINT.post("/voting/ballot/<project_key>/<version_key>")
+async def ballot(project_key: str, version_key: str) -> Answer:
+    """URL: /voting/ballot/<project_key>/<version_key>; takes off the ballot, puts on again, or gives up."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()):
+            form = forms.BallotForm.parse(given)
+        async with web.site().storage.read(web.asf_uid()) as read:
+            numbers = await votes.own(read, await releases.key(read, project_key, version_key), form.numbers)
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            for number in numbers:
+                await _decide(member, form, number)
+    except (errors.InputError, errors.ConflictError) as error:
+        return await _again(project_key, version_key, given, error)
+    return web.redirect("get.voting.selected", success=_done(form), project_key=project_key, version_key=version_key)
+
+
+async def _decide(member: storage.WriteAsCommitteeMember, form: forms.BallotForm, number: int) -> None:
+    match form.act:
+        case "take_off":
+            await member.deployments.take_off_ballot(number, form.reason)
+        case "put_on":
+            await member.deployments.put_on_ballot(number)
+        case "drop":
+            await member.deployments.drop(number, form.reason)
+
+
+def _done(form: forms.BallotForm) -> str:
+    one = len(form.numbers) == 1
+    match form.act:
+        case "take_off":
+            return "It is off the ballot. It stays on the platform."
+        case "put_on":
+            return "It is on the ballot again."
+        case "drop":
+            return f"Asked the platform to give {'it' if one else 'them'} up."
+
+
+async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:
+    """The page as it is now, with what was wrong and what was typed."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await votes.voting(read, await releases.key(read, project_key, version_key))
+    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
+    html = await quart.render_template(
+        "voting.html",
+        view=view,
+        letter=letters.call_for_votes(view, page=page),
+        values=given,
+        field_errors=forms.problems(error),
+    )
+    return html, 422 if isinstance(error, errors.InputError) else 409

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file sets of a ballot as pages list them."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.models.vote_views as vote_views
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.ballots as ballots
+import atr.storage.transaction as transaction
+
+_State = states.DeploymentState
+
+
+def proposed(part: ballots.Part, number: str, rows: Mapping[int | None, views.DeploymentView]) -> vote_views.BallotLine:
+    """A file set that would be frozen."""
+    row = rows.get(part.deployment.id) if part.deployment else None
+    name, detail = _named(part.kind, part.platform, number, f"{row.packages_line} in {_called(row)}" if row else "")
+    return vote_views.BallotLine(
+        kind=part.kind.value,
+        name=name,
+        detail=detail,
+        files=part.files,
+        size=part.size,
+        digest=part.digest,
+        row_key=f"d{row.deployment_id}" if row else "",
+        staged_css="live" if row else "",
+        staged_word="Read" if row else "",
+        staged_at=part.deployment.captured_at if part.deployment else None,
+    )
+
+
+async def frozen(
+    read: transaction.Transaction, release: sql.Release, entries: Sequence[tables.BallotEntry], number: str
+) -> tuple[vote_views.BallotLine, ...]:
+    """The file sets of a vote, and whether what was staged still holds the same bytes."""
+    rows = {row.id: row for row in await queries.deployments(read.data, release.key)}
+    lines = []
+    for entry in entries:
+        stored = await read.data.get(tables.FileSetRow, entry.file_set_digest)
+        row = rows.get(entry.deployment_id)
+        what = ""
+        if row is not None:
+            packages = distribution.in_one_line(await queries.packages(read.data, row))
+            what = f"{packages} in deployment {row.external_id or row.name}"
+        name, detail = _named(entry.kind, entry.platform, number, what)
+        css, word, at = _staged_now(entry, row)
+        lines.append(
+            vote_views.BallotLine(
+                kind=entry.kind.value,
+                name=name,
+                detail=detail,
+                files=stored.files if stored else 0,
+                size=stored.size if stored else 0,
+                digest=entry.file_set_digest,
+                row_key=f"d{entry.deployment_id}" if row else "",
+                staged_css=css,
+                staged_word=word,
+                staged_at=at,
+            )
+        )
+    return tuple(lines)
+
+
+def _staged_now(entry: tables.BallotEntry, row: tables.Deployment | None) -> tuple[str, str, datetime.datetime | None]:
+    """Whether a deployment still holds what is on the ballot."""
+    if row is None:
+        return "", "", None
+    if row.state not in {_State.STAGED, _State.PUBLISHED}:
+        return row.state.value, states.DEPLOYMENT_WORDS[row.state].word, row.entered_at
+    if not row.file_set_digest:
+        return "checking", "Being read", None
+    if row.file_set_digest == entry.file_set_digest:
+        return "live", "Equal", row.captured_at
+    return "refused", "Differs", row.captured_at
+
+
+def _named(kind: tables.BallotKind, platform: str, number: str, what: str) -> tuple[str, str]:
+    if kind is tables.BallotKind.REVISION:
+        return f"Revision {number}", "Every file of the release"
+    where = distribution.DistributionPlatform[platform].display_name
+    if kind is tables.BallotKind.MAPPED:
+        return f"{where}, from the revision", "What the policy maps there"
+    return f"{where}, staged", what
+
+
+def _called(row: views.DeploymentView) -> str:
+    return f"deployment {row.external_id or row.deployment_id}"

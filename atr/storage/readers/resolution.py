@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages that end a candidate: resolved, abandoned, announced."""
+
+from typing import Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.vote_views as vote_views
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.ballots as ballots
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.vote as votes
+import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
+
+_Phase = sql.ReleasePhase
+_MANAGERS: Final = "release managers of"
+
+
+async def resolve(read: transaction.Transaction, release_key: str) -> vote_views.ResolveView:
+    """The open vote with what is staged for it."""
+    staged = [
+        ballots.name(row) for row in await queries.deployments(read.data, release_key) if row.state not in ballots.ENDED
+    ]
+    return vote_views.ResolveView(vote=await votes.newest(read, release_key), staged=tuple(staged))
+
+
+async def abandon(read: transaction.Transaction, release_key: str) -> vote_views.AbandonView:
+    """What follows from taking the candidate back, or why it cannot be."""
+    of = await votes.reader(read, release_key)
+    waiting = await queries.promotions(
+        read.data,
+        col(tables.Promotion.release_key) == release_key,
+        col(tables.Promotion.state) == states.State.REQUESTED,
+    )
+    staged = [row for row in await queries.deployments(read.data, release_key) if ballots.is_meant(row)]
+    consequences = [
+        "The release goes back to Compose, where its files can be changed.",
+        "The open vote ends, and its papers count no more."
+        if of.release.phase is _Phase.RELEASE_CANDIDATE
+        else "The vote that passed authorises nothing any more; the next candidate needs a vote of its own.",
+        *(
+            f"The promotion to {distribution.DistributionPlatform[row.platform].display_name} that {row.requested_by} "
+            "asked for is stopped before anything is sent."
+            for row in waiting
+        ),
+        *(
+            f"D{ballots.name(row)[1:]} is off the next ballot, until somebody puts it on again or drops it."
+            for row in staged
+        ),
+    ]
+    return vote_views.AbandonView(
+        head=of.head,
+        candidate=of.release.current_vote_seq,
+        consequences=tuple(consequences),
+        stays=(
+            "Revisions, votes and everything that happened stay in the record.",
+            *(["What is staged stays on the platform; dropping it is offered next."] if staged else []),
+        ),
+        why_not=await obstacles.abandon(read, of.release)
+        or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
+    )
+
+
+async def announce(read: transaction.Transaction, release_key: str) -> vote_views.AnnounceView:
+    """What is public, what is not, and what holds the announcement."""
+    of = await votes.reader(read, release_key)
+    rows = [row for row in await deployments.all_of(read, release_key) if row.deployment_state not in ballots.ENDED]
+    live = [row for row in rows if row.state is states.State.LIVE]
+    waiting = [row for row in rows if row.state is not states.State.LIVE]
+    _, digest = await ballots.opened(read.data, of.release)
+    why_not = await _announce_why_not(read, of)
+    return vote_views.AnnounceView(
+        head=of.head,
+        sentence=_sentence(of.release, why_not, len(live), len(rows)),
+        css="live" if of.release.phase is _Phase.RELEASE else ("held" if why_not else "ready"),
+        ballot_digest=digest,
+        live=tuple(
+            (row.platform.display_name, row.public_urls or tuple((str(one), "") for one in row.packages))
+            for row in live
+        ),
+        not_live=tuple((row.platform.display_name, row.next_sentence) for row in waiting),
+        why_not=why_not,
+    )
+
+
+def _sentence(release: sql.Release, why_not: str, live: int, rows: int) -> str:
+    if release.phase is _Phase.RELEASE:
+        return "This release was announced."
+    if why_not:
+        return "It cannot be marked as announced now."
+    if not rows:
+        return "Nothing holds the announcement. Nothing of it was staged on a platform."
+    return (
+        f"Nothing holds the announcement: {live} of {rows} {'deployment is' if rows == 1 else 'deployments are'} live."
+    )
+
+
+async def _announce_why_not(read: transaction.Transaction, of: votes.Reader) -> str:
+    if of.release.phase is _Phase.RELEASE:
+        return "It was announced."
+    if of.release.phase is not _Phase.RELEASE_PREVIEW:
+        return "It opens in Finish, when the vote has passed."
+    return await obstacles.announce(read, of.release.key) or of.why_not(of.is_manager, _MANAGERS, "announce a release")

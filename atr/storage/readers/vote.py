@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of a vote: the ballot before it opens, the vote while it runs, and how earlier candidates ended."""
+
+import dataclasses
+import datetime
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.views as views
+import atr.models.vote_views as vote_views
+import atr.promotion.ballot as rules
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.ballots as ballots
+import atr.storage.readers.ballot as lines
+import atr.storage.readers.deployments as deployments
+import atr.storage.readers.distributions as distributions
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.obstacles as obstacles
+import atr.storage.writers.resolution as resolution
+import atr.storage.writers.vote as vote
+
+_State = states.DeploymentState
+_Phase = sql.ReleasePhase
+_ETAG: Final = 16
+_ENDS: Final = {
+    "vote_passed": ("passed", "passed"),
+    "vote_failed": ("failed", "refused"),
+    "candidate_abandoned": ("abandoned", "aborted"),
+}
+# A deployment that is none any more is no choice.
+_NO_CHOICE: Final = frozenset({_State.GONE, _State.DROPPED})
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """A release with its committee, and what the reader is to it."""
+
+    release: sql.Release
+    committee: sql.Committee
+    head: views.ReleaseHead
+    is_participant: bool
+    is_manager: bool
+    is_member: bool
+
+    def why_not(self, allowed: bool, who: str, what: str) -> str:  # noqa: FBT001  (reads like a sentence)
+        """Empty where it is allowed; else who may, in a sentence."""
+        return "" if allowed else f"Only {who} the {self.committee.name} committee can {what}."
+
+
+async def reader(read: transaction.Transaction, release_key: str) -> Reader:
+    """Whom the page is for. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    head = views.ReleaseHead(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        version_key=release.version,
+        release_key=release.key,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+    )
+    return Reader(
+        release=release,
+        committee=committee,
+        head=head,
+        is_participant=rights.is_participant(committee, read.asf_uid),
+        is_manager=rights.is_release_manager(committee, read.asf_uid),
+        is_member=rights.is_member(committee, read.asf_uid),
+    )
+
+
+async def voting(read: transaction.Transaction, release_key: str) -> vote_views.VotingView:
+    """The ballot as it would be frozen now, what holds it, and what can be done about it."""
+    of = await reader(read, release_key)
+    proposal = await ballots.proposed(read.data, of.release)
+    project = await queries.demand_project(read.data, of.release.project_key)
+    policy = await queries.policy(read.data, project)
+    number = proposal.revision.number if proposal.revision else ""
+    composing = of.release.phase is _Phase.RELEASE_CANDIDATE_DRAFT
+    candidate = of.release.current_vote_seq + composing
+    rows = {row.deployment_id: row for row in await deployments.all_of(read, release_key)}
+    shown = [lines.proposed(part, number, rows) for part in proposal.parts]
+    shown += [
+        vote_views.BallotLine("mapped", platform.display_name, "What the policy maps there", 0, 0, "", problem=sentence)
+        for platform, sentence in proposal.unreadable
+    ]
+    choices = await _choices(read, of, rows)
+    if composing:
+        css, sentence = _before(candidate, number, len(proposal.parts), len(proposal.blockers))
+    else:
+        css, sentence = _not_composing(of.release)
+    return vote_views.VotingView(
+        head=of.head,
+        sentence=sentence,
+        css=css,
+        candidate=candidate,
+        revision_number=number,
+        ballot_digest=proposal.digest if proposal.parts else "",
+        digest_lines=rules.lines(part.entry for part in proposal.parts),
+        lines=tuple(shown),
+        choices=choices,
+        blockers=proposal.blockers if composing else (),
+        warnings=_warnings(proposal) if composing else (),
+        min_hours=policy.min_hours,
+        open_why_not=of.why_not(of.is_participant, "committers of", "open a vote")
+        if composing
+        else "A vote is opened in Compose.",
+        change_why_not=of.why_not(of.is_member, "members of", "change what is on the ballot")
+        if composing
+        else "The ballot is fixed once the vote has opened.",
+        past=await past(read, release_key),
+    )
+
+
+async def newest(read: transaction.Transaction, release_key: str) -> vote_views.VoteView:
+    """The newest vote on a release, open or over, as the reader sees it."""
+    of = await reader(read, release_key)
+    release = of.release
+    project = await queries.demand_project(read.data, release.project_key)
+    policy = await queries.policy(read.data, project)
+    entries, digest = await ballots.opened(read.data, release)
+    papers = await _papers(read, release)
+    count = await vote.tally(read, release)
+    every = await past(read, release_key)
+    ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
+    is_open = release.phase is _Phase.RELEASE_CANDIDATE
+    number = await _voted_revision(read, release)
+    word = "open" if is_open else (ended.word if ended else ("over" if release.current_vote_seq else "none"))
+    view = vote_views.VoteView(
+        head=of.head,
+        sentence="",
+        css="",
+        word=word,
+        candidate=release.current_vote_seq,
+        revision_number=number,
+        opened_at=release.vote_started,
+        opened_by=await vote.opened_by(read, release),
+        until=await resolution.ends(read, release) if release.vote_started else None,
+        min_hours=policy.min_hours,
+        needed=resolution.BINDING_NEEDED,
+        ballot_digest=digest,
+        digest_lines=rules.lines(rules.Entry(one.kind.value, one.platform, one.file_set_digest) for one in entries),
+        lines=await lines.frozen(read, release, entries, number),
+        plus=count.plus,
+        minus=count.minus,
+        papers=papers,
+        mine=next((paper for paper in papers if paper.who == read.asf_uid), None),
+        is_binding=of.is_member,
+        cast_why_not=of.why_not(of.is_participant, "committers of", "vote here") if is_open else _no_vote(word),
+        resolve_why_not=of.why_not(of.is_manager, "release managers of", "resolve the vote")
+        if is_open
+        else _no_vote(word),
+        passed_why_not=tuple(await resolution.why_not_passed(read, release)) if is_open else (),
+        ended=ended,
+        past=tuple(one for one in every if one.candidate != release.current_vote_seq),
+        etag="",
+    )
+    css, sentence = _standing(view, read.now)
+    shown = dataclasses.replace(view, css=css, sentence=sentence)
+    return dataclasses.replace(shown, etag=hashlib.sha256(repr(shown).encode()).hexdigest()[:_ETAG])
+
+
+async def own(read: transaction.Transaction, release_key: str, numbers: Sequence[int]) -> Sequence[int]:
+    """The numbers of deployments, if all are this release's. Raises NotFoundError for one of another."""
+    mine = {row.id for row in await queries.deployments(read.data, release_key)}
+    strange = [number for number in numbers if number not in mine]
+    if strange:
+        raise errors.NotFoundError(f"This release has no deployment {strange[0]}.")
+    return numbers
+
+
+async def past(read: transaction.Transaction, release_key: str) -> tuple[vote_views.PastVote, ...]:
+    """How each candidate ended, the newest first. One that passed and was abandoned then is abandoned."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(tables.Event.chain == release_key, col(tables.Event.what).in_(list(_ENDS)))
+        .order_by(col(tables.Event.number))
+    )
+    ends: dict[int, vote_views.PastVote] = {}
+    for event in (await read.data.exec(wanted)).all():
+        word, css = _ENDS[event.what]
+        number = int(event.data["vote"])
+        ends[number] = vote_views.PastVote(number, word, css, event.at, event.actor, event.data.get("reason", ""))
+    return tuple(ends[number] for number in sorted(ends, reverse=True))
+
+
+def _before(candidate: int, revision: str, parts: int, blockers: int) -> tuple[str, str]:
+    if blockers:
+        one = blockers == 1
+        return "held", (
+            f"The vote on candidate {candidate} cannot be opened yet; "
+            f"{blockers} {'thing holds' if one else 'things hold'} it."
+        )
+    sets = f"{parts} {'file set' if parts == 1 else 'file sets'}"
+    return "ready", f"Nothing holds the vote on candidate {candidate}: it would be about {sets} of revision {revision}."
+
+
+def _not_composing(release: sql.Release) -> tuple[str, str]:
+    match release.phase:
+        case _Phase.RELEASE_CANDIDATE:
+            return "open", f"The vote on candidate {release.current_vote_seq} is open, so its ballot is fixed."
+        case _Phase.RELEASE_PREVIEW:
+            return "passed", f"The vote on candidate {release.current_vote_seq} has passed, so none is opened now."
+        case _:
+            return "live", "This release was announced, so there is nothing to vote on."
+
+
+def _standing(view: vote_views.VoteView, now: datetime.datetime) -> tuple[str, str]:
+    match view.word:
+        case "none":
+            return "draft", "No vote on this release has been opened yet."
+        case "open":
+            return "open", _open_sentence(view, now)
+        case "over":
+            return "draft", f"The vote on candidate {view.candidate} is over."
+        case word:
+            css = view.ended.css if view.ended else "draft"
+            said = f"was {word}" if word == "abandoned" else f"has {word}"
+            return css, f"Candidate {view.candidate} {said}, with {view.plus} binding +1 and {view.minus} binding -1."
+
+
+def _open_sentence(view: vote_views.VoteView, now: datetime.datetime) -> str:
+    until = view.until or now
+    when = f"{until:%a} {until.day} {until:%b, %H:%M}"
+    how_long = f"is open until {when} at least" if now < until else f"has been open long enough, since {when}"
+    mine = ""
+    if not view.cast_why_not:
+        mine = f"; you voted {view.mine.choice}" if view.mine else ", and you have not voted"
+    return f"The vote {how_long}; it has {view.plus} of {view.needed} binding +1{mine}."
+
+
+def _no_vote(word: str) -> str:
+    return "No vote has been opened yet." if word == "none" else "The vote is over."
+
+
+def _warnings(proposal: ballots.Proposal) -> tuple[str, ...]:
+    """What does not hold the vote, and should be known before it opens."""
+    staged = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.DEPLOYMENT}
+    mapped = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.MAPPED}
+    warnings = []
+    for name in sorted(mapped - staged):
+        where = distribution.DistributionPlatform[name].display_name
+        warnings.append(
+            f"Nothing that is staged on {where} is on the ballot. What is staged there after the vote is compared "
+            "with what the policy maps."
+        )
+    if proposal.parts and not (mapped | staged):
+        warnings.append("The ballot has only the revision, so nothing can be promoted to a platform by this vote.")
+    return tuple(warnings)
+
+
+async def _choices(
+    read: transaction.Transaction, of: Reader, rows: Mapping[int | None, views.DeploymentView]
+) -> tuple[vote_views.DeploymentChoice, ...]:
+    found = [row for row in await queries.deployments(read.data, of.release.key) if row.id in rows and _is_choice(row)]
+    off = await _taken_off(read, [row for row in found if row.off_ballot])
+    choices = []
+    for row in found:
+        standing, css, word, sentence = _choice(row, rows[row.id])
+        event = off.get(f"deployment:{row.id}")
+        choices.append(
+            vote_views.DeploymentChoice(
+                row=rows[row.id],
+                standing=standing,
+                css=css,
+                word=word,
+                sentence=sentence,
+                off_by=event.actor if event and row.off_ballot else "",
+                off_at=event.at if event and row.off_ballot else None,
+                drop_why_not=await obstacles.drop(read, row),
+            )
+        )
+    return tuple(choices)
+
+
+def _is_choice(row: tables.Deployment) -> bool:
+    return row.state not in _NO_CHOICE
+
+
+def _choice(row: tables.Deployment, shown: views.DeploymentView) -> tuple[str, str, str, str]:
+    if row.state in ballots.ENDED:
+        return "off", shown.standing.css, shown.standing.word, f"{shown.standing.sentence} So it is not voted on."
+    if row.off_ballot:
+        return "off", "by-hand", "Off the ballot", row.off_ballot
+    if row.file_set_digest:
+        return "on", "passed", "On the ballot", "Its files were read, and the vote is about them."
+    return "waiting", shown.standing.css, "Waited for", shown.next_sentence or "We are reading the staged files."
+
+
+async def _taken_off(read: transaction.Transaction, rows: Sequence[tables.Deployment]) -> Mapping[str, tables.Event]:
+    """By subject: the last time that somebody took it off the ballot."""
+    if not rows:
+        return {}
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(
+            col(tables.Event.subject).in_([f"deployment:{row.id}" for row in rows]),
+            tables.Event.what == "deployment_off_ballot",
+        )
+        .order_by(col(tables.Event.seq))
+    )
+    return {event.subject: event for event in (await read.data.exec(wanted)).all()}
+
+
+async def _papers(read: transaction.Transaction, release: sql.Release) -> tuple[vote_views.Paper, ...]:
+    wanted = sqlmodel.select(sql.BallotPaper.voter_asf_uid).where(
+        sql.BallotPaper.release_key == release.key, sql.BallotPaper.vote_seq == release.current_vote_seq
+    )
+    every = list((await read.data.exec(wanted)).all())
+    return tuple(
+        vote_views.Paper(
+            who, paper.choice.value, paper.comment, paper.created, paper.is_binding_at_cast, every.count(who) - 1
+        )
+        for who, paper in (await vote.papers(read, release)).items()
+    )
+
+
+async def _voted_revision(read: transaction.Transaction, release: sql.Release) -> str:
+    """The number of the revision that the newest vote is about, as noted when it opened."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
+        .order_by(col(tables.Event.number).desc())
+        .limit(1)
+    )
+    event = (await read.data.exec(wanted)).first()
+    return str(event.data.get("revision", "")) if event else ""
