@@ -212,3 +212,35 @@ async def upload(house: worlds.World, tree: trees.Tree) -> str:
         answer = await client.post(f"{clients.API}/upload", files={"bundle": ("central-bundle.zip", bundle)})
     assert answer.status_code == 201
     return answer.text
+
+
+async def test_what_was_published_on_another_platform_is_recorded_and_found(
+    house: worlds.World, web: str, visit: fixtures.Visit
+) -> None:
+    """Recorded first, published on the stand-in's own page, found at a later look; its files stay unproved."""
+    await house.voted()
+    alice = await signed_in(visit, web, "alice")
+    await alice.go(f"/distribution/record/{PROJECT}/{VERSION}")
+    await alice.look()
+    assert "Staging a version on npm and approving it are not built yet." in await alice.text()
+    await alice.page.get_by_label("npm (scoped)", exact=True).check()
+    await alice.page.get_by_label("Owner").fill("@apache")
+    await alice.page.get_by_label("Package", exact=True).fill("widgets")
+    await alice.press("Record a third-party distribution")
+    assert "Its files are not proved, since we do not read packages there yet." in await alice.text()
+    await house.work()
+    await alice.go(LIST)
+    assert "not found yet. We look again on" in await alice.text()
+    npm = await visit(house.sandbox.url)
+    await npm.go("/registries/")
+    await npm.page.get_by_label("Package").fill("@apache/widgets")
+    await npm.page.get_by_label("Version").fill(VERSION)
+    await npm.press("Publish the version")
+    assert f"@apache/widgets {VERSION}" in await npm.text()
+    await house.pass_time(minutes=5)
+    for page in (LIST, FINISH):
+        await alice.go(page)
+        await alice.look()
+        assert "Said to be public, and found there since" in await alice.text()
+    await alice.page.get_by_role("link", name="Open on npm (scoped)").click()
+    assert "Public since" in await alice.text()

@@ -35,6 +35,10 @@ def _where(platform: Platform, package: str = "widgets") -> distribution.Coordin
     return distribution.coordinates(platform, owner, package, "2.4.0")
 
 
+def _when(at: datetime.datetime) -> str:
+    return f"{at.day} {at:%b, %H:%M}"
+
+
 async def _record(world: worlds.World, *wanted: distribution.Coordinates) -> None:
     async with world.member() as member:
         for where in wanted:
@@ -60,7 +64,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     again = (await _row(voted, where)).due_at
     assert again
     assert (await _shown(voted, where)).sentence == (
-        f"Said to be public; not found yet. We look again at {again:%Y-%m-%d %H:%M} UTC."
+        f"Said to be public; not found yet. We look again on {_when(again)}."
     )
     voted.platform.publish_version(*ELSEWHERE[platform][1:], "2.4.0")
     published = voted.clock.at
@@ -74,7 +78,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     assert shown.web_url
     assert shown.api_url
     assert shown.sentence == (
-        f"Said to be public, and found there since {published:%Y-%m-%d %H:%M} UTC. "
+        f"Said to be public, and found there since {_when(published)}. "
         f"Its files are not proved, since {platform.no_proof}."
     )
     assert [one.what for one in await voted.events(f"distribution:{where.purl}")] == [

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of a release's third-party distributions, and what the record and automate pages need."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -194,15 +195,20 @@ def _sentence(row: sql.Distribution) -> str:
         case True, _:
             return f"Said to be staged; we have not seen it. {_not_looked_at(platform)}{row.last_error}".rstrip()
     if row.api_url:
-        since = f" since {row.upload_date:%Y-%m-%d %H:%M} UTC" if row.upload_date else ""
+        since = f" since {_when(row.upload_date)}" if row.upload_date else ""
         why = platform.no_proof or "no ballot has files of it"
         return f"Said to be public, and found there{since}. Its files are not proved, since {why}."
     if row.last_error:
         return f"Said to be public; not found yet. {row.last_error}"
     if row.retries and row.due_at:
-        return f"Said to be public; not found yet. We look again at {row.due_at:%Y-%m-%d %H:%M} UTC."
+        return f"Said to be public; not found yet. We look again on {_when(row.due_at)}."
     return "Said to be public; we have not proved it." if platform.supports_remote_promotion else _LOOKING
 
 
 def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
     return "" if platform.supports_remote_promotion else f"We do not look at what waits on {platform.display_name}. "
+
+
+def _when(at: datetime.datetime) -> str:
+    """17 Sep, 21:31, as pages write it."""
+    return f"{at.day} {at:%b, %H:%M}"
