@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The newest vote on a release, open or over."""
 
+import functools
+
 import quart
 
 import atr.models.letters as letters
@@ -16,8 +18,9 @@ async def selected(project_key: str, version_key: str) -> str:
     """URL: /vote/<project_key>/<version_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await votes.newest(read, await releases.key(read, project_key, version_key))
-    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
-    letter = letters.for_vote(view, page=page)
+    where = {"project_key": project_key, "version_key": version_key, "_external": True}
+    page = web.as_url("get.vote.selected", **where)
+    letter = letters.for_vote(view, page=page, address=functools.partial(web.as_url, "get.repository.root", **where))
     return await quart.render_template("vote.html", view=view, letter=letter, values={}, field_errors={})
 
 
@@ -25,7 +28,7 @@ async def selected(project_key: str, version_key: str) -> str:
 async def count(project_key: str, version_key: str) -> quart.Response:
     """URL: /vote/<project_key>/<version_key>/count; 204 while it is as the page has it (`?have=`)."""
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await votes.newest(read, await releases.key(read, project_key, version_key))
+        view = await votes.counted(read, await releases.key(read, project_key, version_key))
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
     return quart.Response(await quart.render_template("vote/count.html", view=view))

@@ -2,9 +2,10 @@
 """Texts for the mailing list, made of views. A person sends them: we send no mail. They hold no staging address."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import atr.models.repository_views as repository_views
 import atr.models.vote_views as views
 
 _CHOICES: Final = (("+1", "Release it"), (" 0", "No opinion"), ("-1", "Do not release it, because ..."))
@@ -39,10 +40,13 @@ def call_for_votes(
     )
 
 
-def for_vote(view: views.VoteView, *, page: str, files: Sequence[str] = ()) -> views.Letter:
-    """The letter that belongs to a vote now: the call while it is open, the result afterwards."""
+def for_vote(view: views.VoteView, *, page: str, address: Callable[..., str]) -> views.Letter:
+    """The letter that belongs to a vote now: the call while it is open, the result afterwards.
+
+    `address(digest=...)` is where we serve a file set of the ballot.
+    """
     if view.word == "open":
-        return call_for_votes(view, page=page, until=view.until, files=files)
+        return call_for_votes(view, page=page, until=view.until, files=_places(view.entries, address))
     return result(view, page=page)
 
 
@@ -83,6 +87,14 @@ def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
         else "",
         f"The vote:\n{_inset(page)}",
     )
+
+
+def _places(entries: Sequence[repository_views.VoterEntry], address: Callable[..., str]) -> Sequence[str]:
+    """Where each entry is served by us, with how to use it; or why it is not."""
+    served = [f"{entry.title}: {address(digest=entry.digest)}" for entry in entries if not entry.why_not]
+    withheld = [f"{entry.title}: not from here. {entry.why_not}" for entry in entries if entry.why_not]
+    settings = ["The settings for Maven are on the page of the vote."]
+    return (*served, *withheld, *(settings if any(one.repository_id and not one.why_not for one in entries) else []))
 
 
 def _entry(line: views.BallotLine) -> str:

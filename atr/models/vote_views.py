@@ -4,6 +4,8 @@
 import dataclasses
 import datetime
 
+import atr.models.readiness_views as readiness_views
+import atr.models.repository_views as repository_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 
@@ -85,6 +87,7 @@ class VotingView:
     # Empty if the reader may take deployments off the ballot, put them on, and drop them.
     change_why_not: str
     past: tuple[PastVote, ...]
+    readiness: readiness_views.Panel
 
     @property
     def is_moving(self) -> bool:
@@ -141,6 +144,9 @@ class VoteView:
     past: tuple[PastVote, ...]
     # One changing string: the page asks for the count again and shows it when this differs.
     etag: str
+    # Where voters get what they vote on, and whether it would go through; the count alone has neither.
+    entries: tuple[repository_views.VoterEntry, ...] = ()
+    readiness: readiness_views.Panel | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cast a vote."""
 
+import functools
+
 import quart
 import werkzeug.wrappers
 
@@ -44,11 +46,12 @@ async def _again(project_key: str, version_key: str, given: dict[str, str], erro
     """The vote as it is now, with what was wrong and what was typed."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await votes.newest(read, await releases.key(read, project_key, version_key))
-    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
+    where = {"project_key": project_key, "version_key": version_key, "_external": True}
+    page = web.as_url("get.vote.selected", **where)
     html = await quart.render_template(
         "vote.html",
         view=view,
-        letter=letters.for_vote(view, page=page),
+        letter=letters.for_vote(view, page=page, address=functools.partial(web.as_url, "get.repository.root", **where)),
         values=given,
         field_errors=forms.problems(error),
     )

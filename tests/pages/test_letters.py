@@ -12,7 +12,7 @@ from tests.pages import samples, vote_samples
 
 def _call() -> vote_views.Letter:
     view = vote_samples.vote()
-    return letters.for_vote(view, page=vote_samples.PAGE)
+    return letters.for_vote(view, page=vote_samples.PAGE, address=vote_samples.address)
 
 
 def test_the_call_names_the_ballot_and_how_to_vote() -> None:
@@ -37,14 +37,18 @@ def test_before_it_opens_no_end_is_promised() -> None:
     assert "until" not in letter.body
 
 
-def test_where_to_get_the_files_is_said_when_there_is_a_place() -> None:
-    assert "Where to get" not in _call().body
-    letter = letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE, files=["https://a.example/settings"])
-    assert "Where to get the files:\n  https://a.example/settings\n" in letter.body
+def test_where_to_get_the_files_is_said_or_why_not() -> None:
+    body = _call().body
+    assert "Where to get the files:\n" in body
+    for entry in samples.voter_entries():
+        place = f"not from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
+        assert f"  {entry.title}: {place}\n" in body
+    assert "The settings for Maven are on the page of the vote." in body
+    assert "Where to get" not in letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE).body
 
 
 def test_the_result_names_every_voter_with_their_vote() -> None:
-    letter = letters.for_vote(vote_samples.over(), page=vote_samples.PAGE)
+    letter = letters.for_vote(vote_samples.over(), page=vote_samples.PAGE, address=vote_samples.address)
     assert letter.subject.startswith("[RESULT] [VOTE] Release Example Widgets 2.4.0")
     for line in (
         "has failed:",
@@ -79,6 +83,6 @@ def test_no_name_begins_a_line_of_its_own() -> None:
         lines=tuple(dataclasses.replace(line, name=evil, detail=evil) for line in vote_samples.lines()),
     )
     over = dataclasses.replace(vote_samples.over(), head=view.head)
-    for letter in (letters.for_vote(view, page="p"), letters.for_vote(over, page="p")):
+    for letter in [letters.for_vote(one, page="p", address=vote_samples.address) for one in (view, over)]:
         assert "\n" not in letter.subject
         assert not [line for line in letter.body.splitlines() if line.startswith(("Bcc", "[ ]"))]

@@ -14,6 +14,10 @@ from tests.pages import samples
 PAGE: Final = "https://releases.example/vote/example-widgets/2.4.0"
 
 
+def address(*, digest: str) -> str:
+    return f"https://releases.example/repository/{digest}/"
+
+
 def head(word: str = "Compose") -> views.ReleaseHead:
     return views.ReleaseHead("example-widgets", "Example Widgets", "Example", "2.4.0", "example-widgets-2.4.0", word)
 
@@ -93,6 +97,7 @@ def voting(**changes: Any) -> vote_views.VotingView:
         open_why_not="",
         change_why_not="",
         past=(PAST,),
+        readiness=samples.panel(),
     )
     return dataclasses.replace(sample, **changes)
 
@@ -135,6 +140,8 @@ def vote(**changes: Any) -> vote_views.VoteView:
         ended=None,
         past=(PAST,),
         etag="abc",
+        entries=samples.voter_entries(),
+        readiness=samples.panel(),
     )
     return dataclasses.replace(sample, **changes)
 
@@ -179,7 +186,7 @@ def _voting(view: vote_views.VotingView, **more: Any) -> tuple[str, dict[str, An
 
 
 def _vote(view: vote_views.VoteView, **more: Any) -> tuple[str, dict[str, Any]]:
-    letter = letters.for_vote(view, page=PAGE)
+    letter = letters.for_vote(view, page=PAGE, address=address)
     return "vote.html", {"view": view, "letter": letter, "values": {}, "field_errors": {}, **more}
 
 

@@ -23,6 +23,8 @@ import atr.storage.ballots as ballots
 import atr.storage.readers.ballot as lines
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
+import atr.storage.readers.readiness as readiness
+import atr.storage.readers.repository as repository
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.obstacles as obstacles
@@ -111,7 +113,7 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         lines=tuple(shown),
         choices=choices,
         blockers=proposal.blockers if composing else (),
-        warnings=_warnings(proposal) if composing else (),
+        warnings=(*_warnings(proposal), *await repository.warnings(read, release_key)) if composing else (),
         min_hours=policy.min_hours,
         open_why_not=of.why_not(of.is_participant, "committers of", "open a vote")
         if composing
@@ -120,11 +122,23 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         if composing
         else "The ballot is fixed once the vote has opened.",
         past=await past(read, release_key),
+        readiness=await readiness.panel(read, of.release),
     )
 
 
 async def newest(read: transaction.Transaction, release_key: str) -> vote_views.VoteView:
-    """The newest vote on a release, open or over, as the reader sees it."""
+    """The newest vote on a release, open or over, as the reader sees it, with all that belongs to its page."""
+    view = await counted(read, release_key)
+    release = await queries.demand_release(read.data, release_key)
+    return dataclasses.replace(
+        view,
+        entries=await repository.entries(read, release_key),
+        readiness=await readiness.panel(read, release) if view.word == "open" else None,
+    )
+
+
+async def counted(read: transaction.Transaction, release_key: str) -> vote_views.VoteView:
+    """The newest vote on a release with its papers."""
     of = await reader(read, release_key)
     release = of.release
     project = await queries.demand_project(read.data, release.project_key)
