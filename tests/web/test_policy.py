@@ -161,7 +161,7 @@ async def test_the_saved_mapping_is_tried_for_everybody(house: houses.House) -> 
     [
         ("nothing/**", ["The patterns match no file", "“nothing/**” matches no file of this revision."]),
         ("maven/**\nmaven/org/**", ["“maven/org/**” does nothing: an earlier pattern takes every file"]),
-        ("**/widgets-core-*.pom\n**", ["do not fit the platform's layout", "source-release.zip"]),
+        ("**/widgets-core-*.pom\n**", ["not fit the platform's layout", "source-release.zip"]),
         ("maven/org/example/**", ["packages lie outside the project's names", "lies outside the names that belong"]),
         ("", ["No pattern is given"]),
     ],
@@ -196,7 +196,7 @@ async def test_two_files_for_one_path_are_both_named(house: houses.House) -> Non
     house.change("INSERT INTO file_set_file (digest, path, size, sha256) VALUES (?, ?, 1, ?)", digest, other, "0" * 64)
     form = await _form(alice, mapping_mavencentral="maven/**\nmore/**", release=place.version, fragment="1")
     answer = await alice.post(_TRY, form)
-    assert "1 stand where another one stands" in answer.text
+    assert "1 more stands where one stands already" in answer.text
     assert f"{path} and {other} both go to {path.removeprefix('maven/')}." in answer.text
 
 

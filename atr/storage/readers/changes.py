@@ -48,10 +48,12 @@ def sentences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str,
             continue
         if isinstance(new, dict):
             was = old if isinstance(old, dict) else {}
+            # A platform that is not there: remote promotion is off, and no file goes there.
+            none: Any = False if key == "remote_promotion" else []
             said += [
-                f"{name} {_SLUGS.get(slug, slug)}: {_shown(new.get(slug))}, was {_shown(was.get(slug))}."
+                f"{name} {_SLUGS.get(slug, slug)}: {_shown(new.get(slug, none))}, was {_shown(was.get(slug, none))}."
                 for slug in sorted({*was, *new})
-                if was.get(slug) != new.get(slug)
+                if was.get(slug, none) != new.get(slug, none)
             ]
         else:
             said.append(f"{name}: {_shown(new)}, was {_shown(old)}.")

@@ -168,12 +168,16 @@ def _sentence(trial: mapping.Trial, beyond: int) -> str:
     if not (trial.placed or trial.misfits):
         return "The patterns match no file of this revision."
     wrong = [
-        *([f"{len(trial.doubles):,} stand where another one stands"] if trial.doubles else []),
-        *([f"{len(trial.misfits):,} do not fit the platform's layout"] if trial.misfits else []),
+        *([f"{_count(trial.doubles, 'more stands', 'more stand')} where one stands already"] if trial.doubles else []),
+        *([f"{_count(trial.misfits, 'does', 'do')} not fit the platform's layout"] if trial.misfits else []),
         *([f"{beyond:,} of {len(trial.packages):,} packages lie outside the project's names"] if beyond else []),
     ]
     count = f"{len(trial.placed):,} {'file goes' if len(trial.placed) == 1 else 'files go'} there"
     return f"{count}, but {' and '.join(wrong)}." if wrong else f"{count}."
+
+
+def _count(things: Sequence[object], one: str, more: str) -> str:
+    return f"{len(things):,} {one if len(things) == 1 else more}"
 
 
 def _idle(pattern: str, shadowed: bool) -> str:  # noqa: FBT001  (one of the two facts that a trial pairs)

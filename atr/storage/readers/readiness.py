@@ -232,7 +232,12 @@ def _finish(release: sql.Release, column: _Column) -> views.Cell:
         for blocker in gates.blockers(_assumed(release, case))
     ]
     if not lines:
-        return _of(_YES, "Every gate would let it through." if _voted(release) else "Every gate, once the vote passed.")
+        return _of(
+            _YES,
+            "Every gate would let it through."
+            if _voted(release)
+            else "Every gate would let it through, once the vote has passed.",
+        )
     # What only takes time is not refused yet.
     waits = all(line.who == "nobody" for line in lines)
     return views.Cell(*(_UNKNOWN if waits else _WORDS["no"]), tuple(lines))
