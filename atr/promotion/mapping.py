@@ -103,12 +103,12 @@ def tried(revision: fileset.FileSet, patterns: Sequence[str], *, layout: bool) -
         if layout and maven.is_side_file(where):
             sides += 1
             continue
-        why_not = _why_not(where) if layout else ""
-        if why_not:
-            misfits.append((file.path, why_not))
+        try:
+            if layout:
+                packages.add(maven.parse_path(where).coordinates)
+        except errors.InputError as error:
+            misfits.append((file.path, str(error)))
             continue
-        if layout:
-            packages.add(maven.parse_path(where).coordinates)
         if where in taken:
             doubles.append((where, taken[where], file.path))
         else:

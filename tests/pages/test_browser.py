@@ -38,6 +38,9 @@ LONG_PAGES: Final = (
     "confirm-wrong",
     "detail-diverged",
     "detail-requested",
+    "finish-readiness-no",
+    "policy-wrong",
+    "target-wrong",
 )
 # All in daylight; by night and on a phone one of each kind.
 CHECKED: Final = [("light", name) for name in PAGES] + [
