@@ -9,6 +9,7 @@ import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.releases as releases
+import atr.storage.readers.searches as searches
 import atr.storage.readers.together as together
 import atr.web as web
 
@@ -69,6 +70,18 @@ async def record(project_key: str, version_key: str) -> Page:
 async def stage_record(project_key: str, version_key: str) -> Page:
     """URL: /distribution/stage/record/<project_key>/<version_key>."""
     return await _record(project_key, version_key, staging=True)
+
+
+@BLUEPRINT.get("/distribution/search/<project_key>/<version_key>/<row_key>")
+async def search(project_key: str, version_key: str, row_key: str) -> Page | quart.Response:
+    """URL: /distribution/search/<project_key>/<version_key>/s<number>; 204 while it is as the page has it."""
+    if not web.asf_uid():
+        return web.sign_in_first()
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await searches.one(read, project_key, version_key, web.number(row_key.removeprefix("s"), otherwise=0))
+    if quart.request.args.get("have") == view.etag:
+        return quart.Response("", 204)
+    return await quart.render_template("distribution/search.html", view=view)
 
 
 @BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>")

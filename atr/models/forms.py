@@ -151,6 +151,21 @@ class DistributionRecordForm(Form):
         return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
 
 
+class DistributionSearchForm(Form):
+    """Look for what was staged without ATR, by its coordinates alone."""
+
+    platform: Needed
+    owner_namespace: Text = ""
+    package: Needed
+    version: Needed
+
+    @property
+    def coordinates(self) -> distribution.Coordinates:
+        """The coordinates. Raises InputError with the field."""
+        platform = distribution.DistributionPlatform.from_slug(self.platform)
+        return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
+
+
 class DistributionAutomateForm(Form):
     """Upload from ATR."""
 

@@ -138,6 +138,25 @@ class PublicAddress:
 
 
 @dataclasses.dataclass(frozen=True)
+class Search:
+    """Somebody looks for a deployment by its coordinates."""
+
+    id: int
+    coordinates: distribution.Coordinates
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A deployment that holds what is looked for, as the platform tells of it."""
+
+    external_id: str
+    name: str
+    word: str
+    packages: tuple[distribution.Coordinates, ...]
+    created: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """A task that this worker holds under `epoch`."""
 

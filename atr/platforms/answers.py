@@ -28,6 +28,8 @@ _WINDOW: Final = 20_000
 # White space, control characters, marks that turn the direction of writing, and halves of a surrogate pair.
 _UNFIT: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
+# The end of the year 9999, the last that a date can hold.
+_LATEST_MS: Final = 253_402_300_799_000
 _REFUSALS: Final = frozenset({400, 401, 403})
 # Dates before this are no dates of a release: Go writes its zero, 0001-01-01, for "never".
 _OLDEST: Final = datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC)
@@ -155,6 +157,13 @@ def instant(value: object) -> datetime.datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return when if when and (when >= _OLDEST) else None
+
+
+def instant(milliseconds: object) -> datetime.datetime | None:
+    """A time that a platform gives in milliseconds; None for anything that is none."""
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool) or not (0 < milliseconds < _LATEST_MS):
+        return None
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
 
 
 def moment(text: str) -> datetime.datetime | None:

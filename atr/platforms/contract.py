@@ -50,6 +50,8 @@ class Found:
     external_id: str
     name: str
     observation: Observation
+    # When it was uploaded; None where the platform does not tell.
+    created: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +128,12 @@ class Promoter(Catalogue, Protocol):
 
     async def find(self, name: str) -> tuple[Found, ...]:
         """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled."""
+
+    async def holding(self, where: distribution.Coordinates) -> tuple[Found, ...]:
+        """The deployments that our account sees and that say they hold this version, the newest last.
+
+        For a person who looks for what they staged elsewhere. Raises rather than answer with a part of the list.
+        """
 
     async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:
         """Upload a deployment that waits to be published by us, never by itself. One request, never repeated.

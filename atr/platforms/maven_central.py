@@ -129,6 +129,13 @@ class MavenCentral:
             found.update({one.external_id: one for one in maven_portal.found(name, page)})
         return tuple(found.values())
 
+    async def holding(self, where: distribution.Coordinates) -> tuple[contract.Found, ...]:
+        """See the contract. Reads the whole list of what the account sees, in bounded pages."""
+        held: dict[str, contract.Found] = {}
+        async for page in self._pages(None, f"deployments that hold {where}"):
+            held.update({one.external_id: one for one in maven_portal.holding(where, page)})
+        return tuple(held.values())
+
     async def stage(
         self,
         name: str,

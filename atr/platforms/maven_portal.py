@@ -185,6 +185,19 @@ def found(name: str, page: Page) -> Iterator[contract.Found]:
         yield contract.Found(external_id, name, _observed(entry, page.answered))
 
 
+def holding(where: distribution.Coordinates, page: Page) -> Iterator[contract.Found]:
+    """The deployments on a page that name this version among their packages. Raises MalformedError as `found` does."""
+    for entry in page.deployments:
+        observed = _observed(entry, page.answered)
+        if where not in observed.coordinates:
+            continue
+        external_id = entry.get("deploymentId")
+        if not (isinstance(external_id, str) and _ID.fullmatch(external_id)):
+            raise errors.MalformedError(f"Central's portal lists a deployment that holds {where} without a usable id.")
+        name = page.answered.shown(str(entry.get("deploymentName") or ""), _WORD_LIMIT)
+        yield contract.Found(external_id, name, observed, answers.instant(entry.get("createTimestamp")))
+
+
 def published(answered: answers.Answered, where: distribution.Coordinates) -> bool:
     """What Central's own records say. Raises the fitting PlatformError for anything but a clear yes or no."""
     what = f"whether {where} is published"

@@ -220,13 +220,7 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
             where = form.coordinates
             await member.distributions.record(release_key, where, staging=staging, deployment_id=form.deployment_id)
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
-        # What was typed stays on the page, with what is wrong beside it.
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await distributions.form(read, await releases.key(read, project_key, version_key))
-        html = await quart.render_template(
-            "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
-        )
-        return html, 422 if isinstance(error, errors.InputError) else 409
+        return await _record_again(project_key, version_key, given, error, staging=staging)
     said = _will_look(where.platform, staging=staging)
     return web.redirect(
         "get.distribution.list_get",
@@ -234,6 +228,36 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
         project_key=project_key,
         version_key=version_key,
     )
+
+
+@BLUEPRINT.post("/distribution/search/<project_key>/<version_key>")
+async def search_selected(project_key: str, version_key: str) -> Answer:
+    """URL: /distribution/search/<project_key>/<version_key>.
+
+    Somebody knows what they staged, not under which id: the worker asks the platform.
+    """
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = forms.DistributionSearchForm.parse(given)
+            number = await member.searches.ask(sql.release_key(project_key, version_key), form.coordinates)
+    except (errors.InputError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError) as error:
+        return await _record_again(project_key, version_key, given, error, staging=True)
+    return web.redirect(
+        "get.distribution.search", project_key=project_key, version_key=version_key, row_key=f"s{number}"
+    )
+
+
+async def _record_again(
+    project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError, *, staging: bool
+) -> Answer:
+    """What was typed stays on the page, with what is wrong beside it."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await distributions.form(read, await releases.key(read, project_key, version_key))
+    html = await quart.render_template(
+        "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
+    )
+    return html, 422 if isinstance(error, (errors.InputError, errors.UnsupportedError)) else 409
 
 
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:

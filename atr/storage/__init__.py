@@ -33,6 +33,7 @@ import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as release
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
+import atr.storage.writers.searches as searches
 import atr.storage.writers.tasks as tasks
 import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
@@ -252,6 +253,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
         self.acts = promotions.CommitteeMember(write)
         self.copies = copies.CommitteeMember(write)
         self.turns = turns.CommitteeMember(write)
+        self.searches = searches.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:
@@ -274,6 +276,7 @@ class WriteAsUserService:
         self.pending = pending.DistributionService(write)
         self.checks = checks.UserService(write)
         self.verification = verification.UserService(write)
+        self.searches = searches.UserService(write)
         self.tasks = tasks.UserService(write)
 
 

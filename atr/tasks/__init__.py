@@ -10,6 +10,7 @@ import atr.tasks.checks.readiness as readiness
 import atr.tasks.checks.staged as staged
 import atr.tasks.context as context
 import atr.tasks.copies as copies
+import atr.tasks.find as find
 import atr.tasks.stage as stage
 import atr.tasks.verify as verify
 
@@ -18,6 +19,7 @@ Handler = Callable[[context.Context, Mapping[str, Any]], Awaitable[None]]
 HANDLERS: Final[Mapping[sql.TaskType, Handler]] = {
     sql.TaskType.DISTRIBUTION_STAGE: stage.stage,
     sql.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
+    sql.TaskType.DISTRIBUTION_FIND: find.find,
     sql.TaskType.DISTRIBUTION_VERIFY: verify.verify,
     sql.TaskType.STAGED_FILES_CHECK: staged.check,
     sql.TaskType.COPY_KEEP: copies.keep,

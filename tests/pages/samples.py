@@ -390,6 +390,48 @@ def promote_all(**changes: Any) -> finish_views.PromoteAllView:
     return dataclasses.replace(sample, **changes)
 
 
+def candidate(**changes: Any) -> finish_views.CandidateView:
+    """A deployment that holds what is looked for."""
+    sample = finish_views.CandidateView(
+        external_id="6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
+        name="Deployment",
+        word="VALIDATED",
+        packages=packages(),
+        packages_line="org.apache.example:widgets-*:2.4.0",
+        created=ago(90),
+        row_key="",
+        why_not="",
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def searches() -> dict[str, finish_views.SearchView]:
+    """A search in each of its situations."""
+    asked = finish_views.SearchView(
+        head=promote_all().head,
+        number=3,
+        coordinates=packages("widgets-core")[0],
+        asked_by="committee-member",
+        asked_at=ago(2),
+        answered_at=ago(1),
+        problem="",
+        candidates=(),
+        etag="3.answered",
+    )
+    other = "It holds packages that belong to others, so it is not told."
+    found = (
+        candidate(),
+        candidate(external_id="6f2a9c54-0000", row_key="d4", why_not="It is recorded for this release already."),
+        candidate(external_id="6f2a9c54-0001", name="", word="", packages=(), created=None, why_not=other),
+    )
+    return {
+        "waiting": dataclasses.replace(asked, answered_at=None, etag="3.waiting"),
+        "nothing": asked,
+        "found": dataclasses.replace(asked, candidates=found),
+        "down": dataclasses.replace(asked, problem="Central's portal gave no complete answer. We will ask again."),
+    }
+
+
 def several() -> tuple[views.DeploymentView, ...]:
     """Two that are ready: the page's first button is for both."""
     plain = (dataclasses.replace(PROMOTE, primary=False), act())

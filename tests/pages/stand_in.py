@@ -68,6 +68,8 @@ ROUTES: Final = {
     "get.distribution.automate": "/distribution/automate/{project_key}/{version_key}",
     "get.distribution.stage_automate": "/distribution/stage/automate/{project_key}/{version_key}",
     "get.distribution.promote": "/distribution/promote/{project_key}/{version_key}",
+    "get.distribution.search": "/distribution/search/{project_key}/{version_key}/{row_key}",
+    "post.distribution.search_selected": "/distribution/search/{project_key}/{version_key}",
     "get.distribution.promote_all": "/distribution/promote-all/{project_key}/{version_key}",
     "post.distribution.promote_all_selected": "/distribution/promote-all/{project_key}/{version_key}",
     "get.distribution.detail": "/distribution/detail/{project_key}/{version_key}/{row_key}",
@@ -337,6 +339,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             "distribution/promote_all.html",
             {"view": samples.promote_all(rows=(), why_not="Nothing is ready to be promoted now.", undo=()), **form},
         ),
+        **{f"search-{name}": ("distribution/search.html", {"view": view}) for name, view in samples.searches().items()},
         "finish-several": ("finish.html", {"view": samples.finish(promote_all=True, rows=samples.several())}),
         "detail-wrong": (
             "distribution/detail.html",

@@ -183,3 +183,20 @@ def test_what_is_shown_is_one_clean_line(text: str, limit: int) -> None:
 
 def test_secrets_are_not_in_the_repr() -> None:
     assert SECRET not in repr(answers.Answered(200, {}, b"", (SECRET,)))
+
+
+@pytest.mark.parametrize(
+    ("given", "year"),
+    [
+        (1_790_000_000_000, 2026),
+        (0, None),
+        (-1, None),
+        (True, None),
+        ("1790000000000", None),
+        (2**70, None),
+        (None, None),
+    ],
+)
+def test_an_instant_in_milliseconds_or_none(given: object, year: int | None) -> None:
+    found = answers.instant(given)
+    assert (found.year if found else None) == year

@@ -167,6 +167,27 @@ async def test_find_settles_a_lost_reply(bench: Bench) -> None:
     assert await bench.adapter.find(NAME[:-1]) == ()
 
 
+async def test_holding_finds_what_was_staged_by_its_coordinates(bench: Bench) -> None:
+    """Every deployment that says it holds the version, with its packages and when it came; no other."""
+    assert await bench.adapter.holding(bench.where) == ()
+    external_id = await bench.stage()
+    [found] = await bench.adapter.holding(bench.where)
+    assert (found.external_id, found.observation.seen) == (external_id, steps.Seen.STAGED)
+    assert bench.where in found.observation.coordinates
+    assert found.created is not None
+    assert await bench.adapter.holding(dataclasses.replace(bench.where, version="9.9.9")) == ()
+
+
+async def test_an_upload_tells_how_far_it_is(bench: Bench) -> None:
+    """Ever more, up to the whole."""
+    told: list[tuple[int, int]] = []
+    await bench.adapter.stage(NAME, bench.uploads, bench.scratch, lambda done, total: told.append((done, total)))
+    (whole,) = {total for _, total in told}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (whole, whole)
+    assert whole >= sum(upload.source.stat().st_size for upload in bench.uploads)
+
+
 # Reading what is staged
 
 
@@ -431,6 +452,7 @@ async def survive(bench: Bench) -> None:
         adapter.lookup(bench.where),
         adapter.taken(bench.where),
         adapter.find(NAME),
+        adapter.holding(bench.where),
         adapter.stage(NAME, bench.uploads, bench.scratch),
         adapter.staged(samples.ID),
         read_staged(bench, samples.ID, path, 100),

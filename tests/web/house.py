@@ -538,6 +538,15 @@ async def _stopped(house: House, version: str) -> Place:
     return place
 
 
+async def _searched(house: House, version: str) -> Place:
+    """Somebody looked for something that nobody staged."""
+    release_key = await people.compose(house.world.store, tree_of(version))
+    async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
+        await member.searches.ask(release_key, tree_of(version).packages[0])
+    await house.world.work()
+    return Place(version)
+
+
 async def _announced(house: House, version: str) -> Place:
     place = await _live(house, version)
     async with house.world.store.write_as_project_release_manager(PROJECT, MANAGER) as manager:
@@ -551,6 +560,7 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "in doubt": _in_doubt,
     "published by another hand": _by_other_hand,
     "composed": _composed,
+    "searched": _searched,
     "failed": _failed,
     "upload refused": _upload_refused,
     "dropped": _dropped,

@@ -21,6 +21,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 FORMS: Final[dict[str, tuple[type[forms.Form], str]]] = {
     "distribution/promote": (forms.DistributionPromoteForm, "ready"),
     "distribution/promote-all": (forms.PromoteAllForm, "several"),
+    "distribution/search": (forms.DistributionSearchForm, "composed"),
     "distribution/record": (forms.DistributionRecordForm, "ready"),
     "distribution/stage/record": (forms.DistributionRecordForm, "composed"),
     "distribution/automate": (forms.DistributionAutomateForm, "ready"),

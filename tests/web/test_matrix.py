@@ -213,6 +213,8 @@ TABLE: Final = (
     Row("post_distribution.promote_all_selected", MEMBERS, "several", "distribution/promote-all", about="all"),
     Row("post_distribution.record_selected", MEMBERS, "ready", "distribution/record", _recorded),
     Row("post_distribution.stage_record_selected", MEMBERS, "staged", "distribution/stage/record", _recorded),
+    Row("post_distribution.search_selected", MEMBERS, "staged", "distribution/search", _recorded),
+    Row("get_distribution.search", "303 200 403 403 403 403 403", "searched", "distribution/search", query="/s1"),
     Row(
         "post_distribution.automate_selected",
         MEMBERS,

@@ -30,6 +30,7 @@ WORDS: Final = {
     "in doubt": "In doubt",
     "published by another hand": "Published",
     "composed": None,
+    "searched": None,
     "failed": "Failed",
     "upload refused": "Failed",
     "dropped": "Dropped",

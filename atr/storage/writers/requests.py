@@ -130,12 +130,7 @@ async def deployment_for(
 ) -> tables.Deployment:
     """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
     distribution.checked_external_id(where.platform, external_id)
-    target = await queries.target(write.data, release.project_key, where.platform_name)
-    if target is None:
-        raise errors.BlockedError([gates.no_target(where.platform)])
-    beyond = facts.outside((where,), target)
-    if beyond:
-        raise errors.BlockedError([gates.is_outside(beyond)])
+    await demand_inside(write, release, (where,))
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
     )
@@ -160,6 +155,19 @@ async def deployment_for(
     write.data.add(deployment)
     await write.data.flush()
     return deployment
+
+
+async def demand_inside(
+    write: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
+) -> None:
+    """Raise BlockedError unless all these packages of one platform belong to the project. The wall."""
+    platform = packages[0].platform
+    target = await queries.target(write.data, release.project_key, platform.name)
+    if target is None:
+        raise errors.BlockedError([gates.no_target(platform)])
+    beyond = facts.outside(tuple(packages), target)
+    if beyond:
+        raise errors.BlockedError([gates.is_outside(beyond)])
 
 
 async def demand_uploadable(

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A search for a deployment by its coordinates, as its page shows it to members of the committee."""
+
+import datetime
+from typing import Any
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.finish_views as finish_views
+import atr.models.promotion as tables
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.readers.releases as releases
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.writers.searches as searches
+
+
+async def one(
+    read: transaction.Transaction, project_key: str, version_key: str, number: int
+) -> finish_views.SearchView:
+    """The search. Raises NotFoundError, AccessError for whoever is no member of the committee."""
+    head = await releases.head(read, project_key, version_key)
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    if not rights.is_member(committee, read.asf_uid):
+        raise errors.AccessError(f"Only members of the {committee.name} committee may look for deployments.")
+    row = await read.data.get(tables.DeploymentSearch, number)
+    if (row is None) or (row.release_key != head.release_key):
+        raise errors.NotFoundError("This release has no such search.")
+    target = await queries.target(read.data, project.key, row.platform)
+    recorded = await _recorded(read, row)
+    return finish_views.SearchView(
+        head=head,
+        number=number,
+        coordinates=searches.coordinates(row),
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        answered_at=row.answered_at,
+        problem=row.problem,
+        # The newest first: it is the likeliest.
+        candidates=tuple(_candidate(row, found, target, recorded) for found in reversed(row.found)),
+        etag=f"{number}.{'answered' if row.answered_at else 'waiting'}",
+    )
+
+
+async def _recorded(read: transaction.Transaction, row: tables.DeploymentSearch) -> dict[str | None, tables.Deployment]:
+    ids = [found["external_id"] for found in row.found]
+    wanted = sqlmodel.select(tables.Deployment).where(
+        tables.Deployment.platform == row.platform, col(tables.Deployment.external_id).in_(ids)
+    )
+    return {one.external_id: one for one in (await read.data.exec(wanted)).all()}
+
+
+def _candidate(
+    row: tables.DeploymentSearch,
+    found: dict[str, Any],
+    target: tables.PlatformTarget | None,
+    recorded: dict[str | None, tables.Deployment],
+) -> finish_views.CandidateView:
+    packages = tuple(distribution.Coordinates(row.platform, *package) for package in found["packages"])
+    there = recorded.get(found["external_id"])
+    here = (there is not None) and (there.release_key == row.release_key)
+    # The names may have been set anew since the answer: what lies outside now is not shown either.
+    beyond = (target is None) or bool(facts.outside(packages, target))
+    if (not packages) or beyond:
+        return finish_views.CandidateView(
+            found["external_id"],
+            "",
+            "",
+            (),
+            "",
+            None,
+            "",
+            "It holds packages that belong to others, so it is not told.",
+        )
+    why_not = ""
+    if here:
+        why_not = "It is recorded for this release already."
+    elif there is not None:
+        why_not = "It is recorded for another release."
+    elif target is None:
+        why_not = gates.no_target(distribution.DistributionPlatform[row.platform])
+    return finish_views.CandidateView(
+        external_id=found["external_id"],
+        name=found["name"],
+        word=found["word"],
+        packages=packages,
+        packages_line=distribution.in_one_line(packages),
+        created=datetime.datetime.fromisoformat(found["created"]) if found["created"] else None,
+        row_key=f"d{there.id}" if here and there else "",
+        why_not=why_not,
+    )

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find: ask the platform which deployments hold what somebody looks for. It only reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import atr.errors as errors
+import atr.models.work as work
+import atr.platforms.contract as contract
+import atr.tasks.context as contexts
+
+
+async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Answer the search `search_id`, unless it was answered. Two workers at it do no harm: the first answer counts."""
+    async with context.storage.write_as_user_service() as service:
+        search = await service.searches.take(args["search_id"])
+    if search is None:
+        return
+    found: tuple[contract.Found, ...] = ()
+    problem = ""
+    try:
+        found = await context.promoter(search.coordinates.platform).holding(search.coordinates)
+    except (errors.PlatformError, errors.UnsupportedError) as error:
+        problem = str(error)
+    async with context.storage.write_as_user_service() as service:
+        await service.searches.answered(search, [_candidate(one) for one in found], problem)
+
+
+def _candidate(one: contract.Found) -> work.Candidate:
+    seen = one.observation
+    return work.Candidate(one.external_id, one.name, seen.word, seen.coordinates, one.created)
