@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find, verify and promote all, clicked through: with and without script, by day, by night and on a phone."""
+
+import re
+from typing import Any
+
+import pytest
+
+import atr.demo.people as people
+import atr.demo.tree as trees
+import atr.promotion.states as states
+from tests import world as worlds
+from tests.browser import conftest as houses
+from tests.browser import person as persons
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+VERSION = "2.4.0"
+WAYS: dict[str, dict[str, Any]] = {
+    "light": persons.LIGHT,
+    "dark": persons.DARK,
+    "phone": persons.PHONE,
+    "no script": {**persons.LIGHT, "java_script_enabled": False},
+}
+
+
+def _part(tree: trees.Tree, package: str) -> trees.Tree:
+    where = next(one for one in tree.packages if one.package == package)
+    return trees.Tree({path: data for path, data in tree.files.items() if f"/{package}/" in path}, (where,))
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_found_verified_and_promoted_together(
+    house: worlds.World, web: str, visit: houses.Visit, way: str
+) -> None:
+    """What a build machine staged is found by its coordinates, verified, asked for together, and one is stopped."""
+    alice = await visit(web, **WAYS[way])
+    release_key = await house.composed()
+    core = await house.stage_elsewhere(_part(house.tree, "widgets-core"))
+    await house.stage_elsewhere(_part(house.tree, "widgets-parent"))
+    await house.pass_time(minutes=5)
+    await alice.go(f"/finish/{people.PROJECT}/{VERSION}")
+    await alice.sign_in("alice")
+
+    await _find(alice, house, way)
+    assert (await house.row(1)).external_id == core
+    await people.vote(house.store, release_key)
+    await house.work()
+
+    await _verify(alice, house, way)
+    await _promote_both(alice, house, way)
+
+
+async def _find(alice: persons.Person, house: worlds.World, way: str) -> None:
+    for package in ("widgets-core", "widgets-parent"):
+        await alice.go(f"/distribution/stage/record/{people.PROJECT}/{VERSION}")
+        await alice.picture(f"together-{way}-record")
+        await alice.page.get_by_label("Maven Central").check()
+        await alice.page.get_by_label("Owner").fill("org.example.widgets")
+        await alice.page.get_by_label("Package").fill(package)
+        await alice.press("Find it")
+        assert "We are asking Maven Central" in await alice.text()
+        await house.work()
+        if alice.scripts:
+            await alice.until("answered")
+        else:
+            await alice.page.reload()
+        await alice.look()
+        await alice.picture(f"together-{way}-found")
+        await alice.press(re.compile("Record this one"))
+        await house.until(1 if package == "widgets-core" else 2, lambda row: row.proof.staged is not None)
+
+
+async def _verify(alice: persons.Person, house: worlds.World, way: str) -> None:
+    await alice.go(f"/distribution/detail/{people.PROJECT}/{VERSION}/d1")
+    await alice.press("Verify now")
+    assert "Verifying since" in await alice.text()
+    house.knob(await house.row(2), "tamper", path="org/example/widgets/widgets-parent/2.4.0/widgets-parent-2.4.0.pom")
+    await house.work()
+    await alice.go(f"/distribution/detail/{people.PROJECT}/{VERSION}/d2")
+    await alice.press("Verify now")
+    await house.work()
+    await alice.page.reload()
+    await alice.look()
+    assert "the staged files are not what they were" in await alice.text()
+    await alice.picture(f"together-{way}-differs")
+
+
+async def _promote_both(alice: persons.Person, house: worlds.World, way: str) -> None:
+    await alice.go(f"/finish/{people.PROJECT}/{VERSION}")
+    assert "all equal" in await alice.text()
+    await alice.picture(f"together-{way}-finish")
+    await alice.press("Promote all…", kind="link")
+    await alice.page.get_by_label("Number of").nth(0).fill("2")
+    await alice.page.get_by_label("Type the version").fill("2.4")
+    alice.expected = {422}
+    await alice.press("Promote 2 deployments")
+    assert "Two have the number 2" in await alice.text() or "That is not the version" in await alice.text()
+    await alice.picture(f"together-{way}-wrong")
+    await alice.page.get_by_label("Number of").nth(0).fill("2")
+    await alice.page.get_by_label("Number of").nth(1).fill("1")
+    await alice.page.get_by_label("Type the version").fill(VERSION)
+    await alice.press("Promote 2 deployments")
+    assert "Asked for 2, one after the other." in await alice.text()
+    await house.until(2, states.State.REFUSED)
+    await house.pass_time(minutes=1)
+    await alice.go(f"/finish/{people.PROJECT}/{VERSION}")
+    await alice.picture(f"together-{way}-stopped")
+    assert house.publish_calls == 0
+    await alice.press("Go on without it…", kind="link")
+    await alice.picture(f"together-{way}-go-on")
+    await alice.page.get_by_label("Reason for “Go on without it”").fill("they do not need one another")
+    await alice.press("Go on without it", exact=True)
+    await house.live(1)
+    assert house.publish_calls == 1
