@@ -62,7 +62,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         ballot_digest=revision_entry.file_set_digest if revision_entry else "",
         rows=rows,
         promote_all=sum(1 for row in every if acts.is_ready(row)) > 1,
-        missing=tuple(_missing(row) for row in shown if row.state is not states.State.LIVE),
+        missing=tuple(_missing(row, _name(row, shown)) for row in shown if row.state is not states.State.LIVE),
         others=await distributions.not_promoted(read, release),
         announce_why_not=await _announce_why_not(read, release),
         announce_note=_announce_note(shown),
@@ -172,7 +172,7 @@ def _sentence(release: sql.Release, rows: Sequence[views.DeploymentView]) -> str
         return "Nothing is staged yet. Stage on a platform, or record what you have staged."
     live = sum(1 for row in rows if row.state is states.State.LIVE)
     count = f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live"
-    rest = [_clause(row) for row in rows if row.state is not states.State.LIVE]
+    rest = [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
     if release.phase not in _AFTER_VOTE:
         rest = [
             f"{'the vote is open' if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else 'no vote has passed yet'}"
@@ -183,8 +183,14 @@ def _sentence(release: sql.Release, rows: Sequence[views.DeploymentView]) -> str
     return f"{count}; {joined}."
 
 
-def _clause(row: views.DeploymentView) -> str:
+def _name(row: views.DeploymentView, rows: Sequence[views.DeploymentView]) -> str:
+    """What a sentence calls it: its platform, and where that has several of them its packages too."""
     name = row.platform.display_name
+    alone = sum(1 for one in rows if one.platform is row.platform) == 1
+    return name if alone else f"{row.packages_line} on {name}"
+
+
+def _clause(row: views.DeploymentView, name: str) -> str:
     if row.standing.css == "ready":
         return f"{name} waits for {'your click' if row.needs_you else 'a committee member'}"
     return f"{name} is {row.standing.word.lower()}"
@@ -195,11 +201,11 @@ def _css(rows: Sequence[views.DeploymentView]) -> str:
     return next((css for css in _WORST if css in there), "requested")
 
 
-def _missing(row: views.DeploymentView) -> views.Missing:
+def _missing(row: views.DeploymentView, name: str) -> views.Missing:
     anchor = f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
     return views.Missing(
         css=row.standing.css,
-        what=f"{row.platform.display_name}: {row.next_sentence[:1].lower()}{row.next_sentence[1:]}",
+        what=f"{name}: {row.next_sentence[:1].lower()}{row.next_sentence[1:]}",
         who="you" if row.needs_you else (row.needs_person or "nobody"),
         since=row.standing.since,
         you=row.needs_you,
