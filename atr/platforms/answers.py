@@ -159,7 +159,7 @@ def instant(value: object) -> datetime.datetime | None:
     return when if when and (when >= _OLDEST) else None
 
 
-def instant(milliseconds: object) -> datetime.datetime | None:
+def of_milliseconds(milliseconds: object) -> datetime.datetime | None:
     """A time that a platform gives in milliseconds; None for anything that is none."""
     if not isinstance(milliseconds, int) or isinstance(milliseconds, bool) or not (0 < milliseconds < _LATEST_MS):
         return None

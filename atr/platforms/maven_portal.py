@@ -195,7 +195,7 @@ def holding(where: distribution.Coordinates, page: Page) -> Iterator[contract.Fo
         if not (isinstance(external_id, str) and _ID.fullmatch(external_id)):
             raise errors.MalformedError(f"Central's portal lists a deployment that holds {where} without a usable id.")
         name = page.answered.shown(str(entry.get("deploymentName") or ""), _WORD_LIMIT)
-        yield contract.Found(external_id, name, observed, answers.instant(entry.get("createTimestamp")))
+        yield contract.Found(external_id, name, observed, answers.of_milliseconds(entry.get("createTimestamp")))
 
 
 def published(answered: answers.Answered, where: distribution.Coordinates) -> bool:

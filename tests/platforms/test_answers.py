@@ -198,5 +198,5 @@ def test_secrets_are_not_in_the_repr() -> None:
     ],
 )
 def test_an_instant_in_milliseconds_or_none(given: object, year: int | None) -> None:
-    found = answers.instant(given)
+    found = answers.of_milliseconds(given)
     assert (found.year if found else None) == year
