@@ -12,7 +12,13 @@ from tests import world as worlds
 from tests.browser import conftest as fixtures
 from tests.browser import person as persons
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    # Four people with a window each, every page looked at by the checker and photographed on three screens.
+    pytest.mark.timeout(400),
+]
 
 VERSION: Final = "2.4.0"
 WHERE: Final = f"{people.PROJECT}/{VERSION}"
