@@ -22,7 +22,7 @@ _AFTER_THE_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.Releas
 _SANDBOX_PORT: Final = 8081
 # For whoever wants to go the whole way: a folder below the state directory, and the version that is in it.
 _EXAMPLE: Final = "example-upload"
-_NEXT: Final = "2.5.0"
+NEXT: Final = "2.5.0"
 
 
 async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
@@ -61,19 +61,19 @@ async def _play(state_dir: pathlib.Path, port: int) -> None:
             else:
                 click.echo("Composing a release, staging it on the stand-in, voting on it …")
                 await journey.staged_and_voted(store, tree, _tell_nothing)
-            await asyncio.to_thread(_lay_out, state_dir / _EXAMPLE)
+            await asyncio.to_thread(lay_out, state_dir / _EXAMPLE)
             click.echo(_welcome(stack, tree.version))
             await stack.watch()
     finally:
         await store.database.close()
 
 
-def _lay_out(directory: pathlib.Path) -> None:
+def lay_out(directory: pathlib.Path) -> None:
     """A folder of files for a person to upload: the next version of the example."""
-    files = {f"maven/{path}": content for path, content in trees.example(200_000, _NEXT).files.items()}
+    files = {f"maven/{path}": content for path, content in trees.example(200_000, NEXT).files.items()}
     files |= {
         "NOTICE": b"Example Widgets\n",
-        f"apache-{people.PROJECT}-{_NEXT}-source-release.zip": b"the source release",
+        f"apache-{people.PROJECT}-{NEXT}-source-release.zip": b"the source release",
     }
     for path, content in files.items():
         if isinstance(content, bytes):
@@ -86,7 +86,7 @@ def _welcome(stack: processes.Stack, version: str) -> str:
         f"\n  Open      {stack.web_url}/finish/{people.PROJECT}/{version}\n"
         f"  Sign in   as {people.MEMBERS[0]}, a member of the committee: choose the name, there is no password\n"
         f"  Then      press Promote\n\n"
-        f"  Or walk the whole way yourself: Start a release, version {_NEXT}, and upload this folder as it is:\n"
+        f"  Or walk the whole way yourself: Start a release, version {NEXT}, and upload this folder as it is:\n"
         f"            {(stack.state_dir / _EXAMPLE).absolute()}\n"
         f"            then stage it, put it to the vote, vote as alice, bob and carol, and promote it\n\n"
         f"  The stand-in platform, with its public files: {stack.sandbox_url}/\n"
