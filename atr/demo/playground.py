@@ -16,9 +16,9 @@ import atr.demo.processes as processes
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.sql as sql
+import atr.storage as storage
 
 _WEB_PORT: Final = 8080
-_AFTER_THE_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
 _SANDBOX_PORT: Final = 8081
 # For whoever wants to go the whole way: a folder below the state directory, and the version that is in it.
 _EXAMPLE: Final = "example-upload"
@@ -50,22 +50,31 @@ async def _play(state_dir: pathlib.Path, port: int) -> None:
     ports = processes.Ports(processes.free_port(port), processes.free_port(_SANDBOX_PORT))
     try:
         async with processes.Stack(state_dir, ports, tree.namespaces) as stack:
-            async with store.database.read() as data:
-                release = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version))
-            if (release is not None) and (release.phase not in _AFTER_THE_VOTE):
-                raise errors.SettingsError(
-                    f"What stands in {state_dir} was left half made by an earlier start. Delete it and start again."
-                )
-            if release is not None:
-                click.echo(f"Going on with what stands in {state_dir}.")
-            else:
-                click.echo("Composing a release, staging it on the stand-in, voting on it …")
-                await journey.staged_and_voted(store, tree, _tell_nothing)
-            await asyncio.to_thread(lay_out, state_dir / _EXAMPLE)
+            await _prepare(store, tree, state_dir)
             click.echo(_welcome(stack, tree.version))
             await stack.watch()
     finally:
         await store.database.close()
+
+
+async def _prepare(store: storage.Storage, tree: trees.Tree, state_dir: pathlib.Path) -> None:
+    """A release to promote and a folder to upload, once. What people did since then stays as they left it."""
+    # Written last, so that a start that was cut off is noticed; by the release alone nobody could tell it from one
+    # that somebody has abandoned since.
+    prepared = state_dir / "prepared"
+    async with store.database.read() as data:
+        release = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version))
+    if prepared.exists():
+        click.echo(f"Going on with what stands in {state_dir}.")
+        return
+    if release is not None:
+        raise errors.SettingsError(
+            f"What stands in {state_dir} was left half made by an earlier start. Delete it and start again."
+        )
+    click.echo("Composing a release, staging it on the stand-in, voting on it …")
+    await journey.staged_and_voted(store, tree, _tell_nothing)
+    await asyncio.to_thread(lay_out, state_dir / _EXAMPLE)
+    prepared.touch()
 
 
 def lay_out(directory: pathlib.Path) -> None:

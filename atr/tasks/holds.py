@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holding a row while working on it: keep the lease alive, keep what was read."""
 
+import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+import logging
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import atr.models.promotion as tables
@@ -12,6 +14,7 @@ import atr.storage.readers.work as readers
 import atr.storage.writers.verification as verification
 import atr.tasks.context as contexts
 
+_LOG: Final = logging.getLogger(__name__)
 # An upload is written down so often while it leaves.
 _TELL_SECONDS: Final = 0.5
 
@@ -56,17 +59,31 @@ class UploadProgress:
         """So much has left."""
         self._done, self._total = done, total
 
-    def told(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Write it down again and again while the body runs."""
-        return contexts.held(self.tell, _TELL_SECONDS * 3)
+    @contextlib.asynccontextmanager
+    async def told(self) -> AsyncIterator[None]:
+        """Write it down now and again while the body runs, and once at its end. No upload ends for the sake of that."""
+        telling = asyncio.create_task(self._tell_on())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            await self._tell()
 
-    async def tell(self) -> None:
-        """Write down how far it is, if that is news."""
+    async def _tell_on(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            await self._tell()
+
+    async def _tell(self) -> None:
         if self._done == self._told:
             return
         self._told = self._done
-        async with self.context.storage.write_as_user_service() as service:
-            await service.deployments.sending(self.claimed, self._done, self._total)
+        try:
+            async with self.context.storage.write_as_user_service() as service:
+                await service.deployments.sending(self.claimed, self._done, self._total)
+        except Exception as error:  # noqa: BLE001  (a locked database must not lose the reply that is on its way)
+            _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,6 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         progress = holds.UploadProgress(context, claimed)
         async with progress.told():
             outcome = await _upload(promoter, context, claimed, files, progress.note)
-        await progress.tell()
         context.failpoint("after_upload_reply")
         async with storage.write_as_user_service() as service:
             await service.deployments.answered(claimed, permit, outcome)

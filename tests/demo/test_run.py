@@ -16,6 +16,8 @@ from typing import Final
 import httpx
 import pytest
 
+import atr.demo.journey as journey
+import atr.demo.people as people
 from tests.demo import starting
 
 pytestmark = pytest.mark.slow
@@ -158,6 +160,23 @@ async def test_it_answers_stops_on_ctrl_c_and_goes_on_later(state_dir: pathlib.P
         second.process.send_signal(signal.SIGINT)
         assert await second.ended() == (0, "")
         await assert_nobody_left(second.process.pid)
+
+
+async def test_it_goes_on_with_whatever_somebody_did_meanwhile(state_dir: pathlib.Path) -> None:
+    """A candidate that was abandoned is no start that was cut off."""
+    async with start(state_dir, "--port", str(free_port())) as first:
+        await first.welcome()
+        first.process.send_signal(signal.SIGINT)
+        assert await first.ended() == (0, "")
+    store = journey.storage_in(state_dir)
+    async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
+        await manager.vote_resolution.abandon(f"{people.PROJECT}-2.4.0", "voted on by mistake")
+    await store.database.close()
+    async with start(state_dir, "--port", str(free_port())) as second:
+        await second.welcome()
+        assert "Going on with what stands in" in second.said
+        second.process.send_signal(signal.SIGINT)
+        assert await second.ended() == (0, "")
 
 
 async def test_a_port_in_use_is_worked_around(state_dir: pathlib.Path) -> None:
