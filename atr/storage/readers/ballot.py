@@ -17,10 +17,15 @@ import atr.storage.transaction as transaction
 _State = states.DeploymentState
 
 
-def proposed(part: ballots.Part, number: str, rows: Mapping[int | None, views.DeploymentView]) -> vote_views.BallotLine:
-    """A file set that would be frozen."""
+def proposed(
+    part: ballots.Part, number: str, rows: Mapping[int | None, views.DeploymentView], mapped: Mapping[str, str]
+) -> vote_views.BallotLine:
+    """A file set that would be frozen; a deployment's is compared with what is `mapped` to its platform."""
     row = rows.get(part.deployment.id) if part.deployment else None
     name, detail = _named(part.kind, part.platform, number, f"{row.packages_line} in {_called(row)}" if row else "")
+    css, word = "live", "Equal to the mapped files" if part.platform in mapped else "Captured"
+    if mapped.get(part.platform, part.digest) != part.digest:
+        css, word = "refused", "Differs from the mapped files"
     return vote_views.BallotLine(
         kind=part.kind.value,
         name=name,
@@ -29,8 +34,8 @@ def proposed(part: ballots.Part, number: str, rows: Mapping[int | None, views.De
         size=part.size,
         digest=part.digest,
         row_key=f"d{row.deployment_id}" if row else "",
-        staged_css="live" if row else "",
-        staged_word="Read" if row else "",
+        staged_css=css if row else "",
+        staged_word=word if row else "",
         staged_at=part.deployment.captured_at if part.deployment else None,
     )
 

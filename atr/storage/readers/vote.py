@@ -92,7 +92,8 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
     composing = of.release.phase is _Phase.RELEASE_CANDIDATE_DRAFT
     candidate = of.release.current_vote_seq + composing
     rows = {row.deployment_id: row for row in await deployments.all_of(read, release_key)}
-    shown = [lines.proposed(part, number, rows) for part in proposal.parts]
+    mapped = {part.platform: part.digest for part in proposal.parts if part.mapped is not None}
+    shown = [lines.proposed(part, number, rows, mapped) for part in proposal.parts]
     shown += [
         vote_views.BallotLine("mapped", platform.display_name, "What the policy maps there", 0, 0, "", problem=sentence)
         for platform, sentence in proposal.unreadable
