@@ -4,6 +4,8 @@
 By addition only, like 0002. What is added to a table has no foreign key: SQLite could not drop such a column again.
 """
 
+import datetime
+
 import alembic.op as op
 import sqlalchemy as sa
 
@@ -56,6 +58,21 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_deployment_search_release_key"), "deployment_search", ["release_key"])
+
+    _look_again()
+
+
+def _look_again() -> None:
+    """Make what waits to be seen on the other platforms due now: until here the scan looked on Maven Central only."""
+    distribution = sa.table(
+        "distribution",
+        sa.column("platform", sa.String),
+        sa.column("staging", sa.Boolean),
+        sa.column("pending", sa.Boolean),
+        sa.column("due_at", sa.DateTime(timezone=True)),
+    )
+    waits = (distribution.c.platform != "MAVEN") & distribution.c.pending & ~distribution.c.staging
+    op.execute(distribution.update().where(waits).values(due_at=datetime.datetime.now(datetime.UTC)))
 
 
 def downgrade() -> None:

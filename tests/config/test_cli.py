@@ -78,7 +78,7 @@ def test_a_broken_secret_key_does_not_sign_sessions(tmp_path: pathlib.Path) -> N
 def test_migrate_goes_up_and_down(tmp_path: pathlib.Path) -> None:
     """It needs no other setting, and minds none."""
     state = {"ATR_STATE_DIR": str(tmp_path / "state"), "ATR_NONSENSE": "1", "ATR_MAVEN_CENTRAL_TOKEN": CANARY}
-    for arguments, at in (((), "0002"), (("--down-to", "0001"), "0001"), ((), "0002")):
+    for arguments, at in (((), "0003"), (("--down-to", "0001"), "0001"), ((), "0003")):
         done = _run("migrate", *arguments, **state)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"The database is at {at}" in done.stdout

@@ -109,6 +109,14 @@ def test_what_waits_for_maven_central_is_looked_at_again(path: pathlib.Path) -> 
     assert [package for (package,) in due] == ["kit-api"]
 
 
+def test_what_waits_on_the_other_platforms_is_looked_at_too(path: pathlib.Path) -> None:
+    history.at(path, "0001")
+    migrate.upgrade(history.url(path), "0003")
+    with history.raw(path) as connection:
+        due = connection.execute("SELECT package FROM distribution WHERE due_at IS NOT NULL ORDER BY package")
+        assert [package for (package,) in due] == ["kit", "kit-api"]
+
+
 def _columns(path: pathlib.Path) -> dict[str, tuple[int, list[tuple[Any, ...]]]]:
     with history.raw(path) as connection:
         pages = connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'").fetchall()
