@@ -74,7 +74,9 @@ class Tree:
     # (name, path) of the folders above, the outermost first; the last one is `folder` itself.
     above: tuple[tuple[str, str], ...]
     query: str
+    # The first of them, and how many there are.
     folders: tuple[Folder, ...]
+    folders_total: int
     # How many files fit, and how many of them have a line.
     found: int
     shown: int

@@ -50,7 +50,13 @@ _OK: Final = 200
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 # By the phase in which it is looked at. {p}: project and version.
 PAGES: Final = {
-    "compose": ("/distribution/list/{p}", "/distribution/stage/automate/{p}?platform=MAVEN"),
+    "compose": (
+        "/compose/{p}",
+        "/compose/{p}?q=jar",
+        "/revisions/{p}",
+        "/distribution/list/{p}",
+        "/distribution/stage/automate/{p}?platform=MAVEN",
+    ),
     "vote": ("/distribution/detail/{p}/d1",),
     "finish": (
         "/releases",

@@ -65,6 +65,7 @@ def tree(**changes: Any) -> compose_views.Tree:
             compose_views.Folder("", 2, 1_900_000, 1, top),
             compose_views.Folder("maven/org/example/widgets/widgets-core/2.5.0", 2, 1_903_400, 0, core),
         ),
+        folders_total=2,
         found=4,
         shown=4,
     )
@@ -80,6 +81,7 @@ def large() -> compose_views.Tree:
             compose_views.Folder("maven/org", 4_000, 9_000_000, 0, (file(),)),
             compose_views.Folder("maven/org/example/widgets", 6_000, 9_000_000_000, 3, ()),
         ),
+        folders_total=900,
         found=10_000,
         shown=1,
     )
@@ -121,7 +123,7 @@ def fresh() -> compose_views.ComposeView:
     """Just started: nothing is there yet."""
     return compose(
         revision=None,
-        tree=tree(folders=(), found=0, shown=0),
+        tree=tree(folders=(), folders_total=0, found=0, shown=0),
         mappings=(),
         checks=(),
         rows=(),
@@ -235,7 +237,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "compose-unmapped": ("compose/selected.html", {"view": compose(mappings=(), tree=large()), **upload_form}),
         "compose-nothing-found": (
             "compose/selected.html",
-            {"view": compose(tree=tree(folders=(), query="x", found=0, shown=0)), **upload_form},
+            {"view": compose(tree=tree(folders=(), folders_total=0, query="x", found=0, shown=0)), **upload_form},
         ),
         "compose-announced": ("compose/selected.html", {"view": compose(phase_word="Announced"), **upload_form}),
         "change-folder": ("compose/change.html", {"view": change(), **form}),

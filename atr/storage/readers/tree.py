@@ -12,7 +12,7 @@ import atr.shared.relpath as relpath
 
 # Where a file goes, (platform, path there), and what is wrong with that.
 Place = tuple[tuple[tuple[str, str], ...], str]
-# As many files as one page lists. Beyond it folders are named, each to be opened on its own.
+# As many files, and as many folders, as one page lists. Beyond it folders are named, each to be opened on its own.
 LINES: Final = 200
 _NOWHERE: Final[Place] = ((), "")
 
@@ -50,7 +50,8 @@ def of(
         folder=folder,
         above=tuple((path.rpartition("/")[2], path) for path in (*relpath.folders(folder), folder) if path),
         query=query,
-        folders=tuple(shown),
+        folders=tuple(shown[:LINES]),
+        folders_total=len(shown),
         found=len(found),
         shown=LINES - left,
     )
