@@ -9,6 +9,7 @@ import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.releases as releases
+import atr.storage.readers.repository as repository
 import atr.storage.readers.searches as searches
 import atr.storage.readers.together as together
 import atr.web as web
@@ -94,6 +95,16 @@ async def automate(project_key: str, version_key: str) -> Page:
 async def stage_automate(project_key: str, version_key: str) -> Page:
     """URL: /distribution/stage/automate/<project_key>/<version_key>?platform=<member name>."""
     return await _automate(project_key, version_key, staging=True)
+
+
+@BLUEPRINT.get("/distribution/stage/again/<project_key>/<version_key>/<digest>")
+async def stage_again(project_key: str, version_key: str, digest: str) -> Page:
+    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: the voted files, uploaded once more."""
+    if not web.asf_uid():
+        return web.sign_in_first()
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await repository.again(read, await releases.key(read, project_key, version_key), digest)
+    return await quart.render_template("distribution/again.html", view=view)
 
 
 async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:

@@ -60,3 +60,23 @@ class ServedFolder:
     # How many lines there are; the page shows the first of them.
     total: int
     opened: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class AgainView:
+    """What would be staged once more, and from where; or why it cannot be."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    # Compose, Vote, Finish, Announced.
+    phase_word: str
+    platform_name: str
+    digest: str
+    # "the kept copy" or "revision 00002"; empty where nothing of ours has the bytes.
+    source: str
+    # The first of them.
+    lines: tuple[FolderLine, ...]
+    files: int
+    size: int
+    why_not: str

@@ -102,6 +102,8 @@ class Act:
     needs_reason: bool = False
     primary: bool = False
     note: str = ""
+    # For the name of a route: what it is about beside the row.
+    target: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +191,8 @@ class DeploymentView:
     etag: str
     check_messages: tuple[tuple[str, str], ...] = ()
     drop_reason: str = ""
+    # Whether a copy of its files is kept here, or why none is though the project wants one; empty for neither.
+    copy_sentence: str = ""
     # The newest Verify now; None if nobody has asked.
     verified: Verified | None = None
 

@@ -107,6 +107,19 @@ async def stage_automate_selected(project_key: str, version_key: str) -> Answer:
     return await _automate(project_key, version_key, staging=True)
 
 
+@BLUEPRINT.post("/distribution/stage/again/<project_key>/<version_key>/<digest>")
+async def stage_again_selected(project_key: str, version_key: str, digest: str) -> Answer:
+    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>."""
+    async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        await member.distributions.stage_again(sql.release_key(project_key, version_key), digest)
+    return web.redirect(
+        "get.finish.selected",
+        success="Uploading the voted files once more. They wait there until somebody promotes them.",
+        project_key=project_key,
+        version_key=version_key,
+    )
+
+
 @BLUEPRINT.post("/distribution/delete/<project_key>/<version_key>")
 async def delete(project_key: str, version_key: str) -> Answer:
     """URL: /distribution/delete/<project_key>/<version_key>."""
@@ -170,8 +183,10 @@ _DONE: Final = {
     "check_again": "We compare the public files again.",
     "drop": "Asked the platform to give it up.",
     "extend": "It has another day.",
+    "forget_copy": "The copy is given up. Its files are removed when no other copy needs them.",
     "give_up": "Called stopped.",
     "go_on": "It goes on. We prove the files once more, then make the call.",
+    "keep_copy": "The staged files are read once more and kept.",
     "look": "Looking now.",
     "prove_published": "We compare the public files with the voted ones.",
     "send_again": "We prove the files again, then send one more call.",
@@ -198,6 +213,8 @@ _MEMBERS: Final[
     Mapping[str, Callable[[storage.WriteAsCommitteeMember, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
 ] = {
     "drop": lambda member, row, form: member.deployments.drop(row.deployment, form.reason),
+    "forget_copy": lambda member, row, form: member.copies.forget(row.deployment, form.reason),
+    "keep_copy": lambda member, row, _: member.copies.keep(row.deployment),
     "prove_published": lambda member, row, _: member.acts.prove_published(row.deployment),
     "settle_lost": lambda member, row, form: member.deployments.settle_lost(
         row.deployment, form.external_id, form.reason

@@ -47,6 +47,13 @@ async def is_kept(read: transaction.Transaction, project_key: str, digest: str) 
     return await read.data.get(tables.KeptCopy, (project_key, digest)) is not None
 
 
+async def copy_sentence(read: transaction.Transaction, project_key: str, row: tables.Deployment) -> str:
+    """Whether a deployment's files are kept, or why not though the project wants it; empty for neither."""
+    if row.file_set_digest and await is_kept(read, project_key, row.file_set_digest):
+        return "A copy of its files is kept here."
+    return row.copy_problem
+
+
 async def sources(
     read: transaction.Transaction, release: sql.Release, digest: str, held: Holder
 ) -> tuple[tuple[fileset.File, pathlib.Path], ...]:

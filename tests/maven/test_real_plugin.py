@@ -93,16 +93,11 @@ class Run:
 
 async def deploy(url: str, where: pathlib.Path, *arguments: str) -> Run:
     """`mvn deploy` of a copy of the sample project, with a server of its own in the settings."""
-    mvn = shutil.which("mvn")
-    if (mvn is None) or (shutil.which("javac") is None):
-        pytest.skip("needs Maven and a JDK: apt-get install maven default-jdk-headless")
     await asyncio.to_thread(shutil.copytree, PROJECT, where / "project")
     settings = where / "settings.xml"
     settings.write_text(SETTINGS.format(name=worlds.TOKEN.name, password=worlds.TOKEN.password))
-    process = await asyncio.create_subprocess_exec(
-        mvn,
-        "--batch-mode",
-        "--no-transfer-progress",
+    return await run(
+        where / "project",
         # As the global settings: how this user's Maven reaches its registry stays as it is.
         "--global-settings",
         str(settings),
@@ -111,7 +106,20 @@ async def deploy(url: str, where: pathlib.Path, *arguments: str) -> Run:
         "-Dmaven.install.skip=true",
         *arguments,
         "deploy",
-        cwd=where / "project",
+    )
+
+
+async def run(where: pathlib.Path, *arguments: str) -> Run:
+    """The real Maven, in this directory."""
+    mvn = shutil.which("mvn")
+    if (mvn is None) or (shutil.which("javac") is None):
+        pytest.skip("needs Maven and a JDK: apt-get install maven default-jdk-headless")
+    process = await asyncio.create_subprocess_exec(
+        mvn,
+        "--batch-mode",
+        "--no-transfer-progress",
+        *arguments,
+        cwd=where,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -873,3 +873,21 @@ def folder(**changes: Any) -> repository_views.ServedFolder:
         opened=NOW,
     )
     return dataclasses.replace(made, **changes)
+
+
+def again(**changes: Any) -> repository_views.AgainView:
+    """Voted files that would be staged once more."""
+    made = repository_views.AgainView(
+        project_key="example-widgets",
+        project_name="Example Widgets",
+        version_key="2.4.0",
+        phase_word="Finish",
+        platform_name="Maven Central",
+        digest=digest("voted"),
+        source="the kept copy",
+        lines=folder().lines[1:],
+        files=1,
+        size=6_400_000,
+        why_not="",
+    )
+    return dataclasses.replace(made, **changes)

@@ -78,6 +78,8 @@ ROUTES: Final = {
     "post.distribution.automate_selected": "/distribution/automate/{project_key}/{version_key}",
     "post.distribution.stage_automate_selected": "/distribution/stage/automate/{project_key}/{version_key}",
     "post.distribution.promote_selected": "/distribution/promote/{project_key}/{version_key}",
+    "get.distribution.stage_again": "/distribution/stage/again/{project_key}/{version_key}/{digest}",
+    "post.distribution.stage_again_selected": "/distribution/stage/again/{project_key}/{version_key}/{digest}",
     "post.distribution.delete": "/distribution/delete/{project_key}/{version_key}",
     "post.distribution.act": "/distribution/act/{project_key}/{version_key}/{row_key}",
 }
@@ -256,6 +258,11 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
         "list": ("distribution/list.html", {"view": samples.listing(), **form}),
+        "again": ("distribution/again.html", {"view": samples.again()}),
+        "again-not-now": (
+            "distribution/again.html",
+            {"view": samples.again(files=3000, source="", why_not="No copy of the voted files is kept here.")},
+        ),
         "folder": ("repository/folder.html", {"view": samples.folder()}),
         "folder-top": ("repository/folder.html", {"view": samples.folder(path="", total=1200)}),
         "list-empty": (

@@ -471,6 +471,28 @@ async def _by_other_hand(house: House, version: str) -> Place:
     return place
 
 
+async def _expired(house: House, version: str) -> Place:
+    """Voted on, and then the platform had it no more; its files are in the revision."""
+    place = await _ready(house, version)
+    house.world.knob(await house.view(place), "vanish")
+    await house.world.until(place.deployment_id, lambda row: row.deployment_state is _Deployment.GONE, seconds=900)
+    return place
+
+
+async def _kept(house: House, version: str) -> Place:
+    """Staged by a build machine, with a copy of it here."""
+    release_key = await people.compose(house.world.store, tree_of(version))
+    async with house.world.member() as member:
+        await member.policy.edit(PROJECT, keep_copies=True)
+    where = next(package for package in tree_of(version).packages if package.package == "widgets-core")
+    external_id = await house.world.stage_elsewhere(tree_of(version))
+    number = await house.world.record(release_key, external_id, where)
+    await house.world.until(number, lambda row: bool(row.copy_sentence), seconds=30)
+    async with house.world.member() as member:
+        await member.policy.edit(PROJECT, keep_copies=False)
+    return Place(version, f"d{number}")
+
+
 async def _dropped(house: House, version: str) -> Place:
     place = await _staged(house, version)
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
@@ -559,6 +581,8 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "lost": _lost,
     "in doubt": _in_doubt,
     "published by another hand": _by_other_hand,
+    "expired": _expired,
+    "kept": _kept,
     "composed": _composed,
     "searched": _searched,
     "failed": _failed,

@@ -207,6 +207,28 @@ TABLE: Final = (
     Row("get_distribution.stage_record", SIGN_IN_FIRST, "ready", "distribution/stage/record"),
     Row("get_distribution.automate", SIGN_IN_FIRST, "ready", "distribution/automate"),
     Row("get_distribution.stage_automate", SIGN_IN_FIRST, "ready", "distribution/stage/automate"),
+    Row(
+        "get_distribution.stage_again",
+        SIGN_IN_FIRST,
+        "expired",
+        "/distribution/stage/again/{project}/{version}/{digest}",
+    ),
+    Row(
+        "post_distribution.stage_again_selected",
+        MEMBERS,
+        "expired",
+        "/distribution/stage/again/{project}/{version}/{digest}",
+    ),
+    Row("post_distribution.act", MEMBERS, "kept", "distribution/act", _act("forget_copy"), about="forget_copy"),
+    Row(
+        "post_distribution.act",
+        # A copy is there, so for members it is refused by that.
+        "403 409 403 403 403 403 403",
+        "kept",
+        "distribution/act",
+        _act("keep_copy"),
+        about="keep_copy",
+    ),
     Row("post_session.sign_in_selected", LEAD_ON, page="/sign-in", form=lambda *_: {"asf_uid": houses.MEMBER}),
     Row("post_session.sign_out", LEAD_ON, page="/sign-out"),
     Row("post_distribution.promote_selected", MEMBERS, "ready", "distribution/promote", _number, about="form"),

@@ -5,14 +5,18 @@ import dataclasses
 from collections.abc import Sequence
 
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.storage.facts as facts
+import atr.storage.holdings as holdings
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.copies as copies
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.promotions as promotions
+import atr.storage.writers.stagings as stagings
 
 _State = states.State
 _Deployment = states.DeploymentState
@@ -57,8 +61,32 @@ async def _of_deployment(
         why_not = await obstacles.drop(read, case.deployment)
         if not why_not:
             acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
+    acts.extend(await _of_copy(read, case, member=member))
     if not await obstacles.verify(read, case.deployment):
         acts.append(views.Act("verify", "Verify now"))
+    return acts
+
+
+async def _of_copy(read: transaction.Transaction, case: facts.Case, *, member: bool) -> list[views.Act]:
+    """What can be done with the bytes that we have of it: keep them, give them up, stage them once more."""
+    row, acts = case.deployment, []
+    if (row.state is _Deployment.STAGED) and not await copies.keep_why_not(read, row):
+        acts.append(_act("keep_copy", "Keep a copy", member=member))
+    if await holdings.is_kept(read, case.project.key, row.file_set_digest or ""):
+        act = _act("forget_copy", "Forget the copy", member=member, needs_reason=True)
+        acts.append(dataclasses.replace(act, why_not=act.why_not or await copies.forget_why_not(read, row)))
+    digest = row.file_set_digest or row.stage_digest or ""
+    if (
+        (row.state in stagings.OVER)
+        and (case.release.phase is not sql.ReleasePhase.RELEASE)
+        and await stagings.voted_platform(read, case.release, digest)
+        and (await stagings.standing(read, case.release, digest) is None)
+    ):
+        act = _act("stage_again", "Stage the voted files again…", member=member)
+        act = dataclasses.replace(act, target=digest)
+        acts.append(
+            dataclasses.replace(act, why_not=act.why_not or await stagings.again_why_not(read, case.release, digest))
+        )
     return acts
 
 

@@ -18,6 +18,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.holdings as holdings
 import atr.storage.readers.acts as acts
 import atr.storage.readers.evidence as evidence
 import atr.storage.readers.progress as progress
@@ -136,6 +137,7 @@ async def _view(
             is_moving=_is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
             check_messages=await _messages(read, deployment),
             drop_reason=deployment.drop_reason,
+            copy_sentence=await holdings.copy_sentence(read, case.project.key, deployment),
             verified=verified,
             last_look=(promotion.last_look if promotion else None) or deployment.last_look,
             next_look=row.next_look or deployment.due_at,

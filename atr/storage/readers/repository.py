@@ -15,10 +15,15 @@ import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
 import atr.storage.holdings as holdings
+import atr.storage.readers.distributions as distributions
+import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.stagings as stagings
 
 # Lines of a folder that a page shows.
 _SHOWN: Final = 1_000
+# Files that the page lists before they are staged once more.
+_LISTED: Final = 100
 _ID: Final = 12
 _LAST: Final = "\U0010ffff"
 _NOTHING: Final = "Nothing is at this address."
@@ -59,6 +64,33 @@ async def served(
     if source is None:
         raise errors.NotFoundError("No copy of this file is kept any more, so it is not served.")
     return views.ServedFile(source, row.size, row.sha256, entry.opened, algorithm)
+
+
+async def again(read: transaction.Transaction, release_key: str, digest: str) -> views.AgainView:
+    """What would be uploaded if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
+    release = await queries.demand_release(read.data, release_key)
+    await _on_a_ballot(read, release, digest)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    platform = await stagings.voted_platform(read, release, digest)
+    files = await queries.file_set(read.data, digest)
+    held = await holdings.holder(read, release, digest)
+    why_not = await stagings.again_why_not(read, release, digest)
+    if not rights.is_member(committee, read.asf_uid):
+        why_not = "Only members of the committee can stage from here."
+    return views.AgainView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        platform_name=platform.display_name if platform else "",
+        digest=digest,
+        source=held.described if held else "",
+        lines=tuple(views.FolderLine(file.path, file.path, file.size, file.sha256) for file in files.files[:_LISTED]),
+        files=len(files.files),
+        size=files.size,
+        why_not=why_not,
+    )
 
 
 async def _on_a_ballot(read: transaction.Transaction, release: sql.Release, digest: str) -> tables.BallotEntry:

@@ -95,6 +95,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "attempt_answered": _answered,
     "distribution_recorded": lambda data: f"Recorded: {data['purl']}.",
     "distribution_automated": lambda data: f"Upload asked for, from revision {data['revision']}.",
+    "distribution_staged_again": lambda data: f"The voted files are uploaded once more, from {data['source']}.",
     "deployment_moved": _deployment_moved,
     "deployment_looked": lambda data: str(data["problem"]),
     "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the worker needs to know to do its work: file sets, files to upload, what a check compares."""
 
+import asyncio
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import atr.db.queries as queries
 import atr.errors as errors
@@ -13,6 +15,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.holdings as holdings
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 
@@ -60,9 +63,13 @@ async def kept(read: transaction.Transaction, owner: str, side: tables.Side, num
 
 
 async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, pathlib.Path], ...]:
-    """Each file to upload: its path on the platform, and where it lies in the deployment's own revision."""
+    """Each file to upload: its path on the platform, and where it lies: in the deployment's own revision, or wherever
+    the voted files are that it stages once more. Raises NotFoundError when they are not there any more.
+    """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
+    if row.stage_digest:
+        return await _voted(read, release, row.stage_digest)
     project = await queries.demand_project(read.data, release.project_key)
     revision = await queries.revision(read.data, release.key, row.revision_number or "")
     platform = distribution.DistributionPlatform[row.platform]
@@ -107,6 +114,25 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
             )
         )
     return tuple(cases)
+
+
+async def _voted(
+    read: transaction.Transaction, release: sql.Release, digest: str
+) -> tuple[tuple[str, pathlib.Path], ...]:
+    held = await holdings.holder(read, release, digest)
+    if held is None:
+        raise errors.NotFoundError("The copy of the voted files was given up, so there is nothing to upload.")
+    found = await holdings.sources(read, release, digest, held)
+    lost = await asyncio.to_thread(_lost, found)
+    if lost:
+        raise errors.NotFoundError(f"{lost} is damaged on our disk, so nothing was uploaded. Tell the operator.")
+    return tuple((file.path, path) for file, path in found)
+
+
+def _lost(found: Sequence[tuple[fileset.File, pathlib.Path]]) -> str:
+    """The first file that is not on our disk in its size; empty if all are."""
+    whole = (path.is_file() and (path.stat().st_size == file.size) for file, path in found)
+    return next((file.path for (file, _), is_whole in zip(found, whole, strict=True) if not is_whole), "")
 
 
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:

@@ -13,7 +13,6 @@ from sqlmodel import col
 
 import atr.db.leases as leases
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -32,6 +31,7 @@ import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
+import atr.storage.writers.stagings as stagings
 
 _RECORDABLE: Final = frozenset(
     {
@@ -128,31 +128,8 @@ class CommitteeMember:
         project = await queries.demand_project(write.data, release.project_key)
         revision = await queries.latest_revision(write.data, release_key)
         await requests.demand_uploadable(write, project, revision, platform)
-        number = 1 + len(await queries.deployments(write.data, release_key))
-        deployment = tables.Deployment(
-            release_key=release_key,
-            platform=platform.name,
-            name=f"atr:{release_key}:{number}",
-            state=states.DeploymentState.UPLOADING,
-            entered_at=write.now,
-            revision_number=revision.number if revision else None,
-            created_by=write.asf_uid,
-            created=write.now,
-            then_promote=not staging,
-            # Should the task be lost, the scan asks for the upload again.
-            due_at=write.now + datetime.timedelta(seconds=write.place.timing(platform).settling),
-        )
-        write.data.add(deployment)
-        await write.data.flush()
-        await queue.enqueue(
-            write.data,
-            sql.TaskType.DISTRIBUTION_STAGE,
-            {"deployment_id": deployment.id},
-            write.now,
-            asf_uid=write.asf_uid,
-            project_key=release.project_key,
-            version_key=release.version,
-        )
+        number = revision.number if revision else None
+        deployment = await stagings.upload(write, release, platform, revision_number=number, then_promote=not staging)
         await write.event(
             release_key,
             f"deployment:{deployment.id}",
@@ -162,6 +139,15 @@ class CommitteeMember:
             revision=deployment.revision_number,
         )
         return rows.number(deployment.id)
+
+    async def stage_again(self, release_key: str, digest: str) -> int:
+        """Upload voted files once more, as a deployment that waits, and answer our number of it.
+
+        For when the platform has them no more: what is on the ballot stays voted, whenever it is staged. Raises
+        BlockedError with why not: nobody voted on them, they stand there still, or nothing here holds their bytes.
+        """
+        release = await self._recordable(release_key, staging=True)
+        return rows.number((await stagings.again(self._write, release, digest)).id)
 
     async def delete_distribution(self, release_key: str, where: distribution.Coordinates, reason: str) -> None:
         """Take a row off the list, with a reason. Nothing changes on the platform.
