@@ -471,11 +471,12 @@ async def _by_other_hand(house: House, version: str) -> Place:
     return place
 
 
-async def _expired(house: House, version: str) -> Place:
+async def _voted_and_dropped(house: House, version: str) -> Place:
     """Voted on, and then the platform had it no more; its files are in the revision."""
     place = await _ready(house, version)
-    house.world.knob(await house.view(place), "vanish")
-    await house.world.until(place.deployment_id, lambda row: row.deployment_state is _Deployment.GONE, seconds=900)
+    async with house.world.member() as member:
+        await member.deployments.drop(place.deployment_id, HOSTILE)
+    await house.world.until(place.deployment_id, lambda row: row.deployment_state is _Deployment.DROPPED)
     return place
 
 
@@ -581,13 +582,13 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "lost": _lost,
     "in doubt": _in_doubt,
     "published by another hand": _by_other_hand,
-    "expired": _expired,
-    "kept": _kept,
     "composed": _composed,
     "searched": _searched,
     "failed": _failed,
     "upload refused": _upload_refused,
     "dropped": _dropped,
+    "voted and dropped": _voted_and_dropped,
+    "kept": _kept,
     "live": _live,
     "announced": _announced,
     "diverged": _diverged,

@@ -340,6 +340,7 @@ ACTS: Final = [
     ("check_again", "diverged", True, "We compare the public files again.", ("promotion", "checking")),
     ("drop", "staged", True, "Asked the platform to give it up.", ("deployment", "dropping")),
     ("extend", "publishing", True, "It has another day.", ("promotion", "publishing")),
+    ("forget_copy", "kept", True, "The copy is given up.", ("deployment", "staged")),
     ("go_on", "stopped", True, "It goes on.", ("promotion", "requested")),
     ("verify", "ready", False, "Every staged file is read again.", ("deployment", "staged")),
     ("look", "ready", False, "Looking now.", ("deployment", "staged")),
@@ -379,7 +380,7 @@ async def test_every_act_of_the_form_is_tried() -> None:
 
     kinds = forms.ActForm.model_fields["act"].annotation
     assert kinds is not None
-    assert set(kinds.__args__) == {act for act, *_ in ACTS} | {"give_up"}
+    assert set(kinds.__args__) == {act for act, *_ in ACTS} | {"give_up", "keep_copy"}
 
 
 async def test_a_lost_upload_is_found_by_its_id(house: houses.House) -> None:

@@ -210,13 +210,13 @@ TABLE: Final = (
     Row(
         "get_distribution.stage_again",
         SIGN_IN_FIRST,
-        "expired",
+        "voted and dropped",
         "/distribution/stage/again/{project}/{version}/{digest}",
     ),
     Row(
         "post_distribution.stage_again_selected",
         MEMBERS,
-        "expired",
+        "voted and dropped",
         "/distribution/stage/again/{project}/{version}/{digest}",
     ),
     Row("post_distribution.act", MEMBERS, "kept", "distribution/act", _act("forget_copy"), about="forget_copy"),
