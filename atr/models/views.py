@@ -190,6 +190,8 @@ class DeploymentView:
     # One changing string: the page asks for the row again and shows it when this differs.
     etag: str
     check_messages: tuple[tuple[str, str], ...] = ()
+    # Why it is not on the ballot, or will not be on the next one; empty if nothing keeps it off.
+    off_ballot: str = ""
     drop_reason: str = ""
     # Whether a copy of its files is kept here, or why none is though the project wants one; empty for neither.
     copy_sentence: str = ""

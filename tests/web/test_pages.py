@@ -314,3 +314,17 @@ async def test_a_bent_page_number_is_no_error(house: houses.House, page: str) ->
     answer = await house.people[houses.MEMBER].get(f"{place.url('distribution/list')}?page={page}")
     assert answer.status == 200
     assert "widgets-core" in answer.text
+
+
+async def test_the_ballot_of_the_finish_page_is_that_of_the_vote(house: houses.House) -> None:
+    """One digest under one name, on every page."""
+    place, alice = house.places["ready"], house.people[houses.MEMBER]
+    digest = house.frozen_digest(place)
+    for page in ("finish", "vote"):
+        assert digest[:12] in (await alice.get(place.url(page))).text, page
+
+
+async def test_what_is_off_the_next_ballot_says_so_wherever_it_stands(house: houses.House) -> None:
+    place, alice = house.places["set aside"], house.people[houses.MEMBER]
+    for page in ("finish", "distribution/detail", "distribution/list", "voting"):
+        assert "It was staged for candidate 1, whose vote failed." in (await alice.get(place.url(page))).text, page

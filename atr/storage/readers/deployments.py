@@ -136,6 +136,7 @@ async def _view(
             row_version=deployment.version,
             is_moving=_is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
             check_messages=await _messages(read, deployment),
+            off_ballot=deployment.off_ballot,
             drop_reason=deployment.drop_reason,
             copy_sentence=await holdings.copy_sentence(read, case.project.key, deployment),
             verified=verified,

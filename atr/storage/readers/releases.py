@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.storage.ballots as ballots
 import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
@@ -41,7 +42,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     every = await deployments.all_of(read, release_key)
     rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
-    ballot = await queries.ballot(read.data, release)
+    ballot, ballot_digest = await ballots.opened(read.data, release)
     revision_entry = next((e for e in ballot if e.kind is tables.BallotKind.REVISION), None)
     count = await vote.tally(read, release)
     shown = [row for row in rows if not is_given_up(row)]
@@ -59,7 +60,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         binding_plus=count.plus,
         binding_minus=count.minus,
         voted_revision=await _voted_revision(read, release, revision_entry),
-        ballot_digest=revision_entry.file_set_digest if revision_entry else "",
+        ballot_digest=ballot_digest,
         rows=rows,
         promote_all=sum(1 for row in every if acts.is_ready(row)) > 1,
         missing=tuple(_missing(row, _name(row, shown)) for row in shown if row.state is not states.State.LIVE),
