@@ -22,12 +22,14 @@ from typing import Any, Final
 
 import quart
 import sqlalchemy
+import sqlmodel
 from quart.typing import TestClientProtocol
 
 import atr.config as config
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.demo.people as people
+import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
@@ -52,21 +54,34 @@ _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 PAGES: Final = {
     "compose": (
         "/compose/{p}",
-        "/compose/{p}?q=jar",
-        "/revisions/{p}",
+        "/compose/{p}?folder=maven/org/example/many/module-00000/1.0.0",
+        "/compose/{p}?q=sources",
+        "/compose/change/{p}?path=maven",
+        "/revisions/{p}?from=00001&to=00001",
+        "/policy/{project}",
         "/distribution/list/{p}",
         "/distribution/stage/automate/{p}?platform=MAVEN",
+        "/voting/{p}",
     ),
-    "vote": ("/distribution/detail/{p}/d1",),
+    "vote": (
+        "/vote/{p}",
+        "/vote/{p}/count",
+        "/resolve/{p}",
+        "/abandon/{p}",
+        "/repository/{p}/{ballot}/",
+        "/distribution/detail/{p}/d1",
+    ),
     "finish": (
         "/releases",
         "/finish/{p}",
         "/finish/{p}/row/d1",
+        "/compose/{p}",
         "/distribution/detail/{p}/d1",
         "/distribution/promote/{p}?deployment_id=1",
+        "/distribution/promote-all/{p}",
         "/distribution/list/{p}",
     ),
-    "live": ("/finish/{p}", "/distribution/detail/{p}/d1", "/distribution/list/{p}?page=2"),
+    "live": ("/finish/{p}", "/announce/{p}", "/distribution/detail/{p}/d1", "/distribution/list/{p}?page=2"),
 }
 
 Tell = Callable[[str], None]
@@ -101,7 +116,9 @@ async def measured(files: int, repeats: int, state_dir: pathlib.Path, tell: Tell
 async def _cost(
     store: storage.Storage, client: TestClientProtocol, phase: str, page: str, files: int, repeats: int
 ) -> Cost:
-    path = page.format(p=f"{people.PROJECT}/{many_files.VERSION}")
+    path = page.format(
+        p=f"{people.PROJECT}/{many_files.VERSION}", project=people.PROJECT, ballot=await _mapped_digest(store)
+    )
     taken, counts, size = [], set(), 0
     # The first look compiles templates and statements.
     for number in range(repeats + 1):
@@ -117,6 +134,13 @@ async def _cost(
             counts.add(count[0])
             size = len(body)
     return Cost(f"{phase}: {page}", files, max(counts), statistics.median(taken), size)
+
+
+async def _mapped_digest(store: storage.Storage) -> str:
+    """The file set that stands on the ballot for Maven Central; empty before there is one."""
+    async with store.read() as read:
+        wanted = sqlmodel.select(tables.BallotEntry.file_set_digest).where(tables.BallotEntry.platform == _MAVEN.name)
+        return (await read.data.exec(wanted)).first() or ""
 
 
 @contextlib.contextmanager
