@@ -5,6 +5,7 @@ https://maven.apache.org/repository/layout.html
 """
 
 import dataclasses
+import functools
 import re
 from typing import Final
 
@@ -65,14 +66,17 @@ def parse_path(path: str) -> MavenPath:
         # A dot in a directory of the group would give two paths the same coordinates.
         plain = not any("." in segment for segment in group)
         if plain and name.startswith((f"{artifact}-{version}.", f"{artifact}-{version}-")):
-            where = distribution.coordinates(
-                distribution.DistributionPlatform.MAVEN, ".".join(group), artifact, version
-            )
-            return MavenPath(where, name)
+            return MavenPath(_coordinates(".".join(group), artifact, version), name)
     raise errors.InputError(
         f"“{path[:120]}” is not of the form group/artifact/version/artifact-version.extension, "
         "so we cannot tell whose file it is."
     )
+
+
+@functools.lru_cache(maxsize=4_096)
+def _coordinates(owner: str, artifact: str, version: str) -> distribution.Coordinates:
+    """The files of a package come one after the other, and pages look at 10,000 of them."""
+    return distribution.coordinates(distribution.DistributionPlatform.MAVEN, owner, artifact, version)
 
 
 def directory(where: distribution.Coordinates) -> str:
