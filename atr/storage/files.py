@@ -95,8 +95,9 @@ class Draft:
             raise errors.InputError(f"There is a file {relpath.shown(to)} already.")
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).rename(target)
-        self._forget(path)
+        # Noted before it is forgotten: the folder that both lie in stays.
         self._note(fileset.File(to, old.size, old.sha256))
+        self._forget(path)
 
     def remove(self, path: str) -> None:
         """Leave a file out."""

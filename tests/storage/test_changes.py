@@ -121,6 +121,26 @@ async def test_removing_and_renaming_make_revisions(world: worlds.World) -> None
     assert there(world, "00001") == before
 
 
+@pytest.mark.parametrize("to", ["notes/b.txt", "notes/older/a.txt", "b.txt"])
+async def test_the_only_file_of_a_folder_gets_another_name(world: worlds.World, to: str) -> None:
+    """In the same folder, in one below it, and out of it."""
+    await world.composed()
+    sent = await send(world, ALICE, {"notes/a.txt": b"alice"})
+    made = await change(world, changes.Change(renamed=(("notes/a.txt", to),)), seen=sent.number)
+    before = there(world, sent.number)
+    assert there(world, made.number) == {path: before[path] for path in before if path != "notes/a.txt"} | {to: b"alice"}
+    # A folder that is no more leaves its name to a file.
+    if to == "b.txt":
+        await send(world, ALICE, {"notes": b"a file"}, seen=made.number)
+
+
+async def test_a_whole_folder_goes_into_one_below_itself(world: worlds.World) -> None:
+    await world.composed()
+    before = there(world, "00001")
+    made = await change(world, changes.Change(renamed=(("maven", "maven/central"),)))
+    assert there(world, made.number) == {path.replace("maven/", "maven/central/", 1): before[path] for path in before}
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
