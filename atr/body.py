@@ -30,6 +30,10 @@ SILENCE: Final = 60.0
 _MAX_HEADERS: Final = 16_000
 _MAX_FIELD: Final = 16_000
 _MAX_FIELDS: Final = 20
+# After the first file, empty ones and fields among them included; storage/spool.py takes fewer files.
+MAX_PARTS: Final = 21_000
+# As much is decoded before others have their turn: it may hold hundreds of parts.
+_PIECE: Final = 32_768
 _MAX_BOUNDARY: Final = 200
 
 
@@ -89,6 +93,8 @@ class Form:
         self._length = request.content_length or 0
         self._most = most
         self._taken = 0
+        # What arrived and is not decoded yet.
+        self._rest = memoryview(b"")
         self._events: collections.deque[multipart.Event] = collections.deque()
         self._ended = False
 
@@ -120,7 +126,11 @@ class Form:
         A field that stands among the files is passed over.
         """
         inside = False
+        parts = 0
         while (event := await self._next()) is not None:
+            parts += not isinstance(event, multipart.Data)
+            if parts > MAX_PARTS:
+                raise errors.InputError("This form has more parts than an upload may have, so nothing of it was kept.")
             if isinstance(event, multipart.Field):
                 await self._value()
             elif isinstance(event, multipart.File):
@@ -133,7 +143,7 @@ class Form:
     async def drain(self) -> None:
         """Read to the end and forget it, so that a browser that is still sending sees the answer."""
         try:
-            while await self._more():
+            while await self._arriving():
                 pass
         except (errors.AtrError, werkzeug.exceptions.HTTPException):
             return
@@ -172,7 +182,17 @@ class Form:
             raise errors.InputError("A part of the form has no end to its head, so nothing of it was kept.")
 
     async def _more(self) -> bytes:
-        """What arrives next; empty at the end."""
+        """The next piece of what arrives; empty at the end."""
+        if self._rest:
+            # What is here already would be taken without a pause, and nobody else would be served meanwhile.
+            await asyncio.sleep(0)
+        else:
+            self._rest = memoryview(await self._arriving())
+        piece, self._rest = self._rest[:_PIECE], self._rest[_PIECE:]
+        return bytes(piece)
+
+    async def _arriving(self) -> bytes:
+        """What arrives next, however much; empty at the end."""
         try:
             async with asyncio.timeout(SILENCE):
                 data = await anext(self._chunks, b"")

@@ -10,16 +10,19 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
+import quart
 import sqlmodel
+import werkzeug.datastructures
 
 import atr.body as body
 import atr.demo.journey as journey
 import atr.demo.people as people
 import atr.demo.processes as processes
+import atr.errors as errors
 import atr.models.sql as sql
 from tests.web import house as houses
 from tests.web import test_process
@@ -215,3 +218,34 @@ async def test_the_network_waits_for_a_slow_disk() -> None:
     assert len(await anext(waiting)) == 2 * body.HELD
     await third
     assert taken == [0, 1, 2]
+
+
+@pytest.mark.parametrize("part", [b'name="x"', b'name="files"; filename=""'])
+async def test_parts_without_end_are_not_read_to_their_end_and_others_have_their_turn(part: bytes) -> None:
+    """Parts that are no files cost their sender nothing, and us the decoding of each."""
+    waiting = body.Body(None, None)
+    waiting.append(b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\nx\r\n')
+    waiting.append((b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n\r\n\r\n") * (body.MAX_PARTS + 1))
+    waiting.set_complete()
+    scope: Any = {"type": "http", "root_path": "", "extensions": {}}
+    headers = werkzeug.datastructures.Headers({"Content-Type": "multipart/form-data; boundary=b"})
+    request = quart.wrappers.Request(
+        "POST", "http", "/", b"", headers, "", "1.1", scope, send_push_promise=lambda *_: asyncio.sleep(0)
+    )
+    request.body = waiting
+    form = body.Form(request, 10_000_000)
+    assert await form.token() == "x"
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    served = asyncio.create_task(other())
+    with pytest.raises(errors.InputError, match="more parts"):
+        async for _ in form.files():
+            pass
+    served.cancel()
+    assert turns > 30
