@@ -14,10 +14,12 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
+import atr.storage.writers.requests as requests
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,8 @@ async def kept(read: transaction.Transaction, owner: str, side: tables.Side, num
 
 async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, pathlib.Path], ...]:
     """Each file to upload: its path on the platform, and where it lies: in the deployment's own revision, or wherever
-    the voted files are that it stages once more. Raises NotFoundError when they are not there any more.
+    the voted files are that it stages once more. Raises NotFoundError when they are not there any more, BlockedError
+    for what may not be uploaded now: the policy and the wall may have moved since somebody asked.
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
@@ -73,6 +76,7 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     project = await queries.demand_project(read.data, release.project_key)
     revision = await queries.revision(read.data, release.key, row.revision_number or "")
     platform = distribution.DistributionPlatform[row.platform]
+    await requests.demand_uploadable(read, project, revision, platform)
     patterns = (await queries.policy(read.data, project)).file_tag_mappings.get(platform.gh_slug, [])
     files = await queries.file_set(read.data, revision.file_set_digest)
     directory = read.place.revision_dir(project.key, release.version, revision.number)
@@ -119,6 +123,10 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
 async def _voted(
     read: transaction.Transaction, release: sql.Release, digest: str
 ) -> tuple[tuple[str, pathlib.Path], ...]:
+    files = await queries.file_set(read.data, digest)
+    await requests.demand_inside(
+        read, release, tuple({maven.parse_path(file.path).coordinates for file in files.files})
+    )
     held = await holdings.holder(read, release, digest)
     if held is None:
         raise errors.NotFoundError("The copy of the voted files was given up, so there is nothing to upload.")

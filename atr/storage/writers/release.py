@@ -4,6 +4,10 @@
 import re
 from typing import Final
 
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.storage.transaction as transaction
@@ -30,13 +34,32 @@ class CommitteeParticipant:
                 "A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version"
             )
         key = sql.release_key(project_key, version)
-        if await write.data.get(sql.Release, key) is not None:
+        there = await write.data.get(sql.Release, key)
+        if there is not None:
+            if there.project_key == project_key:
+                raise errors.ConflictError(
+                    f"{project.name} {version} was started already. Open it, or choose another version."
+                )
+            other = await queries.demand_project(write.data, there.project_key)
             raise errors.ConflictError(
-                f"{project.name} {version} was started already. Open it, or choose another version."
+                f"{other.name} {there.version} goes by the same key, {key}, and was first. Choose another version."
             )
+        await self._ensure_apart(project_key, version)
         write.data.add(sql.Release(key=key, created=write.now, project_key=project_key, version=version))
         await write.event(key, "release", "release_started", version=version)
         return key
+
+    async def _ensure_apart(self, project_key: str, version: str) -> None:
+        """Refuse a version whose key reads as a release of a project with a longer name: it would be in its way."""
+        pieces = version.split("-")
+        longer = ["-".join([project_key, *pieces[:count]]) for count in range(1, len(pieces))]
+        wanted = sqlmodel.select(sql.Project).where(col(sql.Project.key).in_(longer))
+        other = (await self._write.data.exec(wanted)).first()
+        if other is not None:
+            raise errors.InputError(
+                f"That reads as a release of {other.name}, which is a project of its own. Choose another version.",
+                field="version",
+            )
 
 
 class ReleaseManager:
