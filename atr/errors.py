@@ -23,6 +23,10 @@ holds a secret. An error that is not in this tree is a bug of ours.
 """
 
 from collections.abc import Sequence
+from typing import Final
+
+# How the text of an UnavailableError ends. Who gives up takes it off: it would not be true any more.
+ASKED_AGAIN: Final = " We will ask again."
 
 
 class AtrError(Exception):

@@ -2,6 +2,7 @@
 """The worker: the only process that reaches a platform and the only one that holds credentials."""
 
 import asyncio
+import dataclasses
 import logging
 import os
 import secrets
@@ -171,16 +172,19 @@ async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slot
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:
-    error = ""
+    error, retry_after = "", 0.0
     try:
         async with holds.TaskHold(hands, task.id, task.epoch).alive():
-            await tasks.HANDLERS[task.task_type](hands, task.args)
+            mine = dataclasses.replace(hands, is_last_try=task.is_last_try)
+            await tasks.HANDLERS[task.task_type](mine, task.args)
     except asyncio.CancelledError:
         raise
+    except errors.UnavailableError as problem:
+        error, retry_after = str(problem), problem.retry_after or 0.0
     except errors.AtrError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
         _LOG.exception("task %s", task.id, extra={"action": "task_failed", "task": task.id})
         error = f"Unexpected: {type(problem).__name__}"
     async with hands.storage.write_as_user_service() as service:
-        await service.tasks.finish(task, error=error)
+        await service.tasks.finish(task, error=error, retry_after=retry_after)

@@ -21,8 +21,10 @@ import atr.db.session as session
 import atr.models.sql as sql
 
 # After so many tries a task waits for the scan to notice what is missing and ask again.
-_TRIES: Final = 5
-_FIRST_WAIT: Final = datetime.timedelta(seconds=1)
+TRIES: Final = 5
+_FIRST_WAIT: Final = 1.0
+# A platform that asks for more than that is asked earlier all the same, as everywhere.
+_LONGEST_WAIT: Final = 3_600.0
 
 
 async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
@@ -89,19 +91,30 @@ async def claim(
 
 
 async def finish(
-    data: session.Session, task_id: int, epoch: int, now: datetime.datetime, *, tries: int, error: str = ""
+    data: session.Session,
+    task_id: int,
+    epoch: int,
+    now: datetime.datetime,
+    *,
+    tries: int,
+    error: str = "",
+    retry_after: float = 0.0,
 ) -> bool:
-    """The task is done, or failed for now: then it is tried again later, longer apart each time.
+    """The task is done, or failed for now: then it is tried again later, longer apart each time, never before told.
 
     False when somebody else has taken it meanwhile; then nothing is written.
     """
     if not error:
         values: dict[str, Any] = {"status": sql.TaskStatus.COMPLETED, "completed": now, "error": None}
-    elif tries >= _TRIES:
+    elif tries >= TRIES:
         values = {"status": sql.TaskStatus.FAILED, "completed": now, "error": error}
     else:
-        wait = _FIRST_WAIT * 2**tries
-        values = {"status": sql.TaskStatus.QUEUED, "scheduled": now + wait, "error": error}
+        wait = max(_FIRST_WAIT * 2**tries, min(retry_after, _LONGEST_WAIT))
+        values = {
+            "status": sql.TaskStatus.QUEUED,
+            "scheduled": now + datetime.timedelta(seconds=wait),
+            "error": error,
+        }
     statement = (
         sqlalchemy.update(sql.Task)
         .where(col(sql.Task.id) == task_id, col(sql.Task.lease_epoch) == epoch)

@@ -126,6 +126,7 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Pag
         platform = distribution.DistributionPlatform.from_slug(asked)
     except errors.InputError as error:
         raise errors.NotFoundError(str(error)) from error
+    page = web.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.form(read, await releases.key(read, project_key, version_key), platform)
+        view = await distributions.form(read, await releases.key(read, project_key, version_key), platform, page)
     return await quart.render_template("distribution/automate.html", view=view, staging=staging, field_errors={})

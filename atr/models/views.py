@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 
 import atr.models.readiness_views as readiness_views
+import atr.models.upload_views as upload_views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -110,7 +111,8 @@ class Act:
 class Verified:
     """Verify now: who asked and how far it is; at its end what was read, and what that differs by.
 
-    Without a digest at its end the platform could not be read: then `problem` says why.
+    Without a digest at its end the platform could not be read: then `problem` says why. While it runs, `problem` is
+    what holds it up.
     """
 
     asked_by: str
@@ -333,8 +335,8 @@ class RecordFormView:
     phase_word: str
     # (member name, display name, one sentence on what happens with it)
     platforms: tuple[tuple[str, str, str], ...]
-    # For automate: (platform path, revision path) that would be uploaded, and why it cannot be done, if so.
-    would_upload: tuple[tuple[str, str], ...]
+    # For automate: what would be uploaded, None where nothing can be told, and why it cannot be done, if so.
+    upload: upload_views.Upload | None
     why_not: str
     mapping: tuple[str, ...]
     target_namespaces: tuple[str, ...]

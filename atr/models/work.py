@@ -165,3 +165,5 @@ class Task:
     task_type: sql.TaskType
     args: Mapping[str, Any]
     tries: int
+    # Whether it is given up if it fails once more.
+    is_last_try: bool

@@ -93,7 +93,7 @@ def refusal(answered: Answered, who: str, what: str) -> errors.PlatformError:
             )
         case _ if httpx.codes.is_server_error(status):
             return errors.UnavailableError(
-                f"{who} failed at {what} ({status}).{said} We will ask again.",
+                f"{who} failed at {what} ({status}).{said}{errors.ASKED_AGAIN}",
                 retry_after=answered.retry_after,
                 status=status,
             )

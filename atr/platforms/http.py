@@ -227,7 +227,7 @@ class Place:
 
     def _unavailable(self, what: str, fault: Exception) -> NoReturn:
         raise errors.UnavailableError(
-            f"{self.name} ({self.site.host}) gave no complete answer for {what}: {_kind(fault)}. We will ask again."
+            f"{self.name} ({self.site.host}) gave no complete answer for {what}: {_kind(fault)}.{errors.ASKED_AGAIN}"
         ) from fault
 
 

@@ -15,37 +15,12 @@ from typing import IO, Final
 
 import atr.errors as errors
 import atr.platforms.contract as contract
+import atr.shared.bundle as bundles
+import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 
-# The guide says 1 GB; clients that check before they send take it for 1 GiB.
-LIMIT: Final = 1024**3
+LIMIT: Final = distribution.DistributionPlatform.MAVEN.largest_upload
 _CHUNK: Final = 1024**2
-# https://central.sonatype.org/publish/requirements/#provide-files-checksums
-_REQUIRED_SIDE_FILES: Final = ("md5", "sha1")
-_SIGNATURE: Final = ".asc"
-# Compressing these again costs time and saves nothing.
-_COMPRESSED: Final = frozenset(
-    {
-        "7z",
-        "aar",
-        "apk",
-        "bz2",
-        "ear",
-        "gz",
-        "jar",
-        "klib",
-        "kar",
-        "nar",
-        "rar",
-        "tbz",
-        "tgz",
-        "txz",
-        "war",
-        "xz",
-        "zip",
-        "zst",
-    }
-)
 # The same files make the same bundle: the earliest moment that a zip can hold.
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -125,10 +100,8 @@ def file_name(name: str) -> str:
 
 
 def _add(bundle: zipfile.ZipFile, upload: contract.Upload) -> dict[str, str]:
-    has_side_files = not (maven.is_side_file(upload.path) or upload.path.endswith(_SIGNATURE))
-    hashes = {
-        name: hashlib.new(name, usedforsecurity=False) for name in (_REQUIRED_SIDE_FILES if has_side_files else ())
-    }
+    wanted = bundles.REQUIRED_SIDE_FILES if bundles.has_side_files(upload.path) else ()
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     try:
         source = upload.source.open("rb")
     except OSError as fault:
@@ -143,8 +116,7 @@ def _add(bundle: zipfile.ZipFile, upload: contract.Upload) -> dict[str, str]:
 
 def _entry(path: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(path, _WHEN)
-    stored = path.rpartition(".")[2].lower() in _COMPRESSED
-    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED if bundles.stays_as_it_is(path) else zipfile.ZIP_DEFLATED
     # An ordinary file that all may read, as any archiver would note it.
     entry.external_attr = 0o100644 << 16
     return entry

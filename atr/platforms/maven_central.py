@@ -245,7 +245,7 @@ class MavenCentral:
                     yield stream
                 else:
                     raise errors.UnavailableError(
-                        f"{self._repository.name} did not show {path} ({stream.status}). We will ask again.",
+                        f"{self._repository.name} did not show {path} ({stream.status}).{errors.ASKED_AGAIN}",
                         retry_after=stream.retry_after,
                         status=stream.status,
                     )

@@ -80,6 +80,14 @@ def is_outside(packages: tuple[str, ...]) -> str:
     return f"Outside the names that belong to this project: {listed(packages)}."
 
 
+def is_too_large(platform: distribution.DistributionPlatform, least: int) -> str:
+    """The sentence for an upload that has at least so many bytes, more than the platform takes."""
+    return (
+        f"The upload would have at least {least:,} bytes, its checksums included, and {platform.display_name} takes "
+        f"{platform.largest_upload:,} at once. Map fewer files to it, or stage the release in several deployments."
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """The first three names and how many more there are, for a sentence."""
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""  # noqa: PLR2004  (a sentence names three)

@@ -58,6 +58,8 @@ class _Traits:
     no_proof: str = ""
     # One sentence for the confirm page, said before the click.
     undo: str = ""
+    # The bytes that one upload may have; 0 where we upload nothing.
+    largest_upload: int = 0
 
 
 @enum.unique
@@ -90,6 +92,8 @@ class DistributionPlatform(enum.Enum):
         requires_owner_namespace=True,
         mechanism=Mechanism.CENTRAL_PORTAL,
         undo="Nothing can be undone: Maven Central keeps every published version for good.",
+        # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check take it for 1 GiB.
+        largest_upload=1024**3,
     )
     NPM = _Traits(
         name="npm",
@@ -163,6 +167,11 @@ class DistributionPlatform(enum.Enum):
     def undo(self) -> str:
         """What can be undone after publishing, in one sentence; empty where nothing is promoted from here."""
         return self.value.undo
+
+    @property
+    def largest_upload(self) -> int:
+        """How many bytes one upload may have; 0 where we upload nothing."""
+        return self.value.largest_upload
 
     @classmethod
     def from_slug(cls, text: str) -> "DistributionPlatform":

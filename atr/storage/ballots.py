@@ -61,7 +61,7 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
     """The ballot of this release as it would be frozen now. It changes nothing and reads no disk."""
     project = await queries.demand_project(data, release.project_key)
     revision = await queries.latest_revision(data, release.key)
-    why_no_files = _why_no_files(revision)
+    why_no_files = facts.why_no_files(revision)
     if (revision is None) or why_no_files:
         return Proposal(revision, (), (), (gates.Blocker("no-files", why_no_files, "a committer of the committee"),))
     parts = [await _stored(data, tables.BallotKind.REVISION, revision.file_set_digest)]
@@ -108,14 +108,6 @@ def is_meant(row: tables.Deployment) -> bool:
 def name(row: tables.Deployment) -> str:
     """How sentences call a deployment."""
     return f"deployment {row.external_id or row.name}"
-
-
-def _why_no_files(revision: sql.Revision | None) -> str:
-    if revision is None:
-        return "The release has no files yet."
-    if revision.file_set_digest == sql.NOT_RECORDED:
-        return "The newest revision is older than our record of its files. Make a new one."
-    return ""
 
 
 def _unread(row: tables.Deployment) -> gates.Blocker:

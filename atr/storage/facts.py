@@ -203,10 +203,26 @@ def mapped_paths(revision: fileset.FileSet, patterns: list[str]) -> fileset.File
     return fileset.FileSet.of(files) if files else None
 
 
+def why_no_files(revision: sql.Revision | None) -> str:
+    """Why the files of the newest revision cannot be told, in a sentence; empty if they can."""
+    if revision is None:
+        return "The release has no files yet."
+    if revision.file_set_digest == sql.NOT_RECORDED:
+        return "The newest revision is older than our record of its files. Make a new one."
+    return ""
+
+
+def cannot_stage(platform: distribution.DistributionPlatform) -> str:
+    """Why ATR cannot stage on the platform, in a sentence or two; empty if it can."""
+    if platform.supports_remote_promotion:
+        return ""
+    return f"ATR cannot stage on {platform.display_name}. {platform.why_not}"
+
+
 def uploads_supported(platform: distribution.DistributionPlatform) -> None:
     """Raise UnsupportedError unless ATR can stage on the platform."""
-    if not platform.supports_remote_promotion:
-        raise errors.UnsupportedError(f"ATR cannot stage on {platform.display_name}. {platform.why_not}")
+    if why_not := cannot_stage(platform):
+        raise errors.UnsupportedError(why_not)
 
 
 async def wanted_platforms(

@@ -49,6 +49,8 @@ class Context:
     # Called with the name of each place where a trial may have the process die.
     failpoint: Callable[[str], None]
     monotonic: Callable[[], float]
+    # Of the task that runs: should it fail, nobody tries again.
+    is_last_try: bool = False
 
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
         """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""

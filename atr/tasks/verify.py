@@ -11,7 +11,10 @@ import atr.tasks.reading as reading
 
 
 async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Read the staged files of the deployment `deployment_id`, from where a try that died stopped."""
+    """Read the staged files of the deployment `deployment_id`, from where a try that died stopped.
+
+    A platform that has no answer now is asked again, by the task's own tries and not before it said.
+    """
     storage = context.storage
     async with storage.write_as_user_service() as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
@@ -29,8 +32,14 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
                 promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False
             )
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
+        comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
         async with storage.write_as_user_service() as service:
-            await service.verification.failed(claimed, str(error))
+            if comes_back:
+                await service.verification.held_up(claimed, str(error))
+            else:
+                await service.verification.failed(claimed, str(error))
+        if comes_back:
+            raise
         return
     context.failpoint("before_verified")
     async with storage.write_as_user_service() as service:

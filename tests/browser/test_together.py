@@ -29,61 +29,109 @@ def _part(tree: trees.Tree, package: str) -> trees.Tree:
     return trees.Tree({path: data for path, data in tree.files.items() if f"/{package}/" in path}, (where,))
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_found_verified_and_promoted_together(
-    house: worlds.World, web: str, visit: houses.Visit, way: str
-) -> None:
-    """What a build machine staged is found by its coordinates, verified, asked for together, and one is stopped."""
-    alice = await visit(web, **WAYS[way])
+async def _both_voted(house: worlds.World) -> None:
+    """Two deployments of one release, staged by a build machine, recorded, captured, and voted on."""
     release_key = await house.composed()
-    core = await house.stage_elsewhere(_part(house.tree, "widgets-core"))
-    await house.stage_elsewhere(_part(house.tree, "widgets-parent"))
-    await house.pass_time(minutes=5)
-    await alice.go(f"/finish/{people.PROJECT}/{VERSION}")
-    await alice.sign_in("alice")
-
-    await _find(alice, house, way)
-    assert (await house.row(1)).external_id == core
+    for number, package in enumerate(("widgets-core", "widgets-parent"), start=1):
+        part = _part(house.tree, package)
+        await house.record(release_key, await house.stage_elsewhere(part), part.packages[0])
+        await house.until(number, lambda row: row.proof.staged is not None)
     await people.vote(house.store, release_key)
     await house.work()
 
-    await _verify(alice, house, way)
-    await _promote_both(alice, house, way)
+
+async def _tamper(house: worlds.World) -> None:
+    pom = "org/example/widgets/widgets-parent/2.4.0/widgets-parent-2.4.0.pom"
+    house.knob(await house.row(2), "tamper", path=pom)
 
 
-async def _find(alice: persons.Person, house: worlds.World, way: str) -> None:
-    for package in ("widgets-core", "widgets-parent"):
-        await alice.go(f"/distribution/stage/record/{people.PROJECT}/{VERSION}")
-        await alice.picture(f"together-{way}-record")
-        await alice.page.get_by_label("Maven Central").check()
-        await alice.page.get_by_label("Owner").fill("org.example.widgets")
-        await alice.page.get_by_label("Package").fill(package)
-        await alice.press("Find it")
-        assert "We are asking Maven Central" in await alice.text()
-        await house.work()
-        if alice.scripts:
-            await alice.until("answered")
-        else:
-            await alice.page.reload()
-        await alice.look()
-        await alice.picture(f"together-{way}-found")
-        await alice.press(re.compile("Record this one"))
-        await house.until(1 if package == "widgets-core" else 2, lambda row: row.proof.staged is not None)
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_a_build_machine_staged_is_found_by_its_coordinates(
+    house: worlds.World, web: str, visit: houses.Visit, way: str
+) -> None:
+    """Asked for by name, shown while the answer is waited for, and recorded from there."""
+    alice = await visit(web, **WAYS[way])
+    await house.composed()
+    external_id = await house.stage_elsewhere(_part(house.tree, "widgets-core"))
+    await house.pass_time(minutes=5)
+    await alice.go(f"/distribution/stage/record/{people.PROJECT}/{VERSION}")
+    await alice.press(re.compile("^alice"))
+    await alice.picture(f"together-{way}-record")
+    await alice.page.get_by_label("Maven Central").check()
+    await alice.page.get_by_label("Owner").fill("org.example.widgets")
+    await alice.page.get_by_label("Package").fill("widgets-core")
+    await alice.press("Find it")
+    assert "We are asking Maven Central" in await alice.text()
+    await house.work()
+    if alice.scripts:
+        await alice.until("answered")
+    else:
+        await alice.page.reload()
+    await alice.look()
+    await alice.picture(f"together-{way}-found")
+    await alice.press(re.compile("Record this one"))
+    row = await house.until(1, lambda row: row.proof.staged is not None)
+    assert row.external_id == external_id
 
 
-async def _verify(alice: persons.Person, house: worlds.World, way: str) -> None:
-    await alice.go(f"/distribution/detail/{people.PROJECT}/{VERSION}/d1")
+@pytest.mark.parametrize("way", WAYS)
+async def test_verify_now_tells_equal_from_different(
+    house: worlds.World, web: str, visit: houses.Visit, way: str
+) -> None:
+    """One deployment is what it was, the other is not; both are said, nothing is changed."""
+    alice = await visit(web, **WAYS[way])
+    await _both_voted(house)
+    await alice.go("/sign-in")
+    await alice.press(re.compile("^alice"))
+    await alice.page.goto(f"{web}/distribution/detail/{people.PROJECT}/{VERSION}/d1")
     await alice.press("Verify now")
     assert "Verifying since" in await alice.text()
-    house.knob(await house.row(2), "tamper", path="org/example/widgets/widgets-parent/2.4.0/widgets-parent-2.4.0.pom")
+    await _tamper(house)
     await house.work()
-    await alice.go(f"/distribution/detail/{people.PROJECT}/{VERSION}/d2")
+    await alice.page.goto(f"{web}/distribution/detail/{people.PROJECT}/{VERSION}/d1")
+    assert "all equal" in await alice.text()
+    await alice.page.goto(f"{web}/distribution/detail/{people.PROJECT}/{VERSION}/d2")
     await alice.press("Verify now")
     await house.work()
     await alice.page.reload()
     await alice.look()
     assert "the staged files are not what they were" in await alice.text()
     await alice.picture(f"together-{way}-differs")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_verify_now_says_what_holds_it_up(house: worlds.World, web: str, visit: houses.Visit, way: str) -> None:
+    """While it is tried again, and at the end: nothing was compared."""
+    alice = await visit(web, **WAYS[way])
+    await _both_voted(house)
+    house.fault("download", status=503, times=1000)
+    await alice.go("/sign-in")
+    await alice.press(re.compile("^alice"))
+    await alice.page.goto(f"{web}/distribution/detail/{people.PROJECT}/{VERSION}/d1")
+    await alice.press("Verify now")
+    await house.work()
+    await alice.page.reload()
+    await alice.look()
+    assert "Held up: " in await alice.text()
+    await alice.picture(f"together-{way}-held-up")
+    await house.until(1, lambda row: row.verified.at is not None)
+    await alice.page.reload()
+    await alice.look()
+    assert "Nothing was compared, and we do not go on by ourselves" in await alice.text()
+    await alice.picture(f"together-{way}-not-verified")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_promoted_together_and_one_is_stopped(
+    house: worlds.World, web: str, visit: houses.Visit, way: str
+) -> None:
+    """In the order that was given; the first trouble stops what comes after, until somebody says to go on."""
+    alice = await visit(web, **WAYS[way])
+    await _both_voted(house)
+    await _tamper(house)
+    await alice.go("/sign-in")
+    await alice.press(re.compile("^alice"))
+    await _promote_both(alice, house, way)
 
 
 async def _promote_both(alice: persons.Person, house: worlds.World, way: str) -> None:

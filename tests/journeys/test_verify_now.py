@@ -94,17 +94,53 @@ async def test_asking_twice_while_it_runs_is_one_task_and_one_event(voted: world
     assert (await _deployment(voted)).verify_asked_by == "bob"
 
 
-async def test_a_platform_that_does_not_answer_is_said_and_nothing_is_compared(voted: worlds.World) -> None:
-    """It is asked again by a person."""
+async def test_a_platform_that_does_not_answer_is_asked_a_few_times_and_then_a_person_is_told(
+    voted: worlds.World,
+) -> None:
+    """Until then it says what holds it up; at its end it does not claim that anybody goes on."""
     voted.fault("download", status=503, times=1000)
     await _ask(voted)
     await voted.work()
     row = await voted.row(1)
     assert row.verified is not None
-    assert row.verified.at is not None
+    assert (row.verified.at, row.is_moving) == (None, True)
+    assert row.verified.problem.endswith("We will ask again.")
+    row = await voted.until(1, lambda row: row.verified.at is not None)
+    assert row.verified is not None
     assert (row.verified.digest, row.verified.differs) == ("", False)
     assert row.verified.problem
+    assert "ask again" not in row.verified.problem
     assert not row.is_moving
+    what = [event.what for event in await voted.events("deployment:1")]
+    assert what[-2:] == ["verify_asked", "verify_failed"]
+
+
+async def test_a_platform_that_asks_to_wait_is_not_asked_before(voted: worlds.World) -> None:
+    """The task's own next try waits as told, and reads on from what was read."""
+    voted.fault("download", status=429, headers={"Retry-After": "600"}, times=1)
+    await _ask(voted)
+    await voted.work()
+    asked = voted.requests("download")
+    await voted.pass_time(rounds=9, minutes=1)
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert row.verified.at is None
+    assert voted.requests("download") == asked
+    await voted.pass_time(rounds=1, minutes=2)
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert (row.verified.at, row.verified.problem) == (voted.clock.at, "")
+
+
+async def test_a_definite_no_is_told_at_once(voted: worlds.World) -> None:
+    """Refused credentials get no better by asking again."""
+    voted.fault("download", status=403, times=1000)
+    await _ask(voted)
+    await voted.work()
+    row = await voted.row(1)
+    assert row.verified is not None
+    assert row.verified.at == voted.clock.at
+    assert "credentials" in row.verified.problem
 
 
 async def test_a_worker_that_dies_reads_on_where_it_stopped(voted: worlds.World) -> None:

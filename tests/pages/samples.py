@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import atr.models.finish_views as finish_views
 import atr.models.readiness_views as readiness_views
 import atr.models.repository_views as repository_views
+import atr.models.upload_views as upload_views
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -742,6 +743,36 @@ def releases(**changes: Any) -> views.ReleaseList:
     return dataclasses.replace(sample, **changes)
 
 
+def upload(count: int, **changes: Any) -> upload_views.Upload:
+    """So many packages of a POM and a jar each, none of which has its checksums yet."""
+    names = ["widgets-core", *(f"widgets-module-{number}" for number in range(1, count))]
+    sample = upload_views.Upload(
+        files=2 * count,
+        made=4 * count,
+        size=640_144 * count,
+        packages=count,
+        limit=MAVEN.largest_upload,
+        may_be_too_large=False,
+        listed=tuple(
+            upload_views.Package(
+                name=f"org.apache.example:{name}:2.4.0",
+                files=2,
+                size=640_000,
+                lines=tuple(
+                    upload_views.Line(
+                        f"{name}-2.4.0.{end}", f"maven/org/apache/example/{name}/2.4.0/{name}-2.4.0.{end}", size
+                    )
+                    for end, size in (("jar", 636_000), ("pom", 4_000))
+                ),
+            )
+            for name in names
+        ),
+        page=1,
+        pages=1,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
 def form(**changes: Any) -> views.RecordFormView:
     sample = views.RecordFormView(
         project_key="example-widgets",
@@ -753,16 +784,7 @@ def form(**changes: Any) -> views.RecordFormView:
             ("NPM", "npm", distribution.DistributionPlatform.NPM.why_not),
             ("PYPI", "PyPI", distribution.DistributionPlatform.PYPI.why_not),
         ),
-        would_upload=(
-            (
-                "org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.pom",
-                "maven/org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.pom",
-            ),
-            (
-                "org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.jar",
-                "maven/org/apache/example/widgets-core/2.4.0/widgets-core-2.4.0.jar",
-            ),
-        ),
+        upload=upload(1),
         why_not="",
         mapping=("maven/**",),
         target_namespaces=("org.apache.example",),

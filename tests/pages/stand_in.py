@@ -13,6 +13,7 @@ import jinja2
 import markupsafe
 
 import atr.models.views as views
+import atr.promotion.gates as gates
 from tests.pages import compose_samples, policy_samples, samples, vote_samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
@@ -298,11 +299,38 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {"view": samples.form(platforms=samples.form().platforms[:1]), "staging": True, "field_errors": {}},
         ),
         "automate": ("distribution/automate.html", {"view": samples.form(), "staging": False, "field_errors": wrong}),
+        "automate-many": (
+            "distribution/automate.html",
+            {
+                "view": samples.form(upload=samples.upload(60, files=4_800, packages=2_400, page=2, pages=24)),
+                "staging": True,
+                "field_errors": {},
+            },
+        ),
+        "automate-too-large": (
+            "distribution/automate.html",
+            {
+                "view": samples.form(
+                    upload=samples.upload(3, size=1_301_000_000),
+                    why_not=gates.is_too_large(samples.MAVEN, 1_300_000_512),
+                ),
+                "staging": True,
+                "field_errors": {},
+            },
+        ),
+        "automate-may-not-fit": (
+            "distribution/automate.html",
+            {
+                "view": samples.form(upload=samples.upload(3, size=1_301_000_000, may_be_too_large=True)),
+                "staging": False,
+                "field_errors": {},
+            },
+        ),
         "automate-not-now": (
             "distribution/automate.html",
             {
                 "view": samples.form(
-                    would_upload=(),
+                    upload=None,
                     mapping=(),
                     target_namespaces=(),
                     why_not="“dist/x.jar” does not parse as Maven's layout.",

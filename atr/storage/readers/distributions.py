@@ -10,17 +10,16 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.models.upload_views as upload_views
 import atr.models.views as views
-import atr.promotion.gates as gates
-import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
 import atr.storage.readers.deployments as deployments
+import atr.storage.readers.uploads as shown
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.uploads as uploads
 import atr.storage.writers.obstacles as obstacles
 
 PHASE_WORDS: Final = {
@@ -86,19 +85,23 @@ async def _of(
 
 
 async def form(
-    read: transaction.Transaction, release_key: str, platform: distribution.DistributionPlatform | None = None
+    read: transaction.Transaction,
+    release_key: str,
+    platform: distribution.DistributionPlatform | None = None,
+    page: int = 1,
 ) -> views.RecordFormView:
-    """What the record and automate pages show; with a platform also which files would be uploaded, or why not."""
+    """What the record and automate pages show; with a platform also a page of what would be uploaded, or why not."""
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
     revision = await queries.latest_revision(read.data, release_key)
     policy = await queries.policy(read.data, project)
     target = await queries.target(read.data, project.key, platform.name) if platform else None
-    would: tuple[tuple[str, str], ...] = ()
+    upload: upload_views.Upload | None = None
     why_not = ""
     if platform is not None:
-        would, why_not = await _would_upload(read, project, revision, platform)
+        plan = await uploads.planned(read.data, project, revision, platform)
+        upload, why_not = shown.view(plan, platform, page), plan.why_not
     if not rights.is_member(committee, read.asf_uid):
         why_not = f"Only members of the committee can {'stage' if platform else 'record'} from here."
     return views.RecordFormView(
@@ -111,7 +114,7 @@ async def form(
             for one in distribution.DistributionPlatform
             if platform in {None, one}
         ),
-        would_upload=would,
+        upload=upload,
         why_not=why_not,
         mapping=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])) if platform else (),
         target_namespaces=tuple(target.namespaces) if target else (),
@@ -126,27 +129,6 @@ def _what_happens(platform: distribution.DistributionPlatform) -> str:
         f"We look for what is public there and note its date and address; its files are not proved, "
         f"since {platform.no_proof}. {platform.why_not}"
     )
-
-
-async def _would_upload(
-    read: transaction.Transaction,
-    project: sql.Project,
-    revision: sql.Revision | None,
-    platform: distribution.DistributionPlatform,
-) -> tuple[tuple[tuple[str, str], ...], str]:
-    if not platform.supports_remote_promotion:
-        return (), platform.why_not
-    if revision is None:
-        return (), "The release has no files yet."
-    try:
-        mapped = await facts.mapped_now(read.data, project, revision, platform)
-    except errors.InputError as error:
-        return (), str(error)
-    if mapped is None:
-        return (), gates.no_mapping(platform)
-    patterns = (await queries.policy(read.data, project)).file_tag_mappings[platform.gh_slug]
-    files = await queries.file_set(read.data, revision.file_set_digest)
-    return tuple(sorted(mapping.sources(files, patterns).items())), ""
 
 
 async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -> dict[tuple[str, str, str], int]:

@@ -18,6 +18,7 @@ import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
+import atr.storage.uploads as uploads
 import atr.storage.writers.rows as rows
 
 
@@ -176,19 +177,7 @@ async def demand_uploadable(
     revision: sql.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> None:
-    """Raise BlockedError unless the policy says which files go there, and all of them belong to the project."""
-    if revision is None:
-        raise errors.BlockedError(["The release has no files yet."])
-    try:
-        mapped = await facts.mapped_now(write.data, project, revision, platform)
-    except errors.InputError as error:
-        raise errors.BlockedError([str(error)]) from error
-    if mapped is None:
-        raise errors.BlockedError([gates.no_mapping(platform)])
-    target = await queries.target(write.data, project.key, platform.name)
-    if target is None:
-        raise errors.BlockedError([gates.no_target(platform)])
-    where = tuple({maven.parse_path(file.path).coordinates for file in mapped.files})
-    beyond = facts.outside(where, target)
-    if beyond:
-        raise errors.BlockedError([gates.is_outside(beyond)])
+    """Raise BlockedError, with the sentence that the page shows, if the platform would not take the mapped files."""
+    plan = await uploads.planned(write.data, project, revision, platform)
+    if plan.why_not:
+        raise errors.BlockedError([plan.why_not])

@@ -19,12 +19,23 @@ class UserService:
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Task]:
         """Take the oldest tasks that may run now."""
         rows = await queue.claim(self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit)
-        return [work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries) for row in rows]
+        return [
+            work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries, row.tries >= queue.TRIES)
+            for row in rows
+        ]
 
     async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
         """Hold a task longer. Raises ConflictError when somebody else has it."""
         await leases.renew(self._write.data, sql.Task, {"id": task_id}, epoch, self._write.now, seconds=seconds)
 
-    async def finish(self, task: work.Task, *, error: str = "") -> bool:
-        """The task is done or failed for now; False when somebody else has it."""
-        return await queue.finish(self._write.data, task.id, task.epoch, self._write.now, tries=task.tries, error=error)
+    async def finish(self, task: work.Task, *, error: str = "", retry_after: float = 0.0) -> bool:
+        """The task is done or failed for now, `retry_after` as the platform told; False when somebody else has it."""
+        return await queue.finish(
+            self._write.data,
+            task.id,
+            task.epoch,
+            self._write.now,
+            tries=task.tries,
+            error=error,
+            retry_after=retry_after,
+        )

@@ -84,12 +84,17 @@ class UserService:
             difference=row.verify_problem,
         )
 
-    async def failed(self, claimed: work.Deployment, problem: str) -> None:
-        """The platform could not be read whole, so nothing was compared."""
+    async def held_up(self, claimed: work.Deployment, problem: str) -> None:
+        """The platform has no answer now: it goes on later, from what was read."""
         row = await rows.claimed_deployment(self._write, claimed)
-        row.verify_problem = problem
+        row.verify_problem, row.lease_until = problem, None
+
+    async def failed(self, claimed: work.Deployment, problem: str) -> None:
+        """The platform could not be read whole, so nothing was compared, and nobody goes on with it."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.verify_problem = problem.removesuffix(errors.ASKED_AGAIN)
         await self._end(row)
-        await self._write.event(row.release_key, f"deployment:{row.id}", "verify_failed", problem=problem)
+        await self._write.event(row.release_key, f"deployment:{row.id}", "verify_failed", problem=row.verify_problem)
 
     async def _end(self, row: tables.Deployment) -> None:
         row.verified_at, row.lease_until = self._write.now, None

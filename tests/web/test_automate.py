@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Before an upload: how much it is, what of it the platform would refuse, and pages that stay short."""
+
+import html
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+import atr.models.sql as sql
+from tests import world as worlds
+from tests.web import house as houses
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def _nothing_mapped(house: houses.House) -> None:
+    async with house.world.store.write_as_project_committee_member(houses.PROJECT, houses.MEMBER) as member:
+        await member.policy.edit(houses.PROJECT, file_tag_mappings={"mavencentral": ["nowhere/**"]})
+
+
+async def _outside(house: houses.House) -> None:
+    async with house.world.admin() as admin:
+        await admin.policy.set_target(houses.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
+
+
+async def _nobodys(house: houses.House) -> None:
+    house.change("DELETE FROM platform_target")
+
+
+async def _too_large(house: houses.House) -> None:
+    house.change("UPDATE file_set_file SET size = 1073741824 WHERE path LIKE '%core-%-sources.jar'")
+
+
+async def _not_recorded(house: houses.House) -> None:
+    house.change("UPDATE revision SET file_set_digest = ?", sql.NOT_RECORDED)
+
+
+@pytest.mark.parametrize(
+    ("bring", "sentence"),
+    [
+        (_nothing_mapped, r"The policy's patterns \(nowhere/\*\*\) match no file of the revision\."),
+        (_outside, r"Outside the names that belong to this project: org\.example\.widgets:[^<]+\."),
+        (_nobodys, r"Nobody has set which names on Maven Central belong to this project\."),
+        (
+            _too_large,
+            r"The upload would have at least 1,[\d,]{11} bytes, its checksums included, and Maven Central takes ",
+        ),
+        (_not_recorded, r"The newest revision is older than our record of its files\. Make a new one\."),
+    ],
+)
+async def test_automate_says_beforehand_what_it_would_refuse(
+    house: houses.House, bring: Callable[[houses.House], Awaitable[None]], sentence: str
+) -> None:
+    """The page and the answer to a form that is sent all the same have the same sentence."""
+    place, alice = house.places["composed"], house.people[houses.MEMBER]
+    await bring(house)
+    before = house.dump()
+    shown = await alice.get(place.url("distribution/stage/automate"))
+    answer = await alice.post(place.url("distribution/stage/automate"), {"platform": "MAVEN"})
+    assert (shown.status, answer.status) == (200, 409)
+    said = [re.search(sentence, html.unescape(text)) for text in (shown.text, answer.text)]
+    assert all(said)
+    assert len({found.group() for found in said if found}) == 1
+    assert 'name="platform"' not in shown.text
+    assert house.dump() == before
+
+
+async def test_automate_says_how_much_it_would_upload(house: houses.House) -> None:
+    """By package, with the checksums that are made."""
+    place, alice = house.places["composed"], house.people[houses.MEMBER]
+    page = (await alice.get(place.url("distribution/stage/automate"))).text
+    packages = re.findall(r"<summary><code>org\.example\.widgets:([a-z-]+):[^<]+</code>", page)
+    assert packages == sorted(packages)
+    assert f"{len(packages)} packages" in page
+    assert re.search(r"\d+ checksums that Maven Central wants beside them are made by us", page)
+    assert "Maven Central takes at most 1.1 GB at once." in page
+
+
+async def test_automate_shows_so_many_files_a_page(house: houses.House) -> None:
+    """Each of them once, and the last page for a number beyond it."""
+    place, alice = house.places["composed"], house.people[houses.MEMBER]
+    (digest,) = house.rows(
+        "SELECT file_set_digest FROM revision WHERE release_key = ? ORDER BY number DESC LIMIT 1",
+        sql.release_key(houses.PROJECT, place.version),
+    )[0]
+    base = f"org/example/widgets/widgets-many/{place.version}/widgets-many-{place.version}"
+    for number in range(450):
+        house.change(
+            "INSERT INTO file_set_file (digest, path, size, sha256) VALUES (?, ?, 7, ?)",
+            digest,
+            f"maven/{base}-part{number:03}.jar",
+            "0" * 64,
+        )
+    address = place.url("distribution/stage/automate")
+    pages = [(await alice.get(f"{address}?platform=MAVEN&page={page}")).text for page in (1, 2, 3)]
+    shown = [re.findall(r"part(\d{3})\.jar</code></th>", page) for page in pages]
+    assert sorted(itertools.chain.from_iterable(shown)) == [f"{number:03}" for number in range(450)]
+    assert max(map(len, shown)) <= 200
+    assert "Page 2 of 3" in pages[1]
+    assert "450 files" in pages[1]
+    assert "200 on this page" in pages[1]
+    for beyond in ("99", "-1", "x", ""):
+        assert (await alice.get(f"{address}?page={beyond}")).status == 200
