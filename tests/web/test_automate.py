@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+import atr.db.queries as queries
 import atr.models.sql as sql
+import atr.promotion.fileset as fileset
 from tests import world as worlds
 from tests.web import house as houses
 
@@ -30,7 +32,12 @@ async def _nobodys(house: houses.House) -> None:
 
 
 async def _too_large(house: houses.House) -> None:
-    house.change("UPDATE file_set_file SET size = 1073741824 WHERE path LIKE '%core-%-sources.jar'")
+    """A revision with one archive of exactly as many bytes as the platform takes: its checksums are too much."""
+    jar = "maven/org/example/widgets/widgets-many/1.0/widgets-many-1.0.jar"
+    large = fileset.FileSet.of([fileset.File(jar, worlds.MAVEN.largest_upload, "0" * 64)])
+    async with house.world.store.database.write() as data:
+        await queries.store_file_set(data, large, house.world.clock.at)
+    house.change("UPDATE revision SET file_set_digest = ?", large.digest)
 
 
 async def _not_recorded(house: houses.House) -> None:
@@ -45,7 +52,7 @@ async def _not_recorded(house: houses.House) -> None:
         (_nobodys, r"Nobody has set which names on Maven Central belong to this project\."),
         (
             _too_large,
-            r"The upload would have at least 1,[\d,]{11} bytes, its checksums included, and Maven Central takes ",
+            r"The upload would have at least 1,073,74\d,\d{3} bytes, its checksums included, and Maven Central takes ",
         ),
         (_not_recorded, r"The newest revision is older than our record of its files\. Make a new one\."),
     ],
