@@ -25,7 +25,7 @@ holds a secret. An error that is not in this tree is a bug of ours.
 from collections.abc import Sequence
 from typing import Final
 
-# How the text of an UnavailableError ends. Who gives up takes it off: it would not be true any more.
+# How the text of an UnavailableError ends. Who says it in other words, or gives up, takes it off.
 ASKED_AGAIN: Final = " We will ask again."
 
 

@@ -87,7 +87,7 @@ class UserService:
     async def held_up(self, claimed: work.Deployment, problem: str) -> None:
         """The platform has no answer now: it goes on later, from what was read."""
         row = await rows.claimed_deployment(self._write, claimed)
-        row.verify_problem, row.lease_until = problem, None
+        row.verify_problem, row.lease_until = problem.removesuffix(errors.ASKED_AGAIN), None
 
     async def failed(self, claimed: work.Deployment, problem: str) -> None:
         """The platform could not be read whole, so nothing was compared, and nobody goes on with it."""
