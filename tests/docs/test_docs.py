@@ -16,6 +16,7 @@ import atr.demo.faults as faults
 import atr.promotion.gates as gates
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+from tests.web import routes
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
@@ -23,6 +24,9 @@ PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*
 ADRS: Final = sorted((DOCS / "adr").glob("*.md"))
 
 LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+# Bytes: whoever clones this gets all of them, in every version.
+PICTURES_AT_MOST: Final = 3_000_000
 CODE: Final = re.compile(r"`([^`\n]+)`")
 OURS: Final = re.compile(r"(?:atr|tests|docs|migrations|templates)/[\w./-]*|\.ci/run|pyproject\.toml|Makefile")
 MAP: Final = "docs/taking-this-into-atr.md"
@@ -97,6 +101,13 @@ def test_every_file_of_atr_is_in_the_map() -> None:
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "atr").rglob("*.py") if path.name != "__init__.py"}
     assert {path for path in files - named if not path.startswith(("atr/sandbox/", "atr/demo/"))} == set()
     assert named >= {"atr/sandbox/", "atr/demo/"}
+
+
+def test_every_route_has_its_row() -> None:
+    page = text(MAP)
+    rows = page[page.index("## The pages, route by route") : page.index("## What a host application must provide")]
+    named = {path for row in rows.splitlines() if row.startswith("| `") for path in CODE.findall(row.split("|")[1])}
+    assert named == {rule for endpoint, rule, _ in routes.rules() if endpoint != "static"}
 
 
 def test_every_setting_is_described_with_its_default() -> None:
@@ -231,6 +242,22 @@ def test_a_decision_has_context_decision_consequences(adr: pathlib.Path) -> None
 def test_every_page_is_listed() -> None:
     index = text("docs/index.md")
     assert [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"]({page.name})" not in index] == []
+
+
+def test_every_picture_is_there_is_shown_and_is_made_by_a_test() -> None:
+    shown = {
+        (page.parent / target).resolve() for page in PAGES for _, target in PICTURE.findall(page.read_text("utf-8"))
+    }
+    there = set((DOCS / "pictures").iterdir())
+    assert {path.name for path in shown} == {path.name for path in there}
+    assert shown == there
+    maker = text("tests/browser/test_pictures.py")
+    assert [path.name for path in sorted(there) if f'"{path.stem}"' not in maker] == []
+    assert sum(path.stat().st_size for path in there) < PICTURES_AT_MOST
+
+
+def test_every_picture_is_told_in_words() -> None:
+    assert [target for page in PAGES for words, target in PICTURE.findall(page.read_text("utf-8")) if not words] == []
 
 
 def test_every_test_of_a_defect_has_its_row_and_every_one_named_exists() -> None:

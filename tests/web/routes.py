@@ -18,21 +18,21 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "T
 @functools.cache
 def routes() -> tuple[tuple[str, str], ...]:
     """Each endpoint with the one method that it was written for."""
-    return tuple(sorted((endpoint, "POST" if "POST" in methods else "GET") for endpoint, _, methods in _rules()))
+    return tuple(sorted((endpoint, "POST" if "POST" in methods else "GET") for endpoint, _, methods in rules()))
 
 
 @functools.cache
 def unlisted() -> tuple[tuple[str, str], ...]:
     """Each address with each method that no handler has for it."""
     listed: dict[str, set[str]] = {}
-    for _, rule, methods in _rules():
+    for _, rule, methods in rules():
         listed.setdefault(rule, set()).update(methods)
     return tuple(
         (rule, method) for rule, methods in sorted(listed.items()) for method in METHODS if method not in methods
     )
 
 
-def _rules() -> tuple[tuple[str, str, frozenset[str]], ...]:
+def rules() -> tuple[tuple[str, str, frozenset[str]], ...]:
     """Endpoint, address and methods; what Quart would answer by itself (OPTIONS) is not a method of ours."""
     with tempfile.TemporaryDirectory() as directory:
         place = pathlib.Path(directory)

@@ -226,7 +226,8 @@ def _announce_note(rows: Sequence[views.DeploymentView]) -> str:
     waiting = [row for row in rows if row.state is not states.State.LIVE]
     if not waiting:
         return "Nothing holds it any more: what is public equals what was voted on."
-    return f"No promotion is on its way, so nothing holds it. {len(waiting)} of {len(rows)} deployments are not live."
+    are = "deployment is" if len(rows) == 1 else "deployments are"
+    return f"No promotion is on its way, so nothing holds it. {len(waiting)} of {len(rows)} {are} not live."
 
 
 async def _voted_revision(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None) -> str:
