@@ -179,6 +179,8 @@ class Release(sqlmodel.SQLModel, table=True):
     version: str
     current_vote_seq: int = 0
     vote_started: datetime.datetime | None = None
+    # What voters were told when it opened; None for a vote that was opened before this was written down.
+    vote_hours: int | None = None
     # Set when the vote is over; the phase says which way it went.
     vote_resolved: datetime.datetime | None = None
 

@@ -17,6 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("release_policy", sa.Column("keep_copies", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("release", sa.Column("vote_hours", sa.Integer(), nullable=True))
     op.add_column("deployment", sa.Column("stage_digest", sa.String(), nullable=True))
     op.add_column("deployment", sa.Column("sent_bytes", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("deployment", sa.Column("send_total", sa.BigInteger(), server_default="0", nullable=False))
@@ -89,4 +90,5 @@ def downgrade() -> None:
     op.drop_column("deployment", "send_total")
     op.drop_column("deployment", "sent_bytes")
     op.drop_column("deployment", "stage_digest")
+    op.drop_column("release", "vote_hours")
     op.drop_column("release_policy", "keep_copies")

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.files as files
+import atr.storage.readers.vote as votes
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -165,6 +166,23 @@ async def test_it_stays_open_for_its_hours_and_a_failed_one_can_be_repeated(stag
     await _resolve(staged)
     await staged.promote(1)
     await staged.live(1)
+
+
+async def test_a_vote_keeps_the_hours_that_voters_were_told(staged: worlds.World) -> None:
+    """A member who makes the policy's hours fewer while it is open ends nothing early."""
+    async with staged.member() as member:
+        await member.policy.edit(people.PROJECT, min_hours=72)
+    await _open(staged)
+    for voter in people.MEMBERS:
+        await _cast(staged, voter, _Choice.PLUS_ONE)
+    async with staged.member() as member:
+        await member.policy.edit(people.PROJECT, min_hours=0)
+    with pytest.raises(errors.BlockedError, match="open until"):
+        await _resolve(staged)
+    async with staged.store.read() as read:
+        assert (await votes.counted(read, RELEASE)).min_hours == 72
+    staged.clock.turn(hours=72)
+    assert await _resolve(staged) == "00002"
 
 
 async def test_the_ballot_of_a_vote_that_failed_authorises_nothing(staged: worlds.World) -> None:

@@ -142,8 +142,6 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
     """The newest vote on a release with its papers."""
     of = await reader(read, release_key)
     release = of.release
-    project = await queries.demand_project(read.data, release.project_key)
-    policy = await queries.policy(read.data, project)
     entries, digest = await ballots.opened(read.data, release)
     papers = await _papers(read, release)
     count = await vote.tally(read, release)
@@ -162,7 +160,7 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
         opened_at=release.vote_started,
         opened_by=await vote.opened_by(read, release),
         until=await resolution.ends(read, release) if release.vote_started else None,
-        min_hours=policy.min_hours,
+        min_hours=await resolution.hours(read, release),
         needed=resolution.BINDING_NEEDED,
         ballot_digest=digest,
         digest_lines=rules.lines(rules.Entry(one.kind.value, one.platform, one.file_set_digest) for one in entries),

@@ -148,11 +148,17 @@ async def why_not_passed(read: transaction.Transaction, release: sql.Release) ->
     return reasons
 
 
+async def hours(read: transaction.Transaction, release: sql.Release) -> int:
+    """For how many hours the newest vote is open at least."""
+    if release.vote_hours is not None:
+        return release.vote_hours
+    project = await queries.demand_project(read.data, release.project_key)
+    return (await queries.policy(read.data, project)).min_hours
+
+
 async def ends(read: transaction.Transaction, release: sql.Release) -> datetime.datetime:
     """Until when the newest vote is open at least."""
-    project = await queries.demand_project(read.data, release.project_key)
-    policy = await queries.policy(read.data, project)
-    return (release.vote_started or read.now) + datetime.timedelta(hours=policy.min_hours)
+    return (release.vote_started or read.now) + datetime.timedelta(hours=await hours(read, release))
 
 
 async def _set_aside(write: transaction.Transaction, release: sql.Release, what_became: str) -> None:

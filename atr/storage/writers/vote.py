@@ -64,6 +64,8 @@ class CommitteeParticipant:
         await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE)
         release.current_vote_seq += 1
         release.vote_started, release.vote_resolved = write.now, None
+        # What voters are told now holds to the end, whatever becomes of the policy.
+        release.vote_hours = (await queries.policy(write.data, project)).min_hours
         for part in proposal.parts:
             if part.mapped is not None:
                 await queries.store_file_set(write.data, part.mapped, write.now)
