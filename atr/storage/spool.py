@@ -39,8 +39,9 @@ _OLD: Final = 86_400
 class Spool:
     """What has arrived so far. Once one name is wrong nothing more is written: the upload will be refused whole."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, kept_free: int) -> None:
         self._directory = directory
+        self._kept_free = kept_free
         self._stored: list[changes.Stored] = []
         # Every name that could be used, written or not, and the folders that they lie in.
         self._paths: set[str] = set()
@@ -104,6 +105,8 @@ class Spool:
 
     def _write(self, data: bytes) -> None:
         if self._part is not None:
+            # Others fill the same disk meanwhile, and not every client says how much it will send.
+            _ensure_free(self._directory, len(data) + self._kept_free)
             self._digest.update(data)
             self._size += len(data)
             with files.no_room_said():
@@ -119,15 +122,15 @@ class Spool:
 
 
 @contextlib.contextmanager
-def opened(state_dir: pathlib.Path) -> Iterator[Spool]:
-    """A spool, gone at the end with all that is in it."""
+def opened(state_dir: pathlib.Path, *, kept_free: int = _KEPT_FREE) -> Iterator[Spool]:
+    """A spool, gone at the end with all that is in it. It leaves so many bytes of the disk free."""
     temporary = state_dir / files.TEMPORARY
     with files.no_room_said():
         temporary.mkdir(parents=True, exist_ok=True)
         directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=_PREFIX))
     try:
         with _locked(directory):
-            spool = Spool(directory)
+            spool = Spool(directory, kept_free)
             try:
                 yield spool
             finally:
@@ -139,8 +142,7 @@ def opened(state_dir: pathlib.Path) -> Iterator[Spool]:
 def ensure_room(state_dir: pathlib.Path, size: int) -> None:
     """Raise NoRoomError if so many bytes will not fit."""
     state_dir.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(state_dir).free - _KEPT_FREE < size:
-        raise errors.NoRoomError
+    _ensure_free(state_dir, size + _KEPT_FREE)
 
 
 def sweep(state_dir: pathlib.Path) -> int:
@@ -159,6 +161,11 @@ def sweep(state_dir: pathlib.Path) -> int:
             shutil.rmtree(directory, ignore_errors=True)
             swept += 1
     return swept
+
+
+def _ensure_free(directory: pathlib.Path, size: int) -> None:
+    if shutil.disk_usage(directory).free < size:
+        raise errors.NoRoomError
 
 
 @contextlib.contextmanager

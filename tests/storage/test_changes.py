@@ -3,6 +3,7 @@
 
 import asyncio
 import pathlib
+import shutil
 from collections.abc import Mapping
 
 import pytest
@@ -216,6 +217,15 @@ async def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(tmp_pat
         assert not dead.exists()
         spool.end()
         assert spool.change.added[0].written.read_bytes() == b"alive"
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+async def test_an_upload_leaves_room_for_the_database_while_it_is_written(tmp_path: pathlib.Path) -> None:
+    """Two that would fit alone do not fit together; what came of the one that stops is given back."""
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(errors.NoRoomError), spools.opened(tmp_path, kept_free=2 * free) as spool:  # noqa: PT012
+        spool.begin("a.txt")
+        await spool.write(b"x")
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
