@@ -10,10 +10,9 @@ import atr.errors as errors
 MAX_NAME: Final = 255
 MAX_PATH: Final = 1_000
 _SHOWN: Final = 120
-# Control characters, halves of characters, and separators of lines.
-_UNSEEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# Marks that turn a line around: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
-_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+# Control characters, what has no width or turns a line around, halves of characters, separators; one space is allowed.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+_SPACE: Final = " "
 
 
 def why_not(path: str) -> str:
@@ -22,8 +21,8 @@ def why_not(path: str) -> str:
         return "It has no name."
     if len(path) > MAX_PATH:
         return f"It is longer than {MAX_PATH:,} characters."
-    if any(unicodedata.category(one) in _UNSEEN or unicodedata.bidirectional(one) in _TURNING for one in path):
-        return "It holds a control character, which nobody can see."
+    if any(_is_unseen(one) for one in path):
+        return "It holds a control character or another one that nobody can see."
     if "\\" in path:
         return "It holds a backslash. Folders are separated by /."
     if path.startswith("/"):
@@ -57,6 +56,10 @@ def folders(path: str) -> tuple[str, ...]:
     return tuple("/".join(names[: depth + 1]) for depth in range(len(names)))
 
 
+def _is_unseen(one: str) -> bool:
+    return (one != _SPACE) and (unicodedata.category(one) in _UNSEEN)
+
+
 def _why_not_segment(segment: str) -> str:
     if not segment:
         return "It has an empty name between two slashes."
@@ -64,6 +67,10 @@ def _why_not_segment(segment: str) -> str:
         return f"It has “{segment}” in it, so it would lie elsewhere than it says."
     if segment.startswith("."):
         return "It is hidden: its name, or a folder's, begins with a dot."
+    if segment != segment.strip(_SPACE):
+        return "A name in it begins or ends with a space, so another name could look the same."
+    if segment.endswith("."):
+        return "A name in it ends with a dot, which some systems leave out."
     if len(segment.encode()) > MAX_NAME:
         return f"A name in it is longer than {MAX_NAME} bytes."
     if unicodedata.normalize("NFC", segment) != segment:
