@@ -9,7 +9,9 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
+import atr.shared.distribution as distribution
 import atr.storage.files as files
+import atr.storage.writers.obstacles as obstacles
 from tests import world as worlds
 
 _ELSEWHERE: Final = "org/example/elsewhere/thing/1.0"
@@ -70,3 +72,51 @@ async def test_what_the_policy_maps_after_the_click_stays_inside_the_wall(world:
     async with world.admin() as admin:
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=world.tree.namespaces)
     await world.until(deployment_id, lambda row: row.proof.staged is not None)
+
+
+async def test_what_another_committee_staged_is_not_given_up_by_who_records_it(world: worlds.World) -> None:
+    """One account stages for all: an id is enough to record it, and not enough to have it dropped."""
+    await world.settle_in()
+    async with world.admin() as admin:
+        await admin.policy.set_project("other", "Other", "elsewhere")
+        await admin.policy.set_target("other", worlds.MAVEN, namespaces=["org.example.other"])
+    theirs = await world.stage_elsewhere(world.tree)
+    mine = distribution.coordinates(worlds.MAVEN, "org.example.other", "thing", "1.0")
+    async with world.store.write_as_project_committee_member("other", people.STRANGER) as member:
+        release_key = await member.release.start("other", "1.0")
+        deployment_id = await member.distributions.record(release_key, mine, staging=True, deployment_id=theirs)
+    assert deployment_id is not None
+    await world.pass_time(rounds=5, minutes=1)
+    (row,) = await world.rows(tables.Deployment)
+    assert row.state is states.DeploymentState.STAGED
+    assert "Outside the names" in row.problem
+    with pytest.raises(errors.ConflictError, match="nobody knows whose it is"):
+        async with world.store.write_as_project_committee_member("other", people.STRANGER) as member:
+            await member.deployments.drop(deployment_id, "away with it")
+    await world.pass_time(rounds=2, minutes=1)
+    assert world.requests("drop") == 0
+    # What was read and lies inside is one's own.
+    async with world.store.write_as_foundation_admin(people.ADMIN) as admin:
+        await admin.policy.set_project("other", "Other", "example")
+        await admin.policy.set_target("other", worlds.MAVEN, namespaces=world.tree.namespaces)
+    await world.pass_time(rounds=5, hours=1)
+    async with world.store.write_as_project_committee_member("other", people.MEMBERS[0]) as member:
+        await member.deployments.drop(deployment_id, "it was a mistake")
+
+
+async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_once_it_was_read(
+    world: worlds.World,
+) -> None:
+    """A lost upload is settled by a person's word: that word alone does not let the platform drop what it names."""
+    theirs = await world.stage_elsewhere(world.tree, name="by another committee")
+    release_key = await world.composed()
+    deployment_id = await world.stage(release_key)
+    (row,) = await world.rows(tables.Deployment)
+    row.state = states.DeploymentState.LOST
+    await world.change(row)
+    async with world.member() as member:
+        await member.deployments.settle_lost(deployment_id, theirs, "I know it")
+    (row,) = await world.rows(tables.Deployment)
+    async with world.store.read() as read:
+        row.state = states.DeploymentState.FAILED
+        assert "nobody knows whose it is" in await obstacles.drop(read, row)

@@ -85,6 +85,8 @@ class CommitteeMember:
         why = rows.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
+            # From here on it is what a person recorded, and no more known to be ours than that.
+            row.name = ""
             await moves.deployment(write, row, _State.VALIDATING, by_person=True, reason=why)
             row.due_at = write.now
         else:

@@ -122,6 +122,10 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
     """Why a deployment cannot be dropped now, in one sentence; empty if it can."""
     if row.state not in {states.DeploymentState.STAGED, states.DeploymentState.FAILED}:
         return f"It is {row.state.value}, so there is nothing to drop."
+    if not (row.name or row.file_set_digest):
+        # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
+        # the project's names; what carries our own name we have uploaded.
+        return "We have not read its files, so nobody knows whose it is. Drop it on the platform's own page."
     release = await queries.demand_release(read.data, row.release_key)
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
         wanted = sqlmodel.select(tables.BallotEntry.id).where(
