@@ -120,3 +120,28 @@ async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_on
     async with world.store.read() as read:
         row.state = states.DeploymentState.FAILED
         assert "nobody knows whose it is" in await obstacles.drop(read, row)
+
+
+async def test_names_that_differ_only_in_case_overlap_too(world: worlds.World) -> None:
+    """A disk or a person may take the one for the other."""
+    await world.settle_in()
+    name = world.tree.namespaces[0].upper()
+    async with world.admin() as admin:
+        await admin.policy.set_project("other", "Other", "elsewhere")
+    with pytest.raises(errors.InputError, match="overlaps"):
+        async with world.admin() as admin:
+            await admin.policy.set_target("other", worlds.MAVEN, namespaces=[name])
+
+
+async def test_a_project_takes_no_shared_name_along_to_another_committee(world: worlds.World) -> None:
+    """Within a committee names may overlap; a project that moves would carry one through the wall."""
+    await world.settle_in()
+    async with world.admin() as admin:
+        await admin.policy.set_project("other", "Other", "example")
+        await admin.policy.set_target("other", worlds.MAVEN, namespaces=world.tree.namespaces)
+    with pytest.raises(errors.InputError, match="overlaps"):
+        async with world.admin() as admin:
+            await admin.policy.set_project("other", "Other", "elsewhere")
+    async with world.admin() as admin:
+        await admin.policy.set_target("other", worlds.MAVEN, namespaces=["org.example.other"])
+        await admin.policy.set_project("other", "Other", "elsewhere")

@@ -191,10 +191,19 @@ class FoundationAdmin:
     async def set_project(
         self, key: str, name: str, committee_key: str, *, status: sql.ProjectStatus = sql.ProjectStatus.ACTIVE
     ) -> None:
-        """Make a project of a committee, or change its name or status."""
+        """Make a project of a committee, or change its name, status or committee.
+
+        Raises InputError when it moves with a name that overlaps with one of another committee.
+        """
         write = self._write
         await queries.demand_committee(write.data, committee_key)
         row = await write.data.get(sql.Project, key) or sql.Project(key=key, name=name, committee_key=committee_key)
+        moves = row.committee_key != committee_key
         row.name, row.status, row.committee_key = name, status, committee_key
         write.data.add(row)
+        # Names that it shared within its committee would lie on both sides of the wall.
+        for platform in distribution.DistributionPlatform if moves else ():
+            target = await queries.target(write.data, key, platform.name)
+            if target is not None:
+                await self._ensure_apart(row, platform, target.namespaces)
         await write.event(audit.SITE, f"project:{key}", "project_set", status=status.value)

@@ -33,7 +33,7 @@ async def overlapping(
         for row, project in (await read.data.exec(wanted)).all()
         for theirs in row.namespaces
         for name in names
-        if not (gates.outside_target({"": theirs}, (name,)) and gates.outside_target({"": name}, (theirs,)))
+        if _lies_inside(theirs, name) or _lies_inside(name, theirs)
     )
 
 
@@ -65,3 +65,8 @@ async def outside_of(
                 "would lie outside, so it could not be promoted."
             )
     return tuple(sentences)
+
+
+def _lies_inside(name: str, other: str) -> bool:
+    """Whatever the case of the letters: some disks, and people, do not tell it apart."""
+    return not gates.outside_target({"": name.lower()}, (other.lower(),))
