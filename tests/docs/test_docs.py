@@ -173,6 +173,13 @@ def test_every_folder_of_tests_has_its_row() -> None:
     assert [folder for folder in sorted(folders) if f"| `{folder}/` |" not in testing] == []
 
 
+def test_everything_that_is_covered_whole_has_its_row() -> None:
+    wanted = re.search(r"FULLY_COVERED=\(([^)]*)\)", text(".ci/run"))
+    assert wanted is not None
+    coverage = text("docs/testing.md").partition("## Coverage")[2]
+    assert [name for name in re.findall(r"'([^'*]+)\*?'", wanted.group(1)) if f"`{name}`" not in coverage] == []
+
+
 def test_every_gate_has_its_row_in_order() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \|", text("docs/how-it-works.md"), re.MULTILINE)
     assert rows == [gate.code for gate in gates.GATES]
