@@ -105,6 +105,18 @@ def test_the_narrowest_phone_scrolls_in_one_direction(name: str, page: sync_api.
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
 
 
+def test_the_proof_line_has_room_on_every_screen(page: sync_api.Page, served: serving.Site) -> None:
+    """It reached below the buttons beside it, where a rail or the edge left three columns too little room."""
+    page.goto(f"{served.address}/finish-every-state")
+    cut = "[...document.querySelectorAll('.proof')].filter(line => line.scrollWidth > line.clientWidth).length"
+    assert page.locator(".proof").count() > 0
+    found = {}
+    for width in (NARROWEST, 705, 768, 769, 959, 960, 1080, 1199, 1200, 1503, 1504):
+        page.set_viewport_size({"width": width, "height": 600})
+        found[width] = page.evaluate(cut)
+    assert {width: lines for width, lines in found.items() if lines} == {}
+
+
 def test_the_keyboard_reaches_the_content_first(page: sync_api.Page, served: serving.Site) -> None:
     page.goto(f"{served.address}/finish")
     page.keyboard.press("Tab")
