@@ -5,6 +5,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
+import sqlmodel
+from sqlmodel import col
+
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
@@ -98,6 +101,18 @@ async def opened(data: session.Session, release: sql.Release) -> tuple[Sequence[
     return entries, ballots.digest(
         ballots.Entry(entry.kind.value, entry.platform, entry.file_set_digest) for entry in entries
     )
+
+
+async def voted_revision(data: session.Session, release: sql.Release) -> str:
+    """The number of the revision that the newest vote is or was about, as noted when it opened; empty before one."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
+        .order_by(col(tables.Event.number).desc())
+        .limit(1)
+    )
+    event = (await data.exec(wanted)).first()
+    return str(event.data.get("revision", "")) if event else ""
 
 
 def is_meant(row: tables.Deployment) -> bool:

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.files as files
+import atr.storage.readers.releases as releases
 import atr.storage.readers.vote as votes
 from tests import world as worlds
 
@@ -243,3 +244,10 @@ async def test_what_was_staged_from_a_build_machine_is_voted_on_by_its_capture(w
     await world.promote(deployment_id)
     await world.live(deployment_id)
     assert world.publish_calls == 1
+
+
+async def test_the_voted_revision_is_the_one_that_was_on_the_ballot(voted: worlds.World) -> None:
+    """Not the preview that resolving the vote made of it in the same instant."""
+    async with voted.store.read() as read:
+        (release,) = await voted.rows(sql.Release)
+        assert (await releases.finish(read, release.key)).voted_revision == "00001"

@@ -8,7 +8,6 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
@@ -42,8 +41,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     every = await deployments.all_of(read, release_key)
     rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
-    ballot, ballot_digest = await ballots.opened(read.data, release)
-    revision_entry = next((e for e in ballot if e.kind is tables.BallotKind.REVISION), None)
+    _, ballot_digest = await ballots.opened(read.data, release)
     count = await vote.tally(read, release)
     shown = [row for row in rows if not is_given_up(row)]
     return views.FinishView(
@@ -59,7 +57,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         vote_passed_at=release.vote_resolved if release.phase in _AFTER_VOTE else None,
         binding_plus=count.plus,
         binding_minus=count.minus,
-        voted_revision=await _voted_revision(read, release, revision_entry),
+        voted_revision=await ballots.voted_revision(read.data, release),
         ballot_digest=ballot_digest,
         rows=rows,
         promote_all=sum(1 for row in every if acts.is_ready(row)) > 1,
@@ -228,21 +226,6 @@ def _announce_note(rows: Sequence[views.DeploymentView]) -> str:
         return "Nothing holds it any more: what is public equals what was voted on."
     are = "deployment is" if len(rows) == 1 else "deployments are"
     return f"No promotion is on its way, so nothing holds it. {len(waiting)} of {len(rows)} {are} not live."
-
-
-async def _voted_revision(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry | None) -> str:
-    if entry is None:
-        return ""
-    wanted = (
-        sqlmodel.select(sql.Revision.number)
-        .where(
-            sql.Revision.release_key == release.key,
-            sql.Revision.file_set_digest == entry.file_set_digest,
-            col(sql.Revision.created) <= entry.opened,
-        )
-        .order_by(col(sql.Revision.seq).desc())
-    )
-    return (await read.data.exec(wanted)).first() or ""
 
 
 async def session_role(read: transaction.Transaction) -> str:

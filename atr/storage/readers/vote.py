@@ -148,7 +148,7 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
     every = await past(read, release_key)
     ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
     is_open = release.phase is _Phase.RELEASE_CANDIDATE
-    number = await _voted_revision(read, release)
+    number = await ballots.voted_revision(read.data, release)
     word = "open" if is_open else (ended.word if ended else ("over" if release.current_vote_seq else "none"))
     view = vote_views.VoteView(
         head=of.head,
@@ -337,15 +337,3 @@ async def _papers(read: transaction.Transaction, release: sql.Release) -> tuple[
         )
         for who, paper in (await vote.papers(read, release)).items()
     )
-
-
-async def _voted_revision(read: transaction.Transaction, release: sql.Release) -> str:
-    """The number of the revision that the newest vote is about, as noted when it opened."""
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
-        .order_by(col(tables.Event.number).desc())
-        .limit(1)
-    )
-    event = (await read.data.exec(wanted)).first()
-    return str(event.data.get("revision", "")) if event else ""
