@@ -13,6 +13,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.order as order
 import atr.shared.distribution as distribution
 import atr.storage as storage
 from tests import world as worlds
@@ -126,6 +127,11 @@ async def _make_revision(member: storage.WriteAsCommitteeMember, world: worlds.W
         await member.revision.create(RELEASE, draft, "theirs")
 
 
+async def _is_behind(member: storage.WriteAsCommitteeMember, world: worlds.World) -> None:
+    async with world.store.draft(RELEASE) as draft:
+        await member.revision.is_behind(RELEASE, draft)
+
+
 async def _resolve_passed(member: storage.WriteAsCommitteeMember, world: worlds.World) -> None:
     async with world.store.draft(RELEASE) as draft:
         await member.vote_resolution.resolve_passed(RELEASE, draft)
@@ -140,6 +146,15 @@ _CALLS: dict[str, Call] = {
     ),
     "record production": lambda member, _: member.distributions.record(RELEASE, _WHERE, staging=False),
     "automate": lambda member, _: member.distributions.automate(RELEASE, worlds.MAVEN, staging=True),
+    "stage again": lambda member, _: member.distributions.stage_again(RELEASE, "0" * 64),
+    "search": lambda member, _: member.searches.ask(RELEASE, _WHERE),
+    "verify": lambda member, _: member.verification.ask(1),
+    "keep a copy": lambda member, _: member.copies.keep(1),
+    "forget a copy": lambda member, _: member.copies.forget(1, "Mine now."),
+    "promote all": lambda member, _: member.turns.promote_all(
+        RELEASE, [order.Asked(1, "0" * 64, 1)], stop_at_trouble=True
+    ),
+    "go on": lambda member, _: member.turns.go_on(1, "Mine now."),
     "delete": lambda member, _: member.distributions.delete_distribution(RELEASE, _WHERE, "Mine now."),
     "drop": lambda member, _: member.deployments.drop(1, "Mine now."),
     "take off ballot": lambda member, _: member.deployments.take_off_ballot(1, "Mine now."),
@@ -156,6 +171,8 @@ _CALLS: dict[str, Call] = {
     "check now": lambda member, _: member.readiness.check_now(RELEASE),
     "start": lambda member, _: member.release.start(people.PROJECT, "3.0"),
     "revise": _make_revision,
+    "may it be revised": lambda member, _: member.revision.ensure_changeable(RELEASE),
+    "is a draft behind": _is_behind,
     "put on ballot": lambda member, _: member.deployments.put_on_ballot(1),
     "abandon": lambda member, _: member.vote_resolution.abandon(RELEASE, "Mine now."),
     "open vote": lambda member, _: member.vote.open_vote(RELEASE),

@@ -43,7 +43,8 @@ class CommitteeParticipant:
 
     async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
         """Whether another revision was made since the draft was begun."""
-        latest = await queries.latest_revision(self._write.data, release_key)
+        release = await own.release(self._write, release_key)
+        latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
 
     async def _changeable(self, release_key: str) -> tuple[sql.Release, sql.Project]:
