@@ -247,11 +247,19 @@ async def _page_context() -> dict[str, Any]:
     return {
         "csrf": _csrf_field,
         "session_user": who,
+        "page_address": _page_address(),
         "session_role": role,
         "sandbox_mode": here.sandbox,
         "sandbox_url": here.sandbox_url,
         "flashes": _flashes(),
     }
+
+
+def _page_address() -> str:
+    """Where signing in leads back to: the page that is looked at; empty on the sign-in page and after a form."""
+    if (quart.request.method != "GET") or (quart.request.endpoint == "get_session.sign_in"):
+        return ""
+    return quart.request.full_path.rstrip("?")
 
 
 def _flashes() -> Iterator[list[str]]:

@@ -271,7 +271,7 @@ class ReleaseLine:
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseList:
-    """The releases page: one sentence, then the groups "you", "others", "itself"."""
+    """The releases page: one sentence, then the groups "you", "others", "itself", "done"."""
 
     sentence: str
     css: str

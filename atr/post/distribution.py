@@ -239,6 +239,8 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
         return await _record_again(project_key, version_key, given, error, staging=staging)
     said = _will_look(where.platform, staging=staging)
+    if staging and where.platform.supports_remote_promotion:
+        return web.lead_back(_home(given, project_key, version_key), success=f"{where} is recorded. {said}")
     return web.redirect(
         "get.distribution.list_get",
         success=f"{where} is recorded. {said}",
@@ -277,6 +279,11 @@ async def _record_again(
     return html, 422 if isinstance(error, (errors.InputError, errors.UnsupportedError)) else 409
 
 
+def _home(given: dict[str, str], project_key: str, version_key: str) -> str:
+    """Where the form came from: the page of the release's phase, on which the row and the next step stand."""
+    return given.get("return_to") or web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
+
+
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
     """What follows from a record, honestly."""
     if platform.supports_remote_promotion:
@@ -302,13 +309,11 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
             "distribution/automate.html", view=view, staging=staging, field_errors=_problems(error)
         )
         return html, 422
-    return web.redirect(
-        "get.finish.selected",
+    return web.lead_back(
+        _home(given, project_key, version_key),
         success=f"Uploading to {platform.display_name}. It waits there until somebody promotes it."
         if staging
         else f"Uploading to {platform.display_name}; the promotion follows by the same gates.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 

@@ -30,11 +30,15 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return await _again(project_key, version_key, given, error)
     where = {"project_key": project_key, "version_key": version_key}
     if form.act == "passed":
-        return web.redirect("get.finish.selected", success="The vote has passed. Send the result to the list.", **where)
+        return web.redirect(
+            "get.finish.selected",
+            success="The vote has passed. The text of the result stands on the page of the vote; send it to the list.",
+            **where,
+        )
     return web.redirect(
         "get.voting.selected",
-        success="The vote has failed, and the release is in Compose again. Send the result to the list. "
-        "What is staged stays until somebody drops it.",
+        success="The vote has failed, and the release is in Compose again. The text of the result stands on the page "
+        "of the vote; send it to the list. What is staged stays until somebody drops it.",
         **where,
     )
 

@@ -87,15 +87,20 @@ class Difference:
         """Whether the sets are equal."""
         return not (self.missing or self.extra or self.changed or self.renamed)
 
-    def described(self, kind: str) -> str:
-        """What differs, a sentence with the first names: `kind` says of which files, like "staged"."""
+    def described(self, kind: str, *, voted: bool = True) -> str:
+        """What differs, a sentence with the first names: `kind` says of which files, like "staged".
+
+        `voted` is whether the other side was voted on; before a vote it is what a vote would be about.
+        """
         if self.is_empty:
             return f"All {self.equal:,} {kind} files are equal to the voted ones."
         renamed = tuple(f"{old} as {new}" for old, new in self.renamed)
         parts = (
             (self.changed, "differs", "differ"),
             (self.missing, "is missing", "are missing"),
-            (self.extra, "was not voted on", "were not voted on"),
+            (self.extra, "was not voted on", "were not voted on")
+            if voted
+            else (self.extra, "is not among them", "are not among them"),
             (renamed, "stands under another path", "stand under another path"),
         )
         said = [

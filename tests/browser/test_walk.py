@@ -75,6 +75,8 @@ async def test_from_nothing_to_announced(
     await alice.press("Stage the revision's files…", kind="link")
     await alice.press("Stage 10 files")
     await alice.until("Staged")
+    # What is staged in Compose is looked at there: the vote is the next step, and its button stands on that page.
+    assert alice.page.url.endswith(f"/compose/{WHERE}")
     await alice.page.wait_for_selector("text=10 staged files", timeout=persons.PATIENCE)
 
     await dave.go(f"/compose/{WHERE}")

@@ -145,6 +145,7 @@ def environment() -> jinja2.Environment:
         absolute=lambda path: f"https://releases.example.org{path}",
         csrf=lambda: CSRF,
         session_user="committee-member",
+        page_address="/finish/example-widgets/2.4.0",
         session_role="member of the Example committee",
         sandbox_mode=False,
         sandbox_url="",

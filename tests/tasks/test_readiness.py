@@ -105,9 +105,12 @@ async def test_before_anything_is_staged_the_mapped_packages_are_asked_about(wor
         "Not known",
         "Not known",
         "Not known",
-        "No",
+        "Not known",
     )
     assert "nothing to promote" in _said(panel, "finish")
+    # That the next step is not done yet is no alarm.
+    assert panel.css == "draft"
+    assert panel.sentence.startswith("Nothing is staged on Maven Central yet.")
 
 
 async def test_a_wrong_credential_is_a_no_that_an_operator_can_change(staged: worlds.World) -> None:

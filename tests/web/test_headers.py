@@ -15,6 +15,7 @@ import atr.demo.people as people
 import atr.server as server
 import atr.storage as storage
 import atr.storage.transaction as transaction
+from tests.pages import reading
 from tests.web import house as houses
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -194,6 +195,16 @@ async def test_the_page_that_asked_to_sign_in_is_come_back_to(house: houses.Hous
     query = urllib.parse.urlsplit(asked.headers["location"]).query
     answer = await person.sign_in(houses.MEMBER, return_to=dict(urllib.parse.parse_qsl(query))["return_to"])
     assert answer.headers["location"] == wanted
+
+
+@pytest.mark.parametrize("page", ["finish", "distribution/list"])
+async def test_the_link_for_signing_in_leads_back_to_the_page_it_stands_on(house: houses.House, page: str) -> None:
+    place, person = house.places["ready"], house.stranger()
+    shown = reading.read((await person.get(place.url(page))).text)
+    (link,) = (one.attributes["href"] for one in shown.every("a") if one.text == "Sign in")
+    query = urllib.parse.urlsplit(link).query
+    answer = await person.sign_in(houses.MEMBER, return_to=dict(urllib.parse.parse_qsl(query))["return_to"])
+    assert answer.headers["location"] == place.url(page)
 
 
 class TestOutsideSandboxMode:

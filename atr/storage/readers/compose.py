@@ -17,6 +17,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.ballots as ballots
 import atr.storage.facts as facts
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
@@ -196,15 +197,18 @@ async def _checks(read: transaction.Transaction, release_key: str) -> tuple[comp
     rows = [row for row in await queries.deployments(read.data, release_key) if row.state not in _ENDED]
     found = [(row, result) for row in rows for result in await facts.check_results(read.data, row)]
     order = list(_CHECKS)
+    several = len(rows) > 1
     return tuple(
-        compose_views.Check(*_CHECKS[result.status], _about(row, result), result.message)
+        compose_views.Check(*_CHECKS[result.status], _about(row, result, several=several), result.message)
         for row, result in sorted(found, key=lambda pair: order.index(pair[1].status))
     )
 
 
-def _about(row: tables.Deployment, result: sql.CheckResult) -> str:
+def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) -> str:
     name = distribution.DistributionPlatform[row.platform].display_name
-    return f"{name}: {result.member_rel_path}" if result.member_rel_path else f"staged on {name}"
+    if result.member_rel_path:
+        return f"{name}: {result.member_rel_path}"
+    return f"staged on {name}{f', {ballots.name(row)}' if several else ''}"
 
 
 def _vote_why_not(
@@ -250,7 +254,10 @@ def _sentence(
     if not mappings:
         return f"{count}. The policy maps none of them to a platform yet."
     mapped = f"{count}, {' and '.join(f'{one.files:,} of them for {one.platform_name}' for one in mappings)}"
-    there = [row for row in rows if row.deployment_state not in _ENDED]
+    standing = [row for row in rows if row.deployment_state not in _ENDED]
+    there = [row for row in standing if not row.off_ballot]
+    if standing and not there:
+        return f"{mapped}. What is staged is off the ballot: stage again, or put it on the ballot before the vote."
     if not there:
         return f"{mapped}. Stage them, or record what you have staged; then start the vote."
     waiting = next((row for row in there if row.proof.staged is None), None)

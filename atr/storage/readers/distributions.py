@@ -111,7 +111,8 @@ async def form(
         phase_word=PHASE_WORDS[release.phase],
         platforms=tuple(
             (one.name, one.display_name, _what_happens(one))
-            for one in distribution.DistributionPlatform
+            # Those that can promote first: of them something staged can be read.
+            for one in sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
             if platform in {None, one}
         ),
         upload=upload,

@@ -225,7 +225,7 @@ def _finish(release: sql.Release, column: _Column) -> views.Cell:
     """Every gate that would say no if the vote had passed and a member of the committee asked."""
     if not column.cases:
         said = f"Nothing is staged on {column.platform.display_name}, so there is nothing to promote."
-        return _of(_WORDS["no"], said, "the release manager")
+        return _of(_WORDS["no"] if column.lost or _voted(release) else _UNKNOWN, said, "the release manager")
     lines = [
         views.Line(f"{_which(column, case)}{blocker.sentence}", blocker.who)
         for case in column.cases
@@ -265,6 +265,9 @@ def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[
         return "live", "This release was announced; nothing is left to check."
     if not columns:
         return "draft", "Nothing of this release waits to be promoted from here, so there is nothing to check."
+    if not any(column.cases or column.lost for column in columns):
+        names = " and ".join(column.platform.display_name for column in columns)
+        return "draft", f"Nothing is staged on {names} yet. What can be told before stands below."
     # No end of the staging is ever known, so that it is not says nothing.
     answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
     no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")

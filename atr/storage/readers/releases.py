@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of releases, and the finish page of one."""
 
+import collections
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,14 +24,9 @@ import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.vote as vote
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
+_TO_COMPOSE: Final = "Upload its files, stage them, then start the vote."
 # What a page is coloured by: the worst of its rows.
 _WORST: Final = ("diverged", "in-doubt", "refused", "ready", "publishing", "sending", "checking", "requested", "live")
-_TODO: Final = {
-    "Compose": "It is being composed.",
-    "Vote": "The vote is open.",
-    "Finish": "Nothing is staged yet.",
-    "Announced": "It was announced.",
-}
 
 
 async def finish(read: transaction.Transaction, release_key: str) -> views.FinishView:
@@ -105,12 +101,15 @@ async def listing(read: transaction.Transaction) -> views.ReleaseList:
     found = (await read.data.exec(sqlmodel.select(sql.Release).order_by(col(sql.Release.created).desc()))).all()
     lines = [await _line(read, release) for release in found]
     yours = sum(1 for line in lines if line.group == "you")
-    if not lines:
+    on_their_way = sum(1 for line in lines if line.group != "done")
+    releases = "release" if on_their_way == 1 else "releases"
+    if not on_their_way:
         sentence = "No release is in progress."
     elif yours:
-        sentence = f"{yours} of {len(lines)} {'release needs' if len(lines) == 1 else 'releases need'} you."
+        sentence = f"{yours} of {on_their_way} {releases} in progress {'needs' if yours == 1 else 'need'} you."
     else:
-        sentence = f"{len(lines)} {'release is' if len(lines) == 1 else 'releases are'} in progress; none needs you."
+        sentence = f"{on_their_way} {releases} {'is' if on_their_way == 1 else 'are'} in progress"
+        sentence += "; none needs you." if read.asf_uid else "."
     may_start = bool((await compose.startable(read)).projects)
     return views.ReleaseList(sentence, "ready" if yours else "live", tuple(lines), may_start)
 
@@ -131,29 +130,61 @@ _AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePha
 
 async def _line(read: transaction.Transaction, release: sql.Release) -> views.ReleaseLine:
     project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
     rows = [row for row in await deployments.all_of(read, release.key) if not is_given_up(row)]
     word = distributions.PHASE_WORDS[release.phase]
-    needs = next((row for row in rows if row.needs_you), None)
-    moving = any(row.is_moving for row in rows)
+    group, todo = await _ball(read, release, committee, rows)
+    shown = collections.Counter(
+        (row.standing.css, row.platform.display_name, row.standing.word.lower()) for row in rows
+    )
     return views.ReleaseLine(
         project_key=project.key,
         project_name=project.name,
         version_key=release.version,
         phase_word=word,
         thirds=_THIRDS[word],
-        group="you" if needs else ("itself" if (moving or word == "Announced" or _all_live(rows)) else "others"),
-        todo=_todo(word, rows, needs),
-        where=tuple((row.standing.css, row.platform.display_name, row.standing.word.lower()) for row in rows),
+        group=group,
+        todo=todo,
+        where=tuple((css, name, said if many == 1 else f"{many} {said}") for (css, name, said), many in shown.items()),
     )
 
 
-def _todo(word: str, rows: Sequence[views.DeploymentView], needs: views.DeploymentView | None) -> str:
+async def _ball(
+    read: transaction.Transaction,
+    release: sql.Release,
+    committee: sql.Committee,
+    rows: Sequence[views.DeploymentView],
+) -> tuple[str, str]:
+    """Who has the ball, as the group that the line stands in, and what is to do."""
+    needs = next((row for row in rows if row.needs_you), None)
     if needs is not None:
-        return f"{needs.platform.display_name}: {needs.next_sentence}"
+        return "you", f"{needs.platform.display_name}: {needs.next_sentence}"
+    match release.phase:
+        case sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+            mine = rights.is_participant(committee, read.asf_uid)
+            mine_to_do = "Start the vote when what is staged is right." if rows else _TO_COMPOSE
+            return ("you", mine_to_do) if mine else ("others", "It is being composed.")
+        case sql.ReleasePhase.RELEASE_CANDIDATE:
+            return await _ball_of_vote(read, release, committee)
+        case sql.ReleasePhase.RELEASE:
+            return "done", "It was announced."
     if _all_live(rows):
-        return "Everything is live."
+        mine = rights.is_release_manager(committee, read.asf_uid)
+        return ("you" if mine else "others"), "Everything is live; it can be announced."
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
-    return f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else _TODO[word]
+    said = f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else "Nothing is staged yet."
+    return ("itself" if any(row.is_moving for row in rows) else "others"), said
+
+
+async def _ball_of_vote(
+    read: transaction.Transaction, release: sql.Release, committee: sql.Committee
+) -> tuple[str, str]:
+    paper = (await vote.papers(read, release)).get(read.asf_uid)
+    if paper is not None:
+        return "others", f"The vote is open; you voted {paper.choice.value}."
+    if rights.is_participant(committee, read.asf_uid):
+        return "you", "The vote is open, and you have not voted."
+    return "others", "The vote is open."
 
 
 def _all_live(rows: Sequence[views.DeploymentView]) -> bool:
@@ -224,8 +255,8 @@ def _announce_note(rows: Sequence[views.DeploymentView]) -> str:
     waiting = [row for row in rows if row.state is not states.State.LIVE]
     if not waiting:
         return "Nothing holds it any more: what is public equals what was voted on."
-    are = "deployment is" if len(rows) == 1 else "deployments are"
-    return f"No promotion is on its way, so nothing holds it. {len(waiting)} of {len(rows)} {are} not live."
+    many = f"{len(waiting)} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} not live"
+    return f"{many}, and would stay so. Nothing that is on its way holds the announcement."
 
 
 async def session_role(read: transaction.Transaction) -> str:

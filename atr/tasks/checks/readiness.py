@@ -174,7 +174,9 @@ def _completeness(case: readers.ReadinessCase, mapped: fileset.FileSet) -> check
         return _unknown("mapping", f"{count} are mapped; nothing staged has been read yet.", case.basis)
     difference = fileset.compare(mapped, closest)
     if difference.is_empty:
-        return _yes("mapping", f"All {count} that are mapped are staged, and no other.", case.basis)
+        apart = (len(case.staged) > 1) and any(closest is files for _, files in case.staged)
+        where = f"in one of {len(case.staged):,} deployments" if apart else "and no other"
+        return _yes("mapping", f"All {count} that are mapped are staged, {where}.", case.basis)
     renamed = [f"{old} as {new}" for old, new in difference.renamed]
     parts = (
         (difference.missing, "mapped and not staged"),

@@ -59,6 +59,5 @@ def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequen
     difference = fileset.compare(mapped, staged)
     if difference.is_empty:
         return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are the revision's.")]
-    return [
-        checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {difference.described('staged')}")
-    ]
+    said = difference.described("staged", voted=False)
+    return [checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {said}")]
