@@ -158,7 +158,7 @@ def test_every_page_says_sandbox(name: str) -> None:
 def test_every_page_can_be_seen_signed_out(name: str) -> None:
     page = stand_in.render(name, session_user="", session_role="")
     assert "Sign out" not in page
-    assert 'href="/sign-in"' in page
+    assert 'href="/sign-in?return_to=' in page
 
 
 def test_a_missing_value_is_an_error(environment: jinja2.Environment) -> None:
