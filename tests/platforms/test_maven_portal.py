@@ -13,6 +13,7 @@ import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.maven_portal as maven_portal
 import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
 import tests.platforms.samples as samples
 
 ID = samples.ID
@@ -480,3 +481,13 @@ def test_any_answer_on_published_and_upload_is_read_or_a_platform_error(body: by
 def test_any_purl_is_a_package_or_none(purl: str) -> None:
     where = maven_portal.coordinates(purl)
     assert (where is None) or where.purl.startswith("pkg:maven/")
+
+
+def test_a_deployment_that_holds_a_version_needs_a_usable_id() -> None:
+    held = entry(purls=["pkg:maven/org.example/widgets@1.0"])
+    where = distribution.coordinates(distribution.DistributionPlatform.MAVEN, "org.example", "widgets", "1.0")
+    [found] = maven_portal.holding(where, page(held, entry(purls=["pkg:maven/org.example/other@1.0"])))
+    assert found.external_id == held["deploymentId"]
+    for bad in (None, 7, "", "../x"):
+        with pytest.raises(errors.MalformedError, match="without a usable id"):
+            list(maven_portal.holding(where, page({**held, "deploymentId": bad})))

@@ -3,6 +3,7 @@
 
 import pytest
 
+import atr.errors as errors
 import atr.shared.relpath as relpath
 
 
@@ -30,8 +31,35 @@ def test_a_plain_path_can_be_used(path: str) -> None:
         ("a /b.txt", "begins or ends with a space"),
         ("a.txt.", "ends with a dot"),
         ("a./b.txt", "ends with a dot"),
+        ("a\u0308.txt", "written as two characters"),
+        # Each leads elsewhere, or nowhere.
+        ("", "no name"),
+        ("a/" * 600, "longer than 1,000 characters"),
+        ("a\x00b", "nobody can see"),
+        ("a\\b", "a backslash"),
+        ("/etc/passwd", "absolute"),
+        ("a//b", "an empty name"),
+        ("a/../b", "lie elsewhere"),
+        ("./b", "lie elsewhere"),
+        (".git/config", "hidden"),
+        ("ä" * 128, "longer than 255 bytes"),
     ],
     ids=ascii,
 )
-def test_a_path_that_looks_like_another_is_refused(path: str, why_not: str) -> None:
+def test_a_path_that_looks_like_another_or_leads_elsewhere_is_refused(path: str, why_not: str) -> None:
     assert why_not in relpath.why_not(path)
+    with pytest.raises(errors.InputError, match="cannot be the path of a file in a release"):
+        relpath.checked(path)
+
+
+def test_what_cannot_be_printed_is_shown_all_the_same() -> None:
+    assert relpath.shown("a.txt") == "a.txt"
+    assert relpath.shown("a\x00b\u202e") == "a\\x00b\\u202e"
+    assert relpath.shown("x" * 200) == "x" * 120 + "…"
+
+
+def test_the_folders_of_a_path() -> None:
+    assert relpath.folder("a/b/c.txt") == "a/b"
+    assert relpath.folder("c.txt") == ""
+    assert relpath.folders("a/b/c.txt") == ("a", "a/b")
+    assert relpath.folders("c.txt") == ()
