@@ -20,7 +20,8 @@ import atr.demo.journey as journey
 import atr.demo.people as people
 from tests.demo import starting
 
-pytestmark = pytest.mark.slow
+# All want the same port for their stand-in, so no two of them start beside each other.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("atr-run")]
 
 OPEN: Final = re.compile(r"Open +(http://127\.0\.0\.1:(\d+)/finish/\S+)")
 _EVERY: Final = 0.05
