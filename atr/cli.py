@@ -78,17 +78,25 @@ def migrate(down_to: str | None) -> None:
 
 @cli.command()
 @click.option("--port", type=int, default=8081, show_default=True)
+@click.option("--listen-fd", type=int, help="A listening socket that it inherits, instead of the port.")
 @click.option("--directory", type=click.Path(path_type=pathlib.Path), required=True, help="What it keeps.")
 @click.option("--token-file", type=click.Path(path_type=pathlib.Path, exists=True), required=True, help="name:password")
 @click.option("--namespace", "namespaces", multiple=True, required=True, help="A groupId that the account may publish.")
 @click.option("--bundle-limit", type=int, help="The largest bundle in bytes; 0 lifts the limit, for benchmarks.")
 def sandbox(
-    port: int, directory: pathlib.Path, token_file: pathlib.Path, namespaces: tuple[str, ...], bundle_limit: int | None
+    port: int,
+    listen_fd: int | None,
+    directory: pathlib.Path,
+    token_file: pathlib.Path,
+    namespaces: tuple[str, ...],
+    bundle_limit: int | None,
 ) -> None:
     """Run the stand-in platform: a portal and a public repository, on this machine only."""
     import atr.sandbox.run as run
+    import atr.sandbox.server as server
 
-    asyncio.run(run.until_stopped(port, directory, token_file, namespaces, bundle_limit))
+    listener = server.Listener(port) if listen_fd is None else server.Listener(fileno=listen_fd)
+    asyncio.run(run.until_stopped(listener, directory, token_file, namespaces, bundle_limit))
 
 
 @cli.command()

@@ -96,6 +96,8 @@ class WebSettings(_Settings):
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65_535)
+    # A listening socket that whoever starts us has opened already, instead of host and port.
+    listen_fd: int | None = pydantic.Field(default=None, ge=3)
     # The largest body of a form, in bytes.
     max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
     # The largest upload of files to a release, in bytes.

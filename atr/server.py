@@ -141,10 +141,16 @@ class _Config(hypercorn.config.Config):
     connection a form's answer waits about 40 ms for the browser's acknowledgement.
     """
 
+    # In sandbox mode whoever reaches us is anybody.
+    loopback_only = False
+
     def create_sockets(self) -> hypercorn.config.Sockets:
-        """The same sockets, without the delay."""
+        """The same sockets, without the delay. Raises SettingsError for an inherited one that others may reach."""
         sockets = super().create_sockets()
         for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
+            host = str(one.getsockname()[0])
+            if self.loopback_only and not config.is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+                raise errors.SettingsError(f"{host} is not this machine alone, as it must be in sandbox mode.")
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sockets
 
@@ -161,7 +167,8 @@ async def serve(settings: config.WebSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = _Config()
-    server.bind = [f"{settings.host}:{settings.port}"]
+    server.bind = [f"{settings.host}:{settings.port}" if settings.listen_fd is None else f"fd://{settings.listen_fd}"]
+    server.loopback_only = settings.sandbox
     server.include_server_header = False
     server.graceful_timeout = server.shutdown_timeout = 5
     server.accesslog = None

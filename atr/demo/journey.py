@@ -57,10 +57,9 @@ def storage_in(state_dir: pathlib.Path) -> storage.Storage:
 async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, tell: Tell) -> tuple[Summary, str]:
     """The journey under a fault. Answers how it ended, and what is wrong with that (empty if it is as it must be)."""
     began = time.monotonic()
-    ports = processes.Ports(processes.free_port(), processes.free_port())
     store = storage_in(state_dir)
     try:
-        async with processes.Stack(state_dir, ports, tree.namespaces, fault.failpoint) as stack:
+        async with processes.Stack(state_dir, processes.Ports(), tree.namespaces, fault.failpoint) as stack:
             tell({"step": "started", "web": stack.web_url, "sandbox": stack.sandbox_url})
             row = await _until_finish(store, tree, tell)
             await _break(stack, row, fault)

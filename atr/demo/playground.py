@@ -47,9 +47,8 @@ async def _play(state_dir: pathlib.Path, port: int) -> None:
     """Everything until it is cancelled or a part of it ends."""
     tree = trees.example(2_000_000)
     store = journey.storage_in(state_dir)
-    ports = processes.Ports(processes.free_port(port), processes.free_port(_SANDBOX_PORT))
     try:
-        async with processes.Stack(state_dir, ports, tree.namespaces) as stack:
+        async with processes.Stack(state_dir, processes.Ports(port, _SANDBOX_PORT), tree.namespaces) as stack:
             await _prepare(store, tree, state_dir)
             click.echo(_welcome(stack, tree.version))
             await stack.watch()

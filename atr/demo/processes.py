@@ -2,6 +2,7 @@
 """The sandbox, the web and the worker as three processes, each with an environment of its own."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -40,19 +41,23 @@ _REGISTRIES: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """Where the parts listen."""
+    """Where the parts listen if nobody else does; any port for 0."""
 
-    web: int
-    sandbox: int
+    web: int = 0
+    sandbox: int = 0
 
 
 class Stack:
-    """The three processes over one state directory. Leaving the `async with` stops them all."""
+    """The three processes over one state directory. Leaving the `async with` stops them all.
+
+    The sockets are opened here and handed down, so that no other program can take a port between our look for a free
+    one and the start of a part: the parts would go on with a stranger's stand-in.
+    """
 
     def __init__(self, state_dir: pathlib.Path, ports: Ports, namespaces: tuple[str, ...], failpoint: str = "") -> None:
         self.state_dir = state_dir
-        self.web_url = f"http://{_HOST}:{ports.web}"
-        self.sandbox_url = f"http://{_HOST}:{ports.sandbox}"
+        # Known once it runs.
+        self.web_url = self.sandbox_url = ""
         self._ports = ports
         self._namespaces = namespaces
         self._failpoint = failpoint
@@ -66,8 +71,10 @@ class Stack:
             self._token.touch(0o600)
             self._token.write_text(f"demo:{secrets.token_hex(16)}\n")
         try:
-            await self._start("sandbox", {}, *self._sandbox_arguments())
-            await self._start("serve", self._web_environment())
+            with _listen(self._ports.sandbox) as sandbox, _listen(self._ports.web) as web:
+                self.sandbox_url, self.web_url = _address(sandbox), _address(web)
+                await self._start("sandbox", {}, *self._sandbox_arguments(sandbox), hand_down=sandbox)
+                await self._start("serve", self._web_environment(web), hand_down=web)
             await self.start_worker()
             await self._answers(f"{self.sandbox_url}/control/counters", "sandbox")
             await self._answers(f"{self.web_url}/sign-in", "serve")
@@ -114,7 +121,9 @@ class Stack:
                 process.kill()
                 await process.wait()
 
-    async def _start(self, part: str, environment: Mapping[str, str], *arguments: str) -> None:
+    async def _start(
+        self, part: str, environment: Mapping[str, str], *arguments: str, hand_down: socket.socket | None = None
+    ) -> None:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with self._log(part).open("ab") as log:
             self._processes[part] = await asyncio.create_subprocess_exec(
@@ -127,6 +136,7 @@ class Stack:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=() if hand_down is None else (hand_down.fileno(),),
             )
 
     async def _answers(self, url: str, part: str) -> None:
@@ -148,10 +158,10 @@ class Stack:
     def _log(self, part: str) -> pathlib.Path:
         return self.state_dir / f"{part}.log"
 
-    def _sandbox_arguments(self) -> tuple[str, ...]:
+    def _sandbox_arguments(self, listener: socket.socket) -> tuple[str, ...]:
         return (
-            "--port",
-            str(self._ports.sandbox),
+            "--listen-fd",
+            str(listener.fileno()),
             "--directory",
             str(self.state_dir / "sandbox"),
             "--token-file",
@@ -159,11 +169,11 @@ class Stack:
             *(argument for namespace in self._namespaces for argument in ("--namespace", namespace)),
         )
 
-    def _web_environment(self) -> dict[str, str]:
+    def _web_environment(self, listener: socket.socket) -> dict[str, str]:
         return {
             "ATR_STATE_DIR": str(self.state_dir),
             "ATR_SANDBOX": "1",
-            "ATR_PORT": str(self._ports.web),
+            "ATR_LISTEN_FD": str(listener.fileno()),
             "ATR_SANDBOX_URL": self.sandbox_url,
         }
 
@@ -184,14 +194,13 @@ class Stack:
         }
 
 
-def free_port(wanted: int = 0) -> int:
-    """A port nobody listens on: the wanted one if it is free."""
+def _listen(wanted: int) -> socket.socket:
+    """A socket that listens on the wanted port, or on any if somebody else does. Connections wait in line from now."""
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((_HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        with contextlib.suppress(OSError):
+            return socket.create_server((_HOST, port))
     raise errors.SettingsError("No port is free on this machine.")
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{_HOST}:{listener.getsockname()[1]}"

@@ -11,7 +11,11 @@ import atr.sandbox.world as worlds
 
 
 async def until_stopped(
-    port: int, directory: pathlib.Path, token_file: pathlib.Path, namespaces: Iterable[str], bundle_limit: int | None
+    listener: server.Listener,
+    directory: pathlib.Path,
+    token_file: pathlib.Path,
+    namespaces: Iterable[str],
+    bundle_limit: int | None,
 ) -> None:
     """Serve one account, whose token the file holds as name:password, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -22,4 +26,4 @@ async def until_stopped(
         world.settings = world.settings.model_copy(update={"bundle_limit": bundle_limit})
     name, _, password = (await asyncio.to_thread(token_file.read_text)).strip().partition(":")
     world.add_account("demo", namespaces, worlds.Token(name, password))
-    await server.serve(world, port=port, stop=stop)
+    await server.serve(world, listener, stop=stop)

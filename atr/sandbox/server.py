@@ -51,15 +51,27 @@ class Listener(socket.socket):
     socket itself can end a connection without a status line.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int = 0, fileno: int | None = None) -> None:
+        """Listen on a port of 127.0.0.1, or take over a socket that does.
+
+        Raises OSError for a port that is taken, SettingsError for a descriptor that is no such socket: the stand-in
+        takes orders from whoever reaches it.
+        """
         # With the protocol named, asyncio switches Nagle's algorithm off; without, every second small answer on a kept
         # connection waits 40 ms for the client's delayed acknowledgement.
-        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._open: weakref.WeakValueDictionary[tuple[str, int], socket.socket] = weakref.WeakValueDictionary()
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            self.bind((HOST, port))
-        except OSError:
+            super().__init__(*kind, fileno)
+        except OSError as error:
+            raise errors.SettingsError(f"Descriptor {fileno} is not a socket: {error.strerror}.") from error
+        self._open: weakref.WeakValueDictionary[tuple[str, int], socket.socket] = weakref.WeakValueDictionary()
+        try:
+            if fileno is None:
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.bind((HOST, port))
+            elif self.getsockname()[0] != HOST:
+                raise errors.SettingsError(f"The sandbox listens on {HOST} only, and descriptor {fileno} does not.")
+        except (OSError, errors.SettingsError):
             self.close()
             raise
         # From here on connections wait in line, even before the server is up.
@@ -124,25 +136,19 @@ def create_app(world: World, cut: Cut | None = None) -> Application:
 
 async def serve(
     world: World,
-    host: str = HOST,
-    port: int = 0,
+    listener: Listener | None = None,
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Run until `stop` is set. `ready` gets the address, with the real port for port 0, once connections are taken.
-
-    Raises SettingsError for any host but 127.0.0.1: the stand-in takes orders from whoever reaches it.
-    """
-    if host != HOST:
-        raise errors.SettingsError(f"The sandbox listens on {HOST} only, not on {host!r}")
-    with Listener(port) as listener:
-        app = create_app(world, listener.cut)
+    """Run until `stop` is set, on any port without a listener. `ready` gets the address once connections are taken."""
+    with listener or Listener() as listening:
+        app = create_app(world, listening.cut)
         if ready is not None:
-            ready(listener.url)
+            ready(listening.url)
         try:
             await hypercorn.asyncio.serve(
                 cast("hypercorn.typing.Framework", app),
-                _Config(listener),
+                _Config(listening),
                 shutdown_trigger=(stop or asyncio.Event()).wait,
             )
         finally:

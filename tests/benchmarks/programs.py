@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import httpx
 
-import atr.demo.processes as processes
 import tests.benchmarks.measured as measured
+from tests import ports
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 _PATIENCE: Final = 60.0
@@ -59,7 +59,7 @@ class Sandbox:
 @contextlib.asynccontextmanager
 async def sandbox(directory: pathlib.Path, namespaces: Sequence[str]) -> AsyncIterator[Sandbox]:
     """A fresh stand-in below the directory, as a process of its own."""
-    port = processes.free_port()
+    port = ports.free_port()
     token = directory / "token"
     token.write_text("benchmark:a-secret-of-the-benchmark\n")
     arguments = ["--port", str(port), "--directory", str(directory / "sandbox"), "--token-file", str(token)]

@@ -57,8 +57,7 @@ async def stack(tmp_path: pathlib.Path) -> AsyncIterator[tuple[processes.Stack, 
     tree = trees.example(200_000)
     store = journey.storage_in(tmp_path)
     try:
-        ports = processes.Ports(processes.free_port(), processes.free_port())
-        async with processes.Stack(tmp_path, ports, tree.namespaces) as running:
+        async with processes.Stack(tmp_path, processes.Ports(), tree.namespaces) as running:
             yield running, await journey.staged_and_voted(store, tree, lambda _told: None)
     finally:
         await store.database.close()

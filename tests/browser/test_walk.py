@@ -34,8 +34,7 @@ async def nothing_yet(tmp_path: pathlib.Path) -> AsyncIterator[processes.Stack]:
     tree = trees.example()
     store = journey.storage_in(tmp_path)
     try:
-        ports = processes.Ports(processes.free_port(), processes.free_port())
-        async with processes.Stack(tmp_path, ports, tree.namespaces) as running:
+        async with processes.Stack(tmp_path, processes.Ports(), tree.namespaces) as running:
             await people.settle_in(store, tree.namespaces)
             yield running
     finally:

@@ -14,6 +14,7 @@ import pytest
 import atr.config as config
 import atr.demo.faults as faults
 import atr.demo.processes as processes
+from tests import ports
 
 CANARY: Final = "canary-3f9d7a565b0833f6"
 INHERITED: Final = {name: os.environ[name] for name in processes._INHERITED if name in os.environ}
@@ -118,7 +119,7 @@ def test_the_sandbox_listens_on_this_machine_only(tmp_path: pathlib.Path) -> Non
     """No option makes it another; the kernel says where it listens."""
     token = tmp_path / "token"
     token.write_text("name:word")
-    port = processes.free_port()
+    port = ports.free_port()
     arguments = ("--port", str(port), "--directory", str(tmp_path), "--token-file", str(token), "--namespace", "org.x")
     process = subprocess.Popen(
         [sys.executable, "-m", "atr", "sandbox", *arguments],

@@ -2,6 +2,7 @@
 """`atr run` as a newcomer uses it: an address, Ctrl-C, and again later."""
 
 import asyncio
+import base64
 import contextlib
 import os
 import pathlib
@@ -18,10 +19,11 @@ import pytest
 
 import atr.demo.journey as journey
 import atr.demo.people as people
+import atr.demo.processes as processes
+from tests import ports
 from tests.demo import starting
 
-# All want the same port for their stand-in, so no two of them start beside each other.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("atr-run")]
+pytestmark = pytest.mark.slow
 
 OPEN: Final = re.compile(r"Open +(http://127\.0\.0\.1:(\d+)/finish/\S+)")
 _EVERY: Final = 0.05
@@ -93,13 +95,6 @@ async def start(state_dir: pathlib.Path, *arguments: str) -> AsyncIterator[Runni
         await process.wait()
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def of_session(leader: int) -> set[int]:
     """The processes of a session: all that `atr run` started, however deep."""
     found = set()
@@ -134,7 +129,7 @@ def state_dir(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 async def test_it_answers_stops_on_ctrl_c_and_goes_on_later(state_dir: pathlib.Path) -> None:
-    port = free_port()
+    port = ports.free_port()
     async with start(state_dir, "--port", str(port)) as first:
         await first.welcome()
         assert first.port == port
@@ -165,7 +160,7 @@ async def test_it_answers_stops_on_ctrl_c_and_goes_on_later(state_dir: pathlib.P
 
 async def test_it_goes_on_with_whatever_somebody_did_meanwhile(state_dir: pathlib.Path) -> None:
     """A candidate that was abandoned is no start that was cut off."""
-    async with start(state_dir, "--port", str(free_port())) as first:
+    async with start(state_dir, "--port", str(ports.free_port())) as first:
         await first.welcome()
         first.process.send_signal(signal.SIGINT)
         assert await first.ended() == (0, "")
@@ -173,11 +168,27 @@ async def test_it_goes_on_with_whatever_somebody_did_meanwhile(state_dir: pathli
     async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
         await manager.vote_resolution.abandon(f"{people.PROJECT}-2.4.0", "voted on by mistake")
     await store.database.close()
-    async with start(state_dir, "--port", str(free_port())) as second:
+    async with start(state_dir, "--port", str(ports.free_port())) as second:
         await second.welcome()
         assert "Going on with what stands in" in second.said
         second.process.send_signal(signal.SIGINT)
         assert await second.ended() == (0, "")
+
+
+async def test_two_at_once_never_meet(tmp_path: pathlib.Path) -> None:
+    """Each has a stand-in of its own, which takes no other's token, though both want the same ports."""
+    wanted = processes.Ports(ports.free_port(), ports.free_port())
+    async with contextlib.AsyncExitStack() as running, httpx.AsyncClient(trust_env=False) as client:
+        stacks = [processes.Stack(tmp_path / name, wanted, ("org.example",)) for name in ("one", "two")]
+        await asyncio.gather(*(running.enter_async_context(stack) for stack in stacks))
+        assert len({address for stack in stacks for address in (stack.web_url, stack.sandbox_url)}) == 4
+        for stack in stacks:
+            token = (stack.state_dir / "sandbox-token").read_bytes().strip()
+            bearer = {"Authorization": f"Bearer {base64.b64encode(token).decode()}"}
+            for place in stacks:
+                address = f"{place.sandbox_url}/api/v1/publisher/published?namespace=org.example&name=x&version=1"
+                answer = await client.get(address, headers=bearer)
+                assert answer.status_code == (200 if place is stack else 401)
 
 
 async def test_a_port_in_use_is_worked_around(state_dir: pathlib.Path) -> None:
@@ -196,7 +207,7 @@ async def test_a_port_in_use_is_worked_around(state_dir: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 1.5, 3.0])
 async def test_ctrl_c_while_it_starts_stops_everything_quietly(state_dir: pathlib.Path, seconds: float) -> None:
-    async with start(state_dir, "--port", str(free_port())) as run:
+    async with start(state_dir, "--port", str(ports.free_port())) as run:
         await asyncio.sleep(seconds)
         os.killpg(run.process.pid, signal.SIGINT)
         code, complaint = await run.ended()
@@ -207,7 +218,7 @@ async def test_ctrl_c_while_it_starts_stops_everything_quietly(state_dir: pathli
 
 
 async def test_a_part_that_ends_by_itself_ends_the_rest_and_is_named(state_dir: pathlib.Path) -> None:
-    async with start(state_dir, "--port", str(free_port())) as run:
+    async with start(state_dir, "--port", str(ports.free_port())) as run:
         await run.welcome()
         (worker,) = [pid for pid in of_session(run.process.pid) if command_of(pid)[-1] == "worker"]
         os.kill(worker, signal.SIGKILL)

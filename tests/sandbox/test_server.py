@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 import atr.errors as errors
 import tests.sandbox.bundles as bundles
-from atr.sandbox.server import EXAMPLE_TOKEN, HOST, Listener, RunningSandbox, create_app, serve
+from atr.sandbox.server import EXAMPLE_TOKEN, HOST, Listener, RunningSandbox, create_app
 from atr.sandbox.settings import Settings
 from atr.sandbox.world import Account, World
 from tests.sandbox.clients import API, OWN, STEM, Clock, Portal, authorization
@@ -39,16 +40,26 @@ async def running(world: World) -> AsyncIterator[Portal]:
         yield Portal(sandbox, client)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "192.0.2.1", ""])
-async def test_it_listens_on_this_machine_only(world: World, host: str) -> None:
-    with pytest.raises(errors.SettingsError):
-        await serve(world, host)
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2"])
+def test_it_takes_over_no_socket_that_others_reach(host: str) -> None:
+    with (
+        socket.create_server((host, 0)) as inherited,
+        pytest.raises(errors.SettingsError, match="only, and descriptor"),
+    ):
+        Listener(fileno=os.dup(inherited.fileno()))
+
+
+def test_it_takes_over_a_socket_and_nothing_else(tmp_path: pathlib.Path) -> None:
+    with socket.create_server((HOST, 0)) as inherited, Listener(fileno=os.dup(inherited.fileno())) as listener:
+        assert listener.url == f"http://{HOST}:{inherited.getsockname()[1]}"
+    with (tmp_path / "file").open("w") as file, pytest.raises(errors.SettingsError, match="not a socket"):
+        Listener(fileno=file.fileno())
 
 
 async def test_a_taken_port_is_an_error(world: World) -> None:
     async with RunningSandbox(world) as sandbox:
         with pytest.raises(OSError, match="in use"):
-            await serve(world, HOST, httpx.URL(sandbox.url).port or 0)
+            Listener(httpx.URL(sandbox.url).port or 0)
 
 
 async def test_the_helper_makes_its_own_world() -> None:

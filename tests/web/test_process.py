@@ -5,7 +5,9 @@ import asyncio
 import json
 import os
 import pathlib
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 import atr.demo.processes as processes
+from tests import ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,7 +39,7 @@ async def test_the_web_has_no_platform_loaded() -> None:
 async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     """A running web process with an empty database."""
     state_dir = tmp_path_factory.mktemp("web")
-    number = processes.free_port()
+    number = ports.free_port()
     environment = {"ATR_STATE_DIR": str(state_dir), "ATR_SANDBOX": "1", "ATR_PORT": str(number)}
     with (state_dir / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -122,17 +125,38 @@ async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None
 
 
 async def test_a_port_that_is_taken_is_said_in_a_sentence(port: int, tmp_path: pathlib.Path) -> None:
-    environment = {"ATR_STATE_DIR": str(tmp_path), "ATR_SANDBOX": "1", "ATR_PORT": str(port)}
+    said = await _refused(tmp_path, {"ATR_PORT": str(port)})
+    assert said.startswith(f"atr: 127.0.0.1:{port} cannot be listened on")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_in_sandbox_mode_no_socket_is_taken_over_that_others_reach(host: str, tmp_path: pathlib.Path) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as inherited:
+        descriptor = inherited.fileno()
+        said = await _refused(tmp_path, {"ATR_LISTEN_FD": str(descriptor)}, descriptor)
+    assert said == f"atr: {host} is not this machine alone, as it must be in sandbox mode."
+
+
+async def test_a_descriptor_that_is_no_socket_is_said_in_a_sentence(tmp_path: pathlib.Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        said = await _refused(tmp_path, {"ATR_LISTEN_FD": str(file.fileno())}, file.fileno())
+    assert re.match(r"atr: fd://\d+ cannot be listened on", said)
+
+
+async def _refused(state_dir: pathlib.Path, settings: dict[str, str], *descriptors: int) -> str:
+    """What a web process says, last, that does not start."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "atr",
         "serve",
-        env={**INHERITED, **environment},
+        env={**INHERITED, "ATR_STATE_DIR": str(state_dir), "ATR_SANDBOX": "1", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pass_fds=descriptors,
     )
     _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
     assert b"Traceback" not in said
-    assert said.decode().splitlines()[-1].startswith(f"atr: 127.0.0.1:{port} cannot be listened on")
+    return said.decode().splitlines()[-1]

@@ -21,9 +21,9 @@ import werkzeug.datastructures
 import atr.body as body
 import atr.demo.journey as journey
 import atr.demo.people as people
-import atr.demo.processes as processes
 import atr.errors as errors
 import atr.models.sql as sql
+from tests import ports
 from tests.web import house as houses
 from tests.web import test_process
 
@@ -50,7 +50,7 @@ class Site:
     @classmethod
     async def start(cls, state_dir: pathlib.Path) -> "Site":
         """Start the process, and sign somebody in."""
-        number = processes.free_port()
+        number = ports.free_port()
         environment = {"ATR_STATE_DIR": str(state_dir), "ATR_SANDBOX": "1", "ATR_PORT": str(number)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "atr", "serve", env={**test_process.INHERITED, **environment}
