@@ -86,6 +86,8 @@ async def start(state_dir: pathlib.Path, *arguments: str) -> AsyncIterator[Runni
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        # Whoever started the tests in the background has Ctrl-C ignored, and that is handed down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         yield Running(process)
