@@ -351,7 +351,8 @@ async def open_world(
             "npm_url": sandbox.registry_url("npm"),
             "npm_pages_url": sandbox.registry_url("npm-pages"),
             "pypi_url": sandbox.registry_url("pypi"),
-            "call_timeout": 2.0,
+            # Longer than a busy machine may take for an answer of the stand-in.
+            "call_timeout": 20.0,
             "pace": 0.0,
             **overrides,
         }
