@@ -49,7 +49,7 @@ async def run(settings: config.WorkerSettings) -> None:
 
 @asynccontextmanager
 async def context(
-    settings: config.WorkerSettings, clock: session.Clock = session.utc_now
+    settings: config.WorkerSettings, clock: session.Clock | None = None
 ) -> AsyncIterator[contexts.Context]:
     """The worker's hands, built from its settings: the one place that does."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)

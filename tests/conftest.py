@@ -3,51 +3,64 @@
 
 import os
 import pathlib
-import shutil
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 import pytest_asyncio
 
 import atr.db.migrate as migrate
+from tests import databases as provided
+from tests import guarding
 from tests import world as worlds
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
 
 
 @pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[provided.Databases]:
+    """Where databases come from: SQLite, or PostgreSQL where ATR_TEST_DATABASE says so."""
+    with provided.chosen(tmp_path_factory.mktemp("template")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guarded() -> Iterator[None]:
+    """What gates look at is changed under its guard, in every test."""
+    with guarding.watch():
+        yield
+
+
+@pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A migrated, empty database to copy."""
-    path = tmp_path_factory.mktemp("template") / "atr.db"
-    migrate.upgrade(f"sqlite+aiosqlite:///{path}")
+    """A migrated, empty SQLite file to copy, for tests that look into the file itself."""
+    path = tmp_path_factory.mktemp("file") / "atr.db"
+    migrate.upgrade(provided.sqlite_url(path))
     return path
 
 
 @pytest.fixture
-def database(migrated: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
-    """A fresh, migrated database of the test's own."""
-    path = tmp_path / "atr.db"
-    shutil.copy(migrated, path)
-    return path
+def database(databases: provided.Databases, tmp_path: pathlib.Path) -> str:
+    """The address of a fresh, migrated database of the test's own."""
+    return databases.empty(tmp_path)
 
 
 @pytest_asyncio.fixture
-async def world(tmp_path: pathlib.Path, database: pathlib.Path) -> AsyncIterator[worlds.World]:
+async def world(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.World]:
     """The storage, the worker and the stand-in, with one clock."""
     async with worlds.open_world(tmp_path, database) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def staged_scene(migrated: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+def staged_scene(databases: provided.Databases, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
     """A release in Compose whose deployment is staged and captured."""
-    return worlds.scene(tmp_path_factory.mktemp("staged"), migrated, worlds.World.staged)
+    return worlds.scene(tmp_path_factory.mktemp("staged"), databases, worlds.World.staged)
 
 
 @pytest.fixture(scope="session")
-def voted_scene(migrated: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+def voted_scene(databases: provided.Databases, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
     """A release in Finish whose deployment is on the ballot of the vote that passed."""
-    return worlds.scene(tmp_path_factory.mktemp("voted"), migrated, worlds.World.voted)
+    return worlds.scene(tmp_path_factory.mktemp("voted"), databases, worlds.World.voted)
 
 
 @pytest_asyncio.fixture

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+import sqlalchemy
 import sqlmodel
 
 import atr.config as config
@@ -37,6 +38,7 @@ import atr.storage.readers.deployments as deployments
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
+from tests import databases as provided
 
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
 TOKEN: Final = stand_in.Token("atr", "a-secret-of-the-test")
@@ -322,7 +324,8 @@ class World:
     async def rows(self, table: type[_R]) -> Sequence[_R]:
         """All rows of a table, for looking at."""
         async with self.store.read() as read:
-            return (await read.data.exec(sqlmodel.select(table))).all()
+            keys = sqlalchemy.inspect(table).primary_key
+            return (await read.data.exec(sqlmodel.select(table).order_by(*keys))).all()
 
     async def change(self, row: sqlmodel.SQLModel) -> None:
         """Write a row as it is, past every writer: what a test needs to have happened elsewhere."""
@@ -332,7 +335,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    state_dir: pathlib.Path, database: pathlib.Path, *, began: datetime.datetime = _BEGAN, **overrides: Any
+    state_dir: pathlib.Path, database: str, *, began: datetime.datetime = _BEGAN, **overrides: Any
 ) -> AsyncIterator[World]:
     """A world over a fresh copy of a migrated database. `overrides` are settings of the worker."""
     clock = Clock(began)
@@ -341,7 +344,7 @@ async def open_world(
     async with server.RunningSandbox(platform) as sandbox:
         given: Mapping[str, Any] = {
             "state_dir": state_dir,
-            "database_url": f"sqlite+aiosqlite:///{database}",
+            "database_url": database,
             "sandbox": True,
             "maven_central_portal_url": sandbox.portal_url,
             "maven_central_repository_url": sandbox.repository_url,
@@ -365,7 +368,9 @@ async def open_world(
 class Scene:
     """A world that was brought somewhere once and is copied for each test that begins there."""
 
+    databases: provided.Databases
     directory: pathlib.Path
+    database: str
     at: datetime.datetime
     release_key: str
     deployment_id: int
@@ -374,20 +379,21 @@ class Scene:
     async def opened(self, state_dir: pathlib.Path, **overrides: Any) -> AsyncIterator[World]:
         """A copy of it, to do with as one likes."""
         shutil.copytree(self.directory, state_dir, dirs_exist_ok=True)
-        async with open_world(state_dir, state_dir / "atr.db", began=self.at, **overrides) as world:
+        database = self.databases.copy(self.database, state_dir)
+        async with open_world(state_dir, database, began=self.at, **overrides) as world:
             yield world
 
 
 def scene(
-    directory: pathlib.Path, database: pathlib.Path, bring: Callable[[World], Awaitable[tuple[str, int]]]
+    directory: pathlib.Path, databases: provided.Databases, bring: Callable[[World], Awaitable[tuple[str, int]]]
 ) -> Scene:
     """Bring a world to where tests begin, and keep it."""
-    shutil.copy(database, directory / "atr.db")
+    database = databases.empty(directory)
 
     async def play() -> Scene:
-        async with open_world(directory, directory / "atr.db") as world:
+        async with open_world(directory, database) as world:
             release_key, deployment_id = await bring(world)
-            return Scene(directory, world.clock.at, release_key, deployment_id)
+            return Scene(databases, directory, database, world.clock.at, release_key, deployment_id)
 
     with asyncio.Runner() as runner:
         return runner.run(play())

@@ -2,8 +2,9 @@
 """Reads that more than one caller needs. `get_...` answers None, `demand_...` raises NotFoundError."""
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 import sqlmodel
 from sqlmodel import col
@@ -14,6 +15,10 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
+
+# A row that was read before its scope was held may be old by now, and a lease must not change hands before we commit.
+# (SQLite has no such lock and needs none.)
+_FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": True})
 
 
 async def demand_project(data: session.Session, project_key: str) -> sql.Project:
@@ -32,9 +37,9 @@ async def demand_committee(data: session.Session, committee_key: str) -> sql.Com
     return committee
 
 
-async def demand_release(data: session.Session, release_key: str) -> sql.Release:
-    """The release."""
-    release = await data.get(sql.Release, release_key)
+async def demand_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release:
+    """The release. `fresh`: as it is now, and nobody else changes the row before this transaction ends."""
+    release = await data.get(sql.Release, release_key, **_FRESH if fresh else {})
     if release is None:
         raise errors.NotFoundError(f"There is no release “{release_key[:80]}”.")
     return release
@@ -79,17 +84,17 @@ async def deployments(data: session.Session, release_key: str) -> Sequence[table
     return (await data.exec(wanted.order_by(col(tables.Deployment.id)))).all()
 
 
-async def demand_deployment(data: session.Session, deployment_id: int) -> tables.Deployment:
-    """The deployment."""
-    row = await data.get(tables.Deployment, deployment_id)
+async def demand_deployment(data: session.Session, deployment_id: int, *, fresh: bool = False) -> tables.Deployment:
+    """The deployment; `fresh` as for a release."""
+    row = await data.get(tables.Deployment, deployment_id, **_FRESH if fresh else {})
     if row is None:
         raise errors.NotFoundError(f"There is no deployment {deployment_id}.")
     return row
 
 
-async def demand_promotion(data: session.Session, promotion_id: int) -> tables.Promotion:
-    """The promotion."""
-    row = await data.get(tables.Promotion, promotion_id)
+async def demand_promotion(data: session.Session, promotion_id: int, *, fresh: bool = False) -> tables.Promotion:
+    """The promotion; `fresh` as for a release."""
+    row = await data.get(tables.Promotion, promotion_id, **_FRESH if fresh else {})
     if row is None:
         raise errors.NotFoundError(f"There is no promotion {promotion_id}.")
     return row

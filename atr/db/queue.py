@@ -69,6 +69,7 @@ async def claim(
     due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
     orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & (col(sql.Task.lease_until) <= now)
     wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled)).limit(limit)
+    wanted = wanted.with_for_update(skip_locked=True)
     claimed = []
     for task in (await data.exec(wanted)).all():
         statement = (

@@ -4,6 +4,10 @@
 On SQLite a writing transaction takes the write lock before it reads (BEGIN IMMEDIATE), so what was checked is still
 true when it is written, and every commit is on disk before the next line runs (synchronous=FULL): a promotion's mark
 rests on that. Figures: reference deps.md, section 2.
+
+On PostgreSQL transactions are READ COMMITTED: a conditional UPDATE waits for whoever changes the row and tests its
+condition on what that left. What spans rows is ordered by guard rows (db/guards.py). Several machines work on one
+database, so the time of a transaction is the database's.
 """
 
 import asyncio
@@ -14,6 +18,7 @@ from typing import Any, Final
 
 import sqlalchemy
 import sqlalchemy.ext.asyncio
+import sqlmodel
 import sqlmodel.ext.asyncio.session as asyncio_session
 
 import atr.errors as errors
@@ -24,6 +29,10 @@ Clock = Callable[[], datetime.datetime]
 _BUSY_MS: Final = 30_000
 # https://www.sqlite.org/rescode.html#full
 _FULL: Final = "database or disk is full"
+# disk_full: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_PG_FULL: Final = "53100"
+# The drivers that we use. An address may name another one, or none, as other programs do.
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _PRAGMAS: Final = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=FULL")
 
 
@@ -33,16 +42,37 @@ def utc_now() -> datetime.datetime:
 
 
 class Database:
-    """One database. `clock` is read once per transaction and handed on, so that simulated time can stand in."""
+    """One database. `clock` stands in for its time, for tests that simulate it."""
 
-    def __init__(self, url: str, clock: Clock = utc_now) -> None:
-        self.clock = clock
-        self._engine = sqlalchemy.ext.asyncio.create_async_engine(url)
-        if self._engine.dialect.name == "sqlite":
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._clock = clock
+        address = driven(url)
+        self.on_sqlite = address.get_backend_name() == "sqlite"
+        if self.on_sqlite:
+            self._engine = sqlalchemy.ext.asyncio.create_async_engine(address)
             prepare_sqlite(self._engine.sync_engine)
+        else:
+            # A server may have been restarted since a connection was last used.
+            self._engine = sqlalchemy.ext.asyncio.create_async_engine(
+                address, isolation_level="READ COMMITTED", pool_pre_ping=True
+            )
         self._immediate = self._engine.execution_options(sqlite_begin="IMMEDIATE")
         # SQLite's own waiting is unfair: a queue in the process keeps the slowest writer from starving.
-        self._writing = asyncio.Lock()
+        self._writing: contextlib.AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if self.on_sqlite else contextlib.nullcontext()
+        )
+
+    async def now(self, data: Session) -> datetime.datetime:
+        """The instant of a transaction: read once, when it opens, and handed on.
+
+        A statement never reads the time itself, so that simulated time can stand in.
+        """
+        if self._clock is not None:
+            return self._clock()
+        if self.on_sqlite:
+            return utc_now()
+        read: datetime.datetime = (await data.exec(sqlmodel.select(sqlalchemy.func.clock_timestamp()))).one()
+        return read.astimezone(datetime.UTC)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Session]:
@@ -61,13 +91,27 @@ class Database:
             ):
                 yield session
         except sqlalchemy.exc.OperationalError as error:
-            if _FULL in str(error.orig):
+            # SQLite's words, and PostgreSQL's 53100.
+            if (_FULL in str(error.orig)) or (getattr(error.orig, "sqlstate", "") == _PG_FULL):
                 raise errors.NoRoomError from error
             raise
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._engine.dispose()
+
+
+def driven(url: str) -> sqlalchemy.URL:
+    """The address of a database with the driver that we use. Raises SettingsError for another kind of database."""
+    try:
+        address = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        # Not `from error`: an address may hold a password.
+        raise errors.SettingsError("ATR_DATABASE_URL is not an address of a database.") from None
+    kind = address.get_backend_name()
+    if kind not in _DRIVERS:
+        raise errors.SettingsError(f"The database must be SQLite or PostgreSQL, not {kind}.")
+    return address.set(drivername=_DRIVERS[kind])
 
 
 def prepare_sqlite(engine: sqlalchemy.Engine, *, foreign_keys: bool = True) -> None:

@@ -279,6 +279,13 @@ class Attempt(sqlmodel.SQLModel, table=True):
     bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
 
 
+class Guard(sqlmodel.SQLModel, table=True):
+    """A scope that a transaction may hold (db/guards.py): the row is there to be locked, and says nothing."""
+
+    scope: str = sqlmodel.Field(primary_key=True)
+    rank: int
+
+
 class DeploymentSearch(sqlmodel.SQLModel, table=True):
     """Somebody looks for what they staged by its coordinates. The worker asks the platform and answers here."""
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
@@ -68,7 +69,7 @@ class Storage:
         write: Write | None = None
         try:
             async with self.database.write() as data:
-                write = Write(self.place, data, self.database.clock(), asf_uid)
+                write = Write(self.place, data, await self.database.now(data), asf_uid)
                 yield write
         except _REFUSALS as error:
             if write is not None:
@@ -82,7 +83,7 @@ class Storage:
             # Strangers could fill the log; the worker's conflicts are no decisions.
             return
         async with self.database.write() as data:
-            noted = transaction.Transaction(self.place, data, self.database.clock(), write.asf_uid)
+            noted = transaction.Transaction(self.place, data, await self.database.now(data), write.asf_uid)
             subject = write.subject or f"project:{write.project_key}"
             await noted.event(write.chain, subject, "request_refused", kind=type(error).__name__, sentence=str(error))
         _log(noted.events)
@@ -91,7 +92,7 @@ class Storage:
     async def read(self, asf_uid: str = "") -> AsyncIterator[transaction.Transaction]:
         """One transaction that only reads, for this person."""
         async with self.database.read() as data:
-            yield transaction.Transaction(self.place, data, self.database.clock(), asf_uid)
+            yield transaction.Transaction(self.place, data, await self.database.now(data), asf_uid)
 
     @contextlib.asynccontextmanager
     async def draft(self, release_key: str) -> AsyncIterator[files.Draft]:
@@ -210,6 +211,9 @@ class Write(transaction.Transaction):
     async def _committee(self, project_key: str) -> sql.Committee:
         project = await queries.demand_project(self.data, project_key)
         self.project_key = project.key
+        # Rights that were there when they were looked at are there until what they allow is done.
+        await guards.hold(self.data, guards.committee(project.committee_key))
+        await self.data.refresh(project)
         return await queries.demand_committee(self.data, project.committee_key)
 
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.promotion as tables
 
@@ -33,6 +34,7 @@ async def append(
 ) -> tables.Event:
     """Add one event. No event, no change: it fails or commits with the rest of the transaction."""
     await data.flush()
+    await guards.hold(data, guards.chain(chain))
     last = (
         await data.exec(
             sqlmodel.select(tables.Event)

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.promotion.steps as steps
@@ -51,6 +52,8 @@ class Transaction:
     def __init__(self, place: Place, data: session.Session, now: datetime.datetime, asf_uid: str) -> None:
         self.place = place
         self.data = data
+        # Empty, and there: what is changed from here on is changed under guards (db/guards.py).
+        data.info.setdefault(guards.HELD, set())
         self.now = now
         self.asf_uid = asf_uid
         # The project for which a rung of the ladder was granted; empty for the user service.

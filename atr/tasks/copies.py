@@ -57,7 +57,8 @@ async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
     """
     storage = context.storage
     store = storage.place.blobs
-    before = storage.database.clock() - writers.GRACE
+    async with storage.read() as read:
+        before = read.now - writers.GRACE
     found = await asyncio.to_thread(list, store.found())
     await asyncio.to_thread(store.remove_parts, before)
     freed = 0

@@ -3,6 +3,7 @@
 
 import asyncio
 import pathlib
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,14 @@ import sqlmodel
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.sql as sql
+
+
+@pytest.fixture
+def database(migrated: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A migrated file of the test's own."""
+    path = tmp_path / "atr.db"
+    shutil.copy(migrated, path)
+    return path
 
 
 @pytest_asyncio.fixture

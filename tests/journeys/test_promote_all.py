@@ -16,6 +16,7 @@ import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.maven as maven
 import atr.storage.readers.together as together
+from tests import databases as provided
 from tests import world as worlds
 
 S = states.State
@@ -52,9 +53,9 @@ async def _bring(world: worlds.World) -> tuple[str, int]:
 
 
 @pytest.fixture(scope="module")
-def several_scene(migrated: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+def several_scene(databases: provided.Databases, tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
     """A release in Finish with three deployments, 1, 2 and 3, each ready to be promoted."""
-    return worlds.scene(tmp_path_factory.mktemp("several"), migrated, _bring)
+    return worlds.scene(tmp_path_factory.mktemp("several"), databases, _bring)
 
 
 @pytest_asyncio.fixture

@@ -225,6 +225,7 @@ ROWS: Final[Mapping[str, Rows]] = {
             }
         ],
     },
+    "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
 }
 
 

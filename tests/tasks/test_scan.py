@@ -6,6 +6,9 @@ import dataclasses
 import itertools
 from typing import Any
 
+import sqlalchemy
+import sqlmodel
+
 import atr.db.queue as queue
 import atr.demo.people as people
 import atr.models.promotion as tables
@@ -22,9 +25,10 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 async def _lose_the_voted_files(world: worlds.World, digest: str) -> None:
     """The file set's rows are gone from the disk, as after a bad restore."""
     async with world.store.database.write() as data:
-        connection = await data.connection()
-        await connection.exec_driver_sql("DROP TRIGGER file_set_file_no_delete")
-        await connection.exec_driver_sql("DELETE FROM file_set_file WHERE digest = ?", (digest,))
+        on_table = " ON file_set_file" if (await data.connection()).dialect.name == "postgresql" else ""
+        await data.exec(sqlalchemy.text(f"DROP TRIGGER file_set_file_no_delete{on_table}"))
+        gone = sqlalchemy.delete(tables.FileSetFile).where(sqlmodel.col(tables.FileSetFile.digest) == digest)
+        await data.exec(gone)
 
 
 async def test_one_bad_row_stops_no_other(voted: worlds.World) -> None:

@@ -29,6 +29,7 @@ import atr.server as server
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.transaction as transaction
+from tests import databases as provided
 from tests import world as worlds
 
 PROJECT: Final = people.PROJECT
@@ -307,7 +308,7 @@ def tree_of(version: str, *, signed: bool = True) -> trees.Tree:
 @contextlib.asynccontextmanager
 async def furnished(state_dir: pathlib.Path, database: pathlib.Path) -> AsyncIterator[House]:
     """Build the house and let it be looked at."""
-    async with worlds.open_world(state_dir, database) as world:
+    async with worlds.open_world(state_dir, provided.sqlite_url(database)) as world:
         settings = config.WebSettings(state_dir=state_dir, sandbox=True, sandbox_url=world.sandbox.portal_url)
         web_database = session.Database(world.settings.database, world.clock)
         store = storage.Storage(web_database, transaction.Place(state_dir, world.store.place.timings))

@@ -14,6 +14,7 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.captures as captures
+import atr.storage.writers.own as own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class UserService:
     async def record_staged(self, deployment_id: int, version: str, results: Sequence[Result]) -> None:
         """Put these findings about a deployment's staged files in the place of the older ones."""
         write = self._write
-        deployment = await queries.demand_deployment(write.data, deployment_id)
+        deployment = await own.deployment(write, deployment_id)
         revision = await queries.latest_revision(write.data, deployment.release_key)
         subject = f"deployment:{deployment_id}"
         await write.data.exec(
@@ -75,7 +76,7 @@ class UserService:
     ) -> None:
         """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
         write = self._write
-        release = await queries.demand_release(write.data, release_key)
+        release = await own.release(write, release_key)
         revision = await queries.latest_revision(write.data, release.key)
         before = await facts.readiness_results(write.data, release.key, platform.name)
         news = [[result.status.value, result.message] for result in results]

@@ -21,6 +21,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
+import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -154,6 +155,7 @@ class UserService:
     async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
         """Write down that one upload or drop is about to be sent. Raises ConflictError if one may be on its way."""
         write = self._write
+        await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
         row = await rows.claimed_deployment(self._write, claimed)
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
         before = await queries.attempts(

@@ -5,6 +5,7 @@ ATR's release key joins project and version by a hyphen, and both may hold hyphe
 and could be read as version "b-1.0" of "a". So a key alone never says whose release it is.
 """
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -21,7 +22,8 @@ async def project(write: transaction.Transaction, project_key: str) -> sql.Proje
 
 async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
     """The release. Raises NotFoundError for one of another project."""
-    row = await queries.demand_release(write.data, release_key)
+    await guards.hold(write.data, guards.release(release_key))
+    row = await queries.demand_release(write.data, release_key, fresh=True)
     if write.project_key and (row.project_key != write.project_key):
         raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
     write.chain, write.subject = row.key, write.subject or "release"
@@ -33,7 +35,7 @@ async def deployment(write: transaction.Transaction, deployment_id: int) -> tabl
     row = await queries.demand_deployment(write.data, deployment_id)
     write.subject = f"deployment:{deployment_id}"
     await release(write, row.release_key)
-    return row
+    return await queries.demand_deployment(write.data, deployment_id, fresh=True)
 
 
 async def promotion(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
@@ -41,4 +43,4 @@ async def promotion(write: transaction.Transaction, promotion_id: int) -> tables
     row = await queries.demand_promotion(write.data, promotion_id)
     write.subject = f"promotion:{promotion_id}"
     await release(write, row.release_key)
-    return row
+    return await queries.demand_promotion(write.data, promotion_id, fresh=True)

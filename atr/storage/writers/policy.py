@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -120,7 +121,9 @@ class FoundationAdmin:
         it is meant, when packages of deployments that are on their way would lie outside.
         """
         write = self._write
+        # Names of two committees are compared, so this is everybody's business.
         project = await queries.demand_project(write.data, project_key)
+        await guards.hold(write.data, guards.SITE, guards.committee(project.committee_key))
         if platform.mechanism is None:
             raise errors.UnsupportedError(platform.why_not)
         names = list(dict.fromkeys(namespaces))
@@ -180,7 +183,8 @@ class FoundationAdmin:
     ) -> None:
         """Make a committee, or say anew who is on it."""
         write = self._write
-        row = await write.data.get(sql.Committee, key) or sql.Committee(key=key, name=name)
+        await guards.hold(write.data, guards.committee(key))
+        row = await write.data.get(sql.Committee, key, populate_existing=True) or sql.Committee(key=key, name=name)
         row.name = name
         row.committee_members = list(committee_members)
         row.committers = list(committers)
@@ -197,7 +201,13 @@ class FoundationAdmin:
         """
         write = self._write
         await queries.demand_committee(write.data, committee_key)
-        row = await write.data.get(sql.Project, key) or sql.Project(key=key, name=name, committee_key=committee_key)
+        there = await write.data.get(sql.Project, key)
+        # Whose it was and whose it will be.
+        await guards.hold(
+            write.data,
+            *(guards.committee(one) for one in {committee_key, there.committee_key if there else committee_key}),
+        )
+        row = there or sql.Project(key=key, name=name, committee_key=committee_key)
         moves = row.committee_key != committee_key
         row.name, row.status, row.committee_key = name, status, committee_key
         write.data.add(row)

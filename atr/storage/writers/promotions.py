@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
@@ -20,6 +21,7 @@ import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
+import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -192,6 +194,7 @@ class UserService:
         Raises ConflictError when the row is not ours any more.
         """
         write = self._write
+        await gatekeeping.hold(write, claimed.release_key, claimed.platform)
         row = await self._row(claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("What was proved is not what would be sent.")
@@ -291,7 +294,8 @@ class UserService:
             await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
 
     async def _row(self, claimed: work.Promotion) -> tables.Promotion:
-        row = await queries.demand_promotion(self._write.data, claimed.id)
+        await guards.hold(self._write.data, guards.release(claimed.release_key))
+        row = await queries.demand_promotion(self._write.data, claimed.id, fresh=True)
         leases.check(row, claimed.epoch)
         return row
 

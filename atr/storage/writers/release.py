@@ -7,6 +7,7 @@ from typing import Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
@@ -34,6 +35,7 @@ class CommitteeParticipant:
                 "A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version"
             )
         key = sql.release_key(project_key, version)
+        await guards.hold(write.data, guards.release(key))
         there = await write.data.get(sql.Release, key)
         if there is not None:
             if there.project_key == project_key:

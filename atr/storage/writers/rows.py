@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
@@ -151,7 +152,8 @@ async def store_outcome(
 
 async def claimed_deployment(write: transaction.Transaction, claimed: work.Deployment) -> tables.Deployment:
     """The row that the worker holds. Raises ConflictError when somebody else does."""
-    row = await queries.demand_deployment(write.data, claimed.id)
+    await guards.hold(write.data, guards.release(claimed.release_key))
+    row = await queries.demand_deployment(write.data, claimed.id, fresh=True)
     leases.check(row, claimed.epoch)
     return row
 
