@@ -174,6 +174,8 @@ async def serve(settings: config.WebSettings) -> None:
     server.accesslog = None
     server.errorlog = None
     try:
+        if not settings.sandbox:
+            await database.ensure_durable()
         await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
     except OSError as error:
         raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error

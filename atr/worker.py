@@ -68,6 +68,8 @@ async def context(
         )
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
+        if not settings.sandbox:
+            await database.ensure_durable()
         yield contexts.Context(
             storage=storage.Storage(database, place),
             promoters=promoters,

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 import psycopg
@@ -23,9 +23,8 @@ import atr.db.migrate as migrate
 CHOICE: Final = "ATR_TEST_DATABASE"
 _DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
 # No test outlives the machine: waiting for the disk would only cost time. What waiting for it means is tested apart.
-_OPTIONS: Final = (
-    "-c listen_addresses='' -c fsync=off -c synchronous_commit=on -c full_page_writes=off -c max_connections=200"
-)
+FAST: Final = {"fsync": "off", "full_page_writes": "off"}
+_ALWAYS: Final = {"listen_addresses": "''", "max_connections": "200"}
 
 
 class Databases(Protocol):
@@ -77,9 +76,10 @@ class Postgresql:
 class Server:
     """A PostgreSQL server of our own, in a directory of its own, on a socket that only this machine reaches."""
 
-    def __init__(self, directory: pathlib.Path, programs: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, programs: pathlib.Path, settings: Mapping[str, str]) -> None:
         self._directory = directory
         self._programs = programs
+        self._settings = settings
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -113,7 +113,8 @@ class Server:
 
     @property
     def _options(self) -> str:
-        return f"-k {self._directory} {_OPTIONS}"
+        settings = " ".join(f"-c {name}={value}" for name, value in {**_ALWAYS, **self._settings}.items())
+        return f"-k {self._directory} {settings}"
 
     def _run(self, program: str, *arguments: str) -> None:
         # The server refuses to run as root.
@@ -145,12 +146,13 @@ def programs() -> pathlib.Path | None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[Server]:
-    """A server while the block runs. Its directory's path is short: a socket's name may have 107 bytes."""
+def server(settings: Mapping[str, str] = FAST) -> Iterator[Server]:
+    """A server while the block runs, with these settings."""
     where = programs()
     assert where is not None
+    # Short: the name of a socket may have 107 bytes.
     directory = pathlib.Path(tempfile.mkdtemp(prefix="atr-pg-"))
-    made = Server(directory, where)
+    made = Server(directory, where, settings)
     try:
         made.initialise()
         made.start()

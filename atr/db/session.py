@@ -31,6 +31,11 @@ _BUSY_MS: Final = 30_000
 _FULL: Final = "database or disk is full"
 # disk_full: https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PG_FULL: Final = "53100"
+# deadlock_detected. Scopes are taken in one order, so only events of two chains in one transaction could meet so.
+_PG_DEADLOCK: Final = "40P01"
+# Without these a commit that was acknowledged may be gone after a crash, and a mark with it.
+_PG_SAFE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+_PG_SAFER: Final = {"synchronous_commit": frozenset({"on", "remote_apply", "remote_write", "local"})}
 # The drivers that we use. An address may name another one, or none, as other programs do.
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _PRAGMAS: Final = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=FULL")
@@ -91,10 +96,27 @@ class Database:
             ):
                 yield session
         except sqlalchemy.exc.OperationalError as error:
-            # SQLite's words, and PostgreSQL's 53100.
-            if (_FULL in str(error.orig)) or (getattr(error.orig, "sqlstate", "") == _PG_FULL):
+            state = getattr(error.orig, "sqlstate", "")
+            if (_FULL in str(error.orig)) or (state == _PG_FULL):
                 raise errors.NoRoomError from error
+            if state == _PG_DEADLOCK:
+                raise errors.ConflictError(
+                    "Somebody else changed the same at this moment. Nothing was changed."
+                ) from error
             raise
+
+    async def ensure_durable(self) -> None:
+        """Raise SettingsError for a server that may lose what it has acknowledged: a promotion's mark rests on that."""
+        if self.on_sqlite:
+            return
+        async with self.read() as data:
+            for name, wanted in _PG_SAFE.items():
+                found = str((await data.exec(sqlalchemy.text(f"SHOW {name}"))).scalar_one())  # type: ignore[call-overload]  # SQLModel types no plain text
+                if found not in _PG_SAFER.get(name, {wanted}):
+                    raise errors.SettingsError(
+                        f"PostgreSQL runs with {name} = {found}, so it may lose what it has acknowledged, and a "
+                        f"release could be published twice. Set {name} = {wanted} in postgresql.conf and restart it."
+                    )
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -26,7 +26,7 @@ async def _lose_the_voted_files(world: worlds.World, digest: str) -> None:
     """The file set's rows are gone from the disk, as after a bad restore."""
     async with world.store.database.write() as data:
         on_table = " ON file_set_file" if (await data.connection()).dialect.name == "postgresql" else ""
-        await data.exec(sqlalchemy.text(f"DROP TRIGGER file_set_file_no_delete{on_table}"))
+        await (await data.connection()).exec_driver_sql(f"DROP TRIGGER file_set_file_no_delete{on_table}")
         gone = sqlalchemy.delete(tables.FileSetFile).where(sqlmodel.col(tables.FileSetFile.digest) == digest)
         await data.exec(gone)
 
