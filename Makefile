@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench pictures fmt clean lock
+.PHONY: help install run test lint bench model pictures fmt clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ lint: install ## Check format, style, types, imports, dependencies, templates
 BENCH ?= promote_vs_upload pages
 bench: install ## Measure promoting against uploading again, and the pages; BENCH names one of them
 	@for one in $(BENCH); do echo "$$one"; $(BIN)/python -m tests.benchmarks.$$one $(ARGS) || exit 1; done
+
+# ci takes seconds, release minutes.
+MODEL ?= ci
+model: install ## Search every world of the promotion protocol, and those without each rule; MODEL=release for more
+	@MODEL=$(MODEL) $(BIN)/python -m tests.model
 
 pictures: install ## Make the pictures in docs/pictures anew, with Chromium
 	ATR_PICTURES=docs/pictures $(BIN)/python -m pytest $(ARGS) tests/browser/test_pictures.py

@@ -187,7 +187,7 @@ def needs_public_look(view: View, seen: Seen) -> bool:
     """
     if (view.state is State.SENDING) and (seen is Seen.STAGED) and view.attempted:
         return False
-    after = view.answers or view.by_hand or (view.state in {State.PUBLISHING, State.IN_DOUBT})
+    after = view.answers or view.by_hand or (view.state in {State.PUBLISHING, State.ABORTING, State.IN_DOUBT})
     return bool(after) and (seen in {Seen.FAILED, Seen.GONE, Seen.STAGED}) and (view.state is not State.CHECKING)
 
 

@@ -73,6 +73,8 @@ def test_plan(row: steps.View, what: Do) -> None:
         (view(S.PUBLISHING), Seen.FAILED, True),
         (view(S.PUBLISHING), Seen.STAGED, True),
         (view(S.IN_DOUBT), Seen.GONE, True),
+        # Published by hand, in doubt, stopped: no call of ours, and its end needs the look all the same.
+        (view(S.ABORTING), Seen.FAILED, True),
         (view(S.CHECKING, answers=[TAKEN]), Seen.GONE, False),
     ],
 )
