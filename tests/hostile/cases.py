@@ -108,8 +108,9 @@ def endless_piece() -> bytes:
 
 
 def _body(case: Case, valid: bytes, other: bytes, echo: str) -> bytes:
-    made = _BODIES[case.body]
-    return made(valid, other, echo) if case.body != "mutated" else _mutated(valid, case.seed)
+    if case.body == "mutated":
+        return _mutated(valid, case.seed)
+    return _BODIES[case.body](valid, other, echo)
 
 
 def _mutated(valid: bytes, seed: int) -> bytes:
