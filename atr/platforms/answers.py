@@ -212,7 +212,8 @@ def shown(text: str, secrets: Iterable[str], *, limit: int = SAMPLE_LIMIT) -> st
 
 def _json(answered: Answered, what: str) -> object:
     try:
-        return json.loads(answered.body, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        # Decoded here: json itself would also take UTF-16 and UTF-32, which are none.
+        return json.loads(answered.body.decode(), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     # RecursionError: nested deeper than Python reads. All other faults of the parser are ValueErrors.
     except (ValueError, RecursionError) as fault:
         raise errors.MalformedError(f"The answer for {what} is no JSON. It begins: “{answered.sample}”.") from fault

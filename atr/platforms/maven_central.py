@@ -269,7 +269,8 @@ class MavenCentral:
     async def _write(self, method: str, external_id: str) -> contract.Reply:
         address = self._portal.site.address(maven_portal.deployment_path(external_id))
         write = http.Write(method, address, self._headers(), secrets=self._credential.secrets)
-        return await http.send_once(self._single_use, write, seconds=self._portal.seconds)
+        seconds = self._portal.seconds
+        return await http.send_once(self._single_use, write, seconds=seconds, read_as=maven_portal.call_reply)
 
     def _headers(self, accept: str = "application/json") -> Mapping[str, str]:
         # https://central.sonatype.org/publish/publish-portal-api/#authentication-authorization

@@ -211,12 +211,17 @@ def published(answered: answers.Answered, where: distribution.Coordinates) -> bo
 
 def upload_reply(answered: answers.Answered) -> contract.Reply:
     """What the answer to an upload means: the whole body is the id. Without a usable id we do not know it."""
-    reply = answers.reply(answered)
+    reply = _only(201, answered)
     if reply.answer is not steps.Answer.TAKEN:
         return reply
     if not _ID_BODY.fullmatch(answered.body):
         return dataclasses.replace(reply, answer=steps.Answer.UNCLEAR)
     return dataclasses.replace(reply, external_id=answered.body.decode("ascii"))
+
+
+def call_reply(answered: answers.Answered) -> contract.Reply:
+    """What the answer to a publish or a drop means. A 200 with a page for signing in is none of the portal's."""
+    return _only(204, answered)
 
 
 def coordinates(purl: str) -> distribution.Coordinates | None:
@@ -230,6 +235,14 @@ def coordinates(purl: str) -> distribution.Coordinates | None:
         )
     except errors.InputError:
         return None
+
+
+def _only(status: int, answered: answers.Answered) -> contract.Reply:
+    # Another success than the documented one may come from something in between: the state tells.
+    reply = answers.reply(answered)
+    if (reply.answer is steps.Answer.TAKEN) and (answered.status != status):
+        return dataclasses.replace(reply, answer=steps.Answer.UNCLEAR)
+    return reply
 
 
 def _observed(entry: Mapping[str, object], answered: answers.Answered) -> contract.Observation:

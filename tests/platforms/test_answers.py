@@ -143,6 +143,12 @@ def test_a_number_beyond_all_measure_is_malformed() -> None:
         answers.parsed(answers.Answered(200, {}, b'{"a": ' + b"9" * 5000 + b"}"), "the thing")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_json_travels_in_utf_8_only(encoding: str) -> None:
+    with pytest.raises(errors.MalformedError, match="no JSON"):
+        answers.parsed(answers.Answered(200, {}, '{"published": true}'.encode(encoding)), "the thing")
+
+
 @hypothesis.given(st.binary())
 def test_any_bytes_are_an_object_or_malformed(body: bytes) -> None:
     with contextlib.suppress(errors.MalformedError):

@@ -388,6 +388,20 @@ def test_a_refused_upload_has_no_id() -> None:
     assert (reply.answer, reply.external_id) == (steps.Answer.REFUSED, "")
 
 
+@pytest.mark.parametrize("status", [200, 202, 204, 226, 299])
+def test_an_upload_is_taken_by_201_only(status: int) -> None:
+    reply = maven_portal.upload_reply(answered(ID.encode(), status))
+    assert (reply.answer, reply.status, reply.external_id) == (steps.Answer.UNCLEAR, status, "")
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 205, 226, 299])
+def test_a_publish_or_drop_is_taken_by_204_only(status: int) -> None:
+    """A page for signing in comes with 200. Taken for a drop, one 404 after it would end the deployment."""
+    reply = maven_portal.call_reply(answered(b"<html>Sign in</html>", status))
+    assert (reply.answer, reply.status) == (steps.Answer.UNCLEAR, status)
+    assert maven_portal.call_reply(answered(b"", 204)).answer is steps.Answer.TAKEN
+
+
 # Whatever comes
 
 
