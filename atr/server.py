@@ -18,6 +18,7 @@ import quart
 import werkzeug.datastructures
 
 import atr.config as config
+import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
@@ -26,6 +27,7 @@ import atr.get.announce as get_announce
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
+import atr.get.health as get_health
 import atr.get.policy as get_policy
 import atr.get.readiness as get_readiness
 import atr.get.releases as get_releases
@@ -62,6 +64,7 @@ import atr.web as web
 # A host application registers these after `web.install`.
 BLUEPRINTS: Final = (
     get_root.BLUEPRINT,
+    get_health.BLUEPRINT,
     get_session.BLUEPRINT,
     get_releases.BLUEPRINT,
     get_start.BLUEPRINT,
@@ -155,8 +158,9 @@ class _Config(hypercorn.config.Config):
         return sockets
 
 
-async def serve(settings: config.WebSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen."""
+async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system.MOUNTS) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen, or the database would not be safe."""
+    file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     await asyncio.to_thread(spool.sweep, settings.state_dir)

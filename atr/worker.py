@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import pathlib
 import secrets
 import signal
 import socket
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
 import atr.config as config
+import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
@@ -49,9 +51,12 @@ async def run(settings: config.WorkerSettings) -> None:
 
 @asynccontextmanager
 async def context(
-    settings: config.WorkerSettings, clock: session.Clock = session.utc_now
+    settings: config.WorkerSettings,
+    clock: session.Clock = session.utc_now,
+    mounts: pathlib.Path = file_system.MOUNTS,
 ) -> AsyncIterator[contexts.Context]:
-    """The worker's hands, built from its settings: the one place that does."""
+    """The worker's hands, built from its settings: the one place that does. Raises SettingsError."""
+    file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     scratch = settings.state_dir / "temporary"
     scratch.mkdir(exist_ok=True)
