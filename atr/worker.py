@@ -19,6 +19,7 @@ import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
+import atr.log as log
 import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
@@ -177,6 +178,11 @@ async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slot
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:
+    with log.about(row=task.subject, task_type=task.task_type.value):
+        await _do(hands, task)
+
+
+async def _do(hands: contexts.Context, task: work.Task) -> None:
     error, retry_after = "", 0.0
     try:
         async with holds.TaskHold(hands, task.id, task.epoch).alive():
@@ -189,7 +195,7 @@ async def _task(hands: contexts.Context, task: work.Task) -> None:
     except errors.AtrError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
-        _LOG.exception("task %s", task.id, extra={"action": "task_failed", "task": task.id})
+        _LOG.exception("a task failed", extra={"action": "task_failed"})
         error = f"Unexpected: {type(problem).__name__}"
     async with hands.storage.write_as_user_service() as service:
         await service.tasks.finish(task, error=error, retry_after=retry_after)
