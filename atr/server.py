@@ -42,6 +42,7 @@ import atr.get.vote as get_vote
 import atr.get.voting as get_voting
 import atr.identity.contract as identity
 import atr.identity.local as local
+import atr.metrics as metrics
 import atr.post.abandon as post_abandon
 import atr.post.announce as post_announce
 import atr.post.compose as post_compose
@@ -152,7 +153,7 @@ class _Config(hypercorn.config.Config):
         sockets = super().create_sockets()
         for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
             host = str(one.getsockname()[0])
-            if self.loopback_only and not config.is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+            if self.loopback_only and not config.is_loopback_host(host):
                 raise errors.SettingsError(f"{host} is not this machine alone, as it must be in sandbox mode.")
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sockets
@@ -178,7 +179,8 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     server.accesslog = None
     server.errorlog = None
     try:
-        await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
+        async with metrics.served(store, metrics.Meters(), host=settings.metrics_host, port=settings.metrics_port):
+            await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
     except OSError as error:
         raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error
     finally:

@@ -20,6 +20,7 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
 import atr.log as log
+import atr.metrics as metrics
 import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
@@ -44,7 +45,10 @@ async def run(settings: config.WorkerSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with context(settings) as hands:
+    async with (
+        context(settings) as hands,
+        metrics.served(hands.storage, hands.meters, host=settings.metrics_host, port=settings.metrics_port),
+    ):
         _LOG.info("worker started", extra={"action": "started", "owner": hands.owner})
         await work_until(hands, stop, tick=settings.tick, slots=settings.slots)
     _LOG.info("worker stopped", extra={"action": "stopped"})
@@ -139,9 +143,11 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
     while not stop.is_set():
         running = {task for task in running if not task.done()}
         try:
-            await _start(hands, running, slots)
+            with hands.meters.scan_seconds.time():
+                await _start(hands, running, slots)
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
             # The database may be locked, full or away for a while; the rows wait for us.
+            hands.meters.scan_errors.inc()
             _LOG.exception("the scan could not read what is due")
         try:
             async with asyncio.timeout(tick):
@@ -190,6 +196,9 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
             await tasks.HANDLERS[task.task_type](mine, task.args)
     except asyncio.CancelledError:
         raise
+    except errors.LeaseLostError as problem:
+        hands.meters.lease_losses.inc()
+        error = str(problem)
     except errors.UnavailableError as problem:
         error, retry_after = str(problem), problem.retry_after or 0.0
     except errors.AtrError as problem:

@@ -55,14 +55,19 @@ def _since(one: tuple[datetime.datetime, Any]) -> datetime.datetime:
 
 async def _work(context: contexts.Context, work_on: Work, claimed: Any) -> None:
     with log.about(row=claimed.subject):
-        await work_on(context, claimed)
+        try:
+            await work_on(context, claimed)
+        except errors.ConflictError as error:
+            _LOG.info("gave up a row: %s", error, extra={"action": "lost"})
+            if isinstance(error, errors.LeaseLostError):
+                context.meters.lease_losses.inc()
 
 
 async def _promotion(context: contexts.Context, claimed: work.Promotion) -> None:
     try:
         await promote.advance(context, claimed)
-    except errors.ConflictError as error:
-        _LOG.info("gave up a row: %s", error, extra={"action": "lost"})
+    except errors.ConflictError:
+        raise
     except errors.AtrError as error:
         await promote.failed_look(context, claimed, error)
     except asyncio.CancelledError:
@@ -75,8 +80,8 @@ async def _promotion(context: contexts.Context, claimed: work.Promotion) -> None
 async def _deployment(context: contexts.Context, claimed: work.Deployment) -> None:
     try:
         await tend.advance(context, claimed)
-    except errors.ConflictError as error:
-        _LOG.info("gave up a row: %s", error, extra={"action": "lost"})
+    except errors.ConflictError:
+        raise
     except errors.AtrError as error:
         await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None))
     except asyncio.CancelledError:
@@ -89,11 +94,8 @@ async def _deployment(context: contexts.Context, claimed: work.Deployment) -> No
 async def _failed_look(
     context: contexts.Context, claimed: work.Deployment, problem: str, retry_after: float | None
 ) -> None:
-    try:
-        async with context.storage.write_as_user_service() as service:
-            await service.deployments.failed_look(claimed, problem, retry_after)
-    except errors.ConflictError:
-        _LOG.info("deployment %s is somebody else's now", claimed.id)
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.failed_look(claimed, problem, retry_after)
 
 
 async def _pending(context: contexts.Context, claimed: work.Distribution) -> None:
@@ -112,10 +114,7 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
     except Exception:  # noqa: BLE001  (one bad row must stop no other)
         _LOG.exception("%s could not be looked for", claimed.coordinates)
         problem = _UNEXPECTED
-    try:
-        await _note_pending(context, claimed, found, problem, retry_after, looked=looked)
-    except errors.ConflictError:
-        _LOG.info("distribution %s is somebody else's now", claimed.coordinates)
+    await _note_pending(context, claimed, found, problem, retry_after, looked=looked)
 
 
 async def _note_pending(
