@@ -88,10 +88,15 @@ async def examine(
     yield Finding(Grade.OK, "settings", "Every setting is known and can be used.")
     for finding in _state_dir(settings.state_dir):
         yield finding
-    yield _file_system(settings.database, mounts)
     names: dict[str, tuple[str, ...]] = {}
-    async for finding in _database(settings, clock, names):
-        yield finding
+    try:
+        path = file_system.sqlite_file(settings.database)
+    except errors.SettingsError as error:
+        yield Finding(Grade.FAIL, "database", str(error))
+    else:
+        yield _file_system(settings.database, path, mounts)
+        async for finding in _database(settings.database, path, clock, names):
+            yield finding
     yield _private("secret key", settings.state_dir / "secret-key", missing="The web makes it at its first start.")
     if not isinstance(settings, config.WorkerSettings):
         return
@@ -119,9 +124,8 @@ def _state_dir(state_dir: pathlib.Path) -> Iterator[Finding]:
     yield Finding(grade, "room", f"{free / 1e9:,.1f} GB are free below the state directory.", to_do)
 
 
-def _file_system(url: str, mounts: pathlib.Path) -> Finding:
+def _file_system(url: str, path: pathlib.Path | None, mounts: pathlib.Path) -> Finding:
     what = "file system"
-    path = file_system.sqlite_file(url)
     if path is None:
         return Finding(Grade.OK, what, "The database is no file of this machine.")
     try:
@@ -137,16 +141,20 @@ def _file_system(url: str, mounts: pathlib.Path) -> Finding:
 
 
 async def _database(
-    settings: Settings, clock: session.Clock, names: dict[str, tuple[str, ...]]
+    url: str, path: pathlib.Path | None, clock: session.Clock, names: dict[str, tuple[str, ...]]
 ) -> AsyncIterator[Finding]:
     """How the database is; fills in the names that belong to projects."""
     what = "database"
-    path = file_system.sqlite_file(settings.database)
-    if (path is not None) and not path.exists():
+    if _is_missing(path):
         # Opening it would make it.
         yield Finding(Grade.WARN, what, f"{path} does not exist yet.", "The first start makes it, or `atr migrate`.")
         return
-    database = session.Database(settings.database, clock)
+    try:
+        database = session.Database(url, clock)
+    except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
+        said = f"This program cannot speak to it: {type(error).__name__}."
+        yield Finding(Grade.FAIL, what, said, "Name SQLite or PostgreSQL in ATR_DATABASE_URL, and install its driver.")
+        return
     try:
         async with asyncio.timeout(health.PATIENCE):
             found = await conditions.of(database)
@@ -165,6 +173,10 @@ async def _database(
         yield Finding(Grade.FAIL, what, said, "Look at ATR_DATABASE_URL, the rights on the file, and the server.")
     finally:
         await database.close()
+
+
+def _is_missing(path: pathlib.Path | None) -> bool:
+    return (path is not None) and not path.exists()
 
 
 def _revision(here: str | None) -> Finding:

@@ -306,6 +306,9 @@ async def _on_http_error(
     if status < _BAD:
         # A redirect that routing raises.
         return error.get_response()
+    if status >= 500:  # noqa: PLR2004
+        # An error page could not be drawn: what it needed has failed.
+        quart.g.failed = True
     headers: dict[str, str] = {}
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
         headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))

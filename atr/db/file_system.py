@@ -51,8 +51,15 @@ _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 def sqlite_file(url: str) -> pathlib.Path | None:
-    """The file of a SQLite database, where it really lies; None for any other database, and for one in memory."""
-    address = sqlalchemy.make_url(url)
+    """The file of a SQLite database, where it really lies; None for any other database, and for one in memory.
+
+    Raises SettingsError for what is no address.
+    """
+    try:
+        address = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # Not `from error`: what was given may hold a password.
+        raise errors.SettingsError("ATR_DATABASE_URL is not the address of a database.") from None
     if (address.get_backend_name() != "sqlite") or (address.database in {None, "", ":memory:"}):
         return None
     return pathlib.Path(str(address.database)).resolve()

@@ -122,6 +122,14 @@ async def test_an_address_of_a_database_is_not_shown(tmp_path: pathlib.Path) -> 
 
 
 @pytest.mark.parametrize(
+    "url", [f"nonsense {CANARY}", f"nodialect://me:{CANARY}@host/atr", "mysql+nodriver://host/atr"]
+)
+async def test_what_is_no_database_that_we_know(tmp_path: pathlib.Path, url: str) -> None:
+    found = (await _found(_worker(tmp_path, ATR_DATABASE_URL=url)))["database"]
+    assert found.grade is doctor.Grade.FAIL
+
+
+@pytest.mark.parametrize(
     ("revision", "grade", "said"),
     [
         ("0001", doctor.Grade.WARN, "The database is at 0001, this program needs"),

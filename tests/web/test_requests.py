@@ -71,6 +71,14 @@ async def test_the_events_of_a_request_are_found_by_it(house: houses.House, logg
     assert {line.get("request") for line in audited} == {number}
 
 
+async def test_a_refusal_is_a_page_too_when_the_database_is_what_is_broken(house: houses.House) -> None:
+    """Its page would show who is signed in, and cannot."""
+    house.change("ALTER TABLE committee RENAME TO elsewhere")
+    answer = await house.people[houses.MEMBER].post("/sign-in", {}, token="wrong")
+    assert answer.status == 500
+    assert answer.headers["x-request-id"] in answer.text
+
+
 async def test_no_secret_of_a_request_is_logged(house: houses.House, logged: Lines) -> None:
     """Not its cookie, not its token, not what it typed into a form that was refused, whatever went wrong."""
     alice, place = house.people[houses.MEMBER], house.places["ready"]
