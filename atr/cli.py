@@ -77,6 +77,17 @@ def migrate(down_to: str | None) -> None:
 
 
 @cli.command()
+@click.option("--web", is_flag=True, help="As the web process would start; without it, as the worker would.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
+    """What would go wrong, found before the day. Reads only; exit 1 if anything must be put right first."""
+    import atr.doctor as doctors
+
+    if not asyncio.run(doctors.tell_all(os.environ, _as_json if as_json else _as_finding, web=web)):
+        sys.exit(1)
+
+
+@cli.command()
 @click.option("--port", type=int, default=8081, show_default=True)
 @click.option("--listen-fd", type=int, help="A listening socket that it inherits, instead of the port.")
 @click.option("--directory", type=click.Path(path_type=pathlib.Path), required=True, help="What it keeps.")
@@ -149,6 +160,10 @@ class _state_dir:  # noqa: N801
 
 def _as_json(what: Mapping[str, Any]) -> None:
     click.echo(json.dumps(dict(what)))
+
+
+def _as_finding(what: Mapping[str, Any]) -> None:
+    click.echo(" ".join(filter(None, (f"{what['grade']:<4}  {what['what']}:", what["said"], what["to_do"]))))
 
 
 def _as_text(what: Mapping[str, Any]) -> None:

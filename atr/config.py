@@ -57,6 +57,15 @@ class _Settings(pydantic.BaseModel):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], pydantic.BeforeValidator(_upper)] = (
         "INFO"
     )
+    # Where figures for Prometheus are told; nowhere without a port.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = pydantic.Field(default=None, ge=1, le=65_535)
+
+    @pydantic.model_validator(mode="after")
+    def _watched_from_here(self) -> Self:
+        if self.sandbox and not is_loopback_host(self.metrics_host):
+            raise ValueError(f"{self.metrics_host} is not this machine alone, as it must be in sandbox mode")
+        return self
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -201,7 +210,11 @@ class WorkerSettings(_Settings):
 
 def is_loopback(url: str) -> bool:
     """Whether an address is on this machine."""
-    host = urllib.parse.urlsplit(url).hostname or ""
+    return is_loopback_host(urllib.parse.urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host, by its name or its number, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

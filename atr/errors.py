@@ -8,6 +8,7 @@
     ├─ InputError               a value that cannot be used; `.field` names it
     ├─ UnsupportedError         the platform cannot do this
     ├─ ConflictError            the thing moved meanwhile, or is in another state
+    │  ├─ LeaseLostError       another worker took the row over
     │  └─ TransitionError       an arrow that the table of states does not have
     ├─ NoRoomError              the disk is full; nothing was kept
     ├─ BlockedError             gates say no; `.reasons` has a sentence each
@@ -59,6 +60,13 @@ class UnsupportedError(AtrError):
 
 class ConflictError(AtrError):
     """The row moved meanwhile, or stands in a state that does not allow this."""
+
+
+class LeaseLostError(ConflictError):
+    """Another worker took the row over: whoever held it writes nothing any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Another worker took this row over; what we learnt meanwhile is not written.")
 
 
 class TransitionError(ConflictError):

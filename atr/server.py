@@ -18,6 +18,7 @@ import quart
 import werkzeug.datastructures
 
 import atr.config as config
+import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
@@ -26,6 +27,7 @@ import atr.get.announce as get_announce
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
 import atr.get.finish as get_finish
+import atr.get.health as get_health
 import atr.get.policy as get_policy
 import atr.get.readiness as get_readiness
 import atr.get.releases as get_releases
@@ -40,6 +42,7 @@ import atr.get.vote as get_vote
 import atr.get.voting as get_voting
 import atr.identity.contract as identity
 import atr.identity.local as local
+import atr.metrics as metrics
 import atr.post.abandon as post_abandon
 import atr.post.announce as post_announce
 import atr.post.compose as post_compose
@@ -62,6 +65,7 @@ import atr.web as web
 # A host application registers these after `web.install`.
 BLUEPRINTS: Final = (
     get_root.BLUEPRINT,
+    get_health.BLUEPRINT,
     get_session.BLUEPRINT,
     get_releases.BLUEPRINT,
     get_start.BLUEPRINT,
@@ -149,14 +153,15 @@ class _Config(hypercorn.config.Config):
         sockets = super().create_sockets()
         for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
             host = str(one.getsockname()[0])
-            if self.loopback_only and not config.is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+            if self.loopback_only and not config.is_loopback_host(host):
                 raise errors.SettingsError(f"{host} is not this machine alone, as it must be in sandbox mode.")
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sockets
 
 
-async def serve(settings: config.WebSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen."""
+async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system.MOUNTS) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen, or the database would not be safe."""
+    file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     await asyncio.to_thread(spool.sweep, settings.state_dir)
@@ -176,7 +181,8 @@ async def serve(settings: config.WebSettings) -> None:
     try:
         if not settings.sandbox:
             await database.ensure_durable()
-        await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
+        async with metrics.served(store, metrics.Meters(), host=settings.metrics_host, port=settings.metrics_port):
+            await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
     except OSError as error:
         raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error
     finally:

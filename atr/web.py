@@ -21,6 +21,7 @@ import werkzeug.wrappers
 import atr.body as body
 import atr.errors as errors
 import atr.identity.contract as identity
+import atr.log as log
 import atr.storage as storage
 import atr.storage.readers.releases as releases
 import atr.template as template
@@ -29,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXTENSION: Final = "atr"
 _TOKEN_BYTES: Final = 32
+# Short enough to be read out, long enough that no two of a year are alike.
+_REQUEST_BYTES: Final = 6
 # The longest address of ours that anybody is led back to.
 _MAX_PATH: Final = 2_000
 _BAD: Final = 400
@@ -89,6 +92,7 @@ def install(app: quart.Quart, site: Site) -> None:
     template.install(app.jinja_env)
     app.jinja_env.globals.update(url=as_url, static=static, absolute=absolute)
     body.install(app)
+    app.before_request(_name_request)
     app.before_request(_check_unsafe)
     app.after_request(_harden)
     app.context_processor(_page_context)
@@ -101,6 +105,17 @@ def install(app: quart.Quart, site: Site) -> None:
 def site() -> Site:
     """What the handlers work with."""
     return cast("Site", quart.current_app.extensions[_EXTENSION])
+
+
+def request_id() -> str:
+    """What this request is called in the log, in the answer's header and on error pages.
+
+    Made here: whoever could choose it could write into our log, or pass for another request.
+    """
+    if "request_id" not in quart.g:
+        quart.g.request_id = secrets.token_hex(_REQUEST_BYTES)
+        log.about_from_here(request=quart.g.request_id)
+    return str(quart.g.request_id)
 
 
 def asf_uid() -> str:
@@ -216,6 +231,10 @@ def _flash(kind: str, text: str) -> None:
     quart.session["flashes"] = [*quart.session.get("flashes", []), [kind, text]][-5:]
 
 
+async def _name_request() -> None:
+    request_id()
+
+
 async def _check_unsafe() -> None:
     """CSRF: the token of this very session, and a browser that does not say it comes from elsewhere."""
     request = quart.request
@@ -228,6 +247,7 @@ async def _check_unsafe() -> None:
 async def _harden(response: quart.Response) -> quart.Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = request_id()
     if quart.current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
     if response.status_code >= _BAD:
@@ -286,6 +306,9 @@ async def _on_http_error(
     if status < _BAD:
         # A redirect that routing raises.
         return error.get_response()
+    if status >= 500:  # noqa: PLR2004
+        # An error page could not be drawn: what it needed has failed.
+        quart.g.failed = True
     headers: dict[str, str] = {}
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
         headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
@@ -297,10 +320,9 @@ async def _on_undecodable(_error: UnicodeDecodeError) -> tuple[str, int]:
 
 
 async def _on_bug(_error: Exception) -> tuple[str, int]:
-    number = secrets.token_hex(4)
     quart.g.failed = True
-    _LOG.exception("request failed", extra={"action": "bug", "number": number, "path": quart.request.path})
-    return await _page(500, f"It is not your fault. Tell the operators the number {number}; their log has the rest.")
+    _LOG.exception("request failed", extra={"action": "bug", "path": quart.request.path})
+    return await _page(500, "It is not your fault. Tell the operators; their log has the rest.")
 
 
 async def _page(status: int, message: str, reasons: list[str] | None = None) -> tuple[str, int]:
@@ -319,6 +341,7 @@ async def _page(status: int, message: str, reasons: list[str] | None = None) -> 
         title=_TITLES.get(status, "That did not work"),
         message=message,
         reasons=reasons or [],
+        request_id=request_id(),
         next_steps=steps,
     )
     return html, status

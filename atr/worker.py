@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import pathlib
 import secrets
 import signal
 import socket
@@ -14,9 +15,12 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
 import atr.config as config
+import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
+import atr.log as log
+import atr.metrics as metrics
 import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
@@ -41,7 +45,10 @@ async def run(settings: config.WorkerSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with context(settings) as hands:
+    async with (
+        context(settings) as hands,
+        metrics.served(hands.storage, hands.meters, host=settings.metrics_host, port=settings.metrics_port),
+    ):
         _LOG.info("worker started", extra={"action": "started", "owner": hands.owner})
         await work_until(hands, stop, tick=settings.tick, slots=settings.slots)
     _LOG.info("worker stopped", extra={"action": "stopped"})
@@ -49,9 +56,12 @@ async def run(settings: config.WorkerSettings) -> None:
 
 @asynccontextmanager
 async def context(
-    settings: config.WorkerSettings, clock: session.Clock | None = None
+    settings: config.WorkerSettings,
+    clock: session.Clock | None = None,
+    mounts: pathlib.Path = file_system.MOUNTS,
 ) -> AsyncIterator[contexts.Context]:
-    """The worker's hands, built from its settings: the one place that does."""
+    """The worker's hands, built from its settings: the one place that does. Raises SettingsError."""
+    file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     scratch = settings.state_dir / "temporary"
     scratch.mkdir(exist_ok=True)
@@ -135,9 +145,11 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
     while not stop.is_set():
         running = {task for task in running if not task.done()}
         try:
-            await _start(hands, running, slots)
+            with hands.meters.scan_seconds.time():
+                await _start(hands, running, slots)
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
             # The database may be locked, full or away for a while; the rows wait for us.
+            hands.meters.scan_errors.inc()
             _LOG.exception("the scan could not read what is due")
         try:
             async with asyncio.timeout(tick):
@@ -174,6 +186,11 @@ async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slot
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:
+    with log.about(row=task.subject, task_type=task.task_type.value):
+        await _do(hands, task)
+
+
+async def _do(hands: contexts.Context, task: work.Task) -> None:
     error, retry_after = "", 0.0
     try:
         async with holds.TaskHold(hands, task.id, task.epoch).alive():
@@ -181,12 +198,15 @@ async def _task(hands: contexts.Context, task: work.Task) -> None:
             await tasks.HANDLERS[task.task_type](mine, task.args)
     except asyncio.CancelledError:
         raise
+    except errors.LeaseLostError as problem:
+        hands.meters.lease_losses.inc()
+        error = str(problem)
     except errors.UnavailableError as problem:
         error, retry_after = str(problem), problem.retry_after or 0.0
     except errors.AtrError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
-        _LOG.exception("task %s", task.id, extra={"action": "task_failed", "task": task.id})
+        _LOG.exception("a task failed", extra={"action": "task_failed"})
         error = f"Unexpected: {type(problem).__name__}"
     async with hands.storage.write_as_user_service() as service:
         await service.tasks.finish(task, error=error, retry_after=retry_after)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every test may ask for. No test reaches anything but this machine; in CI none is skipped."""
 
+import io
+import json
+import logging
 import os
 import pathlib
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 import atr.db.migrate as migrate
+import atr.log as log
 from tests import databases as provided
 from tests import guarding
 from tests import world as worlds
@@ -49,6 +54,19 @@ async def world(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.W
     """The storage, the worker and the stand-in, with one clock."""
     async with worlds.open_world(tmp_path, database) as opened:
         yield opened
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The lines that a process would have written to its log so far."""
+    stream, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(stream), root.level
+    handler.setFormatter(log.Lines())
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.setLevel(level)
+    root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 
 import datetime
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy
 import sqlmodel
@@ -12,8 +12,6 @@ import atr.db.session as session
 import atr.errors as errors
 
 Leased = TypeVar("Leased", bound=sqlmodel.SQLModel)
-
-_LOST: Final = "Another worker took this row over; what we learnt meanwhile is not written."
 
 
 async def claim(
@@ -55,7 +53,7 @@ async def take(data: session.Session, row: Any, now: datetime.datetime, *, owner
 async def renew(
     data: session.Session, model: Any, key: dict[str, Any], epoch: int, now: datetime.datetime, *, seconds: float
 ) -> None:
-    """Hold it longer; one that we have given back stays given back. Raises ConflictError when somebody else has it."""
+    """Hold it longer; one that we have given back stays given back. Raises LeaseLostError when somebody else has it."""
     statement = (
         sqlalchemy.update(model)
         .filter_by(**key, lease_epoch=epoch)
@@ -67,7 +65,7 @@ async def renew(
         return
     ours = await data.exec(sqlmodel.select(model).filter_by(**key, lease_epoch=epoch))
     if ours.first() is None:
-        raise errors.ConflictError(_LOST)
+        raise errors.LeaseLostError
 
 
 async def oldest_due(
@@ -81,9 +79,9 @@ async def oldest_due(
 
 
 def check(row: Any, epoch: int) -> None:
-    """Raise ConflictError if this epoch does not hold the row any more."""
+    """Raise LeaseLostError if this epoch does not hold the row any more."""
     if row.lease_epoch != epoch:
-        raise errors.ConflictError(_LOST)
+        raise errors.LeaseLostError
 
 
 def _key(row: Any) -> list[Any]:

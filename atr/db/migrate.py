@@ -4,6 +4,7 @@
 One run is one transaction under one lock (migrations/env.py): it arrives, or the database is as it was before.
 """
 
+import functools
 import pathlib
 import threading
 from typing import Final
@@ -54,9 +55,20 @@ def current(url: str) -> str | None:
     database = engine(url)
     try:
         with database.connect() as connection:
-            return migration.MigrationContext.configure(connection).get_current_revision()
+            return revision_of(connection)
     finally:
         database.dispose()
+
+
+def revision_of(connection: sqlalchemy.Connection) -> str | None:
+    """The revision of the database behind an open connection; None if it has none."""
+    return migration.MigrationContext.configure(connection).get_current_revision()
+
+
+@functools.cache
+def head() -> str:
+    """The newest revision, which this program needs."""
+    return str(alembic.script.ScriptDirectory.from_config(_config("")).get_current_head())
 
 
 def engine(url: str) -> sqlalchemy.Engine:
@@ -91,6 +103,15 @@ def _config(url: str) -> alembic.config.Config:
     # Not an option: a password may hold what the option syntax would read.
     config.attributes["url"] = url
     return config
+
+
+def is_known(revision: str | None) -> bool:
+    """Whether this program knows this revision. None is the beginning."""
+    try:
+        _demand_known(alembic.script.ScriptDirectory.from_config(_config("")), revision)
+    except errors.SettingsError:
+        return False
+    return True
 
 
 def _demand_known(scripts: alembic.script.ScriptDirectory, revision: str | None) -> None:

@@ -169,3 +169,9 @@ async def target(data: session.Session, project_key: str, platform: str) -> tabl
         tables.PlatformTarget.project_key == project_key, tables.PlatformTarget.platform == platform
     )
     return (await data.exec(wanted)).first()
+
+
+async def names(data: session.Session, platform: str) -> Sequence[str]:
+    """Every name on this platform that belongs to a project, in order."""
+    wanted = sqlmodel.select(tables.PlatformTarget.namespaces).where(tables.PlatformTarget.platform == platform)
+    return sorted({name for one in (await data.exec(wanted)).all() for name in one})

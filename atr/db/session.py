@@ -72,10 +72,8 @@ class Database:
 
         A statement never reads the time itself, so that simulated time can stand in.
         """
-        if self._clock is not None:
-            return self._clock()
-        if self.on_sqlite:
-            return utc_now()
+        if (self._clock is not None) or self.on_sqlite:
+            return self.here()
         read: datetime.datetime = (await data.exec(sqlmodel.select(sqlalchemy.func.clock_timestamp()))).one()
         return read.astimezone(datetime.UTC)
 
@@ -104,6 +102,10 @@ class Database:
                     "Somebody else changed the same at this moment. Nothing was changed."
                 ) from error
             raise
+
+    def here(self) -> datetime.datetime:
+        """The clock of this machine, or what stands in for it. For comparing, never for a row."""
+        return self._clock() if self._clock is not None else utc_now()
 
     async def ensure_durable(self) -> None:
         """Raise SettingsError for a server that may lose what it has acknowledged: a promotion's mark rests on that."""

@@ -32,6 +32,11 @@ class Promotion:
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
 
+    @property
+    def subject(self) -> str:
+        """How events and log lines name it."""
+        return f"promotion:{self.id}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
@@ -55,6 +60,11 @@ class Deployment:
     upload_answer: steps.Answer | None
     drop_answer: steps.Answer | None
 
+    @property
+    def subject(self) -> str:
+        """How events and log lines name it."""
+        return f"deployment:{self.id}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
@@ -65,6 +75,11 @@ class Distribution:
     coordinates: distribution.Coordinates
     staging: bool
     retries: int
+
+    @property
+    def subject(self) -> str:
+        """How events and log lines name it."""
+        return f"distribution:{self.coordinates.purl}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,3 +182,8 @@ class Task:
     tries: int
     # Whether it is given up if it fails once more.
     is_last_try: bool
+
+    @property
+    def subject(self) -> str:
+        """How log lines name it."""
+        return f"task:{self.id}"

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 import atr.errors as errors
+import atr.metrics as metrics
 import atr.platforms.contract as contract
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -49,6 +50,7 @@ class Context:
     # Called with the name of each place where a trial may have the process die.
     failpoint: Callable[[str], None]
     monotonic: Callable[[], float]
+    meters: metrics.Meters = dataclasses.field(default_factory=metrics.Meters)
     # Of the task that runs: should it fail, nobody tries again.
     is_last_try: bool = False
 

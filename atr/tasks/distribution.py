@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import atr.errors as errors
+import atr.log as log
 import atr.models.work as work
 import atr.promotion.deployments as deployment_rules
 import atr.tasks.context as contexts
@@ -44,7 +45,7 @@ async def status_check(context: contexts.Context, *, limit: int) -> list[Corouti
                 break
             _, (claimer, work_on) = min(waiting, key=_since)
             claimed = await claimer.claim(owner=context.owner, seconds=context.lease, limit=1)
-            steps.extend(work_on(context, one) for one in claimed)
+            steps.extend(_work(context, work_on, one) for one in claimed)
     return steps
 
 
@@ -52,42 +53,49 @@ def _since(one: tuple[datetime.datetime, Any]) -> datetime.datetime:
     return one[0]
 
 
+async def _work(context: contexts.Context, work_on: Work, claimed: Any) -> None:
+    with log.about(row=claimed.subject):
+        try:
+            await work_on(context, claimed)
+        except errors.ConflictError as error:
+            _LOG.info("gave up a row: %s", error, extra={"action": "lost"})
+            if isinstance(error, errors.LeaseLostError):
+                context.meters.lease_losses.inc()
+
+
 async def _promotion(context: contexts.Context, claimed: work.Promotion) -> None:
     try:
         await promote.advance(context, claimed)
-    except errors.ConflictError as error:
-        _LOG.info("gave up a row: %s", error, extra={"action": "lost", "promotion": claimed.id})
+    except errors.ConflictError:
+        raise
     except errors.AtrError as error:
         await promote.failed_look(context, claimed, error)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("promotion %s", claimed.id)
+        _LOG.exception("a promotion could not be worked on")
         await promote.failed_look(context, claimed, errors.UnavailableError(_UNEXPECTED), cause=error)
 
 
 async def _deployment(context: contexts.Context, claimed: work.Deployment) -> None:
     try:
         await tend.advance(context, claimed)
-    except errors.ConflictError as error:
-        _LOG.info("gave up a row: %s", error, extra={"action": "lost", "deployment": claimed.id})
+    except errors.ConflictError:
+        raise
     except errors.AtrError as error:
         await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None))
     except asyncio.CancelledError:
         raise
     except Exception:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("deployment %s", claimed.id)
+        _LOG.exception("a deployment could not be worked on")
         await _failed_look(context, claimed, _UNEXPECTED, None)
 
 
 async def _failed_look(
     context: contexts.Context, claimed: work.Deployment, problem: str, retry_after: float | None
 ) -> None:
-    try:
-        async with context.storage.write_as_user_service() as service:
-            await service.deployments.failed_look(claimed, problem, retry_after)
-    except errors.ConflictError:
-        _LOG.info("deployment %s is somebody else's now", claimed.id)
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.failed_look(claimed, problem, retry_after)
 
 
 async def _pending(context: contexts.Context, claimed: work.Distribution) -> None:
@@ -104,12 +112,9 @@ async def _pending(context: contexts.Context, claimed: work.Distribution) -> Non
     except asyncio.CancelledError:
         raise
     except Exception:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("distribution %s", claimed.coordinates)
+        _LOG.exception("%s could not be looked for", claimed.coordinates)
         problem = _UNEXPECTED
-    try:
-        await _note_pending(context, claimed, found, problem, retry_after, looked=looked)
-    except errors.ConflictError:
-        _LOG.info("distribution %s is somebody else's now", claimed.coordinates)
+    await _note_pending(context, claimed, found, problem, retry_after, looked=looked)
 
 
 async def _note_pending(

@@ -47,6 +47,8 @@ async def failed_look(
 ) -> None:
     """Note on the row that the platform could not be read; nothing moves, and it is looked at again.
 
+    Raises ConflictError when it is somebody else's now.
+
     Past its deadline even a platform that never answers ends, for now, with a person.
     """
     if cause is not None:
@@ -57,10 +59,7 @@ async def failed_look(
     elif claimed.view.state is states.State.CHECKING:
         decision = steps.after_check(claimed.view, complete=False, equal=False, twice=False, difference="")
     learnt = work.Learnt(decision, blocker=str(error), retry_after=getattr(error, "retry_after", None))
-    try:
-        await _settle(context, claimed, learnt)
-    except errors.ConflictError:
-        _LOG.info("promotion %s is somebody else's now", claimed.id)
+    await _settle(context, claimed, learnt)
 
 
 async def address(catalogue: contract.Catalogue, where: distribution.Coordinates) -> work.PublicAddress | None:

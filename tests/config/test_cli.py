@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what goes wrong is one sentence and exit code 2, and no traceback."""
 
+import json
 import os
 import pathlib
 import socket
@@ -89,6 +90,26 @@ def test_migrate_of_an_unknown_revision(tmp_path: pathlib.Path) -> None:
     done = _run("migrate", "--down-to", "9999", ATR_STATE_DIR=str(tmp_path))
     assert done.returncode != 0
     assert "Traceback" not in done.stderr, done.stderr[-600:]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--web",)])
+def test_the_doctor_says_what_it_found_and_exits_with_it(tmp_path: pathlib.Path, arguments: tuple[str, ...]) -> None:
+    well = _run("doctor", *arguments, ATR_STATE_DIR=str(tmp_path))
+    assert (well.returncode, well.stderr) == (0, "")
+    assert well.stdout.startswith("ok    settings: Every setting is known and can be used.\n")
+    (tmp_path / "atr.db").write_bytes(b"this is no database " * 100)
+    ill = _run("doctor", *arguments, "--json", ATR_STATE_DIR=str(tmp_path))
+    assert (ill.returncode, ill.stderr) == (1, "")
+    found = {one["what"]: one["grade"] for one in map(json.loads, ill.stdout.splitlines())}
+    assert found["database"] == "FAIL"
+    assert found["settings"] == "ok"
+
+
+def test_the_doctor_tells_of_wrong_settings_without_their_values(tmp_path: pathlib.Path) -> None:
+    done = _run("doctor", "--web", ATR_STATE_DIR=str(tmp_path), ATR_MAVEN_CENTRAL_TOKEN=CANARY)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("FAIL  settings: ATR_MAVEN_CENTRAL_TOKEN: ")
+    assert CANARY not in done.stdout
 
 
 def test_a_fault_that_nobody_knows() -> None:

@@ -157,8 +157,7 @@ def test_every_command_and_option_of_the_demo_is_described() -> None:
 
 def test_no_page_names_a_command_that_does_not_exist() -> None:
     named = set(re.findall(r"`atr ([a-z]+)", everything()))
-    # Said to be missing, in the lists of what is not there yet.
-    assert named - set(cli.cli.commands) <= {"doctor"}
+    assert named - set(cli.cli.commands) == set()
 
 
 def test_every_fault_of_the_demo_has_its_row_and_its_end() -> None:

@@ -61,7 +61,7 @@ async def _asked(
             _no("credential", str(error), "an operator"),
             *(_unknown(code, "It was not asked.") for code in ("right", "free")),
         ]
-    return await _ask(promoter, wanted)
+    return await ask(promoter, wanted)
 
 
 @dataclasses.dataclass
@@ -78,9 +78,13 @@ class _Heard:
     silence: str = ""
 
 
-async def _ask(
+async def ask(
     promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates], *, pause: float = _PAUSE
 ) -> Sequence[checks.Result]:
+    """Ask the platform about these packages: whether it knows our credential, our rights, what is free. In that order.
+
+    Only reads. Raises nothing for what a platform may answer.
+    """
     heard = _Heard()
     for where in wanted[:PACKAGES_LIMIT]:
         if where.owner_namespace in heard.refused:

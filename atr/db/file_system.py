@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On which kind of file system a SQLite database lies. On a network one its locks and its WAL do not hold.
+
+https://www.sqlite.org/wal.html: all processes that use a database must be on one machine. The kernel's table of mounts
+is read, not statfs: that has one number for every FUSE file system, the local ones too.
+"""
+
+import pathlib
+import re
+from typing import Final
+
+import sqlalchemy
+
+import atr.errors as errors
+
+# https://www.kernel.org/doc/html/latest/filesystems/proc.html, 3.5
+MOUNTS: Final = pathlib.Path("/proc/self/mountinfo")
+# Names of types, as the kernel writes them: on another machine, or on the host of a virtual one.
+_REMOTE: Final = frozenset(
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "fuse.ceph",
+        "fuse.davfs",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.goofys",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "fuse.vmhgfs-fuse",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "vboxsf",
+        "virtiofs",
+        "vmhgfs",
+    }
+)
+# The number of a field, counted from 0.
+_MOUNT_POINT: Final = 4
+_ESCAPED: Final = re.compile(r"\\([0-7]{3})")
+
+
+def sqlite_file(url: str) -> pathlib.Path | None:
+    """The file of a SQLite database, where it really lies; None for any other database, and for one in memory.
+
+    Raises SettingsError for what is no address.
+    """
+    try:
+        address = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # Not `from error`: what was given may hold a password.
+        raise errors.SettingsError("ATR_DATABASE_URL is not the address of a database.") from None
+    if (address.get_backend_name() != "sqlite") or (address.database in {None, "", ":memory:"}):
+        return None
+    return pathlib.Path(str(address.database)).resolve()
+
+
+def kind(path: pathlib.Path, mounts: pathlib.Path = MOUNTS) -> str:
+    """The type of the file system that holds this path; empty where the kernel does not tell."""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    found, length = "", -1
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if (len(fields) <= _MOUNT_POINT) or not after:
+            continue
+        place = pathlib.PurePosixPath(_ESCAPED.sub(_unescaped, fields[_MOUNT_POINT]))
+        # The longest one holds it; of two on one place the later hides the earlier.
+        if path.is_relative_to(place) and (len(place.parts) >= length):
+            found, length = after.split(" ")[0], len(place.parts)
+    return found
+
+
+def is_remote(name: str) -> bool:
+    """Whether a file system of this type is another machine's."""
+    return name in _REMOTE
+
+
+def demand_local(url: str, mounts: pathlib.Path = MOUNTS) -> None:
+    """Raise SettingsError for a SQLite database on a network file system."""
+    path = sqlite_file(url)
+    if path is None:
+        return
+    name = kind(path, mounts)
+    if is_remote(name):
+        raise errors.SettingsError(
+            f"{path} lies on a network file system ({name}), where SQLite may lose what it wrote. "
+            "Set ATR_STATE_DIR to a directory on a disk of this machine, or ATR_DATABASE_URL to a file there."
+        )
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(int(match.group(1), 8))

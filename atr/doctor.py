@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`atr doctor`: what would go wrong, found before the day.
+
+It reads, and writes nothing but one small file that is gone at once. It asks through the hands that web and worker use:
+their settings, their connections, the worker's adapters. Of a platform it only reads, with names that nobody has.
+"""
+
+import asyncio
+import dataclasses
+import enum
+import pathlib
+import shutil
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import sqlalchemy
+
+import atr.config as config
+import atr.db.condition as conditions
+import atr.db.file_system as file_system
+import atr.db.migrate as migrate
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.platforms.contract as contract
+import atr.shared.distribution as distribution
+import atr.storage.health as health
+import atr.tasks.checks.readiness as readiness
+import atr.worker as worker
+
+Settings = config.WebSettings | config.WorkerSettings
+
+# A package and a version that nobody has: we learn whether we may ask, and no cache learns of a name that is wanted.
+_NOBODYS: Final = "atr-doctor"
+_NO_VERSION: Final = "0"
+# At most so many names are asked about.
+_NAMES: Final = 50
+# Less than this, and uploads are refused.
+_NO_ROOM: Final = 64_000_000
+_LITTLE_ROOM: Final = 5_000_000_000
+# Clocks that are apart by more than this are set by nobody.
+_APART_SECONDS: Final = 5.0
+_WAL: Final = "wal"
+# https://www.sqlite.org/pragma.html#pragma_synchronous
+_FULL: Final = "2"
+
+
+class Grade(enum.StrEnum):
+    """How a finding is to be taken. Only a FAIL fails."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, what was found, and what to do about it; empty where nothing is to be done."""
+
+    grade: Grade
+    what: str
+    said: str
+    to_do: str = ""
+
+
+async def tell_all(environ: Mapping[str, str], tell: Callable[[Mapping[str, Any]], None], *, web: bool) -> bool:
+    """Tell each finding as it is made, for the process that would start in this environment; False if one is a FAIL."""
+    kind = config.WebSettings if web else config.WorkerSettings
+    try:
+        settings = kind.from_environ(environ)
+    except errors.SettingsError as error:
+        tell(dataclasses.asdict(Finding(Grade.FAIL, "settings", str(error))))
+        return False
+    is_well = True
+    async for finding in examine(settings):
+        is_well = is_well and (finding.grade is not Grade.FAIL)
+        tell(dataclasses.asdict(finding))
+    return is_well
+
+
+async def examine(
+    settings: Settings, *, clock: session.Clock = session.utc_now, mounts: pathlib.Path = file_system.MOUNTS
+) -> AsyncIterator[Finding]:
+    """Everything that can be looked at from here, one after the other."""
+    yield Finding(Grade.OK, "settings", "Every setting is known and can be used.")
+    for finding in _state_dir(settings.state_dir):
+        yield finding
+    names: dict[str, tuple[str, ...]] = {}
+    try:
+        path = file_system.sqlite_file(settings.database)
+    except errors.SettingsError as error:
+        yield Finding(Grade.FAIL, "database", str(error))
+    else:
+        yield _file_system(settings.database, path, mounts)
+        async for finding in _database(settings.database, path, clock, names):
+            yield finding
+    yield _private("secret key", settings.state_dir / "secret-key", missing="The web makes it at its first start.")
+    if not isinstance(settings, config.WorkerSettings):
+        return
+    if settings.maven_central_token_file is not None:
+        yield _private("token file", settings.maven_central_token_file)
+    async for finding in _platforms(settings, names):
+        yield finding
+
+
+def _state_dir(state_dir: pathlib.Path) -> Iterator[Finding]:
+    what = "state directory"
+    if not state_dir.exists():
+        yield Finding(Grade.WARN, what, f"{state_dir} does not exist yet.", "The first start makes it.")
+        return
+    try:
+        health.try_to_write(state_dir)
+        free = shutil.disk_usage(state_dir).free
+    except OSError as error:
+        to_do = "Give this user the right to write there."
+        yield Finding(Grade.FAIL, what, f"{state_dir} takes no file: {error.strerror}.", to_do)
+        return
+    yield Finding(Grade.OK, what, f"{state_dir} can be written.")
+    grade = Grade.FAIL if (free < _NO_ROOM) else Grade.WARN if (free < _LITTLE_ROOM) else Grade.OK
+    to_do = "" if (grade is Grade.OK) else "Make room: an upload takes its size, and its bundle as much again."
+    yield Finding(grade, "room", f"{free / 1e9:,.1f} GB are free below the state directory.", to_do)
+
+
+def _file_system(url: str, path: pathlib.Path | None, mounts: pathlib.Path) -> Finding:
+    what = "file system"
+    if path is None:
+        return Finding(Grade.OK, what, "The database is no file of this machine.")
+    try:
+        file_system.demand_local(url, mounts)
+    except errors.SettingsError as error:
+        said, _, to_do = str(error).partition(". ")
+        return Finding(Grade.FAIL, what, f"{said}.", to_do)
+    kind = file_system.kind(path, mounts)
+    if not kind:
+        to_do = "See to it that it is a disk of this machine."
+        return Finding(Grade.WARN, what, f"This system does not say on what {path} lies.", to_do)
+    return Finding(Grade.OK, what, f"{path} lies on a disk of this machine ({kind}).")
+
+
+async def _database(
+    url: str, path: pathlib.Path | None, clock: session.Clock, names: dict[str, tuple[str, ...]]
+) -> AsyncIterator[Finding]:
+    """How the database is; fills in the names that belong to projects."""
+    what = "database"
+    if _is_missing(path):
+        # Opening it would make it.
+        yield Finding(Grade.WARN, what, f"{path} does not exist yet.", "The first start makes it, or `atr migrate`.")
+        return
+    try:
+        database = session.Database(url, clock)
+    except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
+        said = f"This program cannot speak to it: {type(error).__name__}."
+        yield Finding(Grade.FAIL, what, said, "Name SQLite or PostgreSQL in ATR_DATABASE_URL, and install its driver.")
+        return
+    try:
+        async with asyncio.timeout(health.PATIENCE):
+            found = await conditions.of(database)
+        yield Finding(Grade.OK, what, f"It answers ({found.dialect}).")
+        yield _revision(found.revision)
+        if found.dialect == "sqlite":
+            yield _durable(found)
+        yield _clock(found, database)
+        if found.revision == migrate.head():
+            async with database.read() as data:
+                for platform in distribution.DistributionPlatform:
+                    names[platform.name] = tuple(await queries.names(data, platform.name))
+    except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+        # Not the error's own words: they may hold the address, and that a password.
+        said = f"It cannot be read: {type(error).__name__}."
+        yield Finding(Grade.FAIL, what, said, "Look at ATR_DATABASE_URL, the rights on the file, and the server.")
+    finally:
+        await database.close()
+
+
+def _is_missing(path: pathlib.Path | None) -> bool:
+    return (path is not None) and not path.exists()
+
+
+def _revision(here: str | None) -> Finding:
+    what, head = "migrations", migrate.head()
+    if here == head:
+        return Finding(Grade.OK, what, f"The database is at {head}.")
+    if not migrate.is_known(here):
+        said = f"The database is at {here}, which this program does not know: a newer one has migrated it."
+        return Finding(Grade.FAIL, what, said, "Start the newer program.")
+    said = f"The database is at {here or 'no revision'}, this program needs {head}."
+    return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; every start does too.")
+
+
+def _durable(found: conditions.Condition) -> Finding:
+    said = f"journal_mode={found.journal_mode}, synchronous={found.synchronous}"
+    if (found.journal_mode == _WAL) and (found.synchronous == _FULL):
+        return Finding(Grade.OK, "durability", f"What is committed is on the disk ({said}).")
+    to_do = f"It must be {_WAL} and {_FULL}: put the file on a disk of this machine that allows it."
+    return Finding(Grade.FAIL, "durability", f"A promotion's mark could be lost ({said}).", to_do)
+
+
+def _clock(found: conditions.Condition, database: session.Database) -> Finding:
+    what, to_do = "clock", "Set the clocks by NTP before anything starts: leases and deadlines go by them."
+    if (found.clock is not None) and (found.our_clock is not None):
+        apart = (found.our_clock - found.clock).total_seconds()
+        if abs(apart) > _APART_SECONDS:
+            way = "ahead of" if (apart > 0) else "behind"
+            return Finding(Grade.FAIL, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
+    if found.newest_event is not None:
+        behind = (found.newest_event - database.here()).total_seconds()
+        if behind > _APART_SECONDS:
+            return Finding(Grade.FAIL, what, f"This machine is {behind:,.0f} s behind the newest event.", to_do)
+    return Finding(Grade.OK, what, "This machine's clock agrees with the database.")
+
+
+def _private(what: str, path: pathlib.Path, *, missing: str = "") -> Finding:
+    """Whether a file that holds a secret is read by its owner only. The file is not opened."""
+    to_do = f"chmod 600 {path}"
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if missing:
+            return Finding(Grade.OK, what, f"{path} does not exist yet. {missing}")
+        return Finding(Grade.FAIL, what, f"{path} does not exist.", "It holds name:password, in one line.")
+    except OSError as error:
+        return Finding(Grade.FAIL, what, f"{path} cannot be looked at: {error.strerror}.", to_do)
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        return Finding(Grade.FAIL, what, f"Others may read or change {path} ({stat.filemode(mode)}).", to_do)
+    if mode & stat.S_IRGRP:
+        return Finding(Grade.WARN, what, f"A group may read {path} ({stat.filemode(mode)}).", to_do)
+    return Finding(Grade.OK, what, f"Only its owner can read {path}.")
+
+
+async def _platforms(settings: config.WorkerSettings, names: dict[str, tuple[str, ...]]) -> AsyncIterator[Finding]:
+    try:
+        promoters, catalogues = worker.adapters(settings), worker.catalogues(settings)
+    except errors.SettingsError as error:
+        yield Finding(Grade.FAIL, "platforms", str(error))
+        return
+    if not (promoters or catalogues):
+        yield Finding(Grade.WARN, "platforms", "No platform's address is set, so none is ever contacted.")
+    for platform, promoter in promoters.items():
+        async with aclosing(promoter):
+            for finding in await _promoter(promoter, names.get(platform.name, ())):
+                yield finding
+            yield await _public(promoter)
+    for catalogue in catalogues.values():
+        async with aclosing(catalogue):
+            yield await _public(catalogue)
+
+
+async def _promoter(promoter: contract.Promoter, names: tuple[str, ...]) -> list[Finding]:
+    """What the panel "Will it go through?" asks, for each name that belongs to a project."""
+    what = promoter.platform.display_name
+    wanted = [_nobodys(promoter.platform, name) for name in (names[:_NAMES] or (_NOBODYS,))]
+    credential, right, _ = await readiness.ask(promoter, wanted)
+    to_do = "Look at the token: ATR_MAVEN_CENTRAL_TOKEN_FILE, its account, and what the platform says of them."
+    if credential.data["answer"] == "no":
+        return [Finding(Grade.FAIL, what, credential.message, to_do)]
+    if credential.data["answer"] != "yes" and right.data["answer"] != "no":
+        # No usable answer: the sentence says what happened.
+        said = credential.message.removesuffix(errors.ASKED_AGAIN)
+        return [Finding(Grade.FAIL, what, said, "Look at the address, the network, and the platform's own status.")]
+    known = Finding(Grade.OK, what, "It answers, and knows our credential.")
+    if not names:
+        to_do = "A foundation admin sets names at /targets; then look again."
+        return [known, Finding(Grade.WARN, f"{what}, rights", "No project has names there yet.", to_do)]
+    if right.data["answer"] == "no":
+        return [known, Finding(Grade.FAIL, f"{what}, rights", right.message, "Give the account that right there.")]
+    grade = Grade.OK if (right.status is sql.CheckResultStatus.NOTE) else Grade.WARN
+    more = f" {len(names) - _NAMES:,} more names were not asked about." if (len(names) > _NAMES) else ""
+    return [known, Finding(grade, f"{what}, rights", f"{right.message}{more}")]
+
+
+async def _public(catalogue: contract.Catalogue) -> Finding:
+    what = f"{catalogue.platform.display_name}, in public"
+    try:
+        await catalogue.lookup(_nobodys(catalogue.platform))
+    except errors.AtrError as error:
+        said = str(error).removesuffix(errors.ASKED_AGAIN)
+        return Finding(Grade.FAIL, what, said, "Look at the address, the network, and the platform's own status.")
+    return Finding(Grade.OK, what, "It answers.")
+
+
+def _nobodys(platform: distribution.DistributionPlatform, owner: str = "") -> distribution.Coordinates:
+    owner = owner or platform.default_owner_namespace or (_NOBODYS if platform.requires_owner_namespace else "")
+    return distribution.Coordinates(platform.name, owner, _NOBODYS, _NO_VERSION)

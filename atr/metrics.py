@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures for Prometheus, on a port of their own: what rows say is read when it is asked for, what happens is counted.
+
+Nothing is global: whoever builds a process builds its `Meters` and hands them on, so two in one process never meet.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final
+
+import hypercorn.asyncio
+import hypercorn.config
+import prometheus_client
+import prometheus_client.core as core
+import prometheus_client.registry as registries
+import quart
+import sqlalchemy
+
+import atr.errors as errors
+import atr.models.figures as figures
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage as storage
+import atr.storage.readers.figures as readers
+
+_LOG = logging.getLogger(__name__)
+# Whoever scrapes gives up after ten by default.
+_PATIENCE: Final = 5.0
+_SCAN_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
+_STOP_SECONDS: Final = 1.0
+
+
+class Meters:
+    """What this process counts while it runs."""
+
+    def __init__(self) -> None:
+        self.registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self.registry)
+        self.lease_losses = prometheus_client.Counter(
+            "atr_lease_losses", "Rows that another worker took over while we held them.", registry=self.registry
+        )
+        self.scan_errors = prometheus_client.Counter(
+            "atr_scan_errors", "Scans for due rows that failed.", registry=self.registry
+        )
+        self.scan_seconds = prometheus_client.Histogram(
+            "atr_scan_seconds",
+            "How long a scan for due rows took.",
+            buckets=_SCAN_BUCKETS,
+            registry=self.registry,
+        )
+
+
+class _Rows(registries.Collector):
+    """Figures as Prometheus wants them. A state that no row is in is a 0, so that an alarm can be made of it."""
+
+    def __init__(self, read: figures.Figures | None) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[core.Metric]:
+        """Everything that was read; only that nothing was where nothing was."""
+        up = core.GaugeMetricFamily("atr_rows_read", "Whether the figures that come from rows could be read.")
+        up.add_metric([], 0 if self._read is None else 1)
+        yield up
+        if self._read is None:
+            return
+        promoting = [one.name for one in distribution.DistributionPlatform if one.supports_remote_promotion]
+        yield _gauge(
+            "atr_oldest_pending_seconds",
+            "Since when the oldest promotion that has not ended was asked for.",
+            ("platform",),
+            {(name,): 0.0 for name in promoting} | {(name,): age for name, age in self._read.oldest_pending.items()},
+        )
+        yield _gauge(
+            "atr_promotions",
+            "How many promotions are in a state.",
+            ("platform", "state"),
+            {(name, str(state)): 0 for name in promoting for state in states.State} | dict(self._read.promotions),
+        )
+        yield _gauge(
+            "atr_deployments",
+            "How many deployments are in a state.",
+            ("platform", "state"),
+            {(name, str(state)): 0 for name in promoting for state in states.DeploymentState}
+            | dict(self._read.deployments),
+        )
+        yield _gauge(
+            "atr_attempts", "How many calls were marked, by what was answered.", ("kind", "answer"), self._read.attempts
+        )
+        due = {(kind,): one for kind, one in self._read.waiting.items()}
+        yield _gauge(
+            "atr_due_rows",
+            "How many rows are due and held by nobody.",
+            ("kind",),
+            {kind: one.rows for kind, one in due.items()},
+        )
+        yield _gauge(
+            "atr_due_oldest_seconds",
+            "For how long the oldest of them has been due.",
+            ("kind",),
+            {kind: one.oldest for kind, one in due.items()},
+        )
+
+
+def _gauge(name: str, told: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> core.GaugeMetricFamily:
+    family = core.GaugeMetricFamily(name, told, labels=labels)
+    for key, value in sorted(values.items()):
+        family.add_metric(key, value)
+    return family
+
+
+def exposition(meters: Meters, read: figures.Figures | None) -> bytes:
+    """Everything in Prometheus' text format; without the rows where they could not be read."""
+    rows = prometheus_client.CollectorRegistry()
+    rows.register(_Rows(read))
+    return prometheus_client.generate_latest(meters.registry) + prometheus_client.generate_latest(rows)
+
+
+def create_app(store: storage.Storage, meters: Meters, *, patience: float = _PATIENCE) -> quart.Quart:
+    """One page, `/metrics`, for machines."""
+    app = quart.Quart(__name__, static_folder=None)
+    app.add_url_rule("/metrics", view_func=_Page(store, meters, patience).answer, methods=["GET"])
+    return app
+
+
+class _Page:
+    def __init__(self, store: storage.Storage, meters: Meters, patience: float) -> None:
+        self._store = store
+        self._meters = meters
+        self._patience = patience
+        # However many ask, the database is asked for one at a time.
+        self._turn = asyncio.Lock()
+
+    async def answer(self) -> quart.Response:
+        """Never a fault: what this process counts can be told though the database is away."""
+        body = exposition(self._meters, await self._figures())
+        return quart.Response(body, content_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    async def _figures(self) -> figures.Figures | None:
+        try:
+            async with asyncio.timeout(self._patience), self._turn, self._store.read() as read:
+                return await readers.of(read)
+        except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+            # TimeoutError is an OSError. Not the error's own words: they may hold the address of the database.
+            _LOG.warning("no figures could be read: %s", type(error).__name__, extra={"action": "no_figures"})
+            return None
+
+
+@contextlib.asynccontextmanager
+async def served(store: storage.Storage, meters: Meters, *, host: str, port: int | None) -> AsyncIterator[int]:
+    """Answer there while the body runs, and tell the port; nowhere without one. Raises SettingsError."""
+    if port is None:
+        yield 0
+        return
+    listening = _listening(host, port)
+    number = int(listening.getsockname()[1])
+    server = hypercorn.config.Config()
+    # Hypercorn takes it over, and closes it.
+    server.bind = [f"fd://{listening.detach()}"]
+    server.include_server_header = False
+    server.graceful_timeout = server.shutdown_timeout = _STOP_SECONDS
+    server.accesslog = None
+    server.errorlog = None
+    stop = asyncio.Event()
+    # In this event loop: a thread of its own could not use the storage, whose connections belong to this one.
+    serving = asyncio.create_task(
+        hypercorn.asyncio.serve(create_app(store, meters), server, shutdown_trigger=stop.wait)
+    )
+    try:
+        yield number
+    finally:
+        stop.set()
+        await serving
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise errors.SettingsError(
+            f"{host}:{port} (ATR_METRICS_HOST, ATR_METRICS_PORT) cannot be listened on: {error.strerror}."
+        ) from error

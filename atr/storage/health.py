@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether this process could serve people now. Asked by machines, often, so it is cheap; and its answer is for anybody,
+so no sentence holds what an error said.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import pathlib
+import tempfile
+from typing import Final
+
+import sqlalchemy
+
+import atr.db.migrate as migrate
+import atr.storage as storage
+
+_LOG = logging.getLogger(__name__)
+# A balancer does not wait longer for an answer.
+PATIENCE: Final = 5.0
+# As much as the smallest file takes on most disks.
+_SAMPLE: Final = bytes(4_096)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lack:
+    """One thing that is not as it must be."""
+
+    # "database", "migrations" or "disk".
+    what: str
+    why: str
+
+
+async def lacks(store: storage.Storage, *, patience: float = PATIENCE) -> tuple[Lack, ...]:
+    """What keeps this process from serving people; empty if nothing does. Never raises."""
+    found = (await _database(store, patience), await _disk(store.place.state_dir, patience))
+    return tuple(lack for lack in found if lack is not None)
+
+
+async def _database(store: storage.Storage, patience: float) -> Lack | None:
+    try:
+        head = await asyncio.to_thread(migrate.head)
+        async with asyncio.timeout(patience), store.database.read() as data:
+            here = await (await data.connection()).run_sync(migrate.revision_of)
+    except TimeoutError:
+        return Lack("database", f"It did not answer within {patience:g} s.")
+    except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+        _LOG.warning("the database cannot be read: %s", type(error).__name__, extra={"action": "not_ready"})
+        return Lack("database", "It cannot be read; the log names the kind of error.")
+    if here != head:
+        return Lack("migrations", f"The database is at {here or 'no revision'} and this program needs {head}.")
+    return None
+
+
+async def _disk(state_dir: pathlib.Path, patience: float) -> Lack | None:
+    try:
+        async with asyncio.timeout(patience):
+            await asyncio.to_thread(try_to_write, state_dir)
+    except TimeoutError:
+        return Lack("disk", f"The state directory took no file within {patience:g} s.")
+    except OSError as error:
+        return Lack("disk", f"The state directory takes no file: {error.strerror}.")
+    return None
+
+
+def try_to_write(state_dir: pathlib.Path) -> None:
+    """Write a small file there that has no name and is gone at once. Raises OSError."""
+    with tempfile.TemporaryFile(dir=state_dir) as file:
+        file.write(_SAMPLE)
+        file.flush()
