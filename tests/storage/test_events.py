@@ -39,6 +39,7 @@ async def test_the_chains_hold_after_a_journey_and_name_who_did_what(voted: worl
     assert {"policy_edited", "target_set", "committee_set", "project_set"} == {event.what for event in site}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "harm",
     [
@@ -71,6 +72,7 @@ async def test_what_was_edited_deleted_or_moved_shows(
     assert await _broken_at(copy) in {number, number + 1}
 
 
+@pytest.mark.sqlite
 async def test_two_events_that_changed_places_show(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> None:
     """Order is part of the chain; so is its end, as far as the last number is known elsewhere."""
     copy = tmp_path / "atr.db"
@@ -94,6 +96,7 @@ async def _broken_at(path: pathlib.Path) -> int | None:
         await database.close()
 
 
+@pytest.mark.sqlite
 async def test_an_error_takes_the_change_and_its_event_back_together(voted: worlds.World) -> None:
     """No event without its change, no change without its event."""
     events = len(await voted.rows(tables.Event))
