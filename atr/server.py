@@ -150,12 +150,15 @@ class _Config(hypercorn.config.Config):
 
     def create_sockets(self) -> hypercorn.config.Sockets:
         """The same sockets, without the delay. Raises SettingsError for an inherited one that others may reach."""
-        sockets = super().create_sockets()
+        try:
+            sockets = super().create_sockets()
+        except hypercorn.config.SocketTypeError as error:
+            raise errors.SettingsError(f"{self.bind[0]} cannot be listened on: it takes no connections.") from error
         for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             host = str(one.getsockname()[0])
             if self.loopback_only and not config.is_loopback_host(host):
                 raise errors.SettingsError(f"{host} is not this machine alone, as it must be in sandbox mode.")
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sockets
 
 

@@ -54,28 +54,31 @@ class Listener(socket.socket):
     def __init__(self, port: int = 0, fileno: int | None = None) -> None:
         """Listen on a port of 127.0.0.1, or take over a socket that does.
 
-        Raises OSError for a port that is taken, SettingsError for a descriptor that is no such socket: the stand-in
-        takes orders from whoever reaches it.
+        Raises SettingsError for a port that is taken, and for a descriptor that is no such socket: the stand-in takes
+        orders from whoever reaches it.
         """
         # With the protocol named, asyncio switches Nagle's algorithm off; without, every second small answer on a kept
         # connection waits 40 ms for the client's delayed acknowledgement.
-        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        where = f"{HOST}:{port}" if fileno is None else f"Descriptor {fileno}"
         try:
-            super().__init__(*kind, fileno)
+            super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno)
+            self._take(port, fileno)
         except OSError as error:
-            raise errors.SettingsError(f"Descriptor {fileno} is not a socket: {error.strerror}.") from error
+            raise errors.SettingsError(f"{where} cannot be listened on: {error.strerror}.") from error
         self._open: weakref.WeakValueDictionary[tuple[str, int], socket.socket] = weakref.WeakValueDictionary()
+
+    def _take(self, port: int, fileno: int | None) -> None:
         try:
             if fileno is None:
                 self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 self.bind((HOST, port))
             elif self.getsockname()[0] != HOST:
                 raise errors.SettingsError(f"The sandbox listens on {HOST} only, and descriptor {fileno} does not.")
+            # From here on connections wait in line, even before the server is up.
+            self.listen(_BACKLOG)
         except (OSError, errors.SettingsError):
             self.close()
             raise
-        # From here on connections wait in line, even before the server is up.
-        self.listen(_BACKLOG)
         self.settimeout(0)
 
     @property

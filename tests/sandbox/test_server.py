@@ -49,16 +49,23 @@ def test_it_takes_over_no_socket_that_others_reach(host: str) -> None:
         Listener(fileno=os.dup(inherited.fileno()))
 
 
+def test_a_socket_that_takes_no_connections_is_refused() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inherited:
+        inherited.bind((HOST, 0))
+        with pytest.raises(errors.SettingsError, match="cannot be listened on"):
+            Listener(fileno=os.dup(inherited.fileno()))
+
+
 def test_it_takes_over_a_socket_and_nothing_else(tmp_path: pathlib.Path) -> None:
     with socket.create_server((HOST, 0)) as inherited, Listener(fileno=os.dup(inherited.fileno())) as listener:
         assert listener.url == f"http://{HOST}:{inherited.getsockname()[1]}"
-    with (tmp_path / "file").open("w") as file, pytest.raises(errors.SettingsError, match="not a socket"):
+    with (tmp_path / "file").open("w") as file, pytest.raises(errors.SettingsError, match="cannot be listened on"):
         Listener(fileno=file.fileno())
 
 
 async def test_a_taken_port_is_an_error(world: World) -> None:
     async with RunningSandbox(world) as sandbox:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(errors.SettingsError, match="cannot be listened on: Address already in use"):
             Listener(httpx.URL(sandbox.url).port or 0)
 
 

@@ -19,7 +19,7 @@ _PART: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 # Words that pages look for in their queries, beside anything else.
 _NAMES: Final = ("page", "deployment_id", "platform", "have", "from", "to", "folder", "return_to", "release", "vote")
 _TEXTS: Final = strategies.one_of(strategies.sampled_from(test_bodies.HOSTILE), strategies.text(max_size=40))
-_EXAMPLES: Final = 8
+_EXAMPLES: Final = 15
 
 
 def _drawn(strategy: strategies.SearchStrategy[Any]) -> list[Any]:

@@ -252,6 +252,30 @@ async def test_automate_uploads_what_the_policy_maps(house: houses.House, page: 
     assert _count(house, "deployment", "state = 'uploading'") == before + 1
 
 
+@pytest.mark.parametrize(
+    ("target", "leads_to"),
+    [
+        ("", "finish"),
+        ("compose", "compose"),
+        ("//evil.example", None),
+        ("https://evil.example/x", None),
+        ("/\\evil.example", None),
+        ("/\r\nX-Evil: 1", None),
+    ],
+)
+@pytest.mark.parametrize("act", ["record", "automate"])
+async def test_staging_leads_back_to_the_phase_it_came_from_and_to_no_other_site(
+    house: houses.House, act: str, target: str, leads_to: str | None
+) -> None:
+    place, alice = house.places["composed"], house.people[houses.MEMBER]
+    form = _coordinates(place, deployment_id=_ID) if act == "record" else {"platform": "MAVEN"}
+    form["return_to"] = place.url(target) if target.isalpha() else target
+    answer = await alice.post(place.url(f"distribution/stage/{act}"), form)
+    assert answer.status == 303
+    assert answer.headers["location"] == (place.url(leads_to) if leads_to else "/releases")
+    assert "x-evil" not in answer.headers
+
+
 @pytest.mark.parametrize("page", ["distribution/stage/automate", "distribution/automate"])
 async def test_automate_without_a_mapping_asks(house: houses.House, page: str) -> None:
     place, alice = house.places["ready"], house.people[houses.MEMBER]

@@ -264,8 +264,12 @@ async def test_what_is_not_there(house: houses.House, path: str) -> None:
 async def test_head_answers_as_get_does(house: houses.House, page: str) -> None:
     alice = house.people[houses.MEMBER]
     path = page if page.startswith("/") else house.places["ready"].url(page)
-    got = await alice.get(path)
-    head = await houses.Answer.of(await alice.client.head(path))
+    for _ in range(3):
+        got = await alice.get(path)
+        head = await houses.Answer.of(await alice.client.head(path))
+        # When a file expires is told in whole seconds, and one may end between the two.
+        if head.headers.get("expires") == got.headers.get("expires"):
+            break
     # That no body follows is the server's business: test_process.py.
     assert head.status == got.status
     # Each request has a number of its own.

@@ -144,6 +144,16 @@ async def test_a_descriptor_that_is_no_socket_is_said_in_a_sentence(tmp_path: pa
     assert re.match(r"atr: fd://\d+ cannot be listened on", said)
 
 
+@pytest.mark.parametrize("kind", [(socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM)])
+async def test_a_socket_of_another_kind_is_said_in_a_sentence(
+    kind: tuple[socket.AddressFamily, socket.SocketKind], tmp_path: pathlib.Path
+) -> None:
+    with socket.socket(*kind) as inherited:
+        descriptor = inherited.fileno()
+        said = await _refused(tmp_path, {"ATR_LISTEN_FD": str(descriptor)}, descriptor)
+    assert said.startswith(f"atr: fd://{descriptor} cannot be listened on: ")
+
+
 async def _refused(state_dir: pathlib.Path, settings: dict[str, str], *descriptors: int) -> str:
     """What a web process says, last, that does not start."""
     process = await asyncio.create_subprocess_exec(
