@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench model pictures fmt clean lock
+.PHONY: help install run test lint bench model chaos pictures fmt clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ bench: install ## Measure promoting against uploading again, and the pages; BENC
 MODEL ?= ci
 model: install ## Search every world of the promotion protocol, and those without each rule; MODEL=release for more
 	@MODEL=$(MODEL) $(BIN)/python -m tests.model
+
+# ci takes minutes, small less than one, release a night.
+CHAOS ?= ci
+chaos: install ## Kill, cut, race and forge until something breaks; CHAOS=small|release, ARGS names campaigns
+	@CHAOS=$(CHAOS) $(BIN)/python -m tests.chaos $(ARGS)
 
 pictures: install ## Make the pictures in docs/pictures anew, with Chromium
 	ATR_PICTURES=docs/pictures $(BIN)/python -m pytest $(ARGS) tests/browser/test_pictures.py

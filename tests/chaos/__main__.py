@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make chaos`: every campaign, one line each, exit 1 at any violation.
+
+python -m tests.chaos             all of them, as many at once as this machine has processors
+python -m tests.chaos T5 T6       some of them
+CHAOS=small|ci|release            how long; ci is the default
+ATR_CHAOS_SEED=4711               the same chance again
+"""
+
+import concurrent.futures
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import tests.chaos.outcome as outcomes
+
+# In the order in which they are told; what each does is said at its module's top.
+CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType({})
+_ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
+# A campaign runs in a process of its own, which this asks for.
+_ALONE: Final = "--alone"
+
+
+def main(words: Sequence[str]) -> int:
+    """Run these campaigns, or all; the exit code."""
+    try:
+        size = outcomes.Size(os.environ.get("CHAOS") or "ci")
+    except ValueError:
+        print(f"CHAOS is one of: {', '.join(outcomes.Size)}.", file=sys.stderr)
+        return 2
+    unknown = [word for word in words if word not in {*CAMPAIGNS, _ALONE}]
+    if unknown:
+        print(f"There is no campaign {unknown[0]}; there are: {', '.join(CAMPAIGNS)}.", file=sys.stderr)
+        return 2
+    codes = [word for word in words if word != _ALONE] or list(CAMPAIGNS)
+    if _ALONE in words:
+        return _run(codes[0], size)
+    seed = str(outcomes.seed())
+    environment = {**os.environ, "ATR_CHAOS_SEED": seed}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = [pool.submit(_started, code, environment) for code in codes]
+        for result in results:
+            done = result.result()
+            sys.stderr.write(done.stderr)
+            sys.stdout.write(done.stdout)
+            sys.stdout.flush()
+    failed = any(result.result().returncode for result in results)
+    if failed:
+        print(f"The chance of this run: ATR_CHAOS_SEED={seed}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _started(code: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.chaos", code, _ALONE]
+    return subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def _run(code: str, size: outcomes.Size) -> int:
+    began = time.monotonic()
+    outcome: outcomes.Outcome = importlib.import_module(CAMPAIGNS[code]).campaign(size, outcomes.seed())
+    for line in (*outcome.seen, *outcome.violations):
+        print(f"{code} {line}", file=sys.stderr)
+    seconds = time.monotonic() - began
+    print(f"{code} rounds={outcome.rounds} violations={len(outcome.violations)} seconds={seconds:.0f}")
+    return 1 if outcome.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
