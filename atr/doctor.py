@@ -151,17 +151,15 @@ async def _database(
         return
     try:
         database = session.Database(url, clock)
-    except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
-        said = f"This program cannot speak to it: {type(error).__name__}."
-        yield Finding(Grade.FAIL, what, said, "Name SQLite or PostgreSQL in ATR_DATABASE_URL, and install its driver.")
+    except errors.SettingsError as error:
+        yield Finding(Grade.FAIL, what, str(error), "Name SQLite or PostgreSQL in ATR_DATABASE_URL.")
         return
     try:
         async with asyncio.timeout(health.PATIENCE):
             found = await conditions.of(database)
         yield Finding(Grade.OK, what, f"It answers ({found.dialect}).")
         yield _revision(found.revision)
-        if found.dialect == "sqlite":
-            yield _durable(found)
+        yield _durable(found) if database.on_sqlite else await _durable_server(database)
         yield _clock(found, database)
         if found.revision == migrate.head():
             async with database.read() as data:
@@ -196,6 +194,16 @@ def _durable(found: conditions.Condition) -> Finding:
         return Finding(Grade.OK, "durability", f"What is committed is on the disk ({said}).")
     to_do = f"It must be {_WAL} and {_FULL}: put the file on a disk of this machine that allows it."
     return Finding(Grade.FAIL, "durability", f"A promotion's mark could be lost ({said}).", to_do)
+
+
+async def _durable_server(database: session.Database) -> Finding:
+    what = "durability"
+    try:
+        await database.ensure_durable()
+    except errors.SettingsError as error:
+        said, _, to_do = str(error).partition(". ")
+        return Finding(Grade.FAIL, what, f"{said}.", to_do)
+    return Finding(Grade.OK, what, "What is committed is on the server's disk.")
 
 
 def _clock(found: conditions.Condition, database: session.Database) -> Finding:

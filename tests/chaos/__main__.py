@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     if _ALONE in words:
         return _run(codes[0], size)
     seed = str(outcomes.seed())
-    environment = {**os.environ, "ATR_CHAOS_SEED": seed}
+    environment = {**os.environ, outcomes.SEED: seed}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = [pool.submit(_started, code, environment) for code in codes]
         for result in results:
@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> int:
             sys.stdout.flush()
     failed = any(result.result().returncode for result in results)
     if failed:
-        print(f"The chance of this run: ATR_CHAOS_SEED={seed}", file=sys.stderr)
+        print(f"The chance of this run: {outcomes.SEED}={seed}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
+import sqlalchemy
 
 import atr.config as config
 import atr.db.migrate as migrate
@@ -35,6 +36,12 @@ async def _found(
 
 def _below(directory: pathlib.Path) -> list[pathlib.Path]:
     return sorted(directory.rglob("*"))
+
+
+def _file(address: str) -> pathlib.Path:
+    name = sqlalchemy.make_url(address).database
+    assert name is not None
+    return pathlib.Path(name)
 
 
 def _worker(state_dir: pathlib.Path, **environ: str) -> config.WorkerSettings:
@@ -78,8 +85,9 @@ async def test_an_empty_machine_is_only_warned_of(tmp_path: pathlib.Path) -> Non
     assert _below(tmp_path) == []
 
 
-async def test_the_web_is_asked_about_no_platform(database: pathlib.Path) -> None:
-    found = await _found(config.WebSettings(state_dir=database.parent))
+@pytest.mark.sqlite
+async def test_the_web_is_asked_about_no_platform(database: str) -> None:
+    found = await _found(config.WebSettings(state_dir=_file(database).parent))
     assert {"database", "migrations", "durability", "clock", "secret key"} <= found.keys()
     assert "platforms" not in found
 
@@ -129,6 +137,7 @@ async def test_what_is_no_database_that_we_know(tmp_path: pathlib.Path, url: str
     assert found.grade is doctor.Grade.FAIL
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("revision", "grade", "said"),
     [
@@ -136,13 +145,11 @@ async def test_what_is_no_database_that_we_know(tmp_path: pathlib.Path, url: str
         ("9999", doctor.Grade.FAIL, "a newer one has migrated it"),
     ],
 )
-async def test_a_database_at_another_revision(
-    database: pathlib.Path, revision: str, grade: doctor.Grade, said: str
-) -> None:
-    with sqlite3.connect(database) as connection:
+async def test_a_database_at_another_revision(database: str, revision: str, grade: doctor.Grade, said: str) -> None:
+    with sqlite3.connect(_file(database)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     connection.close()
-    found = (await _found(_worker(database.parent)))["migrations"]
+    found = (await _found(_worker(_file(database).parent)))["migrations"]
     assert (found.grade, said in found.said) == (grade, True)
 
 
