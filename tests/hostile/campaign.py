@@ -5,7 +5,6 @@ import asyncio
 import base64
 import contextlib
 import itertools
-import os
 import pathlib
 import tempfile
 import time
@@ -17,6 +16,7 @@ import hypothesis.strategies as st
 
 import atr.platforms.http as http
 import atr.platforms.registry as registry
+import tests.chaos.outcome as outcome
 import tests.hostile.cases as cases
 import tests.hostile.endpoints as endpoints
 import tests.hostile.rules as rules
@@ -24,13 +24,17 @@ import tests.hostile.server as server
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
 
+Size = outcome.Size
+
 # How many cases run at once.
 SLOTS: Final = 16
 # How many processes share the campaign.
 SHARES: Final = 2
 # What a caller waits for an answer that comes at once, and for one that does not.
 PATIENT, IMPATIENT = 20.0, 0.4
-GENERATED: Final = {"ci": 1_000, "release": 200_000}
+GENERATED: Final = {Size.SMALL: 100, Size.CI: 1_000, Size.RELEASE: 200_000}
+# Of the matrix, each so-manyth case.
+_STRIDE: Final = {Size.SMALL: 25, Size.CI: 1, Size.RELEASE: 1}
 _BATCH: Final = 50
 # Each timing that makes a caller wait, with these.
 _SLOW_STATUSES: Final = (200, 201, 204, 307, 400, 404)
@@ -105,15 +109,15 @@ class Campaign:
         hostile = cases.answer(case, endpoint.valid, endpoint.other, location, echo)
         before = cases.answer(cases.Case(case.endpoint, 200, "valid"), endpoint.before, b"", "", "")
         slot.play((before, hostile) if endpoint.before else (hostile,), case.timing)
-        outcome: endpoints.Outcome | None = None
+        came: endpoints.Outcome | None = None
         error: BaseException | None = None
         started = time.monotonic()
         try:
-            outcome = await endpoint.call(adapter, self._scratch)
+            came = await endpoint.call(adapter, self._scratch)
         except Exception as fault:  # noqa: BLE001  (which may come is one of the rules)
             error = fault
         seconds = time.monotonic() - started
-        return rules.Ran(outcome, error, seconds, patience, slot, hostile, secrets)
+        return rules.Ran(came, error, seconds, patience, slot, hostile, secrets)
 
     def _adapter(self, endpoint: endpoints.Endpoint, slot: server.Slot, patience: float) -> Any:
         key = (slot.name, endpoint.platform.name, patience)
@@ -150,37 +154,26 @@ async def opened(slots: int = SLOTS) -> AsyncIterator[Campaign]:
                 yield campaign
 
 
-def share(number: int) -> Campaign:
-    """One of the `SHARES` of the campaign, in the size wanted: its part of the matrix and of the generated cases."""
+def share(number: int, size: Size, seed: int) -> tuple[int, list[str]]:
+    """One of the `SHARES` of the campaign, its part of the matrix and of the generated cases: rounds and violations."""
     with asyncio.Runner() as runner, contextlib.ExitStack() as stack:
         context = opened()
         campaign = runner.run(context.__aenter__())
         stack.callback(lambda: runner.run(context.__aexit__(None, None, None)))
-        runner.run(campaign.play(itertools.islice(matrix(), number, None, SHARES)))
+        runner.run(campaign.play(itertools.islice(matrix(), number, None, SHARES * _STRIDE[size])))
 
         def play(batch: list[cases.Case]) -> None:
             runner.run(campaign.play(batch))
 
         generated = hypothesis.given(st.lists(_CASES, min_size=_BATCH, max_size=_BATCH))(play)
         # Each share has its own: what is generated depends on the seed alone.
-        hypothesis.seed(number)(
+        hypothesis.seed(seed + number)(
             hypothesis.settings(
-                max_examples=GENERATED[size_wanted()] // (_BATCH * SHARES),
+                max_examples=GENERATED[size] // (_BATCH * SHARES),
                 database=None,
                 deadline=None,
                 phases=[hypothesis.Phase.generate],
                 suppress_health_check=list(hypothesis.HealthCheck),
             )(generated)
         )()
-        return campaign
-
-
-def result(number: int) -> tuple[int, list[str]]:
-    """What a share came to: its rounds and its violations."""
-    campaign = share(number)
-    return campaign.rounds, campaign.violations
-
-
-def size_wanted() -> str:
-    """`ci`, or what the environment's T8 says."""
-    return os.environ.get("T8", "ci")
+        return campaign.rounds, campaign.violations

@@ -3,6 +3,7 @@
 
 import pytest
 
+import tests.chaos.outcome as outcome
 import tests.hostile.campaign as campaigns
 import tests.hostile.cases as cases
 import tests.hostile.endpoints as endpoints
@@ -11,12 +12,11 @@ import tests.hostile.server as server
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("number", range(campaigns.SHARES))
-def test_no_hostile_answer_breaks_a_rule(number: int) -> None:
-    campaign = campaigns.share(number)
-    assert campaign.violations == []
-    assert campaign.rounds >= len(list(campaigns.matrix())) // campaigns.SHARES
+def test_no_hostile_answer_breaks_a_rule() -> None:
+    """A part of the matrix; the whole of it is T8 of `make chaos`."""
+    rounds, violations = campaigns.share(0, outcome.Size.SMALL, seed=1)
+    assert violations == []
+    assert rounds >= len(list(campaigns.matrix())) // 50
 
 
 def test_the_matrix_is_as_large_as_promised() -> None:
