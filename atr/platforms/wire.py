@@ -4,6 +4,7 @@
 import asyncio
 import collections
 import dataclasses
+import functools
 import http.cookiejar
 import ipaddress
 import socket
@@ -47,6 +48,12 @@ class Meter:
 SingleUse = Callable[[Meter], httpx.AsyncClient]
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates we believe. Reading them takes 40 ms, so all platforms share what was read."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @dataclasses.dataclass(frozen=True)
 class Clients:
     """Builds the clients for one platform. None of them follows redirects, repeats, keeps cookies or reads proxies.
@@ -59,9 +66,7 @@ class Clients:
     loopback: bool
     # How long a server may be silent in the middle of an answer.
     read_seconds: float
-    context: ssl.SSLContext = dataclasses.field(
-        default_factory=lambda: httpx.create_ssl_context(trust_env=False), repr=False
-    )
+    context: ssl.SSLContext = dataclasses.field(default_factory=_trusted, repr=False)
 
     def reading(self) -> httpx.AsyncClient:
         """A client for reads, with connections kept alive. The caller closes it."""
