@@ -155,7 +155,7 @@ class WorkerSettings(_Settings):
     # Seconds for one call to a platform, from connecting to the last byte of an answer.
     call_timeout: float = pydantic.Field(default=30.0, gt=0)
     # Seconds for which a row is held without a sign of life.
-    lease: float = pydantic.Field(default=75.0, gt=0)
+    lease: float = pydantic.Field(default=60.0, gt=0)
     # Seconds between two reads at a public place.
     pace: float = pydantic.Field(default=0.25, ge=0)
     # Seconds between two looks for due rows, and how many rows are worked on at once.

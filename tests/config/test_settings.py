@@ -137,6 +137,12 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     assert "ATR_MAX_BODY: " in said
 
 
+def test_what_a_dead_worker_held_is_taken_up_within_75_seconds() -> None:
+    """L3: its lease has run out, and another one looks."""
+    default = config.WorkerSettings.from_environ({})
+    assert default.lease + default.tick <= 75
+
+
 @pytest.mark.parametrize("lease", ["60", "75", "1e6"])
 def test_a_lease_of_twice_a_call_is_safe(lease: str) -> None:
     assert config.WorkerSettings.from_environ({"ATR_LEASE": lease, "ATR_CALL_TIMEOUT": "30"})
