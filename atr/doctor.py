@@ -41,11 +41,6 @@ _NAMES: Final = 50
 # Less than this, and uploads are refused.
 _NO_ROOM: Final = 64_000_000
 _LITTLE_ROOM: Final = 5_000_000_000
-# Clocks that are apart by more than this are set by nobody.
-_APART_SECONDS: Final = 5.0
-_WAL: Final = "wal"
-# https://www.sqlite.org/pragma.html#pragma_synchronous
-_FULL: Final = "2"
 
 
 class Grade(enum.StrEnum):
@@ -190,9 +185,9 @@ def _revision(here: str | None) -> Finding:
 
 def _durable(found: conditions.Condition) -> Finding:
     said = f"journal_mode={found.journal_mode}, synchronous={found.synchronous}"
-    if (found.journal_mode == _WAL) and (found.synchronous == _FULL):
+    if (found.journal_mode == conditions.WAL) and (found.synchronous == conditions.FULL):
         return Finding(Grade.OK, "durability", f"What is committed is on the disk ({said}).")
-    to_do = f"It must be {_WAL} and {_FULL}: put the file on a disk of this machine that allows it."
+    to_do = f"It must be {conditions.WAL} and {conditions.FULL}: put the file on a disk of this machine that allows it."
     return Finding(Grade.FAIL, "durability", f"A promotion's mark could be lost ({said}).", to_do)
 
 
@@ -210,12 +205,12 @@ def _clock(found: conditions.Condition, database: session.Database) -> Finding:
     what, to_do = "clock", "Set the clocks by NTP before anything starts: leases and deadlines go by them."
     if (found.clock is not None) and (found.our_clock is not None):
         apart = (found.our_clock - found.clock).total_seconds()
-        if abs(apart) > _APART_SECONDS:
+        if abs(apart) > conditions.APART_SECONDS:
             way = "ahead of" if (apart > 0) else "behind"
             return Finding(Grade.FAIL, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
     if found.newest_event is not None:
         behind = (found.newest_event - database.here()).total_seconds()
-        if behind > _APART_SECONDS:
+        if behind > conditions.APART_SECONDS:
             return Finding(Grade.FAIL, what, f"This machine is {behind:,.0f} s behind the newest event.", to_do)
     return Finding(Grade.OK, what, "This machine's clock agrees with the database.")
 

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
 import atr.config as config
+import atr.db.condition as condition
 import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
@@ -79,7 +80,7 @@ async def context(
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
         if not settings.sandbox:
-            await database.ensure_durable()
+            await condition.demand_safe(database)
         yield contexts.Context(
             storage=storage.Storage(database, place),
             promoters=promoters,

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In what condition a database is, as found through the very connections that the program uses."""
+"""In what condition a database is, as found through the very connections that the program uses.
+
+A worker starts only where the promises hold: what is committed stays, what must be unique is, and time goes forward.
+"""
 
 import dataclasses
 import datetime
+from typing import Final
 
 import sqlalchemy
 import sqlmodel
@@ -10,7 +14,19 @@ from sqlmodel import col
 
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.errors as errors
 import atr.models.promotion as tables
+
+# Clocks that are apart by more than this are set by nobody.
+APART_SECONDS: Final = 5.0
+WAL: Final = "wal"
+# https://www.sqlite.org/pragma.html#pragma_synchronous
+FULL: Final = "2"
+# One promotion for each coordinate; one number for each attempt. Without these nothing else keeps it so.
+_UNIQUE: Final = {
+    "promotion_target": frozenset({"ix_promotion_target_one_open"}),
+    "attempt": frozenset({"uq_attempt_deployment_id_kind_number"}),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +64,39 @@ async def of(database: session.Database) -> Condition:
             return found
         newest = sqlmodel.select(sqlalchemy.func.max(col(tables.Event.at)))
         return dataclasses.replace(found, newest_event=(await data.exec(newest)).one())
+
+
+async def demand_safe(database: session.Database) -> None:
+    """Raise SettingsError, with what to change, where a release could be published twice. For a migrated database."""
+    await database.ensure_durable()
+    found = await of(database)
+    if database.on_sqlite and ((found.journal_mode, found.synchronous) != (WAL, FULL)):
+        raise errors.SettingsError(
+            f"SQLite runs with journal_mode={found.journal_mode}, synchronous={found.synchronous}, so it may lose what "
+            "it has acknowledged. Put the file on a disk of this machine that allows WAL and FULL."
+        )
+    async with database.read() as data:
+        missing = await (await data.connection()).run_sync(_missing)
+    if missing:
+        raise errors.SettingsError(
+            f"The database lacks {missing}, so two promotions could hold one version. "
+            "Restore it from a backup, or have it made anew by `atr migrate` in an empty database."
+        )
+    if found.newest_event is None:
+        return
+    behind = (found.newest_event - database.here()).total_seconds()
+    if database.on_sqlite and (behind > APART_SECONDS):
+        raise errors.SettingsError(
+            f"This machine's clock is {behind:,.0f} s behind the newest event, and leases and deadlines go by it. "
+            "Set it by NTP."
+        )
+
+
+def _missing(connection: sqlalchemy.Connection) -> str:
+    """The name of a constraint that is not there; empty if all are."""
+    inspector = sqlalchemy.inspect(connection)
+    for table, names in _UNIQUE.items():
+        there = {str(one["name"]) for one in (*inspector.get_indexes(table), *inspector.get_unique_constraints(table))}
+        if names - there:
+            return min(names - there)
+    return ""

@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 import sqlmodel
 
+import atr.db.condition as condition
 import atr.db.guards as guards
 import atr.db.leases as leases
+import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.sql as sql
@@ -132,6 +134,8 @@ async def test_a_server_that_may_lose_what_it_acknowledged_is_refused(name: str)
 
 async def test_a_server_as_it_comes_is_taken() -> None:
     with databases.server({}) as server:
-        database = session.Database(server.create())
-        await database.ensure_durable()
+        address = server.create()
+        migrate.upgrade(address)
+        database = session.Database(address)
+        await condition.demand_safe(database)
         await database.close()
