@@ -34,6 +34,7 @@ _TOKEN_BYTES: Final = 32
 _REQUEST_BYTES: Final = 6
 # The longest address of ours that anybody is led back to.
 _MAX_PATH: Final = 2_000
+_NUL: Final = "\x00"
 _BAD: Final = 400
 # SQLite's integers end at 19 digits.
 _MAX_DIGITS: Final = 15
@@ -93,6 +94,7 @@ def install(app: quart.Quart, site: Site) -> None:
     app.jinja_env.globals.update(url=as_url, static=static, absolute=absolute)
     body.install(app)
     app.before_request(_name_request)
+    app.before_request(_refuse_nul)
     app.before_request(_check_unsafe)
     app.after_request(_harden)
     app.context_processor(_page_context)
@@ -235,13 +237,25 @@ async def _name_request() -> None:
     request_id()
 
 
+async def _refuse_nul() -> None:
+    """No name or text of ours holds this character, and not every database can be asked for it."""
+    request = quart.request
+    if _NUL in request.path:
+        raise werkzeug.exceptions.NotFound
+    if any(_NUL in part for pair in request.args.items(multi=True) for part in pair):
+        raise werkzeug.exceptions.BadRequest
+
+
 async def _check_unsafe() -> None:
     """CSRF: the token of this very session, and a browser that does not say it comes from elsewhere."""
     request = quart.request
     if request.method in _SAFE or request.routing_exception is not None:
         return
     if request.endpoint not in body.STREAMED:
-        check_token((await request.form).get("csrf_token", ""))
+        given = await request.form
+        check_token(given.get("csrf_token", ""))
+        if any(_NUL in part for pair in given.items(multi=True) for part in pair):
+            raise werkzeug.exceptions.BadRequest
 
 
 async def _harden(response: quart.Response) -> quart.Response:

@@ -22,6 +22,7 @@ import atr.shared.distribution as distribution
 # Under this name a session keeps what it holds.
 HELD: Final = "guards"
 SITE: Final = "site"
+BLOBS: Final = "blobs"
 
 
 class Rank(enum.IntEnum):
@@ -31,8 +32,10 @@ class Rank(enum.IntEnum):
     PLATFORM = 2
     COMMITTEE = 3
     RELEASE = 4
+    # The store of copies: held while a copy is written down or bytes are freed.
+    BLOBS = 5
     # The end of a chain of events: held by whoever adds one.
-    CHAIN = 5
+    CHAIN = 6
 
 
 def platform(which: distribution.DistributionPlatform) -> str:

@@ -2,7 +2,7 @@
 """Copies of what was captured: kept while a project wants them and has room, forgotten with a reason.
 
 A copy is its row; the row is written in a transaction that saw every blob on the disk, and blobs are removed in
-transactions that saw no row that needs them. Writing transactions follow one another, so neither can pass the other.
+transactions that saw no row that needs them. Both hold the store's guard, so neither can pass the other.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
@@ -126,6 +127,7 @@ async def keep(
     known, row.copy_problem = row.copy_problem, ""
     if (not await _wanted(write, release)) or await holdings.is_kept(write, release.project_key, files.digest):
         return
+    await guards.hold(write.data, guards.BLOBS)
     if not problem and await asyncio.to_thread(_all_there, write.place.blobs, files):
         problem = await _over_quota(write, release, files)
         if not problem:
@@ -157,6 +159,7 @@ async def keep(
 
 async def free(write: transaction.Transaction, names: Collection[str]) -> int:
     """Remove those of these blobs that no kept copy needs, and answer how many bytes that freed. Changes no row."""
+    await guards.hold(write.data, guards.BLOBS)
     freed = 0
     every = sorted(names)
     row, copy = tables.FileSetFile, tables.KeptCopy
