@@ -108,6 +108,8 @@ async def restore(
     engine = dumps.of(url)
     now = (clock or session.utc_now)()
     await engine.demand_unused(now)
+    # What was restored once more must not come to a generation that was there before.
+    before = await engine.generation()
     if not (replace or await engine.is_empty()):
         raise errors.ConflictError(
             "The database that is there is not empty. Say --replace to put the backup in its place; it is kept aside."
@@ -124,7 +126,7 @@ async def restore(
         try:
             prepared = await engine.prepare(dump)
             migrate.upgrade(prepared)
-            generation = await _in_a_new_generation(prepared, manifest, clock)
+            generation = await _in_a_new_generation(prepared, manifest, before, clock)
             await engine.demand_unused(now)
             kept = await engine.swap(now)
         finally:
@@ -132,10 +134,12 @@ async def restore(
     return manifest, generation, kept
 
 
-async def declare(url: str, backup_at: datetime.datetime | None, clock: session.Clock | None = None) -> int:
-    """Say of a database that was restored by other means that it was; the new generation."""
+async def declare(
+    url: str, backup_at: datetime.datetime | None, clock: session.Clock | None = None, *, before: int = 0
+) -> int:
+    """Say of a database that was restored by other means that it was; the new generation, later than `before`."""
     async with _opened(url, clock) as store, store.write_as_operator() as operator:
-        return await operator.restoring.declare(backup_at)
+        return await operator.restoring.declare(backup_at, before=before)
 
 
 async def verify(url: str, anchors: Mapping[str, frozenset[chains.Head]]) -> list[chains.Found]:
@@ -165,11 +169,11 @@ async def _opened(url: str, clock: session.Clock | None) -> AsyncIterator[storag
         await database.close()
 
 
-async def _in_a_new_generation(prepared: str, manifest: Manifest, clock: session.Clock | None) -> int:
+async def _in_a_new_generation(prepared: str, manifest: Manifest, before: int, clock: session.Clock | None) -> int:
     wrong = [found for found in await verify(prepared, _anchors(manifest)) if found.wrong]
     if wrong:
         raise errors.ConflictError(f"The events in the backup are not whole: {wrong[0].chain}: {wrong[0].wrong[0]}")
-    return await declare(prepared, manifest.taken_at, clock)
+    return await declare(prepared, manifest.taken_at, clock, before=before)
 
 
 def _new(to: pathlib.Path, taken_at: datetime.datetime) -> pathlib.Path:

@@ -125,13 +125,8 @@ def declare_restored(as_of: datetime.datetime | None) -> None:
 def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> None:
     """Check every chain of events, and against the heads that were told. Reads only; exit 1 if anything is wrong."""
     import atr.backup as backups
-    import atr.storage.chains as chains
 
-    told = [chains.anchors(log) for log in logs] + [backups.heads_of(file) for file in files]
-    anchors = {
-        chain: frozenset().union(*(one.get(chain, ()) for one in told))
-        for chain in {name for one in told for name in one}
-    }
+    anchors = backups.told(logs, files)
     every = asyncio.run(backups.verify(_database(), anchors))
     for found in every:
         for sentence in found.wrong:

@@ -30,6 +30,7 @@ _MAINTENANCE: Final = "postgres"
 # Rows here mean that somebody works, or has worked, with this database.
 _LEASED: Final = ("promotion", "deployment", "distribution", "task")
 _FILLED: Final = ("committee", "release", "event")
+_SITE: Final = "site"
 _TAKEN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -46,6 +47,9 @@ class Engine(Protocol):
 
     async def is_empty(self) -> bool:
         """Whether there is no database, or one in which nobody has done anything."""
+
+    async def generation(self) -> int:
+        """The generation of the database that is there; 0 where nothing tells."""
 
     async def prepare(self, dump: pathlib.Path) -> str:
         """Make a database of its own of a dump, and answer its address. Raises ConflictError for a broken one."""
@@ -113,6 +117,16 @@ class Sqlite:
         except sqlite3.DatabaseError:
             return False
 
+    async def generation(self) -> int:
+        """As the row says; 0 for a file that cannot be read."""
+        if not self._file.exists():
+            return 0
+        try:
+            with _opened(self._file) as database:
+                return _generation(database.execute) if _SITE in _table_names(database) else 0
+        except sqlite3.DatabaseError:
+            return 0
+
     async def prepare(self, dump: pathlib.Path) -> str:
         """A copy beside the file, of which SQLite says that it is whole."""
         await self.discard()
@@ -126,11 +140,12 @@ class Sqlite:
     async def swap(self, now: datetime.datetime) -> str:
         """Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new."""
         kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
-        return (
-            await asyncio.to_thread(self._swap, kept) if self._file.exists() else await asyncio.to_thread(self._place)
-        )
+        return await asyncio.to_thread(self._swap, kept)
 
     def _swap(self, kept: pathlib.Path) -> str:
+        if not self._file.exists():
+            self._place()
+            return ""
         try:
             with self._alone() as database:
                 with _opened(kept) as there:
@@ -147,10 +162,9 @@ class Sqlite:
             self._place()
         return str(kept)
 
-    def _place(self) -> str:
+    def _place(self) -> None:
         self._prepared.rename(self._file)
         sync_directory(self._file.parent)
-        return ""
 
     async def discard(self) -> None:
         """The copy and what SQLite makes beside it."""
@@ -226,6 +240,15 @@ class Postgresql:
         with self._connected(self._name) as database:
             there = set(sqlalchemy.inspect(database).get_table_names())
             return not (there >= set(_FILLED) and _is_filled(database.exec_driver_sql))
+
+    async def generation(self) -> int:
+        """As the row says."""
+        return await asyncio.to_thread(self._generation) if await self._exists(self._name) else 0
+
+    def _generation(self) -> int:
+        with self._connected(self._name) as database:
+            there = sqlalchemy.inspect(database).has_table(_SITE)
+            return _generation(database.exec_driver_sql) if there else 0
 
     async def prepare(self, dump: pathlib.Path) -> str:
         """A database beside it, by pg_restore in one transaction."""
@@ -362,6 +385,11 @@ def _table_names(database: sqlite3.Connection) -> set[str]:
 
 def _is_filled(say: Any) -> bool:
     return any(say(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in _FILLED)  # noqa: S608  (our own names)
+
+
+def _generation(say: Any) -> int:
+    found = say(f"SELECT generation FROM {_SITE}").fetchone()  # noqa: S608  (our own name)
+    return int(found[0]) if found else 0
 
 
 def _demand_no_lease(say: Any, now: datetime.datetime) -> None:

@@ -43,8 +43,11 @@ class Operator:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def declare(self, backup_at: datetime.datetime | None) -> int:
-        """Say that the database was restored, from a backup of this instant if it is known; the new generation."""
+    async def declare(self, backup_at: datetime.datetime | None, *, before: int = 0) -> int:
+        """Say that the database was restored, from a backup of this instant if it is known; the new generation.
+
+        It is later than the one `before`, in which the database was that this one replaces.
+        """
         write = self._write
         open_promotions = col(tables.Promotion.state).in_(list(states.OPEN))
         moving = col(tables.Deployment.state).in_(list(_MOVING))
@@ -52,12 +55,12 @@ class Operator:
         releases |= {row.release_key for row in await self._deployments(moving)}
         chains = [guards.chain(name) for name in (audit.SITE, *releases)]
         await guards.hold(write.data, guards.SITE, *map(guards.release, releases), *chains)
+        await self._forget_leases()
         write.data.expire_all()
         site = await queries.site(write.data)
-        site.generation += 1
+        site.generation = max(site.generation, before) + 1
         site.restored_at, site.backup_at = write.now, backup_at
         write.data.add(site)
-        await self._forget_leases()
         for promotion in await queries.promotions(write.data, open_promotions):
             await self._hold(promotion, gates.restored(backup_at))
         for deployment in await self._deployments(moving):
@@ -94,4 +97,3 @@ class Operator:
                 .execution_options(synchronize_session=False)
             )
             await self._write.data.exec(statement)
-        self._write.data.expire_all()
