@@ -74,37 +74,119 @@ def fill(url: str, promotions: int) -> None:
     numbers = range(1, promotions + 1)
     every = list(states.State)
     rows: Rows = {
-        "committee": [{"key": "kit", "name": "Kit", "committee_members": ["ada"], "committers": ["ada"], "release_managers": []}],
+        "committee": [
+            {"key": "kit", "name": "Kit", "committee_members": ["ada"], "committers": ["ada"], "release_managers": []}
+        ],
         "project": [{"key": "kit", "name": "Kit", "status": "active", "committee_key": "kit"}],
-        "release": [{"key": _RELEASE, "phase": "release_preview", "created": _THEN, "project_key": "kit", "version": "1.0", "current_vote_seq": 1}],
+        "release": [
+            {
+                "key": _RELEASE,
+                "phase": "release_preview",
+                "created": _THEN,
+                "project_key": "kit",
+                "version": "1.0",
+                "current_vote_seq": 1,
+            }
+        ],
         "file_set": [{"digest": _DIGEST, "files": 1, "size": 5, "created": _THEN}],
         "deployment": [
-            {**_LEASE, "id": n, "release_key": _RELEASE, "platform": "MAVEN", "external_id": f"d{n}", "name": "", "state": "staged",
-             "entered_at": _THEN, "version": 1, "created_by": "ada", "created": _THEN, "then_promote": False, "off_ballot": "",
-             "side_problems": [], "read_done": 0, "read_total": 0, "drop_reason": "", "drop_by": "", "platform_word": "", "problem": "", "gone_looks": 0}
+            {
+                **_LEASE,
+                "id": n,
+                "release_key": _RELEASE,
+                "platform": "MAVEN",
+                "external_id": f"d{n}",
+                "name": "",
+                "state": "staged",
+                "entered_at": _THEN,
+                "version": 1,
+                "created_by": "ada",
+                "created": _THEN,
+                "then_promote": False,
+                "off_ballot": "",
+                "side_problems": [],
+                "read_done": 0,
+                "read_total": 0,
+                "drop_reason": "",
+                "drop_by": "",
+                "platform_word": "",
+                "problem": "",
+                "gone_looks": 0,
+            }
             for n in numbers
         ],
         "promotion": [
-            {**_LEASE, "id": n, "release_key": _RELEASE, "platform": "MAVEN", "deployment_id": n, "state": every[n % len(every)].value,
-             "entered_at": _THEN, "version": n, "requested_by": "ada", "requested_at": _THEN, "by_hand": False, "out_of_band": False,
-             "evidence_digest": f"e{n}", "voted_digest": _DIGEST, "reason": "It's “so”.", "blocker": "", "held": n % 2 == 0, "resend": False,
-             "gone_looks": 0, "platform_word": "", "read_round": 1, "read_done": 0, "read_total": 0, "difference": "", "due_at": _THEN}
+            {
+                **_LEASE,
+                "id": n,
+                "release_key": _RELEASE,
+                "platform": "MAVEN",
+                "deployment_id": n,
+                "state": every[n % len(every)].value,
+                "entered_at": _THEN,
+                "version": n,
+                "requested_by": "ada",
+                "requested_at": _THEN,
+                "by_hand": False,
+                "out_of_band": False,
+                "evidence_digest": f"e{n}",
+                "voted_digest": _DIGEST,
+                "reason": "It's “so”.",
+                "blocker": "",
+                "held": n % 2 == 0,
+                "resend": False,
+                "gone_looks": 0,
+                "platform_word": "",
+                "read_round": 1,
+                "read_done": 0,
+                "read_total": 0,
+                "difference": "",
+                "due_at": _THEN,
+            }
             for n in numbers
         ],
         "promotion_target": [
-            {"promotion_id": n, "purl": f"pkg:maven/org.kit/k{n}@1.0", "owner_namespace": "org.kit", "package": f"k{n}", "version": "1.0", "holding": True}
+            {
+                "promotion_id": n,
+                "purl": f"pkg:maven/org.kit/k{n}@1.0",
+                "owner_namespace": "org.kit",
+                "package": f"k{n}",
+                "version": "1.0",
+                "holding": True,
+            }
             for n in numbers
         ],
         "attempt": [
-            {"id": n, "promotion_id": n, "deployment_id": n, "kind": "publish", "number": 1, "lease_epoch": 1, "marked_at": _THEN,
-             "marked_for": "ada", "answer": "taken", "sample": "", "bytes_sent": 5_000_000_000}
+            {
+                "id": n,
+                "promotion_id": n,
+                "deployment_id": n,
+                "kind": "publish",
+                "number": 1,
+                "lease_epoch": 1,
+                "marked_at": _THEN,
+                "marked_for": "ada",
+                "answer": "taken",
+                "sample": "",
+                "bytes_sent": 5_000_000_000,
+            }
             for n in numbers
         ],
         "event": [
-            {"chain": _RELEASE, "number": n, "at": _THEN, "actor": "ada", "subject": f"other:{n}", "what": "seeded", "data": {"n": n}, "previous": "0", "hash": str(n)}
+            {
+                "chain": _RELEASE,
+                "number": n,
+                "at": _THEN,
+                "actor": "ada",
+                "subject": f"other:{n}",
+                "what": "seeded",
+                "data": {"n": n},
+                "previous": "0",
+                "hash": str(n),
+            }
             for n in numbers
         ],
-    }  # fmt: skip
+    }
     with _opened(url) as (connection, tables):
         for table, some in rows.items():
             connection.execute(sqlalchemy.insert(tables[table]), some)

@@ -61,6 +61,7 @@ def rounds(points: range, seed: int, restore: Restore) -> outcome.Outcome:
             scene = worlds.scene(directory / "voted", databases, worlds.World.voted)
             for point in points:
                 life = Life(random.Random(f"{seed}:{point}"))
+                (directory / str(point)).mkdir()
                 with asyncio.Runner() as runner:
                     found = runner.run(life.lived(scene, directory / str(point), restore))
                 violations += [f"{one} [{life.told}] ATR_CHAOSSEED={seed} point {point}" for one in found]
@@ -96,7 +97,6 @@ class Life:
 
     async def lived(self, scene: worlds.Scene, directory: pathlib.Path, restore: Restore) -> list[str]:
         """Live it, and answer what was violated."""
-        directory.mkdir()
         async with scene.opened(directory) as world:
             world.stand_in_settings(publishing_polls=self.chance.choice((0, 0, 2)))
             fault = self.chance.choice(_FAULTS)
