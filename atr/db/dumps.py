@@ -31,7 +31,8 @@ _MAINTENANCE: Final = "postgres"
 _LEASED: Final = ("promotion", "deployment", "distribution", "task")
 _FILLED: Final = ("committee", "release", "event")
 _SITE: Final = "site"
-_TAKEN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# A database, and what SQLite makes beside it.
+_FILES: Final = ("", "-wal", "-shm", "-journal")
 
 
 class Engine(Protocol):
@@ -86,7 +87,7 @@ class Sqlite:
         if not self._file.exists():
             raise errors.NotFoundError(f"{self._file} does not exist, so there is nothing to back up.")
         await asyncio.to_thread(_copy, self._file, to)
-        database = session.Database(_url(to))
+        database = session.Database(f"sqlite+aiosqlite:///{to}")
         try:
             async with database.read() as data:
                 yield data
@@ -135,7 +136,7 @@ class Sqlite:
         wrong = await asyncio.to_thread(_wrong, self._prepared)
         if wrong:
             raise errors.ConflictError(f"The database in the backup is broken: {wrong}.")
-        return _url(self._prepared)
+        return f"sqlite+aiosqlite:///{self._prepared}"
 
     async def swap(self, now: datetime.datetime) -> str:
         """Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new."""
@@ -146,6 +147,8 @@ class Sqlite:
         if not self._file.exists():
             self._place()
             return ""
+        if kept.exists():
+            raise errors.ConflictError(f"{kept} exists already; nothing was changed.")
         try:
             with self._alone() as database:
                 with _opened(kept) as there:
@@ -156,7 +159,7 @@ class Sqlite:
             if not _is_broken(error):
                 raise
             # It is no database any more. Its companions go with it: they belong to what was there.
-            for end in ("", "-wal", "-shm", "-journal"):
+            for end in _FILES:
                 with contextlib.suppress(FileNotFoundError):
                     self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
             self._place()
@@ -164,11 +167,11 @@ class Sqlite:
 
     def _place(self) -> None:
         self._prepared.rename(self._file)
-        sync_directory(self._file.parent)
+        file_system.sync_directory(self._file.parent)
 
     async def discard(self) -> None:
         """The copy and what SQLite makes beside it."""
-        for end in ("", "-wal", "-shm", "-journal"):
+        for end in _FILES:
             self._prepared.with_name(f"{self._prepared.name}{end}").unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -182,7 +185,7 @@ class Sqlite:
                 database.execute("COMMIT")
                 database.execute("PRAGMA synchronous=FULL")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode not in _TAKEN:
+                if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                     raise
                 raise errors.ConflictError(
                     f"A process has {self._file} open. Stop web and worker, then restore; nothing was changed."
@@ -321,15 +324,6 @@ class Postgresql:
             raise errors.ConflictError(f"{program} failed: {first[:300]}.")
 
 
-def sync_directory(directory: pathlib.Path) -> None:
-    """What was renamed in it is on the disk from here on."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _program(name: str) -> pathlib.Path:
     """One of PostgreSQL's programs, the newest. Raises SettingsError that says what to install."""
     found = shutil.which(name)
@@ -356,10 +350,6 @@ def _opened(file: pathlib.Path, timeout: float = 30.0) -> Iterator[sqlite3.Conne
 def _copy(source: pathlib.Path, to: pathlib.Path) -> None:
     with _opened(source) as here, _opened(to) as there:
         here.backup(there)
-
-
-def _url(file: pathlib.Path) -> str:
-    return f"sqlite+aiosqlite:///{file}"
 
 
 def _wrong(file: pathlib.Path) -> str:

@@ -74,6 +74,7 @@ async def test_what_was_there_comes_back_in_a_new_generation(voted: worlds.World
     assert [one for one in found if one.wrong] == []
     assert manifest.heads.keys() == {one.chain for one in found}
     await voted.store.database.close()
+    voted.clock.turn(hours=1)
     # Once more: never to a generation that was there.
     assert (await backup.restore(url, file, replace=True, clock=voted.clock))[1] == 2
 

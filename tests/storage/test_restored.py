@@ -193,7 +193,7 @@ async def test_heads_are_told_once_an_hour_by_one_worker(voted: worlds.World, ca
         await member.deployments.drop(1, "Not needed.")
     several = await asyncio.gather(*(_tell(voted) for _ in range(4)))
     assert sum(one is not None for one in several) == 1
-    heads = [record.heads for record in caplog.records if getattr(record, "action", "") == "chain_heads"]
+    heads = [vars(record)["heads"] for record in caplog.records if getattr(record, "action", "") == "chain_heads"]
     release_key = (await _deployment(voted)).release_key
     assert [sorted(one) for one in heads] == [sorted([release_key, "site"])] * 2 + [[release_key]]
 
