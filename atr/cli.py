@@ -2,13 +2,14 @@
 """The command line. Each command imports what it needs when it runs, so that none is slow for the others' sake."""
 
 import asyncio
+import datetime
 import json
 import os
 import pathlib
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -63,17 +64,79 @@ def worker() -> None:
 @click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
 def migrate(down_to: str | None) -> None:
     """Bring the database to the newest revision. Every start does this by itself."""
-    import atr.config as config
     import atr.db.migrate as migrations
 
-    names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
-    settings = config.WebSettings.from_environ({k: v for k, v in os.environ.items() if k in names})
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    database = _database()
     if down_to:
-        migrations.downgrade(settings.database, down_to)
+        migrations.downgrade(database, down_to)
     else:
-        migrations.upgrade(settings.database)
-    click.echo(f"The database is at {migrations.current(settings.database) or 'no revision'}.")
+        migrations.upgrade(database)
+    click.echo(f"The database is at {migrations.current(database) or 'no revision'}.")
+
+
+@cli.command()
+@click.argument("to", type=click.Path(path_type=pathlib.Path))
+def backup(to: pathlib.Path) -> None:
+    """Back the database up to a new file, or to one in a directory. Web and worker may run."""
+    import atr.backup as backups
+
+    file, manifest = asyncio.run(backups.take(_database(), to))
+    click.echo(
+        f"{file}: the {manifest.engine} database at {manifest.revision}, {manifest.size:,} bytes, "
+        f"{len(manifest.heads)} chains of events. {backups.NOT_HELD}"
+    )
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=pathlib.Path))
+@click.option("--replace", is_flag=True, help="Though there is a database that holds something; it is kept aside.")
+def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001
+    """Put a backup in the place of the database. Nothing may use it; what had not ended then waits for a person."""
+    import atr.backup as backups
+
+    manifest, generation, kept = asyncio.run(backups.restore(_database(), file, replace=replace))
+    click.echo(
+        f"The database is that of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, in generation {generation}. "
+        "Every promotion that had not ended waits until a committee member promotes again. "
+        + (f"What was there before is kept as {kept}. " if kept else "")
+        + backups.NOT_HELD
+    )
+
+
+@cli.command("declare-restored")
+@click.option("--as-of", type=click.DateTime(), help="The instant, in UTC, that the database was taken back to.")
+def declare_restored(as_of: datetime.datetime | None) -> None:
+    """Say that the database was restored by other means than `atr restore`, before web and worker start again."""
+    import atr.backup as backups
+
+    backup_at = as_of.replace(tzinfo=datetime.UTC) if as_of else None
+    generation = asyncio.run(backups.declare(_database(), backup_at))
+    click.echo(
+        f"The database is in generation {generation}. "
+        "Every promotion that had not ended waits until a committee member promotes again."
+    )
+
+
+@cli.command("verify-chain")
+@click.option("--log", "logs", type=click.File(), multiple=True, help="A log of the worker, with the heads it told.")
+@click.option(
+    "--backup", "files", type=click.Path(path_type=pathlib.Path), multiple=True, help="A backup that has the heads."
+)
+def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> None:
+    """Check every chain of events, and against the heads that were told. Reads only; exit 1 if anything is wrong."""
+    import atr.backup as backups
+
+    anchors = backups.told(logs, files)
+    every = asyncio.run(backups.verify(_database(), anchors))
+    for found in every:
+        for sentence in found.wrong:
+            click.echo(f"{found.chain}: {sentence}")
+    wrong = sum(1 for found in every if found.wrong)
+    events = sum(found.events for found in every)
+    heads = sum(len(one) for one in anchors.values())
+    click.echo(f"{len(every)} chains, {events:,} events, {heads} heads that were told: {wrong} chains are wrong.")
+    if wrong:
+        sys.exit(1)
 
 
 @cli.command()
@@ -143,6 +206,16 @@ def run(port: int) -> None:
     import atr.demo.playground as playground
 
     asyncio.run(playground.run(pathlib.Path(os.environ.get("ATR_STATE_DIR", "state")), port))
+
+
+def _database() -> str:
+    """The address of the database, for a command that needs no other setting."""
+    import atr.config as config
+
+    names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
+    settings = config.WebSettings.from_environ({k: v for k, v in os.environ.items() if k in names})
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    return settings.database
 
 
 class _state_dir:  # noqa: N801

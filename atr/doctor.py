@@ -24,6 +24,7 @@ import atr.db.migrate as migrate
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
+import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.platforms.contract as contract
 import atr.shared.distribution as distribution
@@ -158,6 +159,7 @@ async def _database(
         yield _clock(found, database)
         if found.revision == migrate.head():
             async with database.read() as data:
+                yield _generation(await queries.site(data))
                 for platform in distribution.DistributionPlatform:
                     names[platform.name] = tuple(await queries.names(data, platform.name))
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
@@ -181,6 +183,15 @@ def _revision(here: str | None) -> Finding:
         return Finding(Grade.FAIL, what, said, "Start the newer program.")
     said = f"The database is at {here or 'no revision'}, this program needs {head}."
     return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; every start does too.")
+
+
+def _generation(site: tables.Site) -> Finding:
+    if not site.generation:
+        return Finding(Grade.OK, "generation", "The database was never restored.")
+    of = f" to {site.backup_at:%Y-%m-%d %H:%M:%S} UTC" if site.backup_at else ""
+    at = f" at {site.restored_at:%Y-%m-%d %H:%M:%S} UTC" if site.restored_at else ""
+    said = f"The database is in generation {site.generation}: it was restored{at}{of}."
+    return Finding(Grade.OK, "generation", said)
 
 
 def _durable(found: conditions.Condition) -> Finding:

@@ -45,6 +45,11 @@ class Meters:
         self.scan_errors = prometheus_client.Counter(
             "atr_scan_errors", "Scans for due rows that failed.", registry=self.registry
         )
+        self.heads = prometheus_client.Info(
+            "atr_chain_heads",
+            "The ends of all chains of events, as this process told them last: how many, and one hash over them.",
+            registry=self.registry,
+        )
         self.scan_seconds = prometheus_client.Histogram(
             "atr_scan_seconds",
             "How long a scan for due rows took.",

@@ -38,6 +38,8 @@ import atr.tasks.holds as holds
 _LOG = logging.getLogger(__name__)
 # After a stop was asked for, work in hand has this long to end; what does not is taken up by the next worker.
 _GRACE: Final = 10.0
+# The hour is the database's; so often each worker looks whether it has passed.
+_HEADS_EVERY: Final = 60.0
 
 
 async def run(settings: config.WorkerSettings) -> None:
@@ -143,9 +145,13 @@ def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, 
 async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
     """Scan and work until the event is set, at most `slots` rows and tasks at once."""
     running: set[asyncio.Task[None]] = set()
+    heads_due = hands.monotonic()
     while not stop.is_set():
         running = {task for task in running if not task.done()}
         try:
+            if hands.monotonic() >= heads_due:
+                await tell_heads(hands)
+                heads_due = hands.monotonic() + _HEADS_EVERY
             with hands.meters.scan_seconds.time():
                 await _start(hands, running, slots)
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
@@ -162,6 +168,14 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+async def tell_heads(hands: contexts.Context) -> None:
+    """Tell the ends of the chains of events to the log and the figures, unless a worker did within the hour."""
+    async with hands.storage.write_as_user_service() as service:
+        told = await service.heads.tell()
+    if told is not None:
+        hands.meters.heads.info({"chains": str(told.chains), "sha256": told.sha256})
 
 
 async def drain(hands: contexts.Context, *, limit: int = 100) -> int:

@@ -38,6 +38,7 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     tables.BallotEntry: _release,
     tables.Deployment: _release,
     tables.Promotion: _release,
+    tables.Site: lambda _row: guards.SITE,
 }
 
 

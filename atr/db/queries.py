@@ -21,6 +21,11 @@ import atr.shared.distribution as distribution
 _FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": True})
 
 
+async def site(data: session.Session) -> tables.Site:
+    """What holds for the whole database. Where nobody has written it yet: as it is at first, and not added."""
+    return await data.get(tables.Site, 1) or tables.Site()
+
+
 async def demand_project(data: session.Session, project_key: str) -> sql.Project:
     """The project."""
     project = await data.get(sql.Project, project_key)

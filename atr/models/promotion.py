@@ -115,6 +115,10 @@ class Deployment(sqlmodel.SQLModel, table=True):
     revision_number: str | None = None
     created_by: str
     created: datetime.datetime
+    # In which generation of the database we made it on the platform; 0 for what was staged elsewhere. And in which one
+    # a person last asked for its upload or its drop.
+    made_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    asked_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
     # Upload, and ask for the promotion by the same gates once it is staged.
     then_promote: bool = False
     # Why the vote was opened without it; empty if it was not taken off.
@@ -193,6 +197,8 @@ class Promotion(sqlmodel.SQLModel, table=True):
     version: int = 1
     requested_by: str
     requested_at: datetime.datetime
+    # In which generation of the database a person last asked for a call.
+    asked_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
     by_hand: bool = False
     # Published outside ATR, before any call of ours.
     out_of_band: bool = False
@@ -277,6 +283,20 @@ class Attempt(sqlmodel.SQLModel, table=True):
     status: int | None = None
     sample: str = ""
     bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
+
+
+class Site(sqlmodel.SQLModel, table=True):
+    """What holds for the whole database: one row, or none while everything is as at first."""
+
+    # Always 1.
+    id: int = sqlmodel.Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    # Grows with each restore. What was asked for in an earlier one may have been done without a row that tells of it.
+    generation: int = 0
+    # When it was last restored, and when the backup was taken (None: nobody said).
+    restored_at: datetime.datetime | None = None
+    backup_at: datetime.datetime | None = None
+    # When the ends of all chains of events were last told.
+    heads_at: datetime.datetime | None = None
 
 
 class Guard(sqlmodel.SQLModel, table=True):

@@ -59,6 +59,10 @@ class Deployment:
     # The answers to its upload and its drop; NONE for marked and not answered, None for not marked.
     upload_answer: steps.Answer | None
     drop_answer: steps.Answer | None
+    # The database was restored since a person asked for the upload or the drop: it may have been sent already. And
+    # since it was made: it may have been published by a call that no row tells of.
+    asked_before: bool = False
+    unsure: bool = False
 
     @property
     def subject(self) -> str:

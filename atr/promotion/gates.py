@@ -7,6 +7,7 @@ is ends nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
+import datetime
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -41,6 +42,8 @@ class Facts:
     # Promote all: the promotion that must be live before this one, or the one whose trouble stopped it and how.
     waits_for: str = ""
     stopped_by: str = ""
+    # It was asked for before the database was restored from a backup: the sentence of `restored`; empty if it was not.
+    restored: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,12 @@ class Gate:
     holds: Callable[[Facts], bool]
     sentence: Callable[[Facts], str]
     who: str
+
+
+def restored(backup_at: datetime.datetime | None) -> str:
+    """The sentence for what was asked for before the database was restored from the backup of this instant."""
+    of = f" from a backup of {backup_at:%H:%M} on {backup_at.day} {backup_at:%B}" if backup_at else ""
+    return f"The database was restored{of}; look at what the platform has, then promote again."
 
 
 def no_target(platform: distribution.DistributionPlatform) -> str:
@@ -96,6 +105,8 @@ def listed(names: Sequence[str]) -> str:
 
 # These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.
 TURN: Final = frozenset({"turn", "stopped"})
+# After a restore nobody knows what was sent until a person has looked: nothing is refused for that either.
+WAITING: Final = TURN | {"restored"}
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -176,6 +187,12 @@ GATES: Final[tuple[Gate, ...]] = (
         "policy",
         lambda f: f.policy_allows,
         lambda f: f"The project's policy does not allow remote promotion to {f.platform.display_name}.",
+        "a committee member",
+    ),
+    Gate(
+        "restored",
+        lambda f: not f.restored,
+        lambda f: f.restored,
         "a committee member",
     ),
     Gate(

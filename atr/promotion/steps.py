@@ -134,6 +134,8 @@ class View:
     gone_since: datetime.datetime | None = None
     # A person asked to send again, from IN_DOUBT.
     resend: bool = False
+    # The database was restored since its deployment was made: a call may have been made that no row tells of.
+    unsure: bool = False
     # It is not its turn: another promotion must be live first, or that one's trouble stopped it.
     waits: bool = False
 
@@ -141,6 +143,11 @@ class View:
     def attempted(self) -> bool:
         """Whether a request may be anywhere: any attempt but the completely refused ones."""
         return any(answer not in CERTAIN_NO for answer in self.answers)
+
+    @property
+    def surely_unsent(self) -> bool:
+        """Whether no call of ours can have been taken."""
+        return not (self.attempted or self.unsure)
 
     @property
     def overdue(self) -> bool:
@@ -187,7 +194,12 @@ def needs_public_look(view: View, seen: Seen) -> bool:
     """
     if (view.state is State.SENDING) and (seen is Seen.STAGED) and view.attempted:
         return False
-    after = view.answers or view.by_hand or (view.state in {State.PUBLISHING, State.ABORTING, State.IN_DOUBT})
+    after = (
+        view.answers
+        or view.by_hand
+        or view.unsure
+        or (view.state in {State.PUBLISHING, State.ABORTING, State.IN_DOUBT})
+    )
     return bool(after) and (seen in {Seen.FAILED, Seen.GONE, Seen.STAGED}) and (view.state is not State.CHECKING)
 
 
@@ -196,11 +208,11 @@ def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
     if view.state is State.IN_DOUBT:
         return _after_ask_in_doubt(view, seen, look)
     if seen is Seen.PUBLIC:
-        return Decision(State.CHECKING, "The platform says it is public.", out_of_band=not view.attempted)
+        return Decision(State.CHECKING, "The platform says it is public.", out_of_band=view.surely_unsent)
     if (seen is Seen.WORKING) and (view.state is not State.PUBLISHING):
-        return Decision(State.PUBLISHING, "The platform is publishing it.", out_of_band=not view.attempted)
+        return Decision(State.PUBLISHING, "The platform is publishing it.", out_of_band=view.surely_unsent)
     if look is Look.SOME:
-        return Decision(State.CHECKING, "Files of it are public.", out_of_band=not view.attempted)
+        return Decision(State.CHECKING, "Files of it are public.", out_of_band=view.surely_unsent)
     if view.state is State.REQUESTED:
         return _after_ask_requested(view, seen, look)
     if (seen is Seen.FAILED) and (look is Look.NONE):
@@ -221,7 +233,7 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
         return _STAY
     if not twice:
         return Decision(None, difference, then=Do.VERIFY)
-    if view.state is State.REQUESTED and not view.attempted:
+    if (view.state is State.REQUESTED) and view.surely_unsent:
         so = "The platform took no call of ours." if view.answers else "Nothing was sent."
         return Decision(State.REFUSED, f"{difference} {so}")
     if view.state is State.SENDING:
@@ -259,8 +271,8 @@ def next_look(
     match view.state:
         case State.CHECKING:
             seconds = interval(view.timing.probing, age)
-        case State.REQUESTED if view.by_hand or view.answers:
-            # After a refused call, or by hand: nothing is in a hurry, and each look asks the public place too.
+        case State.REQUESTED if view.by_hand or view.answers or view.unsure:
+            # By hand, or after a refused call or a restore: nothing is in a hurry, and each look asks in public too.
             seconds = interval(view.timing.probing, age)
         case State.REQUESTED if view.waits and not view.gone_looks:
             # It becomes due when the one before it moves; until then somebody may drop or publish it elsewhere.
@@ -280,8 +292,13 @@ def told(now: datetime.datetime, retry_after: float, timing: Timing) -> datetime
 
 
 def may_give_up(view: View, absent_since: datetime.datetime | None) -> bool:
-    """Whether a person may call an IN_DOUBT promotion stopped: after a deadline's length of observed absence."""
-    if (view.state is not State.IN_DOUBT) or (absent_since is None):
+    """Whether a person may call a promotion stopped of which a call may have been taken.
+
+    That is one in doubt, or one that was asked for before the database was restored; both only after a deadline's
+    length of observed absence.
+    """
+    in_question = (view.state is State.IN_DOUBT) or ((view.state is State.REQUESTED) and view.unsure)
+    if (not in_question) or (absent_since is None):
         return False
     return (view.now - absent_since).total_seconds() >= view.timing.deadline
 
@@ -297,11 +314,11 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
         return _STAY
     match seen:
         case Seen.FAILED:
-            if view.answers and (look is not Look.NONE):
+            if (view.answers or view.unsure) and (look is not Look.NONE):
                 return _STAY
             return Decision(State.REFUSED, "The platform gave up on the deployment; nothing was published.")
         case Seen.GONE:
-            if view.answers:
+            if view.answers or view.unsure:
                 return Decision(None, "The platform has nothing under this id any more.")
             return _gone(
                 view, Decision(State.REFUSED, "The staged deployment was dropped, so nothing was sent."), patient=False
@@ -326,7 +343,7 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
 
 
 def _still_staged(view: View) -> Decision:
-    if view.answers and not view.attempted:
+    if view.answers and view.surely_unsent:
         # Certain, so it needs nobody to look, however late it is.
         return Decision(State.REQUESTED, "The platform refused the call, and the files are still staged.")
     if view.overdue:

@@ -27,12 +27,14 @@ import atr.storage.writers.checks as checks
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
+import atr.storage.writers.heads as heads
 import atr.storage.writers.pending as pending
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as release
 import atr.storage.writers.resolution as resolution
+import atr.storage.writers.restoring as restoring
 import atr.storage.writers.revision as revision
 import atr.storage.writers.searches as searches
 import atr.storage.writers.tasks as tasks
@@ -54,6 +56,9 @@ _REFUSALS: Final = (
 
 # How often a change is put on top of yet another revision before we give up.
 _OVERTAKEN: Final = 5
+
+# Who acts when a command is run on the database.
+OPERATOR: Final = "operator"
 
 
 class Storage:
@@ -180,6 +185,12 @@ class Storage:
         async with self.write(transaction.USER_SERVICE) as write:
             yield WriteAsUserService(write)
 
+    @contextlib.asynccontextmanager
+    async def write_as_operator(self) -> AsyncIterator["WriteAsOperator"]:
+        """As `write`, for whoever holds the database itself and runs a command on it."""
+        async with self.write(OPERATOR) as write:
+            yield WriteAsOperator(write)
+
 
 class Write(transaction.Transaction):
     """A transaction that writes. Ask it for a rung of the ladder to get its writers."""
@@ -267,6 +278,13 @@ class WriteAsFoundationAdmin:
         self.policy = policy.FoundationAdmin(write)
 
 
+class WriteAsOperator:
+    """What became of the database as a whole."""
+
+    def __init__(self, write: Write) -> None:
+        self.restoring = restoring.Operator(write)
+
+
 class WriteAsUserService:
     """What the worker notes. It reaches the third-party distributions' writer too: see `settle`."""
 
@@ -282,6 +300,7 @@ class WriteAsUserService:
         self.verification = verification.UserService(write)
         self.searches = searches.UserService(write)
         self.tasks = tasks.UserService(write)
+        self.heads = heads.UserService(write)
 
 
 def _log(events: Iterable[tables.Event]) -> None:

@@ -80,11 +80,22 @@ def digest(event: tables.Event) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class Follower:
+    """Goes along a chain from its beginning."""
+
+    def __init__(self) -> None:
+        # The number of the last event.
+        self.number = 0
+        self._hash = _START
+
+    def takes(self, event: tables.Event) -> bool:
+        """Whether this event follows from the last one; it is the last one from now on."""
+        follows = (event.number == self.number + 1) and (event.previous == self._hash) and (event.hash == digest(event))
+        self.number, self._hash = event.number, event.hash
+        return follows
+
+
 def broken_at(events: Iterable[tables.Event]) -> int | None:
     """The number of the first event of a chain that does not follow from the one before; None if all do."""
-    previous = _START
-    for number, event in enumerate(events, start=1):
-        if (event.number != number) or (event.previous != previous) or (event.hash != digest(event)):
-            return event.number
-        previous = event.hash
-    return None
+    follower = Follower()
+    return next((event.number for event in events if not follower.takes(event)), None)

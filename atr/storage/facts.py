@@ -46,6 +46,8 @@ class Case:
     project: sql.Project
     committee: sql.Committee
     deployment: tables.Deployment
+    # The generation that the database is in.
+    generation: int
     packages: tuple[distribution.Coordinates, ...]
     target: tables.PlatformTarget | None
     ballot: tuple[tables.BallotEntry, ...]
@@ -59,8 +61,18 @@ class Case:
         return self.facts.platform
 
 
-async def case(data: session.Session, deployment: tables.Deployment, asf_uid: str) -> Case:
-    """Everything the gates and the evidence need about this deployment, for this person."""
+async def case(
+    data: session.Session,
+    deployment: tables.Deployment,
+    asf_uid: str,
+    *,
+    sending: tables.Promotion | None = None,
+) -> Case:
+    """Everything the gates and the evidence need about this deployment, for this person.
+
+    `sending` is the promotion that is about to be sent; whoever only asks for one asks anew.
+    """
+    site = await queries.site(data)
     release = await queries.demand_release(data, deployment.release_key)
     project = await queries.demand_project(data, release.project_key)
     committee = await queries.demand_committee(data, project.committee_key)
@@ -101,6 +113,7 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
         ),
         waits_for=waits_for,
         stopped_by=stopped_by,
+        restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",
@@ -109,7 +122,19 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
         voted,
         staged,
     )
-    return Case(release, project, committee, deployment, packages, target, ballot, facts, voted, evidence)
+    return Case(
+        release=release,
+        project=project,
+        committee=committee,
+        deployment=deployment,
+        generation=site.generation,
+        packages=packages,
+        target=target,
+        ballot=ballot,
+        facts=facts,
+        voted_digest=voted,
+        evidence_digest=evidence,
+    )
 
 
 async def held_by(data: session.Session, promotion: tables.Promotion | None) -> tuple[str, str]:

@@ -23,7 +23,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
         raise errors.ConflictError("Somebody else works on this deployment.")
-    sent = claimed.upload_answer not in {None, steps.Answer.LIMITED}
+    sent = claimed.asked_before or (claimed.upload_answer not in {None, steps.Answer.LIMITED})
     if sent or (claimed.state is not states.DeploymentState.UPLOADING):
         async with storage.write_as_user_service() as service:
             await service.deployments.release(claimed)

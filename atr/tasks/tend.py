@@ -3,6 +3,7 @@
 
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.platforms.contract as contract
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.tasks.context as contexts
@@ -12,7 +13,8 @@ import atr.tasks.sending as sending
 
 async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
     """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
-    open_to_send = {None, steps.Answer.LIMITED}
+    # After a restore nobody knows whether a request was sent: then it counts as sent, and we look what came of it.
+    open_to_send = set() if claimed.asked_before else {None, steps.Answer.LIMITED}
     async with holds.DeploymentHold(context, claimed).alive():
         if claimed.state is states.DeploymentState.UPLOADING:
             if claimed.upload_answer in open_to_send:
@@ -27,7 +29,12 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
-    observation = await context.promoter(claimed.platform).observe(claimed.external_id)
+    promoter = context.promoter(claimed.platform)
+    observation = await promoter.observe(claimed.external_id)
+    if claimed.unsure and (observation.seen is steps.Seen.GONE):
+        # A platform forgets what it has published, and the row may not know that we published it.
+        found = [where for where in claimed.packages if await promoter.lookup(where) is not None]
+        observation = contract.Observation(steps.Seen.PUBLIC, observation.word) if found else observation
     unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
     async with context.storage.write_as_user_service() as service:
         await service.deployments.looked(

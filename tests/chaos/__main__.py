@@ -24,6 +24,9 @@ import tests.chaos.outcome as outcomes
 CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "T8": "tests.chaos.hostile_answers",
+        "T13": "tests.chaos.tampering",
+        "T14": "tests.chaos.restoring",
+        "T15": "tests.chaos.migrating",
     }
 )
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]

@@ -160,7 +160,7 @@ def test_every_command_and_option_of_the_demo_is_described() -> None:
 
 
 def test_no_page_names_a_command_that_does_not_exist() -> None:
-    named = set(re.findall(r"`atr ([a-z]+)", everything()))
+    named = set(re.findall(r"`atr ([a-z]+(?:-[a-z]+)*)", everything()))
     assert named - set(cli.cli.commands) == set()
 
 

@@ -226,6 +226,9 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
     },
     "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
+    "0007": {
+        "site": [{"id": 1, "generation": 2, "restored_at": _THEN, "backup_at": _THEN, "heads_at": _THEN}],
+    },
 }
 
 

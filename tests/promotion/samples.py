@@ -35,6 +35,7 @@ def view(
     held: bool = False,
     resend: bool = False,
     waits: bool = False,
+    unsure: bool = False,
     gone_looks: int = 0,
     gone_for: float | None = None,
 ) -> steps.View:
@@ -52,6 +53,7 @@ def view(
         held=held,
         resend=resend,
         waits=waits,
+        unsure=unsure,
         gone_looks=gone_looks,
         gone_since=None if gone_for is None else ago(gone_for),
     )
@@ -107,6 +109,7 @@ def facts(
     check_blockers: tuple[str, ...] = (),
     waits_for: str = "",
     stopped_by: str = "",
+    restored: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -127,4 +130,5 @@ def facts(
         check_blockers=check_blockers,
         waits_for=waits_for,
         stopped_by=stopped_by,
+        restored=restored,
     )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gates: each one says no for its own reason and for no other."""
 
+import datetime
+
 import pytest
 
 import atr.promotion.gates as gates
@@ -24,10 +26,14 @@ ORDER = (
     "no-target",
     "outside-target",
     "policy",
+    "restored",
     "turn",
     "stopped",
     "rights",
 )
+
+
+RESTORED = gates.restored(datetime.datetime(2026, 11, 5, 12, 3, tzinfo=datetime.UTC))
 
 
 def test_the_order_and_what_is_supported_comes_first() -> None:
@@ -65,6 +71,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         (samples.facts(policy_allows=False), "policy", "policy does not allow remote promotion to Maven Central"),
         (samples.facts(waits_for="the core on npm"), "turn", "It waits for the core on npm to be live."),
         (samples.facts(stopped_by="The core on npm is refused"), "stopped", "The core on npm is refused, so nothing"),
+        (samples.facts(restored=RESTORED), "restored", RESTORED),
         (samples.facts(is_committee_member=False), "rights", "ada may not promote"),
         (samples.facts(is_committee_member=False, asf_uid=""), "rights", "You may not promote"),
     ],
@@ -88,6 +95,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         drift=("a",),
         outside=("a",),
         policy_allows=False,
+        restored=RESTORED,
         waits_for="another one",
         stopped_by="That one is refused",
         is_committee_member=False,
@@ -99,6 +107,15 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
 def test_whose_turn_it_is_is_told_apart_from_what_refuses() -> None:
     """In the mark these two end nothing, so they must be gates that exist."""
     assert {code for code in ORDER if code in gates.TURN} == gates.TURN
+    assert {code for code in ORDER if code in gates.WAITING} == gates.WAITING == gates.TURN | {"restored"}
+
+
+def test_what_is_said_after_a_restore() -> None:
+    assert RESTORED == (
+        "The database was restored from a backup of 12:03 on 5 November; "
+        "look at what the platform has, then promote again."
+    )
+    assert gates.restored(None).startswith("The database was restored; look at")
 
 
 def test_every_platform_without_a_mechanism_is_barred_by_the_first_gate_with_a_reason() -> None:

@@ -24,6 +24,7 @@ NONE, REFUSED, LIMITED, TAKEN, UNCLEAR = (
 )
 DIST_TAG: Final = distribution.Mechanism.NPM_DIST_TAG
 OCI_TAG: Final = distribution.Mechanism.OCI_TAG
+TIMING: Final = samples.TIMING
 view = samples.view
 
 
@@ -381,6 +382,31 @@ def test_another_proof_is_due_at_once_and_another_public_reading_a_probe_later()
 def test_giving_up_takes_a_day_of_observed_absence(state: S, absent_for: float | None, may: bool) -> None:  # noqa: FBT001
     since = None if absent_for is None else samples.ago(absent_for)
     assert steps.may_give_up(view(state), since) is may
+
+
+def test_after_a_restore_nothing_is_denied_for_want_of_a_row() -> None:
+    """A call may have been made of which no row tells, until a person has asked again and after that."""
+    row = view(S.REQUESTED, unsure=True, gone_looks=99, gone_for=90_000)
+    assert steps.plan(row) is Do.VERIFY
+    assert all(steps.needs_public_look(row, seen) for seen in (Seen.FAILED, Seen.GONE, Seen.STAGED))
+    assert steps.after_ask(row, Seen.GONE, Look.NONE).to is None
+    assert steps.after_ask(row, Seen.FAILED, Look.NOT_LOOKED).to is None
+    assert steps.after_ask(row, Seen.FAILED, Look.NONE).to is S.REFUSED
+    assert steps.after_ask(row, Seen.STAGED, Look.NONE).then is Do.VERIFY
+    public = steps.after_ask(row, Seen.STAGED, Look.SOME)
+    assert (public.to, public.out_of_band) == (S.CHECKING, False)
+    assert steps.after_verify(row, equal=False, twice=True, difference="One file differs.").to is None
+    assert steps.next_look(row) > samples.NOW + datetime.timedelta(seconds=TIMING.asking[0][1])
+    # A refused call on record does not make it certain: a later one may have been made.
+    sending = view(S.SENDING, answers=[REFUSED], unsure=True, marked=9_000)
+    assert steps.after_ask(sending, Seen.STAGED, Look.NONE).to is not S.REQUESTED
+
+
+def test_what_may_have_been_sent_before_a_restore_is_stopped_after_a_day_of_observed_absence() -> None:
+    assert steps.may_give_up(view(S.REQUESTED, unsure=True), samples.ago(86_400))
+    assert not steps.may_give_up(view(S.REQUESTED, unsure=True), samples.ago(86_000))
+    assert not steps.may_give_up(view(S.REQUESTED, unsure=True), None)
+    assert not steps.may_give_up(view(S.REQUESTED), samples.ago(90_000))
 
 
 def test_a_faster_table_is_the_same_table() -> None:

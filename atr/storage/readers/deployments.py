@@ -266,6 +266,8 @@ def _next(
     blockers: Sequence[gates.Blocker],
     member: bool,  # noqa: FBT001
 ) -> str:
+    if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
+        return promotion.blocker or _NEXT[promotion.state]
     if (promotion is not None) and promotion.held:
         return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
     if promotion is not None:

@@ -85,6 +85,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,
+    "promotion_held": lambda data: str(data["reason"]),
     "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
     "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",

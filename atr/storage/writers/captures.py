@@ -129,6 +129,6 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
         await rows.note_problem(write, row, f"It is staged, but was not promoted: {sentences}")
         return
     try:
-        await requests.open_promotion(write, case, requested_by=row.created_by)
+        await requests.open_promotion(write, case, requested_by=row.created_by, asked_in=row.asked_in)
     except errors.ConflictError as error:
         await rows.note_problem(write, row, f"It is staged, but was not promoted: {error}")

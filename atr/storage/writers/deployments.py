@@ -32,6 +32,8 @@ import atr.storage.writers.verification as verification
 
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
+# A state that only a newer program knows: the row is left to it.
+_KNOWN = col(tables.Deployment.state).in_(list(_State))
 _LOOKED_AT: Final = frozenset({_State.UPLOADING, _State.VALIDATING, _State.STAGED, _State.DROPPING})
 
 
@@ -52,6 +54,7 @@ class CommitteeMember:
         if why_not:
             raise errors.ConflictError(why_not)
         row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid
+        row.asked_in = (await queries.site(write.data)).generation
         await moves.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
         row.due_at = write.now
 
@@ -87,7 +90,7 @@ class CommitteeMember:
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
             # From here on it is what a person recorded, and no more known to be ours than that.
-            row.name = ""
+            row.name, row.made_in = "", 0
             await moves.deployment(write, row, _State.VALIDATING, by_person=True, reason=why)
             row.due_at = write.now
         else:
@@ -112,13 +115,13 @@ class UserService:
 
     async def oldest_due(self) -> datetime.datetime | None:
         """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, tables.Deployment, self._write.now)
+        return await leases.oldest_due(self._write.data, tables.Deployment, self._write.now, _KNOWN)
 
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Deployment]:
         """Take the deployments that are due, oldest first. One that an open promotion works on is passed over."""
         write = self._write
         claimed = await leases.claim(
-            write.data, tables.Deployment, write.now, owner=owner, seconds=seconds, limit=limit
+            write.data, tables.Deployment, write.now, _KNOWN, owner=owner, seconds=seconds, limit=limit
         )
         mine = []
         for row in claimed:
@@ -166,7 +169,8 @@ class UserService:
             for attempt in before
             if (attempt.answer is not steps.Answer.LIMITED) and (attempt.marked_at >= row.entered_at)
         ]
-        if (row.state is not expected) or unsettled:
+        asked_before = row.asked_in < (await queries.site(write.data)).generation
+        if (row.state is not expected) or unsettled or asked_before:
             raise errors.ConflictError("This request was made already; we look for its outcome instead.")
         attempt = tables.Attempt(
             deployment_id=rows.number(row.id),
@@ -335,6 +339,7 @@ class UserService:
         )
 
     async def _work(self, row: tables.Deployment) -> work.Deployment:
+        generation = (await queries.site(self._write.data)).generation
         return work.Deployment(
             id=rows.number(row.id),
             epoch=row.lease_epoch,
@@ -349,6 +354,8 @@ class UserService:
             packages=await queries.packages(self._write.data, row),
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),
+            asked_before=row.asked_in < generation,
+            unsure=row.made_in < generation,
         )
 
 

@@ -305,6 +305,7 @@ class CommitteeMember:
                 f"It is {row.state.value}. On its own page a committee member can ask for the call to be sent again."
             )
         row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
+        row.asked_in = case.generation
         row.version += 1
         # The form that was sent is spent.
         case.deployment.version += 1
@@ -336,6 +337,7 @@ class CommitteeMember:
                 entered_at=write.now,
                 requested_by=write.asf_uid,
                 requested_at=write.now,
+                asked_in=(await queries.site(write.data)).generation,
                 by_hand=True,
                 evidence_digest=fileset.evidence_digest("", where.platform_name, [where.purl], digest, ""),
                 voted_digest=digest,

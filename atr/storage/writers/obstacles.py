@@ -16,6 +16,7 @@ import atr.storage.transaction as transaction
 
 # Nothing of a promotion in one of these states has become public.
 _UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
+_RESTORED: Final = "The database was restored, and the platform is asked first what became of it. Try again soon."
 _TOO_LATE: Final = "so it cannot be taken back. If it is wrong, release a new version."
 
 
@@ -80,13 +81,26 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
         .join(promotion, col(promotion.id) == col(target.promotion_id))
         .where(promotion.release_key == release_key, called | col(promotion.state).in_(list(states.HOLDING)))
     )
-    why_not: dict[str, str] = {}
+    why_not = dict.fromkeys(await _not_asked_since_the_restore(read, release_key), _RESTORED)
     for purl, was_called in (await read.data.exec(wanted)).all():
         if was_called:
             why_not[purl] = "A call to publish it was made, so its row stays."
         else:
             why_not.setdefault(purl, "A promotion of it is asked for. Stop that first.")
     return why_not
+
+
+async def _not_asked_since_the_restore(read: transaction.Transaction, release_key: str) -> list[str]:
+    """The packages for which a call may have been made that no row tells of, until the platform has been asked."""
+    site = await queries.site(read.data)
+    if site.restored_at is None:
+        return []
+    return [
+        package.purl
+        for row in await queries.deployments(read.data, release_key)
+        if (row.made_in < site.generation) and ((row.last_look is None) or (row.last_look <= site.restored_at))
+        for package in await queries.packages(read.data, row)
+    ]
 
 
 def prove_published(case: facts.Case) -> str:

@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+import logging
 from collections.abc import Sequence
 
 from sqlmodel import col
@@ -18,6 +19,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.agreement as agreement
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
@@ -28,6 +30,7 @@ import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
+_LOG = logging.getLogger(__name__)
 State = states.State
 
 
@@ -65,6 +68,11 @@ class CommitteeMember:
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
                 f"It is {row.state.value}: a call was made or is being made, so it cannot be stopped from here."
+            )
+        if (await _view(self._write, row)).unsure and not await may_give_up(self._write, row):
+            raise errors.ConflictError(
+                "The database was restored from a backup, and a call may have been made that it does not know of. "
+                "It can be stopped after 24 hours in which every look found nothing public; or promote again."
             )
         await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
 
@@ -117,6 +125,7 @@ class CommitteeMember:
             raise errors.ConflictError("It was published by hand and is only tracked, so nothing of it is ever sent.")
         why = rows.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
+        row.asked_in = (await queries.site(write.data)).generation
         row.version += 1
         await write.event(row.release_key, f"promotion:{row.id}", "promotion_send_again", reason=why)
 
@@ -139,6 +148,10 @@ class CommitteeMember:
         return datetime.timedelta(seconds=timing.deadline)
 
 
+# While the program is being replaced a newer worker may use a state that this one does not know: the row is left alone.
+_KNOWN = col(tables.Promotion.state).in_(list(State))
+
+
 class UserService:
     """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
 
@@ -147,13 +160,15 @@ class UserService:
 
     async def oldest_due(self) -> datetime.datetime | None:
         """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, tables.Promotion, self._write.now)
+        return await leases.oldest_due(self._write.data, tables.Promotion, self._write.now, _KNOWN)
 
     async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Promotion]:
         """Take the promotions that are due, oldest first."""
         write = self._write
-        claimed = await leases.claim(write.data, tables.Promotion, write.now, owner=owner, seconds=seconds, limit=limit)
-        return [await self._work(row) for row in claimed]
+        claimed = await leases.claim(
+            write.data, tables.Promotion, write.now, _KNOWN, owner=owner, seconds=seconds, limit=limit
+        )
+        return [await self._work(row) for row in claimed if not await self._is_frozen(row)]
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
         """Hold it longer. Raises ConflictError when somebody else does."""
@@ -201,18 +216,20 @@ class UserService:
         if row.state not in states.OPEN:
             # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
+        if await self._is_frozen(row):
+            return None
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
-        case = await facts.case(write.data, deployment, row.requested_by)
+        before = await rows.publish_attempts(write, row)
+        case = await facts.case(write.data, deployment, row.requested_by, sending=row)
         blockers = gates.blockers(case.facts)
-        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.TURN]
+        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
             reasons.append("The staged files are not what the committee voted on.")
-        before = await rows.publish_attempts(write, row)
         if reasons:
             await self._refuse(row, before, " ".join(reasons))
             return None
         if blockers:
-            await self._wait(row, blockers[0].sentence)
+            await self._wait(row, blockers[0])
             return None
         by_person = row.resend
         await moves.promotion(
@@ -273,16 +290,29 @@ class UserService:
             )
         return await self._work(row)
 
-    async def _wait(self, row: tables.Promotion, why: str) -> None:
-        """It is not its turn any more: it stays asked for, and the one before it makes it due."""
+    async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:
+        """Nothing of it ends: it stays where it is until its turn comes, or a person has looked."""
         row.lease_until = None
-        view = await rows.view_of(self._write, row, await rows.publish_attempts(self._write, row))
-        row.due_at = steps.next_look(view, jitter=rows.jitter(row))
-        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=why)
+        if blocker.code not in gates.TURN:
+            row.resend, row.held, row.blocker = False, True, blocker.sentence
+        row.due_at = steps.next_look(await _view(self._write, row), jitter=rows.jitter(row))
+        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=blocker.sentence)
+
+    async def _is_frozen(self, row: tables.Promotion) -> bool:
+        """Whether the row disagrees with its events: then it is given back as it is, and the operator is told."""
+        write = self._write
+        wrong = await agreement.disagreement(write.data, row, await rows.publish_attempts(write, row))
+        if not wrong:
+            return False
+        extra = {"action": "row_disagrees", "promotion": row.id, "release": row.release_key}
+        _LOG.error("promotion %s is frozen: %s", row.id, wrong, extra=extra)
+        row.lease_until = None
+        row.due_at = write.now + datetime.timedelta(seconds=write.place.timing(_platform(row)).doubting)
+        return True
 
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
         row.lease_until = None
-        if row.state is State.REQUESTED and all(attempt.answer in steps.CERTAIN_NO for attempt in before):
+        if (row.state is State.REQUESTED) and (await rows.view_of(self._write, row, before)).surely_unsent:
             await moves.promotion(self._write, row, State.REFUSED, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await moves.promotion(
@@ -312,7 +342,7 @@ class UserService:
             deployment_id=row.deployment_id,
             external_id=(deployment.external_id or "") if deployment else "",
             packages=await queries.targets(write.data, row),
-            view=await rows.view_of(write, row, await rows.publish_attempts(write, row)),
+            view=await _view(write, row),
             voted_digest=row.voted_digest,
             round=row.read_round,
             difference=row.difference,
@@ -321,10 +351,14 @@ class UserService:
 
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
     """Whether a person may call this promotion stopped now."""
-    view = await rows.view_of(read, row, await rows.publish_attempts(read, row))
+    view = await _view(read, row)
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)
+
+
+async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:
+    return await rows.view_of(read, row, await rows.publish_attempts(read, row))
 
 
 def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:

@@ -30,12 +30,16 @@ async def open_promotion(
     by_hand: bool = False,
     after: tables.Promotion | None = None,
     stop_at_trouble: bool = True,
+    asked_in: int | None = None,
 ) -> tables.Promotion:
     """Ask for a promotion: the row and all its targets, or none. Raises ConflictError naming who holds one.
 
     `after` is the one that must be live before this one is sent, whose trouble stops this one if `stop_at_trouble`.
+    `asked_in` is the generation in which a person asked, this one if it is not given; what was asked for before a
+    restore waits for a click.
     """
     deployment = case.deployment
+    asked = case.generation if asked_in is None else asked_in
     promotion = tables.Promotion(
         release_key=deployment.release_key,
         platform=deployment.platform,
@@ -44,6 +48,8 @@ async def open_promotion(
         entered_at=write.now,
         requested_by=requested_by,
         requested_at=write.now,
+        asked_in=asked,
+        held=asked < case.generation,
         by_hand=by_hand,
         evidence_digest=case.evidence_digest,
         voted_digest=case.voted_digest,

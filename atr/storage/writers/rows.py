@@ -26,6 +26,7 @@ async def view_of(
 ) -> steps.View:
     """What the rules may know of a promotion's row."""
     platform = distribution.DistributionPlatform[row.platform]
+    generation = (await queries.site(write.data)).generation
     return steps.View(
         state=row.state,
         now=write.now,
@@ -36,12 +37,20 @@ async def view_of(
         marked=attempts[-1].marked_at if attempts else None,
         deadline=row.deadline,
         by_hand=row.by_hand,
-        held=row.held,
+        held=row.held or ((not row.by_hand) and (row.asked_in < generation)),
+        unsure=await _is_unsure(write, row, generation),
         gone_looks=row.gone_looks,
         gone_since=row.gone_since,
         resend=row.resend,
         waits=any(await facts.held_by(write.data, row)),
     )
+
+
+async def _is_unsure(write: transaction.Transaction, row: tables.Promotion, generation: int) -> bool:
+    """Whether a call may have been made that no row tells of. What we made after the restore is certain."""
+    if (not generation) or row.by_hand or (row.deployment_id is None):
+        return False
+    return (await queries.demand_deployment(write.data, row.deployment_id)).made_in < generation
 
 
 def jitter(row: Any) -> float:

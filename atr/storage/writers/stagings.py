@@ -38,16 +38,21 @@ async def upload(
 ) -> tables.Deployment:
     """A deployment that the worker uploads: of this revision's mapped files, or of this file set."""
     number = 1 + len(await queries.deployments(write.data, release.key))
+    generation = (await queries.site(write.data)).generation
+    # A number may have been given before the restore already, and the platform keeps the name that went with it.
+    name = f"atr:{release.key}:{number}" + (f":{generation}" if generation else "")
     deployment = tables.Deployment(
         release_key=release.key,
         platform=platform.name,
-        name=f"atr:{release.key}:{number}",
+        name=name,
         state=_State.UPLOADING,
         entered_at=write.now,
         revision_number=revision_number,
         stage_digest=stage_digest,
         created_by=write.asf_uid,
         created=write.now,
+        made_in=generation,
+        asked_in=generation,
         then_promote=then_promote,
         # Should the task be lost, the scan asks for the upload again.
         due_at=write.now + datetime.timedelta(seconds=write.place.timing(platform).settling),

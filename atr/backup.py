@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`atr backup` and `atr restore`: the database as one file, with a manifest that says what it is and proves it whole.
+
+It holds the database and nothing else: see `NOT_HELD`. A restored database is in a new generation, in which nothing
+that was asked for before is sent until a person asks again (atr/storage/writers/restoring.py).
+"""
+
+import contextlib
+import datetime
+import hashlib
+import importlib.metadata
+import io
+import itertools
+import os
+import pathlib
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import IO, Final
+
+import pydantic
+
+import atr.db.dumps as dumps
+import atr.db.file_system as file_system
+import atr.db.migrate as migrate
+import atr.db.session as session
+import atr.errors as errors
+import atr.storage as storage
+import atr.storage.chains as chains
+import atr.storage.transaction as transaction
+
+NOT_HELD: Final = (
+    "It does not hold the files of revisions, kept copies, the web's secret key, settings or credentials: "
+    "back up the state directory and your settings beside it."
+)
+_FORMAT: Final = "atr-backup/1"
+# The members of the file, in this order.
+_MANIFEST: Final = "manifest.json"
+_DATABASE: Final = "database"
+_MANIFEST_LIMIT: Final = 64_000_000
+_PIECE: Final = 1_048_576
+_SUFFIX: Final = ".atrbackup"
+# It holds the names of people and what they decided.
+_PRIVATE: Final = 0o600
+
+
+class Manifest(pydantic.BaseModel):
+    """What a backup is."""
+
+    model_config = pydantic.ConfigDict(frozen=True)
+
+    format: str
+    engine: str
+    revision: str
+    taken_at: datetime.datetime
+    program: str
+    sha256: str
+    size: int
+    # The last event of each chain: its number and hash.
+    heads: dict[str, tuple[int, str]]
+
+
+async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_now) -> tuple[pathlib.Path, Manifest]:
+    """Back up to this new file, or to one in this directory, while web and worker run. It is there whole or not at all.
+
+    Raises ConflictError where a file of that name is, and SettingsError for a program that is missing.
+    """
+    # Before anything is read: what was done after this instant may be missing, what was done before it is not.
+    taken_at = clock()
+    file = _new(to, taken_at)
+    engine = dumps.of(url)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".atr-backup-") as directory:
+        dump = pathlib.Path(directory) / _DATABASE
+        revision = migrate.current(url)
+        if revision is None:
+            raise errors.ConflictError("The database was never migrated, so there is nothing to back up.")
+        async with engine.snapshot(dump) as data:
+            heads = await chains.heads(data)
+        sha256, size = _hashed(dump)
+        manifest = Manifest(
+            format=_FORMAT,
+            engine=engine.kind,
+            revision=revision,
+            taken_at=taken_at,
+            program=importlib.metadata.version("atr"),
+            sha256=sha256,
+            size=size,
+            heads={chain: (head.number, head.hash) for chain, head in heads.items()},
+        )
+        written = pathlib.Path(directory) / file.name
+        _write(written, manifest, dump)
+        # A link and not a renaming: what somebody else wrote there meanwhile stays.
+        try:
+            os.link(written, file)
+        except FileExistsError:
+            raise errors.ConflictError(f"{file} exists already; nothing was written.") from None
+    file_system.sync_directory(file.parent)
+    return file, manifest
+
+
+async def restore(
+    url: str, file: pathlib.Path, *, replace: bool, clock: session.Clock | None = None
+) -> tuple[Manifest, int, str]:
+    """Put a backup in the place of the database: its manifest, the new generation, and where the old one is kept.
+
+    Raises ConflictError, and has changed nothing: for a backup that is broken or newer than this program, a database
+    that a process uses, and one that holds something, unless told to replace it.
+    """
+    engine = dumps.of(url)
+    now = (clock or session.utc_now)()
+    await engine.demand_unused(now)
+    # What was restored once more must not come to a generation that was there before.
+    before = await engine.generation()
+    if not (replace or await engine.is_empty()):
+        raise errors.ConflictError(
+            "The database that is there is not empty. Say --replace to put the backup in its place; it is kept aside."
+        )
+    with tempfile.TemporaryDirectory(prefix="atr-restore-") as directory:
+        dump = pathlib.Path(directory) / _DATABASE
+        manifest = _read(file, dump)
+        if manifest.engine != engine.kind:
+            raise errors.ConflictError(f"This is a backup of {manifest.engine}, and ATR_DATABASE_URL is another kind.")
+        if not migrate.is_known(manifest.revision):
+            raise errors.ConflictError(
+                f"The backup is at revision {manifest.revision}, which this program does not know: a newer one took it."
+            )
+        try:
+            prepared = await engine.prepare(dump)
+            migrate.upgrade(prepared)
+            generation = await _in_a_new_generation(prepared, manifest, before, clock)
+            await engine.demand_unused(now)
+            kept = await engine.swap(now)
+        finally:
+            await engine.discard()
+    return manifest, generation, kept
+
+
+async def declare(
+    url: str, backup_at: datetime.datetime | None, clock: session.Clock | None = None, *, before: int = 0
+) -> int:
+    """Say of a database that was restored by other means that it was; the new generation, later than `before`."""
+    async with _opened(url, clock) as store, store.write_as_operator() as operator:
+        return await operator.restoring.declare(backup_at, before=before)
+
+
+async def verify(url: str, anchors: Mapping[str, frozenset[chains.Head]]) -> list[chains.Found]:
+    """Every chain of events, checked against these heads."""
+    async with _opened(url, None) as store, store.read() as read:
+        return [found async for found in chains.check(read.data, anchors)]
+
+
+def told(logs: Iterable[Iterable[str]], files: Iterable[pathlib.Path]) -> dict[str, frozenset[chains.Head]]:
+    """The heads that logs of the worker and the manifests of backups tell."""
+    every = [chains.anchors(log) for log in logs]
+    for file in files:
+        with _archive(file) as archive:
+            every.append(_anchors(_manifest(archive)))
+    found: dict[str, frozenset[chains.Head]] = {}
+    for chain, heads in itertools.chain.from_iterable(one.items() for one in every):
+        found[chain] = found.get(chain, frozenset()) | heads
+    return found
+
+
+@contextlib.asynccontextmanager
+async def _opened(url: str, clock: session.Clock | None) -> AsyncIterator[storage.Storage]:
+    database = session.Database(url, clock)
+    try:
+        yield storage.Storage(database, transaction.Place(pathlib.Path(), {}))
+    finally:
+        await database.close()
+
+
+async def _in_a_new_generation(prepared: str, manifest: Manifest, before: int, clock: session.Clock | None) -> int:
+    wrong = [found for found in await verify(prepared, _anchors(manifest)) if found.wrong]
+    if wrong:
+        raise errors.ConflictError(f"The events in the backup are not whole: {wrong[0].chain}: {wrong[0].wrong[0]}")
+    return await declare(prepared, manifest.taken_at, clock, before=before)
+
+
+def _new(to: pathlib.Path, taken_at: datetime.datetime) -> pathlib.Path:
+    file = to / f"atr-{taken_at:%Y%m%dT%H%M%SZ}{_SUFFIX}" if to.is_dir() else to
+    if file.exists():
+        raise errors.ConflictError(f"{file} exists already; nothing was written.")
+    if not file.parent.is_dir():
+        raise errors.InputError(f"{file.parent} is no directory.", field="to")
+    return file
+
+
+def _anchors(manifest: Manifest) -> dict[str, frozenset[chains.Head]]:
+    return {chain: frozenset({chains.Head(*head)}) for chain, head in manifest.heads.items()}
+
+
+def _write(file: pathlib.Path, manifest: Manifest, dump: pathlib.Path) -> None:
+    told = manifest.model_dump_json(indent=1).encode()
+    with file.open("xb") as out, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        os.fchmod(out.fileno(), _PRIVATE)
+        info = tarfile.TarInfo(_MANIFEST)
+        info.size = len(told)
+        archive.addfile(info, io.BytesIO(told))
+        info = tarfile.TarInfo(_DATABASE)
+        info.size = manifest.size
+        with dump.open("rb") as source:
+            archive.addfile(info, source)
+        archive.close()
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _read(file: pathlib.Path, dump: pathlib.Path) -> Manifest:
+    """The manifest, and the dump written there. Raises ConflictError unless it is what the manifest says."""
+    with _archive(file) as archive:
+        manifest = _manifest(archive)
+        member = _member(archive, _DATABASE)
+        with dump.open("xb") as out:
+            while piece := member.read(_PIECE):
+                out.write(piece)
+    if _hashed(dump) != (manifest.sha256, manifest.size):
+        raise errors.ConflictError(f"{file} is damaged: what it holds is not what its manifest says.")
+    return manifest
+
+
+@contextlib.contextmanager
+def _archive(file: pathlib.Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file, mode="r:") as archive:
+            yield archive
+    except FileNotFoundError:
+        raise errors.NotFoundError(f"{file} does not exist.") from None
+    except tarfile.TarError as error:
+        raise errors.ConflictError(f"{file} is damaged, or is no backup: {error}.") from error
+
+
+def _manifest(archive: tarfile.TarFile) -> Manifest:
+    try:
+        manifest = Manifest.model_validate_json(_member(archive, _MANIFEST).read(_MANIFEST_LIMIT))
+    except pydantic.ValidationError as error:
+        raise errors.ConflictError("This is no backup of ours: its manifest cannot be read.") from error
+    if manifest.format != _FORMAT:
+        raise errors.ConflictError(f"This backup has another form ({manifest.format[:40]}): a newer program took it.")
+    return manifest
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    try:
+        member = archive.extractfile(name)
+    except KeyError:
+        member = None
+    if member is None:
+        raise errors.ConflictError(f"This is no backup of ours: it has no {name}.")
+    return member
+
+
+def _hashed(file: pathlib.Path) -> tuple[str, int]:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest(), file.stat().st_size

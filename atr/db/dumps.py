@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole database as one file, and back, on both engines.
+
+A dump is what the database was at one instant, taken while everything runs. It goes back in two steps: `prepare` makes
+a database of its own of it, to be looked at, migrated and changed; `swap` puts that in the place of the one that is
+there, whole, and keeps that one aside. A process that dies in between leaves the old one where it was.
+"""
+
+import asyncio
+import contextlib
+import datetime
+import os
+import pathlib
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final, Protocol
+
+import sqlalchemy
+import sqlmodel
+
+import atr.db.file_system as file_system
+import atr.db.migrate as migrate
+import atr.db.session as session
+import atr.errors as errors
+
+_DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
+# A database that is always there, to make and rename others from.
+_MAINTENANCE: Final = "postgres"
+# Rows here mean that somebody works, or has worked, with this database.
+_LEASED: Final = ("promotion", "deployment", "distribution", "task")
+_FILLED: Final = ("committee", "release", "event")
+_SITE: Final = "site"
+# A database, and what SQLite makes beside it.
+_FILES: Final = ("", "-wal", "-shm", "-journal")
+
+
+class Engine(Protocol):
+    """One kind of database."""
+
+    kind: str
+
+    def snapshot(self, to: pathlib.Path) -> contextlib.AbstractAsyncContextManager[session.Session]:
+        """Write a dump to this new file; inside, what reads exactly what was dumped."""
+
+    async def demand_unused(self, now: datetime.datetime) -> None:
+        """Raise ConflictError while a process uses the database that is there."""
+
+    async def is_empty(self) -> bool:
+        """Whether there is no database, or one in which nobody has done anything."""
+
+    async def generation(self) -> int:
+        """The generation of the database that is there; 0 where nothing tells."""
+
+    async def prepare(self, dump: pathlib.Path) -> str:
+        """Make a database of its own of a dump, and answer its address. Raises ConflictError for a broken one."""
+
+    async def swap(self, now: datetime.datetime) -> str:
+        """Put what was prepared in its place; the name under which the one that was there is kept, if it is."""
+
+    async def discard(self) -> None:
+        """Remove what was prepared, if it is there."""
+
+
+def of(url: str) -> Engine:
+    """The engine that this address names. Raises SettingsError."""
+    if session.driven(url).get_backend_name() == "sqlite":
+        return Sqlite(url)
+    return Postgresql(url)
+
+
+class Sqlite:
+    """A file."""
+
+    kind = "sqlite"
+
+    def __init__(self, url: str) -> None:
+        file = file_system.sqlite_file(url)
+        if file is None:
+            raise errors.SettingsError("A database in memory cannot be backed up: name a file.")
+        self._file = file
+        self._prepared = file.with_name(f"{file.name}.restoring")
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self, to: pathlib.Path) -> AsyncIterator[session.Session]:
+        """By SQLite's own online backup: writers go on meanwhile, and what is copied is one instant."""
+        if not self._file.exists():
+            raise errors.NotFoundError(f"{self._file} does not exist, so there is nothing to back up.")
+        await asyncio.to_thread(_copy, self._file, to)
+        database = session.Database(f"sqlite+aiosqlite:///{to}")
+        try:
+            async with database.read() as data:
+                yield data
+        finally:
+            await database.close()
+
+    async def demand_unused(self, now: datetime.datetime) -> None:
+        """Nobody holds a lease, and nobody is connected."""
+        if self._file.exists():
+            await asyncio.to_thread(self._demand_unused, now)
+
+    def _demand_unused(self, now: datetime.datetime) -> None:
+        try:
+            with self._alone() as database:
+                if _table_names(database) >= set(_LEASED):
+                    _demand_no_lease(database.execute, now)
+        except sqlite3.DatabaseError as error:
+            if not _is_broken(error):
+                raise
+
+    async def is_empty(self) -> bool:
+        """A file that cannot be read counts as one that holds something."""
+        if not self._file.exists():
+            return True
+        try:
+            with _opened(self._file) as database:
+                return not (_table_names(database) >= set(_FILLED) and _is_filled(database.execute))
+        except sqlite3.DatabaseError:
+            return False
+
+    async def generation(self) -> int:
+        """As the row says; 0 for a file that cannot be read."""
+        if not self._file.exists():
+            return 0
+        try:
+            with _opened(self._file) as database:
+                return _generation(database.execute) if _SITE in _table_names(database) else 0
+        except sqlite3.DatabaseError:
+            return 0
+
+    async def prepare(self, dump: pathlib.Path) -> str:
+        """A copy beside the file, of which SQLite says that it is whole."""
+        await self.discard()
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(_copy, dump, self._prepared)
+        wrong = await asyncio.to_thread(_wrong, self._prepared)
+        if wrong:
+            raise errors.ConflictError(f"The database in the backup is broken: {wrong}.")
+        return f"sqlite+aiosqlite:///{self._prepared}"
+
+    async def swap(self, now: datetime.datetime) -> str:
+        """Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new."""
+        kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
+        return await asyncio.to_thread(self._swap, kept)
+
+    def _swap(self, kept: pathlib.Path) -> str:
+        if not self._file.exists():
+            self._place()
+            return ""
+        if kept.exists():
+            raise errors.ConflictError(f"{kept} exists already; nothing was changed.")
+        try:
+            with self._alone() as database:
+                with _opened(kept) as there:
+                    database.backup(there)
+                with _opened(self._prepared) as source:
+                    source.backup(database)
+        except sqlite3.DatabaseError as error:
+            if not _is_broken(error):
+                raise
+            # It is no database any more. Its companions go with it: they belong to what was there.
+            for end in _FILES:
+                with contextlib.suppress(FileNotFoundError):
+                    self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
+            self._place()
+        return str(kept)
+
+    def _place(self) -> None:
+        self._prepared.rename(self._file)
+        file_system.sync_directory(self._file.parent)
+
+    async def discard(self) -> None:
+        """The copy and what SQLite makes beside it."""
+        for end in _FILES:
+            self._prepared.with_name(f"{self._prepared.name}{end}").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        """The file, while nobody else is or can be connected: SQLite leaves the WAL only then. Raises ConflictError."""
+        with _opened(self._file, timeout=0) as database:
+            try:
+                for statement in ("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=DELETE", "BEGIN EXCLUSIVE"):
+                    database.execute(statement).fetchone()
+                # The lock stays: that is what the first pragma is for.
+                database.execute("COMMIT")
+                database.execute("PRAGMA synchronous=FULL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                    raise
+                raise errors.ConflictError(
+                    f"A process has {self._file} open. Stop web and worker, then restore; nothing was changed."
+                ) from error
+            yield database
+
+
+class Postgresql:
+    """A database of a server."""
+
+    kind = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self._url = session.driven(url)
+        self._name = str(self._url.database)
+        self._prepared = f"{self._name[:50]}_restoring"
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self, to: pathlib.Path) -> AsyncIterator[session.Session]:
+        """By pg_dump, which is told to read what this transaction reads; it holds up nobody."""
+        database = session.Database(self._address(self._name))
+        try:
+            async with database.read() as data:
+                await data.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+                seen = (await data.exec(sqlmodel.select(sqlalchemy.func.pg_export_snapshot()))).one()
+                await self._run("pg_dump", "--format=custom", f"--snapshot={seen}", f"--file={to}", self._name)
+                yield data
+        finally:
+            await database.close()
+
+    async def demand_unused(self, now: datetime.datetime) -> None:
+        """Nobody holds a lease, and nobody is connected."""
+        if await self._exists(self._name):
+            await asyncio.to_thread(self._demand_unused, now)
+
+    def _demand_unused(self, now: datetime.datetime) -> None:
+        with self._connected(self._name) as database:
+            if set(sqlalchemy.inspect(database).get_table_names()) >= set(_LEASED):
+                _demand_no_lease(database.exec_driver_sql, now)
+            others = database.exec_driver_sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            ).scalar_one()
+        if others:
+            raise errors.ConflictError(
+                f"{others} connections to {self._name} are open. Stop every web process and worker, and whoever else "
+                "uses it, then restore; nothing was changed."
+            )
+
+    async def is_empty(self) -> bool:
+        """Whether it is not there, or nobody has done anything in it."""
+        return (not await self._exists(self._name)) or await asyncio.to_thread(self._is_empty)
+
+    def _is_empty(self) -> bool:
+        with self._connected(self._name) as database:
+            there = set(sqlalchemy.inspect(database).get_table_names())
+            return not (there >= set(_FILLED) and _is_filled(database.exec_driver_sql))
+
+    async def generation(self) -> int:
+        """As the row says."""
+        return await asyncio.to_thread(self._generation) if await self._exists(self._name) else 0
+
+    def _generation(self) -> int:
+        with self._connected(self._name) as database:
+            there = sqlalchemy.inspect(database).has_table(_SITE)
+            return _generation(database.exec_driver_sql) if there else 0
+
+    async def prepare(self, dump: pathlib.Path) -> str:
+        """A database beside it, by pg_restore in one transaction."""
+        await self.discard()
+        await asyncio.to_thread(self._say, f"CREATE DATABASE \"{self._prepared}\" TEMPLATE template0 ENCODING 'UTF8'")
+        await self._run(
+            "pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={self._prepared}", str(dump)
+        )
+        return self._address(self._prepared)
+
+    async def swap(self, now: datetime.datetime) -> str:
+        """By two renamings. Should we die between them, no database of that name is there, and nothing starts."""
+        kept = f"{self._name[:40]}_replaced_{now:%Y%m%dt%H%M%S}" if await self._exists(self._name) else ""
+        if kept:
+            await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._name}" RENAME TO "{kept}"')
+        await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._prepared}" RENAME TO "{self._name}"')
+        return kept
+
+    async def discard(self) -> None:
+        """The database beside it."""
+        if await self._exists(self._prepared):
+            await asyncio.to_thread(self._say, f'DROP DATABASE "{self._prepared}"')
+
+    async def _exists(self, name: str) -> bool:
+        return await asyncio.to_thread(self._is_there, name)
+
+    def _is_there(self, name: str) -> bool:
+        with self._connected(_MAINTENANCE) as database:
+            wanted = sqlalchemy.text("SELECT count(*) FROM pg_database WHERE datname = :name")
+            return bool(database.execute(wanted, {"name": name}).scalar_one())
+
+    def _say(self, statement: str) -> None:
+        with self._connected(_MAINTENANCE) as database:
+            try:
+                database.exec_driver_sql(statement)
+            except sqlalchemy.exc.DBAPIError as error:
+                said = str(error.orig).strip().splitlines()[0]
+                raise errors.ConflictError(f"PostgreSQL would not do this: {statement}. It says: {said}.") from error
+
+    def _address(self, name: str) -> str:
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+    @contextlib.contextmanager
+    def _connected(self, name: str) -> Iterator[sqlalchemy.Connection]:
+        engine = migrate.engine(self._address(name))
+        try:
+            with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    async def _run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs. Where the database is stands in its environment, the password too."""
+        given = {"database": self._name, "host": self._url.host, "port": self._url.port, "user": self._url.username}
+        settings = {**given, "password": self._url.password, **self._url.query}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ATR_")}
+        environment |= {f"PG{name.upper()}": str(value) for name, value in settings.items() if value}
+        running = await asyncio.create_subprocess_exec(
+            str(_program(program)),
+            "--no-password",
+            *arguments,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await running.communicate()
+        if running.returncode:
+            first = (said.decode(errors="replace").strip().splitlines() or ["nothing"])[0]
+            raise errors.ConflictError(f"{program} failed: {first[:300]}.")
+
+
+def _program(name: str) -> pathlib.Path:
+    """One of PostgreSQL's programs, the newest. Raises SettingsError that says what to install."""
+    found = shutil.which(name)
+    if found:
+        return pathlib.Path(found)
+    every = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    if not every:
+        raise errors.SettingsError(
+            f"{name} is not on this machine. Install PostgreSQL's client programs of the server's version or newer "
+            "(Debian: postgresql-client), or add their directory to PATH."
+        )
+    return every[-1]
+
+
+@contextlib.contextmanager
+def _opened(file: pathlib.Path, timeout: float = 30.0) -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(file, timeout=timeout, isolation_level=None)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _copy(source: pathlib.Path, to: pathlib.Path) -> None:
+    with _opened(source) as here, _opened(to) as there:
+        here.backup(there)
+
+
+def _wrong(file: pathlib.Path) -> str:
+    """What SQLite finds wrong with a file; empty if nothing."""
+    try:
+        with _opened(file) as database:
+            found = [str(row[0]) for row in database.execute("PRAGMA integrity_check(5)")]
+            orphans = database.execute("PRAGMA foreign_key_check").fetchmany(1)
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    if found != ["ok"]:
+        return "; ".join(found)
+    return f"a row of {orphans[0][0]} refers to nothing" if orphans else ""
+
+
+def _is_broken(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorcode in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _table_names(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _is_filled(say: Any) -> bool:
+    return any(say(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in _FILLED)  # noqa: S608  (our own names)
+
+
+def _generation(say: Any) -> int:
+    found = say(f"SELECT generation FROM {_SITE}").fetchone()  # noqa: S608  (our own name)
+    return int(found[0]) if found else 0
+
+
+def _demand_no_lease(say: Any, now: datetime.datetime) -> None:
+    for table in _LEASED:
+        found = say(f"SELECT max(lease_until) FROM {table}").fetchone()[0]  # noqa: S608  (our own names)
+        until = datetime.datetime.fromisoformat(found) if isinstance(found, str) else found
+        if until is None:
+            continue
+        until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
+        if until > now:
+            raise errors.ConflictError(
+                f"A worker holds a row until {until:%H:%M:%S} UTC. Stop every worker and wait until then; "
+                "nothing was changed."
+            )

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database that was restored: what it says of calls may be old, so all that had not ended waits for a person.
+
+The generation grows. What was asked for in an earlier one is looked at first and sent only when somebody asks again
+(the gate "restored"); until then nothing is claimed of it that a lost call could make false.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.guards as guards
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.storage.audit as audit
+import atr.storage.transaction as transaction
+
+_MOVING: Final = frozenset(
+    {
+        states.DeploymentState.UPLOADING,
+        states.DeploymentState.VALIDATING,
+        states.DeploymentState.STAGED,
+        states.DeploymentState.DROPPING,
+    }
+)
+# These wait for "promote again"; from IN_DOUBT a person asks to send again, and from the others nothing is sent.
+_HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING})
+_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, sql.Task)
+# A worker that outlived the restore holds an epoch that will come again. None comes so far in one generation.
+_EPOCHS: Final = 1_000_000
+
+
+class Operator:
+    """What whoever runs the database may say of it."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def declare(self, backup_at: datetime.datetime | None, *, before: int = 0) -> int:
+        """Say that the database was restored, from a backup of this instant if it is known; the new generation.
+
+        It is later than the one `before`, in which the database was that this one replaces.
+        """
+        write = self._write
+        open_promotions = col(tables.Promotion.state).in_(list(states.OPEN))
+        moving = col(tables.Deployment.state).in_(list(_MOVING))
+        releases = {row.release_key for row in await queries.promotions(write.data, open_promotions)}
+        releases |= {row.release_key for row in await self._deployments(moving)}
+        chains = [guards.chain(name) for name in (audit.SITE, *releases)]
+        await guards.hold(write.data, guards.SITE, *map(guards.release, releases), *chains)
+        await self._forget_leases()
+        write.data.expire_all()
+        site = await queries.site(write.data)
+        site.generation = max(site.generation, before) + 1
+        site.restored_at, site.backup_at = write.now, backup_at
+        write.data.add(site)
+        for promotion in await queries.promotions(write.data, open_promotions):
+            await self._hold(promotion, gates.restored(backup_at))
+        for deployment in await self._deployments(moving):
+            deployment.due_at, deployment.gone_looks, deployment.gone_since = write.now, 0, None
+        await write.event(
+            audit.SITE,
+            audit.SITE,
+            "database_restored",
+            generation=site.generation,
+            backup_at=backup_at.isoformat() if backup_at else "",
+        )
+        return site.generation
+
+    async def _deployments(self, *where: Any) -> Sequence[tables.Deployment]:
+        return (await self._write.data.exec(sqlmodel.select(tables.Deployment).where(*where))).all()
+
+    async def _hold(self, row: tables.Promotion, sentence: str) -> None:
+        """Look at it first; what was observed or half read before says nothing of now."""
+        row.due_at, row.absent_since, row.gone_looks, row.gone_since = self._write.now, None, 0, None
+        row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
+        row.resend = False
+        if row.by_hand:
+            return
+        row.held, row.blocker = row.held or (row.state in _HELD), sentence
+        row.version += 1
+        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_held", reason=sentence)
+
+    async def _forget_leases(self) -> None:
+        for table in _LEASED:
+            model: Any = table
+            statement = (
+                sqlalchemy.update(model)
+                .values(lease_epoch=model.lease_epoch + _EPOCHS, lease_until=None)
+                .execution_options(synchronize_session=False)
+            )
+            await self._write.data.exec(statement)

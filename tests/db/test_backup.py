@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backup is whole or not there, and a restore puts it in place or changes nothing."""
+
+import io
+import json
+import pathlib
+import shutil
+import tarfile
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+import atr.backup as backup
+import atr.db.migrate as migrate
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.promotion.states as states
+from tests import databases as provided
+from tests import world as worlds
+
+_HEAD: Final = "0" * 64
+
+
+async def _taken(world: worlds.World, directory: pathlib.Path) -> pathlib.Path:
+    return (await backup.take(world.settings.database, directory, world.clock))[0]
+
+
+def _left(directory: pathlib.Path) -> list[pathlib.Path]:
+    return list(directory.glob("*restoring*"))
+
+
+def _content(name: str) -> bytes:
+    return pathlib.Path(name).read_bytes()
+
+
+def _rewritten(file: pathlib.Path, change: Callable[[dict[str, Any]], None], dump: bytes | None = None) -> pathlib.Path:
+    """The same backup with another manifest, or another dump."""
+    with tarfile.open(file) as archive:
+        members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
+    manifest = json.loads(members["manifest.json"])
+    change(manifest)
+    other = file.with_name("other")
+    with tarfile.open(other, "w") as archive:
+        for name, content in (
+            ("manifest.json", json.dumps(manifest).encode()),
+            ("database", dump or members["database"]),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return other
+
+
+@pytest.mark.slow
+async def test_what_was_there_comes_back_in_a_new_generation(voted: worlds.World, tmp_path: pathlib.Path) -> None:
+    """Taken while the worker's connections are open; the old database is kept aside; the chains are whole."""
+    file = await _taken(voted, tmp_path)
+    assert file.name == f"atr-{voted.clock():%Y%m%dT%H%M%SZ}.atrbackup"
+    assert file.stat().st_mode & 0o077 == 0
+    await voted.promote(1)
+    events = len(await voted.rows(tables.Event))
+    url = voted.settings.database
+    await voted.store.database.close()
+    voted.clock.turn(hours=1)
+    with pytest.raises(errors.ConflictError, match="--replace"):
+        await backup.restore(url, file, replace=False, clock=voted.clock)
+    manifest, generation, kept = await backup.restore(url, file, replace=True, clock=voted.clock)
+    assert (generation, bool(kept)) == (1, True)
+    assert await voted.rows(tables.Promotion) == []
+    assert len(await voted.rows(tables.Event)) == events
+    found = await backup.verify(url, backup.told([], [file]))
+    assert [one for one in found if one.wrong] == []
+    assert manifest.heads.keys() == {one.chain for one in found}
+    await voted.store.database.close()
+    voted.clock.turn(hours=1)
+    # Once more: never to a generation that was there.
+    assert (await backup.restore(url, file, replace=True, clock=voted.clock))[1] == 2
+
+
+async def test_a_database_in_use_is_not_touched(voted: worlds.World, tmp_path: pathlib.Path) -> None:
+    """A connection that only idles, or a lease that has not run out."""
+    file = await _taken(voted, tmp_path)
+    url = voted.settings.database
+    await voted.promote(1)
+    with pytest.raises(errors.ConflictError, match=r"open"):
+        await backup.restore(url, file, replace=True, clock=voted.clock)
+    async with voted.service() as service:
+        assert await service.promotions.claim(owner="w", seconds=60, limit=1)
+    await voted.store.database.close()
+    with pytest.raises(errors.ConflictError, match="A worker holds a row until"):
+        await backup.restore(url, file, replace=True, clock=voted.clock)
+    (promotion,) = await voted.rows(tables.Promotion)
+    assert promotion.state is states.State.REQUESTED
+
+
+async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_path: pathlib.Path) -> None:
+    """By its hash, its form, its revision, its engine and its chains; and the database stays as it was."""
+    file = await _taken(voted, tmp_path)
+    url = voted.settings.database
+    await voted.store.database.close()
+    wrong: list[tuple[Callable[[dict[str, Any]], None], bytes | None, str]] = [
+        (lambda _: None, b"something else", "is damaged"),
+        (lambda told: told.update(format="atr-backup/9"), None, "another form"),
+        (lambda told: told.update(revision="9999"), None, "a newer one took it"),
+        (lambda told: told.update(engine="another"), None, "another kind"),
+        (lambda told: told["heads"].update(site=[1, _HEAD]), None, "not whole"),
+        (lambda told: told.pop("sha256"), None, "manifest cannot be read"),
+    ]
+    for change, dump, sentence in wrong:
+        with pytest.raises(errors.ConflictError, match=sentence):
+            await backup.restore(url, _rewritten(file, change, dump), replace=True, clock=voted.clock)
+    (tmp_path / "text").write_text("no backup")
+    with pytest.raises(errors.ConflictError, match="is no backup"):
+        await backup.restore(url, tmp_path / "text", replace=True, clock=voted.clock)
+    with pytest.raises(errors.NotFoundError):
+        await backup.restore(url, tmp_path / "nowhere", replace=True, clock=voted.clock)
+    with pytest.raises(errors.ConflictError, match="exists already"):
+        await backup.take(url, file, voted.clock)
+    assert not _left(tmp_path)
+    assert (await voted.rows(tables.Site)) == []
+
+
+@pytest.mark.sqlite
+async def test_where_there_is_no_database_or_a_broken_one(
+    voted: worlds.World, tmp_path: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It is put where nothing is; what is no database any more is kept beside it, as it was."""
+    file = await _taken(voted, tmp_path)
+    await voted.store.database.close()
+    fresh = tmp_path_factory.mktemp("fresh") / "atr.db"
+    assert (await backup.restore(provided.sqlite_url(fresh), file, replace=False, clock=voted.clock))[1:] == (1, "")
+    fresh.write_bytes(b"no database" * 1_000)
+    kept = (await backup.restore(provided.sqlite_url(fresh), file, replace=True, clock=voted.clock))[2]
+    assert _content(kept).startswith(b"no database")
+    database = session.Database(provided.sqlite_url(fresh))
+    try:
+        async with database.read() as data:
+            site = await data.get(tables.Site, 1)
+    finally:
+        await database.close()
+    assert site is not None
+    assert site.backup_at == voted.clock()
+
+
+@pytest.mark.sqlite
+async def test_an_older_backup_is_migrated_up(tmp_path: pathlib.Path) -> None:
+    """What an older program took is what this one needs afterwards."""
+    url = provided.sqlite_url(tmp_path / "atr.db")
+    migrate.upgrade(url, "0004")
+    file, manifest = await backup.take(url, tmp_path / "b")
+    assert manifest.revision == "0004"
+    shutil.move(tmp_path / "atr.db", tmp_path / "away.db")
+    assert (await backup.restore(url, file, replace=False))[1] == 1
+    assert migrate.current(url) == migrate.head()
