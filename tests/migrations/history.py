@@ -226,6 +226,8 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
     },
     "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
+    # On SQLite it changes nothing.
+    "0008": {},
 }
 
 
