@@ -61,7 +61,8 @@ def worker() -> None:
 
 @cli.command()
 @click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
-def migrate(down_to: str | None) -> None:
+@click.option("--roles", is_flag=True, help="PostgreSQL: make atr_web and atr_worker, and give each what it may do.")
+def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001
     """Bring the database to the newest revision. Every start does this by itself."""
     import atr.config as config
     import atr.db.migrate as migrations
@@ -73,6 +74,8 @@ def migrate(down_to: str | None) -> None:
         migrations.downgrade(settings.database, down_to)
     else:
         migrations.upgrade(settings.database)
+    if roles:
+        migrations.grant(settings.database)
     click.echo(f"The database is at {migrations.current(settings.database) or 'no revision'}.")
 
 

@@ -16,6 +16,7 @@ import alembic.script
 import alembic.util
 import sqlalchemy
 
+import atr.db.roles as roles
 import atr.db.session as session
 import atr.errors as errors
 
@@ -48,6 +49,23 @@ def downgrade(url: str, revision: str) -> None:
             command.downgrade(config, revision)
     except alembic.util.CommandError as error:
         raise errors.SettingsError(f"There is no way down to revision “{revision[:40]}”: {error}.") from error
+
+
+def grant(url: str) -> None:
+    """Make the two roles where they are not there, and give each what it may do: as the database's owner.
+
+    Again after each migration: what a table that is new allows is said anew. Raises SettingsError on SQLite.
+    """
+    database = engine(url)
+    try:
+        if database.dialect.name != "postgresql":
+            raise errors.SettingsError("Only PostgreSQL has roles: on SQLite whoever reads the file can write it.")
+        with database.begin() as connection:
+            for statement in roles.grants(sqlalchemy.inspect(connection).get_table_names()):
+                # As it stands: neither % nor : means anything in it.
+                connection.connection.cursor().execute(statement)
+    finally:
+        database.dispose()
 
 
 def current(url: str) -> str | None:
