@@ -79,6 +79,16 @@ def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001
     click.echo(f"The database is at {migrations.current(settings.database) or 'no revision'}.")
 
 
+@cli.command("move-data")
+@click.option("--from", "source", required=True, metavar="URL", help="The SQLite file: sqlite:///path.")
+@click.option("--to", "target", required=True, metavar="URL", help="The PostgreSQL database: migrated, and empty.")
+def move_data(source: str, target: str) -> None:
+    """Move everything from a SQLite file into an empty PostgreSQL database, while nothing else runs."""
+    import atr.storage.moving as moving
+
+    moving.move(source, target, _as_text)
+
+
 @cli.command()
 @click.option("--web", is_flag=True, help="As the web process would start; without it, as the worker would.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

@@ -22,6 +22,8 @@ import atr.errors as errors
 
 # Alembic has one environment a process.
 _ONE_AT_A_TIME: Final = threading.Lock()
+# insufficient_privilege: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_PG_DENIED: Final = "42501"
 _SYNC_DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -36,8 +38,16 @@ def upgrade(url: str, revision: str = "head") -> None:
     _demand_known(scripts, here)
     if here == scripts.as_revision_number(revision):
         return
-    with _ONE_AT_A_TIME:
-        command.upgrade(config, revision)
+    try:
+        with _ONE_AT_A_TIME:
+            command.upgrade(config, revision)
+    except sqlalchemy.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") != _PG_DENIED:
+            raise
+        raise errors.SettingsError(
+            f"The database is at revision {here or 'none'}, and this role may not change it. Run `atr migrate --roles` "
+            "as the owner of the database first."
+        ) from error
 
 
 def downgrade(url: str, revision: str) -> None:
