@@ -109,6 +109,11 @@ class Server:
         return f"postgresql+psycopg://postgres@/{name}?host={self._directory}"
 
     @property
+    def directory(self) -> pathlib.Path:
+        """Where its socket is."""
+        return self._directory
+
+    @property
     def _data(self) -> str:
         return str(self._directory / "data")
 

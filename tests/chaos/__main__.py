@@ -24,6 +24,7 @@ import tests.chaos.outcome as outcomes
 CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "T8": "tests.chaos.hostile_answers",
+        "T16": "tests.chaos.cut_connections",
     }
 )
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]

@@ -33,12 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Postg
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
-    """On SQLite: one that was refused, one that waits; nothing of it is made up."""
+    """On SQLite: a promotion that was stopped, and one that waits."""
 
     async def bring(world: worlds.World) -> tuple[str, int]:
         release_key, deployment_id = await world.voted()
+        promotion_id = await world.promote(deployment_id)
         async with world.member() as member:
-            await member.acts.abort(await world.promote(deployment_id), "not yet")
+            await member.acts.abort(promotion_id, "not yet")
         await world.promote(deployment_id)
         return release_key, deployment_id
 
@@ -62,8 +63,6 @@ async def test_everything_arrives_as_it_was_and_the_promotion_goes_on_there(
     shutil.copytree(asked.directory, tmp_path / "state", ignore=shutil.ignore_patterns("atr.db*"))
     async with worlds.open_world(tmp_path / "state", target, began=asked.at) as world:
         # New numbers follow the old ones, or this would fail at the first event.
-        stranger = world.platform.deployments if hasattr(world.platform, "deployments") else None
-        assert stranger is None or len(stranger) <= 1
         await world.pass_time(rounds=2, minutes=1)
         assert len(await world.rows(tables.Event)) > len(before["event"])
         assert await world.chain_holds()

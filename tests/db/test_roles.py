@@ -17,9 +17,7 @@ import sqlalchemy
 
 import atr.db.migrate as migrate
 import atr.db.roles as roles
-import atr.db.session as session
 import atr.errors as errors
-import atr.models.promotion as tables
 import atr.promotion.states as states
 from tests import databases
 from tests import world as worlds
@@ -146,7 +144,11 @@ def test_a_table_of_ones_own_stands_in_for_none_of_ours(made: str) -> None:
     with _connected(made, roles.WEB) as connection:
         connection.execute("CREATE TEMPORARY TABLE ballot_entry AS SELECT * FROM ballot_entry LIMIT 0")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(FORBIDDEN["one more entry of an opened ballot"].replace("INTO ballot", "INTO public.ballot").replace("FROM ballot", "FROM public.ballot"))
+            connection.execute(
+                FORBIDDEN["one more entry of an opened ballot"]
+                .replace("INTO ballot", "INTO public.ballot")
+                .replace("FROM ballot", "FROM public.ballot")
+            )
 
 
 def test_neither_role_migrates(made: str) -> None:
@@ -164,16 +166,6 @@ def test_each_table_that_the_web_writes_is_there(made: str) -> None:
     engine.dispose()
     assert set(roles.WRITES) <= there
     assert {"attempt", "file_set", "file_set_file", "file_read", "foundation_admin"} <= there - set(roles.WRITES)
-
-
-async def test_a_file_set_is_stored_once_and_hashed_by_the_server(made: str) -> None:
-    database = session.Database(databases.as_role(made, roles.WEB))
-    try:
-        async with database.read() as data:
-            sets = (await data.exec(sqlalchemy.select(tables.FileSetRow))).scalars().all()  # type: ignore[call-overload]
-        assert sets
-    finally:
-        await database.close()
 
 
 def test_sqlite_has_no_roles(tmp_path: pathlib.Path) -> None:
