@@ -78,9 +78,7 @@ class Carrier:
         """Give the connections back."""
         await self._connector.close_async()
 
-    async def carry_until(
-        self, stop: asyncio.Event, carry: Carry, *, slots: int, tick: float, grace: float
-    ) -> None:
+    async def carry_until(self, stop: asyncio.Event, carry: Carry, *, slots: int, tick: float, grace: float) -> None:
         """Call `carry` with each task's number, at most `slots` at once, until the event is set.
 
         Then what runs has `grace` seconds to end. Outlives a database that is away for a while.
@@ -122,4 +120,3 @@ class Carrier:
             update_heartbeat_interval=_BEAT,
             stalled_worker_timeout=_SILENCE,
         )
-

@@ -63,7 +63,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         await _defer(data, added)
 
 
-async def claim(  # noqa: PLR0913  (whose, for how long, how many, and which one)
+async def claim(
     data: session.Session,
     now: datetime.datetime,
     *,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two roles of a PostgreSQL database: `atr_web` asks, `atr_worker` does. What the web must not write the server refuses.
+"""Two roles of a PostgreSQL database: `atr_web` asks, `atr_worker` does. What is not the web's the server refuses.
 
 Whoever takes over a web process can ask for whatever a person can ask for. They cannot make it look done: attempts,
 what was read, later states, file sets and opened ballots are the worker's, or stand once they are written. What can be
@@ -211,8 +211,10 @@ def upright() -> list[str]:
         events = [event for event, rules in (("INSERT", _INSERTS), ("UPDATE", _UPDATES)) if table in rules]
         statements += [
             _trigger_function(table),
-            f"CREATE TRIGGER {table}_web BEFORE {' OR '.join(events)} ON {table} FOR EACH ROW WHEN (atr_is_web())"
-            f" EXECUTE FUNCTION atr_web_{table}()",
+            (
+                f"CREATE TRIGGER {table}_web BEFORE {' OR '.join(events)} ON {table} FOR EACH ROW WHEN (atr_is_web())"
+                f" EXECUTE FUNCTION atr_web_{table}()"
+            ),
         ]
     # Nobody's own schema or temporary table stands in for one of ours.
     names = ", ".join(f"'{name}'" for name in ("atr_is_web()", _STORE, *(f"atr_web_{table}()" for table in _TABLES)))
@@ -240,11 +242,15 @@ def grants(tables: Iterable[str]) -> list[str]:
             " END IF; END $$"
             for role in (WEB, WORKER)
         ),
-        "DO $$ BEGIN EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());"
-        f" EXECUTE format('GRANT USAGE ON SCHEMA %I TO {both}', current_schema()); END $$",
+        (
+            "DO $$ BEGIN EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());"
+            f" EXECUTE format('GRANT USAGE ON SCHEMA %I TO {both}', current_schema()); END $$"
+        ),
         f"GRANT EXECUTE ON FUNCTION {_STORE} TO {both}",
-        "DO $$ BEGIN EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO "
-        f"{both}', current_schema()); END $$",
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO "
+            f"{both}', current_schema()); END $$"
+        ),
     ]
     for table in sorted(tables):
         statements += [f"REVOKE ALL ON {table} FROM {both}", f"GRANT SELECT ON {table} TO {both}"]

@@ -38,9 +38,7 @@ class Failpoint:
 class Carrier(Protocol):
     """An engine that carries tasks to workers (db/carrier.py): each to one of them, by its number."""
 
-    async def carry_until(
-        self, stop: asyncio.Event, carry: Any, *, slots: int, tick: float, grace: float
-    ) -> None:
+    async def carry_until(self, stop: asyncio.Event, carry: Any, *, slots: int, tick: float, grace: float) -> None:
         """Call `carry` with each task's number until the event is set."""
 
     async def carry_all(self, carry: Any, *, slots: int) -> None:

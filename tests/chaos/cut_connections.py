@@ -34,6 +34,8 @@ _SIZES: Final = {
 }
 # A promotion has about twenty COMMITs of the worker.
 _CUT_OF_COMMITS: Final = 0.25
+# What it is about.
+_CUT_OF_MARKS: Final = 0.6
 _ROUNDS: Final = 400
 # What the database, its driver and the engine say when the server is away.
 AWAY: Final = (sqlalchemy.exc.DBAPIError, procrastinate.exceptions.ConnectorException, OSError)
@@ -47,8 +49,9 @@ class _Chance:
     left: int
     armed: bool = False
 
-    def __call__(self) -> str:
-        if not (self.armed and self.left and (self.seed.random() < _CUT_OF_COMMITS)):
+    def __call__(self, marking: bool) -> str:  # noqa: FBT001  (a Callable names nothing)
+        often = _CUT_OF_MARKS if marking else _CUT_OF_COMMITS
+        if not (self.armed and self.left and (self.seed.random() < often)):
             return ""
         self.left -= 1
         return self.seed.choice(["before", "after"])
@@ -85,7 +88,9 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
             with asyncio.Runner() as runner:
                 broken, told = runner.run(_promotion(server, scene, chance, restart=restart))
             seen.append(told)
-            violations += [f"{one}: {outcome.SEED}={seed} python -m tests.chaos T16, promotion {number}" for one in broken]
+            violations += [
+                f"{one}: {outcome.SEED}={seed} python -m tests.chaos T16, promotion {number}" for one in broken
+            ]
             number += 1
     return outcome.Outcome(cuts + _SIZES[size][1], tuple(violations), tuple(seen[-3:]))
 
@@ -114,9 +119,7 @@ async def _promotion(
                 return await _broken(world, promotion_id, cutter), told
 
 
-async def _to_the_end(
-    world: worlds.World, promotion_id: int, server: databases.Server, crash: int
-) -> states.State:
+async def _to_the_end(world: worlds.World, promotion_id: int, server: databases.Server, crash: int) -> states.State:
     """Work, whatever fails, until it stands still. `crash`: in which round the server dies in the middle."""
     state = states.State.REQUESTED
     for turn in range(_ROUNDS):
@@ -144,7 +147,9 @@ async def _broken(world: worlds.World, promotion_id: int, cutter: cutters.Cutter
     sends = [invariants.Send(promotion_id, number) for number in range(world.publish_calls)]
     described = invariants.World(
         promotions=tuple(
-            invariants.Promotion(promotion_id, target, row.state, marks=len(marks), right=row.public_digest == row.voted_digest)
+            invariants.Promotion(
+                promotion_id, target, row.state, marks=len(marks), right=row.public_digest == row.voted_digest
+            )
             for target in targets
         ),
         sends=tuple(sends),

@@ -19,12 +19,14 @@ _CHUNK: Final = 65_536
 
 @dataclasses.dataclass
 class Cutter:
-    """What it did so far. `choose` says of each COMMIT whether to cut, and on which side of it."""
+    """What it did so far. `choose` says of each COMMIT whether to cut, and on which side of it; it is told whether a
+    mark is committed.
+    """
 
     server: pathlib.Path
     directory: pathlib.Path
     # "" lets it through, "before": the server never sees it, "after": we never see the answer.
-    choose: Callable[[], str]
+    choose: Callable[[bool], str]
     cuts: dict[str, int] = dataclasses.field(default_factory=lambda: {"before": 0, "after": 0})
     # Marks of which we were told that they are on disk, and those of which nobody can tell us.
     marks: int = 0
@@ -54,7 +56,7 @@ class Cutter:
         marking = False
         while chunk := await reader.read(_CHUNK):
             marking = marking or (_MARK in chunk)
-            where = self.choose() if (_COMMIT in chunk) else ""
+            where = self.choose(marking) if (_COMMIT in chunk) else ""
             if where:
                 self.cuts[where] += 1
                 self.doubtful_marks += marking
@@ -83,7 +85,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @contextlib.asynccontextmanager
-async def between(server: pathlib.Path, choose: Callable[[], str]) -> AsyncIterator[Cutter]:
+async def between(server: pathlib.Path, choose: Callable[[bool], str]) -> AsyncIterator[Cutter]:
     """A cutter before the server whose socket is in this directory, while the block runs."""
     # Short: the name of a socket may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="atr-cut-") as directory:

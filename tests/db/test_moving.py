@@ -74,7 +74,7 @@ def test_a_database_with_rows_is_refused(
     target = server.empty(tmp_path)
     moving.move(asked.database, target, _silent)
     there = _rows(target)
-    with pytest.raises(errors.SettingsError, match="not empty: there are rows in .*event"):
+    with pytest.raises(errors.SettingsError, match=r"not empty: there are rows in .*event"):
         moving.move(asked.database, target, _silent)
     assert _rows(target) == there
 
@@ -105,7 +105,7 @@ def test_a_broken_chain_of_events_is_not_moved(
         meddler.execute("UPDATE event SET actor = 'mallory' WHERE chain <> 'site' AND number = 2")
     meddler.close()
     target = server.empty(tmp_path)
-    with pytest.raises(errors.SettingsError, match="Event 2 of .* does not follow"):
+    with pytest.raises(errors.SettingsError, match=r"Event 2 of .* does not follow"):
         moving.move(databases.sqlite_url(file), target, _silent)
     assert not any(_rows(target).values())
 
@@ -113,7 +113,7 @@ def test_a_broken_chain_of_events_is_not_moved(
 def test_two_revisions_are_refused(server: databases.Postgresql, asked: worlds.Scene, tmp_path: pathlib.Path) -> None:
     old = databases.sqlite_url(tmp_path / "old.db")
     migrate.upgrade(old, "0003")
-    with pytest.raises(errors.SettingsError, match="at revision 0003 and the database at .*both must be at"):
+    with pytest.raises(errors.SettingsError, match=r"at revision 0003 and the database at .*both must be at"):
         moving.move(old, server.empty(tmp_path), _silent)
     with pytest.raises(errors.SettingsError, match="into a PostgreSQL database"):
         moving.move(asked.database, old, _silent)

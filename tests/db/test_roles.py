@@ -30,8 +30,8 @@ pytestmark = [
 SHA: Final = hashlib.sha256(b"").hexdigest()
 # Each would make something look proved, sent or voted on that is not.
 FORBIDDEN: Final = {
-    "an attempt": "INSERT INTO attempt (deployment_id, kind, number, lease_epoch, marked_at, marked_for, answer, sample,"
-    " bytes_sent) VALUES (1, 'publish', 1, 1, now(), 'bob', 'none', '', 0)",
+    "an attempt": "INSERT INTO attempt (deployment_id, kind, number, lease_epoch, marked_at, marked_for, answer,"
+    " sample, bytes_sent) VALUES (1, 'publish', 1, 1, now(), 'bob', 'none', '', 0)",
     "an attempt changed": "UPDATE attempt SET answer = 'refused'",
     "an attempt taken away": "DELETE FROM attempt",
     "a file set": f"INSERT INTO file_set (digest, files, size, created) VALUES ('{SHA}', 0, 0, now())",
@@ -84,7 +84,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_the_web_is_refused(made: str, what: str) -> None:
-    with _connected(made, roles.WEB) as connection, pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.IntegrityError)):
+    with (
+        _connected(made, roles.WEB) as connection,
+        pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.IntegrityError)),
+    ):
         connection.execute(FORBIDDEN[what])
 
 
@@ -118,8 +121,8 @@ def test_the_web_draws_the_arrows_of_people_only(made: str) -> None:
 def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:
     columns = (
         "release_key, platform, deployment_id, entered_at, version, requested_by, requested_at, by_hand, out_of_band,"
-        " evidence_digest, voted_digest, reason, blocker, held, resend, gone_looks, platform_word, read_round, read_done,"
-        " read_total, difference, lease_owner, lease_epoch"
+        " evidence_digest, voted_digest, reason, blocker, held, resend, gone_looks, platform_word, read_round,"
+        " read_done, read_total, difference, lease_owner, lease_epoch"
     )
     insert = f"INSERT INTO promotion ({columns}, state) SELECT {columns}, %s FROM promotion LIMIT 1"
     for state in states.State:
@@ -171,7 +174,6 @@ def test_each_table_that_the_web_writes_is_there(made: str) -> None:
 def test_sqlite_has_no_roles(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.SettingsError, match="Only PostgreSQL has roles"):
         migrate.grant(databases.sqlite_url(tmp_path / "atr.db"))
-
 
 
 def _connected(address: str, role: str) -> psycopg.Connection:

@@ -16,9 +16,7 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def claim(
-        self, *, owner: str, seconds: float, limit: int, task_id: int | None = None
-    ) -> Sequence[work.Task]:
+    async def claim(self, *, owner: str, seconds: float, limit: int, task_id: int | None = None) -> Sequence[work.Task]:
         """Take the oldest tasks that may run now; with `task_id` only that one, if it may."""
         rows = await queue.claim(
             self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit, task_id=task_id
