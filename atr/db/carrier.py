@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import procrastinate
 import procrastinate.worker
@@ -90,9 +90,10 @@ class Carrier:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             runner.stop()
-            (end,) = await asyncio.gather(running, return_exceptions=True)
-            if isinstance(end, Exception):
-                _LOG.error("tasks could not be fetched", exc_info=end)
+            await asyncio.wait({running})
+            problem = running.exception()
+            if problem is not None:
+                _LOG.error("tasks could not be fetched", exc_info=problem)
                 await asyncio.sleep(tick)
 
     async def carry_all(self, carry: Carry, *, slots: int) -> None:
@@ -101,7 +102,7 @@ class Carrier:
 
     def _runner(
         self, carry: Carry, slots: int, *, wait: bool = True, polling: float = 1.0, grace: float = 0.0
-    ) -> procrastinate.worker.Worker:
+    ) -> Any:  # its methods say nothing of types
         app = procrastinate.App(connector=self._connector)
         app.task(name=_TASK, queue=_QUEUE)(carry)
         return procrastinate.worker.Worker(

@@ -59,7 +59,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         return
     insert = sqlalchemy.dialects.postgresql.insert(sql.Task).values(**values).on_conflict_do_nothing()
     added = (await data.exec(insert.returning(col(sql.Task.id)))).scalars().all()
-    if values["scheduled"] <= now:
+    if (scheduled or now) <= now:
         await _defer(data, added)
 
 

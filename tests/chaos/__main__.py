@@ -25,6 +25,7 @@ CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "T8": "tests.chaos.hostile_answers",
         "T16": "tests.chaos.cut_connections",
+        "T17": "tests.chaos.broken_files",
     }
 )
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
