@@ -79,10 +79,10 @@ def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001
     click.echo(f"The database is at {migrations.current(settings.database) or 'no revision'}.")
 
 
-@cli.command("move-data")
+@cli.command()
 @click.option("--from", "source", required=True, metavar="URL", help="The SQLite file: sqlite:///path.")
 @click.option("--to", "target", required=True, metavar="URL", help="The PostgreSQL database: migrated, and empty.")
-def move_data(source: str, target: str) -> None:
+def move(source: str, target: str) -> None:
     """Move everything from a SQLite file into an empty PostgreSQL database, while nothing else runs."""
     import atr.storage.moving as moving
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`atr move-data`: a world's rows in another database, and everything goes on there."""
+"""`atr move`: a world's rows in another database, and everything goes on there."""
 
 import asyncio
 import datetime
