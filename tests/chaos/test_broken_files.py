@@ -35,8 +35,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         ("UPDATE promotion SET state = 'sending'", "is sending, and its events say live"),
         (
             (
-                "INSERT INTO attempt SELECT 99, promotion_id, deployment_id, kind, 9, lease_epoch, marked_at, marked_for,"
-                " answered_at, answer, status, sample, bytes_sent FROM attempt WHERE kind = 'publish'"
+                "INSERT INTO attempt SELECT 99, promotion_id, deployment_id, kind, 9, lease_epoch, marked_at,"
+                " marked_for, answered_at, answer, status, sample, bytes_sent FROM attempt WHERE kind = 'publish'"
             ),
             "without its event",
         ),
