@@ -62,7 +62,8 @@ def worker() -> None:
 
 @cli.command()
 @click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
-def migrate(down_to: str | None) -> None:
+@click.option("--roles", is_flag=True, help="PostgreSQL: make atr_web and atr_worker, and give each what it may do.")
+def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001
     """Bring the database to the newest revision. Every start does this by itself."""
     import atr.db.migrate as migrations
 
@@ -71,6 +72,8 @@ def migrate(down_to: str | None) -> None:
         migrations.downgrade(database, down_to)
     else:
         migrations.upgrade(database)
+    if roles:
+        migrations.grant(database)
     click.echo(f"The database is at {migrations.current(database) or 'no revision'}.")
 
 
@@ -137,6 +140,16 @@ def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> N
     click.echo(f"{len(every)} chains, {events:,} events, {heads} heads that were told: {wrong} chains are wrong.")
     if wrong:
         sys.exit(1)
+
+
+@cli.command()
+@click.option("--from", "source", required=True, metavar="URL", help="The SQLite file: sqlite:///path.")
+@click.option("--to", "target", required=True, metavar="URL", help="The PostgreSQL database: migrated, and empty.")
+def move(source: str, target: str) -> None:
+    """Move everything from a SQLite file into an empty PostgreSQL database, while nothing else runs."""
+    import atr.storage.moving as moving
+
+    moving.move(source, target, _as_text)
 
 
 @cli.command()

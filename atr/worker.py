@@ -40,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 _GRACE: Final = 10.0
 # The hour is the database's; so often each worker looks whether it has passed.
 _HEADS_EVERY: Final = 60.0
+# So many tasks are handed to an engine in one scan.
+_WAKE: Final = 100
 
 
 async def run(settings: config.WorkerSettings) -> None:
@@ -92,7 +94,16 @@ async def context(
             scratch=scratch,
             failpoint=contexts.Failpoint(settings.failpoint, settings.state_dir / "failpoint-done"),
             monotonic=time.monotonic,
+            carrier=await _carrier(stack, database, settings.database),
         )
+
+
+async def _carrier(stack: AsyncExitStack, database: session.Database, url: str) -> contexts.Carrier | None:
+    if database.on_sqlite:
+        return None
+    import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
+
+    return await stack.enter_async_context(aclosing(await carrier.Carrier.opened(url)))
 
 
 def adapters(
@@ -143,7 +154,14 @@ def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, 
 
 
 async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
-    """Scan and work until the event is set, at most `slots` rows and tasks at once."""
+    """Scan and work until the event is set, at most `slots` rows and tasks at once.
+
+    Where an engine carries tasks, at most so many rows, and as many tasks.
+    """
+    carrying: asyncio.Task[None] | None = None
+    if hands.carrier is not None:
+        carried = hands.carrier.carry_until(stop, _Carried(hands), slots=slots, tick=tick, grace=_GRACE)
+        carrying = asyncio.create_task(carried)
     running: set[asyncio.Task[None]] = set()
     heads_due = hands.monotonic()
     while not stop.is_set():
@@ -168,6 +186,8 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+    if carrying is not None:
+        await carrying
 
 
 async def tell_heads(hands: contexts.Context) -> None:
@@ -182,8 +202,11 @@ async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
     """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
     running: set[asyncio.Task[None]] = set()
     await _start(hands, running, limit)
+    carried = _Carried(hands)
+    if hands.carrier is not None:
+        running.add(asyncio.create_task(hands.carrier.carry_all(carried, slots=limit)))
     await asyncio.gather(*running)
-    return len(running)
+    return len(running) - (hands.carrier is not None) + carried.done
 
 
 async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slots: int) -> None:
@@ -196,8 +219,28 @@ async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slot
     if free <= 0:
         return
     async with hands.storage.write_as_user_service() as service:
+        if hands.carrier is not None:
+            await service.tasks.wake(limit=_WAKE)
+            return
         claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=free)
     running.update(asyncio.create_task(_task(hands, task)) for task in claimed)
+
+
+@dataclasses.dataclass
+class _Carried:
+    """What an engine's jobs are handed to."""
+
+    hands: contexts.Context
+    done: int = 0
+
+    async def __call__(self, task_id: int) -> None:
+        """Do this task, if it may run now and nobody else holds it."""
+        hands = self.hands
+        async with hands.storage.write_as_user_service() as service:
+            claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=1, task_id=task_id)
+        for task in claimed:
+            self.done += 1
+            await _task(hands, task)
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:

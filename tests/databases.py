@@ -63,6 +63,7 @@ class Postgresql:
         self._server = server
         self._template = server.create()
         migrate.upgrade(self._template)
+        migrate.grant(self._template)
 
     def empty(self, _directory: pathlib.Path) -> str:
         """A copy of the migrated database."""
@@ -108,6 +109,11 @@ class Server:
         return f"postgresql+psycopg://postgres@/{name}?host={self._directory}"
 
     @property
+    def directory(self) -> pathlib.Path:
+        """Where its socket is."""
+        return self._directory
+
+    @property
     def _data(self) -> str:
         return str(self._directory / "data")
 
@@ -129,6 +135,14 @@ class Server:
             check=False,
         )
         assert done.returncode == 0, f"{program}: {done.stderr}"
+
+
+def as_role(address: str, role: str) -> str:
+    """The address with which a process of this role reaches the database; a SQLite file knows no roles."""
+    url = sqlalchemy.make_url(address)
+    if url.get_backend_name() == "sqlite":
+        return address
+    return url.set(username=role).render_as_string(hide_password=False)
 
 
 def sqlite_url(file: pathlib.Path) -> str:

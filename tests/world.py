@@ -20,6 +20,8 @@ import sqlalchemy
 import sqlmodel
 
 import atr.config as config
+import atr.db.roles as roles
+import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.promotion as tables
@@ -81,10 +83,16 @@ class World:
     """The storage, the worker's hands, the stand-in and the clock. Make it with `open_world`."""
 
     def __init__(
-        self, hands: contexts.Context, sandbox: server.RunningSandbox, clock: Clock, settings: config.WorkerSettings
+        self,
+        hands: contexts.Context,
+        store: storage.Storage,
+        sandbox: server.RunningSandbox,
+        clock: Clock,
+        settings: config.WorkerSettings,
     ) -> None:
         self.hands = hands
-        self.store: storage.Storage = hands.storage
+        # What the web process has: on PostgreSQL it is another role of the database.
+        self.store = store
         self.sandbox = sandbox
         self.platform = sandbox.world
         self.clock = clock
@@ -99,7 +107,8 @@ class World:
     async def settle_in(self, tree: trees.Tree | None = None) -> trees.Tree:
         """Committees, project, policy, target; nothing is composed yet."""
         tree = tree or trees.example()
-        await people.settle_in(self.store, tree.namespaces)
+        # The first admin is nobody's click.
+        await people.settle_in(self.hands.storage, tree.namespaces)
         return tree
 
     async def composed(self, tree: trees.Tree | None = None) -> str:
@@ -149,7 +158,7 @@ class World:
 
     def service(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsUserService]:
         """One transaction of the worker."""
-        return self.store.write_as_user_service()
+        return self.hands.storage.write_as_user_service()
 
     async def stage_elsewhere(
         self, tree: trees.Tree, *, token: stand_in.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
@@ -329,7 +338,7 @@ class World:
 
     async def change(self, row: sqlmodel.SQLModel) -> None:
         """Write a row as it is, past every writer: what a test needs to have happened elsewhere."""
-        async with self.store.database.write() as data:
+        async with self.hands.storage.database.write() as data:
             await data.merge(row)
 
 
@@ -344,7 +353,7 @@ async def open_world(
     async with server.RunningSandbox(platform) as sandbox:
         given: Mapping[str, Any] = {
             "state_dir": state_dir,
-            "database_url": database,
+            "database_url": provided.as_role(database, roles.WORKER),
             "sandbox": True,
             "maven_central_portal_url": sandbox.portal_url,
             "maven_central_repository_url": sandbox.repository_url,
@@ -360,8 +369,20 @@ async def open_world(
             **overrides,
         }
         settings = config.WorkerSettings.model_validate(given)
-        async with worker.context(settings, clock) as hands:
-            yield World(hands, sandbox, clock, settings)
+        async with worker.context(settings, clock) as hands, _web(hands, database, clock) as store:
+            yield World(hands, store, sandbox, clock, settings)
+
+
+@contextlib.asynccontextmanager
+async def _web(hands: contexts.Context, database: str, clock: Clock) -> AsyncIterator[storage.Storage]:
+    if hands.storage.database.on_sqlite:
+        yield hands.storage
+        return
+    rows = session.Database(provided.as_role(database, roles.WEB), clock)
+    try:
+        yield storage.Storage(rows, hands.storage.place)
+    finally:
+        await rows.close()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,11 +16,14 @@ import alembic.script
 import alembic.util
 import sqlalchemy
 
+import atr.db.roles as roles
 import atr.db.session as session
 import atr.errors as errors
 
 # Alembic has one environment a process.
 _ONE_AT_A_TIME: Final = threading.Lock()
+# insufficient_privilege: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_PG_DENIED: Final = "42501"
 _SYNC_DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -35,8 +38,16 @@ def upgrade(url: str, revision: str = "head") -> None:
     _demand_known(scripts, here)
     if here == scripts.as_revision_number(revision):
         return
-    with _ONE_AT_A_TIME:
-        command.upgrade(config, revision)
+    try:
+        with _ONE_AT_A_TIME:
+            command.upgrade(config, revision)
+    except sqlalchemy.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") != _PG_DENIED:
+            raise
+        raise errors.SettingsError(
+            f"The database is at revision {here or 'none'}, and this role may not change it. Run `atr migrate --roles` "
+            "as the owner of the database first."
+        ) from error
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -48,6 +59,23 @@ def downgrade(url: str, revision: str) -> None:
             command.downgrade(config, revision)
     except alembic.util.CommandError as error:
         raise errors.SettingsError(f"There is no way down to revision “{revision[:40]}”: {error}.") from error
+
+
+def grant(url: str) -> None:
+    """Make the two roles where they are not there, and give each what it may do: as the database's owner.
+
+    Again after each migration: what a table that is new allows is said anew. Raises SettingsError on SQLite.
+    """
+    database = engine(url)
+    try:
+        if database.dialect.name != "postgresql":
+            raise errors.SettingsError("Only PostgreSQL has roles: on SQLite whoever reads the file can write it.")
+        with database.begin() as connection:
+            for statement in roles.grants(sqlalchemy.inspect(connection).get_table_names()):
+                # As it stands: neither % nor : means anything in it.
+                connection.connection.cursor().execute(statement)
+    finally:
+        database.dispose()
 
 
 def current(url: str) -> str | None:

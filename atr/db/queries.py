@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.roles as roles
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -149,6 +151,18 @@ async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
 
 async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any) -> str:
     """Store a file set, once, and answer its digest."""
+    if (await data.connection()).dialect.name == "postgresql":
+        # A function that hashes it: nobody, and no role, writes a set that is not what its digest says.
+        one = files.files
+        values = {
+            "digest": files.digest,
+            "paths": [file.path for file in one],
+            "sizes": [file.size for file in one],
+            "sha256s": [file.sha256 for file in one],
+            "created": now,
+        }
+        await data.exec(sqlalchemy.text(roles.STORE_FILE_SET), params=values)  # type: ignore[call-overload]  # SQLModel types no plain text
+        return files.digest
     if await data.get(tables.FileSetRow, files.digest) is None:
         data.add(tables.FileSetRow(digest=files.digest, files=len(files.files), size=files.size, created=now))
         await data.flush()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The task table: put work there in the caller's transaction, take it, finish it.
+"""Tasks: put work there in the caller's transaction, take it, finish it.
 
-A task may be lost or done twice; the rows it works on carry the truth. Behind these functions an existing engine can
-stand instead (docs/adr).
+A task may be lost or done twice; the rows it works on carry the truth. On SQLite workers take tasks from the table; on
+PostgreSQL procrastinate carries them (db/carrier.py), and `wake` is what the scan does instead of taking them. Either
+way a task is done by whoever holds the lease on its row.
 """
 
 import datetime
@@ -53,23 +54,31 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         "project_key": project_key,
         "version_key": version_key,
     }
-    dialect = (await data.connection()).dialect.name
-    insert = (
-        sqlalchemy.dialects.postgresql.insert(sql.Task)
-        if (dialect == "postgresql")
-        else sqlalchemy.dialects.sqlite.insert(sql.Task)
-    )
-    await data.exec(insert.values(**values).on_conflict_do_nothing())
+    if (await data.connection()).dialect.name != "postgresql":
+        await data.exec(sqlalchemy.dialects.sqlite.insert(sql.Task).values(**values).on_conflict_do_nothing())
+        return
+    insert = sqlalchemy.dialects.postgresql.insert(sql.Task).values(**values).on_conflict_do_nothing()
+    added = (await data.exec(insert.returning(col(sql.Task.id)))).scalars().all()
+    if (scheduled or now) <= now:
+        await _defer(data, added)
 
 
 async def claim(
-    data: session.Session, now: datetime.datetime, *, owner: str, seconds: float, limit: int
+    data: session.Session,
+    now: datetime.datetime,
+    *,
+    owner: str,
+    seconds: float,
+    limit: int,
+    task_id: int | None = None,
 ) -> Sequence[sql.Task]:
-    """The oldest tasks that may run now, taken by `owner`; tasks of a worker that stopped renewing are among them."""
-    due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
-    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & (col(sql.Task.lease_until) <= now)
-    wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled)).limit(limit)
-    wanted = wanted.with_for_update(skip_locked=True)
+    """The oldest tasks that may run now, or this one of them, taken by `owner`.
+
+    Tasks of a worker that stopped renewing are among them.
+    """
+    wanted = _due(now).limit(limit)
+    if task_id is not None:
+        wanted = wanted.where(sql.Task.id == task_id)
     claimed = []
     for task in (await data.exec(wanted)).all():
         statement = (
@@ -89,6 +98,18 @@ async def claim(
             await data.refresh(task)
             claimed.append(task)
     return claimed
+
+
+async def wake(data: session.Session, now: datetime.datetime, *, limit: int) -> None:
+    """Have what is due carried where nothing carries it: what is tried again, and the tasks of workers that died.
+
+    PostgreSQL only.
+    """
+    import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
+
+    await carrier.sweep(data)
+    wanted = _due(now).where(sqlalchemy.text(carrier.NOT_CARRIED)).limit(limit)
+    await carrier.defer(data, [task.id or 0 for task in (await data.exec(wanted)).all()])
 
 
 async def finish(
@@ -123,3 +144,16 @@ async def finish(
         .execution_options(synchronize_session=False)
     )
     return bool((await data.exec(statement)).rowcount == 1)
+
+
+def _due(now: datetime.datetime) -> Any:
+    due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
+    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & (col(sql.Task.lease_until) <= now)
+    wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled))
+    return wanted.with_for_update(skip_locked=True)
+
+
+async def _defer(data: session.Session, ids: Sequence[int | None]) -> None:
+    import atr.db.carrier as carrier  # noqa: PLC0415  (as above)
+
+    await carrier.defer(data, [one for one in ids if one is not None])

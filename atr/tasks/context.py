@@ -8,7 +8,7 @@ import os
 import pathlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final, Protocol
 
 import atr.errors as errors
 import atr.metrics as metrics
@@ -35,6 +35,16 @@ class Failpoint:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Carrier(Protocol):
+    """An engine that carries tasks to workers (db/carrier.py): each to one of them, by its number."""
+
+    async def carry_until(self, stop: asyncio.Event, carry: Any, *, slots: int, tick: float, grace: float) -> None:
+        """Call `carry` with each task's number until the event is set."""
+
+    async def carry_all(self, carry: Any, *, slots: int) -> None:
+        """Call `carry` for every task that waits to be carried, and end."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
     """The worker's hands."""
@@ -53,6 +63,8 @@ class Context:
     meters: metrics.Meters = dataclasses.field(default_factory=metrics.Meters)
     # Of the task that runs: should it fail, nobody tries again.
     is_last_try: bool = False
+    # None where tasks are taken from their table.
+    carrier: Carrier | None = None
 
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
         """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""

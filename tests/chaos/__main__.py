@@ -27,6 +27,8 @@ CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
         "T13": "tests.chaos.tampering",
         "T14": "tests.chaos.restoring",
         "T15": "tests.chaos.migrating",
+        "T16": "tests.chaos.cut_connections",
+        "T17": "tests.chaos.broken_files",
     }
 )
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The task table, for the worker."""
+"""Tasks, for the worker."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,19 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Task]:
-        """Take the oldest tasks that may run now."""
-        rows = await queue.claim(self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit)
+    async def claim(self, *, owner: str, seconds: float, limit: int, task_id: int | None = None) -> Sequence[work.Task]:
+        """Take the oldest tasks that may run now; with `task_id` only that one, if it may."""
+        rows = await queue.claim(
+            self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit, task_id=task_id
+        )
         return [
             work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries, row.tries >= queue.TRIES)
             for row in rows
         ]
+
+    async def wake(self, *, limit: int) -> None:
+        """Have the engine carry what is due and is not carried. PostgreSQL only."""
+        await queue.wake(self._write.data, self._write.now, limit=limit)
 
     async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
         """Hold a task longer. Raises ConflictError when somebody else has it."""

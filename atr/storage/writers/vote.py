@@ -66,6 +66,8 @@ class CommitteeParticipant:
         release.vote_started, release.vote_resolved = write.now, None
         # What voters are told now holds to the end, whatever becomes of the policy.
         release.vote_hours = (await queries.policy(write.data, project)).min_hours
+        # The release first: the server lets the web write a ballot only while its vote is opened (db/roles.py).
+        await write.data.flush()
         for part in proposal.parts:
             if part.mapped is not None:
                 await queries.store_file_set(write.data, part.mapped, write.now)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two roles of a PostgreSQL database: `atr_web` asks, `atr_worker` does. What is not the web's the server refuses.
+
+Whoever takes over a web process can ask for whatever a person can ask for. They cannot make it look done: attempts,
+what was read, later states, file sets and opened ballots are the worker's, or stand once they are written. What can be
+said of a whole table or column is a GRANT; what depends on the row is a trigger that binds the web's role alone. A file
+set is written by a function that hashes it first, so its digest is always that of its files.
+
+The triggers come with the migrations, the grants with `atr migrate --roles`: roles belong to the server, not to one
+database of it. SQLite has nothing like it.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import atr.promotion.states as states
+
+WEB: Final = "atr_web"
+WORKER: Final = "atr_worker"
+
+_State = states.State
+_Deployment = states.DeploymentState
+
+# What the web's role may do beside reading: for each table whole privileges, and columns that it may update. A table
+# that is not here it only reads.
+WRITES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "committee": "INSERT, UPDATE",
+        "project": "INSERT, UPDATE",
+        "release_policy": "INSERT, UPDATE",
+        "platform_target": "INSERT, UPDATE",
+        "release": "INSERT, UPDATE",
+        "revision_counter": "INSERT, UPDATE",
+        "revision": "INSERT",
+        "ballot_paper": "INSERT",
+        "ballot_entry": "INSERT",
+        "check_result": "INSERT, DELETE",
+        "task": "INSERT",
+        "distribution": "INSERT, DELETE, UPDATE (staging, due_at)",
+        "deployment": "INSERT, UPDATE (state, version, entered_at, problem, external_id, name, off_ballot, drop_reason,"
+        " drop_by, due_at, verify_asked_by, verify_asked_at, verified_at, verified_digest, verify_problem)",
+        "deployment_package": "INSERT",
+        "deployment_search": "INSERT",
+        "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
+        " deadline, read_round, read_done, requested_by, after_id, stop_at_trouble)",
+        "promotion_target": "INSERT, UPDATE (holding)",
+        "kept_copy": "DELETE",
+        "event": "INSERT",
+        # Said of nothing: rows to be locked.
+        "guard": "INSERT, UPDATE",
+        # A task is handed to its engine in the transaction that asks for it (db/carrier.py).
+        "procrastinate_jobs": "INSERT",
+        "procrastinate_events": "INSERT",
+    }
+)
+# The arrows that people draw from a page. The worker draws the others.
+PROMOTION_ARROWS: Final[Mapping[_State, frozenset[_State]]] = MappingProxyType(
+    {
+        _State.REQUESTED: frozenset({_State.ABORTED}),
+        _State.SENDING: frozenset({_State.ABORTING}),
+        _State.IN_DOUBT: frozenset({_State.ABORTING, _State.ABORTED}),
+        _State.DIVERGED: frozenset({_State.CHECKING}),
+    }
+)
+DEPLOYMENT_ARROWS: Final[Mapping[_Deployment, frozenset[_Deployment]]] = MappingProxyType(
+    {
+        _Deployment.STAGED: frozenset({_Deployment.DROPPING}),
+        _Deployment.FAILED: frozenset({_Deployment.DROPPING}),
+        _Deployment.LOST: frozenset({_Deployment.VALIDATING, _Deployment.FAILED}),
+    }
+)
+
+_STORE: Final = "atr_store_file_set(text, text[], bigint[], text[], timestamptz)"
+STORE_FILE_SET: Final = (
+    "SELECT atr_store_file_set(:digest, CAST(:paths AS text[]), CAST(:sizes AS bigint[]), CAST(:sha256s AS text[]),"
+    " :created)"
+)
+# A superuser has every role and is bound by none of this.
+_IS_WEB: Final = f"""
+CREATE FUNCTION atr_is_web() RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_roles AS me, pg_roles AS web
+    WHERE me.rolname = current_user AND NOT me.rolsuper AND web.rolname = '{WEB}'
+      AND pg_has_role(me.oid, web.oid, 'USAGE')
+  )
+$$
+"""  # noqa: S608  (a name of ours)
+_STORE_FILE_SET: Final = """
+CREATE FUNCTION atr_store_file_set(
+  a_digest text, paths text[], sizes bigint[], sha256s text[], made timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  hashed text;
+BEGIN
+  SELECT encode(sha256(convert_to(
+      string_agg(one.sha256 || ' ' || one.size || ' ' || one.path || E'\\n', '' ORDER BY one.path COLLATE "C"), 'UTF8'
+    )), 'hex')
+    INTO hashed FROM unnest(paths, sizes, sha256s) AS one (path, size, sha256)
+    WHERE one.path !~ E'\\n' AND one.size >= 0 AND one.sha256 ~ '^[0-9a-f]{64}$';
+  IF hashed IS DISTINCT FROM a_digest THEN
+    RAISE EXCEPTION 'These files do not have the digest %.', a_digest USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  INSERT INTO file_set (digest, files, size, created)
+    SELECT a_digest, count(*), sum(one.size), made FROM unnest(sizes) AS one (size)
+    ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    INSERT INTO file_set_file (digest, path, size, sha256)
+      SELECT a_digest, one.path, one.size, one.sha256 FROM unnest(paths, sizes, sha256s) AS one (path, size, sha256);
+  END IF;
+END $$
+"""
+
+
+def _moves(arrows: Mapping[_State, frozenset[_State]] | Mapping[_Deployment, frozenset[_Deployment]]) -> str:
+    pairs = sorted((frm.value, to.value) for frm, several in arrows.items() for to in several)
+    return ", ".join(f"('{frm}', '{to}')" for frm, to in pairs)
+
+
+def _values(members: Iterable[_State] | Iterable[_Deployment]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(member.value for member in members))
+
+
+_FREE: Final = frozenset(_State) - states.HOLDING
+# For each table: what the web's role is refused, as conditions with their sentences, for a new row and for a changed
+# one.
+_INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "promotion": {
+            f"NEW.state <> '{_State.REQUESTED.value}'": "The web may only ask for a promotion.",
+            "NEW.verified_digest IS NOT NULL OR NEW.public_digest IS NOT NULL OR NEW.out_of_band": (
+                "Only the worker says what it has read."
+            ),
+        },
+        "deployment": {
+            f"NEW.state NOT IN ({_values({_Deployment.UPLOADING, _Deployment.VALIDATING})})": (
+                "The web may only record a deployment or ask for an upload."
+            ),
+            "NEW.file_set_digest IS NOT NULL OR NEW.captured_at IS NOT NULL OR NEW.verified_digest IS NOT NULL": (
+                "Only the worker says what it has read."
+            ),
+        },
+        "distribution": {
+            "NOT NEW.pending": "Only the worker says what it has found on a platform.",
+        },
+        "deployment_search": {
+            "NEW.answered_at IS NOT NULL": "Only the worker answers a search.",
+        },
+        "ballot_entry": {
+            # Who wrote the other entries, in which transaction: theirs is over, so the ballot is opened.
+            "EXISTS (SELECT FROM ballot_entry WHERE release_key = NEW.release_key AND vote_seq = NEW.vote_seq"
+            " AND xmin <> pg_current_xact_id()::xid)": "An opened ballot is frozen: none can be added.",
+            "NOT EXISTS (SELECT FROM release WHERE key = NEW.release_key AND current_vote_seq = NEW.vote_seq"
+            " AND phase = 'release_candidate' AND vote_started = NEW.opened AND vote_resolved IS NULL)": (
+                "A ballot is written while its vote is opened."
+            ),
+            "NEW.kind = 'revision' AND NEW.file_set_digest IS DISTINCT FROM (SELECT file_set_digest FROM revision"
+            " WHERE release_key = NEW.release_key ORDER BY seq DESC LIMIT 1)": (
+                "The ballot holds the files of the newest revision, and no others."
+            ),
+            "NEW.kind = 'deployment' AND NOT EXISTS (SELECT FROM deployment WHERE id = NEW.deployment_id"
+            " AND release_key = NEW.release_key AND file_set_digest = NEW.file_set_digest)": (
+                "The ballot holds what was captured of this release's deployments, and nothing else."
+            ),
+            "NEW.kind = 'mapped' AND EXISTS (SELECT FROM file_set_file AS mapped"
+            " WHERE digest = NEW.file_set_digest AND NOT EXISTS (SELECT FROM file_set_file AS voted"
+            " WHERE voted.digest = (SELECT file_set_digest FROM revision WHERE release_key = NEW.release_key"
+            " ORDER BY seq DESC LIMIT 1) AND voted.size = mapped.size AND voted.sha256 = mapped.sha256))": (
+                "What is mapped to a platform are files of the newest revision."
+            ),
+        },
+    }
+)
+_UPDATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "promotion": {
+            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(PROMOTION_ARROWS)})": (
+                "Only the worker takes a promotion there."
+            ),
+        },
+        "promotion_target": {
+            "NEW.holding AND NOT OLD.holding": "What a promotion gave back it does not take again.",
+            "OLD.holding AND NOT NEW.holding AND NOT EXISTS (SELECT FROM promotion WHERE id = NEW.promotion_id"
+            f" AND state IN ({_values(_FREE)}))": "A promotion holds its packages until it is stopped.",
+        },
+        "deployment": {
+            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(DEPLOYMENT_ARROWS)})": (
+                "Only the worker takes a deployment there."
+            ),
+            f"NEW.external_id IS DISTINCT FROM OLD.external_id AND OLD.state <> '{_Deployment.LOST.value}'": (
+                "A deployment keeps its number on the platform."
+            ),
+            "NEW.verified_digest IS NOT NULL AND NEW.verified_digest IS DISTINCT FROM OLD.verified_digest": (
+                "Only the worker says what it has read."
+            ),
+        },
+        "distribution": {
+            "NOT NEW.staging AND NOT NEW.pending AND (OLD.staging OR OLD.pending)": (
+                "Only the worker says what it has found on a platform."
+            ),
+        },
+    }
+)
+_TABLES: Final = tuple(sorted({*_INSERTS, *_UPDATES}))
+
+
+def upright() -> list[str]:
+    """The statements that put the walls up, for a migration."""
+    statements = [_IS_WEB, _STORE_FILE_SET, f"REVOKE ALL ON FUNCTION {_STORE} FROM PUBLIC"]
+    for table in _TABLES:
+        events = [event for event, rules in (("INSERT", _INSERTS), ("UPDATE", _UPDATES)) if table in rules]
+        statements += [
+            _trigger_function(table),
+            (
+                f"CREATE TRIGGER {table}_web BEFORE {' OR '.join(events)} ON {table} FOR EACH ROW WHEN (atr_is_web())"
+                f" EXECUTE FUNCTION atr_web_{table}()"
+            ),
+        ]
+    # Nobody's own schema or temporary table stands in for one of ours.
+    names = ", ".join(f"'{name}'" for name in ("atr_is_web()", _STORE, *(f"atr_web_{table}()" for table in _TABLES)))
+    statements.append(
+        f"DO $$ DECLARE one text; BEGIN FOREACH one IN ARRAY ARRAY[{names}] LOOP EXECUTE format("
+        "'ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', one, current_schema()); END LOOP; END $$"
+    )
+    return statements
+
+
+def taken_down() -> list[str]:
+    """The statements that take them away again."""
+    statements = [f"DROP FUNCTION {_STORE}"]
+    for table in _TABLES:
+        statements += [f"DROP TRIGGER {table}_web ON {table}", f"DROP FUNCTION atr_web_{table}()"]
+    return [*statements, "DROP FUNCTION atr_is_web()"]
+
+
+def grants(tables: Iterable[str]) -> list[str]:
+    """The statements that make the roles where they are not there, and give each what it may do with these tables."""
+    both = f"{WEB}, {WORKER}"
+    statements = [
+        *(
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role} LOGIN;"
+            " END IF; END $$"
+            for role in (WEB, WORKER)
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());"
+            f" EXECUTE format('GRANT USAGE ON SCHEMA %I TO {both}', current_schema()); END $$"
+        ),
+        f"GRANT EXECUTE ON FUNCTION {_STORE} TO {both}",
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO "
+            f"{both}', current_schema()); END $$"
+        ),
+    ]
+    for table in sorted(tables):
+        statements += [f"REVOKE ALL ON {table} FROM {both}", f"GRANT SELECT ON {table} TO {both}"]
+        if table != "alembic_version":
+            statements.append(f"GRANT INSERT, UPDATE, DELETE ON {table} TO {WORKER}")
+        if table in WRITES:
+            statements.append(f"GRANT {WRITES[table]} ON {table} TO {WEB}")
+    return statements
+
+
+def _trigger_function(table: str) -> str:
+    return (
+        f"CREATE FUNCTION atr_web_{table}() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+        f"  IF TG_OP = 'INSERT' THEN\n{_checks(_INSERTS.get(table, {}))}"
+        f"  ELSE\n{_checks(_UPDATES.get(table, {}))}  END IF;\n  RETURN NEW;\nEND $$"
+    )
+
+
+def _checks(rules: Mapping[str, str]) -> str:
+    checks = [
+        f"    IF {condition} THEN\n      RAISE EXCEPTION USING MESSAGE = '{sentence.replace(chr(39), chr(39) * 2)}',"
+        " ERRCODE = 'insufficient_privilege';\n    END IF;\n"
+        for condition, sentence in rules.items()
+    ]
+    return "".join(checks) or "    NULL;\n"
