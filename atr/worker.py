@@ -2,6 +2,7 @@
 """The worker: the only process that reaches a platform and the only one that holds credentials."""
 
 import asyncio
+import collections
 import dataclasses
 import logging
 import os
@@ -25,6 +26,7 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.registry as registry
+import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -74,7 +76,11 @@ async def context(
         for platform, lookup in catalogues(settings).items():
             looking[platform] = await stack.enter_async_context(aclosing(lookup))
         place = transaction.Place(
-            settings.state_dir, timings(settings), settings.copies_quota, steps.Timing().faster(settings.faster)
+            settings.state_dir,
+            timings(settings),
+            settings.copies_quota,
+            steps.Timing().faster(settings.faster),
+            {reach: limits.faster(settings.faster) for reach, limits in budget.LIMITS.items()},
         )
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
@@ -139,24 +145,59 @@ def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, 
     return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
 
 
+class Shift:
+    """What a worker has in hand: at most `slots` rows of each lane, and as many tasks."""
+
+    def __init__(self, hands: contexts.Context, slots: int) -> None:
+        self._hands = hands
+        self._slots = slots
+        self._rows: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: scan.Busy = collections.Counter()
+
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """What has not ended."""
+        self._rows = {one for one in self._rows if not one.done()}
+        self._tasks = {one for one in self._tasks if not one.done()}
+        return self._rows | self._tasks
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more may be due than could be taken."""
+        return (len(self._tasks) >= self._slots) or any(count >= self._slots for count in self._busy.values())
+
+    async def start(self) -> int:
+        """Take what is due, and answer how much that was."""
+        before = len(self.running)
+        for step in await scan.status_check(self._hands, limit=self._slots, busy=self._busy):
+            self._rows.add(asyncio.create_task(step))
+        free = self._slots - len(self._tasks)
+        if free > 0:
+            async with self._hands.storage.write_as_user_service() as service:
+                claimed = await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=free)
+            self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
+        return len(self._rows) + len(self._tasks) - before
+
+
 async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
-    """Scan and work until the event is set, at most `slots` rows and tasks at once."""
-    running: set[asyncio.Task[None]] = set()
+    """Scan and work until the event is set: at most `slots` rows of each lane at once, and as many tasks."""
+    shift = Shift(hands, slots)
+    stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        running = {task for task in running if not task.done()}
         try:
             with hands.meters.scan_seconds.time():
-                await _start(hands, running, slots)
+                await shift.start()
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
             # The database may be locked, full or away for a while; the rows wait for us.
             hands.meters.scan_errors.inc()
             _LOG.exception("the scan could not read what is due")
-        try:
-            async with asyncio.timeout(tick):
-                await stop.wait()
-        except TimeoutError:
+            await asyncio.wait({stopping}, timeout=tick)
             continue
-    if running:
+        # Where more was due than could be taken, a place that becomes free is taken at once.
+        ends = shift.running if shift.is_full else set()
+        await asyncio.wait({stopping, *ends}, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+    if running := shift.running:
         _, left = await asyncio.wait(running, timeout=_GRACE)
         for task in left:
             task.cancel()
@@ -165,24 +206,10 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
 
 async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
     """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
-    running: set[asyncio.Task[None]] = set()
-    await _start(hands, running, limit)
-    await asyncio.gather(*running)
-    return len(running)
-
-
-async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slots: int) -> None:
-    free = slots - len(running)
-    if free <= 0:
-        return
-    for step in await scan.status_check(hands, limit=free):
-        running.add(asyncio.create_task(step))
-    free = slots - len(running)
-    if free <= 0:
-        return
-    async with hands.storage.write_as_user_service() as service:
-        claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=free)
-    running.update(asyncio.create_task(_task(hands, task)) for task in claimed)
+    shift = Shift(hands, limit)
+    started = await shift.start()
+    await asyncio.gather(*shift.running)
+    return started
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:

@@ -31,6 +31,8 @@ class Promotion:
     round: int
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
+    # The platform did not answer for a while: this look finds out whether it does, and only reads.
+    probe: bool = False
 
     @property
     def subject(self) -> str:
@@ -59,6 +61,8 @@ class Deployment:
     # The answers to its upload and its drop; NONE for marked and not answered, None for not marked.
     upload_answer: steps.Answer | None
     drop_answer: steps.Answer | None
+    # As for a promotion.
+    probe: bool = False
 
     @property
     def subject(self) -> str:
@@ -75,6 +79,8 @@ class Distribution:
     coordinates: distribution.Coordinates
     staging: bool
     retries: int
+    # As for a promotion.
+    probe: bool = False
 
     @property
     def subject(self) -> str:

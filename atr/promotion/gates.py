@@ -41,6 +41,8 @@ class Facts:
     # Promote all: the promotion that must be live before this one, or the one whose trouble stopped it and how.
     waits_for: str = ""
     stopped_by: str = ""
+    # Of what was asked for: why the platform is left alone now; empty if it answers.
+    silence: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +96,9 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:3])}{more}"
 
 
-# These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.
-TURN: Final = frozenset({"turn", "stopped"})
+# These hold a promotion up for as long as another one stands where it does, or the platform is silent; in the mark they
+# refuse nothing.
+TURN: Final = frozenset({"turn", "stopped", "silent"})
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -189,6 +192,12 @@ GATES: Final[tuple[Gate, ...]] = (
         lambda f: not f.stopped_by,
         lambda f: f"{f.stopped_by}, so nothing of this one was sent.",
         "a committee member",
+    ),
+    Gate(
+        "silent",
+        lambda f: not f.silence,
+        lambda f: f.silence,
+        "nobody",
     ),
     Gate(
         "rights",

@@ -14,7 +14,12 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
     """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
     open_to_send = {None, steps.Answer.LIMITED}
     async with holds.DeploymentHold(context, claimed).alive():
-        if claimed.state is states.DeploymentState.UPLOADING:
+        if claimed.probe and claimed.external_id:
+            await _look(context, claimed)
+        elif claimed.state is states.DeploymentState.UPLOADING:
+            if claimed.probe:
+                # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
+                await context.promoter(claimed.platform).find(claimed.name)
             if claimed.upload_answer in open_to_send:
                 async with context.storage.write_as_user_service() as service:
                     await service.deployments.ask_to_stage(claimed)

@@ -226,6 +226,20 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
     },
     "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
+    "0005": {
+        "platform_account": [
+            {
+                "platform": "MAVEN",
+                "reach": "account",
+                "tokens": 9.5,
+                "filled_at": _THEN,
+                "faults": '["2026-05-04T10:20:30+00:00"]',
+                "opened_at": None,
+                "probing_until": None,
+                "paused_until": None,
+            }
+        ]
+    },
 }
 
 

@@ -3,7 +3,8 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from sqlmodel import col
 
@@ -13,12 +14,14 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.lanes as lanes
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
@@ -29,6 +32,7 @@ import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
 State = states.State
+_REACH: Final = {False: budget.Reach.ACCOUNT, True: budget.Reach.PUBLIC}
 
 
 class CommitteeParticipant:
@@ -145,14 +149,28 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def oldest_due(self) -> datetime.datetime | None:
-        """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, tables.Promotion, self._write.now)
+    async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
+        """The oldest rows that are due, but for those of lanes that are shut."""
+        row = tables.Promotion
+        found = await leases.due(
+            self._write.data,
+            row,
+            self._write.now,
+            *(~_in(lane) for lane in shut),
+            columns=(row.platform, lanes.is_public()),
+            limit=limit,
+        )
+        return [lanes.Due(since, lanes.Lane(platform, _REACH[bool(public)])) for since, platform, public in found]
 
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Promotion]:
-        """Take the promotions that are due, oldest first."""
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
+    ) -> Sequence[work.Promotion]:
+        """Take the promotions that are due, of one lane or of all, oldest first."""
         write = self._write
-        claimed = await leases.claim(write.data, tables.Promotion, write.now, owner=owner, seconds=seconds, limit=limit)
+        where = [_in(lane)] if lane else []
+        claimed = await leases.claim(
+            write.data, tables.Promotion, write.now, *where, owner=owner, seconds=seconds, limit=limit
+        )
         return [await self._work(row) for row in claimed]
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
@@ -325,6 +343,13 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)
+
+
+def _in(lane: lanes.Lane) -> Any:
+    """Whether a promotion's next look is of this lane."""
+    public = lanes.is_public()
+    reached = public if (lane.reach is budget.Reach.PUBLIC) else ~public
+    return (col(tables.Promotion.platform) == lane.platform) & reached
 
 
 def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:
