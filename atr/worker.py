@@ -180,7 +180,9 @@ class Shift:
         return len(self._rows) + len(self._tasks) - before
 
 
-async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
+async def work_until(
+    hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int, grace: float = _GRACE
+) -> None:
     """Scan and work until the event is set: at most `slots` rows of each lane at once, and as many tasks."""
     shift = Shift(hands, slots)
     stopping = asyncio.create_task(stop.wait())
@@ -198,7 +200,7 @@ async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: floa
         ends = shift.running if shift.is_full else set()
         await asyncio.wait({stopping, *ends}, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
     if running := shift.running:
-        _, left = await asyncio.wait(running, timeout=_GRACE)
+        _, left = await asyncio.wait(running, timeout=grace)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)

@@ -53,6 +53,8 @@ LIMITS: Final[Mapping[Reach, Limits]] = {Reach.ACCOUNT: Limits(looks=10), Reach.
 # However long a platform asks us to stay away.
 _LONGEST: Final = 3_600.0
 _ANSWERED: Final = 500
+# So that the instant that was named for a look does have it, though fractions were rounded.
+_HAIR: Final = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +91,9 @@ def verdict(account: Account, limits: Limits, now: datetime.datetime, *, at_most
         return Verdict(0, breaker, until)
     if breaker is Breaker.HALF_OPEN:
         return Verdict(1, breaker)
-    return Verdict(min(at_most, math.floor(_tokens(account, limits, now))) if limits.looks else at_most, breaker)
+    return Verdict(
+        min(at_most, math.floor(_tokens(account, limits, now) + _HAIR)) if limits.looks else at_most, breaker
+    )
 
 
 def breaker_of(account: Account, limits: Limits, now: datetime.datetime) -> Breaker:
@@ -170,7 +174,7 @@ def _wait_until(account: Account, limits: Limits, now: datetime.datetime, breake
     if (limits.looks is None) or (breaker is Breaker.HALF_OPEN):
         return None
     lacks = 1 - _tokens(account, limits, now)
-    return now + datetime.timedelta(seconds=lacks * limits.per / limits.looks) if lacks > 0 else None
+    return now + datetime.timedelta(seconds=lacks * limits.per / limits.looks) if lacks > _HAIR else None
 
 
 def _tokens(account: Account, limits: Limits, now: datetime.datetime) -> float:
@@ -178,8 +182,7 @@ def _tokens(account: Account, limits: Limits, now: datetime.datetime) -> float:
     if (account.tokens is None) or (account.filled_at is None):
         return most
     passed = max(0.0, (now - account.filled_at).total_seconds())
-    # A hair is added, so that the instant that was named for a token does have it.
-    return min(most, account.tokens + passed * most / limits.per + 1e-6)
+    return min(most, account.tokens + passed * most / limits.per)
 
 
 def _minutes(seconds: float) -> str:

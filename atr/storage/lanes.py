@@ -73,9 +73,12 @@ async def silence(data: session.Session, platform: distribution.DistributionPlat
 
 
 async def waiting(
-    read: transaction.Transaction, lane: Lane, due_at: datetime.datetime | None
+    read: transaction.Transaction, promotion: tables.Promotion | None, deployment: tables.Deployment | None
 ) -> tuple[str, datetime.datetime | None]:
-    """Why a row that is due then is not looked at before when, for its page; no sentence if nothing holds it up."""
+    """When the next look at a row of a page is, and why not before; no sentence if nothing but the table says so."""
+    due_at = (promotion.due_at if promotion else None) or (deployment.due_at if deployment else None)
+    platform = deployment.platform if deployment else ""
+    lane = lane_of(promotion) if promotion else Lane(platform)
     row = await _row(read.data, lane) if due_at is not None else None
     if row is None:
         return "", due_at

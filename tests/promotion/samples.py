@@ -107,6 +107,7 @@ def facts(
     check_blockers: tuple[str, ...] = (),
     waits_for: str = "",
     stopped_by: str = "",
+    silence: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -127,4 +128,5 @@ def facts(
         check_blockers=check_blockers,
         waits_for=waits_for,
         stopped_by=stopped_by,
+        silence=silence,
     )
