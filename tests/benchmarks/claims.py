@@ -83,7 +83,7 @@ async def _run(address: str, directory: pathlib.Path, claimers: int, size: int) 
     claimed = sum(one["claimed"] for one in told)
     if claimed != size:
         raise SystemExit(f"{claimed} claims of {size} rows.")
-    return max(one["ended"] for one in told) - min(one["began"] for one in told)
+    return float(max(one["ended"] for one in told) - min(one["began"] for one in told))
 
 
 async def _claim(address: str, directory: pathlib.Path) -> None:
