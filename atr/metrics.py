@@ -21,6 +21,7 @@ import sqlalchemy
 
 import atr.errors as errors
 import atr.models.figures as figures
+import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -93,6 +94,20 @@ class _Rows(registries.Collector):
         )
         yield _gauge(
             "atr_attempts", "How many calls were marked, by what was answered.", ("kind", "answer"), self._read.attempts
+        )
+        breakers: dict[tuple[str, str], budget.Breaker] = {
+            (name, reach): budget.Breaker.CLOSED for name in promoting for reach in budget.Reach
+        }
+        breakers.update(self._read.breakers)
+        yield _gauge(
+            "atr_breaker",
+            "Whether a platform is asked as usual: 1 for the state that it is in.",
+            ("platform", "reach", "state"),
+            {
+                (name, str(reach), str(state)): float(state is now)
+                for (name, reach), now in breakers.items()
+                for state in budget.Breaker
+            },
         )
         due = {(kind,): one for kind, one in self._read.waiting.items()}
         yield _gauge(

@@ -2,6 +2,7 @@
 """The worker: the only process that reaches a platform and the only one that holds credentials."""
 
 import asyncio
+import collections
 import dataclasses
 import logging
 import os
@@ -10,7 +11,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
@@ -26,6 +27,7 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.registry as registry
+import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -79,7 +81,11 @@ async def context(
         for platform, lookup in catalogues(settings).items():
             looking[platform] = await stack.enter_async_context(aclosing(lookup))
         place = transaction.Place(
-            settings.state_dir, timings(settings), settings.copies_quota, steps.Timing().faster(settings.faster)
+            settings.state_dir,
+            timings(settings),
+            settings.copies_quota,
+            steps.Timing().faster(settings.faster),
+            {reach: limits.faster(settings.faster) for reach, limits in budget.LIMITS.items()},
         )
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)
@@ -153,36 +159,77 @@ def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, 
     return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
 
 
-async def work_until(hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int) -> None:
-    """Scan and work until the event is set, at most `slots` rows and tasks at once.
+class Shift:
+    """What a worker has in hand: at most `slots` rows of each lane, and as many tasks."""
 
-    Where an engine carries tasks, at most so many rows, and as many tasks.
-    """
+    def __init__(self, hands: contexts.Context, slots: int) -> None:
+        self._hands = hands
+        self._slots = slots
+        self._rows: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: scan.Busy = collections.Counter()
+
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """What has not ended."""
+        self._rows = {one for one in self._rows if not one.done()}
+        self._tasks = {one for one in self._tasks if not one.done()}
+        return self._rows | self._tasks
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more may be due than could be taken."""
+        return (len(self._tasks) >= self._slots) or any(count >= self._slots for count in self._busy.values())
+
+    async def start(self) -> int:
+        """Take what is due, and answer how much that was."""
+        before = len(self.running)
+        for step in await scan.status_check(self._hands, limit=self._slots, busy=self._busy):
+            self._rows.add(asyncio.create_task(step))
+        free = self._slots - len(self._tasks)
+        if free > 0:
+            async with self._hands.storage.write_as_user_service() as service:
+                claimed = await self._tasks_for(service, free)
+            self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
+        return len(self._rows) + len(self._tasks) - before
+
+    async def _tasks_for(self, service: storage.WriteAsUserService, free: int) -> Sequence[work.Task]:
+        """The tasks to do here; where an engine carries them, it is only told of those that it should."""
+        if self._hands.carrier is None:
+            return await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=free)
+        await service.tasks.wake(limit=_WAKE)
+        return ()
+
+
+async def work_until(
+    hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int, grace: float = _GRACE
+) -> None:
+    """Scan and work until the event is set: at most `slots` rows of each lane at once, and as many tasks."""
     carrying: asyncio.Task[None] | None = None
     if hands.carrier is not None:
-        carried = hands.carrier.carry_until(stop, _Carried(hands), slots=slots, tick=tick, grace=_GRACE)
+        carried = hands.carrier.carry_until(stop, _Carried(hands), slots=slots, tick=tick, grace=grace)
         carrying = asyncio.create_task(carried)
-    running: set[asyncio.Task[None]] = set()
+    shift = Shift(hands, slots)
+    stopping = asyncio.create_task(stop.wait())
     heads_due = hands.monotonic()
     while not stop.is_set():
-        running = {task for task in running if not task.done()}
         try:
             if hands.monotonic() >= heads_due:
                 await tell_heads(hands)
                 heads_due = hands.monotonic() + _HEADS_EVERY
             with hands.meters.scan_seconds.time():
-                await _start(hands, running, slots)
+                await shift.start()
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
             # The database may be locked, full or away for a while; the rows wait for us.
             hands.meters.scan_errors.inc()
             _LOG.exception("the scan could not read what is due")
-        try:
-            async with asyncio.timeout(tick):
-                await stop.wait()
-        except TimeoutError:
+            await asyncio.wait({stopping}, timeout=tick)
             continue
-    if running:
-        _, left = await asyncio.wait(running, timeout=_GRACE)
+        # Where more was due than could be taken, a place that becomes free is taken at once.
+        ends = shift.running if shift.is_full else set()
+        await asyncio.wait({stopping, *ends}, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+    if running := shift.running:
+        _, left = await asyncio.wait(running, timeout=grace)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
@@ -200,30 +247,12 @@ async def tell_heads(hands: contexts.Context) -> None:
 
 async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
     """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
-    running: set[asyncio.Task[None]] = set()
-    await _start(hands, running, limit)
+    shift = Shift(hands, limit)
+    started = await shift.start()
     carried = _Carried(hands)
-    if hands.carrier is not None:
-        running.add(asyncio.create_task(hands.carrier.carry_all(carried, slots=limit)))
-    await asyncio.gather(*running)
-    return len(running) - (hands.carrier is not None) + carried.done
-
-
-async def _start(hands: contexts.Context, running: set[asyncio.Task[None]], slots: int) -> None:
-    free = slots - len(running)
-    if free <= 0:
-        return
-    for step in await scan.status_check(hands, limit=free):
-        running.add(asyncio.create_task(step))
-    free = slots - len(running)
-    if free <= 0:
-        return
-    async with hands.storage.write_as_user_service() as service:
-        if hands.carrier is not None:
-            await service.tasks.wake(limit=_WAKE)
-            return
-        claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=free)
-    running.update(asyncio.create_task(_task(hands, task)) for task in claimed)
+    carrying = [hands.carrier.carry_all(carried, slots=limit)] if hands.carrier else []
+    await asyncio.gather(*shift.running, *carrying)
+    return started + carried.done
 
 
 @dataclasses.dataclass

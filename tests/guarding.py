@@ -39,11 +39,13 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     tables.Deployment: _release,
     tables.Promotion: _release,
     tables.Site: lambda _row: guards.SITE,
+    tables.PlatformAccount: lambda row: f"platform:{row.platform}",
 }
 
 
 # Who works on a row, and when it is looked at next: no gate looks at these, and the row's own lock orders them.
-HOUSEKEEPING: Final = frozenset({"due_at", "lease_owner", "lease_epoch", "lease_until"})
+# So is how many looks an account has left.
+HOUSEKEEPING: Final = frozenset({"due_at", "lease_owner", "lease_epoch", "lease_until", "tokens", "filled_at"})
 
 
 def unguarded(session: sqlalchemy.orm.Session) -> list[str]:

@@ -68,13 +68,14 @@ async def renew(
         raise errors.LeaseLostError
 
 
-async def oldest_due(
-    data: session.Session, model: Any, now: datetime.datetime, *where: Any
-) -> datetime.datetime | None:
-    """Since when the oldest due row that nobody holds has waited; None if there is none."""
+async def due(
+    data: session.Session, model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any], limit: int
+) -> Sequence[Any]:
+    """Since when each of the oldest due rows that nobody holds has waited, and these columns of it."""
     free = (model.lease_until.is_(None)) | (model.lease_until <= now)
-    wanted = sqlmodel.select(sqlalchemy.func.min(model.due_at)).where(model.due_at <= now, free, *where)
-    found: datetime.datetime | None = (await data.exec(wanted)).one()
+    # SQLModel's types know no columns that are handed in.
+    wanted: Any = sqlalchemy.select(model.due_at, *columns).where(model.due_at <= now, free, *where)
+    found: Sequence[Any] = (await data.exec(wanted.order_by(model.due_at).limit(limit))).all()
     return found
 
 

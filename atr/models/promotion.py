@@ -336,6 +336,26 @@ class KeptCopy(sqlmodel.SQLModel, table=True):
     kept_at: datetime.datetime
 
 
+class PlatformAccount(sqlmodel.SQLModel, table=True):
+    """How often a platform was asked, and whether it answers: one row that every process keeps to.
+
+    One credential for each platform today, so the platform's name is the account.
+    """
+
+    __tablename__ = "platform_account"
+
+    platform: str = sqlmodel.Field(primary_key=True)
+    # A budget.Reach: with the credential, or in public.
+    reach: str = sqlmodel.Field(primary_key=True)
+    tokens: float | None = None
+    filled_at: datetime.datetime | None = None
+    # Instants, as ISO 8601.
+    faults: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
+    opened_at: datetime.datetime | None = None
+    probing_until: datetime.datetime | None = None
+    paused_until: datetime.datetime | None = None
+
+
 class FileRead(sqlmodel.SQLModel, table=True):
     """One file read and hashed, kept so that a broken reading goes on where it stopped."""
 

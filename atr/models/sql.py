@@ -312,7 +312,8 @@ class Distribution(sqlmodel.SQLModel, table=True):
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
     lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
     lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
-    lease_until: datetime.datetime | None = None
+    # Found fast, since of each platform one row is held at a time.
+    lease_until: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
 
     @property
     def coordinates(self) -> distribution.Coordinates:

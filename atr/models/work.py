@@ -31,6 +31,8 @@ class Promotion:
     round: int
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
+    # The platform did not answer for a while: this look finds out whether it does, and only reads.
+    probe: bool = False
 
     @property
     def subject(self) -> str:
@@ -63,6 +65,8 @@ class Deployment:
     # since it was made: it may have been published by a call that no row tells of.
     asked_before: bool = False
     unsure: bool = False
+    # As for a promotion.
+    probe: bool = False
 
     @property
     def subject(self) -> str:
@@ -79,6 +83,8 @@ class Distribution:
     coordinates: distribution.Coordinates
     staging: bool
     retries: int
+    # As for a promotion.
+    probe: bool = False
 
     @property
     def subject(self) -> str:

@@ -44,6 +44,8 @@ class Facts:
     stopped_by: str = ""
     # It was asked for before the database was restored from a backup: the sentence of `restored`; empty if it was not.
     restored: str = ""
+    # Of what was asked for: why the platform is left alone now; empty if it answers.
+    silence: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +105,9 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:3])}{more}"
 
 
-# These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.
-TURN: Final = frozenset({"turn", "stopped"})
+# These hold a promotion up for as long as another one stands where it does, or the platform is silent; in the mark they
+# refuse nothing.
+TURN: Final = frozenset({"turn", "stopped", "silent"})
 # After a restore nobody knows what was sent until a person has looked: nothing is refused for that either.
 WAITING: Final = TURN | {"restored"}
 RELEASE_PREVIEW: Final = "release_preview"
@@ -206,6 +209,12 @@ GATES: Final[tuple[Gate, ...]] = (
         lambda f: not f.stopped_by,
         lambda f: f"{f.stopped_by}, so nothing of this one was sent.",
         "a committee member",
+    ),
+    Gate(
+        "silent",
+        lambda f: not f.silence,
+        lambda f: f.silence,
+        "nobody",
     ),
     Gate(
         "rights",

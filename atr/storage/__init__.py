@@ -22,6 +22,7 @@ import atr.storage.changes as changes
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.accounts as accounts
 import atr.storage.writers.captures as captures
 import atr.storage.writers.checks as checks
 import atr.storage.writers.copies as copies
@@ -290,6 +291,7 @@ class WriteAsUserService:
 
     def __init__(self, write: Write) -> None:
         self.write = write
+        self.accounts = accounts.UserService(write)
         self.deployments = deployments.UserService(write)
         self.captures = captures.UserService(write)
         self.copies = copies.UserService(write)

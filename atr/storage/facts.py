@@ -21,6 +21,7 @@ import atr.promotion.mapping as mapping
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.storage.rights as rights
 
 # The check of staged files stores its results under this name (tasks/checks/staged.py).
@@ -87,7 +88,8 @@ async def case(
     latest = await queries.latest_revision(data, release.key)
     drift = tuple(latest.drift.get(platform.gh_slug, ())) if latest else ()
     results = await check_results(data, deployment)
-    waits_for, stopped_by = await held_by(data, await _requested(data, deployment))
+    asked_for = await _asked_for(data, deployment)
+    waits_for, stopped_by = await held_by(data, asked_for)
     facts = gates.Facts(
         platform=platform,
         project_active=project.status is sql.ProjectStatus.ACTIVE,
@@ -114,6 +116,7 @@ async def case(
         waits_for=waits_for,
         stopped_by=stopped_by,
         restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
+        silence=await lanes.silence(data, platform) if asked_for else "",
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",
@@ -157,9 +160,11 @@ async def named(data: session.Session, promotion: tables.Promotion) -> str:
     return f"{distribution.in_one_line(await queries.targets(data, promotion))} on {platform.display_name}"
 
 
-async def _requested(data: session.Session, deployment: tables.Deployment) -> tables.Promotion | None:
+async def _asked_for(data: session.Session, deployment: tables.Deployment) -> tables.Promotion | None:
+    """The promotion of this deployment that has a call before it, perhaps; there is at most one."""
     wanted = sqlmodel.select(tables.Promotion).where(
-        tables.Promotion.deployment_id == deployment.id, tables.Promotion.state == states.State.REQUESTED
+        tables.Promotion.deployment_id == deployment.id,
+        col(tables.Promotion.state).in_([states.State.REQUESTED, states.State.SENDING, states.State.IN_DOUBT]),
     )
     return (await data.exec(wanted)).first()
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.promotion as tables
+import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
@@ -30,6 +31,8 @@ class Place:
     copies_quota: int = 10_000_000_000
     # For a platform that promotes nothing, or whose mechanism has no table of its own.
     plain: steps.Timing = dataclasses.field(default_factory=steps.Timing)
+    # How much is asked of each platform, by what is reached.
+    limits: Mapping[budget.Reach, budget.Limits] = dataclasses.field(default_factory=lambda: budget.LIMITS)
 
     def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
         """How a platform is asked; the plain table where nothing else was set."""

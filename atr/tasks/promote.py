@@ -12,10 +12,12 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.storage.readers.work as readers
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -35,7 +37,8 @@ async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
     async with holds.PromotionHold(context, claimed).alive():
         match steps.plan(claimed.view):
             case Do.VERIFY | Do.ASK:
-                await _ask(context, promoter, claimed)
+                # A probe only reads: what it finds staged is proved and sent by a later look.
+                await _ask(context, promoter, claimed, may_send=not claimed.probe)
             case Do.CHECK:
                 await _check(context, promoter, claimed)
             case Do.NOTHING:
@@ -73,17 +76,17 @@ async def _ask(
     promoter: contract.Promoter,
     claimed: work.Promotion,
     *,
-    sent: bool = False,
+    may_send: bool = True,
     retry_after: float | None = None,
 ) -> None:
-    """Read the platform's state and decide. `sent`: our own call has just left, so nothing is sent again now."""
+    """Read the platform's state and decide. Not `may_send`: nothing is proved and sent now, whatever it says."""
     observation = await _observe(promoter, claimed)
     view = _counted(claimed.view, observation.seen)
     look = Look.NOT_LOOKED
     if steps.needs_public_look(view, observation.seen):
         look = await _look(context, promoter, claimed, thorough=observation.seen is Seen.FAILED)
     decision = steps.after_ask(view, observation.seen, look)
-    if (decision.then is Do.VERIFY) and not sent:
+    if (decision.then is Do.VERIFY) and may_send:
         await _verify(context, promoter, claimed, observation)
         return
     if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
@@ -176,10 +179,19 @@ async def _send(
     context.failpoint("after_publish_reply")
     async with context.storage.write_as_user_service() as service:
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
+    await _hear(context, claimed, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
         return
-    await _ask(context, promoter, after, sent=True, retry_after=reply.retry_after)
+    await _ask(context, promoter, after, may_send=False, retry_after=reply.retry_after)
+
+
+async def _hear(context: contexts.Context, claimed: work.Promotion, reply: contract.Reply) -> None:
+    """What the reply says of the platform itself counts for all its rows."""
+    fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
+    if fault or (reply.retry_after is not None):
+        async with context.storage.write_as_user_service() as service:
+            await service.accounts.heard(lanes.Lane(claimed.platform.name), fault=fault, retry_after=reply.retry_after)
 
 
 async def _taken(promoter: contract.Promoter, claimed: work.Promotion) -> bool:

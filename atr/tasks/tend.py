@@ -16,7 +16,12 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
     # After a restore nobody knows whether a request was sent: then it counts as sent, and we look what came of it.
     open_to_send = set() if claimed.asked_before else {None, steps.Answer.LIMITED}
     async with holds.DeploymentHold(context, claimed).alive():
-        if claimed.state is states.DeploymentState.UPLOADING:
+        if claimed.probe and claimed.external_id:
+            await _look(context, claimed)
+        elif claimed.state is states.DeploymentState.UPLOADING:
+            if claimed.probe:
+                # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
+                await context.promoter(claimed.platform).find(claimed.name)
             if claimed.upload_answer in open_to_send:
                 async with context.storage.write_as_user_service() as service:
                     await service.deployments.ask_to_stage(claimed)

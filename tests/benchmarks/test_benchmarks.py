@@ -7,8 +7,10 @@ import pathlib
 import pytest
 
 import tests.benchmarks.bundle as bundles
+import tests.benchmarks.claims as claims
 import tests.benchmarks.pages as pages
 import tests.benchmarks.promote_vs_upload as benchmark
+import tests.benchmarks.sweep as sweep
 import tests.benchmarks.table as table
 
 
@@ -62,3 +64,21 @@ async def test_no_page_needs_more_statements_for_more_files(tmp_path: pathlib.Pa
         for files in (8, 400)
     ]
     assert few == many
+
+
+@pytest.mark.slow
+async def test_every_row_is_claimed_once_whoever_claims(tmp_path: pathlib.Path) -> None:
+    """The run itself fails otherwise; on SQLite, which needs no server."""
+    (cost,) = await claims.measured(["sqlite"], [20], [2], tmp_path, lambda _: None)
+    assert (cost.rows, cost.claimers) == (20, 2)
+    assert "sqlite" in list(claims.lines([cost]))[1]
+
+
+@pytest.mark.slow
+async def test_a_sweep_asks_once_for_each_row(tmp_path: pathlib.Path) -> None:
+    runs = [(12, 4), (24, 4), (6, 1)]
+    costs = await sweep.measured(runs, tmp_path, lambda _: None, answer=0.01)
+    assert [cost.requests for cost in costs] == [12, 24, 6]
+    told = list(sweep.lines(costs))
+    assert told[-2].startswith("12 to 24 rows (2 x): seconds ")
+    assert told[-1].startswith("one after the other takes ")

@@ -187,7 +187,7 @@ async def _again(world: worlds.World, file: pathlib.Path, restore: Restore) -> A
     await world.store.database.close()
     await restore(world, file)
     async with worker.context(world.settings, world.clock) as hands:
-        yield worlds.World(hands, world.sandbox, world.clock, world.settings)
+        yield worlds.World(hands, hands.storage, world.sandbox, world.clock, world.settings)
 
 
 async def _let_work(world: worlds.World) -> None:

@@ -23,6 +23,7 @@ import atr.errors as errors
 import atr.metrics as metrics
 import atr.promotion.states as states
 import atr.storage as storage
+import atr.storage.lanes as lanes
 import atr.storage.readers.figures as figures
 import atr.storage.transaction as transaction
 import atr.tasks.distribution as scan
@@ -114,6 +115,20 @@ async def test_a_database_that_is_away_is_told_and_is_no_fault(
     assert not any(key[0] == "atr_promotions" for key in told)
     assert [line["action"] for line in logged() if line["logger"] == "atr.metrics"] == ["no_figures"]
     assert CANARY not in str(logged())
+
+
+async def test_the_breaker_of_a_platform_is_told_by_what_is_reached(voted: worlds.World) -> None:
+    """Closed as long as nothing is known of it, then as its account stands."""
+    assert (await _told(voted.store))["atr_breaker", "MAVEN", "account", "closed"] == 1
+    for _ in range(5):
+        async with voted.service() as service:
+            await service.accounts.heard(lanes.Lane("MAVEN"), fault=True)
+    told = await _told(voted.store)
+    states_now = {state: told["atr_breaker", "MAVEN", "account", state] for state in ("closed", "open", "half-open")}
+    assert states_now == {"closed": 0, "open": 1, "half-open": 0}
+    assert told["atr_breaker", "MAVEN", "public", "closed"] == 1
+    voted.clock.turn(seconds=61)
+    assert (await _told(voted.store))["atr_breaker", "MAVEN", "account", "half-open"] == 1
 
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(world: worlds.World) -> None:

@@ -231,6 +231,20 @@ ROWS: Final[Mapping[str, Rows]] = {
     },
     # On SQLite it changes nothing.
     "0008": {},
+    "0005": {
+        "platform_account": [
+            {
+                "platform": "MAVEN",
+                "reach": "account",
+                "tokens": 9.5,
+                "filled_at": _THEN,
+                "faults": '["2026-05-04T10:20:30+00:00"]',
+                "opened_at": None,
+                "probing_until": None,
+                "paused_until": None,
+            }
+        ]
+    },
 }
 
 

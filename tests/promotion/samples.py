@@ -110,6 +110,7 @@ def facts(
     waits_for: str = "",
     stopped_by: str = "",
     restored: str = "",
+    silence: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -131,4 +132,5 @@ def facts(
         waits_for=waits_for,
         stopped_by=stopped_by,
         restored=restored,
+        silence=silence,
     )

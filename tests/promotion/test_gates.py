@@ -29,6 +29,7 @@ ORDER = (
     "restored",
     "turn",
     "stopped",
+    "silent",
     "rights",
 )
 
@@ -72,6 +73,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         (samples.facts(waits_for="the core on npm"), "turn", "It waits for the core on npm to be live."),
         (samples.facts(stopped_by="The core on npm is refused"), "stopped", "The core on npm is refused, so nothing"),
         (samples.facts(restored=RESTORED), "restored", RESTORED),
+        (samples.facts(silence="Maven Central did not answer."), "silent", "Maven Central did not answer."),
         (samples.facts(is_committee_member=False), "rights", "ada may not promote"),
         (samples.facts(is_committee_member=False, asf_uid=""), "rights", "You may not promote"),
     ],
@@ -98,6 +100,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         restored=RESTORED,
         waits_for="another one",
         stopped_by="That one is refused",
+        silence="It does not answer.",
         is_committee_member=False,
     )
     hidden = {"not-captured", "not-checked", "no-target"}
@@ -105,7 +108,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
 
 
 def test_whose_turn_it_is_is_told_apart_from_what_refuses() -> None:
-    """In the mark these two end nothing, so they must be gates that exist."""
+    """In the mark these end nothing, so they must be gates that exist."""
     assert {code for code in ORDER if code in gates.TURN} == gates.TURN
     assert {code for code in ORDER if code in gates.WAITING} == gates.WAITING == gates.TURN | {"restored"}
 

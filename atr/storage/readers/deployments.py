@@ -19,6 +19,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
+import atr.storage.lanes as lanes
 import atr.storage.readers.acts as acts
 import atr.storage.readers.evidence as evidence
 import atr.storage.readers.progress as progress
@@ -109,6 +110,7 @@ async def _view(
     offered = await acts.of(read, case, promotion, blockers)
     verified = await verification.of(read, deployment)
     done, total, said = progress.of(deployment, promotion)
+    waits, next_look = await lanes.waiting(read, promotion, deployment)
     return _stamped(
         dataclasses.replace(
             row,
@@ -141,7 +143,8 @@ async def _view(
             copy_sentence=await holdings.copy_sentence(read, case.project.key, deployment),
             verified=verified,
             last_look=(promotion.last_look if promotion else None) or deployment.last_look,
-            next_look=row.next_look or deployment.due_at,
+            next_look=next_look,
+            next_note=waits or row.next_note,
         )
     )
 
@@ -153,9 +156,12 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     row = await _shared(
         read, release, project, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
     )
+    waits, next_look = await lanes.waiting(read, promotion, None)
     return _stamped(
         dataclasses.replace(
             row,
+            next_look=next_look,
+            next_note=waits or row.next_note,
             standing=_of_promotion(promotion),
             proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
             next_sentence=_NEXT[promotion.state]

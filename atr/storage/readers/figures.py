@@ -11,7 +11,9 @@ from sqlmodel import col
 import atr.models.figures as figures
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.budget as budget
 import atr.promotion.states as states
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 
@@ -29,6 +31,7 @@ async def of(read: transaction.Transaction) -> figures.Figures:
             "distribution": await _leased(read, sql.Distribution),
             "task": await _waiting(read, col(sql.Task.scheduled), col(sql.Task.status) == sql.TaskStatus.QUEUED),
         },
+        breakers=await _breakers(read),
     )
 
 
@@ -40,6 +43,15 @@ async def _oldest_pending(read: transaction.Transaction) -> dict[str, float]:
         .group_by(col(row.platform))
     )
     return {platform: _seconds(read, since) for platform, since in (await read.data.exec(wanted)).all()}
+
+
+async def _breakers(read: transaction.Transaction) -> dict[tuple[str, str], budget.Breaker]:
+    rows = (await read.data.exec(sqlmodel.select(tables.PlatformAccount))).all()
+    limits = read.place.limits
+    return {
+        (row.platform, row.reach): budget.breaker_of(lanes.of_row(row), limits[budget.Reach(row.reach)], read.now)
+        for row in rows
+    }
 
 
 async def _counted(read: transaction.Transaction, one: Any, other: Any) -> dict[tuple[str, str], int]:

@@ -71,6 +71,7 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
+    await requests.demand_answering(read, distribution.DistributionPlatform[row.platform])
     if row.stage_digest:
         return await _voted(read, release, row.stage_digest)
     project = await queries.demand_project(read.data, release.project_key)

@@ -2,7 +2,7 @@
 """Deployments: what people ask of them, and what the worker learns of them."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import sqlmodel
@@ -20,12 +20,14 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
+import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 import atr.storage.writers.verification as verification
@@ -113,15 +115,31 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def oldest_due(self) -> datetime.datetime | None:
-        """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, tables.Deployment, self._write.now, _KNOWN)
+    async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
+        """The oldest rows that are due, but for those of lanes that are shut."""
+        row, closed = tables.Deployment, [lane.platform for lane in shut if lane == lanes.Lane(lane.platform)]
+        found = await leases.due(
+            self._write.data,
+            row,
+            self._write.now,
+            _KNOWN,
+            col(row.platform).not_in(closed),
+            columns=(row.platform,),
+            limit=limit,
+        )
+        return [lanes.Due(since, lanes.Lane(platform)) for since, platform in found]
 
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Deployment]:
-        """Take the deployments that are due, oldest first. One that an open promotion works on is passed over."""
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
+    ) -> Sequence[work.Deployment]:
+        """Take the deployments that are due, of one lane or of all, oldest first.
+
+        One that an open promotion works on is passed over.
+        """
         write = self._write
+        where = [col(tables.Deployment.platform) == lane.platform] if lane else []
         claimed = await leases.claim(
-            write.data, tables.Deployment, write.now, _KNOWN, owner=owner, seconds=seconds, limit=limit
+            write.data, tables.Deployment, write.now, _KNOWN, *where, owner=owner, seconds=seconds, limit=limit
         )
         mine = []
         for row in claimed:
@@ -160,6 +178,7 @@ class UserService:
         write = self._write
         await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
         row = await rows.claimed_deployment(self._write, claimed)
+        await requests.demand_answering(write, claimed.platform)
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
         before = await queries.attempts(
             write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind

@@ -2,7 +2,7 @@
 """The worker's claim on third-party distributions that are said to be public: which one is looked for next."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy
@@ -13,7 +13,9 @@ from sqlmodel import col
 import atr.db.leases as leases
 import atr.models.sql as sql
 import atr.models.work as work
+import atr.promotion.budget as budget
 import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 
@@ -26,17 +28,33 @@ class DistributionService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def oldest_due(self) -> datetime.datetime | None:
-        """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, sql.Distribution, self._write.now, self._on_idle_platforms())
+    async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
+        """The oldest row that is due of each platform, but for those whose lane is shut."""
+        row, closed = sql.Distribution, [lane.platform for lane in shut if lane == _lane(lane.platform)]
+        found = await leases.due(
+            self._write.data,
+            row,
+            self._write.now,
+            self._on_idle_platforms(),
+            col(row.platform).not_in(closed),
+            columns=(row.platform,),
+            limit=limit,
+        )
+        # Oldest first, so of each platform the first one stays.
+        oldest = {platform: since for since, platform in reversed(found)}
+        return [lanes.Due(since, _lane(platform)) for platform, since in oldest.items()]
 
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Distribution]:
-        """Take the pending rows that are due, oldest first."""
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
+    ) -> Sequence[work.Distribution]:
+        """Take the pending rows that are due, of one lane or of all, oldest first."""
+        where = [col(sql.Distribution.platform) == lane.platform] if lane else []
         claimed = await leases.claim(
             self._write.data,
             sql.Distribution,
             self._write.now,
             self._on_idle_platforms(),
+            *where,
             owner=owner,
             seconds=seconds,
             limit=limit,
@@ -67,3 +85,7 @@ class DistributionService:
         held = sqlalchemy.orm.aliased(sql.Distribution)
         busy = sqlmodel.select(held.platform).where(col(held.lease_until) > self._write.now)
         return col(sql.Distribution.platform).not_in(busy)
+
+
+def _lane(platform: str) -> lanes.Lane:
+    return lanes.Lane(platform, budget.Reach.PUBLIC)

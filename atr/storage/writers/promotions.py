@@ -4,7 +4,8 @@
 import dataclasses
 import datetime
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from sqlmodel import col
 
@@ -14,6 +15,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
@@ -21,6 +23,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.agreement as agreement
 import atr.storage.facts as facts
+import atr.storage.lanes as lanes
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
@@ -32,6 +35,7 @@ import atr.storage.writers.rows as rows
 
 _LOG = logging.getLogger(__name__)
 State = states.State
+_REACH: Final = {False: budget.Reach.ACCOUNT, True: budget.Reach.PUBLIC}
 
 
 class CommitteeParticipant:
@@ -158,15 +162,28 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def oldest_due(self) -> datetime.datetime | None:
-        """Since when the oldest due row has waited; None if none is due."""
-        return await leases.oldest_due(self._write.data, tables.Promotion, self._write.now, _KNOWN)
+    async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
+        """The oldest rows that are due, but for those of lanes that are shut."""
+        row = tables.Promotion
+        found = await leases.due(
+            self._write.data,
+            row,
+            self._write.now,
+            _KNOWN,
+            *(~_in(lane) for lane in shut),
+            columns=(row.platform, lanes.is_public()),
+            limit=limit,
+        )
+        return [lanes.Due(since, lanes.Lane(platform, _REACH[bool(public)])) for since, platform, public in found]
 
-    async def claim(self, *, owner: str, seconds: float, limit: int) -> Sequence[work.Promotion]:
-        """Take the promotions that are due, oldest first."""
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
+    ) -> Sequence[work.Promotion]:
+        """Take the promotions that are due, of one lane or of all, oldest first."""
         write = self._write
+        where = [_in(lane)] if lane else []
         claimed = await leases.claim(
-            write.data, tables.Promotion, write.now, _KNOWN, owner=owner, seconds=seconds, limit=limit
+            write.data, tables.Promotion, write.now, _KNOWN, *where, owner=owner, seconds=seconds, limit=limit
         )
         return [await self._work(row) for row in claimed if not await self._is_frozen(row)]
 
@@ -359,6 +376,11 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
 
 async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:
     return await rows.view_of(read, row, await rows.publish_attempts(read, row))
+def _in(lane: lanes.Lane) -> Any:
+    """Whether a promotion's next look is of this lane."""
+    public = lanes.is_public()
+    reached = public if (lane.reach is budget.Reach.PUBLIC) else ~public
+    return (col(tables.Promotion.platform) == lane.platform) & reached
 
 
 def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:

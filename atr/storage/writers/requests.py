@@ -17,6 +17,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.facts as facts
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
 import atr.storage.writers.rows as rows
@@ -175,6 +176,13 @@ async def demand_inside(
     beyond = facts.outside(tuple(packages), target)
     if beyond:
         raise errors.BlockedError([gates.is_outside(beyond)])
+
+
+async def demand_answering(read: transaction.Transaction, platform: distribution.DistributionPlatform) -> None:
+    """Raise BlockedError while the platform does not answer: nothing irreversible is sent there then."""
+    why_not = await lanes.silence(read.data, platform)
+    if why_not:
+        raise errors.BlockedError([why_not])
 
 
 async def demand_uploadable(

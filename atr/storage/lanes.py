@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accounts of platforms, read: whether one answers, and since when or until when it is left alone."""
+
+import dataclasses
+import datetime
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.session as session
+import atr.models.promotion as tables
+import atr.promotion.budget as budget
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.transaction as transaction
+
+_IN_PUBLIC: Final = (states.State.CHECKING, states.State.LIVE)
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Lane:
+    """What is looked at through one account: its rows wait for each other, and for no other lane's."""
+
+    platform: str
+    reach: budget.Reach = budget.Reach.ACCOUNT
+
+    @property
+    def display_name(self) -> str:
+        """For sentences."""
+        name = distribution.DistributionPlatform[self.platform].display_name
+        return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public place"
+
+
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """A row that is due: since when, and what looking at it reaches."""
+
+    since: datetime.datetime
+    lane: Lane
+
+
+def of_row(row: tables.PlatformAccount) -> budget.Account:
+    """The row as the rules read it."""
+    return budget.Account(
+        tokens=row.tokens,
+        filled_at=row.filled_at,
+        faults=tuple(datetime.datetime.fromisoformat(one) for one in row.faults),
+        opened_at=row.opened_at,
+        probing_until=row.probing_until,
+        paused_until=row.paused_until,
+    )
+
+
+def lane_of(promotion: tables.Promotion) -> Lane:
+    """What the next look at a promotion reaches; `is_public` is the same as a condition."""
+    public = (promotion.deployment_id is None) or (promotion.state in _IN_PUBLIC)
+    return Lane(promotion.platform, budget.Reach.PUBLIC if public else budget.Reach.ACCOUNT)
+
+
+def is_public() -> Any:
+    """Promotions whose next look reaches the public place."""
+    row = tables.Promotion
+    return col(row.deployment_id).is_(None) | col(row.state).in_(_IN_PUBLIC)
+
+
+async def silence(data: session.Session, platform: distribution.DistributionPlatform) -> str:
+    """Why nothing may be sent to the platform now, in a sentence; empty if it answers."""
+    row = await _row(data, Lane(platform.name))
+    if (row is None) or (row.opened_at is None):
+        return ""
+    return budget.silence(platform.display_name, budget.LIMITS[budget.Reach.ACCOUNT])
+
+
+async def waiting(
+    read: transaction.Transaction, promotion: tables.Promotion | None, deployment: tables.Deployment | None
+) -> tuple[str, datetime.datetime | None]:
+    """When the next look at a row of a page is, and why not before; no sentence if nothing but the table says so."""
+    due_at = (promotion.due_at if promotion else None) or (deployment.due_at if deployment else None)
+    platform = deployment.platform if deployment else ""
+    lane = lane_of(promotion) if promotion else Lane(platform)
+    row = await _row(read.data, lane) if due_at is not None else None
+    if row is None:
+        return "", due_at
+    why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
+    return why if (why is not None) and (due_at is not None) and (due_at <= why[1]) else ("", due_at)
+
+
+async def _row(data: session.Session, lane: Lane) -> tables.PlatformAccount | None:
+    row = tables.PlatformAccount
+    wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
+    return (await data.exec(wanted)).first()

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accounts of platforms, written: looks are taken from them, and what a platform answered is noted there.
+
+They are shared by all processes: the scan holds the rows while it takes from them.
+"""
+
+import dataclasses
+import datetime
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy
+import sqlalchemy.dialects.postgresql
+import sqlalchemy.dialects.sqlite
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.guards as guards
+import atr.models.promotion as tables
+import atr.promotion.budget as budget
+import atr.shared.distribution as distribution
+import atr.storage.audit as audit
+import atr.storage.lanes as lanes
+import atr.storage.transaction as transaction
+
+_EVERY = tuple(
+    lanes.Lane(platform.name, reach)
+    for platform, reach in itertools.product(distribution.DistributionPlatform, budget.Reach)
+)
+
+
+class UserService:
+    """What the worker takes and notes."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def verdicts(self, *, at_most: int) -> Mapping[lanes.Lane, budget.Verdict]:
+        """How many rows of each lane may be looked at now. Nobody else takes from them before this transaction ends."""
+        write = self._write
+        rows = await self._every()
+        if len(rows) < len(_EVERY):
+            await self._insert(rows)
+            rows = await self._every()
+        return {
+            lane: budget.verdict(lanes.of_row(row), self._limits(lane), write.now, at_most=at_most)
+            for lane, row in rows.items()
+        }
+
+    async def spend(self, lane: lanes.Lane, looks: int) -> None:
+        """So many rows of the lane are being looked at."""
+        row = await self._locked(lane)
+        self._store(row, budget.spent(lanes.of_row(row), self._limits(lane), self._write.now, looks))
+
+    async def take_probe(self, lane: lanes.Lane, *, seconds: float) -> bool:
+        """Take the one read with which a half-open breaker is tried; False if somebody else has."""
+        row, now = tables.PlatformAccount, self._write.now
+        free = col(row.probing_until).is_(None) | (col(row.probing_until) <= now)
+        statement = (
+            sqlalchemy.update(row)
+            .where(
+                col(row.platform) == lane.platform,
+                col(row.reach) == lane.reach.value,
+                col(row.opened_at).is_not(None),
+                col(row.opened_at) <= now - datetime.timedelta(seconds=self._limits(lane).rest),
+                free,
+            )
+            .values(probing_until=now + datetime.timedelta(seconds=seconds))
+            .execution_options(synchronize_session=False)
+        )
+        return bool((await self._write.data.exec(statement)).rowcount == 1)
+
+    async def heard(
+        self, lane: lanes.Lane, *, fault: bool = False, probe: bool = False, retry_after: float | None = None
+    ) -> None:
+        """Note what a look came to: a fault of the platform, an answer to the probe, a wish that we stay away."""
+        write = self._write
+        await guards.hold(write.data, guards.platform(distribution.DistributionPlatform[lane.platform]))
+        await self._insert({})
+        row = await self._locked(lane)
+        account, limits = lanes.of_row(row), self._limits(lane)
+        was = account.opened_at
+        if fault:
+            account = budget.after_fault(account, limits, write.now)
+        elif probe:
+            account = budget.after_probe(account)
+        if retry_after is not None:
+            account = budget.after_told(account, write.now, retry_after)
+        self._store(row, account)
+        if (account.opened_at is None) != (was is None):
+            what = "breaker_closed" if account.opened_at is None else "breaker_opened"
+            await write.event(audit.SITE, f"platform:{lane.platform}", what, reach=lane.reach.value)
+
+    def _limits(self, lane: lanes.Lane) -> budget.Limits:
+        return self._write.place.limits[lane.reach]
+
+    async def _every(self) -> dict[lanes.Lane, tables.PlatformAccount]:
+        row = tables.PlatformAccount
+        # In one order, so that no two scans wait for each other.
+        wanted = sqlmodel.select(row).order_by(col(row.platform), col(row.reach)).with_for_update()
+        found = await self._write.data.exec(wanted.execution_options(populate_existing=True))
+        return {lanes.Lane(one.platform, budget.Reach(one.reach)): one for one in found.all()}
+
+    async def _locked(self, lane: lanes.Lane) -> tables.PlatformAccount:
+        row = tables.PlatformAccount
+        wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+        return (await self._write.data.exec(wanted)).one()
+
+    async def _insert(self, there: Mapping[lanes.Lane, Any]) -> None:
+        """Begin the accounts that are not there; whoever was faster has begun them as well."""
+        data = self._write.data
+        on_postgresql = (await data.connection()).dialect.name == "postgresql"
+        dialect: Any = sqlalchemy.dialects.postgresql if on_postgresql else sqlalchemy.dialects.sqlite
+        rows: list[dict[str, Any]] = [
+            {"platform": lane.platform, "reach": lane.reach.value, "faults": []} for lane in _EVERY if lane not in there
+        ]
+        await data.exec(dialect.insert(tables.PlatformAccount).values(rows).on_conflict_do_nothing())
+
+    def _store(self, row: tables.PlatformAccount, account: budget.Account) -> None:
+        for name, value in dataclasses.asdict(account).items():
+            setattr(row, name, value)
+        row.faults = [one.isoformat() for one in account.faults]
