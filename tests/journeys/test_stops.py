@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
@@ -145,7 +146,9 @@ async def test_who_asked_and_left_the_committee_has_nothing_dropped(voted: world
     promotion_id = await _unclear(voted)
     await _stop(voted, promotion_id, "bob")
     async with voted.admin() as admin:
-        await admin.policy.set_committee("example", "Example", ["alice", "carol"], ["dave"])
+        await admin.policy.set_committee(
+            "example", "Example", committee_members=[worlds.MEMBER, "carol"], committers=["dave"]
+        )
     row = await voted.until(1, lambda row: "no member of the committee any more" in row.next_note)
     assert (row.state, voted.requests("drop")) == (_State.ABORTING, 0)
     await _stop(voted, promotion_id)
@@ -184,9 +187,7 @@ async def test_nothing_is_published_for_what_is_stopped_while_it_is_proved(voted
     voted.clock.turn(seconds=_SETTLING)
     async with voted.service() as service:
         (claimed,) = await service.promotions.claim(owner="proves", seconds=60, limit=1)
-        row = await service.write.data.get(tables.Promotion, promotion_id)
-        assert row is not None
-        row.verified_digest = row.voted_digest
+        await service.promotions.verified(claimed, await queries.file_set(service.write.data, claimed.voted_digest))
     await _stop(voted, promotion_id)
     with pytest.raises(errors.ConflictError, match="aborting now, so nothing is sent"):
         async with voted.service() as service:

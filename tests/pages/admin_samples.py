@@ -51,7 +51,15 @@ def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
         line("diverged", "Diverged"),
         line("in-doubt", "In doubt"),
         line("unproved", "Not found", row_key=""),
-        line("failed", "Task failed", project_name="Task 7, distribution capture", project_key="", platform=""),
+        line(
+            "failed",
+            "Task failed",
+            project_name="Task 7, distribution capture",
+            project_key="",
+            version_key="",
+            platform="",
+            row_key="",
+        ),
     )
     held = ("an-admin switched Maven Central off on 17 September 2026 at 21:19 UTC: Its status page is red.",)
     form: dict[str, Any] = {"values": {}, "field_errors": {}, **admin}

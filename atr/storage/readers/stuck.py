@@ -86,7 +86,7 @@ class Kind(enum.Enum):
         "lost",
         "Lost",
         "somebody who says what became of the upload",
-        "Look on the platform's page for the name on its row, and say on that row what you found. Upload nothing first.",
+        "Look on the platform's page for the name on its row, and say there what you found. Upload nothing first.",
     )
     TASK_FAILED = _Text(
         "failed",
@@ -151,9 +151,9 @@ async def _promotions(read: transaction.Transaction) -> list[tuple[Kind, views.L
         | (col(row.entered_at) <= read.now - _LONG)
         | _not_taken(read, row)
     )
-    where = ((row.state == _State.DIVERGED) | still_open) & stuck
+    where = ((col(row.state) == _State.DIVERGED) | still_open) & stuck
     return [
-        (kind, _line(kind, one, project, release, key=_key(one), waits_for=one.blocker))
+        (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
         for one, release, project in await _rows(read, row, where, col(row.entered_at))
         if (kind := _of_promotion(read, one)) is not None
     ]
@@ -172,9 +172,9 @@ def _of_promotion(read: transaction.Transaction, row: tables.Promotion) -> Kind 
 async def _deployments(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
     row = tables.Deployment
     too_long = col(row.state).in_(_MOVING) & (col(row.entered_at) <= read.now - _TOO_LONG)
-    where = (row.state == _Deployment.LOST) | too_long | _not_taken(read, row)
+    where = (col(row.state) == _Deployment.LOST) | too_long | _not_taken(read, row)
     return [
-        (kind, _line(kind, one, project, release, key=f"d{one.id}", waits_for=one.problem))
+        (kind, _line(read, kind, one, project, release, key=f"d{one.id}", waits_for=one.problem))
         for one, release, project in await _rows(read, row, where, col(row.entered_at))
         if (kind := _of_deployment(read, one)) is not None
     ]
@@ -190,15 +190,15 @@ async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, views.Lin
     row = sql.Distribution
     where = col(row.pending) & col(row.due_at).is_not(None) & (col(row.created) <= read.now - _LONG)
     return [
-        (Kind.UNPROVED, _line(Kind.UNPROVED, one, project, release, waits_for=one.last_error))
+        (Kind.UNPROVED, _line(read, Kind.UNPROVED, one, project, release, waits_for=one.last_error))
         for one, release, project in await _rows(read, row, where, col(row.created))
     ]
 
 
 async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
     row = sql.Task
-    failed = (row.status == sql.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
-    queued = (row.status == sql.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
+    failed = (col(row.status) == sql.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
+    queued = (col(row.status) == sql.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
     wanted = sqlmodel.select(row).where(failed | queued).order_by(col(row.added)).limit(_MOST + 1)
     found = []
     for one in (await read.data.exec(wanted)).all():
@@ -247,7 +247,14 @@ def _nobody_has(read: transaction.Transaction, row: tables.Promotion | tables.De
 
 
 def _line(
-    kind: Kind, row: Any, project: sql.Project, release: sql.Release, *, key: str = "", waits_for: str = ""
+    read: transaction.Transaction,
+    kind: Kind,
+    row: Any,
+    project: sql.Project,
+    release: sql.Release,
+    *,
+    key: str = "",
+    waits_for: str = "",
 ) -> views.Line:
     return views.Line(
         css=kind.value.css,
@@ -256,7 +263,7 @@ def _line(
         project_key=project.key,
         version_key=release.version,
         platform=distribution.DistributionPlatform[row.platform].display_name,
-        since=row.created if isinstance(row, sql.Distribution) else row.entered_at,
+        since=(row.created or read.now) if isinstance(row, sql.Distribution) else row.entered_at,
         waits_for=waits_for or kind.value.waits_for,
         advice=kind.value.advice,
         row_key=key,
