@@ -336,7 +336,7 @@ def _not_dropped(view: View) -> Decision:
     if view.held or view.off or not _settled(view):
         # Not before our own call has arrived or is lost: a drop that overtakes it would only seem to stop it.
         return _STAY
-    last = view.drops[-1] if view.drops else Answer.REFUSED
+    last = view.drops[-1] if view.drops else Answer.NONE
     if (last not in CERTAIN_NO) and not _is_past(view, view.drop_marked):
         return _STAY
     if _used(view.drops) < (_BUDGET if view.mechanism.repeatable and view.mechanism.content_pinned else 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a foundation admin switched off (atr/storage/switches.py)."""
+"""What a foundation admin switched off (atr/storage/switchboard.py)."""
 
 import alembic.op as op
 import sqlalchemy as sa

@@ -158,9 +158,9 @@ async def test_who_asked_and_left_the_committee_has_nothing_dropped(voted: world
 async def test_what_was_refused_for_certain_stops_without_a_drop(voted: worlds.World) -> None:
     """The stop comes while the call is out; then the call is refused, so nothing can come any more."""
     promotion_id = await _unclear(voted)
+    (call,) = [one for one in await voted.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     async with voted.service() as service:
-        (attempt,) = await voted.rows(tables.Attempt)
-        row = await service.write.data.get(tables.Attempt, attempt.id)
+        row = await service.write.data.get(tables.Attempt, call.id)
         assert row is not None
         row.answer, row.status = steps.Answer.REFUSED, 401
     await _stop(voted, promotion_id)
@@ -203,7 +203,7 @@ async def test_a_platform_that_never_answers_ends_a_stop_with_a_person(
     await _stopping(voted)
     voted.fault("status", status=500, times=None)
     with caplog.at_level(logging.INFO, logger="atr.storage.audit"):
-        await voted.until(1, _State.IN_DOUBT)
+        await voted.until(1, _State.IN_DOUBT, seconds=3_600)
     assert voted.requests("drop") == 0
     (alert,) = [record for record in caplog.records if getattr(record, "action", "") == "alert"]
     assert (alert.levelname, "promotion:1" in alert.getMessage()) == ("WARNING", True)

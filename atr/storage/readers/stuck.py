@@ -20,7 +20,7 @@ import atr.models.stuck_views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.readers.admins as admins
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _State = states.State
@@ -138,7 +138,7 @@ async def page(read: transaction.Transaction) -> views.StuckView:
 async def _held(read: transaction.Transaction) -> tuple[str, ...]:
     """What nothing is sent to now, and why. Whatever else holds a whole platform (a breaker) says so here."""
     wanted = sqlmodel.select(tables.Switch).where(col(tables.Switch.off)).order_by(col(tables.Switch.scope).desc())
-    return tuple(switches.sentence(row) for row in (await read.data.exec(wanted)).all())
+    return tuple(switchboard.sentence(row) for row in (await read.data.exec(wanted)).all())
 
 
 async def _promotions(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
@@ -164,7 +164,8 @@ def _of_promotion(read: transaction.Transaction, row: tables.Promotion) -> Kind 
         return Kind.DIVERGED
     if row.state is _State.IN_DOUBT:
         return Kind.IN_DOUBT
-    if (row.deadline is not None) and (row.deadline <= read.now):
+    # Before a call nothing ends by itself, so no deadline counts.
+    if (row.state is not _State.REQUESTED) and (row.deadline is not None) and (row.deadline <= read.now):
         return Kind.OVERDUE
     return _nobody_has(read, row) or (Kind.HELD if row.held else Kind.WAITS_LONG)
 

@@ -10,7 +10,7 @@ import atr.models.policy_views as policy_views
 import atr.models.promotion as tables
 import atr.models.stuck_views as views
 import atr.storage.readers.admins as admins
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _LAST: Final = 20
@@ -24,7 +24,7 @@ async def page(read: transaction.Transaction) -> views.SwitchesView:
     event = tables.Event
     wanted = sqlmodel.select(event).where(col(event.what).in_(_MOVED)).order_by(col(event.seq).desc()).limit(_LAST)
     return views.SwitchesView(
-        switches=tuple(_switch(scope, name, moved.get(scope)) for scope, name in switches.NAMES.items()),
+        switches=tuple(_switch(scope, name, moved.get(scope)) for scope, name in switchboard.NAMES.items()),
         changes=tuple(
             policy_views.Change(one.at, one.actor, (_said(one),)) for one in (await read.data.exec(wanted)).all()
         ),
@@ -39,5 +39,5 @@ def _switch(scope: str, name: str, row: tables.Switch | None) -> views.Switch:
 
 def _said(event: tables.Event) -> str:
     scope = event.subject.partition(":")[2]
-    name = switches.NAMES.get(scope, scope)
+    name = switchboard.NAMES.get(scope, scope)
     return f"{name[:1].upper()}{name[1:]} switched {_MOVED[event.what]}: {event.data['reason']}"

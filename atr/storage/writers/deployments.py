@@ -20,7 +20,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
@@ -161,7 +161,7 @@ class UserService:
         write = self._write
         await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
         row = await rows.claimed_deployment(self._write, claimed)
-        why_off = await switches.why_off(write.data, claimed.platform)
+        why_off = await switchboard.why_off(write.data, claimed.platform)
         if why_off:
             raise errors.BlockedError([why_off])
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING

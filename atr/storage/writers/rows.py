@@ -17,7 +17,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.reads as reads
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _MAX_REASON: Final = 500
@@ -46,7 +46,7 @@ async def view_of(
         gone_since=row.gone_since,
         resend=row.resend,
         waits=any(await facts.held_by(write.data, row)),
-        off=bool(await switches.why_off(write.data, platform)),
+        off=bool(await switchboard.why_off(write.data, platform)),
         drops=tuple(attempt.answer for attempt in asked),
         drop_marked=drops[-1].marked_at if drops else None,
         drop_taken=any(attempt.answer is steps.Answer.TAKEN for attempt in drops),

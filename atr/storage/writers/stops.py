@@ -17,7 +17,7 @@ import atr.models.work as work
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.rights as rights
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
@@ -127,7 +127,7 @@ class UserService:
     async def _why_wait(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
         """Why the drop may not be sent now, in one sentence; empty if it may."""
         write = self._write
-        why_off = await switches.why_off(write.data, rows.platform_of(row))
+        why_off = await switchboard.why_off(write.data, rows.platform_of(row))
         if why_off:
             return why_off
         view = await rows.view_of(write, row, await rows.publish_attempts(write, row))

@@ -11,7 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.storage.audit as audit
-import atr.storage.switches as switches
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.rows as rows
 
@@ -58,7 +58,7 @@ class FoundationAdmin:
     async def _held(self, scope: str) -> tables.Switch:
         """The switch, its scope held: either a mark came first, or it sees what is written here."""
         write = self._write
-        if scope not in switches.NAMES:
+        if scope not in switchboard.NAMES:
             raise errors.InputError("There is nothing of this name to switch.", field="scope")
         write.subject = f"switch:{scope}"
         await guards.hold(write.data, scope)
