@@ -3,7 +3,7 @@
 
 The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
 changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent; only whose turn it
-is ends nothing). To add a gate, add a fact and a row.
+is, and what is switched off, end nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
@@ -46,6 +46,8 @@ class Facts:
     restored: str = ""
     # Of what was asked for: why the platform is left alone now; empty if it answers.
     silence: str = ""
+    # Who switched the platform or the whole site off, when and why, as a sentence; empty while it is on.
+    switched_off: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +110,10 @@ def listed(names: Sequence[str]) -> str:
 # These hold a promotion up for as long as another one stands where it does, or the platform is silent; in the mark they
 # refuse nothing.
 TURN: Final = frozenset({"turn", "stopped", "silent"})
-# After a restore nobody knows what was sent until a person has looked: nothing is refused for that either.
-WAITING: Final = TURN | {"restored"}
+# What was asked for before a restore waits for a person, since nobody knows what was sent.
+ASKED_ANEW: Final = frozenset({"restored"})
+# All that is only waited for, and what is switched off: it goes on by itself when it is switched on again.
+WAITING: Final = TURN | ASKED_ANEW | {"switched-off"}
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -184,6 +188,12 @@ GATES: Final[tuple[Gate, ...]] = (
         "outside-target",
         lambda f: (not f.has_target) or (not f.outside),
         lambda f: is_outside(f.outside),
+        "a foundation admin",
+    ),
+    Gate(
+        "switched-off",
+        lambda f: not f.switched_off,
+        lambda f: f.switched_off,
         "a foundation admin",
     ),
     Gate(

@@ -23,6 +23,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.lanes as lanes
 import atr.storage.rights as rights
+import atr.storage.switchboard as switchboard
 
 # The check of staged files stores its results under this name (tasks/checks/staged.py).
 STAGED_CHECKER = "atr.tasks.checks.staged.check"
@@ -117,6 +118,7 @@ async def case(
         stopped_by=stopped_by,
         restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
         silence=await lanes.silence(data, platform) if asked_for else "",
+        switched_off=await switchboard.why_off(data, platform),
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",

@@ -226,11 +226,6 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
     },
     "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
-    "0007": {
-        "site": [{"id": 1, "generation": 2, "restored_at": _THEN, "backup_at": _THEN, "heads_at": _THEN}],
-    },
-    # On SQLite it changes nothing.
-    "0008": {},
     "0005": {
         "platform_account": [
             {
@@ -245,6 +240,22 @@ ROWS: Final[Mapping[str, Rows]] = {
             }
         ]
     },
+    "0006": {
+        "switch": [
+            {
+                "scope": "platform:MAVEN",
+                "off": 1,
+                "reason": "Its status page is red.",
+                "set_by": "grace",
+                "set_at": _THEN,
+            }
+        ]
+    },
+    "0007": {
+        "site": [{"id": 1, "generation": 2, "restored_at": _THEN, "backup_at": _THEN, "heads_at": _THEN}],
+    },
+    # On SQLite it changes nothing.
+    "0008": {},
 }
 
 

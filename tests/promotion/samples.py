@@ -38,6 +38,10 @@ def view(
     unsure: bool = False,
     gone_looks: int = 0,
     gone_for: float | None = None,
+    off: bool = False,
+    drops: Sequence[steps.Answer] = (),
+    drop_marked: float | None = None,
+    drop_taken: bool = False,
 ) -> steps.View:
     """A promotion; ages in seconds before NOW."""
     return steps.View(
@@ -56,6 +60,10 @@ def view(
         unsure=unsure,
         gone_looks=gone_looks,
         gone_since=None if gone_for is None else ago(gone_for),
+        off=off,
+        drops=tuple(drops),
+        drop_marked=None if drop_marked is None else ago(drop_marked),
+        drop_taken=drop_taken,
     )
 
 
@@ -111,6 +119,7 @@ def facts(
     stopped_by: str = "",
     restored: str = "",
     silence: str = "",
+    switched_off: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -133,4 +142,5 @@ def facts(
         stopped_by=stopped_by,
         restored=restored,
         silence=silence,
+        switched_off=switched_off,
     )

@@ -24,6 +24,7 @@ import atr.storage.readers.acts as acts
 import atr.storage.readers.evidence as evidence
 import atr.storage.readers.progress as progress
 import atr.storage.readers.row_keys as row_keys
+import atr.storage.readers.standings as standings
 import atr.storage.readers.timeline as timeline
 import atr.storage.readers.verification as verification
 import atr.storage.rights as rights
@@ -32,20 +33,6 @@ import atr.storage.transaction as transaction
 _State = states.State
 _ETAG: Final = 16
 _Deployment = states.DeploymentState
-_MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
-_MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
-_NEXT: Final = {
-    _State.REQUESTED: "We read the staged files once more, then make the call.",
-    _State.SENDING: "We ask the platform what came of the call.",
-    _State.PUBLISHING: "The platform is working. You can close this page.",
-    _State.CHECKING: "We read each public file once. You can close this page.",
-    _State.LIVE: "Nothing left to do.",
-    _State.ABORTED: "It can be promoted again.",
-    _State.REFUSED: "Stage the voted files again, or start a new vote.",
-    _State.IN_DOUBT: "A committee member must look at the platform's own page.",
-    _State.DIVERGED: "The committee must act now: tell the users, find out why.",
-    _State.ABORTING: "We are finding out which came first.",
-}
 
 
 async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views.DeploymentView, ...]:
@@ -105,8 +92,8 @@ async def _view(
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
-    turn = next((blocker for blocker in blockers if blocker.code in gates.TURN), None)
-    standing = _standing(deployment, promotion, blockers, turn)
+    turn = standings.holds_up(promotion, blockers)
+    standing = standings.standing(deployment, promotion, blockers, turn)
     offered = await acts.of(read, case, promotion, blockers)
     verified = await verification.of(read, deployment)
     done, total, said = progress.of(deployment, promotion)
@@ -124,11 +111,11 @@ async def _view(
             total=total,
             next_sentence=turn.sentence
             if turn
-            else _next(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
+            else standings.next_sentence(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
             needs_you=any(act.primary and not act.why_not for act in offered),
-            needs_person=_needs_person(promotion, blockers, turn),
+            needs_person=standings.needs_person(promotion, blockers, turn),
             problem=deployment.problem,
-            blockers=_shown(promotion, blockers, turn),
+            blockers=standings.shown(promotion, blockers, turn),
             acts=offered,
             staged_by=deployment.created_by,
             staged_at=deployment.created,
@@ -136,7 +123,7 @@ async def _view(
             platform_word=(promotion.platform_word if promotion else "") or deployment.platform_word,
             evidence_digest=case.evidence_digest,
             row_version=deployment.version,
-            is_moving=_is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
+            is_moving=standings.is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
             check_messages=await _messages(read, deployment),
             off_ballot=deployment.off_ballot,
             drop_reason=deployment.drop_reason,
@@ -162,12 +149,12 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
             row,
             next_look=next_look,
             next_note=waits or row.next_note,
-            standing=_of_promotion(promotion),
+            standing=standings.of_promotion(promotion),
             proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
-            next_sentence=_NEXT[promotion.state]
+            next_sentence=standings.NEXT[promotion.state]
             if promotion.state is not _State.REQUESTED
             else "We look for it in public, and compare the files when they are there.",
-            needs_person=_needs_person(promotion, (), None),
+            needs_person=standings.needs_person(promotion, (), None),
             acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
             if rights.is_participant(committee, read.asf_uid)
             else (),
@@ -202,7 +189,9 @@ async def _shared(
         external_id="",
         packages=packages,
         packages_line=distribution.in_one_line(packages),
-        standing=_of_promotion(promotion) if promotion else views.Standing("staged", "", "", "", release.created),
+        standing=standings.of_promotion(promotion)
+        if promotion
+        else views.Standing("staged", "", "", "", release.created),
         deployment_state=None,
         state=promotion.state if promotion else None,
         proof=views.Proof(None, None, None, "pending", "pending"),
@@ -234,91 +223,9 @@ async def _shared(
         undo=platform.undo,
         evidence_digest="",
         row_version=0,
-        is_moving=bool(promotion and promotion.state in _MOVING),
+        is_moving=bool(promotion and promotion.state in standings.MOVING),
         etag="",
     )
-
-
-def _of_promotion(promotion: tables.Promotion) -> views.Standing:
-    words = states.WORDS[promotion.state]
-    return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
-
-
-def _standing(
-    deployment: tables.Deployment,
-    promotion: tables.Promotion | None,
-    blockers: Sequence[gates.Blocker],
-    turn: gates.Blocker | None,
-) -> views.Standing:
-    if promotion is not None:
-        standing = _of_promotion(promotion)
-        return dataclasses.replace(standing, sentence=turn.sentence, who=turn.who) if turn else standing
-    words = states.DEPLOYMENT_WORDS[deployment.state]
-    ready = (deployment.state is _Deployment.STAGED) and all(blocker.code == "rights" for blocker in blockers)
-    if ready:
-        return views.Standing(
-            "ready",
-            "Ready",
-            "Everything is proved; it waits for the click.",
-            "a committee member",
-            deployment.entered_at,
-        )
-    return views.Standing(deployment.state.value, words.word, words.sentence, words.who, deployment.entered_at)
-
-
-def _next(
-    case: facts.Case,
-    promotion: tables.Promotion | None,
-    blockers: Sequence[gates.Blocker],
-    member: bool,  # noqa: FBT001
-) -> str:
-    if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
-        return promotion.blocker or _NEXT[promotion.state]
-    if (promotion is not None) and promotion.held:
-        return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
-    if promotion is not None:
-        return _NEXT[promotion.state]
-    if case.deployment.state is not _Deployment.STAGED:
-        return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
-    if not case.deployment.file_set_digest:
-        return case.deployment.problem or "We are reading the staged files."
-    others = [blocker for blocker in blockers if blocker.code != "rights"]
-    if others:
-        return others[0].sentence
-    return "It waits for your click." if member else "A member of the committee can promote it."
-
-
-def _shown(
-    promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
-) -> tuple[gates.Blocker, ...]:
-    """What holds it, for the page: all of it before somebody asks; after that whose turn it is."""
-    if (promotion is None) or (promotion.state not in states.HOLDING):
-        return blockers
-    return (turn,) if turn else ()
-
-
-def _needs_person(
-    promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], turn: gates.Blocker | None
-) -> str:
-    if promotion is None:
-        return blockers[0].who if blockers else "a committee member"
-    if turn is not None:
-        return "" if turn.who == "nobody" else turn.who
-    if promotion.held:
-        return "a committee member"
-    who = states.WORDS[promotion.state].who
-    return "" if who == "nobody" else who
-
-
-def _is_moving(
-    deployment: tables.Deployment, promotion: tables.Promotion | None, verified: views.Verified | None
-) -> bool:
-    if (verified is not None) and (verified.at is None):
-        return True
-    if promotion is not None:
-        return promotion.state in _MOVING
-    capturing = (deployment.state is _Deployment.STAGED) and not deployment.file_set_digest and not deployment.problem
-    return capturing or (deployment.state in _MOVING_DEPLOYMENT)
 
 
 def _stamped(row: views.DeploymentView) -> views.DeploymentView:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from sqlmodel import col
 
-import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
@@ -20,7 +19,6 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
 import atr.storage.agreement as agreement
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
@@ -32,10 +30,13 @@ import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
+import atr.storage.writers.stops as stops
 
 _LOG = logging.getLogger(__name__)
 State = states.State
 _REACH: Final = {False: budget.Reach.ACCOUNT, True: budget.Reach.PUBLIC}
+# Where a call may be made from; nothing is ever sent for what is being stopped.
+_SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
 
 
 class CommitteeParticipant:
@@ -79,6 +80,17 @@ class CommitteeMember:
                 "It can be stopped after 24 hours in which every look found nothing public; or promote again."
             )
         await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
+
+    async def stop(self, promotion_id: int, reason: str) -> None:
+        """Stop a promotion after a call, if it is not too late: SENDING, IN_DOUBT -> ABORTING. The worker finds out.
+
+        One whose every call was refused meanwhile is stopped as before a call.
+        """
+        row = await own.promotion(self._write, promotion_id)
+        if row.state is State.REQUESTED:
+            await self.abort(promotion_id, reason)
+            return
+        await stops.ask(self._write, row, reason)
 
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
@@ -148,7 +160,7 @@ class CommitteeMember:
         return rows.number(promotion.id)
 
     def _deadline(self, row: tables.Promotion) -> datetime.timedelta:
-        timing = self._write.place.timing(_platform(row))
+        timing = self._write.place.timing(rows.platform_of(row))
         return datetime.timedelta(seconds=timing.deadline)
 
 
@@ -185,7 +197,7 @@ class UserService:
         claimed = await leases.claim(
             write.data, tables.Promotion, write.now, _KNOWN, *where, owner=owner, seconds=seconds, limit=limit
         )
-        return [await self._work(row) for row in claimed if not await self._is_frozen(row)]
+        return [await rows.work_of(self._write, row) for row in claimed if not await self._is_frozen(row)]
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
         """Hold it longer. Raises ConflictError when somebody else does."""
@@ -197,13 +209,13 @@ class UserService:
         self, claimed: work.Promotion, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
         """Keep files that were read in this round, and how far we are."""
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         await reads.keep(self._write, f"promotion:{row.id}", side, claimed.round, done)
         row.read_done, row.read_total = count, total
 
     async def verified(self, claimed: work.Promotion, staged: fileset.FileSet) -> None:
         """Store a complete reading of the staged files."""
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         row.verified_digest = await queries.store_file_set(self._write.data, staged, self._write.now)
         row.verified_at = self._write.now
         row.read_done = row.read_total = len(staged.files)
@@ -227,10 +239,10 @@ class UserService:
         """
         write = self._write
         await gatekeeping.hold(write, claimed.release_key, claimed.platform)
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("What was proved is not what would be sent.")
-        if row.state not in states.OPEN:
+        if row.state not in _SENT_FROM:
             # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         if await self._is_frozen(row):
@@ -294,9 +306,9 @@ class UserService:
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
         """Store what came back from the call, a hint, and answer the row as it is now."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
-        if outcome.answer is steps.Answer.REFUSED:
+        if (outcome.answer is steps.Answer.REFUSED) and (row.state is not State.ABORTING):
             row.held = True
             every = await rows.publish_attempts(write, row)
             # An earlier call without a clear answer may still have been taken.
@@ -305,12 +317,12 @@ class UserService:
                 f"The platform refused the call ({outcome.status}).{so} "
                 "Somebody must look at the credential, then a committee member promotes again."
             )
-        return await self._work(row)
+        return await rows.work_of(self._write, row)
 
     async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:
-        """Nothing of it ends: it stays where it is until its turn comes, or a person has looked."""
+        """Nothing of it ends: it stays where it is until its turn comes, it is switched on, or a person has looked."""
         row.lease_until = None
-        if blocker.code not in gates.TURN:
+        if blocker.code in gates.ASKED_ANEW:
             row.resend, row.held, row.blocker = False, True, blocker.sentence
         row.due_at = steps.next_look(await _view(self._write, row), jitter=rows.jitter(row))
         await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=blocker.sentence)
@@ -324,7 +336,7 @@ class UserService:
         extra = {"action": "row_disagrees", "promotion": row.id, "release": row.release_key}
         _LOG.error("promotion %s is frozen: %s", row.id, wrong, extra=extra)
         row.lease_until = None
-        row.due_at = write.now + datetime.timedelta(seconds=write.place.timing(_platform(row)).doubting)
+        row.due_at = write.now + datetime.timedelta(seconds=write.place.timing(rows.platform_of(row)).doubting)
         return True
 
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
@@ -337,33 +349,10 @@ class UserService:
             )
         else:
             row.resend, row.blocker = False, reason
-            row.due_at = self._write.now + datetime.timedelta(seconds=self._write.place.timing(_platform(row)).doubting)
+            row.due_at = self._write.now + datetime.timedelta(
+                seconds=self._write.place.timing(rows.platform_of(row)).doubting
+            )
             await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
-
-    async def _row(self, claimed: work.Promotion) -> tables.Promotion:
-        await guards.hold(self._write.data, guards.release(claimed.release_key))
-        row = await queries.demand_promotion(self._write.data, claimed.id, fresh=True)
-        leases.check(row, claimed.epoch)
-        return row
-
-    async def _work(self, row: tables.Promotion) -> work.Promotion:
-        write = self._write
-        deployment = (
-            await queries.demand_deployment(write.data, row.deployment_id) if row.deployment_id is not None else None
-        )
-        return work.Promotion(
-            id=rows.number(row.id),
-            epoch=row.lease_epoch,
-            release_key=row.release_key,
-            platform=distribution.DistributionPlatform[row.platform],
-            deployment_id=row.deployment_id,
-            external_id=(deployment.external_id or "") if deployment else "",
-            packages=await queries.targets(write.data, row),
-            view=await _view(write, row),
-            voted_digest=row.voted_digest,
-            round=row.read_round,
-            difference=row.difference,
-        )
 
 
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
@@ -376,12 +365,10 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
 
 async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:
     return await rows.view_of(read, row, await rows.publish_attempts(read, row))
+
+
 def _in(lane: lanes.Lane) -> Any:
     """Whether a promotion's next look is of this lane."""
     public = lanes.is_public()
     reached = public if (lane.reach is budget.Reach.PUBLIC) else ~public
     return (col(tables.Promotion.platform) == lane.platform) & reached
-
-
-def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:
-    return distribution.DistributionPlatform[row.platform]

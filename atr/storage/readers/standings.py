@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a row of a page stands, in words: from the rows and the gates as they are, without another question to them."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import atr.models.promotion as tables
+import atr.models.views as views
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.storage.facts as facts
+
+_State = states.State
+_Deployment = states.DeploymentState
+MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
+_MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
+# Where another call or drop may have to be made.
+_MAY_SEND: Final = frozenset({_State.SENDING, _State.ABORTING, _State.IN_DOUBT})
+NEXT: Final = {
+    _State.REQUESTED: "We read the staged files once more, then make the call.",
+    _State.SENDING: "We ask the platform what came of the call.",
+    _State.PUBLISHING: "The platform is working. You can close this page.",
+    _State.CHECKING: "We read each public file once. You can close this page.",
+    _State.LIVE: "Nothing left to do.",
+    _State.ABORTED: "It can be promoted again.",
+    _State.REFUSED: "Stage the voted files again, or start a new vote.",
+    _State.IN_DOUBT: "A committee member must look at the platform's own page.",
+    _State.DIVERGED: "The committee must act now: tell the users, find out why.",
+    _State.ABORTING: "We are finding out which came first.",
+}
+
+
+def holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> gates.Blocker | None:
+    """What a promotion that is asked for waits for: its turn, or that its platform is switched on again."""
+    if (promotion is None) or (promotion.state is not _State.REQUESTED) or promotion.by_hand:
+        return None
+    return next((blocker for blocker in blockers if blocker.code in gates.WAITING - gates.ASKED_ANEW), None)
+
+
+def of_promotion(promotion: tables.Promotion) -> views.Standing:
+    words = states.WORDS[promotion.state]
+    return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
+
+
+def standing(
+    deployment: tables.Deployment,
+    promotion: tables.Promotion | None,
+    blockers: Sequence[gates.Blocker],
+    turn: gates.Blocker | None,
+) -> views.Standing:
+    if promotion is not None:
+        standing = of_promotion(promotion)
+        return dataclasses.replace(standing, sentence=turn.sentence, who=turn.who) if turn else standing
+    words = states.DEPLOYMENT_WORDS[deployment.state]
+    ready = (deployment.state is _Deployment.STAGED) and all(blocker.code == "rights" for blocker in blockers)
+    if ready:
+        return views.Standing(
+            "ready",
+            "Ready",
+            "Everything is proved; it waits for the click.",
+            "a committee member",
+            deployment.entered_at,
+        )
+    return views.Standing(deployment.state.value, words.word, words.sentence, words.who, deployment.entered_at)
+
+
+def next_sentence(
+    case: facts.Case,
+    promotion: tables.Promotion | None,
+    blockers: Sequence[gates.Blocker],
+    member: bool,  # noqa: FBT001
+) -> str:
+    if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
+        return promotion.blocker or NEXT[promotion.state]
+    if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
+        return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
+    if promotion is not None:
+        return NEXT[promotion.state]
+    if case.deployment.state is not _Deployment.STAGED:
+        return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
+    if not case.deployment.file_set_digest:
+        return case.deployment.problem or "We are reading the staged files."
+    others = [blocker for blocker in blockers if blocker.code != "rights"]
+    if others:
+        return others[0].sentence
+    return "It waits for your click." if member else "A member of the committee can promote it."
+
+
+def shown(
+    promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
+) -> tuple[gates.Blocker, ...]:
+    """What holds it, for the page: all of it before somebody asks; after that whose turn it is, and what is off."""
+    if (promotion is None) or (promotion.state not in states.HOLDING):
+        return blockers
+    if turn:
+        return (turn,)
+    return tuple(one for one in blockers if (one.code == "switched-off") and (promotion.state in _MAY_SEND))
+
+
+def needs_person(
+    promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], turn: gates.Blocker | None
+) -> str:
+    if promotion is None:
+        return blockers[0].who if blockers else "a committee member"
+    if turn is not None:
+        return "" if turn.who == "nobody" else turn.who
+    if promotion.held:
+        return "a committee member"
+    who = states.WORDS[promotion.state].who
+    return "" if who == "nobody" else who
+
+
+def is_moving(
+    deployment: tables.Deployment, promotion: tables.Promotion | None, verified: views.Verified | None
+) -> bool:
+    if (verified is not None) and (verified.at is None):
+        return True
+    if promotion is not None:
+        return promotion.state in MOVING
+    capturing = (deployment.state is _Deployment.STAGED) and not deployment.file_set_digest and not deployment.problem
+    return capturing or (deployment.state in _MOVING_DEPLOYMENT)
