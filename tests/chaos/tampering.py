@@ -25,7 +25,7 @@ import atr.storage.chains as chains
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 
-ROWS: Final = {outcome.Size.SMALL: 40, outcome.Size.CI: 200, outcome.Size.RELEASE: 10_000}
+ROWS: Final = {outcome.Size.SMALL: 20, outcome.Size.CI: 200, outcome.Size.RELEASE: 10_000}
 _CHAIN: Final = 40
 _AT: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 Harm = Callable[[session.Session, tables.Event, random.Random], Awaitable[None]]
