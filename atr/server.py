@@ -23,6 +23,7 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
 import atr.get.abandon as get_abandon
+import atr.get.admin as get_admin
 import atr.get.announce as get_announce
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
@@ -44,6 +45,7 @@ import atr.identity.contract as identity
 import atr.identity.local as local
 import atr.metrics as metrics
 import atr.post.abandon as post_abandon
+import atr.post.admin as post_admin
 import atr.post.announce as post_announce
 import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
@@ -77,6 +79,7 @@ BLUEPRINTS: Final = (
     get_readiness.BLUEPRINT,
     get_policy.BLUEPRINT,
     get_target.BLUEPRINT,
+    get_admin.BLUEPRINT,
     get_voting.BLUEPRINT,
     get_vote.BLUEPRINT,
     get_resolve.BLUEPRINT,
@@ -90,6 +93,7 @@ BLUEPRINTS: Final = (
     post_readiness.BLUEPRINT,
     post_policy.BLUEPRINT,
     post_target.BLUEPRINT,
+    post_admin.BLUEPRINT,
     post_voting.BLUEPRINT,
     post_vote.BLUEPRINT,
     post_resolve.BLUEPRINT,

@@ -31,6 +31,7 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     sql.Project: _committee,
     sql.ReleasePolicy: lambda _row: "committee:",
     tables.PlatformTarget: lambda _row: "committee:",
+    tables.Switch: lambda row: str(row.scope),
     sql.Release: _release,
     sql.Revision: _release,
     sql.BallotPaper: _release,

@@ -204,6 +204,7 @@ class ActForm(Form):
         "prove_published",
         "send_again",
         "settle_lost",
+        "stop",
         "verify",
     ]
     reason: Text = ""
@@ -255,6 +256,14 @@ class AbandonForm(Form):
     """Take a candidate back."""
 
     vote_seq: _Number
+    reason: Text = ""
+
+
+class SwitchForm(Form):
+    """Switch everything on a platform, or the whole site, off or on."""
+
+    scope: Needed
+    to: Literal["off", "on"]
     reason: Text = ""
 
 

@@ -286,6 +286,17 @@ class Guard(sqlmodel.SQLModel, table=True):
     rank: int
 
 
+class Switch(sqlmodel.SQLModel, table=True):
+    """Everything on a platform, or the whole site, switched off and on again. Its scope is a guard's (db/guards.py)."""
+
+    scope: str = sqlmodel.Field(primary_key=True)
+    off: bool = False
+    # Why it was moved last, by whom and when; what it was before stands in the events.
+    reason: str = ""
+    set_by: str
+    set_at: datetime.datetime
+
+
 class DeploymentSearch(sqlmodel.SQLModel, table=True):
     """Somebody looks for what they staged by its coordinates. The worker asks the platform and answers here."""
 

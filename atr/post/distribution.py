@@ -191,6 +191,7 @@ _DONE: Final = {
     "prove_published": "We compare the public files with the voted ones.",
     "send_again": "We prove the files again, then send one more call.",
     "settle_lost": "Noted.",
+    "stop": "Asked for. We find out whether it was in time; this page says which came first.",
     "verify": "Every staged file is read again. Nothing changes by it.",
 }
 
@@ -223,6 +224,7 @@ _MEMBERS: Final[
     "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
     "extend": lambda member, row, form: member.acts.extend(row.promotion, form.reason),
     "give_up": lambda member, row, form: member.acts.give_up(row.promotion, form.reason),
+    "stop": lambda member, row, form: member.acts.stop(row.promotion, form.reason),
     "go_on": lambda member, row, form: member.turns.go_on(row.promotion, form.reason),
     "send_again": lambda member, row, form: member.acts.send_again(row.promotion, form.reason),
 }

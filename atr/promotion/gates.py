@@ -3,7 +3,7 @@
 
 The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
 changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent; only whose turn it
-is ends nothing). To add a gate, add a fact and a row.
+is, and what is switched off, end nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
@@ -41,6 +41,8 @@ class Facts:
     # Promote all: the promotion that must be live before this one, or the one whose trouble stopped it and how.
     waits_for: str = ""
     stopped_by: str = ""
+    # Who switched the platform or the whole site off, when and why, as a sentence; empty while it is on.
+    switched_off: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +98,8 @@ def listed(names: Sequence[str]) -> str:
 
 # These hold a promotion up for as long as another one stands where it does; in the mark they refuse nothing.
 TURN: Final = frozenset({"turn", "stopped"})
+# The same, and what is switched off: it goes on by itself when it is switched on again.
+WAITING: Final = TURN | {"switched-off"}
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -170,6 +174,12 @@ GATES: Final[tuple[Gate, ...]] = (
         "outside-target",
         lambda f: (not f.has_target) or (not f.outside),
         lambda f: is_outside(f.outside),
+        "a foundation admin",
+    ),
+    Gate(
+        "switched-off",
+        lambda f: not f.switched_off,
+        lambda f: f.switched_off,
         "a foundation admin",
     ),
     Gate(

@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import atr.promotion.states as states
+import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
 
 State = states.State
+Timing = timing.Timing
+TIMINGS: Final = timing.TIMINGS
+interval = timing.interval
 
 
 class Seen(enum.StrEnum):
@@ -62,52 +66,11 @@ class Do(enum.StrEnum):
     ASK = "ask"
     # Read the public files.
     CHECK = "check"
+    # Ask the platform to give the deployment up.
+    DROP = "drop"
 
 
-@dataclasses.dataclass(frozen=True)
-class Timing:
-    """Every duration in seconds. Sandbox mode runs the same table faster, by `faster`."""
-
-    # The age up to which an interval holds, and the interval: how often a moving deployment is asked about.
-    asking: tuple[tuple[float, float], ...] = ((120, 10), (600, 30), (86_400, 60))
-    # A public place bans those who poll it: one file, at long intervals.
-    probing: tuple[tuple[float, float], ...] = ((600, 120), (86_400, 300))
-    # A person must look; we go on looking, rarely.
-    doubting: float = 600
-    # A staged deployment nobody touches: somebody may drop it.
-    resting: float = 3_600
-    # After-care of what is live.
-    caring: tuple[tuple[float, float], ...] = ((3_600, 3_600), (86_400, 82_800), (691_200, 604_800))
-    # Between a mark and the next one, so that a delayed request has arrived.
-    settling: float = 120
-    # How long "not there" must last to be believed, and in how many looks.
-    vanishing: float = 900
-    looks: int = 3
-    deadline: float = 86_400
-    # What a person may be told to expect, from and to.
-    usual: tuple[float, float] = (600, 2_400)
-
-    def faster(self, factor: float) -> "Timing":
-        """The same table, every duration divided by the factor."""
-        return dataclasses.replace(
-            self,
-            asking=_divided(self.asking, factor),
-            probing=_divided(self.probing, factor),
-            doubting=self.doubting / factor,
-            resting=self.resting / factor,
-            caring=_divided(self.caring, factor),
-            settling=self.settling / factor,
-            vanishing=self.vanishing / factor,
-            deadline=self.deadline / factor,
-            usual=(self.usual[0] / factor, self.usual[1] / factor),
-        )
-
-
-# One polling table per mechanism; the other mechanisms come with their adapters.
-# Central: 20 to 40 minutes are usual, more than an hour is seen. reference: Sonatype's answers to its users.
-TIMINGS: Final = {distribution.Mechanism.CENTRAL_PORTAL: Timing()}
-
-# Irreversible requests that may have been taken, for one promotion.
+# Irreversible requests of a kind that may have been taken, for one promotion and one asking.
 _BUDGET: Final = 3
 
 
@@ -136,6 +99,13 @@ class View:
     resend: bool = False
     # It is not its turn: another promotion must be live first, or that one's trouble stopped it.
     waits: bool = False
+    # The platform, or the whole site, is switched off: nothing irreversible is sent. Looking goes on.
+    off: bool = False
+    # The answers to the drops since the stop was asked for, oldest first, and when the last one was marked.
+    drops: Sequence[Answer] = ()
+    drop_marked: datetime.datetime | None = None
+    # Whether the platform has ever answered that it gave the deployment up.
+    drop_taken: bool = False
 
     @property
     def attempted(self) -> bool:
@@ -150,7 +120,10 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """Where the row goes (None: it stays), why, and what the worker does at once (VERIFY: look again and send)."""
+    """Where the row goes (None: it stays), why, and what the worker does at once.
+
+    VERIFY: look again and send. DROP: have the platform give it up.
+    """
 
     to: State | None
     reason: str = ""
@@ -163,13 +136,14 @@ class Decision:
 CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
 _STAY: Final = Decision(None)
 _LATE: Final = Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
+_VANISHED: Final = Decision(State.IN_DOUBT, "The platform has nothing under this id any more.")
 
 
 def plan(view: View) -> Do:
     """What to do with a due row. What is tracked by hand is never verified for sending: it is only asked about."""
     match view.state:
         case State.REQUESTED:
-            return Do.ASK if (view.by_hand or view.held or view.waits) else Do.VERIFY
+            return Do.ASK if (view.by_hand or view.held or view.waits or view.off) else Do.VERIFY
         case State.SENDING | State.PUBLISHING | State.IN_DOUBT | State.ABORTING:
             return Do.ASK
         case State.CHECKING | State.LIVE:
@@ -185,7 +159,7 @@ def needs_public_look(view: View, seen: Seen) -> bool:
 
     Not while the platform still holds what we may have published: it would be too early, and caches keep a "no".
     """
-    if (view.state is State.SENDING) and (seen is Seen.STAGED) and view.attempted:
+    if (view.state in {State.SENDING, State.ABORTING}) and (seen is Seen.STAGED) and view.attempted:
         return False
     after = view.answers or view.by_hand or (view.state in {State.PUBLISHING, State.ABORTING, State.IN_DOUBT})
     return bool(after) and (seen in {Seen.FAILED, Seen.GONE, Seen.STAGED}) and (view.state is not State.CHECKING)
@@ -195,6 +169,8 @@ def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
     """What a platform's answer means for a promotion in REQUESTED, SENDING, PUBLISHING, ABORTING or IN_DOUBT."""
     if view.state is State.IN_DOUBT:
         return _after_ask_in_doubt(view, seen, look)
+    if view.state is State.ABORTING:
+        return _after_ask_aborting(view, seen, look)
     if seen is Seen.PUBLIC:
         return Decision(State.CHECKING, "The platform says it is public.", out_of_band=not view.attempted)
     if (seen is Seen.WORKING) and (view.state is not State.PUBLISHING):
@@ -204,15 +180,10 @@ def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
     if view.state is State.REQUESTED:
         return _after_ask_requested(view, seen, look)
     if (seen is Seen.FAILED) and (look is Look.NONE):
-        end = State.ABORTED if (view.state is State.ABORTING) else State.REFUSED
-        return Decision(end, "The platform gave up on it, and none of its files is public.")
+        return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
     if (view.state is State.SENDING) and (seen is Seen.STAGED):
         return _still_staged(view)
-    if view.overdue:
-        return _LATE
-    if seen is Seen.GONE:
-        return _gone(view, Decision(State.IN_DOUBT, "The platform has nothing under this id any more."))
-    return _STAY
+    return _undecided(view, seen)
 
 
 def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> Decision:
@@ -262,8 +233,9 @@ def next_look(
         case State.REQUESTED if view.by_hand or view.answers:
             # After a refused call, or by hand: nothing is in a hurry, and each look asks the public place too.
             seconds = interval(view.timing.probing, age)
-        case State.REQUESTED if view.waits and not view.gone_looks:
-            # It becomes due when the one before it moves; until then somebody may drop or publish it elsewhere.
+        case State.REQUESTED if (view.waits or view.off) and not view.gone_looks:
+            # It becomes due when the one before it moves, or the platform is switched on again; until then somebody
+            # may drop or publish it elsewhere.
             seconds = view.timing.resting
         case State.LIVE:
             seconds = interval(view.timing.caring, age)
@@ -286,11 +258,6 @@ def may_give_up(view: View, absent_since: datetime.datetime | None) -> bool:
     return (view.now - absent_since).total_seconds() >= view.timing.deadline
 
 
-def interval(table: tuple[tuple[float, float], ...], age: float) -> float:
-    """The interval, in seconds, that a table of (up to this age, interval) has for this age."""
-    return next((seconds for until, seconds in table if age < until), table[-1][1])
-
-
 def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
     if view.by_hand:
         # Never sent, so nothing but "public" says anything of it: a platform forgets ids.
@@ -307,7 +274,8 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
                 view, Decision(State.REFUSED, "The staged deployment was dropped, so nothing was sent."), patient=False
             )
         case Seen.STAGED:
-            return _STAY if (view.held or view.attempted or view.waits) else Decision(None, then=Do.VERIFY)
+            waits = view.held or view.attempted or view.waits or view.off
+            return _STAY if waits else Decision(None, then=Do.VERIFY)
         case _:
             return _STAY
 
@@ -320,7 +288,7 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
         return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
     if (seen is Seen.WORKING) and not view.overdue:
         return Decision(State.PUBLISHING, "The platform is publishing it.")
-    if (seen is Seen.STAGED) and view.resend and (not view.by_hand) and _settled(view):
+    if (seen is Seen.STAGED) and view.resend and not (view.by_hand or view.off) and _settled(view):
         return Decision(None, then=Do.VERIFY)
     return _STAY
 
@@ -333,14 +301,65 @@ def _still_staged(view: View) -> Decision:
         return _LATE
     if not _settled(view):
         return _STAY
-    used = sum(1 for answer in view.answers if answer not in CERTAIN_NO)
-    if view.mechanism.repeatable and view.mechanism.content_pinned and (used < _BUDGET):
-        if view.held or view.by_hand:
+    if view.mechanism.repeatable and view.mechanism.content_pinned and (_used(view.answers) < _BUDGET):
+        if view.held or view.by_hand or view.off:
             return _STAY
         return Decision(None, "The call was not taken; proving the files again before the next one.", then=Do.VERIFY)
     return Decision(
         State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves."
     )
+
+
+def _after_ask_aborting(view: View, seen: Seen, look: Look) -> Decision:
+    """A stop was asked for after a call: what the platform says tells which of the two came first."""
+    outside = not view.attempted
+    if (seen is Seen.PUBLIC) or (look is Look.SOME):
+        return Decision(State.CHECKING, "Too late to stop it: it is public.", out_of_band=outside)
+    if seen is Seen.WORKING:
+        return Decision(State.PUBLISHING, "Too late to stop it: the platform is publishing it.", out_of_band=outside)
+    if (seen is Seen.FAILED) and (look is Look.NONE):
+        return Decision(State.ABORTED, "The platform gave up on it, and none of its files is public.")
+    if seen is Seen.STAGED:
+        return _not_dropped(view)
+    if (seen is Seen.GONE) and (look is Look.NONE) and _proves_a_drop(view):
+        return Decision(State.ABORTED, "The platform dropped it, and none of its files is public.")
+    return _undecided(view, seen)
+
+
+def _not_dropped(view: View) -> Decision:
+    """A stop was asked for, and the platform still holds the files."""
+    if view.answers and not view.attempted:
+        # Nothing of ours can come any more, so there is nothing to drop for.
+        return Decision(State.ABORTED, "The platform refused the call, and the files are still staged.")
+    if view.overdue:
+        return _LATE
+    if view.held or view.off or not _settled(view):
+        # Not before our own call has arrived or is lost: a drop that overtakes it would only seem to stop it.
+        return _STAY
+    last = view.drops[-1] if view.drops else Answer.NONE
+    if (last not in CERTAIN_NO) and not _is_past(view, view.drop_marked):
+        return _STAY
+    if _used(view.drops) < (_BUDGET if view.mechanism.repeatable and view.mechanism.content_pinned else 1):
+        return Decision(None, "It is still staged, so the platform is asked to give it up.", then=Do.DROP)
+    return Decision(
+        State.IN_DOUBT, "The files are still staged after our drop, and we may not ask for it again by ourselves."
+    )
+
+
+def _proves_a_drop(view: View) -> bool:
+    """Whether "nothing under this id", for long enough, means that our drop was carried out.
+
+    Only after the platform took one, completely: a drop without an answer may never have arrived, and then the same
+    404 hides a call that is at work. And only where what has left "staged" cannot be published any more.
+    """
+    return view.drop_taken and view.mechanism.repeatable and (_gone(view, _VANISHED).to is not None)
+
+
+def _undecided(view: View, seen: Seen) -> Decision:
+    """No definite answer: what is late, or has vanished, needs a person; else we ask again."""
+    if view.overdue:
+        return _LATE
+    return _gone(view, _VANISHED) if (seen is Seen.GONE) else _STAY
 
 
 def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
@@ -351,12 +370,17 @@ def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
 
 def _settled(view: View) -> bool:
     """Whether a delayed request has arrived by now."""
-    return (view.marked is None) or ((view.now - view.marked).total_seconds() >= view.timing.settling)
+    return _is_past(view, view.marked)
+
+
+def _is_past(view: View, marked: datetime.datetime | None) -> bool:
+    return (marked is None) or ((view.now - marked).total_seconds() >= view.timing.settling)
+
+
+def _used(answers: Sequence[Answer]) -> int:
+    """How much of the budget these requests used: a complete refusal uses none of it."""
+    return sum(1 for answer in answers if answer not in CERTAIN_NO)
 
 
 def _checking(view: View) -> bool:
     return view.state is State.CHECKING
-
-
-def _divided(table: tuple[tuple[float, float], ...], factor: float) -> tuple[tuple[float, float], ...]:
-    return tuple((until / factor, interval / factor) for until, interval in table)

@@ -18,6 +18,7 @@ import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.states as states
 import atr.storage.changes as changes
 import atr.storage.files as files
 import atr.storage.rights as rights
@@ -35,6 +36,8 @@ import atr.storage.writers.release as release
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
 import atr.storage.writers.searches as searches
+import atr.storage.writers.stops as stops
+import atr.storage.writers.switches as switches
 import atr.storage.writers.tasks as tasks
 import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
@@ -51,6 +54,9 @@ _REFUSALS: Final = (
     errors.NotFoundError,
     errors.UnsupportedError,
 )
+
+# What a person must look at within minutes: whoever watches the log is told under the action `alert`.
+_ALERTS: Final = {states.State.IN_DOUBT.value: logging.WARNING, states.State.DIVERGED.value: logging.ERROR}
 
 # How often a change is put on top of yet another revision before we give up.
 _OVERTAKEN: Final = 5
@@ -261,10 +267,11 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
 
 
 class WriteAsFoundationAdmin:
-    """Committees, projects, and which names belong to which project."""
+    """Committees, projects, which names belong to which project, and what is switched off."""
 
     def __init__(self, write: Write) -> None:
         self.policy = policy.FoundationAdmin(write)
+        self.switches = switches.FoundationAdmin(write)
 
 
 class WriteAsUserService:
@@ -277,6 +284,7 @@ class WriteAsUserService:
         self.copies = copies.UserService(write)
         self.distributions = distributions.CommitteeMember(write)
         self.promotions = promotions.UserService(write)
+        self.stops = stops.UserService(write)
         self.pending = pending.DistributionService(write)
         self.checks = checks.UserService(write)
         self.verification = verification.UserService(write)
@@ -288,3 +296,8 @@ def _log(events: Iterable[tables.Event]) -> None:
     for event in events:
         extra = {"action": event.what, "actor": event.actor, "data": event.data}
         _LOG.info("%s %s", event.what, event.subject, extra=extra)
+        level = _ALERTS.get(str(event.data.get("to"))) if (event.what == "promotion_moved") else None
+        if level is not None:
+            said = "%s of %s is %s and needs a person: %s"
+            what = (event.subject, event.chain, event.data["to"], event.data["reason"])
+            _LOG.log(level, said, *what, extra={**extra, "action": "alert"})

@@ -22,6 +22,7 @@ import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.rights as rights
+import atr.storage.switchboard as switchboard
 
 # The check of staged files stores its results under this name (tasks/checks/staged.py).
 STAGED_CHECKER = "atr.tasks.checks.staged.check"
@@ -101,6 +102,7 @@ async def case(data: session.Session, deployment: tables.Deployment, asf_uid: st
         ),
         waits_for=waits_for,
         stopped_by=stopped_by,
+        switched_off=await switchboard.why_off(data, platform),
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",

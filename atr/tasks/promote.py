@@ -54,7 +54,7 @@ async def failed_look(
     if cause is not None:
         _LOG.error("promotion %s: %r", claimed.id, cause, extra={"action": "failed_look", "promotion": claimed.id})
     decision = steps.Decision(None)
-    if claimed.view.state in {states.State.SENDING, states.State.PUBLISHING}:
+    if claimed.view.state in {states.State.SENDING, states.State.PUBLISHING, states.State.ABORTING}:
         decision = steps.after_ask(claimed.view, Seen.UNKNOWN)
     elif claimed.view.state is states.State.CHECKING:
         decision = steps.after_check(claimed.view, complete=False, equal=False, twice=False, difference="")
@@ -86,6 +86,13 @@ async def _ask(
     if (decision.then is Do.VERIFY) and not sent:
         await _verify(context, promoter, claimed, observation)
         return
+    if (decision.then is Do.DROP) and not sent:
+        await _drop(context, promoter, claimed)
+        return
+    if (decision.to is states.State.ABORTED) and (observation.seen is Seen.GONE):
+        # An id that is gone says less than a final word: each file is looked for once before it counts as stopped.
+        look = await _look(context, promoter, claimed, thorough=True)
+        decision = steps.after_ask(view, observation.seen, look)
     if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
         public = await _read_public(context, promoter, claimed)
         if public.absent and not public.differs(await _voted(context, claimed)):
@@ -178,6 +185,26 @@ async def _send(
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
+        return
+    await _ask(context, promoter, after, sent=True, retry_after=reply.retry_after)
+
+
+async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
+    """Mark a drop, send it once, then ask. As for a publish, only who saw the mark's commit succeed sends for it."""
+    before = context.monotonic()
+    async with context.storage.write_as_user_service() as service:
+        permit = await service.stops.mark(claimed, seconds=context.lease)
+    if permit is None:
+        return
+    context.failpoint("in_abort")
+    if context.monotonic() - before > contexts.FRESH_SECONDS:
+        raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+    reply = await promoter.drop(claimed.external_id)
+    context.failpoint("after_drop_reply")
+    async with context.storage.write_as_user_service() as service:
+        after = await service.stops.answered(claimed, permit, sending.outcome(reply))
+    if reply.answer is steps.Answer.UNCLEAR:
+        await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return
     await _ask(context, promoter, after, sent=True, retry_after=reply.retry_after)
 
@@ -299,6 +326,6 @@ def _counted(view: steps.View, seen: Seen) -> steps.View:
     return dataclasses.replace(view, gone_looks=view.gone_looks + 1, gone_since=view.gone_since or view.now)
 
 
-def _unclear(reply: contract.Reply) -> str:
+def _unclear(reply: contract.Reply, what: str = "call") -> str:
     answer = f"it answered {reply.status}" if reply.status else "there was no complete answer"
-    return f"We sent the call once, and {answer}. We are asking what came of it."
+    return f"We sent the {what} once, and {answer}. We are asking what came of it."

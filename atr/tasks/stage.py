@@ -39,8 +39,14 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
 
     async with holds.DeploymentHold(context, claimed).alive():
-        async with storage.write_as_user_service() as service:
-            permit = await service.deployments.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
+        try:
+            async with storage.write_as_user_service() as service:
+                permit = await service.deployments.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
+        except errors.BlockedError as error:
+            # Switched off: nothing was sent, the row says why, and the scan asks again.
+            async with storage.write_as_user_service() as service:
+                await service.deployments.failed_look(claimed, str(error), None)
+            return
         context.failpoint("after_upload_mark")
         progress = holds.UploadProgress(context, claimed)
         async with progress.told():

@@ -226,6 +226,17 @@ ROWS: Final[Mapping[str, Rows]] = {
         ],
     },
     "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
+    "0006": {
+        "switch": [
+            {
+                "scope": "platform:MAVEN",
+                "off": 1,
+                "reason": "Its status page is red.",
+                "set_by": "grace",
+                "set_at": _THEN,
+            }
+        ]
+    },
 }
 
 

@@ -65,12 +65,13 @@ def _asks(
     for seen, public, stale in _answers(platform.stage):
         for overdue in (False, True):
             view = worlds.view(mechanism, row, overdue=overdue)
-            # Where nothing can be dropped, only the deadline ends a stop after a call.
-            undroppable = (row.state is State.ABORTING) and not mechanism.repeatable
-            fault = stale or (overdue and not undroppable)
+            fault = stale or overdue
             told = Seen.FAILED if ((without is worlds.Rule.NOT_PROOF) and (seen is Seen.GONE)) else seen
             look = public if steps.needs_public_look(view, told) else Look.NOT_LOOKED
             decision = steps.after_ask(view, told, look)
+            if decision.then is Do.DROP:
+                yield Outcome("it finds it still staged", worlds.Phase.STOPPING, "", fault)
+                continue
             if decision.then is not Do.VERIFY:
                 yield from _decided(decision, f"it asks and hears {told.value}", fault=fault)
                 continue

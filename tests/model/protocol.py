@@ -22,7 +22,8 @@ permit is too old to be used (`contexts.FRESH_SECONDS`). The second of the two i
 
 Fencing is taken at its word: whose lease is lost writes nothing. `tests/tasks/` and `tests/storage/` prove that.
 
-Written ahead of the application: the stop after a call, with its drop. Its arrows and what follows from them are there.
+The mark of a drop and its sending are one step: dying between them is a drop that is lost, being frozen between them is
+one that arrives late. Its answer is noted when it is given, or never.
 
 Not modelled: time as a number, so "three looks", "two readings" and "settled" are taken for reached whenever that may
 be; several packages of one deployment; promotions that wait for one another; promotions tracked by hand; after-care of
@@ -104,15 +105,16 @@ def _clicks(setting: Setting, world: World) -> Iterator[Step]:
 
 
 def _stops(setting: Setting, world: World, number: int, row: Row) -> Iterator[Step]:
-    """Before a call: ABORTED. After one: ABORTING, and a request to drop."""
+    """`abort` before a call: ABORTED. `stop` after one: ABORTING; and once more, when the drop was refused."""
     if row.state is State.REQUESTED:
         yield worlds.moved(world, number, row, State.ABORTED, "stop", by_person=True)
     elif State.ABORTING in states.ARROWS[row.state]:
         if setting.without is Rule.PROVEN_DROP:
             yield worlds.fault("stop", worlds.with_row(world, number, row._replace(state=State.ABORTED)))
             return
-        step = worlds.moved(world, number, row, State.ABORTING, "stop", by_person=True)
-        yield step._replace(world=step.world._replace(dropping=True))
+        yield worlds.moved(world, number, row, State.ABORTING, "stop", by_person=True)
+    elif (row.state is State.ABORTING) and row.held:
+        yield worlds.fault("stop again", worlds.with_row(world, number, row._replace(held=False)))
 
 
 def _doubts(setting: Setting, world: World, number: int, row: Row) -> Iterator[Step]:
@@ -155,18 +157,30 @@ def _platform(setting: Setting, world: World) -> Iterator[Step]:
 
 
 def _requests(setting: Setting, world: World) -> Iterator[Step]:
-    if world.dropping:
-        platform = world.platform
-        if (platform.stage is Stage.STAGED) and not setting.blind:
-            platform = platform._replace(stage=Stage.DROPPED)
-        yield Step("the drop arrives", world._replace(platform=platform, dropping=False))
-        yield worlds.fault("the drop is lost", world._replace(dropping=False))
+    if world.dropping != worlds.NOBODY:
+        yield from _drop(setting, world._replace(dropping=worlds.NOBODY), world.dropping)
     for number in sorted(set(world.flying)):
         rest = list(world.flying)
         rest.remove(number)
         landed = world._replace(flying=tuple(rest))
         yield worlds.fault("the call is lost", landed)
         yield from _arrives(setting, landed, number)
+
+
+def _drop(setting: Setting, landed: World, number: int) -> Iterator[Step]:
+    """It is carried out where the files are still staged, or refused; it may be lost, or its answer."""
+    row, platform = landed.rows[number], landed.platform
+    yield worlds.fault("the drop is lost", landed)
+    if row.state is State.ABORTING:
+        yield worlds.fault("the drop is refused", worlds.with_row(landed, number, row._replace(held=True)))
+    if setting.blind or (platform.stage is not Stage.STAGED):
+        # Whatever comes back, nobody says that it was dropped.
+        yield Step("the drop does nothing", landed)
+        return
+    landed = landed._replace(platform=platform._replace(stage=Stage.DROPPED))
+    yield worlds.fault("the drop arrives, and its answer is lost", landed)
+    told = row._replace(dropped=True) if (row.state in states.OPEN) else row
+    yield Step("the drop arrives", worlds.with_row(landed, number, told))
 
 
 def _arrives(setting: Setting, landed: World, number: int) -> Iterator[Step]:
@@ -210,8 +224,6 @@ def _looks(setting: Setting, world: World, index: int, number: int, row: Row) ->
     for outcome in looks.outcomes(setting.mechanism, setting.without, row, world.platform):
         holder = Worker(outcome.phase, number, outcome.carries)
         yield Step(outcome.name, worlds.handed(world, index, holder), fault=outcome.fault)
-    if (row.state is State.ABORTING) and not world.dropping:
-        yield Step("the drop is sent again", world._replace(dropping=True))
 
 
 def _settles(setting: Setting, world: World, index: int, worker: Worker) -> Iterator[Step]:
@@ -275,9 +287,23 @@ def _answered(setting: Setting, world: World, index: int, worker: Worker) -> Ite
     if worker.stale or (row.state in worlds.ENDS):
         yield Step("it writes nothing of consequence", idle)
         return
-    for held in (True, False):
+    for held in (row.state is not State.ABORTING, False):
         after = row._replace(uncertain=row.uncertain - 1, refused=True, held=held)
         yield Step("it writes the refusal", worlds.with_row(idle, worker.row, after))
+
+
+def _drops(setting: Setting, world: World, index: int, worker: Worker) -> Iterator[Step]:
+    """`writers/stops.mark`, by the rules and the row as it is now; then the one request."""
+    idle = worlds.handed(world, index, IDLE)
+    row = world.rows[worker.row]
+    now = steps.after_ask(worlds.view(setting.mechanism, row), steps.Seen.STAGED)
+    if worker.stale or (row.state is not State.ABORTING) or (now.then is not steps.Do.DROP):
+        yield Step("it drops nothing", idle)
+        return
+    once = not (setting.mechanism.repeatable and setting.mechanism.content_pinned)
+    for spent in (True,) if once else (False, True):
+        after = worlds.with_row(idle, worker.row, row._replace(spent=spent))
+        yield Step("it drops", after._replace(dropping=worker.row))
 
 
 _DOES: Final = {
@@ -286,6 +312,7 @@ _DOES: Final = {
     Phase.MARKED: _sends,
     Phase.SENT: _waits,
     Phase.TOLD: _answered,
+    Phase.STOPPING: _drops,
 }
 
 

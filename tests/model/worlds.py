@@ -70,6 +70,8 @@ class Phase(enum.IntEnum):
     SENT = 4
     # A complete refusal came back.
     TOLD = 5
+    # It found the files still staged, of what is being stopped.
+    STOPPING = 6
 
 
 class Row(NamedTuple):
@@ -84,6 +86,9 @@ class Row(NamedTuple):
     approvals: int = 1
     # What was wrong with a call of it: "unmarked" or "unallowed".
     wrong: str = ""
+    # The drops that one asking allows are used up; and the platform answered once that it gave the deployment up.
+    spent: bool = False
+    dropped: bool = False
 
 
 class Worker(NamedTuple):
@@ -119,9 +124,9 @@ class World(NamedTuple):
     rows: tuple[Row, ...]
     workers: tuple[Worker, ...]
     platform: Platform
-    # Requests on their way, by row; and whether one to drop is.
+    # Requests on their way, by row; and whose request to drop is.
     flying: tuple[int, ...] = ()
-    dropping: bool = False
+    dropping: int = NOBODY
     # The people who asked may still promote, and how many more times somebody clicks.
     rights: bool = True
     clicks: int = 2
@@ -194,6 +199,9 @@ def view(mechanism: distribution.Mechanism, row: Row, *, overdue: bool = False) 
         resend=row.resend,
         gone_looks=samples.TIMING.looks,
         gone_for=samples.TIMING.vanishing,
+        drops=(steps.Answer.UNCLEAR,) * _BUDGETS[True] if row.spent else (),
+        drop_marked=samples.TIMING.settling if row.spent else None,
+        drop_taken=row.dropped,
     )
 
 
@@ -221,7 +229,7 @@ def moved(
 ) -> Step:
     """`writers/moves.promotion`: what was asked for or held in the old state does not count in the new one."""
     held = row.held and (to in {State.REQUESTED, State.SENDING})
-    after = row._replace(state=to, resend=False, held=held)
+    after = row._replace(state=to, resend=False, held=held, spent=False)
     if to in ENDS:
         # How it got there makes no difference any more.
         after = Row(to, wrong=row.wrong)

@@ -14,7 +14,7 @@ import markupsafe
 
 import atr.models.views as views
 import atr.promotion.gates as gates
-from tests.pages import compose_samples, policy_samples, samples, vote_samples
+from tests.pages import admin_samples, compose_samples, policy_samples, samples, vote_samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATES: Final = ROOT / "templates"
@@ -49,6 +49,9 @@ ROUTES: Final = {
     "get.target.listing": "/targets",
     "get.target.selected": "/target/{project_key}",
     "post.target.selected": "/target/{project_key}",
+    "get.admin.stuck": "/admin/stuck",
+    "get.admin.switches": "/admin/switches",
+    "post.admin.switches": "/admin/switches",
     "get.readiness.panel": "/readiness/{project_key}/{version_key}",
     "post.readiness.check_now": "/readiness/{project_key}/{version_key}",
     "get.voting.selected": "/voting/{project_key}/{version_key}",
@@ -479,6 +482,7 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
                 "outside": ("2.4.0, deployment 6f2a: org.apache.example:widgets would lie outside.",),
             },
         ),
+        **admin_samples.pages(admin),
         "targets": ("targets.html", {"view": policy_samples.targets(), **admin}),
         "targets-empty": ("targets.html", {"view": policy_samples.targets(lines=()), **admin}),
     }

@@ -41,6 +41,8 @@ LONG_PAGES: Final = (
     "finish-readiness-no",
     "policy-wrong",
     "target-wrong",
+    "stuck",
+    "switches-wrong",
 )
 # All in daylight; by night and on a phone one of each kind.
 CHECKED: Final = [("light", name) for name in PAGES] + [

@@ -37,6 +37,10 @@ def view(
     waits: bool = False,
     gone_looks: int = 0,
     gone_for: float | None = None,
+    off: bool = False,
+    drops: Sequence[steps.Answer] = (),
+    drop_marked: float | None = None,
+    drop_taken: bool = False,
 ) -> steps.View:
     """A promotion; ages in seconds before NOW."""
     return steps.View(
@@ -54,6 +58,10 @@ def view(
         waits=waits,
         gone_looks=gone_looks,
         gone_since=None if gone_for is None else ago(gone_for),
+        off=off,
+        drops=tuple(drops),
+        drop_marked=None if drop_marked is None else ago(drop_marked),
+        drop_taken=drop_taken,
     )
 
 
@@ -107,6 +115,7 @@ def facts(
     check_blockers: tuple[str, ...] = (),
     waits_for: str = "",
     stopped_by: str = "",
+    switched_off: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -127,4 +136,5 @@ def facts(
         check_blockers=check_blockers,
         waits_for=waits_for,
         stopped_by=stopped_by,
+        switched_off=switched_off,
     )

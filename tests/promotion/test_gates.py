@@ -23,6 +23,7 @@ ORDER = (
     "revision-changed",
     "no-target",
     "outside-target",
+    "switched-off",
     "policy",
     "turn",
     "stopped",
@@ -62,6 +63,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         (samples.facts(drift=("a", "b", "c", "d")), "revision-changed", "a, b, c"),
         (samples.facts(has_target=False), "no-target", "Nobody has set which names on Maven Central"),
         (samples.facts(outside=("a", "b", "c", "d")), "outside-target", "a, b, c"),
+        (samples.facts(switched_off="Erin switched it off."), "switched-off", "Erin switched it off"),
         (samples.facts(policy_allows=False), "policy", "policy does not allow remote promotion to Maven Central"),
         (samples.facts(waits_for="the core on npm"), "turn", "It waits for the core on npm to be live."),
         (samples.facts(stopped_by="The core on npm is refused"), "stopped", "The core on npm is refused, so nothing"),
@@ -87,6 +89,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         check_blockers=("No.",),
         drift=("a",),
         outside=("a",),
+        switched_off="Erin switched it off.",
         policy_allows=False,
         waits_for="another one",
         stopped_by="That one is refused",
@@ -96,9 +99,9 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
     assert [blocker.code for blocker in gates.blockers(facts)] == [code for code in ORDER if code not in hidden]
 
 
-def test_whose_turn_it_is_is_told_apart_from_what_refuses() -> None:
-    """In the mark these two end nothing, so they must be gates that exist."""
-    assert {code for code in ORDER if code in gates.TURN} == gates.TURN
+def test_what_is_only_waited_for_is_told_apart_from_what_refuses() -> None:
+    """In the mark these end nothing, so they must be gates that exist."""
+    assert {code for code in ORDER if code in gates.WAITING} == gates.WAITING
 
 
 def test_every_platform_without_a_mechanism_is_barred_by_the_first_gate_with_a_reason() -> None:

@@ -2,7 +2,7 @@
 """What to do next with a promotion: the design's section 4, case by case. Every case at once: test_steps_model.py."""
 
 import datetime
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -24,6 +24,7 @@ NONE, REFUSED, LIMITED, TAKEN, UNCLEAR = (
 )
 DIST_TAG: Final = distribution.Mechanism.NPM_DIST_TAG
 OCI_TAG: Final = distribution.Mechanism.OCI_TAG
+LOOKED, STAY = Look.NOT_LOOKED, Do.NOTHING
 view = samples.view
 
 
@@ -40,6 +41,7 @@ view = samples.view
         (view(S.IN_DOUBT), Do.ASK),
         (view(S.IN_DOUBT, resend=True), Do.ASK),
         (view(S.ABORTING), Do.ASK),
+        (view(S.REQUESTED, off=True), Do.ASK),
         (view(S.CHECKING), Do.CHECK),
         (view(S.LIVE), Do.CHECK),
         (view(S.DIVERGED), Do.NOTHING),
@@ -75,6 +77,9 @@ def test_plan(row: steps.View, what: Do) -> None:
         (view(S.IN_DOUBT), Seen.GONE, True),
         # Published by hand, in doubt, stopped: no call of ours, and its end needs the look all the same.
         (view(S.ABORTING), Seen.FAILED, True),
+        (view(S.ABORTING, answers=[NONE]), Seen.GONE, True),
+        # It may be published yet, and caches keep a "no".
+        (view(S.ABORTING, answers=[NONE]), Seen.STAGED, False),
         (view(S.CHECKING, answers=[TAKEN]), Seen.GONE, False),
     ],
 )
@@ -84,6 +89,20 @@ def test_an_end_without_files_is_believed_only_with_a_look_at_the_public_place(
     needed: bool,  # noqa: FBT001
 ) -> None:
     assert steps.needs_public_look(row, seen) is needed
+
+
+def stopped(**changes: Any) -> steps.View:
+    """One whose drop the platform has taken, and that has not been there for long enough."""
+    given: dict[str, Any] = {
+        "answers": [NONE],
+        "marked": 2_000,
+        "drops": [TAKEN],
+        "drop_marked": 1_000,
+        "drop_taken": True,
+        "gone_looks": 3,
+        "gone_for": 900,
+    }
+    return view(S.ABORTING, **{**given, **changes})
 
 
 # State and what is known; what the platform says; what the public place shows; where to; what at once.
@@ -208,7 +227,34 @@ ASKED: Final = [
     (view(S.ABORTING, answers=[NONE]), Seen.GONE, Look.SOME, S.CHECKING, Do.NOTHING),
     (view(S.ABORTING, answers=[NONE]), Seen.FAILED, Look.NONE, S.ABORTED, Do.NOTHING),
     (view(S.ABORTING, answers=[NONE], gone_looks=3, gone_for=900), Seen.GONE, Look.NONE, S.IN_DOUBT, Do.NOTHING),
-    (view(S.ABORTING, answers=[NONE], marked=120), Seen.STAGED, Look.NONE, None, Do.NOTHING),
+    # Not before our own call has arrived or is lost; then one drop, and another when that one has.
+    (view(S.ABORTING, answers=[NONE], marked=119), Seen.STAGED, Look.NOT_LOOKED, None, Do.NOTHING),
+    (view(S.ABORTING, answers=[NONE], marked=120), Seen.STAGED, Look.NOT_LOOKED, None, Do.DROP),
+    (view(S.ABORTING, answers=[NONE], marked=300, drops=[NONE], drop_marked=119), Seen.STAGED, LOOKED, None, STAY),
+    (view(S.ABORTING, answers=[NONE], marked=300, drops=[NONE], drop_marked=120), Seen.STAGED, LOOKED, None, Do.DROP),
+    (view(S.ABORTING, answers=[NONE], marked=300, drops=[REFUSED], drop_marked=1), Seen.STAGED, LOOKED, None, Do.DROP),
+    (view(S.ABORTING, answers=[NONE], drops=[NONE] * 2 + [REFUSED] * 5), Seen.STAGED, LOOKED, None, Do.DROP),
+    (view(S.ABORTING, answers=[NONE], drops=[NONE] * 3), Seen.STAGED, LOOKED, S.IN_DOUBT, STAY),
+    (view(S.ABORTING, answers=[NONE], drops=[NONE], mechanism=OCI_TAG), Seen.STAGED, LOOKED, S.IN_DOUBT, STAY),
+    (view(S.ABORTING, answers=[NONE], held=True), Seen.STAGED, LOOKED, None, STAY),
+    (view(S.ABORTING, answers=[NONE], off=True), Seen.STAGED, LOOKED, None, STAY),
+    (view(S.ABORTING, answers=[NONE], overdue=True), Seen.STAGED, LOOKED, S.IN_DOUBT, STAY),
+    # Every call was completely refused: nothing can come any more, however late it is.
+    (view(S.ABORTING, answers=[REFUSED], marked=1, overdue=True), Seen.STAGED, LOOKED, S.ABORTED, STAY),
+    # Nothing under this id: proof only after the platform took a drop, for long enough, and with nothing in public.
+    (stopped(), Seen.GONE, Look.NONE, S.ABORTED, STAY),
+    (stopped(overdue=True), Seen.GONE, Look.NONE, S.ABORTED, STAY),
+    (stopped(gone_looks=2), Seen.GONE, Look.NONE, None, STAY),
+    (stopped(gone_for=899), Seen.GONE, Look.NONE, None, STAY),
+    (stopped(gone_for=899, overdue=True), Seen.GONE, Look.NONE, S.IN_DOUBT, STAY),
+    (stopped(drop_taken=False), Seen.GONE, Look.NONE, S.IN_DOUBT, STAY),
+    (stopped(mechanism=OCI_TAG), Seen.GONE, Look.NONE, S.IN_DOUBT, STAY),
+    (stopped(), Seen.GONE, Look.NOT_LOOKED, S.IN_DOUBT, STAY),
+    (stopped(), Seen.GONE, Look.SOME, S.CHECKING, STAY),
+    # Switched off: no further call, however it is asked for.
+    (view(S.REQUESTED, off=True), Seen.STAGED, Look.NOT_LOOKED, None, STAY),
+    (view(S.SENDING, answers=[NONE], marked=120, off=True), Seen.STAGED, Look.NOT_LOOKED, None, STAY),
+    (view(S.IN_DOUBT, answers=[NONE], marked=120, resend=True, off=True), Seen.STAGED, Look.NONE, None, STAY),
     (view(S.ABORTING, answers=[NONE], overdue=True), Seen.UNKNOWN, Look.NOT_LOOKED, S.IN_DOUBT, Do.NOTHING),
 ]
 
@@ -334,6 +380,8 @@ def test_after_check(
         (view(S.PUBLISHING, age=600), 60),
         (view(S.PUBLISHING, age=999_999), 60),
         (view(S.ABORTING), 10),
+        (view(S.REQUESTED, off=True), 3_600),
+        (view(S.REQUESTED, off=True, gone_looks=1), 10),
         # A public place bans those who poll it.
         (view(S.CHECKING), 120),
         (view(S.CHECKING, age=600), 300),

@@ -62,6 +62,22 @@ class Situation(NamedTuple):
         return (self.seen is Seen.FAILED) and (self.look is Look.NONE)
 
     @property
+    def proved_drop(self) -> bool:
+        """The platform took our drop and has had nothing under the id since, and a public look that found nothing."""
+        return (
+            (self.seen is Seen.GONE)
+            and (self.look is Look.NONE)
+            and self.long_ago
+            and self.view.drop_taken
+            and self.view.mechanism.repeatable
+        )
+
+    @property
+    def surely_refused(self) -> bool:
+        """Every call of ours was completely refused, and the files are still staged."""
+        return bool(self.view.answers) and (self.uncertain == 0) and (self.seen is Seen.STAGED)
+
+    @property
     def seen_public(self) -> bool:
         """Whether anything is public, by anybody's word."""
         return (self.seen is Seen.PUBLIC) or (self.look is Look.SOME)
@@ -87,10 +103,23 @@ INVARIANTS: Final[dict[str, Holds]] = {
         or ((s.seen is Seen.GONE) and (s.view.gone_looks >= s.view.timing.looks))
     ),
     "the machine stops only what the platform ended": lambda s: (
-        (s.decision.to is not S.ABORTED) or ((s.view.state is S.ABORTING) and s.definite_end)
+        (s.decision.to is not S.ABORTED)
+        or ((s.view.state is S.ABORTING) and (s.definite_end or s.proved_drop or s.surely_refused))
+    ),
+    "a drop is asked for only in a stop, once our call has arrived, and for what is staged": lambda s: (
+        (s.decision.then is not Do.DROP)
+        or (
+            (s.view.state is S.ABORTING)
+            and (s.seen is Seen.STAGED)
+            and s.long_ago
+            and not (s.view.held or s.view.overdue or s.seen_public)
+        )
     ),
     "a refusal after a call was preceded by a public look": lambda s: (
-        (s.decision.to not in {S.REFUSED, S.ABORTED}) or (not s.view.answers) or steps.needs_public_look(s.view, s.seen)
+        (s.decision.to not in {S.REFUSED, S.ABORTED})
+        or (not s.view.answers)
+        or s.surely_refused
+        or steps.needs_public_look(s.view, s.seen)
     ),
     "what is public is never refused, stopped, sent or asked for again": lambda s: (
         (not s.seen_public) or ((s.decision.to in {S.CHECKING, S.PUBLISHING}) and (not s.sends))
@@ -138,6 +167,7 @@ INVARIANTS: Final[dict[str, Holds]] = {
         or (s.decision.to is None)
         or ((s.view.gone_looks >= 3) and (s.decision.to is S.IN_DOUBT) and s.long_ago)
         or ((s.view.gone_looks >= 3) and (s.decision.to is S.REFUSED) and (not s.view.answers))
+        or s.proved_drop
     ),
     "past the deadline nothing stays where it is": lambda s: (
         (not s.view.overdue)
@@ -172,6 +202,8 @@ def situations() -> Iterator[Situation]:
             waits=waits,
             gone_looks=3 if long_ago else 2,
             gone_for=900 if long_ago else 899,
+            # Where the one means something the other means nothing.
+            drop_taken=resend,
         )
         for seen, look in itertools.product(Seen, Look):
             yield Situation(view, seen, look, steps.after_ask(view, seen, look), long_ago)

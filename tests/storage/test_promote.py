@@ -161,6 +161,7 @@ _CALLS: dict[str, Call] = {
     "settle lost": lambda member, _: member.deployments.settle_lost(1, "", "Mine now."),
     "prove published": lambda member, _: member.acts.prove_published(1),
     "abort": lambda member, _: member.acts.abort(1, "Mine now."),
+    "stop": lambda member, _: member.acts.stop(1, "Mine now."),
     "give up": lambda member, _: member.acts.give_up(1, "Mine now."),
     "extend": lambda member, _: member.acts.extend(1, "Mine now."),
     "send again": lambda member, _: member.acts.send_again(1, "Mine now."),

@@ -582,6 +582,7 @@ async def _announced(house: House, version: str) -> Place:
 SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "lost": _lost,
     "in doubt": _in_doubt,
+    "doubted": _in_doubt,
     "published by another hand": _by_other_hand,
     "composed": _composed,
     "searched": _searched,

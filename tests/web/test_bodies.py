@@ -78,7 +78,7 @@ _VALUES: Final = strategies.one_of(
 
 # These have no fields of their own, or a body of another kind with tests of its own.
 WITHOUT: Final = frozenset(
-    {"sign-in", "sign-out", "upload", "policy", "target", "readiness", "distribution/stage/again"}
+    {"sign-in", "sign-out", "upload", "policy", "target", "readiness", "distribution/stage/again", "admin/switches"}
 )
 
 

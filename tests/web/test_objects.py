@@ -68,6 +68,7 @@ ACTS: Final = (
     ("prove_published", "published by another hand"),
     ("send_again", "in doubt"),
     ("settle_lost", "lost"),
+    ("stop", "doubted"),
     ("abort", "recorded"),
 )
 

@@ -17,9 +17,14 @@ import atr.storage.writers.copies as copies
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.stagings as stagings
+import atr.storage.writers.stops as stops
 
 _State = states.State
 _Deployment = states.DeploymentState
+_STOP_NOTE = (
+    "A call to publish it was made, so it may be too late to stop it. The platform is asked to give the deployment up: "
+    "either it does, and what is staged there is gone for good, or it is publishing already, and the page says so."
+)
 _MEMBERS_ONLY = "Only a member of the committee can do this."
 
 
@@ -39,6 +44,7 @@ async def of(
     if case.facts.stopped_by:
         acts.append(_go_on(case, member=member))
     if promotion is not None:
+        acts.extend(_stop(promotion, blockers, member=member))
         acts.extend(await by_hand(read, promotion, member=member))
     acts.extend(await _of_deployment(read, case, promotion, member=member))
     if (promotion is None) and (case.deployment.due_at is not None):
@@ -124,6 +130,17 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
     if promotion.state in states.OPEN:
         acts.append(views.Act("look", "Check now"))
     return tuple(acts)
+
+
+def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, member: bool) -> tuple[views.Act, ...]:
+    """Try to stop what a call was made for. Whatever stopped holding since the call is the reason to."""
+    if stops.why_not(promotion):
+        return ()
+    again = promotion.state is _State.ABORTING
+    act = _act("stop", "Ask for the drop again" if again else "Try to stop it", member=member, needs_reason=True)
+    since = [one.sentence for one in blockers if one.code not in {"rights", "not-staged", *gates.WAITING}]
+    note = f"{' '.join(['Since the call:', *since]) if since else ''} {_STOP_NOTE}".strip()
+    return (dataclasses.replace(act, note=note),)
 
 
 def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:

@@ -33,6 +33,8 @@ _ETAG: Final = 16
 _Deployment = states.DeploymentState
 _MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
 _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
+# Where another call or drop may have to be made.
+_MAY_SEND: Final = frozenset({_State.SENDING, _State.ABORTING, _State.IN_DOUBT})
 _NEXT: Final = {
     _State.REQUESTED: "We read the staged files once more, then make the call.",
     _State.SENDING: "We ask the platform what came of the call.",
@@ -104,7 +106,7 @@ async def _view(
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
-    turn = next((blocker for blocker in blockers if blocker.code in gates.TURN), None)
+    turn = _holds_up(promotion, blockers)
     standing = _standing(deployment, promotion, blockers, turn)
     offered = await acts.of(read, case, promotion, blockers)
     verified = await verification.of(read, deployment)
@@ -233,6 +235,13 @@ async def _shared(
     )
 
 
+def _holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> gates.Blocker | None:
+    """What a promotion that is asked for waits for: its turn, or that its platform is switched on again."""
+    if (promotion is None) or (promotion.state is not _State.REQUESTED) or promotion.by_hand:
+        return None
+    return next((blocker for blocker in blockers if blocker.code in gates.WAITING), None)
+
+
 def _of_promotion(promotion: tables.Promotion) -> views.Standing:
     words = states.WORDS[promotion.state]
     return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
@@ -266,7 +275,7 @@ def _next(
     blockers: Sequence[gates.Blocker],
     member: bool,  # noqa: FBT001
 ) -> str:
-    if (promotion is not None) and promotion.held:
+    if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
         return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
     if promotion is not None:
         return _NEXT[promotion.state]
@@ -283,10 +292,12 @@ def _next(
 def _shown(
     promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
 ) -> tuple[gates.Blocker, ...]:
-    """What holds it, for the page: all of it before somebody asks; after that whose turn it is."""
+    """What holds it, for the page: all of it before somebody asks; after that whose turn it is, and what is off."""
     if (promotion is None) or (promotion.state not in states.HOLDING):
         return blockers
-    return (turn,) if turn else ()
+    if turn:
+        return (turn,)
+    return tuple(one for one in blockers if (one.code == "switched-off") and (promotion.state in _MAY_SEND))
 
 
 def _needs_person(

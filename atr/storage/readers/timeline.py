@@ -70,7 +70,8 @@ def _verified(data: Mapping[str, Any]) -> str:
 
 
 def _marked(data: Mapping[str, Any]) -> str:
-    return f"Mark written: {data['kind']} number {data['number']}. The call may have been sent from here on."
+    what = "drop" if data["kind"] == "drop" else "call"
+    return f"Mark written: {data['kind']} number {data['number']}. The {what} may have been sent from here on."
 
 
 def _checked(data: Mapping[str, Any]) -> str:
@@ -88,6 +89,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
     "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",
+    "promotion_stop_again": lambda data: f"The drop was asked for again: {data['reason']}",
     "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
     "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
     "staged_files_read": _read,

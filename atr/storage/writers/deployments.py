@@ -20,6 +20,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
@@ -153,10 +154,16 @@ class UserService:
         row.lease_until = None
 
     async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
-        """Write down that one upload or drop is about to be sent. Raises ConflictError if one may be on its way."""
+        """Write down that one upload or drop is about to be sent.
+
+        Raises ConflictError if one may be on its way, BlockedError while the platform is switched off.
+        """
         write = self._write
         await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
         row = await rows.claimed_deployment(self._write, claimed)
+        why_off = await switchboard.why_off(write.data, claimed.platform)
+        if why_off:
+            raise errors.BlockedError([why_off])
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
         before = await queries.attempts(
             write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
@@ -350,26 +357,3 @@ class UserService:
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),
         )
-
-
-async def follow(write: transaction.Transaction, row: tables.Promotion, to: states.State, *, differs: bool) -> None:
-    """The deployment follows its promotion: what is publishing may still fail, what the platform calls public is.
-
-    `differs`: it was refused because the staged files are not the captured ones any more.
-    """
-    if (row.deployment_id is None) or (to not in {states.State.CHECKING, states.State.REFUSED}):
-        return
-    deployment = await queries.demand_deployment(write.data, row.deployment_id)
-    if deployment.state is not _State.STAGED:
-        return
-    if to is states.State.CHECKING:
-        await moves.deployment(write, deployment, _State.PUBLISHED)
-        return
-    # The scan, which leaves it alone while it is promoted, sees at once what became of it.
-    deployment.due_at = write.now
-    if differs:
-        # It holds something else than was captured: it is captured anew, behind the same wall, and the page, the
-        # check and the gates see that from then on.
-        deployment.file_set_digest, deployment.captured_at, deployment.side_problems = None, None, []
-        deployment.read_done = 0
-        deployment.version += 1

@@ -24,7 +24,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
-import atr.storage.writers.deployments as deployments
+import atr.storage.writers.following as following
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -238,7 +238,7 @@ class CommitteeMember:
             if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
                 seconds = write.place.timing(claimed.platform).deadline
                 row.deadline = write.now + datetime.timedelta(seconds=seconds)
-            await deployments.follow(write, row, to, differs=learnt.staged is not None)
+            await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
         for where in await queries.targets(write.data, row):
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:

@@ -4,10 +4,10 @@
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 from sqlmodel import col
 
-import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
@@ -17,7 +17,6 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
@@ -27,8 +26,11 @@ import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
+import atr.storage.writers.stops as stops
 
 State = states.State
+# Where a call may be made from; nothing is ever sent for what is being stopped.
+_SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
 
 
 class CommitteeParticipant:
@@ -67,6 +69,17 @@ class CommitteeMember:
                 f"It is {row.state.value}: a call was made or is being made, so it cannot be stopped from here."
             )
         await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
+
+    async def stop(self, promotion_id: int, reason: str) -> None:
+        """Stop a promotion after a call, if it is not too late: SENDING, IN_DOUBT -> ABORTING. The worker finds out.
+
+        One whose every call was refused meanwhile is stopped as before a call.
+        """
+        row = await own.promotion(self._write, promotion_id)
+        if row.state is State.REQUESTED:
+            await self.abort(promotion_id, reason)
+            return
+        await stops.ask(self._write, row, reason)
 
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
@@ -135,7 +148,7 @@ class CommitteeMember:
         return rows.number(promotion.id)
 
     def _deadline(self, row: tables.Promotion) -> datetime.timedelta:
-        timing = self._write.place.timing(_platform(row))
+        timing = self._write.place.timing(rows.platform_of(row))
         return datetime.timedelta(seconds=timing.deadline)
 
 
@@ -153,7 +166,7 @@ class UserService:
         """Take the promotions that are due, oldest first."""
         write = self._write
         claimed = await leases.claim(write.data, tables.Promotion, write.now, owner=owner, seconds=seconds, limit=limit)
-        return [await self._work(row) for row in claimed]
+        return [await rows.work_of(self._write, row) for row in claimed]
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
         """Hold it longer. Raises ConflictError when somebody else does."""
@@ -165,13 +178,13 @@ class UserService:
         self, claimed: work.Promotion, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
         """Keep files that were read in this round, and how far we are."""
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         await reads.keep(self._write, f"promotion:{row.id}", side, claimed.round, done)
         row.read_done, row.read_total = count, total
 
     async def verified(self, claimed: work.Promotion, staged: fileset.FileSet) -> None:
         """Store a complete reading of the staged files."""
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         row.verified_digest = await queries.store_file_set(self._write.data, staged, self._write.now)
         row.verified_at = self._write.now
         row.read_done = row.read_total = len(staged.files)
@@ -195,16 +208,16 @@ class UserService:
         """
         write = self._write
         await gatekeeping.hold(write, claimed.release_key, claimed.platform)
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("What was proved is not what would be sent.")
-        if row.state not in states.OPEN:
+        if row.state not in _SENT_FROM:
             # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
         case = await facts.case(write.data, deployment, row.requested_by)
         blockers = gates.blockers(case.facts)
-        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.TURN]
+        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
             reasons.append("The staged files are not what the committee voted on.")
         before = await rows.publish_attempts(write, row)
@@ -260,9 +273,9 @@ class UserService:
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
         """Store what came back from the call, a hint, and answer the row as it is now."""
         write = self._write
-        row = await self._row(claimed)
+        row = await rows.claimed_promotion(self._write, claimed)
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
-        if outcome.answer is steps.Answer.REFUSED:
+        if (outcome.answer is steps.Answer.REFUSED) and (row.state is not State.ABORTING):
             row.held = True
             every = await rows.publish_attempts(write, row)
             # An earlier call without a clear answer may still have been taken.
@@ -271,10 +284,10 @@ class UserService:
                 f"The platform refused the call ({outcome.status}).{so} "
                 "Somebody must look at the credential, then a committee member promotes again."
             )
-        return await self._work(row)
+        return await rows.work_of(self._write, row)
 
     async def _wait(self, row: tables.Promotion, why: str) -> None:
-        """It is not its turn any more: it stays asked for, and the one before it makes it due."""
+        """It is not its turn any more, or the platform was switched off: it stays where it is until that ends."""
         row.lease_until = None
         view = await rows.view_of(self._write, row, await rows.publish_attempts(self._write, row))
         row.due_at = steps.next_look(view, jitter=rows.jitter(row))
@@ -290,33 +303,10 @@ class UserService:
             )
         else:
             row.resend, row.blocker = False, reason
-            row.due_at = self._write.now + datetime.timedelta(seconds=self._write.place.timing(_platform(row)).doubting)
+            row.due_at = self._write.now + datetime.timedelta(
+                seconds=self._write.place.timing(rows.platform_of(row)).doubting
+            )
             await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
-
-    async def _row(self, claimed: work.Promotion) -> tables.Promotion:
-        await guards.hold(self._write.data, guards.release(claimed.release_key))
-        row = await queries.demand_promotion(self._write.data, claimed.id, fresh=True)
-        leases.check(row, claimed.epoch)
-        return row
-
-    async def _work(self, row: tables.Promotion) -> work.Promotion:
-        write = self._write
-        deployment = (
-            await queries.demand_deployment(write.data, row.deployment_id) if row.deployment_id is not None else None
-        )
-        return work.Promotion(
-            id=rows.number(row.id),
-            epoch=row.lease_epoch,
-            release_key=row.release_key,
-            platform=distribution.DistributionPlatform[row.platform],
-            deployment_id=row.deployment_id,
-            external_id=(deployment.external_id or "") if deployment else "",
-            packages=await queries.targets(write.data, row),
-            view=await rows.view_of(write, row, await rows.publish_attempts(write, row)),
-            voted_digest=row.voted_digest,
-            round=row.read_round,
-            difference=row.difference,
-        )
 
 
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
@@ -325,7 +315,3 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)
-
-
-def _platform(row: tables.Promotion) -> distribution.DistributionPlatform:
-    return distribution.DistributionPlatform[row.platform]

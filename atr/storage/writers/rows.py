@@ -12,10 +12,12 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.reads as reads
+import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _MAX_REASON: Final = 500
@@ -25,7 +27,10 @@ async def view_of(
     write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]
 ) -> steps.View:
     """What the rules may know of a promotion's row."""
-    platform = distribution.DistributionPlatform[row.platform]
+    platform = platform_of(row)
+    # Only a promotion that is being stopped has drops, and they tell nothing of another state.
+    drops = await _drop_attempts(write, row) if (row.state is states.State.ABORTING) else ()
+    asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
     return steps.View(
         state=row.state,
         now=write.now,
@@ -41,6 +46,10 @@ async def view_of(
         gone_since=row.gone_since,
         resend=row.resend,
         waits=any(await facts.held_by(write.data, row)),
+        off=bool(await switchboard.why_off(write.data, platform)),
+        drops=tuple(attempt.answer for attempt in asked),
+        drop_marked=drops[-1].marked_at if drops else None,
+        drop_taken=any(attempt.answer is steps.Answer.TAKEN for attempt in drops),
     )
 
 
@@ -115,6 +124,14 @@ async def publish_attempts(write: transaction.Transaction, row: tables.Promotion
     )
 
 
+async def _drop_attempts(write: transaction.Transaction, row: tables.Promotion) -> Sequence[tables.Attempt]:
+    return await queries.attempts(
+        write.data,
+        col(tables.Attempt.promotion_id) == row.id,
+        col(tables.Attempt.kind) == tables.AttemptKind.DROP,
+    )
+
+
 def key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
     """The key of the third-party distribution's row."""
     return release_key, where.platform_name, where.owner_namespace, where.package, where.version
@@ -148,6 +165,39 @@ async def store_outcome(
         bytes_sent=outcome.bytes_sent,
     )
     return attempt.kind
+
+
+async def claimed_promotion(write: transaction.Transaction, claimed: work.Promotion) -> tables.Promotion:
+    """The row that the worker holds. Raises ConflictError when somebody else does."""
+    await guards.hold(write.data, guards.release(claimed.release_key))
+    row = await queries.demand_promotion(write.data, claimed.id, fresh=True)
+    leases.check(row, claimed.epoch)
+    return row
+
+
+async def work_of(write: transaction.Transaction, row: tables.Promotion) -> work.Promotion:
+    """The row as the worker is handed it."""
+    deployment = (
+        await queries.demand_deployment(write.data, row.deployment_id) if row.deployment_id is not None else None
+    )
+    return work.Promotion(
+        id=number(row.id),
+        epoch=row.lease_epoch,
+        release_key=row.release_key,
+        platform=platform_of(row),
+        deployment_id=row.deployment_id,
+        external_id=(deployment.external_id or "") if deployment else "",
+        packages=await queries.targets(write.data, row),
+        view=await view_of(write, row, await publish_attempts(write, row)),
+        voted_digest=row.voted_digest,
+        round=row.read_round,
+        difference=row.difference,
+    )
+
+
+def platform_of(row: tables.Promotion) -> distribution.DistributionPlatform:
+    """The promotion's platform."""
+    return distribution.DistributionPlatform[row.platform]
 
 
 async def claimed_deployment(write: transaction.Transaction, claimed: work.Deployment) -> tables.Deployment:

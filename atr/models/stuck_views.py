@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is stuck, and what is switched off: the pages of those who run the site. Frozen, as all views."""
+
+import dataclasses
+import datetime
+
+import atr.models.policy_views as policy_views
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One row that does not go on by itself, or not as fast as it should."""
+
+    css: str
+    word: str
+    project_name: str
+    project_key: str
+    version_key: str
+    # Empty for what belongs to no platform.
+    platform: str
+    since: datetime.datetime
+    waits_for: str
+    # What to do at 3 in the morning, and the row's name in addresses; without one the list of the release is linked.
+    advice: str
+    row_key: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class StuckView:
+    """Everything that is stuck, worst first."""
+
+    at: datetime.datetime
+    lines: tuple[Line, ...]
+    # There are more than are shown.
+    is_cut: bool
+    # A sentence for each platform, or the site, to which nothing is sent now.
+    held: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """One thing that can be switched off. `set_by` is empty where nobody ever has."""
+
+    scope: str
+    name: str
+    off: bool
+    reason: str
+    set_by: str
+    set_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SwitchesView:
+    """The page with the switches."""
+
+    switches: tuple[Switch, ...]
+    changes: tuple[policy_views.Change, ...]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switch a platform off, or the whole site, and on again."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.storage.readers.switches as switch_rows
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_admin", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/admin/switches")
+async def switches() -> Answer:
+    """URL: /admin/switches. From that instant no mark is written there, or may be again."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_foundation_admin(web.asf_uid()) as admin:
+            form = forms.SwitchForm.parse(given)
+            turn = admin.switches.switch_off if (form.to == "off") else admin.switches.switch_on
+            is_change = await turn(form.scope, form.reason)
+    except errors.InputError as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await switch_rows.page(read)
+        html = await quart.render_template(
+            "admin/switches.html", view=view, values=given, field_errors=forms.problems(error)
+        )
+        return html, 422
+    said = f"It is {form.to} from now on." if is_change else f"It was {form.to} already."
+    return web.redirect("get.admin.switches", success=said)

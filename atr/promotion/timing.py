@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often a platform is asked, and how long is waited before something is believed: one table of data. Pure."""
+
+import dataclasses
+from typing import Final
+
+import atr.shared.distribution as distribution
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Every duration in seconds. Sandbox mode runs the same table faster, by `faster`."""
+
+    # The age up to which an interval holds, and the interval: how often a moving deployment is asked about.
+    asking: tuple[tuple[float, float], ...] = ((120, 10), (600, 30), (86_400, 60))
+    # A public place bans those who poll it: one file, at long intervals.
+    probing: tuple[tuple[float, float], ...] = ((600, 120), (86_400, 300))
+    # A person must look; we go on looking, rarely.
+    doubting: float = 600
+    # A staged deployment nobody touches: somebody may drop it.
+    resting: float = 3_600
+    # After-care of what is live.
+    caring: tuple[tuple[float, float], ...] = ((3_600, 3_600), (86_400, 82_800), (691_200, 604_800))
+    # Between a mark and the next one, so that a delayed request has arrived.
+    settling: float = 120
+    # How long "not there" must last to be believed, and in how many looks.
+    vanishing: float = 900
+    looks: int = 3
+    deadline: float = 86_400
+    # What a person may be told to expect, from and to.
+    usual: tuple[float, float] = (600, 2_400)
+
+    def faster(self, factor: float) -> "Timing":
+        """The same table, every duration divided by the factor."""
+        return dataclasses.replace(
+            self,
+            asking=_divided(self.asking, factor),
+            probing=_divided(self.probing, factor),
+            doubting=self.doubting / factor,
+            resting=self.resting / factor,
+            caring=_divided(self.caring, factor),
+            settling=self.settling / factor,
+            vanishing=self.vanishing / factor,
+            deadline=self.deadline / factor,
+            usual=(self.usual[0] / factor, self.usual[1] / factor),
+        )
+
+
+# One polling table per mechanism; the other mechanisms come with their adapters.
+# Central: 20 to 40 minutes are usual, more than an hour is seen. reference: Sonatype's answers to its users.
+TIMINGS: Final = {distribution.Mechanism.CENTRAL_PORTAL: Timing()}
+
+
+def interval(table: tuple[tuple[float, float], ...], age: float) -> float:
+    """The interval, in seconds, that a table of (up to this age, interval) has for this age."""
+    return next((seconds for until, seconds in table if age < until), table[-1][1])
+
+
+def _divided(table: tuple[tuple[float, float], ...], factor: float) -> tuple[tuple[float, float], ...]:
+    return tuple((until / factor, interval / factor) for until, interval in table)

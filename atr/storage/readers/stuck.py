@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is stuck, worst first, each with what it waits for and what to do at 3 in the morning.
+
+The kinds are data, in the order of the page; docs/operators.md has the same list in the same words. A row is shown
+once, as the worst that it is.
+"""
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.stuck_views as views
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.readers.admins as admins
+import atr.storage.switchboard as switchboard
+import atr.storage.transaction as transaction
+
+_State = states.State
+_Deployment = states.DeploymentState
+# A dead worker's rows are taken up by another one within this time.
+_TAKEN_UP: Final = datetime.timedelta(seconds=75)
+_TOO_LONG: Final = datetime.timedelta(hours=1)
+_LONG: Final = datetime.timedelta(days=1)
+# A task that failed is forgotten by this page after so long.
+_RECENT: Final = datetime.timedelta(days=7)
+_MOST: Final = 200
+_MOVING: Final = (_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Text:
+    css: str
+    word: str
+    waits_for: str
+    advice: str
+
+
+class Kind(enum.Enum):
+    """Ways of being stuck, worst first."""
+
+    DIVERGED = _Text(
+        "diverged",
+        "Diverged",
+        "the committee: public files are not what was voted on",
+        "Wake the committee. Nothing can be taken back; its page lists the files that differ.",
+    )
+    IN_DOUBT = _Text(
+        "in-doubt",
+        "In doubt",
+        "a committee member who looks at the platform's own page",
+        "It can wait for the morning: nothing more is sent by itself, and we go on looking. Tell the committee.",
+    )
+    OVERDUE = _Text(
+        "failed",
+        "Overdue",
+        "the next look, which gives it to a person",
+        "Check that the worker runs and reaches the platform: its deadline has passed and nobody has noted it.",
+    )
+    NOT_TAKEN = _Text(
+        "failed",
+        "Not taken",
+        "a worker: it is due and nobody has taken it",
+        "Start a worker, or see in its log why it takes nothing. Starting one is always safe: it asks before it sends.",
+    )
+    LEASE_EXPIRED = _Text(
+        "failed",
+        "Lease expired",
+        "another worker: the one that held it died or stands still",
+        "Start a worker. Whoever takes it up asks the platform first and sends nothing blindly.",
+    )
+    HELD = _Text(
+        "held",
+        "Held",
+        "a committee member's click, after the platform refused a request",
+        "Look at the credential: expired, revoked or for another account. Then the committee asks again, or stops it.",
+    )
+    LOST = _Text(
+        "lost",
+        "Lost",
+        "somebody who says what became of the upload",
+        "Look on the platform's page for the name on its row, and say there what you found. Upload nothing first.",
+    )
+    TASK_FAILED = _Text(
+        "failed",
+        "Task failed",
+        "somebody who reads why",
+        "The worker's log has the error under the task's number. “Check now” on the release's rows asks for it again.",
+    )
+    MOVING_LONG = _Text(
+        "warning",
+        "Takes long",
+        "the platform",
+        "Look at the platform's status page. If it is down, switch it off here, so that nothing more is sent to it.",
+    )
+    WAITS_LONG = _Text(
+        "warning",
+        "Waits for long",
+        "what its page says",
+        "Nothing tonight. Its page says what holds it; the committee can stop it.",
+    )
+    UNPROVED = _Text(
+        "unproved",
+        "Not found",
+        "the platform to show it in public",
+        "Nothing tonight. Somebody said that it is public, and we have looked for a day without finding it.",
+    )
+
+
+_RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+async def page(read: transaction.Transaction) -> views.StuckView:
+    """Everything that is stuck. Raises AccessError for all but foundation admins."""
+    await admins.demand(read)
+    found = [
+        *await _promotions(read),
+        *await _deployments(read),
+        *await _unproved(read),
+        *await _tasks(read),
+    ]
+    found.sort(key=_worst_first)
+    return views.StuckView(
+        at=read.now,
+        lines=tuple(line for _, line in found[:_MOST]),
+        is_cut=len(found) > _MOST,
+        held=await _held(read),
+    )
+
+
+async def _held(read: transaction.Transaction) -> tuple[str, ...]:
+    """What nothing is sent to now, and why. Whatever else holds a whole platform (a breaker) says so here."""
+    wanted = sqlmodel.select(tables.Switch).where(col(tables.Switch.off)).order_by(col(tables.Switch.scope).desc())
+    return tuple(switchboard.sentence(row) for row in (await read.data.exec(wanted)).all())
+
+
+async def _promotions(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+    row = tables.Promotion
+    still_open = col(row.state).in_(list(states.OPEN))
+    stuck = (
+        col(row.state).in_([_State.DIVERGED, _State.IN_DOUBT])
+        | col(row.held)
+        | (col(row.deadline) <= read.now)
+        | (col(row.entered_at) <= read.now - _LONG)
+        | _not_taken(read, row)
+    )
+    where = ((col(row.state) == _State.DIVERGED) | still_open) & stuck
+    return [
+        (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
+        for one, release, project in await _rows(read, row, where, col(row.entered_at))
+        if (kind := _of_promotion(read, one)) is not None
+    ]
+
+
+def _of_promotion(read: transaction.Transaction, row: tables.Promotion) -> Kind | None:
+    if row.state is _State.DIVERGED:
+        return Kind.DIVERGED
+    if row.state is _State.IN_DOUBT:
+        return Kind.IN_DOUBT
+    # Before a call nothing ends by itself, so no deadline counts.
+    if (row.state is not _State.REQUESTED) and (row.deadline is not None) and (row.deadline <= read.now):
+        return Kind.OVERDUE
+    return _nobody_has(read, row) or (Kind.HELD if row.held else Kind.WAITS_LONG)
+
+
+async def _deployments(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+    row = tables.Deployment
+    too_long = col(row.state).in_(_MOVING) & (col(row.entered_at) <= read.now - _TOO_LONG)
+    where = (col(row.state) == _Deployment.LOST) | too_long | _not_taken(read, row)
+    return [
+        (kind, _line(read, kind, one, project, release, key=f"d{one.id}", waits_for=one.problem))
+        for one, release, project in await _rows(read, row, where, col(row.entered_at))
+        if (kind := _of_deployment(read, one)) is not None
+    ]
+
+
+def _of_deployment(read: transaction.Transaction, row: tables.Deployment) -> Kind | None:
+    if row.state is _Deployment.LOST:
+        return Kind.LOST
+    return _nobody_has(read, row) or Kind.MOVING_LONG
+
+
+async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+    row = sql.Distribution
+    where = col(row.pending) & col(row.due_at).is_not(None) & (col(row.created) <= read.now - _LONG)
+    return [
+        (Kind.UNPROVED, _line(read, Kind.UNPROVED, one, project, release, waits_for=one.last_error))
+        for one, release, project in await _rows(read, row, where, col(row.created))
+    ]
+
+
+async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+    row = sql.Task
+    failed = (col(row.status) == sql.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
+    queued = (col(row.status) == sql.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
+    wanted = sqlmodel.select(row).where(failed | queued).order_by(col(row.added)).limit(_MOST + 1)
+    found = []
+    for one in (await read.data.exec(wanted)).all():
+        kind = Kind.TASK_FAILED if one.status is sql.TaskStatus.FAILED else Kind.NOT_TAKEN
+        what = f"Task {one.id}, {one.task_type.value.replace('_', ' ')}"
+        line = views.Line(
+            css=kind.value.css,
+            word=kind.value.word,
+            project_name=what,
+            project_key="",
+            version_key="",
+            platform="",
+            since=one.completed or one.scheduled,
+            waits_for=one.error or kind.value.waits_for,
+            advice=kind.value.advice,
+        )
+        found.append((kind, line))
+    return found
+
+
+async def _rows(read: transaction.Transaction, row: Any, where: Any, since: Any) -> Sequence[Any]:
+    """The oldest of these rows, each with its release and its project."""
+    wanted = (
+        sqlmodel.select(row, sql.Release, sql.Project)
+        .join(sql.Release, col(sql.Release.key) == row.release_key)
+        .join(sql.Project, col(sql.Project.key) == col(sql.Release.project_key))
+        .where(where)
+        .order_by(since)
+        .limit(_MOST + 1)
+    )
+    return (await read.data.exec(wanted)).all()
+
+
+def _not_taken(read: transaction.Transaction, row: Any) -> Any:
+    free = row.lease_until.is_(None) | (row.lease_until <= read.now - _TAKEN_UP)
+    return (row.due_at <= read.now - _TAKEN_UP) & free
+
+
+def _nobody_has(read: transaction.Transaction, row: tables.Promotion | tables.Deployment) -> Kind | None:
+    late = read.now - _TAKEN_UP
+    if (row.due_at is None) or (row.due_at > late):
+        return None
+    if row.lease_until is None:
+        return Kind.NOT_TAKEN
+    return Kind.LEASE_EXPIRED if (row.lease_until <= late) else None
+
+
+def _line(
+    read: transaction.Transaction,
+    kind: Kind,
+    row: Any,
+    project: sql.Project,
+    release: sql.Release,
+    *,
+    key: str = "",
+    waits_for: str = "",
+) -> views.Line:
+    return views.Line(
+        css=kind.value.css,
+        word=kind.value.word,
+        project_name=project.name,
+        project_key=project.key,
+        version_key=release.version,
+        platform=distribution.DistributionPlatform[row.platform].display_name,
+        since=(row.created or read.now) if isinstance(row, sql.Distribution) else row.entered_at,
+        waits_for=waits_for or kind.value.waits_for,
+        advice=kind.value.advice,
+        row_key=key,
+    )
+
+
+def _key(row: tables.Promotion) -> str:
+    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.id}"
+
+
+def _worst_first(one: tuple[Kind, views.Line]) -> tuple[int, datetime.datetime]:
+    return _RANK[one[0]], one[1].since

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a foundation admin switched off, and the sentence that says so everywhere.
+
+A scope is a guard's name: everything on a platform, or the whole site. Where there is no row, it is on. What is off
+holds every mark (publish, upload, drop) and nothing else: looking and asking go on, so that what is on its way ends.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.guards as guards
+import atr.db.session as session
+import atr.models.promotion as tables
+import atr.shared.distribution as distribution
+
+# Everything that can be switched off, and how people call it.
+NAMES: Final[Mapping[str, str]] = {
+    guards.SITE: "everything",
+    **{
+        guards.platform(one): one.display_name
+        for one in distribution.DistributionPlatform
+        if one.supports_remote_promotion
+    },
+}
+
+
+async def why_off(data: session.Session, platform: distribution.DistributionPlatform) -> str:
+    """Who switched the platform or the whole site off, when and why, in a sentence or two; empty while it is on."""
+    wanted = (
+        sqlmodel.select(tables.Switch)
+        .where(col(tables.Switch.scope).in_([guards.SITE, guards.platform(platform)]), col(tables.Switch.off))
+        .order_by(col(tables.Switch.scope).desc())
+        .execution_options(populate_existing=True)
+    )
+    return " ".join([sentence(row) for row in (await data.exec(wanted)).all()])
+
+
+def sentence(row: tables.Switch) -> str:
+    """What a switch that is off says."""
+    reason = row.reason.rstrip(".")
+    at = f"{row.set_at.day} {row.set_at:%B %Y} at {row.set_at:%H:%M} UTC"
+    return f"{row.set_by} switched {NAMES.get(row.scope, row.scope)} off on {at}: {reason}."

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stop a promotion after a call: the platform is asked to give the deployment up, and says which of the two came first.
+
+Nobody can call a request back. So a stop after a mark is another irreversible request, with a mark of its own and the
+same discipline: every fact once more under the guards, on disk before the first byte, sent once, the reply only a hint.
+"""
+
+from collections.abc import Sequence
+
+from sqlmodel import col
+
+import atr.db.leases as leases
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.storage.rights as rights
+import atr.storage.switchboard as switchboard
+import atr.storage.transaction as transaction
+import atr.storage.writers.gatekeeping as gatekeeping
+import atr.storage.writers.moves as moves
+import atr.storage.writers.rows as rows
+
+State = states.State
+_Deployment = states.DeploymentState
+
+
+def why_not(row: tables.Promotion) -> str:
+    """Why this promotion cannot be stopped after a call, in one sentence; empty if that can be tried."""
+    match row.state:
+        case State.SENDING | State.IN_DOUBT:
+            if row.by_hand or (row.deployment_id is None):
+                return "It was published by hand and is only tracked, so there is no call of ours to stop."
+            return ""
+        case State.ABORTING:
+            return "" if row.held else "It is being stopped already."
+        case _:
+            return f"It is {row.state.value}, so it cannot be stopped any more."
+
+
+async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str) -> None:
+    """Have the worker find out whether it can still be stopped: SENDING or IN_DOUBT -> ABORTING.
+
+    Once more in ABORTING, after the platform refused the drop. Raises ConflictError.
+    """
+    problem = why_not(row)
+    if problem:
+        raise errors.ConflictError(problem)
+    why = rows.checked_reason(reason)
+    deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
+    deployment.drop_reason, deployment.drop_by = why, write.asf_uid
+    if row.state is State.ABORTING:
+        row.held, row.blocker = False, ""
+        row.version += 1
+        await write.event(row.release_key, f"promotion:{row.id}", "promotion_stop_again", reason=why)
+    else:
+        await moves.promotion(write, row, State.ABORTING, f"{write.asf_uid}: {why}")
+    row.due_at = write.now
+
+
+class UserService:
+    """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def mark(self, claimed: work.Promotion, *, seconds: float) -> work.Permit | None:
+        """The mark of a drop: every fact once more, at this instant, and the attempt on disk before its first byte.
+
+        Answers the permit to send once, or None when something does not hold any more: then nothing is sent. Raises
+        ConflictError when the row is not ours, or is not being stopped any more.
+        """
+        write = self._write
+        await gatekeeping.hold(write, claimed.release_key, claimed.platform)
+        row = await rows.claimed_promotion(write, claimed)
+        if (row.state is not State.ABORTING) or (row.deployment_id is None):
+            raise errors.ConflictError(f"It is {row.state.value} now, so nothing is dropped.")
+        deployment = await queries.demand_deployment(write.data, row.deployment_id, fresh=True)
+        problem = await self._why_wait(row, deployment)
+        if problem:
+            await self._wait(row, problem)
+            return None
+        if deployment.state is _Deployment.STAGED:
+            await moves.deployment(write, deployment, _Deployment.DROPPING, reason=deployment.drop_reason)
+        before = await self._drops(col(tables.Attempt.deployment_id) == deployment.id)
+        attempt = tables.Attempt(
+            promotion_id=row.id,
+            deployment_id=rows.number(deployment.id),
+            kind=tables.AttemptKind.DROP,
+            number=len(before) + 1,
+            lease_epoch=claimed.epoch,
+            marked_at=write.now,
+            marked_for=deployment.drop_by,
+        )
+        write.data.add(attempt)
+        # Absence is counted anew: what was not there before this drop says nothing of it.
+        row.gone_looks, row.gone_since, row.absent_since = 0, None, None
+        # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
+        row.due_at = write.now
+        await leases.renew(write.data, tables.Promotion, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
+        await write.data.flush()
+        await write.event(
+            row.release_key,
+            f"promotion:{row.id}",
+            "attempt_marked",
+            actor=deployment.drop_by,
+            kind=attempt.kind.value,
+            number=attempt.number,
+        )
+        return work.Permit(rows.number(attempt.id), attempt.number)
+
+    async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
+        """Store what came back from the drop, a hint, and answer the row as it is now."""
+        write = self._write
+        row = await rows.claimed_promotion(write, claimed)
+        await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
+        if (outcome.answer is steps.Answer.REFUSED) and (row.state is State.ABORTING):
+            row.held = True
+            row.blocker = (
+                f"The platform refused to drop it ({outcome.status}), so it may still become public. "
+                "If it stays staged, look at the credential; then a committee member asks again."
+            )
+        return await rows.work_of(write, row)
+
+    async def _why_wait(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
+        """Why the drop may not be sent now, in one sentence; empty if it may."""
+        write = self._write
+        why_off = await switchboard.why_off(write.data, rows.platform_of(row))
+        if why_off:
+            return why_off
+        view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
+        if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
+            return "It moved since the platform was asked, so it is asked once more before anything is dropped."
+        if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
+            return f"The deployment is {deployment.state.value}, so it is not dropped."
+        release = await queries.demand_release(write.data, row.release_key)
+        project = await queries.demand_project(write.data, release.project_key)
+        committee = await queries.demand_committee(write.data, project.committee_key)
+        if not rights.is_member(committee, deployment.drop_by):
+            row.held = True
+            return f"{deployment.drop_by} asked for the stop and is no member of the committee any more. Ask again."
+        return ""
+
+    async def _wait(self, row: tables.Promotion, why: str) -> None:
+        row.lease_until, row.blocker = None, why
+        view = await rows.view_of(self._write, row, await rows.publish_attempts(self._write, row))
+        row.due_at = steps.next_look(view, jitter=rows.jitter(row))
+        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=why)
+
+    async def _drops(self, where: object) -> Sequence[tables.Attempt]:
+        return await queries.attempts(self._write.data, where, col(tables.Attempt.kind) == tables.AttemptKind.DROP)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages of those who run the site are shown with."""
+
+from typing import Any
+
+import atr.models.policy_views as policy_views
+import atr.models.stuck_views as views
+from tests.pages import samples
+
+
+def line(css: str, word: str, **changes: Any) -> views.Line:
+    given: dict[str, Any] = {
+        "css": css,
+        "word": word,
+        "project_name": "Example Widgets",
+        "project_key": "example-widgets",
+        "version_key": "2.4.0",
+        "platform": "Maven Central",
+        "since": samples.ago(90),
+        "waits_for": "a committee member who looks at the platform's own page",
+        "advice": "It can wait for the morning: nothing more is sent by itself, and we go on looking.",
+        "row_key": "d1",
+    }
+    return views.Line(**{**given, **changes})
+
+
+def switches(*, off: bool) -> views.SwitchesView:
+    return views.SwitchesView(
+        switches=(
+            views.Switch("site", "everything", off=False, reason="", set_by="", set_at=None),
+            views.Switch(
+                "platform:MAVEN",
+                "Maven Central",
+                off=off,
+                reason="Its status page is red.",
+                set_by="an-admin",
+                set_at=samples.ago(12),
+            ),
+        ),
+        changes=(
+            policy_views.Change(samples.ago(12), "an-admin", ("Maven Central switched off: Its status page is red.",)),
+        )
+        if off
+        else (),
+    )
+
+
+def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every variant of both pages."""
+    lines = (
+        line("diverged", "Diverged"),
+        line("in-doubt", "In doubt"),
+        line("unproved", "Not found", row_key=""),
+        line(
+            "failed",
+            "Task failed",
+            project_name="Task 7, distribution capture",
+            project_key="",
+            version_key="",
+            platform="",
+            row_key="",
+        ),
+    )
+    held = ("an-admin switched Maven Central off on 17 September 2026 at 21:19 UTC: Its status page is red.",)
+    form: dict[str, Any] = {"values": {}, "field_errors": {}, **admin}
+    typed = {"scope": "platform:MAVEN", "to": "off", "reason": " "}
+    return {
+        "stuck": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, lines, True, held), **admin}),  # noqa: FBT003
+        "stuck-none": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, (), False, ()), **admin}),  # noqa: FBT003
+        "switches": ("admin/switches.html", {"view": switches(off=False), **form}),
+        "switches-off": ("admin/switches.html", {"view": switches(off=True), **form}),
+        "switches-wrong": (
+            "admin/switches.html",
+            {**form, "view": switches(off=False), "values": typed, "field_errors": {"reason": "Say why."}},
+        ),
+    }
