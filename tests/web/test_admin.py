@@ -14,7 +14,7 @@ _OFF = {"scope": "platform:MAVEN", "to": "off", "reason": "Its status page is re
 async def test_a_platform_is_switched_off_and_every_page_says_who_and_why(house: houses.House) -> None:
     admin, alice, place = house.people[houses.ADMIN], house.people[houses.MEMBER], house.places["ready"]
     answer = await admin.post(_SWITCHES, _OFF)
-    assert (answer.status, answer.headers["Location"]) == (303, _SWITCHES)
+    assert answer.status == 303
     page = (await admin.get(_SWITCHES)).text
     assert "It is off from now on." in page
     assert "Maven Central switched off: Its status page is red." in page
