@@ -129,12 +129,14 @@ def problem(file: pathlib.Path, history: Chains) -> str:
         )
         states_now = data.execute("SELECT 'promotion:' || id, state FROM promotion").fetchall()
         attempts = data.execute("SELECT count(*) FROM attempt WHERE kind = 'publish'").fetchone()[0]
-        marked = data.execute("SELECT count(*) FROM event WHERE what = 'attempt_marked'").fetchone()[0]
+        marked = data.execute(
+            "SELECT count(*) FROM event WHERE what = 'attempt_marked' AND json_extract(data, '$.kind') = 'publish'"
+        ).fetchone()[0]
     for subject, state in states_now:
         if moved.get(subject, states.State.REQUESTED.value) != state:
             return f"{subject} is {state}, and its events say {moved.get(subject)}"
-    if attempts > marked:
-        return "there is an attempt without its event"
+    if attempts != marked:
+        return "there is an attempt without its event, or an event without its attempt"
     for chain, events in chains(file).items():
         if list(history[chain][: len(events)]) != list(events):
             return f"{chain} is no beginning of what was committed"
