@@ -385,13 +385,17 @@ class Scene:
 
 
 def scene(
-    directory: pathlib.Path, databases: provided.Databases, bring: Callable[[World], Awaitable[tuple[str, int]]]
+    directory: pathlib.Path,
+    databases: provided.Databases,
+    bring: Callable[[World], Awaitable[tuple[str, int]]],
+    *,
+    began: datetime.datetime = _BEGAN,
 ) -> Scene:
     """Bring a world to where tests begin, and keep it."""
     database = databases.empty(directory)
 
     async def play() -> Scene:
-        async with open_world(directory, database) as world:
+        async with open_world(directory, database, began=began) as world:
             release_key, deployment_id = await bring(world)
             return Scene(databases, directory, database, world.clock.at, release_key, deployment_id)
 

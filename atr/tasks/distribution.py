@@ -31,7 +31,7 @@ async def status_check(context: contexts.Context, *, limit: int) -> list[Corouti
 
     Each piece of work looks after its own errors, so one bad row stops no other.
     """
-    steps: list[Coroutine[Any, Any, None]] = []
+    taken: list[tuple[Work, Any]] = []
     async with context.storage.write_as_user_service() as service:
         kinds: tuple[tuple[Any, Work], ...] = (
             (service.promotions, _promotion),
@@ -45,8 +45,10 @@ async def status_check(context: contexts.Context, *, limit: int) -> list[Corouti
                 break
             _, (claimer, work_on) = min(waiting, key=_since)
             claimed = await claimer.claim(owner=context.owner, seconds=context.lease, limit=1)
-            steps.extend(_work(context, work_on, one) for one in claimed)
-    return steps
+            taken.extend((work_on, one) for one in claimed)
+        if taken:
+            context.failpoint("in_claim_tx")
+    return [_work(context, work_on, one) for work_on, one in taken]
 
 
 def _since(one: tuple[datetime.datetime, Any]) -> datetime.datetime:
