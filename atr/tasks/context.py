@@ -58,6 +58,14 @@ class Context:
     # Of the task that runs: should it fail, nobody tries again.
     is_last_try: bool = False
 
+    def demand_fresh(self, before: float) -> None:
+        """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.
+
+        A call takes half a lease at most: one that leaves in the first half is over before anybody takes the row up.
+        """
+        if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
+            raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
         """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""
         found = self.promoters.get(platform)

@@ -181,9 +181,7 @@ async def _send(
     if permit is None:
         return
     context.failpoint("after_mark")
-    # A call takes half a lease at most: one that leaves in the first half is over before anybody takes the row up.
-    if context.monotonic() - before > min(contexts.FRESH_SECONDS, context.lease / 2):
-        raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+    context.demand_fresh(before)
     reply = await promoter.promote(claimed.external_id)
     context.failpoint("after_reply")
     async with context.storage.write_as_user_service() as service:

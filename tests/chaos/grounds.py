@@ -38,8 +38,8 @@ from tests.model import invariants
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 # Fast, and still safe: a lease is twice the longest call.
-CALL_SECONDS: Final = 0.75
-LEASE_SECONDS: Final = 1.5
+CALL_SECONDS: Final = 1.5
+LEASE_SECONDS: Final = 3.0
 _FASTER: Final = 400
 _SOON: Final = behaviour.Settings(validate_seconds=0, publish_seconds=0.05, public_lag_seconds=0.05)
 _R = TypeVar("_R", bound=sqlmodel.SQLModel)
@@ -123,6 +123,13 @@ class Round:
         """The deployment as its page shows it."""
         async with self.store.read(worlds.MEMBER) as read:
             return await deployments.one(read, self.scene.release_key, f"d{self.scene.deployment_id}")
+
+    async def states(self) -> tuple[states.State | None, states.DeploymentState]:
+        """Where the newest promotion and the deployment stand: one cheap query each."""
+        async with self.store.read() as read:
+            newest: Any = sqlmodel.select(tables.Promotion.state).order_by(sqlmodel.col(tables.Promotion.id).desc())
+            here = sqlmodel.select(tables.Deployment.state).where(tables.Deployment.id == self.scene.deployment_id)
+            return (await read.data.exec(newest)).first(), (await read.data.exec(here)).one()
 
     async def promote(self) -> None:
         """Click Promote with what the page shows now."""

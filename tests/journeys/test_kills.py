@@ -135,6 +135,26 @@ async def test_killed_before_the_capture_is_stored_it_is_taken_up(world: worlds.
     assert world.requests("download") - downloads <= downloads - members
 
 
+async def test_the_mark_of_a_drop_on_a_machine_that_stood_still_drops_nothing(voted: worlds.World) -> None:
+    """Another worker may have said by then that it stays staged, and a person may have promoted it."""
+    ticks = iter([0.0, 31.0])
+    async with voted.member() as member:
+        await member.deployments.drop(1, "Not this one")
+    with voted.other_hands(monotonic=lambda: next(ticks, 0.0)):
+        row = await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.STAGED)
+    assert voted.requests("drop") == 0
+    assert "did not drop it" in row.problem
+
+
+async def test_the_mark_of_an_upload_on_a_machine_that_stood_still_uploads_nothing(world: worlds.World) -> None:
+    """Another worker may have looked for it by then, and a person may have been told that it was lost."""
+    ticks = iter([0.0, 31.0])
+    deployment_id = await world.stage(await world.composed())
+    with world.other_hands(monotonic=lambda: next(ticks, 0.0)):
+        await world.until(deployment_id, lambda row: row.deployment_state is states.DeploymentState.LOST)
+    assert world.requests("upload") == 0
+
+
 @pytest.mark.parametrize(("lease", "stood"), [(75.0, 31.0), (20.0, 11.0)])
 async def test_the_mark_of_a_machine_that_stood_still_sends_nothing(
     lease: float, stood: float, voted: worlds.World

@@ -5,6 +5,7 @@ import asyncio
 import datetime
 import hashlib
 import pathlib
+from typing import Any
 import re
 
 import pytest
