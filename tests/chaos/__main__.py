@@ -21,7 +21,13 @@ from typing import Final
 import tests.chaos.outcome as outcomes
 
 # In the order in which they are told; what each does is said at its module's top.
-CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType({})
+CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "T6": "tests.chaos.killing",
+        "T7": "tests.chaos.racing",
+        "T23": "tests.chaos.soaking",
+    }
+)
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 # A campaign runs in a process of its own, which this asks for.
 _ALONE: Final = "--alone"

@@ -20,7 +20,6 @@ import sqlmodel
 import atr.db.session as session
 import atr.demo.people as people
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.promotion.steps as steps
@@ -43,7 +42,6 @@ LEASE_SECONDS: Final = 3.0
 _FASTER: Final = 400
 _SOON: Final = behaviour.Settings(validate_seconds=0, publish_seconds=0.05, public_lag_seconds=0.05)
 _R = TypeVar("_R", bound=sqlmodel.SQLModel)
-# One copy of a PostgreSQL database after the other.
 Bring = Callable[[worlds.World], Awaitable[tuple[str, int]]]
 
 
@@ -128,7 +126,7 @@ class Round:
         """Where the newest promotion and the deployment stand: one cheap query each."""
         async with self.store.read() as read:
             newest: Any = sqlmodel.select(tables.Promotion.state).order_by(sqlmodel.col(tables.Promotion.id).desc())
-            here = sqlmodel.select(tables.Deployment.state).where(tables.Deployment.id == self.scene.deployment_id)
+            here: Any = sqlmodel.select(tables.Deployment.state).where(tables.Deployment.id == self.scene.deployment_id)
             return (await read.data.exec(newest)).first(), (await read.data.exec(here)).one()
 
     async def promote(self) -> None:
@@ -167,7 +165,7 @@ class Round:
         """What the invariants look at. A call's mark is the one that was committed last before it arrived."""
         promotions = await self.rows(tables.Promotion)
         marks = [one for one in await self.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
-        purls = {one.promotion_id: one.purl for one in await self.rows(tables.PromotionTarget)}
+        purls: dict[int | None, str] = {one.promotion_id: one.purl for one in await self.rows(tables.PromotionTarget)}
         right = await self._public_is_voted()
         return invariants.World(
             promotions=tuple(

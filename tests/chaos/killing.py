@@ -9,6 +9,7 @@ for. A run counts only if every failpoint fired three times on each engine: what
 import asyncio
 import collections
 import dataclasses
+import functools
 import itertools
 import random
 import signal
@@ -63,23 +64,26 @@ class Strike:
 
 def campaign(size: outcomes.Size, seed: int) -> outcomes.Outcome:
     """Every failpoint, by each blow, on both engines; or a few of them."""
-    chance = random.Random(seed)  # noqa: S311  (chance, not secrecy)
+    chance = random.Random(seed)
     again = f"CHAOS={size} ATR_CHAOS_SEED={seed} python -m tests.chaos T6"
-    strikes = _strikes(size)
+    strikes = rounds(size)
     chance.shuffle(strikes)
-    engines = sorted({strike.engine for strike in strikes})
-    with grounds.grounds(engines) as places:
-        wrong, fired, calls = asyncio.run(_all(places, strikes, fleet.work))
+    with grounds.grounds(sorted({strike.engine for strike in strikes})) as places:
+        struck = asyncio.run(_all(places, strikes, fleet.work))
+    fired = [strike for strike, one in struck if one.fired]
     missing = collections.Counter(map(_where, strikes)) - collections.Counter(map(_where, fired))
     violations = [
-        *(f"{strike}: {sentence}. {again}" for strike, sentence in wrong),
+        *(f"{strike}: {sentence}. {again}" for strike, one in struck for sentence in one.wrong),
         *(f"{engine} {place} was not reached {times} times. {again}" for (engine, place), times in missing.items()),
     ]
-    hows = collections.Counter(strike.blow for strike in fired)
+    blows = collections.Counter(strike.blow for strike in fired)
+    where = collections.Counter(map(_where, fired))
     seen = (
-        f"fired: {', '.join(f'{blow} {times}' for blow, times in sorted(hows.items()))}",
-        f"each of {len(PLACES)} places at least {min(_per_place(fired).values(), default=0)} times on each of "
-        f"{len(engines)} engines; {calls} calls reached the platform",
+        (
+            f"fired: {', '.join(f'{blow} {times}' for blow, times in sorted(blows.items()))}; "
+            f"{len(where)} places of an engine, each {min(where.values(), default=0)} times or more; "
+            f"{sum(one.calls for _, one in struck)} calls reached the platform"
+        ),
     )
     return outcomes.Outcome(len(strikes), tuple(violations), seen)
 
@@ -87,11 +91,12 @@ def campaign(size: outcomes.Size, seed: int) -> outcomes.Outcome:
 def strike_with(strikes: Sequence[Strike], entry: fleet.Entry) -> list[str]:
     """These rounds with this worker: what is wrong, a sentence each. For trying the campaign itself."""
     with grounds.grounds(sorted({strike.engine for strike in strikes})) as places:
-        wrong, _, _ = asyncio.run(_all(places, strikes, entry))
-    return [f"{strike}: {sentence}" for strike, sentence in wrong]
+        struck = asyncio.run(_all(places, strikes, entry))
+    return [f"{strike}: {sentence}" for strike, one in struck for sentence in one.wrong]
 
 
-def _strikes(size: outcomes.Size) -> list[Strike]:
+def rounds(size: outcomes.Size) -> list[Strike]:
+    """Every failpoint by every blow on both engines, as often as the size has room; or a few of them."""
     engines = (grounds.SQLITE, grounds.POSTGRESQL)
     if size is outcomes.Size.SMALL:
         return [Strike(grounds.SQLITE, place, blow) for place, blow in zip(_FEW, ["kill", "stop"] * 2, strict=True)]
@@ -101,26 +106,9 @@ def _strikes(size: outcomes.Size) -> list[Strike]:
 
 async def _all(
     places: Mapping[str, grounds.Grounds], strikes: Sequence[Strike], entry: fleet.Entry
-) -> tuple[list[tuple[Strike, str]], list[Strike], int]:
-    """What is wrong, which failpoints fired, and how many calls reached the platform."""
-    waiting = collections.deque(strikes)
-    wrong: list[tuple[Strike, str]] = []
-    fired: list[Strike] = []
-    calls = 0
-
-    async def one_after_the_other() -> None:
-        nonlocal calls
-        while waiting:
-            strike = waiting.popleft()
-            struck = await _strike(places[strike.engine], strike, entry)
-            wrong.extend((strike, sentence) for sentence in struck.wrong)
-            fired.extend([strike] if struck.fired else [])
-            calls += struck.calls
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_ONCE):
-            group.create_task(one_after_the_other())
-    return wrong, fired, calls
+) -> list[tuple[Strike, "_Struck"]]:
+    play = functools.partial(_strike, places, entry)
+    return await fleet.side_by_side(_AT_ONCE, play, strikes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +118,8 @@ class _Struck:
     wrong: Sequence[str]
 
 
-async def _strike(place: grounds.Grounds, strike: Strike, entry: fleet.Entry) -> _Struck:
-    async with place.round() as here:
+async def _strike(places: Mapping[str, grounds.Grounds], entry: fleet.Entry, strike: Strike) -> _Struck:
+    async with places[strike.engine].round() as here:
         with fleet.Fleet(here.directory).at_sea() as ships:
             await (here.drop() if strike.place in _DROPS else here.promote())
             settings = {**here.worker_settings, "failpoint": f"{strike.place}:{strike.blow}"}
@@ -173,16 +161,16 @@ async def _fair_end(here: grounds.Round, strike: Strike) -> list[str]:
     if await _has_ended(here, strike):
         return []
     row = await here.row()
-    marks = [
-        f"{one.kind} {one.answer} {one.sample} ({one.marked_at:%S.%f})" for one in await here.rows(tables.Attempt)
-    ]
+    marks = [f"{one.kind} {one.answer} {one.sample} ({one.marked_at:%S.%f})" for one in await here.rows(tables.Attempt)]
     return [f"it is {row.state}, {row.deployment_state}: {row.reason} {row.next_note} {row.problem}; {marks}"]
 
 
 async def _wait_for_end(here: grounds.Round, strike: Strike, seconds: float) -> None:
     ends = time.monotonic() + seconds
-    while not await _has_ended(here, strike) and (time.monotonic() < ends):
+    while not await _has_ended(here, strike):
         await asyncio.sleep(0.2)
+        if time.monotonic() > ends:
+            return
 
 
 async def _has_ended(here: grounds.Round, strike: Strike) -> bool:
@@ -212,7 +200,3 @@ def _unless(good: bool, sentence: str) -> list[str]:  # noqa: FBT001  (it is wha
 
 def _where(strike: Strike) -> tuple[str, str]:
     return strike.engine, strike.place
-
-
-def _per_place(fired: Sequence[Strike]) -> Mapping[tuple[str, str], int]:
-    return collections.Counter(map(_where, fired))
