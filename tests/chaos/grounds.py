@@ -12,7 +12,7 @@ import hashlib
 import pathlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlmodel
@@ -42,7 +42,6 @@ LEASE_SECONDS: Final = 3.0
 _FASTER: Final = 400
 _SOON: Final = behaviour.Settings(validate_seconds=0, publish_seconds=0.05, public_lag_seconds=0.05)
 _R = TypeVar("_R", bound=sqlmodel.SQLModel)
-Bring = Callable[[worlds.World], Awaitable[tuple[str, int]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,7 +227,7 @@ class Round:
 
 
 @contextlib.contextmanager
-def grounds(engines: Sequence[str], bring: Bring = worlds.World.voted) -> Iterator[Mapping[str, Grounds]]:
+def grounds(engines: Sequence[str], bring: worlds.Bring = worlds.World.voted) -> Iterator[Mapping[str, Grounds]]:
     """The scene on each of these engines, for the length of the block."""
     # Rows of a moment ago, by the clock that the processes have.
     began = session.utc_now() - datetime.timedelta(hours=1)

@@ -5,8 +5,8 @@ import asyncio
 import datetime
 import hashlib
 import pathlib
-from typing import Any
 import re
+from typing import Any
 
 import pytest
 
