@@ -25,9 +25,9 @@ Entry = Callable[..., None]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 # Whatever is waited for has happened after so long, or something is wrong.
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 _LOOK_EVERY: Final = 0.02
-_STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 60.0
 # Nothing is inherited but what this process has open when it starts, and its module is imported once.
 _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
