@@ -7,8 +7,10 @@ come from files or the environment of the worker alone; the web process refuses 
 
 import ipaddress
 import pathlib
+import signal
 import urllib.parse
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic
@@ -20,6 +22,31 @@ PREFIX: Final = "ATR_"
 CREDENTIALS: Final = frozenset({"ATR_MAVEN_CENTRAL_TOKEN", "ATR_MAVEN_CENTRAL_TOKEN_FILE"})
 # Known to every process, used by the tests.
 _IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
+# Where a trial may have the worker die: on a promotion's way, then on that of a deployment. One line of code each.
+FAILPOINTS: Final = (
+    "in_claim_tx",
+    "after_claim",
+    "after_status",
+    "mid_download",
+    "after_verify",
+    "in_mark_tx",
+    "after_mark",
+    "after_connect",
+    "after_first_byte",
+    "after_reply",
+    "before_result_commit",
+    "after_result_commit",
+    "in_abort",
+    "after_drop_reply",
+    "mid_public_check",
+    "in_live_tx",
+    "after_upload_mark",
+    "after_upload_reply",
+    "before_captured",
+    "before_verified",
+)
+# What happens to it there; `stop` freezes it.
+BLOWS: Final = MappingProxyType({"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM})
 _SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
 # What the worker may reach or show as a link.
 _ADDRESSES: Final = (
@@ -161,7 +188,8 @@ class WorkerSettings(_Settings):
     # Seconds between two looks for due rows, and how many rows are worked on at once.
     tick: float = pydantic.Field(default=1.0, gt=0)
     slots: int = pydantic.Field(default=8, ge=1)
-    # Sandbox mode: every duration of the polling tables divided by this; and where to die, once, for a trial.
+    # Sandbox mode: every duration of the polling tables divided by this; and where to die, once, for a trial, as
+    # `place` or `place:blow`.
     faster: float = pydantic.Field(default=1.0, ge=1)
     failpoint: str = ""
 
@@ -176,6 +204,16 @@ class WorkerSettings(_Settings):
                 if not is_loopback(url):
                     raise ValueError(f"{url} is not on this machine, and sandbox mode reaches nothing else")
         return self
+
+    @pydantic.field_validator("failpoint")
+    @classmethod
+    def _known(cls, failpoint: str) -> str:
+        place, _, blow = failpoint.partition(":")
+        if failpoint and (place not in FAILPOINTS):
+            raise ValueError(f"there is no such place; there are {', '.join(FAILPOINTS)}")
+        if blow and (blow not in BLOWS):
+            raise ValueError(f"what happens at a failpoint is one of {', '.join(BLOWS)}")
+        return failpoint
 
     @property
     def lookup_urls(self) -> Mapping[str, str]:

@@ -27,6 +27,7 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.registry as registry
+import atr.platforms.wire as wire
 import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -73,9 +74,10 @@ async def context(
     scratch = settings.state_dir / "temporary"
     scratch.mkdir(exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
+    failpoint = _failpoint(settings)
     async with AsyncExitStack() as stack:
         promoters: dict[distribution.DistributionPlatform, contract.Promoter] = {}
-        for platform, adapter in adapters(settings).items():
+        for platform, adapter in adapters(settings, failpoint).items():
             promoters[platform] = await stack.enter_async_context(aclosing(adapter))
         looking: dict[distribution.DistributionPlatform, contract.Catalogue] = {}
         for platform, lookup in catalogues(settings).items():
@@ -98,7 +100,7 @@ async def context(
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             lease=settings.lease,
             scratch=scratch,
-            failpoint=contexts.Failpoint(settings.failpoint, settings.state_dir / "failpoint-done"),
+            failpoint=failpoint,
             monotonic=time.monotonic,
             carrier=await _carrier(stack, database, settings.database),
         )
@@ -113,7 +115,7 @@ async def _carrier(stack: AsyncExitStack, database: session.Database, url: str) 
 
 
 def adapters(
-    settings: config.WorkerSettings,
+    settings: config.WorkerSettings, trace: wire.Trace = wire.untraced
 ) -> Mapping[distribution.DistributionPlatform, registry.Adapter]:
     """An adapter for each platform whose address the operator has named; none is contacted otherwise."""
     if not settings.maven_central_portal_url:
@@ -130,8 +132,14 @@ def adapters(
             call_timeout=settings.call_timeout,
             pace=settings.pace,
             user_agent=settings.user_agent,
+            trace=trace,
         )
     }
+
+
+def _failpoint(settings: config.WorkerSettings) -> contexts.Failpoint:
+    name, _, blow = settings.failpoint.partition(":")
+    return contexts.Failpoint(name, settings.state_dir / "failpoint-done", config.BLOWS[blow or "kill"])
 
 
 def catalogues(

@@ -108,6 +108,12 @@ class Server:
             )
         return f"postgresql+psycopg://postgres@/{name}?host={self._directory}"
 
+    def drop(self, address: str) -> None:
+        """Throw a database away, whoever is connected to it."""
+        name = str(sqlalchemy.make_url(address).database)
+        with psycopg.connect(host=str(self._directory), user="postgres", dbname="postgres", autocommit=True) as server:
+            server.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))
+
     @property
     def directory(self) -> pathlib.Path:
         """Where its socket is."""

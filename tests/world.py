@@ -48,6 +48,7 @@ MEMBER: Final = people.MEMBERS[0]
 _BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
 _R = TypeVar("_R", bound=sqlmodel.SQLModel)
+Bring = Callable[["World"], Awaitable[tuple[str, int]]]
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -406,13 +407,13 @@ class Scene:
 
 
 def scene(
-    directory: pathlib.Path, databases: provided.Databases, bring: Callable[[World], Awaitable[tuple[str, int]]]
+    directory: pathlib.Path, databases: provided.Databases, bring: Bring, *, began: datetime.datetime = _BEGAN
 ) -> Scene:
     """Bring a world to where tests begin, and keep it."""
     database = databases.empty(directory)
 
     async def play() -> Scene:
-        async with open_world(directory, database) as world:
+        async with open_world(directory, database, began=began) as world:
             release_key, deployment_id = await bring(world)
             return Scene(databases, directory, database, world.clock.at, release_key, deployment_id)
 

@@ -279,7 +279,7 @@ async def send_once(
 
     Without a complete answer `sample` holds our own word for what happened instead of a body.
     """
-    meter = wire.Meter(told=write.told)
+    meter = wire.Meter(told=write.told, until=asyncio.get_running_loop().time() + seconds)
     try:
         async with asyncio.timeout(seconds), single_use(meter) as client:
             request = client.build_request(

@@ -287,10 +287,12 @@ def build(  # noqa: PLR0913  (the operator's settings, each by its name)
     call_timeout: float,
     pace: float,
     user_agent: str,
+    trace: wire.Trace = wire.untraced,
 ) -> MavenCentral:
     """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address or token.
 
-    `redirect_hosts` are the hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to.
+    `redirect_hosts` are the hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to. `trace`
+    is told how far an irreversible request is.
     """
     credential = Credential(token_name, token_password)
     hosts = frozenset(redirect_hosts)
@@ -298,7 +300,7 @@ def build(  # noqa: PLR0913  (the operator's settings, each by its name)
         http.site(portal_url, setting="The address of Central's portal"),
         http.site(repository_url, setting="The address of the public repository"),
     )
-    portal_clients = wire.Clients(user_agent, loopback=portal.loopback, read_seconds=call_timeout)
+    portal_clients = wire.Clients(user_agent, loopback=portal.loopback, read_seconds=call_timeout, trace=trace)
     repository_clients = wire.Clients(user_agent, loopback=repository.loopback, read_seconds=call_timeout)
     return MavenCentral(
         portal=http.Place(

@@ -11,6 +11,7 @@ import atr.platforms.http as http
 import atr.platforms.maven_central as maven_central
 import atr.platforms.npm as npm
 import atr.platforms.pypi as pypi
+import atr.platforms.wire as wire
 import atr.shared.distribution as distribution
 
 
@@ -42,8 +43,9 @@ class Builder(Protocol):
         call_timeout: float,
         pace: float,
         user_agent: str,
+        trace: wire.Trace = wire.untraced,
     ) -> Adapter:
-        """The adapter, ready to use in the event loop that will run it."""
+        """The adapter, ready to use in the event loop that will run it. `trace` follows its irreversible requests."""
 
 
 # A promoter looks versions up too, so a platform stands in one table only.

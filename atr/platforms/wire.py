@@ -26,6 +26,14 @@ _LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10, 
 _NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=0)
 
 
+# Told how far an irreversible request is: "after_connect", then "after_first_byte". Its caller waits meanwhile.
+Trace = Callable[[str], None]
+
+
+def untraced(_event: str) -> None:
+    """For who does not follow requests."""
+
+
 @dataclasses.dataclass
 class Meter:
     """How many bytes were handed to a connection, heads included. 0 means that certainly nothing left."""
@@ -36,9 +44,16 @@ class Meter:
     sent: int = 0
     # Told the new count with each write.
     told: Callable[[int], None] | None = None
+    # By the event loop's clock: from then on no byte may leave.
+    until: float | None = None
 
     def count(self, written: int) -> None:
-        """So many bytes more."""
+        """So many bytes more. Raises httpcore's WriteTimeout when they would leave too late.
+
+        A machine that stood still wakes up in the middle of a request, before any timer of its own has run.
+        """
+        if (self.until is not None) and (asyncio.get_running_loop().time() > self.until):
+            raise httpcore.WriteTimeout("its time was over before it left")
         self.sent += written
         Meter.everything += written
         if self.told is not None:
@@ -66,22 +81,25 @@ class Clients:
     loopback: bool
     # How long a server may be silent in the middle of an answer.
     read_seconds: float
+    # Follows the irreversible requests.
+    trace: Trace = untraced
     context: ssl.SSLContext = dataclasses.field(default_factory=_trusted, repr=False)
 
     def reading(self) -> httpx.AsyncClient:
         """A client for reads, with connections kept alive. The caller closes it."""
-        return self._client(_LIMITS, {}, Meter())
+        return self._client(_LIMITS, {}, Meter(), untraced)
 
     def single_use(self, meter: Meter) -> httpx.AsyncClient:
         """A client for one irreversible request, on a connection that nothing used before or will use again."""
-        return self._client(_NO_KEEPALIVE, {"Connection": "close"}, meter)
+        return self._client(_NO_KEEPALIVE, {"Connection": "close"}, meter, self.trace)
 
-    def _client(self, limits: httpx.Limits, headers: dict[str, str], meter: Meter) -> httpx.AsyncClient:
+    def _client(self, limits: httpx.Limits, headers: dict[str, str], meter: Meter, trace: Trace) -> httpx.AsyncClient:
         transport = httpx.AsyncHTTPTransport(
             verify=self.context, trust_env=False, http1=True, http2=False, limits=limits, retries=0
         )
         # The one place where httpx lets no backend in. pyproject.toml pins httpx; tests/platforms/test_wire.py guards.
-        transport._pool._network_backend = GuardedBackend(loopback=self.loopback, meter=meter)  # noqa: SLF001
+        backend = GuardedBackend(loopback=self.loopback, meter=meter, trace=trace)
+        transport._pool._network_backend = backend  # noqa: SLF001
         return httpx.AsyncClient(
             transport=transport,
             trust_env=False,
@@ -96,9 +114,10 @@ class Clients:
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Looks a name up once, refuses addresses on the wrong side, and connects to the very address it looked at."""
 
-    def __init__(self, *, loopback: bool, meter: Meter) -> None:
+    def __init__(self, *, loopback: bool, meter: Meter, trace: Trace = untraced) -> None:
         self._loopback = loopback
         self._meter = meter
+        self._trace = trace
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -113,9 +132,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         fault: httpcore.TimeoutException | httpcore.NetworkError = httpcore.ConnectError(f"{host} has no address")
         for address in await self._addresses(host, port, timeout):
             try:
-                return _MeteredStream(
-                    await self._inner.connect_tcp(address, port, timeout, local_address, socket_options), self._meter
-                )
+                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                self._trace("after_connect")
+                return _MeteredStream(stream, self._meter, self._trace)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
         raise fault
@@ -145,16 +164,20 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class _MeteredStream(httpcore.AsyncNetworkStream):
     """Counts what is written. Counted before it leaves, so that a broken write is never told as nothing."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, meter: Meter) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkStream, meter: Meter, trace: Trace = untraced) -> None:
         self._inner = inner
         self._meter = meter
+        self._trace = trace
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         return await self._inner.read(max(max_bytes, _READ_BYTES), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        is_first = self._meter.sent == 0
         self._meter.count(len(buffer))
         await self._inner.write(buffer, timeout)
+        if is_first:
+            self._trace("after_first_byte")
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -165,7 +188,9 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        return _MeteredStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._meter)
+        return _MeteredStream(
+            await self._inner.start_tls(ssl_context, server_hostname, timeout), self._meter, self._trace
+        )
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

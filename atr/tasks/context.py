@@ -4,7 +4,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
 import pathlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,17 +21,22 @@ FRESH_SECONDS: Final = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Failpoint:
-    """Where the process dies, once, for a trial; an empty name is nowhere. `done` remembers that it has."""
+    """Where the process dies, once, for a trial; an empty name is nowhere. `done` remembers that it has.
+
+    config.FAILPOINTS names the places.
+    """
 
     name: str = ""
     done: pathlib.Path = pathlib.Path()
+    blow: signal.Signals = signal.SIGKILL
 
     def __call__(self, here: str) -> None:
-        """Die by SIGKILL if this is the place: no handler runs and nothing is tidied up."""
+        """Give this process the blow if this is the place. By SIGKILL no handler runs and nothing is tidied up."""
         if (here != self.name) or self.done.exists():
             return
         self.done.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        # To this very thread, so that not one more line of it runs before.
+        signal.raise_signal(self.blow)
 
 
 class Carrier(Protocol):
@@ -65,6 +69,14 @@ class Context:
     is_last_try: bool = False
     # None where tasks are taken from their table.
     carrier: Carrier | None = None
+
+    def demand_fresh(self, before: float) -> None:
+        """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.
+
+        A call takes half a lease at most: one that leaves in the first half is over before anybody takes the row up.
+        """
+        if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
+            raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
 
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
         """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""

@@ -70,6 +70,8 @@ async def status_check(
                     _work(context, kind.work_on, dataclasses.replace(one, probe=probe), lane, busy) for one in claimed
                 )
             waiting = await _waiting(kinds, limit, frozenset(lane for lane, left in room.items() if left <= 0))
+        if steps:
+            context.failpoint("in_claim_tx")
     # Only now are they ours.
     busy.update(taken)
     return steps

@@ -6,6 +6,7 @@ disk; the reply is only a hint; what the platform says afterwards is only believ
 """
 
 import dataclasses
+import functools
 import logging
 
 import atr.errors as errors
@@ -33,6 +34,7 @@ _NOT_FOUND = "The platform has nothing under this id just now. That alone proves
 
 async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
     """Do what is due with this promotion. Raises errors of the tree; the scan notes them on the row."""
+    context.failpoint("after_claim")
     promoter = context.promoter(claimed.platform)
     async with holds.PromotionHold(context, claimed).alive():
         match steps.plan(claimed.view):
@@ -81,6 +83,7 @@ async def _ask(
 ) -> None:
     """Read the platform's state and decide. Not `may_send`: nothing is proved and sent now, whatever it says."""
     observation = await _observe(promoter, claimed)
+    context.failpoint("after_status")
     view = _counted(claimed.view, observation.seen)
     look = Look.NOT_LOOKED
     if steps.needs_public_look(view, observation.seen):
@@ -147,7 +150,14 @@ async def _verify(
         await _already_public(context, promoter, claimed, voted, observation)
         return
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
-    found = await reading.staged(promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False)
+    found = await reading.staged(
+        promoter,
+        claimed.external_id,
+        await hold.kept(),
+        hold.keep,
+        with_side_files=False,
+        each=functools.partial(context.failpoint, "mid_download"),
+    )
     difference = fileset.compare(voted, found.files)
     if not difference.is_empty:
         text = difference.described("staged")
@@ -173,19 +183,21 @@ async def _send(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, staged_digest: str
 ) -> None:
     """Mark, then send once, then ask. Only the process that saw the mark's commit succeed sends for it."""
-    context.failpoint("before_mark")
+    context.failpoint("after_verify")
     before = context.monotonic()
     async with context.storage.write_as_user_service() as service:
         permit = await service.promotions.mark(claimed, staged_digest, seconds=context.lease)
+        context.failpoint("in_mark_tx")
     if permit is None:
         return
-    context.failpoint("after_publish_mark")
-    if context.monotonic() - before > contexts.FRESH_SECONDS:
-        raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+    context.failpoint("after_mark")
+    context.demand_fresh(before)
     reply = await promoter.promote(claimed.external_id)
-    context.failpoint("after_publish_reply")
+    context.failpoint("after_reply")
     async with context.storage.write_as_user_service() as service:
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
+        context.failpoint("before_result_commit")
+    context.failpoint("after_result_commit")
     await _hear(context, claimed, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
@@ -314,7 +326,8 @@ async def _read_public(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion
 ) -> reading.Public:
     hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
-    return await reading.public(promoter, await _voted(context, claimed), await hold.kept(), hold.keep)
+    each = functools.partial(context.failpoint, "mid_public_check")
+    return await reading.public(promoter, await _voted(context, claimed), await hold.kept(), hold.keep, each=each)
 
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:
@@ -325,6 +338,8 @@ async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:
     async with context.storage.write_as_user_service() as service:
         await service.distributions.settle(claimed, learnt)
+        if learnt.decision.to is states.State.LIVE:
+            context.failpoint("in_live_tx")
 
 
 def _checked(claimed: work.Promotion, *, complete: bool) -> steps.Decision:

@@ -32,6 +32,8 @@ _LARGEST: Final = 5 * 1024**3
 _SIDE_LIMIT: Final = 4096
 
 Keep = Callable[[Sequence[work.Read], int, int], Awaitable[None]]
+# Told of each file that was read.
+Each = Callable[[], object]
 T = TypeVar("T")
 
 
@@ -71,6 +73,7 @@ async def staged(
     *,
     with_side_files: bool,
     keeper: keeping.Keeper | None = None,
+    each: Each = lambda: None,
 ) -> Staged:
     """Every staged file, hashed from bytes we read. Raises PlatformError when one cannot be read whole.
 
@@ -97,6 +100,7 @@ async def staged(
             async for read in reads:
                 done[read.file.path] = read
                 batch.append(read)
+                each()
                 if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
                     await keep(batch, len(done), len(members))
                     batch, since = [], time.monotonic()
@@ -122,7 +126,14 @@ async def into_store(
                 raise errors.UnavailableError(f"{read.file.path} is not what was captured any more.")
 
 
-async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequence[work.Read], keep: Keep) -> Public:
+async def public(
+    promoter: contract.Promoter,
+    voted: fileset.FileSet,
+    kept: Sequence[work.Read],
+    keep: Keep,
+    *,
+    each: Each = lambda: None,
+) -> Public:
     """The public files under the voted paths, each read once, one after the other. Raises PlatformError for faults."""
     done = {read.file.path: read.file for read in kept}
     waiting = [file for file in voted.files if file.path not in done]
@@ -136,6 +147,7 @@ async def public(promoter: contract.Promoter, voted: fileset.FileSet, kept: Sequ
                 continue
             done[one.path] = one.file
             batch.append(work.Read(one.file))
+            each()
             if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
                 await keep(batch, len(done), len(voted.files))
                 batch, since = [], time.monotonic()

@@ -39,6 +39,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
 
     async with holds.DeploymentHold(context, claimed).alive():
+        before = context.monotonic()
         try:
             async with storage.write_as_user_service() as service:
                 permit = await service.deployments.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
@@ -48,6 +49,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
                 await service.deployments.failed_look(claimed, str(error), None)
             return
         context.failpoint("after_upload_mark")
+        context.demand_fresh(before)
         progress = holds.UploadProgress(context, claimed)
         async with progress.told():
             outcome = await _upload(promoter, context, claimed, files, progress.note)

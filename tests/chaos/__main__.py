@@ -23,12 +23,15 @@ import tests.chaos.outcome as outcomes
 # In the order in which they are told; what each does is said at its module's top.
 CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "T6": "tests.chaos.killing",
+        "T7": "tests.chaos.racing",
         "T8": "tests.chaos.hostile_answers",
         "T13": "tests.chaos.tampering",
         "T14": "tests.chaos.restoring",
         "T15": "tests.chaos.migrating",
         "T16": "tests.chaos.cut_connections",
         "T17": "tests.chaos.broken_files",
+        "T23": "tests.chaos.soaking",
     }
 )
 _ROOT: Final = pathlib.Path(__file__).resolve().parents[2]

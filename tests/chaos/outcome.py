@@ -7,7 +7,7 @@ import os
 import random
 from typing import Final
 
-SEED: Final = "ATR_CHAOSSEED"
+SEED: Final = "ATR_CHAOS_SEED"
 
 
 class Size(enum.StrEnum):
@@ -31,6 +31,6 @@ class Outcome:
 
 
 def seed() -> int:
-    """What this run's chance starts from: `ATR_CHAOSSEED`, else a new one."""
+    """What this run's chance starts from: `ATR_CHAOS_SEED`, else a new one."""
     given = os.environ.get(SEED, "")
     return int(given) if given else random.SystemRandom().randrange(2**32)

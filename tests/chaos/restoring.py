@@ -30,7 +30,7 @@ POINTS: Final = {outcome.Size.SMALL: 2, outcome.Size.CI: 10, outcome.Size.RELEAS
 _BEFORE: Final = 4
 _BETWEEN: Final = 5
 _AFTER: Final = 10
-_PLACES: Final = ("before_mark", "after_publish_mark", "after_publish_reply")
+_PLACES: Final = ("after_verify", "after_mark", "after_reply")
 # What goes wrong with the call, as fields of a fault; None for nothing.
 _FAULTS: Final = (
     None,

@@ -50,13 +50,13 @@ async def _until_dead(world: worlds.World, hands: contexts.Context) -> None:
     raise AssertionError("It did not die.")
 
 
-@pytest.mark.parametrize("place", ["before_mark", "after_publish_mark", "after_publish_reply"])
+@pytest.mark.parametrize("place", ["after_verify", "after_mark", "after_reply"])
 async def test_killed_at_a_failpoint_another_worker_ends_it_with_one_effect(place: str, voted: worlds.World) -> None:
     """The second worker waits for the lease, asks, and never sends for a mark that it did not write."""
     await voted.promote(1)
     await _until_dead(voted, voted.dying_at(place))
     before = voted.publish_calls
-    assert before == (1 if (place == "after_publish_reply") else 0)
+    assert before == (1 if (place == "after_reply") else 0)
     await voted.work()
     assert voted.publish_calls == before, "the lease of the dead worker still holds"
     row = await voted.live(1)
@@ -65,7 +65,7 @@ async def test_killed_at_a_failpoint_another_worker_ends_it_with_one_effect(plac
     attempts = await voted.rows(tables.Attempt)
     sent = [one for one in attempts if one.kind is tables.AttemptKind.PUBLISH]
     # A mark whose sender died is never sent for: the next call has a mark of its own.
-    assert len(sent) == (2 if (place == "after_publish_mark") else 1)
+    assert len(sent) == (2 if (place == "after_mark") else 1)
     assert row.proof.public
 
 
@@ -135,11 +135,37 @@ async def test_killed_before_the_capture_is_stored_it_is_taken_up(world: worlds.
     assert world.requests("download") - downloads <= downloads - members
 
 
-async def test_the_mark_of_a_machine_that_stood_still_sends_nothing(voted: worlds.World) -> None:
-    """More than 30 s by a clock that nobody can set, between mark and first byte: ask first, then a mark of its own."""
+async def test_the_mark_of_a_drop_on_a_machine_that_stood_still_drops_nothing(voted: worlds.World) -> None:
+    """Another worker may have said by then that it stays staged, and a person may have promoted it."""
     ticks = iter([0.0, 31.0])
-    await voted.promote(1)
+    async with voted.member() as member:
+        await member.deployments.drop(1, "Not this one")
     with voted.other_hands(monotonic=lambda: next(ticks, 0.0)):
+        row = await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.STAGED)
+    assert voted.requests("drop") == 0
+    assert "did not drop it" in row.problem
+
+
+async def test_the_mark_of_an_upload_on_a_machine_that_stood_still_uploads_nothing(world: worlds.World) -> None:
+    """Another worker may have looked for it by then, and a person may have been told that it was lost."""
+    ticks = iter([0.0, 31.0])
+    deployment_id = await world.stage(await world.composed())
+    with world.other_hands(monotonic=lambda: next(ticks, 0.0)):
+        await world.until(deployment_id, lambda row: row.deployment_state is states.DeploymentState.LOST)
+    assert world.requests("upload") == 0
+
+
+@pytest.mark.parametrize(("lease", "stood"), [(75.0, 31.0), (20.0, 11.0)])
+async def test_the_mark_of_a_machine_that_stood_still_sends_nothing(
+    lease: float, stood: float, voted: worlds.World
+) -> None:
+    """By a clock that nobody can set, between mark and first byte: ask first, then a mark of its own.
+
+    More than 30 s, or so long that the call might outlive the lease: then somebody else may be sending already.
+    """
+    ticks = iter([0.0, stood])
+    await voted.promote(1)
+    with voted.other_hands(lease=lease, monotonic=lambda: next(ticks, 0.0)):
         row = await voted.until(1, lambda row: row.state is _State.SENDING)
         assert "stood still" in row.next_note
         assert voted.publish_calls == 0

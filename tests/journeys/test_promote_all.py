@@ -272,7 +272,7 @@ async def test_rights_that_are_gone_before_the_second_mark_send_nothing_more(sev
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["before_mark", "after_publish_mark", "after_publish_reply"])
+@pytest.mark.parametrize("place", ["after_verify", "after_mark", "after_reply"])
 async def test_a_crash_between_two_calls_loses_and_doubles_nothing(several: worlds.World, place: str) -> None:
     """The process dies at the second one's call, as it may anywhere; both are live in the end, by one call each."""
     await _promote_all(several, 1, 2)

@@ -25,7 +25,7 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 async def test_trap_01_the_client_dies_and_the_platform_goes_on(voted: worlds.World) -> None:
     """A day of silence in the middle of PUBLISHING is waited for, never called failed. More: test_kills.py."""
     await voted.promote(1)
-    assert await voted.dies(voted.dying_at("after_publish_reply"))
+    assert await voted.dies(voted.dying_at("after_reply"))
     voted.clock.turn(hours=20)
     await voted.live(1)
     assert voted.publish_calls == 1
@@ -36,7 +36,7 @@ async def test_trap_02_the_mark_is_on_disk_before_the_call_and_a_lost_answer_is_
 ) -> None:
     """Seen from another connection at the moment when the call would leave."""
     await voted.promote(1)
-    assert await voted.dies(voted.dying_at("after_publish_mark"))
+    assert await voted.dies(voted.dying_at("after_mark"))
     assert voted.publish_calls == 0
     (mark,) = [one for one in await voted.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     assert mark.answered_at is None

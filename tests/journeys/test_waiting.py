@@ -229,7 +229,7 @@ async def test_stopping_is_for_what_was_only_asked_for(voted: worlds.World) -> N
 async def test_a_stop_in_the_middle_of_the_proof_wins(voted: worlds.World) -> None:
     """The person's no comes before the mark: the mark finds it and sends nothing."""
     promotion_id = await voted.promote(1)
-    assert await voted.dies(voted.dying_at("before_mark"))
+    assert await voted.dies(voted.dying_at("after_verify"))
     async with voted.member() as member:
         await member.acts.abort(promotion_id, "Stop.")
     await voted.pass_time(rounds=3, hours=1)

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import pathlib
 import re
+from typing import Any
 
 import pytest
 
@@ -408,7 +409,7 @@ def test_a_token_travels_in_one_line_and_is_not_shown() -> None:
 
 @pytest.mark.parametrize("setting", ["portal_url", "repository_url"])
 def test_no_address_no_adapter(setting: str) -> None:
-    given = {"portal_url": "http://127.0.0.1:1", "repository_url": "http://127.0.0.1:1"} | {setting: ""}
+    given: dict[str, Any] = {"portal_url": "http://127.0.0.1:1", "repository_url": "http://127.0.0.1:1"} | {setting: ""}
     with pytest.raises(errors.SettingsError):
         maven_central.build(
             **given,

@@ -4,6 +4,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from typing import Any
 
 import httpcore
@@ -115,6 +116,35 @@ async def test_the_meter_counts_heads_and_bodies() -> None:
         [seen] = server.seen
     head = len(seen.line) + 2 + sum(len(name) + len(value) + 4 for name, value in seen.headers.items()) + 2
     assert meter.sent == head + 5
+
+
+async def test_what_stood_still_once_connected_sends_not_one_byte() -> None:
+    """It wakes up when its time is over, and its own timer has not run yet."""
+
+    def stand_still(event: str) -> None:
+        if event == "after_connect":
+            time.sleep(0.3)
+
+    async with stub.Stub(stub.answer(204)) as server:
+        clients = wire.Clients(AGENT, loopback=True, read_seconds=20, trace=stand_still)
+        meter = wire.Meter(until=asyncio.get_running_loop().time() + 0.1)
+        async with clients.single_use(meter) as client:
+            with pytest.raises(httpx.WriteTimeout):
+                await client.post(f"{server.url}/x")
+        assert server.seen == []
+    assert meter.sent == 0
+
+
+async def test_an_irreversible_request_is_followed_and_a_read_is_not() -> None:
+    events: list[str] = []
+    clients = wire.Clients(AGENT, loopback=True, read_seconds=20, trace=events.append)
+    async with stub.Stub(stub.answer(200), stub.answer(204)) as server:
+        async with clients.reading() as client:
+            await client.get(f"{server.url}/x")
+        assert events == []
+        async with clients.single_use(wire.Meter()) as client:
+            await client.post(f"{server.url}/x", content=b"12345")
+    assert events == ["after_connect", "after_first_byte"]
 
 
 async def test_clients_are_honest_and_keep_nothing() -> None:

@@ -416,7 +416,7 @@ async def test_beside_a_worker_that_is_about_to_send_nothing_is_sent(voted: worl
 
 async def test_after_the_mark_it_comes_too_late(voted: worlds.World) -> None:
     await voted.promote(1)
-    assert await voted.dies(voted.dying_at("after_publish_mark"))
+    assert await voted.dies(voted.dying_at("after_mark"))
     with pytest.raises(errors.ConflictError, match="call to publish it was made"):
         await _abandon(voted)
     voted.clock.turn(hours=1)
