@@ -4,10 +4,14 @@
 import dataclasses
 import enum
 import os
+import pathlib
 import random
 from typing import Final
 
-SEED: Final = "ATR_CHAOSSEED"
+SEED: Final = "ATR_CHAOS_SEED"
+_SHM: Final = pathlib.Path("/dev/shm")  # noqa: S108  (nothing of it is to last)
+# Where files cost no disk, if there is such a place.
+MEMORY: Final = _SHM if _SHM.is_dir() else None
 
 
 class Size(enum.StrEnum):
@@ -31,6 +35,6 @@ class Outcome:
 
 
 def seed() -> int:
-    """What this run's chance starts from: `ATR_CHAOSSEED`, else a new one."""
+    """What this run's chance starts from: `ATR_CHAOS_SEED`, else a new one."""
     given = os.environ.get(SEED, "")
     return int(given) if given else random.SystemRandom().randrange(2**32)

@@ -29,6 +29,7 @@ _PAUSES: Final = (0.0, 0.3, 2.0, 10.0, 45.0, 130.0, 700.0, 7_200.0, 90_000.0)
 # After the last act: the deadline, a clock that was set back by days, and some looks.
 _FAIR_SECONDS: Final = 6 * 86_400.0
 _HOURS: Final = 3_600.0
+_BEFORE: Final = ("fault", "stuck", "publishing fails", "public altered", "slow or odd")
 _MOVING: Final = frozenset({State.SENDING, State.PUBLISHING, State.CHECKING, State.ABORTING})
 
 
@@ -94,10 +95,10 @@ async def _play(stage: theatre.Theatre, seed: int, build: theatre.Build) -> Stor
 
 
 def _plan(chance: random.Random) -> Sequence[str]:
-    names = [acts.chosen(chance) for _ in range(chance.randint(3, 12))]
-    # A story without a click is short; where in it the first one comes is chance.
-    names.insert(chance.randint(0, min(4, len(names))), "promote")
-    return names
+    """What goes wrong is prepared before the first click as often as after it; in the end a person is asked for much."""
+    before = [chance.choice(_BEFORE) if chance.random() < 0.5 else acts.chosen(chance) for _ in range(chance.randint(0, 3))]
+    after = [acts.chosen(chance) for _ in range(chance.randint(1, 7))]
+    return [*before, "promote", *after]
 
 
 def _death(world: theatre.Simulated) -> Callable[[], int | None]:

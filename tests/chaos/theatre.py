@@ -15,6 +15,7 @@ import pathlib
 import random
 import shutil
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 
@@ -44,6 +45,7 @@ import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
 import tests.chaos.inprocess as inprocess
+import tests.chaos.outcome as outcome
 import tests.chaos.virtual as virtual
 import tests.chaos.watched as watched
 import tests.model.invariants as invariants
@@ -173,6 +175,8 @@ class Simulated(worlds.World):
         self.moves: list[invariants.Move] = []
         # Somebody changed public files after they were compared: what is live may be wrong, and no fault of ours.
         self.altered = False
+        # No worker scans: it is away, and what it holds it goes on with.
+        self.paused = False
         # From now on nobody dies and nothing goes wrong.
         self.fair = False
 
@@ -213,19 +217,22 @@ class Simulated(worlds.World):
     async def seconds_to_due(self) -> float | None:
         """How long until the worker has something to do; None if it never will have."""
         async with self.store.read() as read:
-            instants = []
-            for table in _LEASED:
-                due: Any = sqlalchemy.func.min(_later(col(table.due_at), col(table.lease_until)))
-                instants.append(sqlalchemy.select(due.label("at")).where(col(table.due_at).is_not(None)))
-            task: Any = _later(col(sql.Task.scheduled), col(sql.Task.lease_until))
-            instants.append(
-                sqlalchemy.select(sqlalchemy.func.min(task).label("at")).where(
-                    col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE])
-                )
-            )
-            found = (await read.data.exec(sqlalchemy.union_all(*instants))).scalars().all()  # type: ignore[call-overload]  # SQLModel types no union
+            found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no union
         known = [one for one in found if one is not None]
         return max((min(known) - self.clock()).total_seconds(), 0.0) if known else None
+
+
+def _later(due: Any, lease: Any) -> Any:
+    return sqlalchemy.func.min(sqlalchemy.case((lease > due, lease), else_=due)).label("at")
+
+
+# When each kind of row is due and nobody's, at the earliest. Made once: it is asked more often than anything else.
+_DUE: Final = sqlalchemy.union_all(
+    *(sqlalchemy.select(_later(col(table.due_at), col(table.lease_until))) for table in _LEASED),
+    sqlalchemy.select(_later(col(sql.Task.scheduled), col(sql.Task.lease_until))).where(
+        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE])
+    ),
+)
 
 
 class _Process:
@@ -240,21 +247,22 @@ class _Process:
         """Until it dies."""
         virtual.PLACE.set(self._at)
         while True:
-            await self._round()
             seconds = await self._world.seconds_to_due()
+            if (seconds == 0) and (not self._world.paused) and await self._round():
+                continue
             with contextlib.suppress(TimeoutError):
                 # A tick later than due, as a scan is; woken by whoever clicked.
                 wait = None if seconds is None else seconds + self._world.chance.choice((0.05, 0.5, 2.0))
                 await asyncio.wait_for(self._world.poke.wait(), wait)
             self._world.poke.clear()
 
-    async def _round(self) -> None:
+    async def _round(self) -> bool:
         steps_due = await scan.status_check(self._hands, limit=10)
         async with self._hands.storage.write_as_user_service() as service:
             claimed = await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=10)
         steps_due.extend(worker._task(self._hands, task) for task in claimed)
         if not steps_due:
-            return
+            return False
         running = [asyncio.create_task(step) for step in steps_due]
         try:
             await asyncio.gather(*running)
@@ -262,6 +270,7 @@ class _Process:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+        return True
 
     def _at(self, place: str) -> None:
         if self._places is None:
@@ -269,10 +278,6 @@ class _Process:
         self._places -= 1
         if self._places < 0:
             raise worlds.Died(place)
-
-
-def _later(due: Any, lease: Any) -> Any:
-    return sqlalchemy.case((lease > due, lease), else_=due)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -403,8 +408,9 @@ def _adapter(wires: inprocess.Wires) -> maven_central.MavenCentral:
 @contextlib.contextmanager
 def theatre() -> Iterator[Theatre]:
     """A theatre for as long as the block runs, on the engine that `ATR_TEST_DATABASE` asks for."""
-    fast = pathlib.Path("/dev/shm")  # noqa: S108  (memory, where there is such a place: nothing of it is to last)
-    with tempfile.TemporaryDirectory(prefix="atr-theatre-", dir=fast if fast.is_dir() else None) as name:
+    with tempfile.TemporaryDirectory(prefix="atr-theatre-", dir=outcome.MEMORY) as name:
         directory = pathlib.Path(name)
-        with provided.chosen(directory) as databases:
+        with provided.chosen(directory) as databases, warnings.catch_warnings():
+            # What a worker has claimed and not begun when it dies is never awaited, as after a kill.
+            warnings.filterwarnings("ignore", message="coroutine '_?(work|task)' was never awaited")
             yield Theatre(directory, databases)
