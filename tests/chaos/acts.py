@@ -17,10 +17,10 @@ import atr.promotion.states as states
 import atr.sandbox.deployment as staged
 import atr.sandbox.knobs as knobs
 import atr.storage.files as files
-import tests.chaos.theatre as theatre
+import tests.chaos.simulated as simulated
 from tests import world as worlds
 
-Act = Callable[[theatre.Simulated], Awaitable[None]]
+Act = Callable[[simulated.Simulated], Awaitable[None]]
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _FILE: Final = "maven/org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
 _REASON: Final = "Chance would have it."
@@ -59,16 +59,16 @@ FAULTS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
 )
 
 
-async def _newest(world: theatre.Simulated) -> tables.Promotion | None:
+async def _newest(world: simulated.Simulated) -> tables.Promotion | None:
     rows = await world.rows(tables.Promotion)
     return rows[-1] if rows else None
 
 
-async def _promote(world: theatre.Simulated) -> None:
+async def _promote(world: simulated.Simulated) -> None:
     await world.promote(1, world.chance.choice(people.MEMBERS))
 
 
-async def _promote_twice(world: theatre.Simulated) -> None:
+async def _promote_twice(world: simulated.Simulated) -> None:
     """Two browsers post one form."""
     who = world.chance.choice(people.MEMBERS)
     row = await world.row(1, who)
@@ -88,7 +88,7 @@ async def _promote_twice(world: theatre.Simulated) -> None:
 
 
 def _decision(name: str) -> Act:
-    async def decide(world: theatre.Simulated) -> None:
+    async def decide(world: simulated.Simulated) -> None:
         row = await _newest(world)
         if row is None:
             return
@@ -98,25 +98,25 @@ def _decision(name: str) -> Act:
     return decide
 
 
-async def _look_now(world: theatre.Simulated) -> None:
+async def _look_now(world: simulated.Simulated) -> None:
     row = await _newest(world)
     if row is not None:
         async with world.manager() as manager:
             await manager.promotions.look_now(row.id or 0)
 
 
-async def _drop(world: theatre.Simulated) -> None:
+async def _drop(world: simulated.Simulated) -> None:
     async with world.member() as member:
         await member.deployments.drop(1, _REASON)
 
 
-async def _prove_published(world: theatre.Simulated) -> None:
+async def _prove_published(world: simulated.Simulated) -> None:
     async with world.member() as member:
         await member.acts.prove_published(1)
 
 
 def _policy(*, on: bool) -> Act:
-    async def edit(world: theatre.Simulated) -> None:
+    async def edit(world: simulated.Simulated) -> None:
         async with world.member("bob") as member:
             await member.policy.edit(people.PROJECT, remote_promotion={worlds.MAVEN: on})
 
@@ -124,7 +124,7 @@ def _policy(*, on: bool) -> Act:
 
 
 def _members(*names: str) -> Act:
-    async def change(world: theatre.Simulated) -> None:
+    async def change(world: simulated.Simulated) -> None:
         async with world.admin() as admin:
             await admin.policy.set_committee(
                 "example",
@@ -138,7 +138,7 @@ def _members(*names: str) -> Act:
 
 
 def _revision(content: bytes | None) -> Act:
-    async def revise(world: theatre.Simulated) -> None:
+    async def revise(world: simulated.Simulated) -> None:
         voted = world.tree.files[_FILE.removeprefix("maven/")]
         assert isinstance(voted, bytes)
 
@@ -150,19 +150,19 @@ def _revision(content: bytes | None) -> Act:
     return revise
 
 
-async def _abandon(world: theatre.Simulated) -> None:
+async def _abandon(world: simulated.Simulated) -> None:
     async with world.manager() as manager:
         await manager.vote_resolution.abandon(RELEASE, _REASON)
 
 
 def _clock(**delta: float) -> Act:
-    async def jump(world: theatre.Simulated) -> None:
+    async def jump(world: simulated.Simulated) -> None:
         world.clock.turn(**delta)
 
     return jump
 
 
-def _staged(world: theatre.Simulated) -> staged.Deployment | None:
+def _staged(world: simulated.Simulated) -> staged.Deployment | None:
     """The deployment on the platform, if it is there still."""
     return next(iter(world.platform.deployments.values()), None)
 
@@ -170,7 +170,7 @@ def _staged(world: theatre.Simulated) -> staged.Deployment | None:
 def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
     """`before_the_click`: the platform pins what it holds, so this happens only while nobody has asked for it."""
 
-    async def turn(world: theatre.Simulated) -> None:
+    async def turn(world: simulated.Simulated) -> None:
         deployment = _staged(world)
         row = await _newest(world)
         if (deployment is None) or (before_the_click and row is not None and row.state in states.OPEN):
@@ -184,19 +184,19 @@ def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
     return turn
 
 
-async def _publish_by_hand(world: theatre.Simulated) -> None:
+async def _publish_by_hand(world: simulated.Simulated) -> None:
     deployment = _staged(world)
     if deployment is not None:
         world.platform.publish(deployment, by_hand=True)
 
 
-async def _fault(world: theatre.Simulated) -> None:
+async def _fault(world: simulated.Simulated) -> None:
     endpoint, fields = world.chance.choice(FAULTS)
     world.note(f"fault {endpoint} {dict(fields)}")
     world.fault(endpoint, **{"times": world.chance.randint(1, 3), **fields})
 
 
-async def _odd(world: theatre.Simulated) -> None:
+async def _odd(world: simulated.Simulated) -> None:
     status = world.chance.choice((400, 404, 409, 500))
     world.stand_in_settings(
         publishing_polls=world.chance.choice((0, 1, 3)),
@@ -254,7 +254,7 @@ def chosen(chance: random.Random) -> str:
     return chance.choices(list(ACTS), [weight for weight, _ in ACTS.values()])[0]
 
 
-async def play(world: theatre.Simulated, name: str) -> None:
+async def play(world: simulated.Simulated, name: str) -> None:
     """Do it, and note what came of it."""
     try:
         await ACTS[name][1](world)

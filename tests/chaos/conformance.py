@@ -6,6 +6,7 @@ and waiting. What is read back are the events, which are written where arrows ar
 """
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ import atr.promotion.states as states
 import tests.chaos.acts as acts
 import tests.chaos.observed as observed
 import tests.chaos.outcome as outcome
+import tests.chaos.simulated as simulated
 import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
 
@@ -43,7 +45,14 @@ _STUCK: Final = ("stuck", "promote", 26 * _HOUR)
 STORIES: Final[Mapping[str, Sequence[Step]]] = {
     "requested sending publishing checking live": ("promote", _HOUR),
     "requested publishing": ("stuck", "published by hand", "promote", _HOUR),
-    "requested checking": ("promote and stop", "published by hand", 5.0, "look now", _HOUR),
+    "requested checking": (
+        Settings({"publishing_polls": 0}),
+        "promote and stop",
+        "published by hand",
+        60.0,
+        "look now",
+        _HOUR,
+    ),
     "requested aborted": (Fault("publish", {"status": 401}), "promote", _HOUR, "abort"),
     "requested refused": ("promote and stop", "policy off", "look now", _HOUR),
     "sending requested": (Fault("publish", {"status": 403}), "promote", _HOUR),
@@ -88,7 +97,9 @@ def campaign(_size: outcome.Size, seed: int) -> outcome.Outcome:
             arrows, broken = told(stage, name, seed)
             seen |= arrows
             violations += [f"{name}: {code}; ATR_CHAOS_SEED={seed} python -m tests.chaos T3" for code in broken]
-    violations += [f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in sorted(ALL - NOT_YET - seen)]
+    violations += [
+        f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in sorted(ALL - NOT_YET - seen)
+    ]
     violations += [f"{frm} -> {to} is outside the table; python -m tests.chaos T3" for frm, to in sorted(seen - ALL)]
     return outcome.Outcome(
         len(STORIES), tuple(violations), (f"arrows: {len(seen & ALL)} of {len(ALL)}, {len(NOT_YET)} not yet built",)
@@ -113,11 +124,11 @@ async def _tell(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple
         broken = invariants.broken(await eyes.look())
         drawn = {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}
         words = [State(word) for word in name.split()]
-        missing = [f"{frm} -> {to} was not drawn" for frm, to in zip(words, words[1:], strict=False) if (frm, to) not in drawn]
+        missing = [f"{frm} -> {to} was not drawn" for frm, to in itertools.pairwise(words) if (frm, to) not in drawn]
         return drawn, (*broken, *missing)
 
 
-async def _take(world: theatre.Simulated, step: Step) -> None:
+async def _take(world: simulated.Simulated, step: Step) -> None:
     match step:
         case Fault():
             world.fault(step.endpoint, **step.fields)
@@ -128,7 +139,7 @@ async def _take(world: theatre.Simulated, step: Step) -> None:
             world.paused = True
             await acts.play(world, "promote")
         case str():
-            world.paused = world.paused and step not in {"look now"}
+            world.paused = world.paused and (step != "look now")
             await acts.play(world, step)
         case _:
             await asyncio.sleep(step)

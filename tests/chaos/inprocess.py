@@ -192,5 +192,3 @@ async def _unasked(_external_id: str) -> None:
 
 def _nobody(_place: str) -> None:
     """Nobody dies."""
-
-

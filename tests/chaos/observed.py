@@ -15,7 +15,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.sandbox.deployment as staged
 import atr.storage.transaction as transaction
-import tests.chaos.theatre as theatre
+import tests.chaos.simulated as simulated
 import tests.model.invariants as invariants
 
 # What a person's asking is called.
@@ -29,7 +29,7 @@ _PERSONS: Final = {
 class Eyes:
     """Looks at one world again and again; what it has read of the events it need not read again."""
 
-    world: "theatre.Simulated"
+    world: simulated.Simulated
     seen: int = 0
     events: list[tables.Event] = dataclasses.field(default_factory=list)
 
@@ -54,9 +54,7 @@ class Eyes:
         asked = collections.Counter(one.subject for one in self.events if one.what in _ASKED)
         marks = collections.Counter(one.promotion_id for one in attempts if one.answer not in steps.CERTAIN_NO)
         by_id = {row.id: row for row in promotions}
-        senders = {
-            (external[one.deployment_id], one.number): one.promotion_id for one in attempts if one.promotion_id
-        }
+        senders = {(external[one.deployment_id], one.number): one.promotion_id for one in attempts if one.promotion_id}
         allowed = self._allowed()
         purls = collections.defaultdict(list)
         for target in targets:
@@ -103,9 +101,7 @@ class Eyes:
 
     def arrows(self, subject: str) -> list[tuple[str, str]]:
         """The arrows that were drawn for what is called so ("promotion", "deployment"), by the events."""
-        return [
-            (one.data["from"], one.data["to"]) for one in self.events if one.what == f"{subject}_moved"
-        ]
+        return [(one.data["from"], one.data["to"]) for one in self.events if one.what == f"{subject}_moved"]
 
     def _moves(self) -> Iterable[invariants.Move]:
         for one in self.events:
@@ -143,7 +139,7 @@ class Eyes:
                     found[key] = policy and passed and (not drifted) and (one.actor in members)
         return found
 
-    def _is_coming(self, one: "theatre.Published") -> bool:
+    def _is_coming(self, one: simulated.Published) -> bool:
         there = one.deployment
         kept = there.deployment_id in self.world.platform.deployments
         return kept and (there.state is staged.State.PUBLISHING) and not there.twists.failing
@@ -154,4 +150,3 @@ class Eyes:
             (path in tree.files) and (tree.files[path].disk.read_bytes() == data)
             for path, data in self.world.platform.voted.items()
         )
-

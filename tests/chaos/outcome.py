@@ -9,7 +9,7 @@ import random
 from typing import Final
 
 SEED: Final = "ATR_CHAOS_SEED"
-_SHM: Final = pathlib.Path("/dev/shm")  # noqa: S108  (nothing of it is to last)
+_SHM: Final = pathlib.Path("/dev/shm")
 # Where files cost no disk, if there is such a place.
 MEMORY: Final = _SHM if _SHM.is_dir() else None
 

@@ -20,6 +20,7 @@ import atr.promotion.states as states
 import tests.chaos.acts as acts
 import tests.chaos.observed as observed
 import tests.chaos.outcome as outcome
+import tests.chaos.simulated as simulated
 import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
 
@@ -38,7 +39,7 @@ class Story:
     """What came of one seed."""
 
     broken: tuple[str, ...]
-    trace: tuple[theatre.Told, ...]
+    trace: tuple[simulated.Told, ...]
     arrows: tuple[tuple[str, str], ...]
     ends: tuple[State, ...]
     deaths: int
@@ -95,20 +96,22 @@ async def _play(stage: theatre.Theatre, seed: int, build: theatre.Build) -> Stor
 
 
 def _plan(chance: random.Random) -> Sequence[str]:
-    """What goes wrong is prepared before the first click as often as after it; in the end a person is asked for much."""
-    before = [chance.choice(_BEFORE) if chance.random() < 0.5 else acts.chosen(chance) for _ in range(chance.randint(0, 3))]
+    """What goes wrong is prepared before the first click as often as after it."""
+    before = [
+        chance.choice(_BEFORE) if chance.random() < 0.5 else acts.chosen(chance) for _ in range(chance.randint(0, 3))
+    ]
     after = [acts.chosen(chance) for _ in range(chance.randint(1, 7))]
     return [*before, "promote", *after]
 
 
-def _death(world: theatre.Simulated) -> Callable[[], int | None]:
+def _death(world: simulated.Simulated) -> Callable[[], int | None]:
     def places() -> int | None:
         return None if world.fair or (world.chance.random() < 0.6) else world.chance.randint(0, 60)
 
     return places
 
 
-async def _fair_end(world: theatre.Simulated, eyes: observed.Eyes) -> list[str]:
+async def _fair_end(world: simulated.Simulated, eyes: observed.Eyes) -> list[str]:
     """Faults stop; who waits for a person gets one; then everything ends within its deadline."""
     world.fair = True
     world.platform.faults.clear()
@@ -142,8 +145,8 @@ def main(words: Sequence[str]) -> int:
     """Show one seed's trace."""
     with theatre.theatre() as stage:
         story = played(stage, int(words[0]))
-    print(*story.trace, sep="\n")
-    print(f"broken: {', '.join(story.broken) or 'nothing'}")
+    sys.stdout.writelines(f"{line}\n" for line in story.trace)
+    sys.stdout.write(f"broken: {', '.join(story.broken) or 'nothing'}\n")
     return 1 if story.broken else 0
 
 

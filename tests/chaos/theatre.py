@@ -16,39 +16,29 @@ import random
 import shutil
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar, cast
-
-import sqlalchemy
-import sqlmodel
-from sqlmodel import col
 
 import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
-import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.platforms.http as http
 import atr.platforms.maven_central as maven_central
 import atr.promotion.steps as steps
 import atr.sandbox.current as current
-import atr.sandbox.deployment as staged
 import atr.sandbox.gate as gate
 import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import atr.storage as storage
 import atr.storage.transaction as transaction
 import atr.tasks.context as contexts
-import atr.tasks.distribution as scan
-import atr.worker as worker
 import tests.chaos.inprocess as inprocess
 import tests.chaos.outcome as outcome
+import tests.chaos.simulated as simulated
 import tests.chaos.virtual as virtual
 import tests.chaos.watched as watched
-import tests.model.invariants as invariants
 from tests import databases as provided
 from tests import world as worlds
 
@@ -63,7 +53,6 @@ TIMING: Final = dataclasses.replace(
     doubting=10_800,
     resting=43_200,
 )
-_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
 _T = TypeVar("_T")
 
 
@@ -78,206 +67,6 @@ def tree() -> trees.Tree:
             for path, data in files.items()
         },
     )
-
-
-class Clock(worlds.Clock):
-    """The clock of the rows: the loop's seconds, and by how much somebody set it wrong."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, began: datetime.datetime) -> None:
-        self._loop = loop
-        self._began = began
-        self.wrong = datetime.timedelta()
-
-    @property
-    def at(self) -> datetime.datetime:  # type: ignore[override]  # it is worked out here, not kept
-        """The instant."""
-        return self._began + datetime.timedelta(seconds=round(self._loop.time(), 6)) + self.wrong
-
-    def seconds(self) -> float:
-        """The platform's own clock, which nobody sets."""
-        return self._began.timestamp() + round(self._loop.time(), 6)
-
-    def turn(self, **delta: float) -> None:
-        """Set it wrong by so much more."""
-        self.wrong += datetime.timedelta(**delta)
-
-
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """A deployment was set on its way to be public."""
-
-    deployment: staged.Deployment
-    by_hand: bool
-    # It holds what was voted on.
-    right: bool
-
-    @property
-    def external_id(self) -> str:
-        """The platform's id of it."""
-        return self.deployment.deployment_id
-
-
-@dataclasses.dataclass(frozen=True)
-class Sent:
-    """A request to publish that left us, and the last mark of its deployment then; 0 if there was none."""
-
-    external_id: str
-    number: int
-
-
-class Platform(stand_in.World):
-    """The stand-in, which remembers whose request set a deployment on its way."""
-
-    published: list[Published]
-    voted: Mapping[str, bytes]
-
-    def publish(self, deployment: staged.Deployment, *, by_hand: bool = False) -> None:
-        """As it is, and noted."""
-        super().publish(deployment, by_hand=by_hand)
-        self.published.append(Published(deployment, by_hand, self.holds(deployment)))
-
-    def holds(self, deployment: staged.Deployment) -> bool:
-        """Whether its files are those of the vote."""
-        folder = self.folder(deployment)
-        held = {path for path in deployment.files if not maven.is_side_file(path)}
-        return held == set(self.voted) and all((folder / path).read_bytes() == self.voted[path] for path in held)
-
-
-@dataclasses.dataclass(frozen=True)
-class Told:
-    """One line of a trace."""
-
-    at: float
-    text: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"{self.at:12.3f} {self.text}"
-
-
-class Simulated(worlds.World):
-    """A world of tests/world.py whose worker runs by itself, and whose time passes by itself."""
-
-    def __init__(
-        self,
-        hands: contexts.Context,
-        sandbox: server.RunningSandbox,
-        clock: Clock,
-        settings: config.WorkerSettings,
-        chance: random.Random,
-    ) -> None:
-        super().__init__(hands, sandbox, clock, settings)
-        self.chance = chance
-        self.trace: list[Told] = []
-        self.poke = asyncio.Event()
-        self.deaths = 0
-        self.sent: list[Sent] = []
-        self.moves: list[invariants.Move] = []
-        # Somebody changed public files after they were compared: what is live may be wrong, and no fault of ours.
-        self.altered = False
-        # No worker scans: it is away, and what it holds it goes on with.
-        self.paused = False
-        # From now on nobody dies and nothing goes wrong.
-        self.fair = False
-
-    def note(self, text: str) -> None:
-        """Add a line to the trace. Ids that the stand-in makes up are left out: they differ from run to run."""
-        for number, external_id in enumerate(self.platform.deployments, start=1):
-            text = text.replace(external_id, f"<deployment {number}>")
-        self.trace.append(Told(asyncio.get_running_loop().time(), text))
-
-    async def sending(self, external_id: str) -> None:
-        """A request to publish is about to leave: note for which mark."""
-        async with self.store.read() as read:
-            number = sqlalchemy.func.max(tables.Attempt.number)
-            last = await read.data.exec(
-                sqlmodel.select(number)
-                .join(tables.Deployment, col(tables.Deployment.id) == tables.Attempt.deployment_id)
-                .where(
-                    tables.Attempt.kind == tables.AttemptKind.PUBLISH, tables.Deployment.external_id == external_id
-                )
-            )
-            self.sent.append(Sent(external_id, last.one() or 0))
-
-    async def worker_life(self, name: str, *, dies_at: Callable[[], int | None]) -> None:
-        """A machine on which a worker runs, dies at some place or none, and is started anew, for ever."""
-        life = 0
-        while True:
-            life += 1
-            hands = dataclasses.replace(
-                self.hands, owner=f"{name}.{life}", failpoint=virtual.at, monotonic=asyncio.get_running_loop().time
-            )
-            try:
-                await _Process(self, hands, dies_at()).work()
-            except worlds.Died as death:
-                self.deaths += 1
-                self.note(f"{hands.owner} dies at {death}")
-                await asyncio.sleep(self.chance.choice((0.0, 5.0, 100.0)))
-
-    async def seconds_to_due(self) -> float | None:
-        """How long until the worker has something to do; None if it never will have."""
-        async with self.store.read() as read:
-            found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no union
-        known = [one for one in found if one is not None]
-        return max((min(known) - self.clock()).total_seconds(), 0.0) if known else None
-
-
-def _later(due: Any, lease: Any) -> Any:
-    return sqlalchemy.func.min(sqlalchemy.case((lease > due, lease), else_=due)).label("at")
-
-
-# When each kind of row is due and nobody's, at the earliest. Made once: it is asked more often than anything else.
-_DUE: Final = sqlalchemy.union_all(
-    *(sqlalchemy.select(_later(col(table.due_at), col(table.lease_until))) for table in _LEASED),
-    sqlalchemy.select(_later(col(sql.Task.scheduled), col(sql.Task.lease_until))).where(
-        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE])
-    ),
-)
-
-
-class _Process:
-    """One worker process: it claims what is due, works on all of it at once, and dies with all of it."""
-
-    def __init__(self, world: Simulated, hands: contexts.Context, places: int | None) -> None:
-        self._world = world
-        self._hands = hands
-        self._places = places
-
-    async def work(self) -> None:
-        """Until it dies."""
-        virtual.PLACE.set(self._at)
-        while True:
-            seconds = await self._world.seconds_to_due()
-            if (seconds == 0) and (not self._world.paused) and await self._round():
-                continue
-            with contextlib.suppress(TimeoutError):
-                # A tick later than due, as a scan is; woken by whoever clicked.
-                wait = None if seconds is None else seconds + self._world.chance.choice((0.05, 0.5, 2.0))
-                await asyncio.wait_for(self._world.poke.wait(), wait)
-            self._world.poke.clear()
-
-    async def _round(self) -> bool:
-        steps_due = await scan.status_check(self._hands, limit=10)
-        async with self._hands.storage.write_as_user_service() as service:
-            claimed = await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=10)
-        steps_due.extend(worker._task(self._hands, task) for task in claimed)
-        if not steps_due:
-            return False
-        running = [asyncio.create_task(step) for step in steps_due]
-        try:
-            await asyncio.gather(*running)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        return True
-
-    def _at(self, place: str) -> None:
-        if self._places is None:
-            return
-        self._places -= 1
-        if self._places < 0:
-            raise worlds.Died(place)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -322,21 +111,21 @@ class Theatre:
         return self.loop.run_until_complete(task)
 
     @contextlib.asynccontextmanager
-    async def opened(self, seed: str, *, build: Build = OURS) -> AsyncIterator[Simulated]:
+    async def opened(self, seed: str, *, build: Build = OURS) -> AsyncIterator[simulated.Simulated]:
         """The prepared release, copied."""
         if self._stage.exists():
             shutil.rmtree(self._stage)
         shutil.copytree(self._prepared, self._stage)
         address = self._databases.copy(self._address, self._stage)
-        async with self._open(self._stage, address, random.Random(seed), build) as world:  # noqa: S311  (a seed must replay)
+        async with self._open(self._stage, address, random.Random(seed), build) as world:
             yield world
 
     @contextlib.asynccontextmanager
     async def _open(
         self, directory: pathlib.Path, address: str, chance: random.Random, build: Build
-    ) -> AsyncIterator[Simulated]:
-        clock = Clock(self.loop, BEGAN)
-        platform = Platform(directory / "sandbox", clock=clock.seconds)
+    ) -> AsyncIterator[simulated.Simulated]:
+        clock = simulated.Clock(self.loop, BEGAN)
+        platform = simulated.Platform(directory / "sandbox", clock=clock.seconds)
         platform.published = []
         platform.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
         wires = inprocess.Wires(lambda: chance.uniform(0.01, 1.0))
@@ -344,7 +133,9 @@ class Theatre:
         app.extensions[current.WORLD] = platform
         app.gate = app.asgi_app = gate.Gate(self._behind_gate, platform, wires.cut)  # type: ignore[method-assign]
         wires.app = app
-        settings = config.WorkerSettings.model_validate({"state_dir": directory, "database_url": address, "sandbox": True})
+        settings = config.WorkerSettings.model_validate(
+            {"state_dir": directory, "database_url": address, "sandbox": True}
+        )
         database = self._database(address, clock)
         place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: TIMING}, plain=TIMING)
         watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
@@ -359,7 +150,7 @@ class Theatre:
             monotonic=self.loop.time,
         )
         made.scratch.mkdir(exist_ok=True)
-        world = Simulated(build.hands(made), server.RunningSandbox(platform), clock, settings, chance)
+        world = simulated.Simulated(build.hands(made), server.RunningSandbox(platform), clock, settings, chance)
         world.tree = tree()
         platform.voted = {path: data for path, data in world.tree.files.items() if isinstance(data, bytes)}
         wires.note, wires.sending = world.note, world.sending
@@ -371,7 +162,7 @@ class Theatre:
             await app.gate.close()
             await database.close()
 
-    def _database(self, address: str, clock: Clock) -> session.Database:
+    def _database(self, address: str, clock: simulated.Clock) -> session.Database:
         """The same engine for every seed that has the same address: it has compiled its statements already."""
         database = self._engines.get(address)
         if database is None:
@@ -381,7 +172,7 @@ class Theatre:
         return database
 
     async def _prepare(self) -> None:
-        async with self._open(self._prepared, self._address, random.Random(0), OURS) as world:  # noqa: S311
+        async with self._open(self._prepared, self._address, random.Random(0), OURS) as world:
             await world.settle_in(world.tree)
             release_key = await people.compose(world.store, world.tree)
             await world.stage(release_key)

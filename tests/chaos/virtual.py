@@ -11,7 +11,7 @@ import contextvars
 import selectors
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import sqlalchemy
 import sqlalchemy.event
@@ -84,7 +84,7 @@ class _Cursor:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._cursor = connection.cursor()
 
-    async def __aenter__(self) -> "_Cursor":
+    async def __aenter__(self) -> Self:
         return self
 
     async def execute(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> "_Cursor":
@@ -162,5 +162,3 @@ def without_threads(engine: sqlalchemy.Engine) -> None:
     @sqlalchemy.event.listens_for(engine, "do_connect")
     def on_connect(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
         parameters["async_creator_fn"] = _connect
-
-
