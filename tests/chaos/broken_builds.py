@@ -3,12 +3,13 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.tasks.context as contexts
+import tests.chaos.conformance as conformance
 import tests.chaos.theatre as theatre
 from tests import world as worlds
 
@@ -74,10 +75,38 @@ def _with(adapter: type[_Adapter]) -> Callable[[contexts.Context], contexts.Cont
     return hands
 
 
-BUILDS: Final = (
-    theatre.Build("call-then-commit", _with(_CallsFirst)),
-    theatre.Build("404-believed", _with(_BelievesNotFound)),
-    theatre.Build("reply-trusted", _with(_TrustsTheReply)),
-    theatre.Build("no-public-look", _with(_DoesNotLook)),
-    theatre.Build("no-fencing", fenced=False),
+class Case(NamedTuple):
+    """A broken build, the story that shows what it lacks, and the invariant that says so."""
+
+    build: theatre.Build
+    steps: Sequence[conformance.Step]
+    code: str
+
+
+_LOST_REPLY: Final = conformance.Fault("publish", {"effect": True, "cut": True})
+_HOUR: Final = 3_600.0
+CASES: Final = (
+    Case(theatre.Build("call-then-commit", _with(_CallsFirst)), ("promote", _HOUR), "S3"),
+    Case(
+        theatre.Build("404-believed", _with(_BelievesNotFound)),
+        (_LOST_REPLY, conformance.Fault("status", {"status": 404, "skip": 1, "times": 3}), "promote", _HOUR),
+        "S4",
+    ),
+    Case(
+        theatre.Build("reply-trusted", _with(_TrustsTheReply)),
+        (conformance.Settings({"public_lag_seconds": 3_000}), _LOST_REPLY, "promote", _HOUR),
+        "S4",
+    ),
+    Case(theatre.Build("no-public-look", _with(_DoesNotLook)), ("public altered", "promote", _HOUR), "S5"),
+    Case(
+        theatre.Build("no-fencing", fenced=False),
+        (
+            conformance.Fault("publish", {"effect": True, "delay": 15}),
+            "promote",
+            12.0,
+            "clock an hour on",
+            _HOUR,
+        ),
+        "S10",
+    ),
 )

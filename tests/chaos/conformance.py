@@ -107,25 +107,35 @@ def campaign(_size: outcome.Size, seed: int) -> outcome.Outcome:
 
 
 def told(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
-    """Play a story: the arrows that were drawn, and what was broken; its own arrows missing is broken too."""
-    return stage.run(_tell(stage, name, seed))
+    """Tell a story: the arrows that were drawn, and what was broken; its own arrows missing is broken too."""
+    drawn, broken = played(stage, STORIES[name], f"T3 {name} {seed}")
+    words = [State(word) for word in name.split()]
+    missing = [f"{frm} -> {to} was not drawn" for frm, to in itertools.pairwise(words) if (frm, to) not in drawn]
+    return drawn, (*broken, *missing)
 
 
-async def _tell(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
-    async with stage.opened(f"T3 {name} {seed}") as world:
-        life = asyncio.create_task(world.worker_life("one", dies_at=_never))
+def played(
+    stage: theatre.Theatre, steps: Sequence[Step], seed: str, build: theatre.Build = theatre.OURS
+) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
+    """Take these steps, with two workers: the arrows that were drawn, and the codes of what was broken."""
+    return stage.run(_play(stage, steps, seed, build))
+
+
+async def _play(
+    stage: theatre.Theatre, steps: Sequence[Step], seed: str, build: theatre.Build
+) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
+    async with stage.opened(seed, build=build) as world:
+        lives = [asyncio.create_task(world.worker_life(name, dies_at=_never)) for name in ("one", "two")]
         try:
-            for step in STORIES[name]:
+            for step in steps:
                 await _take(world, step)
         finally:
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
+            for life in lives:
+                life.cancel()
+            await asyncio.gather(*lives, return_exceptions=True)
         eyes = observed.Eyes(world)
         broken = invariants.broken(await eyes.look())
-        drawn = {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}
-        words = [State(word) for word in name.split()]
-        missing = [f"{frm} -> {to} was not drawn" for frm, to in itertools.pairwise(words) if (frm, to) not in drawn]
-        return drawn, (*broken, *missing)
+        return {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}, broken
 
 
 async def _take(world: simulated.Simulated, step: Step) -> None:

@@ -141,7 +141,8 @@ class _Transport(httpx.AsyncBaseTransport):
         await asyncio.sleep(self._wires.latency())
         call = self._wires.start(request, body)
         try:
-            head = await asyncio.wait_for(call.sent.get(), request.extensions["timeout"].get("read"))
+            async with asyncio.timeout(request.extensions["timeout"].get("read")):
+                head = await call.sent.get()
         except BaseException as error:
             # Whoever stops waiting leaves.
             call.leave()

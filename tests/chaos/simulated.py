@@ -205,7 +205,9 @@ class _Process:
                     if (seconds is None) or self._world.paused
                     else seconds + self._world.chance.choice((0.05, 0.5, 2.0))
                 )
-                await asyncio.wait_for(self._world.poke.wait(), wait)
+                # Not wait_for, which in Python 3.11 may swallow that it is cancelled.
+                async with asyncio.timeout(wait):
+                    await self._world.poke.wait()
             self._world.poke.clear()
 
     async def _round(self) -> bool:
