@@ -40,6 +40,8 @@ class Settings(NamedTuple):
 Step = str | float | Fault | Settings
 _NEVER: Final = Fault("publish", {"cut": True, "times": 1})
 _UNSENT: Final = (Fault("publish", {"cut": True, "times": 3}), "promote", 3 * _HOUR)
+# It is done before anybody asks, and nobody was told.
+_LOST: Final = (Settings({"publishing_polls": 0}), Fault("publish", {"effect": True, "cut": True}))
 _STUCK: Final = ("stuck", "promote", 26 * _HOUR)
 
 STORIES: Final[Mapping[str, Sequence[Step]]] = {
@@ -57,17 +59,17 @@ STORIES: Final[Mapping[str, Sequence[Step]]] = {
     "requested refused": ("promote and stop", "policy off", "look now", _HOUR),
     "sending requested": (Fault("publish", {"status": 403}), "promote", _HOUR),
     "sending sending": (_NEVER, "promote", _HOUR),
-    "sending checking": (Fault("publish", {"effect": True, "cut": True}), "promote", _HOUR),
-    "sending refused": ("publishing fails", Fault("publish", {"effect": True, "cut": True}), "promote", _HOUR),
+    "sending checking": (*_LOST, "promote", _HOUR),
+    "sending refused": ("publishing fails", *_LOST, "promote", _HOUR),
     "sending in-doubt": _UNSENT,
     "publishing refused": ("publishing fails", "promote", _HOUR),
     "publishing in-doubt": _STUCK,
-    "checking in-doubt": (Settings({"public_lag_seconds": 80_000}), "promote", 26 * _HOUR),
+    "checking in-doubt": ("public withheld", "promote", 30 * _HOUR),
     "checking diverged": ("public altered", "promote", 8 * _HOUR),
     "diverged checking": ("public altered", "promote", 8 * _HOUR, "check again", _HOUR),
     "live diverged": ("promote", _HOUR, "public altered", 2 * _DAY),
     "in-doubt publishing": (*_STUCK, "extend", _HOUR),
-    "in-doubt checking": (*_UNSENT, "published by hand", 8 * _HOUR),
+    "in-doubt checking": (*_UNSENT, Settings({"publishing_polls": 0}), "published by hand", 8 * _HOUR),
     "in-doubt refused": (*_STUCK, "publishing fails", "not stuck", 8 * _HOUR),
     "in-doubt sending": (*_UNSENT, "send again", _HOUR),
     "in-doubt aborted": (*_UNSENT, 2 * _DAY, "give up"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.promotion.states as states
 import atr.storage as storage
 import tests.model.invariants as invariants
 
@@ -69,6 +70,7 @@ class _Writer:
         row = await self.write.data.get(tables.Promotion, claimed.id)
         assert row is not None
         before = (row.state, row.version, row.lease_epoch)
+        asked = row.resend
         given = claimed if self.fenced else dataclasses.replace(claimed, epoch=row.lease_epoch)
         answer = await method(given, *arguments, **options)
         state, version, epoch = before
@@ -78,8 +80,8 @@ class _Writer:
                     claimed.id,
                     state,
                     row.state,
-                    # Whether the person's arrow was asked for is told by the events.
-                    by_person=False,
+                    # The worker draws a person's arrow only where that person asked for it.
+                    by_person=asked and (row.state not in states.ARROWS[state]),
                     epoch=claimed.epoch,
                     row_epoch=epoch,
                     versions=row.version - version,
