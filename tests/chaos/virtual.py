@@ -32,7 +32,7 @@ class StuckError(Exception):
     """Nobody has anything to do, and no timer will change that: somebody waits for ever."""
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # which one it is depends on the machine
+class _Selector(selectors.DefaultSelector):
     """Instead of waiting it says how long there was to wait."""
 
     passed: Callable[[float], None]
@@ -68,7 +68,7 @@ class Loop(asyncio.SelectorEventLoop):
     def _pass(self, seconds: float) -> None:
         self._seconds += seconds
 
-    def run_in_executor(self, _executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """Do it now."""
         future = self.create_future()
         try:
