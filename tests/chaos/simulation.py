@@ -25,7 +25,7 @@ import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
 
 State = states.State
-_SEEDS: Final = {outcome.Size.SMALL: 12, outcome.Size.CI: 1_000, outcome.Size.RELEASE: 100_000}
+_SEEDS: Final = {outcome.Size.SMALL: 5, outcome.Size.CI: 1_000, outcome.Size.RELEASE: 100_000}
 _PAUSES: Final = (0.0, 0.3, 2.0, 10.0, 45.0, 130.0, 700.0, 7_200.0, 90_000.0)
 # After the last act: the deadline, a clock that was set back by days, and some looks.
 _FAIR_SECONDS: Final = 6 * 86_400.0
