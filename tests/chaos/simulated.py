@@ -108,6 +108,8 @@ class Told:
 class Simulated(worlds.World):
     """A world of tests/world.py whose worker runs by itself, and whose time passes by itself."""
 
+    platform: Platform
+
     def __init__(
         self,
         hands: contexts.Context,
