@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlmodel
@@ -84,6 +85,17 @@ async def waiting(
         return "", due_at
     why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
     return why if (why is not None) and (due_at is not None) and (due_at <= why[1]) else ("", due_at)
+
+
+async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
+    """The lanes in which no row is looked at now, each with the sentence that says why and until when."""
+    found = {}
+    for row in (await read.data.exec(sqlmodel.select(tables.PlatformAccount))).all():
+        lane = Lane(row.platform, budget.Reach(row.reach))
+        why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
+        if why is not None:
+            found[lane] = why[0]
+    return found
 
 
 async def _row(data: session.Session, lane: Lane) -> tables.PlatformAccount | None:

@@ -220,13 +220,10 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
         permit = await service.stops.mark(claimed, seconds=context.lease)
     if permit is None:
         return
-    context.failpoint("in_abort")
-    if context.monotonic() - before > contexts.FRESH_SECONDS:
-        raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
-    reply = await promoter.drop(claimed.external_id)
-    context.failpoint("after_drop_reply")
+    reply = await sending.drop(context, promoter, claimed.external_id, before)
     async with context.storage.write_as_user_service() as service:
         after = await service.stops.answered(claimed, permit, sending.outcome(reply))
+    await _hear(context, claimed, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return

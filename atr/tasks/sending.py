@@ -1,8 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From an adapter's reply to what is stored of it."""
+"""What the irreversible calls have in common: a drop, whoever asks for it, and what is stored of a reply."""
 
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.tasks.context as contexts
+
+
+async def drop(
+    context: contexts.Context, promoter: contract.Promoter, external_id: str, marked_since: float
+) -> contract.Reply:
+    """Send a drop, once. Raises UnavailableError, and sends nothing, where its mark is too old by now."""
+    context.failpoint("in_abort")
+    context.demand_fresh(marked_since)
+    reply = await promoter.drop(external_id)
+    context.failpoint("after_drop_reply")
+    return reply
 
 
 def outcome(reply: contract.Reply) -> work.Outcome:

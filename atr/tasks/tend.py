@@ -66,9 +66,6 @@ async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
     before = context.monotonic()
     async with context.storage.write_as_user_service() as service:
         permit = await service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
-    context.failpoint("in_abort")
-    context.demand_fresh(before)
-    reply = await promoter.drop(claimed.external_id)
-    context.failpoint("after_drop_reply")
+    reply = await sending.drop(context, promoter, claimed.external_id, before)
     async with context.storage.write_as_user_service() as service:
         await service.deployments.answered(claimed, permit, sending.outcome(reply))

@@ -23,6 +23,9 @@ import tests.chaos.outcome as outcomes
 # In the order in which they are told; what each does is said at its module's top.
 CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "T1": "tests.chaos.table",
+        "T3": "tests.chaos.conformance",
+        "T5": "tests.chaos.simulation",
         "T6": "tests.chaos.killing",
         "T7": "tests.chaos.racing",
         "T8": "tests.chaos.hostile_answers",

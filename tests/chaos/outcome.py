@@ -4,10 +4,14 @@
 import dataclasses
 import enum
 import os
+import pathlib
 import random
 from typing import Final
 
 SEED: Final = "ATR_CHAOS_SEED"
+_SHM: Final = pathlib.Path("/dev/shm")
+# Where files cost no disk, if there is such a place.
+MEMORY: Final = _SHM if _SHM.is_dir() else None
 
 
 class Size(enum.StrEnum):

@@ -8,7 +8,7 @@ once, as the worst that it is.
 import dataclasses
 import datetime
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlmodel
@@ -19,6 +19,7 @@ import atr.models.sql as sql
 import atr.models.stuck_views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.storage.readers.admins as admins
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
@@ -120,9 +121,10 @@ _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 async def page(read: transaction.Transaction) -> views.StuckView:
     """Everything that is stuck. Raises AccessError for all but foundation admins."""
     await admins.demand(read)
+    shut = await lanes.shut(read)
     found = [
-        *await _promotions(read),
-        *await _deployments(read),
+        *await _promotions(read, shut),
+        *await _deployments(read, shut),
         *await _unproved(read),
         *await _tasks(read),
     ]
@@ -131,17 +133,16 @@ async def page(read: transaction.Transaction) -> views.StuckView:
         at=read.now,
         lines=tuple(line for _, line in found[:_MOST]),
         is_cut=len(found) > _MOST,
-        held=await _held(read),
+        held=(*await _off(read), *shut.values()),
     )
 
 
-async def _held(read: transaction.Transaction) -> tuple[str, ...]:
-    """What nothing is sent to now, and why. Whatever else holds a whole platform (a breaker) says so here."""
+async def _off(read: transaction.Transaction) -> tuple[str, ...]:
     wanted = sqlmodel.select(tables.Switch).where(col(tables.Switch.off)).order_by(col(tables.Switch.scope).desc())
     return tuple(switchboard.sentence(row) for row in (await read.data.exec(wanted)).all())
 
 
-async def _promotions(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane]) -> list[tuple[Kind, views.Line]]:
     row = tables.Promotion
     still_open = col(row.state).in_(list(states.OPEN))
     stuck = (
@@ -155,11 +156,11 @@ async def _promotions(read: transaction.Transaction) -> list[tuple[Kind, views.L
     return [
         (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
         for one, release, project in await _rows(read, row, where, col(row.entered_at))
-        if (kind := _of_promotion(read, one)) is not None
+        if (kind := _of_promotion(read, one, shut)) is not None
     ]
 
 
-def _of_promotion(read: transaction.Transaction, row: tables.Promotion) -> Kind | None:
+def _of_promotion(read: transaction.Transaction, row: tables.Promotion, shut: Collection[lanes.Lane]) -> Kind | None:
     if row.state is _State.DIVERGED:
         return Kind.DIVERGED
     if row.state is _State.IN_DOUBT:
@@ -167,24 +168,28 @@ def _of_promotion(read: transaction.Transaction, row: tables.Promotion) -> Kind 
     # Before a call nothing ends by itself, so no deadline counts.
     if (row.state is not _State.REQUESTED) and (row.deadline is not None) and (row.deadline <= read.now):
         return Kind.OVERDUE
-    return _nobody_has(read, row) or (Kind.HELD if row.held else Kind.WAITS_LONG)
+    if row.held:
+        return _nobody_has(read, row, lanes.lane_of(row), shut) or Kind.HELD
+    long = row.entered_at <= read.now - _LONG
+    return _nobody_has(read, row, lanes.lane_of(row), shut) or (Kind.WAITS_LONG if long else None)
 
 
-async def _deployments(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
+async def _deployments(read: transaction.Transaction, shut: Collection[lanes.Lane]) -> list[tuple[Kind, views.Line]]:
     row = tables.Deployment
     too_long = col(row.state).in_(_MOVING) & (col(row.entered_at) <= read.now - _TOO_LONG)
     where = (col(row.state) == _Deployment.LOST) | too_long | _not_taken(read, row)
     return [
         (kind, _line(read, kind, one, project, release, key=f"d{one.id}", waits_for=one.problem))
         for one, release, project in await _rows(read, row, where, col(row.entered_at))
-        if (kind := _of_deployment(read, one)) is not None
+        if (kind := _of_deployment(read, one, shut)) is not None
     ]
 
 
-def _of_deployment(read: transaction.Transaction, row: tables.Deployment) -> Kind | None:
+def _of_deployment(read: transaction.Transaction, row: tables.Deployment, shut: Collection[lanes.Lane]) -> Kind | None:
     if row.state is _Deployment.LOST:
         return Kind.LOST
-    return _nobody_has(read, row) or Kind.MOVING_LONG
+    long = (row.state in _MOVING) and (row.entered_at <= read.now - _TOO_LONG)
+    return _nobody_has(read, row, lanes.Lane(row.platform), shut) or (Kind.MOVING_LONG if long else None)
 
 
 async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
@@ -238,9 +243,15 @@ def _not_taken(read: transaction.Transaction, row: Any) -> Any:
     return (row.due_at <= read.now - _TAKEN_UP) & free
 
 
-def _nobody_has(read: transaction.Transaction, row: tables.Promotion | tables.Deployment) -> Kind | None:
+def _nobody_has(
+    read: transaction.Transaction,
+    row: tables.Promotion | tables.Deployment,
+    lane: lanes.Lane,
+    shut: Collection[lanes.Lane],
+) -> Kind | None:
     late = read.now - _TAKEN_UP
-    if (row.due_at is None) or (row.due_at > late):
+    # Where a whole lane waits, the page says so once, and nobody is to look for a worker.
+    if (row.due_at is None) or (row.due_at > late) or (lane in shut):
         return None
     if row.lease_until is None:
         return Kind.NOT_TAKEN

@@ -16,6 +16,7 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.storage.lanes as lanes
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
@@ -127,9 +128,10 @@ class UserService:
     async def _why_wait(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
         """Why the drop may not be sent now, in one sentence; empty if it may."""
         write = self._write
-        why_off = await switchboard.why_off(write.data, rows.platform_of(row))
-        if why_off:
-            return why_off
+        platform = rows.platform_of(row)
+        why_not = await switchboard.why_off(write.data, platform) or await lanes.silence(write.data, platform)
+        if why_not:
+            return why_not
         view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
         if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
             return "It moved since the platform was asked, so it is asked once more before anything is dropped."

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people, the platform and clocks do to a world, by name: the words of which T4 and T5 make their stories.
+
+An act that the application refuses is an answer, not a failure; it raises only what is a defect.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import atr.demo.people as people
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.promotion.states as states
+import atr.sandbox.deployment as staged
+import atr.sandbox.knobs as knobs
+import atr.storage.files as files
+import tests.chaos.simulated as simulated
+from tests import world as worlds
+
+Act = Callable[[simulated.Simulated], Awaitable[None]]
+RELEASE: Final = f"{people.PROJECT}-2.4.0"
+_FILE: Final = "maven/org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
+_REASON: Final = "Chance would have it."
+# How requests go wrong: for each, the endpoint and the fields of atr/sandbox/faults.py.
+FAULTS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("publish", {"effect": True, "cut": True}),
+    ("publish", {"effect": True, "status": 503}),
+    ("publish", {"effect": True, "delay": 40}),
+    ("publish", {"effect": True, "late": 60, "cut": True}),
+    ("publish", {"effect": True, "late": 100, "status": 504}),
+    ("publish", {"cut": True}),
+    ("publish", {"status": 500}),
+    ("publish", {"status": 401}),
+    ("publish", {"status": 403}),
+    ("publish", {"status": 429, "headers": {"Retry-After": "60"}}),
+    ("publish", {"status": 200, "body": "<html>Welcome</html>"}),
+    ("status", {"status": 404, "times": 2}),
+    ("status", {"status": 404, "times": 8}),
+    ("status", {"status": 502, "body": "<html>Bad gateway</html>"}),
+    ("status", {"status": 429, "headers": {"Retry-After": "120"}, "times": 2}),
+    ("status", {"cut": True}),
+    ("status", {"effect": True, "delay": 40}),
+    ("status", {"status": 200, "body": {"deploymentState": "PUBLISHED"}}),
+    ("status", {"status": 200, "body": ["PUBLISHED"]}),
+    ("files", {"status": 500}),
+    ("files", {"cut": True}),
+    ("download", {"effect": True, "cut_after": 10}),
+    ("download", {"effect": True, "alter": True}),
+    ("download", {"status": 404}),
+    ("published", {"status": 500}),
+    ("repository", {"status": 404, "times": 3}),
+    ("repository", {"status": 503, "times": 2}),
+    ("repository", {"effect": True, "alter": True}),
+    ("repository", {"effect": True, "cut_after": 5}),
+    ("repository", {"status": 429, "headers": {"Retry-After": "30"}}),
+)
+
+
+async def _newest(world: simulated.Simulated) -> tables.Promotion | None:
+    rows = await world.rows(tables.Promotion)
+    return rows[-1] if rows else None
+
+
+async def _promote(world: simulated.Simulated) -> None:
+    await world.promote(1, world.chance.choice(people.MEMBERS))
+
+
+async def _promote_twice(world: simulated.Simulated) -> None:
+    """Two browsers post one form."""
+    who = world.chance.choice(people.MEMBERS)
+    row = await world.row(1, who)
+
+    async def post() -> int:
+        async with world.store.write_as_project_committee_member(row.project_key, who) as member:
+            return await member.distributions.promote_staging_to_production(
+                row.release_key, worlds.MAVEN, 1, evidence_digest=row.evidence_digest, row_version=row.row_version
+            )
+
+    answers = await asyncio.gather(post(), post(), return_exceptions=True)
+    numbers = {answer for answer in answers if isinstance(answer, int)}
+    assert len(numbers) <= 1, f"one form made {numbers}"
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+def _decision(name: str) -> Act:
+    async def decide(world: simulated.Simulated) -> None:
+        row = await _newest(world)
+        if row is None:
+            return
+        async with world.member(world.chance.choice(people.MEMBERS)) as member:
+            await getattr(member.acts, name)(row.id, _REASON)
+
+    return decide
+
+
+async def _look_now(world: simulated.Simulated) -> None:
+    row = await _newest(world)
+    if row is not None:
+        async with world.manager() as manager:
+            await manager.promotions.look_now(row.id or 0)
+
+
+async def _drop(world: simulated.Simulated) -> None:
+    async with world.member() as member:
+        await member.deployments.drop(1, _REASON)
+
+
+async def _prove_published(world: simulated.Simulated) -> None:
+    async with world.member() as member:
+        await member.acts.prove_published(1)
+
+
+def _policy(*, on: bool) -> Act:
+    async def edit(world: simulated.Simulated) -> None:
+        async with world.member("bob") as member:
+            await member.policy.edit(people.PROJECT, remote_promotion={worlds.MAVEN: on})
+
+    return edit
+
+
+def _members(*names: str) -> Act:
+    async def change(world: simulated.Simulated) -> None:
+        async with world.admin() as admin:
+            await admin.policy.set_committee(
+                "example",
+                "Example",
+                committee_members=names,
+                committers=(*people.MEMBERS, people.COMMITTER),
+                release_managers=(people.COMMITTER,),
+            )
+
+    return change
+
+
+def _revision(content: bytes | None) -> Act:
+    async def revise(world: simulated.Simulated) -> None:
+        voted = world.tree.files[_FILE.removeprefix("maven/")]
+        assert isinstance(voted, bytes)
+
+        async def change(draft: files.Draft) -> None:
+            await draft.add(_FILE, worlds.stream(voted if content is None else content))
+
+        await world.revise(RELEASE, change)
+
+    return revise
+
+
+async def _abandon(world: simulated.Simulated) -> None:
+    async with world.manager() as manager:
+        await manager.vote_resolution.abandon(RELEASE, _REASON)
+
+
+def _clock(**delta: float) -> Act:
+    async def jump(world: simulated.Simulated) -> None:
+        world.clock.turn(**delta)
+
+    return jump
+
+
+def _staged(world: simulated.Simulated) -> staged.Deployment | None:
+    """The deployment on the platform, if it is there still."""
+    return next(iter(world.platform.deployments.values()), None)
+
+
+def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
+    """`before_the_click`: the platform pins what it holds, so this happens only while nobody has asked for it."""
+
+    async def turn(world: simulated.Simulated) -> None:
+        deployment = _staged(world)
+        row = await _newest(world)
+        if (deployment is None) or (before_the_click and row is not None and row.state in states.OPEN):
+            return
+        if before_the_click and deployment.state is not staged.State.VALIDATED:
+            return
+        if (name in {"alter-public", "withhold-public"}) and deployment.state is staged.State.PUBLISHED:
+            world.altered = True
+        knobs.turn(world.platform, deployment.deployment_id, name, fields)
+
+    return turn
+
+
+async def _publish_by_hand(world: simulated.Simulated) -> None:
+    deployment = _staged(world)
+    if deployment is not None:
+        world.platform.publish(deployment, by_hand=True)
+
+
+async def _fault(world: simulated.Simulated) -> None:
+    endpoint, fields = world.chance.choice(FAULTS)
+    world.note(f"fault {endpoint} {dict(fields)}")
+    world.fault(endpoint, **{"times": world.chance.randint(1, 3), **fields})
+
+
+async def _odd(world: simulated.Simulated) -> None:
+    status = world.chance.choice((400, 404, 409, 500))
+    world.stand_in_settings(
+        publishing_polls=world.chance.choice((0, 1, 3)),
+        publish_seconds=world.chance.choice((0.5, 30.0, 900.0)),
+        public_lag_seconds=world.chance.choice((0.2, 60.0, 1800.0)),
+        wrong_state_status=status,
+    )
+
+
+# By name, with how often chance takes it.
+ACTS: Final[Mapping[str, tuple[int, Act]]] = MappingProxyType(
+    {
+        "promote": (12, _promote),
+        "promote twice": (4, _promote_twice),
+        "abort": (5, _decision("abort")),
+        "send again": (5, _decision("send_again")),
+        "give up": (4, _decision("give_up")),
+        "extend": (3, _decision("extend")),
+        "check again": (3, _decision("check_again")),
+        "look now": (5, _look_now),
+        "drop": (1, _drop),
+        "prove published": (2, _prove_published),
+        "policy off": (2, _policy(on=False)),
+        "policy on": (3, _policy(on=True)),
+        "alice leaves": (2, _members("bob", "carol")),
+        "alice is back": (2, _members(*people.MEMBERS)),
+        "revision changed": (2, _revision(b"nobody voted on this")),
+        "revision as voted": (2, _revision(None)),
+        "vote abandoned": (1, _abandon),
+        "clock an hour on": (1, _clock(hours=1)),
+        "clock an hour back": (1, _clock(hours=-1)),
+        "clock a day on": (1, _clock(days=1)),
+        "clock a day back": (1, _clock(days=-1)),
+        "tampered": (2, _knob("tamper", before_the_click=True)),
+        "file added": (1, _knob("add-file", before_the_click=True)),
+        "file removed": (1, _knob("remove-file", before_the_click=True)),
+        "vanished": (1, _knob("vanish")),
+        "stuck": (2, _knob("stick")),
+        "not stuck": (2, _knob("stick", on=False)),
+        "publishing fails": (2, _knob("fail-publishing")),
+        "public altered": (2, _knob("alter-public")),
+        "public withheld": (1, _knob("withhold-public")),
+        "published by hand": (2, _publish_by_hand),
+        "a word nobody knows": (1, _knob("show-state", word="QUARANTINED", reads=3)),
+        "listing hidden": (1, _knob("listing", twist="hide")),
+        "listing repeats": (1, _knob("listing", twist="repeat")),
+        "fault": (24, _fault),
+        "slow or odd": (3, _odd),
+    }
+)
+
+
+def chosen(chance: random.Random) -> str:
+    """The name of an act."""
+    return chance.choices(list(ACTS), [weight for weight, _ in ACTS.values()])[0]
+
+
+async def play(world: simulated.Simulated, name: str) -> None:
+    """Do it, and note what came of it."""
+    try:
+        await ACTS[name][1](world)
+    except errors.AtrError as error:
+        world.note(f"> {name}: {type(error).__name__}: {error}")
+    else:
+        world.note(f"> {name}")
+    world.poke.set()

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rows, events and the stand-in say, as the World that tests/model/invariants.py looks at."""
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.demo.people as people
+import atr.models.promotion as tables
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.sandbox.deployment as staged
+import atr.storage.transaction as transaction
+import tests.chaos.simulated as simulated
+import tests.model.invariants as invariants
+
+# What a person's asking is called.
+_ASKED: Final = frozenset({"promotion_requested", "promotion_asked_again", "promotion_send_again"})
+_PERSONS: Final = {
+    (frm, to) for frm, many in states.PERSONS_ARROWS.items() for to in many if to not in states.ARROWS[frm]
+}
+
+
+@dataclasses.dataclass
+class Eyes:
+    """Looks at one world again and again; what it has read of the events it need not read again."""
+
+    world: simulated.Simulated
+    seen: int = 0
+    events: list[tables.Event] = dataclasses.field(default_factory=list)
+
+    async def look(self) -> invariants.World:
+        """The world as it stands."""
+        world = self.world
+        async with world.store.read() as read:
+            fresh = sqlmodel.select(tables.Event).where(col(tables.Event.seq) > self.seen)
+            self.events += (await read.data.exec(fresh.order_by(col(tables.Event.seq)))).all()
+            self.seen = (self.events[-1].seq or 0) if self.events else 0
+            promotions = (await read.data.exec(sqlmodel.select(tables.Promotion))).all()
+            if not promotions:
+                return invariants.World()
+            targets = (await read.data.exec(sqlmodel.select(tables.PromotionTarget))).all()
+            attempts = (
+                await read.data.exec(
+                    sqlmodel.select(tables.Attempt).where(tables.Attempt.kind == tables.AttemptKind.PUBLISH)
+                )
+            ).all()
+            deployments = (await read.data.exec(sqlmodel.select(tables.Deployment))).all()
+        external = {one.id: one.external_id for one in deployments}
+        asked = collections.Counter(one.subject for one in self.events if one.what in _ASKED)
+        marks = collections.Counter(one.promotion_id for one in attempts if one.answer not in steps.CERTAIN_NO)
+        by_id = {row.id: row for row in promotions}
+        senders = {(external[one.deployment_id], one.number): one.promotion_id for one in attempts if one.promotion_id}
+        allowed = self._allowed()
+        purls = collections.defaultdict(list)
+        for target in targets:
+            purls[target.promotion_id].append(target.purl)
+        published = [one for one in world.platform.published if one.deployment.state is staged.State.PUBLISHED]
+        # The last one that was marked of a deployment is the one whose request took effect.
+        owner: Mapping[str | None, int | None] = {
+            external[one.deployment_id]: one.promotion_id for one in sorted(attempts, key=lambda one: one.number)
+        }
+        return invariants.World(
+            promotions=tuple(
+                invariants.Promotion(
+                    row.id or 0,
+                    purl,
+                    row.state,
+                    approvals=asked[f"promotion:{row.id}"],
+                    marks=marks[row.id],
+                    right=row.state is not states.State.LIVE or world.altered or self._public_is_right(),
+                )
+                for row in promotions
+                for purl in purls[row.id or 0]
+            ),
+            sends=tuple(
+                invariants.Send(
+                    senders.get((one.external_id, one.number)) or 0,
+                    one.number,
+                    marked=one.number > 0,
+                    allowed=allowed.get((senders.get((one.external_id, one.number)), one.number), False),
+                )
+                for one in world.sent
+            ),
+            effects=tuple(
+                invariants.Effect(purl, None if one.by_hand else owner.get(one.external_id), right=one.right)
+                for one in published
+                for purl in purls[owner.get(one.external_id) or next(iter(by_id)) or 0]
+            ),
+            coming=frozenset(
+                owner[one.external_id] or 0
+                for one in world.platform.published
+                if (not one.by_hand) and (one.external_id in owner) and self._is_coming(one)
+            ),
+            moves=(*self._moves(), *world.moves),
+        )
+
+    def arrows(self, subject: str) -> list[tuple[str, str]]:
+        """The arrows that were drawn for what is called so ("promotion", "deployment"), by the events."""
+        return [(one.data["from"], one.data["to"]) for one in self.events if one.what == f"{subject}_moved"]
+
+    def _moves(self) -> Iterable[invariants.Move]:
+        for one in self.events:
+            if one.what != "promotion_moved":
+                continue
+            frm, to = states.State(one.data["from"]), states.State(one.data["to"])
+            # The worker draws a person's arrow to SENDING, on that person's asking.
+            by_person = (one.actor != transaction.USER_SERVICE) or ((frm, to) in _PERSONS and self._was_asked(one))
+            yield invariants.Move(int(one.subject.partition(":")[2]), frm, to, by_person=by_person)
+
+    def _was_asked(self, move: tables.Event) -> bool:
+        before = [one.what for one in self.events if one.subject == move.subject and (one.seq or 0) < (move.seq or 0)]
+        since = before[len(before) - before[::-1].index("promotion_moved") :] if "promotion_moved" in before else before
+        return "promotion_send_again" in since
+
+    def _allowed(self) -> dict[tuple[int | None, int], bool]:
+        """For each mark, by promotion and number: whether the gates that this world closes were open then."""
+        members, policy, passed, drifted = set(people.MEMBERS), True, True, False
+        found: dict[tuple[int | None, int], bool] = {}
+        for one in self.events:
+            match one.what:
+                case "committee_set" if one.subject == "committee:example":
+                    members = set(one.data["members"])
+                case "policy_edited":
+                    policy = all(one.data["after"]["remote_promotion"].values())
+                case "vote_passed":
+                    passed = True
+                case "candidate_abandoned" | "vote_failed" | "vote_opened":
+                    passed = False
+                case "revision_made":
+                    drifted = any(one.data["drift"].values())
+                case "attempt_marked" if one.data["kind"] == "publish":
+                    number = int(one.subject.partition(":")[2])
+                    key = (number, one.data["number"])
+                    found[key] = policy and passed and (not drifted) and (one.actor in members)
+        return found
+
+    def _is_coming(self, one: simulated.Published) -> bool:
+        there = one.deployment
+        kept = there.deployment_id in self.world.platform.deployments
+        return kept and (there.state is staged.State.PUBLISHING) and not there.twists.failing
+
+    def _public_is_right(self) -> bool:
+        tree = self.world.platform.public
+        return all(
+            (path in tree.files) and (tree.files[path].disk.read_bytes() == data)
+            for path, data in self.world.platform.voted.items()
+        )

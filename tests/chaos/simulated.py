@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world of tests/world.py in virtual time: machines on which workers run and die, a platform that remembers."""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import sqlalchemy
+import sqlmodel
+from sqlmodel import col
+
+import atr.config as config
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.sandbox.deployment as staged
+import atr.sandbox.server as server
+import atr.sandbox.world as stand_in
+import atr.shared.maven as maven
+import atr.tasks.context as contexts
+import atr.tasks.distribution as scan
+import atr.worker as worker
+import tests.chaos.virtual as virtual
+import tests.model.invariants as invariants
+from tests import world as worlds
+
+_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
+
+
+class Clock(worlds.Clock):
+    """The clock of the rows: the loop's seconds, and by how much somebody set it wrong."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, began: datetime.datetime) -> None:
+        self._loop = loop
+        self._began = began
+        self.wrong = datetime.timedelta()
+
+    @property
+    def at(self) -> datetime.datetime:  # type: ignore[override]  # it is worked out here, not kept
+        """The instant."""
+        return self._began + datetime.timedelta(seconds=round(self._loop.time(), 6)) + self.wrong
+
+    def seconds(self) -> float:
+        """The platform's own clock, which nobody sets."""
+        return self._began.timestamp() + round(self._loop.time(), 6)
+
+    def turn(self, **delta: float) -> None:
+        """Set it wrong by so much more."""
+        self.wrong += datetime.timedelta(**delta)
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A deployment was set on its way to be public."""
+
+    deployment: staged.Deployment
+    by_hand: bool
+    # It holds what was voted on.
+    right: bool
+
+    @property
+    def external_id(self) -> str:
+        """The platform's id of it."""
+        return self.deployment.deployment_id
+
+
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """A request to publish that left us, and the last mark of its deployment then; 0 if there was none."""
+
+    external_id: str
+    number: int
+
+
+class Platform(stand_in.World):
+    """The stand-in, which remembers whose request set a deployment on its way."""
+
+    published: list[Published]
+    voted: Mapping[str, bytes]
+
+    def publish(self, deployment: staged.Deployment, *, by_hand: bool = False) -> None:
+        """As it is, and noted."""
+        super().publish(deployment, by_hand=by_hand)
+        self.published.append(Published(deployment, by_hand, self.holds(deployment)))
+
+    def holds(self, deployment: staged.Deployment) -> bool:
+        """Whether its files are those of the vote."""
+        folder = self.folder(deployment)
+        held = {path for path in deployment.files if not maven.is_side_file(path)}
+        return held == set(self.voted) and all((folder / path).read_bytes() == self.voted[path] for path in held)
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """One line of a trace."""
+
+    at: float
+    text: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.at:12.3f} {self.text}"
+
+
+class Simulated(worlds.World):
+    """A world of tests/world.py whose worker runs by itself, and whose time passes by itself."""
+
+    platform: Platform
+
+    def __init__(
+        self,
+        hands: contexts.Context,
+        sandbox: server.RunningSandbox,
+        clock: Clock,
+        settings: config.WorkerSettings,
+        chance: random.Random,
+    ) -> None:
+        super().__init__(hands, hands.storage, sandbox, clock, settings)
+        self.chance = chance
+        self.trace: list[Told] = []
+        self.poke = asyncio.Event()
+        self.deaths = 0
+        self.sent: list[Sent] = []
+        self.moves: list[invariants.Move] = []
+        # Somebody changed public files after they were compared: what is live may be wrong, and no fault of ours.
+        self.altered = False
+        # No worker scans: it is away, and what it holds it goes on with.
+        self.paused = False
+        # From now on nobody dies and nothing goes wrong.
+        self.fair = False
+
+    def note(self, text: str) -> None:
+        """Add a line to the trace. Ids that the stand-in makes up are left out: they differ from run to run."""
+        for number, external_id in enumerate(self.platform.deployments, start=1):
+            text = text.replace(external_id, f"<deployment {number}>")
+        self.trace.append(Told(asyncio.get_running_loop().time(), text))
+
+    async def sending(self, external_id: str) -> None:
+        """A request to publish is about to leave: note for which mark."""
+        async with self.store.read() as read:
+            number = sqlalchemy.func.max(tables.Attempt.number)
+            last = await read.data.exec(
+                sqlmodel.select(number)
+                .join(tables.Deployment, col(tables.Deployment.id) == tables.Attempt.deployment_id)
+                .where(tables.Attempt.kind == tables.AttemptKind.PUBLISH, tables.Deployment.external_id == external_id)
+            )
+            self.sent.append(Sent(external_id, last.one() or 0))
+
+    async def worker_life(self, name: str, *, dies_at: Callable[[], int | None]) -> None:
+        """A machine on which a worker runs, dies at some place or none, and is started anew, for ever."""
+        life = 0
+        while True:
+            life += 1
+            hands = dataclasses.replace(
+                self.hands, owner=f"{name}.{life}", failpoint=virtual.at, monotonic=asyncio.get_running_loop().time
+            )
+            try:
+                await _Process(self, hands, dies_at()).work()
+            except worlds.Died as death:
+                self.deaths += 1
+                self.note(f"{hands.owner} dies at {death}")
+                await asyncio.sleep(self.chance.choice((0.0, 5.0, 100.0)))
+
+    async def seconds_to_due(self) -> float | None:
+        """How long until the worker has something to do; None if it never will have."""
+        async with self.store.read() as read:
+            found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no union
+        known = [one for one in found if one is not None]
+        return max((min(known) - self.clock()).total_seconds(), 0.0) if known else None
+
+
+def _later(due: Any, lease: Any) -> Any:
+    return sqlalchemy.func.min(sqlalchemy.case((lease > due, lease), else_=due)).label("at")
+
+
+# When each kind of row is due and nobody's, at the earliest. Made once: it is asked more often than anything else.
+_DUE: Final = sqlalchemy.union_all(
+    *(sqlalchemy.select(_later(col(table.due_at), col(table.lease_until))) for table in _LEASED),
+    sqlalchemy.select(_later(col(sql.Task.scheduled), col(sql.Task.lease_until))).where(
+        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE])
+    ),
+)
+
+
+class _Process:
+    """One worker process: it claims what is due, works on all of it at once, and dies with all of it."""
+
+    def __init__(self, world: Simulated, hands: contexts.Context, places: int | None) -> None:
+        self._world = world
+        self._hands = hands
+        self._places = places
+
+    async def work(self) -> None:
+        """Until it dies."""
+        virtual.PLACE.set(self._at)
+        while True:
+            seconds = await self._world.seconds_to_due()
+            if (seconds == 0) and (not self._world.paused) and await self._round():
+                continue
+            with contextlib.suppress(TimeoutError):
+                # A tick later than due, as a scan is; woken by whoever clicked.
+                wait = (
+                    None
+                    if (seconds is None) or self._world.paused
+                    else seconds + self._world.chance.choice((0.05, 0.5, 2.0))
+                )
+                # Not wait_for, which in Python 3.11 may swallow that it is cancelled.
+                async with asyncio.timeout(wait):
+                    await self._world.poke.wait()
+            self._world.poke.clear()
+
+    async def _round(self) -> bool:
+        steps_due = await scan.status_check(self._hands, limit=10)
+        async with self._hands.storage.write_as_user_service() as service:
+            claimed = await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=10)
+        steps_due.extend(worker._task(self._hands, task) for task in claimed)
+        if not steps_due:
+            return False
+        running = [asyncio.create_task(step) for step in steps_due]
+        try:
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        return True
+
+    def _at(self, place: str) -> None:
+        if self._places is None:
+            return
+        self._places -= 1
+        if self._places < 0:
+            raise worlds.Died(place)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where campaigns play: a prepared release, copied for each seed, and a whole world around it in virtual time.
+
+The code is the application's: storage, writers, the worker's scan and tasks, the adapter, and the stand-in with its
+gate and its faults. Ours are the clock, the wires between adapter and stand-in, and who may die where.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import dataclasses
+import datetime
+import gc
+import pathlib
+import random
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar, cast
+
+import atr.config as config
+import atr.db.session as session
+import atr.demo.people as people
+import atr.demo.tree as trees
+import atr.platforms.http as http
+import atr.platforms.maven_central as maven_central
+import atr.promotion.steps as steps
+import atr.sandbox.current as current
+import atr.sandbox.gate as gate
+import atr.sandbox.server as server
+import atr.sandbox.world as stand_in
+import atr.shared.distribution as distribution
+import atr.storage as storage
+import atr.storage.transaction as transaction
+import atr.tasks.context as contexts
+import tests.chaos.inprocess as inprocess
+import tests.chaos.outcome as outcome
+import tests.chaos.simulated as simulated
+import tests.chaos.virtual as virtual
+import tests.chaos.watched as watched
+from tests import databases as provided
+from tests import world as worlds
+
+BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
+LEASE: Final = 60.0
+CALL_SECONDS: Final = 20.0
+# The application's own table, asked less often in the long run: the same rules, with a tenth of the work.
+TIMING: Final = dataclasses.replace(
+    steps.Timing(),
+    asking=((60, 20), (600, 120), (86_400, 10_800)),
+    probing=((600, 120), (86_400, 10_800)),
+    doubting=10_800,
+    resting=43_200,
+)
+_T = TypeVar("_T")
+
+
+def tree() -> trees.Tree:
+    """Two packages of one POM each: enough to be compared, and little to read."""
+    whole = trees.example(100)
+    files = {path: data for path, data in whole.files.items() if not path.removesuffix(".asc").endswith(".jar")}
+    return dataclasses.replace(
+        whole,
+        files={
+            path: (data.replace(b">jar<", b">pom<") if isinstance(data, bytes) else data)
+            for path, data in files.items()
+        },
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """Which program is played: ours, or one that lacks a rule, to see that this is noticed."""
+
+    name: str = "ours"
+    # The worker is handed other hands.
+    hands: Callable[[contexts.Context], contexts.Context] = lambda hands: hands
+    fenced: bool = True
+
+
+OURS: Final = Build()
+
+
+class Theatre:
+    """A prepared release and everything that seeds share: the loop, the engine with its compiled statements."""
+
+    def __init__(self, directory: pathlib.Path, databases: provided.Databases) -> None:
+        self.loop = virtual.Loop()
+        self._databases = databases
+        self._directory = directory
+        self._prepared = directory / "prepared"
+        self._stage = directory / "stage"
+        self._prepared.mkdir()
+        self._address = databases.empty(self._prepared)
+        self._engines: dict[str, session.Database] = {}
+        # Made once: routes are the same for every world that is shown.
+        self._app = server.create_app(stand_in.World(directory / "nothing"))
+        self._behind_gate = self._app.gate._app
+        self.run(self._prepare())
+        # What is there by now stays, so the collector need not look at it again for each seed.
+        gc.collect()
+        gc.freeze()
+
+    def run(self, playing: Coroutine[Any, Any, _T]) -> _T:
+        """Run it in virtual time, from 0."""
+        self.loop.rewind()
+        asyncio.set_event_loop(self.loop)
+        # A context of its own: nobody's death is left from before.
+        task = contextvars.copy_context().run(self.loop.create_task, playing)
+        return self.loop.run_until_complete(task)
+
+    @contextlib.asynccontextmanager
+    async def opened(self, seed: str, *, build: Build = OURS) -> AsyncIterator[simulated.Simulated]:
+        """The prepared release, copied."""
+        if self._stage.exists():
+            shutil.rmtree(self._stage)
+        shutil.copytree(self._prepared, self._stage)
+        address = self._databases.copy(self._address, self._stage)
+        async with self._open(self._stage, address, random.Random(seed), build) as world:
+            yield world
+
+    @contextlib.asynccontextmanager
+    async def _open(
+        self, directory: pathlib.Path, address: str, chance: random.Random, build: Build
+    ) -> AsyncIterator[simulated.Simulated]:
+        clock = simulated.Clock(self.loop, BEGAN)
+        platform = simulated.Platform(directory / "sandbox", clock=clock.seconds)
+        platform.published = []
+        platform.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
+        wires = inprocess.Wires(lambda: chance.uniform(0.01, 1.0))
+        app = self._app
+        app.extensions[current.WORLD] = platform
+        app.gate = app.asgi_app = gate.Gate(self._behind_gate, platform, wires.cut)  # type: ignore[method-assign]
+        wires.app = app
+        settings = config.WorkerSettings.model_validate(
+            {"state_dir": directory, "database_url": address, "sandbox": True}
+        )
+        database = self._database(address, clock)
+        place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: TIMING}, plain=TIMING)
+        watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
+        made = contexts.Context(
+            storage=cast("storage.Storage", watched_storage),
+            promoters={worlds.MAVEN: _adapter(wires)},
+            catalogues={},
+            owner="nobody",
+            lease=LEASE,
+            scratch=directory / "temporary",
+            failpoint=virtual.at,
+            monotonic=self.loop.time,
+        )
+        made.scratch.mkdir(exist_ok=True)
+        world = simulated.Simulated(build.hands(made), server.RunningSandbox(platform), clock, settings, chance)
+        world.tree = tree()
+        platform.voted = {path: data for path, data in world.tree.files.items() if isinstance(data, bytes)}
+        wires.note, wires.sending = world.note, world.sending
+        world.moves = watched_storage.moves
+        try:
+            yield world
+        finally:
+            await wires.close()
+            await app.gate.close()
+            await database.close()
+
+    def _database(self, address: str, clock: simulated.Clock) -> session.Database:
+        """The same engine for every seed that has the same address: it has compiled its statements already."""
+        database = self._engines.get(address)
+        if database is None:
+            database = self._engines[address] = session.Database(address, clock)
+            virtual.without_threads(database._engine.sync_engine)
+        database._clock = clock
+        return database
+
+    async def _prepare(self) -> None:
+        async with self._open(self._prepared, self._address, random.Random(0), OURS) as world:
+            await world.settle_in(world.tree)
+            release_key = await people.compose(world.store, world.tree)
+            await world.stage(release_key)
+            for _ in range(40):
+                await world.work()
+                if (await world.row(1)).proof.staged is not None:
+                    break
+                await asyncio.sleep(await world.seconds_to_due() or 1)
+            await people.vote(world.store, release_key)
+            await world.work()
+
+
+def _adapter(wires: inprocess.Wires) -> maven_central.MavenCentral:
+    portal, repository = (http.site(f"http://{inprocess.HOST}{path}", setting="") for path in ("", "/maven2"))
+    return maven_central.MavenCentral(
+        portal=http.Place("Central's portal", portal, wires.client(), CALL_SECONDS),
+        repository=http.Place("the public repository", repository, wires.client(), CALL_SECONDS),
+        single_use=wires.single_use,
+        credential=maven_central.Credential(worlds.TOKEN.name, worlds.TOKEN.password),
+        pace=0.0,
+    )
+
+
+@contextlib.contextmanager
+def theatre() -> Iterator[Theatre]:
+    """A theatre for as long as the block runs, on the engine that `ATR_TEST_DATABASE` asks for."""
+    with tempfile.TemporaryDirectory(prefix="atr-theatre-", dir=outcome.MEMORY) as name:
+        directory = pathlib.Path(name)
+        with provided.chosen(directory) as databases, warnings.catch_warnings():
+            # What a worker has claimed and not begun when it dies is never awaited, as after a kill.
+            warnings.filterwarnings("ignore", message="coroutine '_?(work|task)' was never awaited")
+            yield Theatre(directory, databases)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The storage as the worker is handed it in a simulation: each write of a claimed promotion is looked at.
+
+What is asked for, under which lease it was claimed, and what the row was before and after, all in the write's own
+transaction: rows alone do not tell afterwards who wrote them.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.states as states
+import atr.storage as storage
+import tests.model.invariants as invariants
+
+_LOOKED_AT: Final = frozenset({"settle", "mark", "answered", "verified", "progress", "renew"})
+_WRITERS: Final = frozenset({"promotions", "distributions"})
+
+
+class Storage:
+    """A storage, and the moves that were written through it."""
+
+    def __init__(self, inner: storage.Storage, *, fenced: bool = True) -> None:
+        self._inner = inner
+        # False: a broken build, in which who lost its lease writes all the same.
+        self._fenced = fenced
+        self.moves: list[invariants.Move] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextlib.asynccontextmanager
+    async def write_as_user_service(self) -> AsyncIterator[Any]:
+        """As it is; what was written counts once it is committed."""
+        moves: list[invariants.Move] = []
+        async with self._inner.write_as_user_service() as service:
+            yield _Service(service, moves, fenced=self._fenced)
+        self.moves.extend(moves)
+
+
+class _Service:
+    def __init__(self, inner: storage.WriteAsUserService, moves: list[invariants.Move], *, fenced: bool) -> None:
+        self._inner = inner
+        self._moves = moves
+        self._fenced = fenced
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return _Writer(found, self._inner.write, self._moves, self._fenced) if name in _WRITERS else found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Writer:
+    inner: Any
+    write: storage.Write
+    moves: list[invariants.Move]
+    fenced: bool
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        return functools.partial(self._watched, found) if name in _LOOKED_AT else found
+
+    async def _watched(
+        self, method: Callable[..., Awaitable[Any]], claimed: work.Promotion, *arguments: Any, **options: Any
+    ) -> Any:
+        row = await self.write.data.get(tables.Promotion, claimed.id)
+        assert row is not None
+        before = (row.state, row.version, row.lease_epoch)
+        asked = row.resend
+        given = claimed if self.fenced else dataclasses.replace(claimed, epoch=row.lease_epoch)
+        answer = await method(given, *arguments, **options)
+        state, version, epoch = before
+        if (row.version != version) or (claimed.epoch < epoch):
+            self.moves.append(
+                invariants.Move(
+                    claimed.id,
+                    state,
+                    row.state,
+                    # The worker draws a person's arrow only where that person asked for it.
+                    by_person=asked and (row.state not in states.ARROWS[state]),
+                    epoch=claimed.epoch,
+                    row_epoch=epoch,
+                    versions=row.version - version,
+                )
+            )
+        return answer
