@@ -185,6 +185,9 @@ class WorkerSettings(_Settings):
     lease: float = pydantic.Field(default=60.0, gt=0)
     # Seconds between two reads at a public place.
     pace: float = pydantic.Field(default=0.25, ge=0)
+    # Whether the state directory is the one that the web writes. Without it a worker proves, promotes and asks, and
+    # leaves uploads, captures and copies to others.
+    has_files: bool = True
     # Seconds between two looks for due rows, and how many rows are worked on at once.
     tick: float = pydantic.Field(default=1.0, gt=0)
     slots: int = pydantic.Field(default=8, ge=1)

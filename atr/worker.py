@@ -102,16 +102,20 @@ async def context(
             scratch=scratch,
             failpoint=failpoint,
             monotonic=time.monotonic,
-            carrier=await _carrier(stack, database, settings.database),
+            carrier=await _carrier(stack, database, settings),
+            has_files=settings.has_files,
         )
 
 
-async def _carrier(stack: AsyncExitStack, database: session.Database, url: str) -> contexts.Carrier | None:
+async def _carrier(
+    stack: AsyncExitStack, database: session.Database, settings: config.WorkerSettings
+) -> contexts.Carrier | None:
     if database.on_sqlite:
         return None
     import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
 
-    return await stack.enter_async_context(aclosing(await carrier.Carrier.opened(url)))
+    opened = await carrier.Carrier.opened(settings.database, has_files=settings.has_files)
+    return await stack.enter_async_context(aclosing(opened))
 
 
 def adapters(
@@ -204,7 +208,9 @@ class Shift:
     async def _tasks_for(self, service: storage.WriteAsUserService, free: int) -> Sequence[work.Task]:
         """The tasks to do here; where an engine carries them, it is only told of those that it should."""
         if self._hands.carrier is None:
-            return await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=free)
+            return await service.tasks.claim(
+                owner=self._hands.owner, seconds=self._hands.lease, limit=free, has_files=self._hands.has_files
+            )
         await service.tasks.wake(limit=_WAKE)
         return ()
 
@@ -274,7 +280,9 @@ class _Carried:
         """Do this task, if it may run now and nobody else holds it."""
         hands = self.hands
         async with hands.storage.write_as_user_service() as service:
-            claimed = await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=1, task_id=task_id)
+            claimed = await service.tasks.claim(
+                owner=hands.owner, seconds=hands.lease, limit=1, has_files=hands.has_files, task_id=task_id
+            )
         for task in claimed:
             self.done += 1
             await _task(hands, task)

@@ -18,19 +18,25 @@ import procrastinate.worker
 import sqlalchemy
 
 import atr.db.session as session
+import atr.models.sql as sql
 
 _LOG: Final = logging.getLogger(__name__)
 _QUEUE: Final = "atr"
+# What only a worker that reaches the files of revisions and copies can do.
+_FILES: Final = "atr-files"
 _TASK: Final = "atr.task"
 # The version is in the function's name: procrastinate changes none that it has given out.
 _DEFER: Final = f"""
 SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
-    '{_QUEUE}', '{_TASK}', 0, NULL, 'task:' || id, jsonb_build_object('task_id', id), NULL
+    CASE WHEN task_type = ANY(:types) THEN '{_FILES}' ELSE '{_QUEUE}' END,
+    '{_TASK}', 0, NULL, 'task:' || id, jsonb_build_object('task_id', id), NULL
 )::procrastinate_job_to_defer_v1))
-FROM unnest(CAST(:ids AS integer[])) AS id
-WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = 'task:' || id AND status = 'todo')
+FROM task
+WHERE id = ANY(:ids)
+AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = 'task:' || task.id AND status = 'todo')
 HAVING count(*) > 0
-"""  # noqa: S608  (two names of ours)
+"""  # noqa: S608  (three names of ours)
+_NEED_FILES: Final = [one.value for one in sql.NEEDS_FILES]
 # True of a row of `task` that no job waits to carry.
 NOT_CARRIED: Final = (
     "NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.queueing_lock = 'task:' || task.id AND"
@@ -52,7 +58,7 @@ class Carry(Protocol):
 
 async def defer(data: session.Session, ids: Sequence[int]) -> None:
     """Have these tasks carried, if the caller's transaction commits. One that waits to be carried is not added."""
-    await data.exec(sqlalchemy.text(_DEFER), params={"ids": list(ids)})  # type: ignore[call-overload]  # SQLModel types no plain text
+    await data.exec(sqlalchemy.text(_DEFER), params={"ids": list(ids), "types": _NEED_FILES})  # type: ignore[call-overload]  # SQLModel types no plain text
 
 
 async def sweep(data: session.Session) -> None:
@@ -65,14 +71,15 @@ class Carrier:
     """The engine's half in a worker. Open it with `opened`, close it when the worker ends."""
 
     _connector: procrastinate.PsycopgConnector
+    _has_files: bool
 
     @classmethod
-    async def opened(cls, url: str) -> Self:
-        """Connected to this database."""
+    async def opened(cls, url: str, *, has_files: bool = True) -> Self:
+        """Connected to this database. Without `has_files` it carries nothing that needs files."""
         address = session.driven(url).set(drivername="postgresql").render_as_string(hide_password=False)
         connector = procrastinate.PsycopgConnector(conninfo=address, min_size=1, max_size=4)
         await connector.open_async()
-        return cls(connector)
+        return cls(connector, has_files)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -104,10 +111,11 @@ class Carrier:
         self, carry: Carry, slots: int, *, wait: bool = True, polling: float = 1.0, grace: float = 0.0
     ) -> Any:  # its methods say nothing of types
         app = procrastinate.App(connector=self._connector)
+        queues = [_QUEUE, _FILES] if self._has_files else [_QUEUE]
         app.task(name=_TASK, queue=_QUEUE)(carry)
         return procrastinate.worker.Worker(
             app,
-            queues=[_QUEUE],
+            queues=queues,
             name="atr",
             concurrency=slots,
             wait=wait,

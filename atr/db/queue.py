@@ -70,13 +70,16 @@ async def claim(
     owner: str,
     seconds: float,
     limit: int,
+    has_files: bool = True,
     task_id: int | None = None,
 ) -> Sequence[sql.Task]:
     """The oldest tasks that may run now, or this one of them, taken by `owner`.
 
-    Tasks of a worker that stopped renewing are among them.
+    Tasks of a worker that stopped renewing are among them; without `has_files` none that needs files.
     """
     wanted = _due(now).limit(limit)
+    if not has_files:
+        wanted = wanted.where(col(sql.Task.task_type).not_in(sql.NEEDS_FILES))
     if task_id is not None:
         wanted = wanted.where(sql.Task.id == task_id)
     claimed = []

@@ -91,6 +91,12 @@ class TaskType(enum.StrEnum):
     COPY_SWEEP = "copy_sweep"
 
 
+# What reads or writes the files below the state directory: revisions and kept copies.
+NEEDS_FILES: Final = frozenset(
+    {TaskType.DISTRIBUTION_STAGE, TaskType.DISTRIBUTION_CAPTURE, TaskType.COPY_KEEP, TaskType.COPY_SWEEP}
+)
+
+
 def enum_column(
     kind: type[enum.StrEnum], *, name: str, nullable: bool = False, check: bool = True
 ) -> sqlalchemy.Column[Any]:

@@ -69,6 +69,8 @@ class Context:
     is_last_try: bool = False
     # None where tasks are taken from their table.
     carrier: Carrier | None = None
+    # Whether it reaches the files of revisions and copies; what needs them is left to a worker that does.
+    has_files: bool = True
 
     def demand_fresh(self, before: float) -> None:
         """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.

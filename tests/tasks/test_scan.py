@@ -2,6 +2,7 @@
 """The scan and the task table: oldest first, retried, and one bad row stops no other."""
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 from typing import Any
@@ -168,6 +169,25 @@ async def test_a_task_whose_worker_died_is_taken_up_when_its_lease_has_ended(vot
     async with voted.service() as service:
         (second,) = await service.tasks.claim(owner="alive", seconds=75, limit=5)
     assert (second.id, second.tries) == (first.id, first.tries + 1)
+
+
+async def test_what_needs_files_is_left_to_a_worker_that_has_them(world: worlds.World) -> None:
+    """DESIGN.md, 6: proving and promoting need only digests."""
+    deployment_id = await world.stage(await world.composed())
+    async with contextlib.AsyncExitStack() as stack:
+        engine = None
+        if world.hands.carrier is not None:
+            import atr.db.carrier as carrier
+
+            opened = await carrier.Carrier.opened(world.settings.database, has_files=False)
+            engine = await stack.enter_async_context(contextlib.aclosing(opened))
+        without = dataclasses.replace(world.hands, has_files=False, carrier=engine)
+        await worker.drain(without)
+        left = [one.task_type for one in await world.rows(sql.Task) if one.status is sql.TaskStatus.QUEUED]
+        assert left == [sql.TaskType.DISTRIBUTION_STAGE]
+        assert await world.rows(tables.Attempt) == []
+    await worker.drain(world.hands)
+    assert (await world.row(deployment_id)).deployment_state is states.DeploymentState.VALIDATING
 
 
 async def test_a_lost_capture_task_is_asked_for_again_by_the_scan(world: worlds.World) -> None:

@@ -16,10 +16,21 @@ class UserService:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def claim(self, *, owner: str, seconds: float, limit: int, task_id: int | None = None) -> Sequence[work.Task]:
-        """Take the oldest tasks that may run now; with `task_id` only that one, if it may."""
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, has_files: bool = True, task_id: int | None = None
+    ) -> Sequence[work.Task]:
+        """Take the oldest tasks that may run now; with `task_id` only that one, if it may.
+
+        Without `has_files` none that reads or writes the files of revisions and copies.
+        """
         rows = await queue.claim(
-            self._write.data, self._write.now, owner=owner, seconds=seconds, limit=limit, task_id=task_id
+            self._write.data,
+            self._write.now,
+            owner=owner,
+            seconds=seconds,
+            limit=limit,
+            has_files=has_files,
+            task_id=task_id,
         )
         return [
             work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries, row.tries >= queue.TRIES)
