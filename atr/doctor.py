@@ -24,7 +24,7 @@ import atr.db.migrate as migrate
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
-import atr.models.promotion as tables
+import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.platforms.contract as contract
 import atr.shared.distribution as distribution
@@ -185,7 +185,7 @@ def _revision(here: str | None) -> Finding:
     return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; every start does too.")
 
 
-def _generation(site: tables.Site) -> Finding:
+def _generation(site: operating.Site) -> Finding:
     if not site.generation:
         return Finding(Grade.OK, "generation", "The database was never restored.")
     of = f" to {site.backup_at:%Y-%m-%d %H:%M:%S} UTC" if site.backup_at else ""

@@ -13,8 +13,11 @@ import alembic.context as context
 import sqlalchemy
 
 import atr.db.migrate as migrate
+import atr.models.operating as operating
 import atr.models.promotion as tables
 
+# Imported, their tables are known.
+_TABLES: Final = (operating, tables)
 # "atr" in ASCII; any number will do that no other program on the server uses.
 _LOCK: Final = 0x617472
 

@@ -13,6 +13,7 @@ import sqlalchemy.event
 import sqlalchemy.orm
 
 import atr.db.guards as guards
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 
@@ -31,7 +32,7 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     sql.Project: _committee,
     sql.ReleasePolicy: lambda _row: "committee:",
     tables.PlatformTarget: lambda _row: "committee:",
-    tables.Switch: lambda row: str(row.scope),
+    operating.Switch: lambda row: str(row.scope),
     sql.Release: _release,
     sql.Revision: _release,
     sql.BallotPaper: _release,
@@ -39,8 +40,8 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     tables.BallotEntry: _release,
     tables.Deployment: _release,
     tables.Promotion: _release,
-    tables.Site: lambda _row: guards.SITE,
-    tables.PlatformAccount: lambda row: f"platform:{row.platform}",
+    operating.Site: lambda _row: guards.SITE,
+    operating.PlatformAccount: lambda row: f"platform:{row.platform}",
 }
 
 

@@ -16,7 +16,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.session as session
-import atr.models.promotion as tables
+import atr.models.operating as operating
 import atr.shared.distribution as distribution
 
 # Under this name a session keeps what it holds.
@@ -71,12 +71,12 @@ async def hold(data: session.Session, *scopes: str) -> None:
     if (await data.connection()).dialect.name != "postgresql":
         return
     rows = [{"scope": scope, "rank": _place(scope)[0]} for scope in wanted]
-    insert = sqlalchemy.dialects.postgresql.insert(tables.Guard).values(rows).on_conflict_do_nothing()
+    insert = sqlalchemy.dialects.postgresql.insert(operating.Guard).values(rows).on_conflict_do_nothing()
     await data.exec(insert)
     lock = (
-        sqlmodel.select(tables.Guard.scope)
-        .where(col(tables.Guard.scope).in_(wanted))
-        .order_by(col(tables.Guard.rank), col(tables.Guard.scope))
+        sqlmodel.select(operating.Guard.scope)
+        .where(col(operating.Guard.scope).in_(wanted))
+        .order_by(col(operating.Guard.rank), col(operating.Guard.scope))
         .with_for_update()
     )
     (await data.exec(lock)).all()

@@ -13,6 +13,7 @@ from sqlmodel import col
 import atr.db.roles as roles
 import atr.db.session as session
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -23,9 +24,9 @@ import atr.shared.distribution as distribution
 _FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": True})
 
 
-async def site(data: session.Session) -> tables.Site:
+async def site(data: session.Session) -> operating.Site:
     """What holds for the whole database. Where nobody has written it yet: as it is at first, and not added."""
-    return await data.get(tables.Site, 1) or tables.Site()
+    return await data.get(operating.Site, 1) or operating.Site()
 
 
 async def demand_project(data: session.Session, project_key: str) -> sql.Project:

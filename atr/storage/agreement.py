@@ -42,7 +42,9 @@ async def disagreement(data: session.Session, row: tables.Promotion, attempts: S
     told = last.data.get("to", states.State.REQUESTED.value)
     if told != row.state.value:
         return f"The row says {row.state.value}, the log of events says {told}. {_TO_DO}"
-    marked = sum(1 for event in events if event.what == _MARKED)
+    # A stop after a call marks drops, which are no calls to publish.
+    publish = tables.AttemptKind.PUBLISH.value
+    marked = sum(1 for event in events if (event.what == _MARKED) and (event.data.get("kind") == publish))
     if marked != len(attempts):
         return f"The rows tell of {len(attempts)} calls, the log of events of {marked}. {_TO_DO}"
     return ""

@@ -10,6 +10,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.session as session
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.promotion.budget as budget
 import atr.promotion.states as states
@@ -41,7 +42,7 @@ class Due:
     lane: Lane
 
 
-def of_row(row: tables.PlatformAccount) -> budget.Account:
+def of_row(row: operating.PlatformAccount) -> budget.Account:
     """The row as the rules read it."""
     return budget.Account(
         tokens=row.tokens,
@@ -90,7 +91,7 @@ async def waiting(
 async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
     """The lanes in which no row is looked at now, each with the sentence that says why and until when."""
     found = {}
-    for row in (await read.data.exec(sqlmodel.select(tables.PlatformAccount))).all():
+    for row in (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all():
         lane = Lane(row.platform, budget.Reach(row.reach))
         why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
         if why is not None:
@@ -98,7 +99,7 @@ async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
     return found
 
 
-async def _row(data: session.Session, lane: Lane) -> tables.PlatformAccount | None:
-    row = tables.PlatformAccount
+async def _row(data: session.Session, lane: Lane) -> operating.PlatformAccount | None:
+    row = operating.PlatformAccount
     wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
     return (await data.exec(wanted)).first()

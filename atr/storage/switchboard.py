@@ -13,7 +13,7 @@ from sqlmodel import col
 
 import atr.db.guards as guards
 import atr.db.session as session
-import atr.models.promotion as tables
+import atr.models.operating as operating
 import atr.shared.distribution as distribution
 
 # Everything that can be switched off, and how people call it.
@@ -30,15 +30,15 @@ NAMES: Final[Mapping[str, str]] = {
 async def why_off(data: session.Session, platform: distribution.DistributionPlatform) -> str:
     """Who switched the platform or the whole site off, when and why, in a sentence or two; empty while it is on."""
     wanted = (
-        sqlmodel.select(tables.Switch)
-        .where(col(tables.Switch.scope).in_([guards.SITE, guards.platform(platform)]), col(tables.Switch.off))
-        .order_by(col(tables.Switch.scope).desc())
+        sqlmodel.select(operating.Switch)
+        .where(col(operating.Switch.scope).in_([guards.SITE, guards.platform(platform)]), col(operating.Switch.off))
+        .order_by(col(operating.Switch.scope).desc())
         .execution_options(populate_existing=True)
     )
     return " ".join([sentence(row) for row in (await data.exec(wanted)).all()])
 
 
-def sentence(row: tables.Switch) -> str:
+def sentence(row: operating.Switch) -> str:
     """What a switch that is off says."""
     reason = row.reason.rstrip(".")
     at = f"{row.set_at.day} {row.set_at:%B %Y} at {row.set_at:%H:%M} UTC"

@@ -15,6 +15,7 @@ import atr.backup as backup
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.promotion.states as states
 from tests import databases as provided
@@ -119,7 +120,7 @@ async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_pa
     with pytest.raises(errors.ConflictError, match="exists already"):
         await backup.take(url, file, voted.clock)
     assert not _left(tmp_path)
-    assert (await voted.rows(tables.Site)) == []
+    assert (await voted.rows(operating.Site)) == []
 
 
 @pytest.mark.sqlite
@@ -137,7 +138,7 @@ async def test_where_there_is_no_database_or_a_broken_one(
     database = session.Database(provided.sqlite_url(fresh))
     try:
         async with database.read() as data:
-            site = await data.get(tables.Site, 1)
+            site = await data.get(operating.Site, 1)
     finally:
         await database.close()
     assert site is not None

@@ -111,7 +111,7 @@ INVARIANTS: Final[dict[str, Holds]] = {
         or (
             (s.view.state is S.ABORTING)
             and (s.seen is Seen.STAGED)
-            and s.long_ago
+            and (s.long_ago or (s.view.marked is None))
             and not (s.view.held or s.view.overdue or s.seen_public)
         )
     ),

@@ -7,6 +7,7 @@ import pytest
 
 import atr.backup as backup
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -45,7 +46,7 @@ async def test_what_was_asked_for_is_looked_at_and_sent_only_when_a_member_asks_
 async def test_the_mark_says_no_though_nobody_held_the_row(voted: worlds.World) -> None:
     """The gate alone: a restore that nobody could write into the row."""
     promotion_id = await voted.promote(1)
-    await voted.change(tables.Site(generation=1))
+    await voted.change(operating.Site(generation=1))
     row = await voted.promotion(promotion_id)
     async with voted.service() as service:
         (claimed,) = await service.promotions.claim(owner="w", seconds=60, limit=1)

@@ -13,6 +13,7 @@ import sqlalchemy
 import atr.db.session as session
 import atr.demo.people as people
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.platforms.contract as contract
@@ -38,7 +39,7 @@ async def _fault(world: worlds.World, *, times: int = 5, lane: lanes.Lane = PORT
 
 
 async def _account(world: worlds.World, lane: lanes.Lane = PORTAL) -> budget.Account:
-    rows = await world.rows(tables.PlatformAccount)
+    rows = await world.rows(operating.PlatformAccount)
     return next(lanes.of_row(one) for one in rows if (one.platform, one.reach) == (lane.platform, lane.reach))
 
 

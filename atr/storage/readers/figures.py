@@ -9,6 +9,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.models.figures as figures
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.budget as budget
@@ -46,7 +47,7 @@ async def _oldest_pending(read: transaction.Transaction) -> dict[str, float]:
 
 
 async def _breakers(read: transaction.Transaction) -> dict[tuple[str, str], budget.Breaker]:
-    rows = (await read.data.exec(sqlmodel.select(tables.PlatformAccount))).all()
+    rows = (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all()
     limits = read.place.limits
     return {
         (row.platform, row.reach): budget.breaker_of(lanes.of_row(row), limits[budget.Reach(row.reach)], read.now)

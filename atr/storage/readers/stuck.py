@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.stuck_views as views
@@ -138,8 +139,10 @@ async def page(read: transaction.Transaction) -> views.StuckView:
 
 
 async def _off(read: transaction.Transaction) -> tuple[str, ...]:
-    wanted = sqlmodel.select(tables.Switch).where(col(tables.Switch.off)).order_by(col(tables.Switch.scope).desc())
-    return tuple(switchboard.sentence(row) for row in (await read.data.exec(wanted)).all())
+    wanted = (
+        sqlmodel.select(operating.Switch).where(col(operating.Switch.off)).order_by(col(operating.Switch.scope).desc())
+    )
+    return tuple(switchboard.sentence(one) for one in (await read.data.exec(wanted)).all())
 
 
 async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane]) -> list[tuple[Kind, views.Line]]:

@@ -6,6 +6,7 @@ from typing import Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.models.operating as operating
 import atr.models.policy_views as policy_views
 import atr.models.promotion as tables
 import atr.models.stuck_views as views
@@ -20,7 +21,7 @@ _MOVED: Final = {"switched_off": "off", "switched_on": "on"}
 async def page(read: transaction.Transaction) -> views.SwitchesView:
     """Every switch, and what was moved lately. Raises AccessError for all but foundation admins."""
     await admins.demand(read)
-    moved = {row.scope: row for row in (await read.data.exec(sqlmodel.select(tables.Switch))).all()}
+    moved = {row.scope: row for row in (await read.data.exec(sqlmodel.select(operating.Switch))).all()}
     event = tables.Event
     wanted = sqlmodel.select(event).where(col(event.what).in_(_MOVED)).order_by(col(event.seq).desc()).limit(_LAST)
     return views.SwitchesView(
@@ -31,7 +32,7 @@ async def page(read: transaction.Transaction) -> views.SwitchesView:
     )
 
 
-def _switch(scope: str, name: str, row: tables.Switch | None) -> views.Switch:
+def _switch(scope: str, name: str, row: operating.Switch | None) -> views.Switch:
     if row is None:
         return views.Switch(scope, name, off=False, reason="", set_by="", set_at=None)
     return views.Switch(scope, name, off=row.off, reason=row.reason, set_by=row.set_by, set_at=row.set_at)

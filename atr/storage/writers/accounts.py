@@ -17,7 +17,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.guards as guards
-import atr.models.promotion as tables
+import atr.models.operating as operating
 import atr.promotion.budget as budget
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
@@ -55,7 +55,7 @@ class UserService:
 
     async def take_probe(self, lane: lanes.Lane, *, seconds: float) -> bool:
         """Take the one read with which a half-open breaker is tried; False if somebody else has."""
-        row, now = tables.PlatformAccount, self._write.now
+        row, now = operating.PlatformAccount, self._write.now
         free = col(row.probing_until).is_(None) | (col(row.probing_until) <= now)
         statement = (
             sqlalchemy.update(row)
@@ -95,15 +95,15 @@ class UserService:
     def _limits(self, lane: lanes.Lane) -> budget.Limits:
         return self._write.place.limits[lane.reach]
 
-    async def _every(self) -> dict[lanes.Lane, tables.PlatformAccount]:
-        row = tables.PlatformAccount
+    async def _every(self) -> dict[lanes.Lane, operating.PlatformAccount]:
+        row = operating.PlatformAccount
         # In one order, so that no two scans wait for each other.
         wanted = sqlmodel.select(row).order_by(col(row.platform), col(row.reach)).with_for_update()
         found = await self._write.data.exec(wanted.execution_options(populate_existing=True))
         return {lanes.Lane(one.platform, budget.Reach(one.reach)): one for one in found.all()}
 
-    async def _locked(self, lane: lanes.Lane) -> tables.PlatformAccount:
-        row = tables.PlatformAccount
+    async def _locked(self, lane: lanes.Lane) -> operating.PlatformAccount:
+        row = operating.PlatformAccount
         wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
         return (await self._write.data.exec(wanted)).one()
@@ -116,9 +116,9 @@ class UserService:
         rows: list[dict[str, Any]] = [
             {"platform": lane.platform, "reach": lane.reach.value, "faults": []} for lane in _EVERY if lane not in there
         ]
-        await data.exec(dialect.insert(tables.PlatformAccount).values(rows).on_conflict_do_nothing())
+        await data.exec(dialect.insert(operating.PlatformAccount).values(rows).on_conflict_do_nothing())
 
-    def _store(self, row: tables.PlatformAccount, account: budget.Account) -> None:
+    def _store(self, row: operating.PlatformAccount, account: budget.Account) -> None:
         for name, value in dataclasses.asdict(account).items():
             setattr(row, name, value)
         row.faults = [one.isoformat() for one in account.faults]

@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlmodel import col
 
 import atr.db.guards as guards
-import atr.models.promotion as tables
+import atr.models.operating as operating
 import atr.storage.chains as chains
 import atr.storage.transaction as transaction
 
@@ -28,19 +28,19 @@ class UserService:
     async def tell(self) -> chains.Told | None:
         """Tell them if an hour has passed since anybody did, by the database's time; what was told, or None."""
         write = self._write
-        site = await write.data.get(tables.Site, 1)
+        site = await write.data.get(operating.Site, 1)
         before = site.heads_at if site else None
         if (before is not None) and (before > write.now - EVERY):
             return None
         if site is None:
             await guards.hold(write.data, guards.SITE)
-            if await write.data.get(tables.Site, 1) is None:
-                write.data.add(tables.Site())
+            if await write.data.get(operating.Site, 1) is None:
+                write.data.add(operating.Site())
                 await write.data.flush()
-        untold = col(tables.Site.heads_at).is_(None) | (col(tables.Site.heads_at) <= write.now - EVERY)
+        untold = col(operating.Site.heads_at).is_(None) | (col(operating.Site.heads_at) <= write.now - EVERY)
         statement = (
-            sqlalchemy.update(tables.Site)
-            .where(col(tables.Site.id) == 1, untold)
+            sqlalchemy.update(operating.Site)
+            .where(col(operating.Site.id) == 1, untold)
             .values(heads_at=write.now)
             .execution_options(synchronize_session=False)
         )

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 import atr.db.guards as guards
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.storage.audit as audit
@@ -55,20 +56,20 @@ class FoundationAdmin:
             await self._look_now(table, waits, scope)
         return True
 
-    async def _held(self, scope: str) -> tables.Switch:
+    async def _held(self, scope: str) -> operating.Switch:
         """The switch, its scope held: either a mark came first, or it sees what is written here."""
         write = self._write
         if scope not in switchboard.NAMES:
             raise errors.InputError("There is nothing of this name to switch.", field="scope")
         write.subject = f"switch:{scope}"
         await guards.hold(write.data, scope)
-        row = await write.data.get(tables.Switch, scope, populate_existing=True)
+        row = await write.data.get(operating.Switch, scope, populate_existing=True)
         if row is None:
-            row = tables.Switch(scope=scope, set_by=write.asf_uid, set_at=write.now)
+            row = operating.Switch(scope=scope, set_by=write.asf_uid, set_at=write.now)
             write.data.add(row)
         return row
 
-    async def _note(self, row: tables.Switch, what: str, why: str) -> None:
+    async def _note(self, row: operating.Switch, what: str, why: str) -> None:
         row.reason, row.set_by, row.set_at = why, self._write.asf_uid, self._write.now
         await self._write.event(audit.SITE, f"switch:{row.scope}", what, reason=why)
 
