@@ -119,7 +119,7 @@ class Eyes:
 
     def _allowed(self) -> dict[tuple[int | None, int], bool]:
         """For each mark, by promotion and number: whether the gates that this world closes were open then."""
-        members, policy, passed, drifted = set(people.MEMBERS), True, True, False
+        members, off, policy, passed, drifted = set(people.MEMBERS), set[str](), True, True, False
         found: dict[tuple[int | None, int], bool] = {}
         for one in self.events:
             match one.what:
@@ -127,6 +127,10 @@ class Eyes:
                     members = set(one.data["members"])
                 case "policy_edited":
                     policy = all(one.data["after"]["remote_promotion"].values())
+                case "switched_off":
+                    off.add(one.subject)
+                case "switched_on":
+                    off.discard(one.subject)
                 case "vote_passed":
                     passed = True
                 case "candidate_abandoned" | "vote_failed" | "vote_opened":
@@ -136,7 +140,7 @@ class Eyes:
                 case "attempt_marked" if one.data["kind"] == "publish":
                     number = int(one.subject.partition(":")[2])
                     key = (number, one.data["number"])
-                    found[key] = policy and passed and (not drifted) and (one.actor in members)
+                    found[key] = policy and passed and (not (drifted or off)) and (one.actor in members)
         return found
 
     def _is_coming(self, one: simulated.Published) -> bool:

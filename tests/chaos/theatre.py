@@ -19,6 +19,9 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar, cast
 
+import psycopg
+import sqlalchemy
+
 import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
@@ -54,6 +57,7 @@ TIMING: Final = dataclasses.replace(
     resting=43_200,
 )
 _T = TypeVar("_T")
+Engine = Callable[[pathlib.Path], contextlib.AbstractContextManager[provided.Databases]]
 
 
 def tree() -> trees.Tree:
@@ -102,9 +106,10 @@ class Theatre:
         gc.collect()
         gc.freeze()
 
-    def run(self, playing: Coroutine[Any, Any, _T]) -> _T:
-        """Run it in virtual time, from 0."""
-        self.loop.rewind()
+    def run(self, playing: Coroutine[Any, Any, _T], *, rewound: bool = True) -> _T:
+        """Run it in virtual time, from 0 or from where time stands."""
+        if rewound:
+            self.loop.rewind()
         asyncio.set_event_loop(self.loop)
         # A context of its own: nobody's death is left from before.
         task = contextvars.copy_context().run(self.loop.create_task, playing)
@@ -196,12 +201,43 @@ def _adapter(wires: inprocess.Wires) -> maven_central.MavenCentral:
     )
 
 
+class _Renewed(provided.Postgresql):
+    """A copy takes the place of the one before, under its name: the engine has compiled its statements already."""
+
+    def __init__(self, server: provided.Server) -> None:
+        super().__init__(server)
+        self._directory = str(server.directory)
+        self._created = server.create
+
+    def copy(self, address: str, _directory: pathlib.Path) -> str:
+        """The copy, in the place of the last one."""
+        made = sqlalchemy.make_url(self._created(address))
+        with psycopg.connect(host=self._directory, user="postgres", dbname="postgres", autocommit=True) as server:
+            server.execute("DROP DATABASE IF EXISTS stage WITH (FORCE)")
+            rename = psycopg.sql.SQL("ALTER DATABASE {} RENAME TO stage")
+            server.execute(rename.format(psycopg.sql.Identifier(str(made.database))))
+        return made.set(database="stage").render_as_string(hide_password=False)
+
+
 @contextlib.contextmanager
-def theatre() -> Iterator[Theatre]:
-    """A theatre for as long as the block runs, on the engine that `ATR_TEST_DATABASE` asks for."""
+def on_sqlite(directory: pathlib.Path) -> Iterator[provided.Databases]:
+    """Files."""
+    yield provided.Sqlite(directory)
+
+
+@contextlib.contextmanager
+def on_postgresql(_directory: pathlib.Path) -> Iterator[provided.Databases]:
+    """One database of a server of our own, made anew for each seed. Time stands still while it answers."""
+    with provided.server() as server:
+        yield _Renewed(server)
+
+
+@contextlib.contextmanager
+def theatre(databases: Engine = provided.chosen) -> Iterator[Theatre]:
+    """A theatre for as long as the block runs; on the engine that `ATR_TEST_DATABASE` asks for if none is given."""
     with tempfile.TemporaryDirectory(prefix="atr-theatre-", dir=outcome.MEMORY) as name:
         directory = pathlib.Path(name)
-        with provided.chosen(directory) as databases, warnings.catch_warnings():
+        with databases(directory) as made, warnings.catch_warnings():
             # What a worker has claimed and not begun when it dies is never awaited, as after a kill.
             warnings.filterwarnings("ignore", message="coroutine '_?(work|task)' was never awaited")
-            yield Theatre(directory, databases)
+            yield Theatre(directory, made)
