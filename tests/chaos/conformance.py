@@ -86,22 +86,20 @@ ALL: Final = frozenset(
 )
 
 
-def campaign(_size: outcome.Size, seed: int) -> outcome.Outcome:
-    """Every story; then which arrows were seen."""
+def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
+    """Every story; then which arrows were seen. At the small size a fifth of the stories, the seed says which."""
+    part = size is outcome.Size.SMALL
+    names = list(STORIES)[seed % 5 :: 5] if part else list(STORIES)
     seen: set[tuple[State, State]] = set()
     violations = []
     with theatre.theatre() as stage:
-        for name in STORIES:
+        for name in names:
             arrows, broken = told(stage, name, seed)
             seen |= arrows
             violations += [f"{name}: {code}; ATR_CHAOS_SEED={seed} python -m tests.chaos T3" for code in broken]
-    violations += [
-        f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in sorted(ALL - seen)
-    ]
+    violations += [f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in sorted(ALL - seen)]
     violations += [f"{frm} -> {to} is outside the table; python -m tests.chaos T3" for frm, to in sorted(seen - ALL)]
-    return outcome.Outcome(
-        len(STORIES), tuple(violations), (f"arrows: {len(seen & ALL)} of {len(ALL)}",)
-    )
+    return outcome.Outcome(len(STORIES), tuple(violations), (f"arrows: {len(seen & ALL)} of {len(ALL)}",))
 
 
 def told(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple[State, State]], tuple[str, ...]]:

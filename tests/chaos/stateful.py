@@ -42,6 +42,8 @@ _COUNTS: Final[Mapping[outcome.Size, Count]] = {
     outcome.Size.RELEASE: Count(20_000, 50, 100),
 }
 _PAUSES: Final = (1.0, 15.0, 130.0, 700.0, 3_600.0, 30_000.0, 90_000.0)
+# What may have gone wrong before the first click: what comes later often finds nothing more to happen to.
+_BEFORE: Final = ("look now", "fault", "tampered", "file added", "stuck", "publishing fails", "slow or odd")
 _CLICKS: Final = ("promote", "promote twice")
 _DECISIONS: Final = ("abort", "stop", "send again", "give up", "extend", "check again", "look now", "prove published")
 _PLATFORM: Final = (
@@ -85,9 +87,11 @@ _DEPLOYMENTS: Final = {
 class Machine(machines.RuleBasedStateMachine):
     """One release in the theatre, with two workers; what both machines do to it."""
 
-    def __init__(self, stage: theatre.Theatre, build: theatre.Build = theatre.OURS) -> None:
+    def __init__(self, stage: theatre.Theatre, build: theatre.Build, ends: collections.Counter[str]) -> None:
         super().__init__()
         self._stage = stage
+        # In which states promotions were left.
+        self._ends = ends
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._chains: dict[str, audit.Follower] = collections.defaultdict(audit.Follower)
         self._followed = 0
@@ -95,6 +99,17 @@ class Machine(machines.RuleBasedStateMachine):
         self.world = stage.run(self._opened.__aenter__())
         self._eyes = observed.Eyes(self.world)
         self._go(self._begin())
+
+    @machines.initialize(
+        before=strategies.sampled_from(_BEFORE),
+        name=strategies.sampled_from(_CLICKS),
+        seconds=strategies.sampled_from((0.0, 1.0, 15.0)),
+    )
+    def click_first(self, before: str, name: str, seconds: float) -> None:
+        """Every story is of a release that somebody wants to promote."""
+        self._go(acts.play(self.world, before))
+        self._go(acts.play(self.world, name))
+        self._go(asyncio.sleep(seconds))
 
     @machines.rule(name=strategies.sampled_from(_CLICKS))
     def click(self, name: str) -> None:
@@ -165,8 +180,7 @@ class Machine(machines.RuleBasedStateMachine):
         for life in self._lives.values():
             life.cancel()
         await asyncio.gather(*self._lives.values(), return_exceptions=True)
-        for row in await self.world.rows(tables.Promotion):
-            hypothesis.event(row.state.value)
+        self._ends.update(row.state.value for row in await self.world.rows(tables.Promotion))
         await self._opened.__aexit__(None, None, None)
 
 
@@ -193,7 +207,7 @@ MACHINES: Final = (Core, Gates)
 
 def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
     """So many examples of each machine on each engine."""
-    count, violations, rounds = _COUNTS[size], [], 0
+    count, violations, rounds, ends = _COUNTS[size], [], 0, collections.Counter[str]()
     engines: list[tuple[str, theatre.Engine, int]] = [("SQLite", theatre.on_sqlite, count.sqlite)]
     if count.postgresql and provided.programs():
         engines.append(("PostgreSQL", theatre.on_postgresql, count.postgresql))
@@ -202,11 +216,13 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
             for machine in MACHINES:
                 each = examples // len(MACHINES)
                 rounds += each
-                found = falsified(stage, machine, examples=each, steps=count.steps, seed=seed)
+                found = falsified(stage, machine, examples=each, steps=count.steps, seed=seed, ends=ends)
                 replay = f"ATR_CHAOS_SEED={seed} CHAOS={size} python -m tests.chaos T4"
                 violations += [f"{engine}: {found}\n{replay}"] if found else []
     names = ", ".join(engine for engine, _, _ in engines)
-    return outcome.Outcome(rounds, tuple(violations), (f"steps of each: {count.steps}; engines: {names}",))
+    told = ", ".join(f"{state} {number}" for state, number in ends.most_common())
+    seen = f"steps of each: {count.steps}; engines: {names}; ends: {told}"
+    return outcome.Outcome(rounds, tuple(violations), (seen,))
 
 
 def falsified(
@@ -217,23 +233,30 @@ def falsified(
     steps: int,
     seed: int,
     build: theatre.Build = theatre.OURS,
+    ends: collections.Counter[str] | None = None,
+    phases: Sequence[hypothesis.Phase] = (hypothesis.Phase.generate, hypothesis.Phase.shrink),
 ) -> str:
-    """The shortest way to something broken that was found, as lines of a program; empty if nothing was."""
-    lines: list[str] = []
+    """The shortest way to something broken that was found, as lines of a program; empty if nothing was.
+
+    Shrinking plays it some hundred times more; who only wants to know leaves it out of the `phases`.
+    """
+    lines: list[object] = []
     settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
         database=None,
         derandomize=False,
+        phases=phases,
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    play = hypothesis.seed(seed)(functools.partial(machine, stage, build))
+    play = hypothesis.seed(seed)(
+        functools.partial(machine, stage, build, collections.Counter() if ends is None else ends)
+    )
     try:
         with hypothesis.reporting.with_reporter(lines.append):
             machines.run_state_machine_as_test(play, settings=settings)  # type: ignore[arg-type]  # what makes one will do
     except Exception as error:  # noqa: BLE001  (whatever breaks in it, it is what was looked for)
-        return "\n".join([f"{machine.__name__}: {error!r}", *lines, *getattr(error, "__notes__", ())])
+        return "\n".join([f"{machine.__name__}: {error!r}", *map(str, lines), *getattr(error, "__notes__", ())])
     return ""
-

@@ -97,7 +97,7 @@ class Theatre:
         self._stage = directory / "stage"
         self._prepared.mkdir()
         self._address = databases.empty(self._prepared)
-        self._engines: dict[str, session.Database] = {}
+        self._engines: dict[str, tuple[session.Database, Callable[[], int]]] = {}
         # Made once: routes are the same for every world that is shown.
         self._app = server.create_app(stand_in.World(directory / "nothing"))
         self._behind_gate = self._app.gate._app
@@ -141,7 +141,7 @@ class Theatre:
         settings = config.WorkerSettings.model_validate(
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )
-        database = self._database(address, clock)
+        database, written = self._database(address, clock)
         place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: TIMING}, plain=TIMING)
         watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
         made = contexts.Context(
@@ -159,7 +159,7 @@ class Theatre:
         world.tree = tree()
         platform.voted = {path: data for path, data in world.tree.files.items() if isinstance(data, bytes)}
         wires.note, wires.sending = world.note, world.sending
-        world.moves = watched_storage.moves
+        world.moves, world.written = watched_storage.moves, written
         try:
             yield world
         finally:
@@ -167,14 +167,14 @@ class Theatre:
             await app.gate.close()
             await database.close()
 
-    def _database(self, address: str, clock: simulated.Clock) -> session.Database:
+    def _database(self, address: str, clock: simulated.Clock) -> tuple[session.Database, Callable[[], int]]:
         """The same engine for every seed that has the same address: it has compiled its statements already."""
-        database = self._engines.get(address)
-        if database is None:
-            database = self._engines[address] = session.Database(address, clock)
-            virtual.without_threads(database._engine.sync_engine)
-        database._clock = clock
-        return database
+        if address not in self._engines:
+            database = session.Database(address, clock)
+            self._engines[address] = (database, virtual.without_threads(database._engine.sync_engine))
+        found = self._engines[address]
+        found[0]._clock = clock
+        return found
 
     async def _prepare(self) -> None:
         async with self._open(self._prepared, self._address, random.Random(0), OURS) as world:
