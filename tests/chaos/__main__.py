@@ -25,6 +25,7 @@ CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "T1": "tests.chaos.table",
         "T3": "tests.chaos.conformance",
+        "T4": "tests.chaos.stateful",
         "T5": "tests.chaos.simulation",
         "T6": "tests.chaos.killing",
         "T7": "tests.chaos.racing",

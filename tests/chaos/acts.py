@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+import atr.db.guards as guards
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -37,6 +38,10 @@ FAULTS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("publish", {"status": 403}),
     ("publish", {"status": 429, "headers": {"Retry-After": "60"}}),
     ("publish", {"status": 200, "body": "<html>Welcome</html>"}),
+    ("drop", {"cut": True}),
+    ("drop", {"effect": True, "cut": True}),
+    ("drop", {"status": 401}),
+    ("drop", {"status": 503, "times": 3}),
     ("status", {"status": 404, "times": 2}),
     ("status", {"status": 404, "times": 8}),
     ("status", {"status": 502, "body": "<html>Bad gateway</html>"}),
@@ -137,6 +142,24 @@ def _members(*names: str) -> Act:
     return change
 
 
+def _switch(scope: str, *, off: bool) -> Act:
+    async def switch(world: simulated.Simulated) -> None:
+        async with world.admin() as admin:
+            await (admin.switches.switch_off if off else admin.switches.switch_on)(scope, _REASON)
+
+    return switch
+
+
+def _target(*namespaces: str) -> Act:
+    async def set_target(world: simulated.Simulated) -> None:
+        async with world.admin() as admin:
+            await admin.policy.set_target(
+                people.PROJECT, worlds.MAVEN, namespaces=namespaces, source="the portal", target="the repository"
+            )
+
+    return set_target
+
+
 def _revision(content: bytes | None) -> Act:
     async def revise(world: simulated.Simulated) -> None:
         voted = world.tree.files[_FILE.removeprefix("maven/")]
@@ -153,6 +176,14 @@ def _revision(content: bytes | None) -> Act:
 async def _abandon(world: simulated.Simulated) -> None:
     async with world.manager() as manager:
         await manager.vote_resolution.abandon(RELEASE, _REASON)
+
+
+async def _vote_again(world: simulated.Simulated) -> None:
+    """Over what was voted on before: the same files, the same deployment."""
+    await _revision(None)(world)
+    async with world.member() as member:
+        await member.deployments.put_on_ballot(1)
+    await people.vote(world.store, RELEASE)
 
 
 def _clock(**delta: float) -> Act:
@@ -212,6 +243,7 @@ ACTS: Final[Mapping[str, tuple[int, Act]]] = MappingProxyType(
         "promote": (12, _promote),
         "promote twice": (4, _promote_twice),
         "abort": (5, _decision("abort")),
+        "stop": (5, _decision("stop")),
         "send again": (5, _decision("send_again")),
         "give up": (4, _decision("give_up")),
         "extend": (3, _decision("extend")),
@@ -223,9 +255,16 @@ ACTS: Final[Mapping[str, tuple[int, Act]]] = MappingProxyType(
         "policy on": (3, _policy(on=True)),
         "alice leaves": (2, _members("bob", "carol")),
         "alice is back": (2, _members(*people.MEMBERS)),
+        "platform off": (2, _switch(guards.platform(worlds.MAVEN), off=True)),
+        "platform on": (3, _switch(guards.platform(worlds.MAVEN), off=False)),
+        "everything off": (1, _switch(guards.SITE, off=True)),
+        "everything on": (2, _switch(guards.SITE, off=False)),
+        "target elsewhere": (1, _target("org.elsewhere")),
+        "target as it was": (2, _target("org.example")),
         "revision changed": (2, _revision(b"nobody voted on this")),
         "revision as voted": (2, _revision(None)),
         "vote abandoned": (1, _abandon),
+        "vote again": (1, _vote_again),
         "clock an hour on": (1, _clock(hours=1)),
         "clock an hour back": (1, _clock(hours=-1)),
         "clock a day on": (1, _clock(days=1)),

@@ -19,6 +19,7 @@ import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
 
 State = states.State
+_MINUTE: Final = 60.0
 _HOUR: Final = 3_600.0
 _DAY: Final = 86_400.0
 
@@ -42,6 +43,8 @@ _NEVER: Final = Fault("publish", {"cut": True, "times": 1})
 _UNSENT: Final = (Fault("publish", {"cut": True, "times": 3}), "promote", 3 * _HOUR)
 # It is done before anybody asks, and nobody was told.
 _LOST: Final = (Settings({"publishing_polls": 0}), Fault("publish", {"effect": True, "cut": True}))
+# It arrives after somebody asked for a stop.
+_OVERTAKEN: Final = Fault("publish", {"effect": True, "late": 100, "cut": True})
 _STUCK: Final = ("stuck", "promote", 26 * _HOUR)
 
 STORIES: Final[Mapping[str, Sequence[Step]]] = {
@@ -72,40 +75,32 @@ STORIES: Final[Mapping[str, Sequence[Step]]] = {
     "in-doubt checking": (*_UNSENT, Settings({"publishing_polls": 0}), "published by hand", 8 * _HOUR),
     "in-doubt refused": (*_STUCK, "publishing fails", "not stuck", 8 * _HOUR),
     "in-doubt sending": (*_UNSENT, "send again", _HOUR),
+    "sending aborting aborted": (_NEVER, "promote", _MINUTE, "stop", 8 * _HOUR),
+    "aborting publishing": ("stuck", _OVERTAKEN, "promote", _MINUTE, "stop", _HOUR),
+    "aborting checking": (Settings({"publishing_polls": 0}), _OVERTAKEN, "promote", _MINUTE, "stop", _HOUR),
+    "in-doubt aborting in-doubt": (*_UNSENT, Fault("drop", {"status": 503, "times": 3}), "stop", 2 * _HOUR),
     "in-doubt aborted": (*_UNSENT, 2 * _DAY, "give up"),
 }
-# Drawn by the stop after a call, which is being built: these arrows have no story yet. Take out with the merge of it.
-NOT_YET: Final = frozenset(
-    {
-        (State.SENDING, State.ABORTING),
-        (State.IN_DOUBT, State.ABORTING),
-        (State.ABORTING, State.ABORTED),
-        (State.ABORTING, State.PUBLISHING),
-        (State.ABORTING, State.CHECKING),
-        (State.ABORTING, State.IN_DOUBT),
-    }
-)
 ALL: Final = frozenset(
     (frm, to) for arrows in (states.ARROWS, states.PERSONS_ARROWS) for frm, many in arrows.items() for to in many
 )
 
 
-def campaign(_size: outcome.Size, seed: int) -> outcome.Outcome:
-    """Every story; then which arrows were seen."""
+def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
+    """Every story; then which arrows were seen. At the small size a fifth of the stories, the seed says which."""
+    part = size is outcome.Size.SMALL
+    names = list(STORIES)[seed % 5 :: 5] if part else list(STORIES)
     seen: set[tuple[State, State]] = set()
     violations = []
     with theatre.theatre() as stage:
-        for name in STORIES:
+        for name in names:
             arrows, broken = told(stage, name, seed)
             seen |= arrows
             violations += [f"{name}: {code}; ATR_CHAOS_SEED={seed} python -m tests.chaos T3" for code in broken]
-    violations += [
-        f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in sorted(ALL - NOT_YET - seen)
-    ]
+    never = [] if part else sorted(ALL - seen)
+    violations += [f"{frm} -> {to} was never drawn; python -m tests.chaos T3" for frm, to in never]
     violations += [f"{frm} -> {to} is outside the table; python -m tests.chaos T3" for frm, to in sorted(seen - ALL)]
-    return outcome.Outcome(
-        len(STORIES), tuple(violations), (f"arrows: {len(seen & ALL)} of {len(ALL)}, {len(NOT_YET)} not yet built",)
-    )
+    return outcome.Outcome(len(names), tuple(violations), (f"arrows: {len(seen & ALL)} of {len(ALL)}",))
 
 
 def told(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple[State, State]], tuple[str, ...]]:

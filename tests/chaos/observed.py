@@ -3,8 +3,8 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import sqlmodel
 from sqlmodel import col
@@ -25,6 +25,16 @@ _PERSONS: Final = {
 }
 
 
+class _Rows(NamedTuple):
+    """What was read, and after which write."""
+
+    written: int = -1
+    promotions: Sequence[tables.Promotion] = ()
+    targets: Sequence[tables.PromotionTarget] = ()
+    attempts: Sequence[tables.Attempt] = ()
+    deployments: Sequence[tables.Deployment] = ()
+
+
 @dataclasses.dataclass
 class Eyes:
     """Looks at one world again and again; what it has read of the events it need not read again."""
@@ -32,24 +42,16 @@ class Eyes:
     world: simulated.Simulated
     seen: int = 0
     events: list[tables.Event] = dataclasses.field(default_factory=list)
+    rows: _Rows = dataclasses.field(default_factory=_Rows)
 
     async def look(self) -> invariants.World:
         """The world as it stands."""
-        world = self.world
-        async with world.store.read() as read:
-            fresh = sqlmodel.select(tables.Event).where(col(tables.Event.seq) > self.seen)
-            self.events += (await read.data.exec(fresh.order_by(col(tables.Event.seq)))).all()
-            self.seen = (self.events[-1].seq or 0) if self.events else 0
-            promotions = (await read.data.exec(sqlmodel.select(tables.Promotion))).all()
-            if not promotions:
-                return invariants.World()
-            targets = (await read.data.exec(sqlmodel.select(tables.PromotionTarget))).all()
-            attempts = (
-                await read.data.exec(
-                    sqlmodel.select(tables.Attempt).where(tables.Attempt.kind == tables.AttemptKind.PUBLISH)
-                )
-            ).all()
-            deployments = (await read.data.exec(sqlmodel.select(tables.Deployment))).all()
+        world, written = self.world, self.world.written()
+        if self.rows.written != written:
+            self.rows = await self._read(written)
+        _, promotions, targets, attempts, deployments = self.rows
+        if not promotions:
+            return invariants.World()
         external = {one.id: one.external_id for one in deployments}
         asked = collections.Counter(one.subject for one in self.events if one.what in _ASKED)
         marks = collections.Counter(one.promotion_id for one in attempts if one.answer not in steps.CERTAIN_NO)
@@ -99,6 +101,23 @@ class Eyes:
             moves=(*self._moves(), *world.moves),
         )
 
+    async def _read(self, written: int) -> "_Rows":
+        async with self.world.store.read() as read:
+            fresh = sqlmodel.select(tables.Event).where(col(tables.Event.seq) > self.seen)
+            self.events += (await read.data.exec(fresh.order_by(col(tables.Event.seq)))).all()
+            self.seen = (self.events[-1].seq or 0) if self.events else 0
+            promotions = (await read.data.exec(sqlmodel.select(tables.Promotion))).all()
+            if not promotions:
+                return _Rows(written)
+            publish = tables.Attempt.kind == tables.AttemptKind.PUBLISH
+            return _Rows(
+                written,
+                promotions,
+                (await read.data.exec(sqlmodel.select(tables.PromotionTarget))).all(),
+                (await read.data.exec(sqlmodel.select(tables.Attempt).where(publish))).all(),
+                (await read.data.exec(sqlmodel.select(tables.Deployment))).all(),
+            )
+
     def arrows(self, subject: str) -> list[tuple[str, str]]:
         """The arrows that were drawn for what is called so ("promotion", "deployment"), by the events."""
         return [(one.data["from"], one.data["to"]) for one in self.events if one.what == f"{subject}_moved"]
@@ -119,7 +138,7 @@ class Eyes:
 
     def _allowed(self) -> dict[tuple[int | None, int], bool]:
         """For each mark, by promotion and number: whether the gates that this world closes were open then."""
-        members, policy, passed, drifted = set(people.MEMBERS), True, True, False
+        members, off, policy, passed, drifted = set(people.MEMBERS), set[str](), True, True, False
         found: dict[tuple[int | None, int], bool] = {}
         for one in self.events:
             match one.what:
@@ -127,6 +146,10 @@ class Eyes:
                     members = set(one.data["members"])
                 case "policy_edited":
                     policy = all(one.data["after"]["remote_promotion"].values())
+                case "switched_off":
+                    off.add(one.subject)
+                case "switched_on":
+                    off.discard(one.subject)
                 case "vote_passed":
                     passed = True
                 case "candidate_abandoned" | "vote_failed" | "vote_opened":
@@ -136,7 +159,7 @@ class Eyes:
                 case "attempt_marked" if one.data["kind"] == "publish":
                     number = int(one.subject.partition(":")[2])
                     key = (number, one.data["number"])
-                    found[key] = policy and passed and (not drifted) and (one.actor in members)
+                    found[key] = policy and passed and (not (drifted or off)) and (one.actor in members)
         return found
 
     def _is_coming(self, one: simulated.Published) -> bool:

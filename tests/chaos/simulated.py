@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -131,6 +132,9 @@ class Simulated(worlds.World):
         self.paused = False
         # From now on nobody dies and nothing goes wrong.
         self.fair = False
+        # The same number again: nothing was written meanwhile, so what was read still holds.
+        self.written: Callable[[], int] = itertools.count().__next__
+        self._due: tuple[int, datetime.datetime | None] = (-1, None)
 
     def note(self, text: str) -> None:
         """Add a line to the trace. Ids that the stand-in makes up are left out: they differ from run to run."""
@@ -166,10 +170,13 @@ class Simulated(worlds.World):
 
     async def seconds_to_due(self) -> float | None:
         """How long until the worker has something to do; None if it never will have."""
-        async with self.store.read() as read:
-            found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no union
-        known = [one for one in found if one is not None]
-        return max((min(known) - self.clock()).total_seconds(), 0.0) if known else None
+        written = self.written()
+        if self._due[0] != written:
+            async with self.store.read() as read:
+                found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no unions
+            self._due = (written, min((one for one in found if one is not None), default=None))
+        at = self._due[1]
+        return None if at is None else max((at - self.clock()).total_seconds(), 0.0)
 
 
 def _later(due: Any, lease: Any) -> Any:

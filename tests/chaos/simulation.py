@@ -120,6 +120,8 @@ async def _fair_end(world: simulated.Simulated, eyes: observed.Eyes) -> list[str
         deployment.twists = dataclasses.replace(deployment.twists, word="", listing=None)
         if world.chance.random() < 0.8:
             deployment.twists.stuck = False
+    for name in ("platform on", "everything on"):
+        await acts.play(world, name)
     world.note("--- fair")
     began = asyncio.get_running_loop().time()
     waited = 0.0

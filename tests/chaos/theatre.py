@@ -19,6 +19,9 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar, cast
 
+import psycopg
+import sqlalchemy
+
 import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
@@ -54,6 +57,7 @@ TIMING: Final = dataclasses.replace(
     resting=43_200,
 )
 _T = TypeVar("_T")
+Engine = Callable[[pathlib.Path], contextlib.AbstractContextManager[provided.Databases]]
 
 
 def tree() -> trees.Tree:
@@ -93,7 +97,7 @@ class Theatre:
         self._stage = directory / "stage"
         self._prepared.mkdir()
         self._address = databases.empty(self._prepared)
-        self._engines: dict[str, session.Database] = {}
+        self._engines: dict[str, tuple[session.Database, Callable[[], int]]] = {}
         # Made once: routes are the same for every world that is shown.
         self._app = server.create_app(stand_in.World(directory / "nothing"))
         self._behind_gate = self._app.gate._app
@@ -102,9 +106,10 @@ class Theatre:
         gc.collect()
         gc.freeze()
 
-    def run(self, playing: Coroutine[Any, Any, _T]) -> _T:
-        """Run it in virtual time, from 0."""
-        self.loop.rewind()
+    def run(self, playing: Coroutine[Any, Any, _T], *, rewound: bool = True) -> _T:
+        """Run it in virtual time, from 0 or from where time stands."""
+        if rewound:
+            self.loop.rewind()
         asyncio.set_event_loop(self.loop)
         # A context of its own: nobody's death is left from before.
         task = contextvars.copy_context().run(self.loop.create_task, playing)
@@ -136,7 +141,7 @@ class Theatre:
         settings = config.WorkerSettings.model_validate(
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )
-        database = self._database(address, clock)
+        database, written = self._database(address, clock)
         place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: TIMING}, plain=TIMING)
         watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
         made = contexts.Context(
@@ -154,7 +159,7 @@ class Theatre:
         world.tree = tree()
         platform.voted = {path: data for path, data in world.tree.files.items() if isinstance(data, bytes)}
         wires.note, wires.sending = world.note, world.sending
-        world.moves = watched_storage.moves
+        world.moves, world.written = watched_storage.moves, written
         try:
             yield world
         finally:
@@ -162,14 +167,14 @@ class Theatre:
             await app.gate.close()
             await database.close()
 
-    def _database(self, address: str, clock: simulated.Clock) -> session.Database:
+    def _database(self, address: str, clock: simulated.Clock) -> tuple[session.Database, Callable[[], int]]:
         """The same engine for every seed that has the same address: it has compiled its statements already."""
-        database = self._engines.get(address)
-        if database is None:
-            database = self._engines[address] = session.Database(address, clock)
-            virtual.without_threads(database._engine.sync_engine)
-        database._clock = clock
-        return database
+        if address not in self._engines:
+            database = session.Database(address, clock)
+            self._engines[address] = (database, virtual.without_threads(database._engine.sync_engine))
+        found = self._engines[address]
+        found[0]._clock = clock
+        return found
 
     async def _prepare(self) -> None:
         async with self._open(self._prepared, self._address, random.Random(0), OURS) as world:
@@ -196,12 +201,43 @@ def _adapter(wires: inprocess.Wires) -> maven_central.MavenCentral:
     )
 
 
+class _Renewed(provided.Postgresql):
+    """A copy takes the place of the one before, under its name: the engine has compiled its statements already."""
+
+    def __init__(self, server: provided.Server) -> None:
+        super().__init__(server)
+        self._directory = str(server.directory)
+        self._created = server.create
+
+    def copy(self, address: str, _directory: pathlib.Path) -> str:
+        """The copy, in the place of the last one."""
+        made = sqlalchemy.make_url(self._created(address))
+        with psycopg.connect(host=self._directory, user="postgres", dbname="postgres", autocommit=True) as server:
+            server.execute("DROP DATABASE IF EXISTS stage WITH (FORCE)")
+            rename = psycopg.sql.SQL("ALTER DATABASE {} RENAME TO stage")
+            server.execute(rename.format(psycopg.sql.Identifier(str(made.database))))
+        return made.set(database="stage").render_as_string(hide_password=False)
+
+
 @contextlib.contextmanager
-def theatre() -> Iterator[Theatre]:
-    """A theatre for as long as the block runs, on the engine that `ATR_TEST_DATABASE` asks for."""
+def on_sqlite(directory: pathlib.Path) -> Iterator[provided.Databases]:
+    """Files."""
+    yield provided.Sqlite(directory)
+
+
+@contextlib.contextmanager
+def on_postgresql(_directory: pathlib.Path) -> Iterator[provided.Databases]:
+    """One database of a server of our own, made anew for each seed. Time stands still while it answers."""
+    with provided.server() as server:
+        yield _Renewed(server)
+
+
+@contextlib.contextmanager
+def theatre(databases: Engine = provided.chosen) -> Iterator[Theatre]:
+    """A theatre for as long as the block runs; on the engine that `ATR_TEST_DATABASE` asks for if none is given."""
     with tempfile.TemporaryDirectory(prefix="atr-theatre-", dir=outcome.MEMORY) as name:
         directory = pathlib.Path(name)
-        with provided.chosen(directory) as databases, warnings.catch_warnings():
+        with databases(directory) as made, warnings.catch_warnings():
             # What a worker has claimed and not begun when it dies is never awaited, as after a kill.
             warnings.filterwarnings("ignore", message="coroutine '_?(work|task)' was never awaited")
-            yield Theatre(directory, databases)
+            yield Theatre(directory, made)

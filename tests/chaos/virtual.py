@@ -8,6 +8,8 @@ every statement of SQLite: nothing depends on the machine, so that a seed replay
 
 import asyncio
 import contextvars
+import functools
+import itertools
 import selectors
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,12 +115,19 @@ class _Turns:
         future.set_result(function())
 
 
+class Writes:
+    """Transactions that wrote something and are committed."""
+
+    count = 0
+
+
 class _Connection:
     """As aiosqlite's, without the thread. A process may die right before and right after it commits."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, writes: "Writes") -> None:
         self._connection: sqlite3.Connection | None = connection
         self._conn = connection
+        self._writes = writes
         self._tx = _Turns()
 
     def cursor(self) -> _Cursor:
@@ -130,6 +139,7 @@ class _Connection:
             at("before_commit")
         self._conn.commit()
         if wrote:
+            self._writes.count += 1
             at("after_commit")
 
     async def rollback(self) -> None:
@@ -150,15 +160,21 @@ class _Connection:
         return getattr(self._conn, name)
 
 
-async def _connect(*arguments: Any, **options: Any) -> _Connection:
-    return _Connection(sqlite3.connect(*arguments, **{**options, "check_same_thread": False}))
+async def _connect(writes: Writes, *arguments: Any, **options: Any) -> _Connection:
+    return _Connection(sqlite3.connect(*arguments, **{**options, "check_same_thread": False}), writes)
 
 
-def without_threads(engine: sqlalchemy.Engine) -> None:
-    """Have this engine of aiosqlite speak to SQLite in the loop itself. Another engine stays as it is."""
+def without_threads(engine: sqlalchemy.Engine) -> Callable[[], int]:
+    """Have this engine of aiosqlite speak to SQLite in the loop itself. Another engine stays as it is.
+
+    Answers a function: what it answers is the same again only while nothing was written.
+    """
     if engine.dialect.driver != "aiosqlite":
-        return
+        return itertools.count().__next__
+    writes = Writes()
 
     @sqlalchemy.event.listens_for(engine, "do_connect")
     def on_connect(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-        parameters["async_creator_fn"] = _connect
+        parameters["async_creator_fn"] = functools.partial(_connect, writes)
+
+    return lambda: writes.count

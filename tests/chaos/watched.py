@@ -53,7 +53,8 @@ class _Service:
         return _Writer(found, self._inner.write, self._moves, self._fenced) if name in _WRITERS else found
 
 
-@dataclasses.dataclass(frozen=True)
+# Told apart by which it is: the scan counts what it claims of each.
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Writer:
     inner: Any
     write: storage.Write
