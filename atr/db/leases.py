@@ -27,8 +27,9 @@ async def claim(
     table: Any = model
     free = (table.lease_until.is_(None)) | (table.lease_until <= now)
     wanted = sqlmodel.select(model).where(table.due_at <= now, free, *where).order_by(table.due_at).limit(limit)
-    # Rows that another worker is taking at this moment are passed over. (SQLite has one writer at a time.)
-    wanted = wanted.with_for_update(skip_locked=True)
+    # Rows that another worker is taking at this moment are passed over. (SQLite has one writer at a time.) Their keys
+    # stay, so whoever refers to one of them waits for nobody.
+    wanted = wanted.with_for_update(skip_locked=True, key_share=True)
     rows = (await data.exec(wanted)).all()
     return [row for row in rows if await take(data, row, now, owner=owner, seconds=seconds)]
 

@@ -20,8 +20,8 @@ import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 
 # A row that was read before its scope was held may be old by now, and a lease must not change hands before we commit.
-# (SQLite has no such lock and needs none.)
-_FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": True})
+# Its key stays, so whoever only refers to it waits for nobody. (SQLite has no such lock and needs none.)
+_FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": {"key_share": True}})
 
 
 async def site(data: session.Session) -> operating.Site:

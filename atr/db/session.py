@@ -31,7 +31,8 @@ _BUSY_MS: Final = 30_000
 _FULL: Final = "database or disk is full"
 # disk_full: https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PG_FULL: Final = "53100"
-# deadlock_detected. Scopes are taken in one order, so only events of two chains in one transaction could meet so.
+# deadlock_detected. Scopes are taken in one order, and the scan, which holds rows without them, waits for nobody who
+# wants these rows: so only events of two chains in one transaction could meet so.
 _PG_DEADLOCK: Final = "40P01"
 # Without these a commit that was acknowledged may be gone after a crash, and a mark with it.
 _PG_SAFE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}

@@ -42,8 +42,7 @@ async def status_check(
     own errors, so one bad row stops no other.
     """
     busy = collections.Counter() if busy is None else busy
-    steps: list[Coroutine[Any, Any, None]] = []
-    taken: Busy = collections.Counter()
+    taken: list[tuple[Work, Any, lanes.Lane]] = []
     async with context.storage.write_as_user_service() as service:
         kinds: tuple[_Kind, ...] = (
             _Kind(service.promotions, _promotion),
@@ -54,7 +53,7 @@ async def status_check(
         waiting = await _waiting(kinds, limit, shut)
         if not waiting:
             # What there is nothing to do for costs these few reads, and no lock.
-            return steps
+            return []
         verdicts = await service.accounts.verdicts(at_most=limit)
         room = {lane: min(one.looks, limit - busy[lane]) for lane, one in verdicts.items()}
         while waiting:
@@ -65,16 +64,13 @@ async def status_check(
                     continue
                 claimed = await kind.claimer.claim(owner=context.owner, seconds=context.lease, limit=count, lane=lane)
                 await service.accounts.spend(lane, len(claimed))
-                taken.update({lane: len(claimed)})
-                steps.extend(
-                    _work(context, kind.work_on, dataclasses.replace(one, probe=probe), lane, busy) for one in claimed
-                )
+                taken.extend((kind.work_on, dataclasses.replace(one, probe=probe), lane) for one in claimed)
             waiting = await _waiting(kinds, limit, frozenset(lane for lane, left in room.items() if left <= 0))
-        if steps:
+        if taken:
             context.failpoint("in_claim_tx")
     # Only now are they ours.
-    busy.update(taken)
-    return steps
+    busy.update(lane for _, _, lane in taken)
+    return [_work(context, work_on, one, lane, busy) for work_on, one, lane in taken]
 
 
 @dataclasses.dataclass(frozen=True)

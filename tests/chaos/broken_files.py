@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""T17: a SQLite database whose WAL was cut or overwritten anywhere, and one that is full at every size.
+"""T17: SQLite's WAL cut or overwritten anywhere; the database full; the k-th write fails; whoever writes is killed.
 
-After a cut the database is what it was after one of its commits, whole: never half of one. While it is full nothing is
-sent that is not on disk, and nothing is lost: with room again every promotion ends live, by one call.
+After a cut the database is what it was after one of its commits, whole: never half of one. While it is full, or cannot
+be written, nothing is sent that is not on disk, and nothing is lost: afterwards every promotion ends live, by one call.
+What a killed process was told to be committed is there.
 """
 
 import asyncio
@@ -24,18 +25,21 @@ import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.storage.audit as audit
 import atr.worker as worker
+import tests.chaos.committing as committing
 import tests.chaos.outcome as outcome
+import tests.chaos.scarce as scarce
 from tests import databases, guarding
 from tests import world as worlds
 
-# Cuts, and databases that are full.
+# Cuts; databases that are full; that cannot be written from the k-th write on; whose writer is killed.
 _SIZES: Final = {
-    outcome.Size.SMALL: (20, 1),
-    outcome.Size.CI: (88, 12),
-    outcome.Size.RELEASE: (49_000, 1_000),
+    outcome.Size.SMALL: (20, 1, 1, 1),
+    outcome.Size.CI: (70, 10, 10, 10),
+    outcome.Size.RELEASE: (47_000, 1_000, 1_000, 1_000),
 }
+# Enough to go live; and enough to run into what is scarce.
 _ROUNDS: Final = 60
-_NO_LIMIT: Final = 1_000_000_000
+_SCARCE_ROUNDS: Final = 12
 # https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 _WAL_HEADER: Final = 32
 _GARBAGE: Final = 512
@@ -47,13 +51,13 @@ Chains = Mapping[str, Sequence[tuple[int, str]]]
 
 
 def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
-    """A world to its end, cut many times; then worlds that run full."""
+    """A world to its end, cut many times; then worlds that run full or cannot write; then writers that are killed."""
     chance = random.Random(seed)
-    cuts, fulls = _SIZES[size]
+    cuts, fulls, fails, kills = _SIZES[size]
     again = f"{outcome.SEED}={seed} python -m tests.chaos T17"
     violations: list[str] = []
     seen: list[str] = []
-    with tempfile.TemporaryDirectory() as name, guarding.watch(), asyncio.Runner() as runner:
+    with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as name, guarding.watch(), asyncio.Runner() as runner:
         directory = pathlib.Path(name)
         for part in ("template", "scene", "whole"):
             (directory / part).mkdir()
@@ -67,11 +71,15 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
             lengths.add(length)
             violations += [f"{cut}: {problem}: {again}, cut {number}"] * bool(problem)
         seen.append(f"cuts left {len(lengths)} different histories of {sum(map(len, whole.values()))} events")
-        for number in range(fulls):
-            pages = number % _PAGES
-            problem = runner.run(_full(scene, pages))
-            violations += [f"full after {pages} pages: {problem}: {again}"] * bool(problem)
-    return outcome.Outcome(cuts + fulls, tuple(violations), tuple(seen))
+        for what, scarcity, times in (("full", scarce.full, fulls), ("failing", scarce.failing, fails)):
+            for number in range(times):
+                pages = number % _PAGES
+                problem = runner.run(_starved(scene, scarcity, pages))
+                violations += [f"{what} after {pages} pages: {problem}: {again}"] * bool(problem)
+        for number in range(kills):
+            problem = runner.run(committing.killed(scene, chance))
+            violations += [f"kill {number}: {problem}: {again}"] * bool(problem)
+    return outcome.Outcome(sum(_SIZES[size]), tuple(violations), tuple(seen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +100,7 @@ class Cut:
 
 async def _to_the_end(scene: worlds.Scene, directory: pathlib.Path) -> None:
     """A promotion to LIVE; the file and its WAL as they lie there while the processes still have them open."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as name:
         async with scene.opened(pathlib.Path(name)) as world:
             await world.promote(scene.deployment_id)
             await world.live(scene.deployment_id)
@@ -102,7 +110,7 @@ async def _to_the_end(scene: worlds.Scene, directory: pathlib.Path) -> None:
 
 def _after(cut: Cut, whole: pathlib.Path, history: Chains) -> tuple[str, int]:
     """What is wrong with the database after this cut, if anything, and how many events it has."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as name:
         file = pathlib.Path(shutil.copy(whole / "atr.db", name))
         (file.parent / "atr.db-wal").write_bytes(cut.of((whole / "atr.db-wal").read_bytes()))
         return problem(file, history), sum(map(len, chains(file).values()))
@@ -110,7 +118,7 @@ def _after(cut: Cut, whole: pathlib.Path, history: Chains) -> tuple[str, int]:
 
 def _uncut(whole: pathlib.Path) -> Chains:
     """What was committed: read from a copy, since whoever opens a database takes its WAL in."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as name:
         for suffix in ("", "-wal"):
             shutil.copy(whole / f"atr.db{suffix}", name)
         return chains(pathlib.Path(name) / "atr.db")
@@ -159,19 +167,17 @@ def chains(file: pathlib.Path) -> Chains:
     return {chain: [(event.number, event.hash) for event in events] for chain, events in found.items()}
 
 
-async def _full(scene: worlds.Scene, pages: int) -> str:
-    """What goes wrong when the database may grow by so many pages only, for a while; empty if nothing does."""
-    with tempfile.TemporaryDirectory() as name:
+async def _starved(scene: worlds.Scene, scarcity: scarce.Scarce, pages: int) -> str:
+    """What goes wrong when only so many pages can be written, for a while; empty if nothing does."""
+    with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as name:
         async with scene.opened(pathlib.Path(name), call_timeout=5.0, lease=20.0) as world:
             promotion_id = await world.promote(scene.deployment_id)
-            limit = _Limit(world)
-            await limit.set(pages)
-            for _ in range(_ROUNDS // 2):
-                await _work(world)
-            marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
-            if world.publish_calls > len(marks):
-                return f"{world.publish_calls} calls for {len(marks)} marks while it was full"
-            limit.lift()
+            async with scarcity(world, pages):
+                for _ in range(_SCARCE_ROUNDS):
+                    await _work(world)
+                marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
+                if world.publish_calls > len(marks):
+                    return f"{world.publish_calls} calls for {len(marks)} marks meanwhile"
             row = await world.promotion(promotion_id)
             for _ in range(_ROUNDS):
                 row = await world.promotion(promotion_id)
@@ -181,30 +187,6 @@ async def _full(scene: worlds.Scene, pages: int) -> str:
             if (row.state is not states.State.LIVE) or (world.publish_calls != 1):
                 return f"it ended {row.state.value} after {world.publish_calls} calls: {row.reason}"
             return "" if await world.chain_holds() else "the chain of events is broken"
-
-
-class _Limit:
-    """How many pages each transaction may have the file grow to."""
-
-    def __init__(self, world: worlds.World) -> None:
-        self._world = world
-        self._pages = _NO_LIMIT
-        engine = world.hands.storage.database._engine.sync_engine
-        sqlalchemy.event.listen(engine, "begin", self._on_begin)
-
-    async def set(self, pages: int) -> None:
-        """So many more than there are."""
-        async with self._world.store.read() as read:
-            connection = await read.data.connection()
-            there = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        self._pages = int(there) + pages
-
-    def lift(self) -> None:
-        """There is room again."""
-        self._pages = _NO_LIMIT
-
-    def _on_begin(self, connection: sqlalchemy.Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {self._pages}")
 
 
 async def _work(world: worlds.World) -> None:

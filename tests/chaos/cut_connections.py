@@ -36,6 +36,8 @@ _SIZES: Final = {
 _CUT_OF_COMMITS: Final = 0.25
 # What it is about.
 _CUT_OF_MARKS: Final = 0.6
+# Of one promotion, so that many marks are at stake.
+_CUTS: Final = 5
 _ROUNDS: Final = 400
 # What the database, its driver and the engine say when the server is away.
 AWAY: Final = (sqlalchemy.exc.DBAPIError, procrastinate.exceptions.ConnectorException, OSError)
@@ -47,13 +49,15 @@ class _Chance:
 
     seed: random.Random
     left: int
-    armed: bool = False
+    # Of the promotion that is on its way.
+    more: int = 0
 
     def __call__(self, marking: bool) -> str:  # noqa: FBT001  (a Callable names nothing)
         often = _CUT_OF_MARKS if marking else _CUT_OF_COMMITS
-        if not (self.armed and self.left and (self.seed.random() < often)):
+        if not (self.more and (self.seed.random() < often)):
             return ""
         self.left -= 1
+        self.more -= 1
         return self.seed.choice(["before", "after"])
 
 
@@ -92,7 +96,7 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
                 f"{one}: {outcome.SEED}={seed} python -m tests.chaos T16, promotion {number}" for one in broken
             ]
             number += 1
-    return outcome.Outcome(cuts + _SIZES[size][1], tuple(violations), tuple(seen[-3:]))
+    return outcome.Outcome(cuts + _SIZES[size][1], tuple(violations), ("; ".join(seen),))
 
 
 @contextlib.contextmanager
@@ -108,13 +112,15 @@ async def _promotion(
     """One promotion to its end: what does not hold, and what happened."""
     async with cutters.between(server.directory, chance) as cutter:
         through = dataclasses.replace(scene, databases=_Through(scene.databases, cutter))
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=outcome.MEMORY) as directory:
             async with through.opened(pathlib.Path(directory), call_timeout=5.0, lease=20.0) as world:
                 promotion_id = await world.promote(scene.deployment_id)
-                chance.armed = True
+                if restart:
+                    await asyncio.to_thread(server.checkpoint)
+                chance.more = min(_CUTS, chance.left)
                 crash = chance.seed.randrange(1, 6) if restart else 0
                 state = await _to_the_end(world, promotion_id, server, crash)
-                chance.armed = False
+                chance.more = 0
                 told = f"{state.value} cuts={cutter.cuts} marks={cutter.marks} doubtful={cutter.doubtful_marks}"
                 return await _broken(world, promotion_id, cutter), told
 

@@ -30,6 +30,7 @@ import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
+import tests.chaos.outcome as outcome
 from tests import databases as provided
 from tests import world as worlds
 from tests.model import invariants
@@ -55,7 +56,7 @@ class Grounds:
     @contextlib.asynccontextmanager
     async def round(self, platform: behaviour.Settings = _SOON) -> AsyncIterator["Round"]:
         """A copy of the scene in real time, for the length of the block."""
-        directory = pathlib.Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="atr-round-"))
+        directory = pathlib.Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="atr-round-", dir=outcome.MEMORY))
         try:
             await asyncio.to_thread(shutil.copytree, self.scene.directory, directory, dirs_exist_ok=True)
             address = await asyncio.to_thread(self.scene.databases.copy, self.scene.database, directory)
@@ -107,7 +108,8 @@ class Round:
             "call_timeout": CALL_SECONDS,
             "lease": LEASE_SECONDS,
             "faster": _FASTER,
-            "tick": 0.05,
+            # Most of the time a worker waits here for a lease to run out: each scan costs some milliseconds.
+            "tick": 0.15,
             "pace": 0,
         }
 
@@ -232,7 +234,7 @@ def grounds(engines: Sequence[str], bring: worlds.Bring = worlds.World.voted) ->
     # Rows of a moment ago, by the clock that the processes have.
     began = session.utc_now() - datetime.timedelta(hours=1)
     with contextlib.ExitStack() as stack:
-        root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atr-grounds-")))
+        root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atr-grounds-", dir=outcome.MEMORY)))
         made = {}
         for engine in engines:
             directory = root / engine

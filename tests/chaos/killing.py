@@ -31,7 +31,8 @@ _OPEN: Final = frozenset({"in_claim_tx", "in_mark_tx", "before_result_commit", "
 _DROPS: Final = frozenset({"in_abort", "after_drop_reply"})
 # Who ends here, or stands still, has made a mark and not sent for it.
 _UNSENT: Final = frozenset({"after_mark", "after_connect", "in_abort"})
-_AT_ONCE: Final = 6
+# They wait for leases most of the time.
+_AT_ONCE: Final = 8
 _DState: Final = states.DeploymentState
 _TIMES: Final = 3
 _RELEASE: Final = 5_000

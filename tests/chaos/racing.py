@@ -106,13 +106,14 @@ class Race:
     webs: int
     workers: int
     change: str
-    # Seconds after the click.
+    # Seconds after the click; or, where the worker shall have a start, after the first request is there.
     after: float
+    late: bool = False
 
     def __str__(self) -> str:
         return (
             f"{self.engine} browsers={self.browsers} webs={self.webs} workers={self.workers} "
-            f"{self.change} after {self.after:.2f} s"
+            f"{self.change} {self.after:.2f} s after the {'request' if self.late else 'click'}"
         )
 
 
@@ -152,7 +153,7 @@ def _races(size: outcomes.Size, chance: random.Random) -> Iterator[Race]:
     else:
         chance.shuffle(kinds)
     for kind in itertools.islice(itertools.cycle(kinds), _ROUNDS[size]):
-        yield Race(*kind, after=chance.uniform(0, _LATEST))
+        yield Race(*kind, after=chance.uniform(0, _LATEST), late=chance.random() < 0.5)
 
 
 async def _race(places: Mapping[str, grounds.Grounds], entry: fleet.Entry, race: Race) -> Run:
@@ -185,9 +186,17 @@ class Racer(browsers.Browser):
     """A browser that tells what it is answered."""
 
     async def click(self, version: str, fields: Mapping[str, str]) -> httpx.Response:
-        """Send the confirm page's form. No answer is one too, and not a page."""
+        """Send the confirm page's form. No answer is one too, and not a page.
+
+        On a connection of its own: one that stood open for as long as the page may be given up by the server at this
+        very moment, and a browser would send again by itself then.
+        """
+        here = self._client
         try:
-            return await self._client.post(f"/distribution/promote/{people.PROJECT}/{version}", data=dict(fields))
+            async with httpx.AsyncClient(
+                base_url=here.base_url, cookies=here.cookies, trust_env=False, timeout=here.timeout
+            ) as fresh:
+                return await fresh.post(f"/distribution/promote/{people.PROJECT}/{version}", data=dict(fields))
         except httpx.HTTPError as error:
             return httpx.Response(httpx.codes.GATEWAY_TIMEOUT, text=repr(error))
 
@@ -231,6 +240,8 @@ async def _click(here: grounds.Round, race: Race, pages: Sequence[_Page]) -> tup
 
 
 async def _change(here: grounds.Round, race: Race) -> bool:
+    if race.late:
+        await _wait_for_request(here)
     await asyncio.sleep(race.after)
     change, _ = CHANGES[race.change]
     try:
@@ -238,6 +249,16 @@ async def _change(here: grounds.Round, race: Race) -> bool:
     except errors.ConflictError:
         return False
     return race.change != "nothing"
+
+
+async def _wait_for_request(here: grounds.Round) -> None:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + fleet.PATIENCE
+    while loop.time() < ends:
+        state, _ = await here.states()
+        if state is not None:
+            return
+        await asyncio.sleep(0.02)
 
 
 async def _wait_for_end(here: grounds.Round) -> bool:

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The campaign of broken files sees half a commit, a history that is another one, and a damaged file."""
+"""The campaign of broken files sees half a commit, another history, a damaged file, and a commit that is not there."""
 
 import asyncio
 import contextlib
 import pathlib
+import random
 import sqlite3
 
 import pytest
+import sqlalchemy
 
 import tests.chaos.broken_files as broken
+import tests.chaos.committing as committing
+import tests.chaos.scarce as scarce
 from tests import databases
 from tests import world as worlds
 
@@ -16,10 +20,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A database in which a promotion became live."""
+def scene(tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
+    """A vote that passed."""
     provided = databases.Sqlite(tmp_path_factory.mktemp("template"))
-    scene = worlds.scene(tmp_path_factory.mktemp("scene"), provided, worlds.World.voted)
+    return worlds.scene(tmp_path_factory.mktemp("scene"), provided, worlds.World.voted)
+
+
+@pytest.fixture(scope="module")
+def whole(scene: worlds.Scene, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A database in which a promotion became live."""
     directory = tmp_path_factory.mktemp("whole")
     with asyncio.Runner() as runner:
         runner.run(broken._to_the_end(scene, directory))
@@ -62,3 +71,32 @@ def test_garbage_and_cuts_leave_what_is_before_them() -> None:
     harmed = broken.Cut(0.5, garbage=True, seed=1).of(wal)
     assert (harmed[:2_032], len(harmed)) == (wal[:2_032], len(wal))
     assert harmed != wal
+
+
+def test_what_a_killed_process_told_of_is_there_and_what_it_made_up_is_missed(scene: worlds.Scene) -> None:
+    with asyncio.Runner() as runner:
+        assert runner.run(committing.killed(scene, random.Random(1))) == ""
+        said = runner.run(committing.killed(scene, random.Random(1), committing.tell_first))
+    assert "commits were acknowledged, and these are there" in said
+
+
+def test_writing_fails_after_so_many_pages_and_goes_on_afterwards(scene: worlds.Scene, tmp_path: pathlib.Path) -> None:
+    with asyncio.Runner() as runner:
+        assert runner.run(_commits_meanwhile_and_afterwards(scene, tmp_path)) == ["disk I/O error", ""]
+
+
+async def _commits_meanwhile_and_afterwards(scene: worlds.Scene, directory: pathlib.Path) -> list[str]:
+    async with scene.opened(directory) as world:
+        await world.promote(scene.deployment_id)
+        async with scarce.failing(world, 0):
+            meanwhile = await _problem_of_a_commit(world)
+        return [meanwhile, await _problem_of_a_commit(world)]
+
+
+async def _problem_of_a_commit(world: worlds.World) -> str:
+    try:
+        async with world.service() as service:
+            await service.write.event("trial", "trial", "tried")
+    except sqlalchemy.exc.OperationalError as error:
+        return str(error.orig)
+    return ""

@@ -23,11 +23,11 @@ class _Always:
     """The COMMIT of the mark is cut, nothing else."""
 
     def __init__(self, side: str) -> None:
-        self.side, self.armed, self.left = side, False, 1
+        self.side, self.more, self.left = side, 0, 1
         self.seed = random.Random(1)
 
     def __call__(self, marking: bool) -> str:  # noqa: FBT001
-        if not (self.armed and marking and self.left):
+        if not (self.more and marking and self.left):
             return ""
         self.left -= 1
         return self.side

@@ -15,6 +15,7 @@ import atr.db.condition as condition
 import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.migrate as migrate
+import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.sql as sql
@@ -88,7 +89,8 @@ async def test_scopes_are_taken_in_one_order_whatever_order_they_are_asked_for(o
     await asyncio.gather(hold(*scopes), hold(*reversed(scopes)), hold(*scopes[1:], scopes[0]))
 
 
-async def test_a_row_that_another_worker_is_taking_is_passed_over(one: session.Database) -> None:
+async def _pending(one: session.Database, *packages: str) -> None:
+    """A release with these distributions, all due."""
     async with one.write() as data:
         data.add(sql.Committee(key="c", name="C"))
         await data.flush()
@@ -108,8 +110,23 @@ async def test_a_row_that_another_worker_is_taking_is_passed_over(one: session.D
                 created_by="alice",
                 due_at=NOW,
             )
-            for name in ("a", "b")
+            for name in packages
         )
+
+
+async def test_who_works_on_a_row_waits_for_nobody_who_holds_what_it_belongs_to(one: session.Database) -> None:
+    """A scan has rows that a mark waits for: were it to wait for the mark's release, neither would go on."""
+    await _pending(one, "a")
+    async with one.write() as scan, one.write() as mark:
+        [row] = await leases.claim(scan, sql.Distribution, NOW, owner="w", seconds=60, limit=1)
+        await queries.demand_release(mark, "p-1", fresh=True)
+        row.lease_until = None
+        # PostgreSQL looks whether the release is there: the row was changed twice in this transaction.
+        await asyncio.wait_for(scan.flush(), timeout=5)
+
+
+async def test_a_row_that_another_worker_is_taking_is_passed_over(one: session.Database) -> None:
+    await _pending(one, "a", "b")
 
     async def claim(data: session.Session, owner: str) -> list[str]:
         rows = await leases.claim(data, sql.Distribution, NOW, owner=owner, seconds=60, limit=1)

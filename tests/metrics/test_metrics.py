@@ -21,6 +21,7 @@ import atr.db.session as session
 import atr.demo.processes as processes
 import atr.errors as errors
 import atr.metrics as metrics
+import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.lanes as lanes
@@ -170,7 +171,7 @@ async def test_what_the_operators_are_told_of_exists(world: worlds.World) -> Non
     ours = {name for name in told if name.startswith("atr_")} | {"atr_attempts"}
     watched = page.partition("## Is it well?")[2]
     assert {name.removesuffix("_total") for name in re.findall("atr_[a-z_]+", watched)} == ours
-    known = {str(state) for state in (*states.State, *states.DeploymentState)}
+    known = {str(state) for state in (*states.State, *states.DeploymentState, *budget.Breaker)}
     assert set(re.findall(r'state="([^"]+)"', page)) <= known
 
 

@@ -2,11 +2,14 @@
 """The scan and the task table: oldest first, retried, and one bad row stops no other."""
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
+import gc
 import itertools
 from typing import Any
 
+import pytest
 import sqlalchemy
 import sqlmodel
 
@@ -98,6 +101,17 @@ async def test_without_an_adapter_every_row_says_so(voted: worlds.World) -> None
     row = await voted.row(1)
     assert "no address for Maven Central" in row.next_note
     assert voted.platform.traffic.counters()["requests"] == before
+
+
+async def test_a_scan_that_could_not_commit_leaves_nothing_begun(voted: worlds.World) -> None:
+    """Its rows are taken by the next one, and no work waits that nobody starts: Python warns of such."""
+    await voted.promote(1)
+    busy: scan.Busy = collections.Counter()
+    with pytest.raises(worlds.Died):
+        await scan.status_check(voted.dying_at("in_claim_tx"), limit=5, busy=busy)
+    gc.collect()
+    assert not busy.total()
+    await voted.live(1)
 
 
 async def test_pending_rows_of_a_platform_are_looked_for_one_by_one(voted: worlds.World) -> None:
