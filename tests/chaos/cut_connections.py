@@ -32,8 +32,8 @@ _SIZES: Final = {
     outcome.Size.CI: (60, 5),
     outcome.Size.RELEASE: (5_000, 500),
 }
-# A promotion has about twenty COMMITs of the worker.
-_CUT_OF_COMMITS: Final = 0.25
+# A promotion has about twenty COMMITs of the worker, most of them before its mark.
+_CUT_OF_COMMITS: Final = 0.1
 # What it is about.
 _CUT_OF_MARKS: Final = 0.6
 # Of one promotion, so that many marks are at stake.
