@@ -238,12 +238,9 @@ async def _name_request() -> None:
 
 
 async def _refuse_nul() -> None:
-    """No name or text of ours holds this character, and not every database can be asked for it."""
-    request = quart.request
-    if _NUL in request.path:
+    """No name of ours holds this character, and not every database can be asked for it."""
+    if _NUL in quart.request.path:
         raise werkzeug.exceptions.NotFound
-    if any(_NUL in part for pair in request.args.items(multi=True) for part in pair):
-        raise werkzeug.exceptions.BadRequest
 
 
 async def _check_unsafe() -> None:

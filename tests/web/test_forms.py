@@ -372,6 +372,7 @@ ACTS: Final = [
     ("prove_published", "published by another hand", False, "We compare the public files", ("deployment", "published")),
     ("send_again", "in doubt", True, "We prove the files again", ("promotion", "in-doubt")),
     ("settle_lost", "lost", True, "Noted.", ("deployment", "failed")),
+    ("stop", "doubted", True, "this page says which came first", ("promotion", "aborting")),
 ]
 
 

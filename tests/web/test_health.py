@@ -43,8 +43,8 @@ def _lacks(answer: houses.Answer) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("path", "said"), [("/healthz", {"alive": True}), ("/readyz", {"ready": True, "lacks": []})])
-async def test_all_is_well(database: pathlib.Path, path: str, said: dict[str, object]) -> None:
-    answer = await _answer(database.parent, _url(database), path)
+async def test_all_is_well(tmp_path: pathlib.Path, database: str, path: str, said: dict[str, object]) -> None:
+    answer = await _answer(tmp_path, database, path)
     assert (answer.status, json.loads(answer.text)) == (200, said)
     assert answer.cookies == ()
     assert answer.headers["cache-control"] == "no-store"
@@ -72,9 +72,9 @@ async def test_a_database_that_was_not_migrated(tmp_path: pathlib.Path, at: str 
     assert lacks == {"migrations": f"The database is at {said} and this program needs {migrate.head()}."}
 
 
-async def test_a_directory_that_takes_no_file(database: pathlib.Path) -> None:
-    state_dir = database.parent / "state"
-    store = storage.Storage(session.Database(_url(database)), transaction.Place(state_dir, {}))
+async def test_a_directory_that_takes_no_file(tmp_path: pathlib.Path, database: str) -> None:
+    state_dir = tmp_path / "state"
+    store = storage.Storage(session.Database(database), transaction.Place(state_dir, {}))
     assert await health.lacks(store) == (
         health.Lack("disk", "The state directory takes no file: No such file or directory."),
     )
@@ -85,8 +85,8 @@ async def test_a_directory_that_takes_no_file(database: pathlib.Path) -> None:
     await store.database.close()
 
 
-async def test_what_does_not_answer_in_time_is_not_waited_for(database: pathlib.Path) -> None:
-    store = storage.Storage(session.Database(_url(database)), transaction.Place(database.parent, {}))
+async def test_what_does_not_answer_in_time_is_not_waited_for(tmp_path: pathlib.Path, database: str) -> None:
+    store = storage.Storage(session.Database(database), transaction.Place(tmp_path, {}))
     lacks = await health.lacks(store, patience=0)
     assert [lack.what for lack in lacks] == ["database", "disk"]
     assert "did not answer within 0 s" in lacks[0].why

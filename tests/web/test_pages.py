@@ -29,6 +29,7 @@ FORMS: Final = (
 WORDS: Final = {
     "lost": "Lost",
     "in doubt": "In doubt",
+    "doubted": "In doubt",
     "published by another hand": "Published",
     "composed": None,
     "searched": None,
@@ -307,7 +308,7 @@ async def test_static_files_are_named_by_what_they_hold(house: houses.House) -> 
 
 async def test_every_event_has_its_words() -> None:
     """The timeline knows each kind of event that a writer makes for a deployment or a promotion."""
-    elsewhere = {"release", "project", "committee", "search:"}
+    elsewhere = {"release", "project", "committee", "search:", "audit.SITE"}
     found: dict[str, str] = {}
     for path in (pathlib.Path(template.__file__).parent / "storage").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
