@@ -20,6 +20,7 @@ import sqlmodel
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.promotion as tables
+import atr.models.views as views
 import atr.promotion.states as states
 import atr.storage.audit as audit
 import atr.storage.readers.deployments as deployments
@@ -167,8 +168,9 @@ async def _promote_on(here: grounds.Round, ends: float, soaked: _Soaked) -> None
         if not await _until(here, deployment_id, None, soaked):
             return
         await people.vote(here.store, release_key)
-        async with here.store.read(worlds.MEMBER) as read:
-            row = await deployments.one(read, release_key, f"d{deployment_id}")
+        row = await _ready(here, release_key, deployment_id, soaked)
+        if row is None:
+            return
         async with here.store.write_as_project_committee_member(people.PROJECT, worlds.MEMBER) as member:
             await member.distributions.promote_staging_to_production(
                 release_key,
@@ -180,6 +182,21 @@ async def _promote_on(here: grounds.Round, ends: float, soaked: _Soaked) -> None
         if not await _until(here, deployment_id, states.State.LIVE, soaked):
             return
         await asyncio.sleep(max(0.0, min(began + _EVERY, ends) - time.monotonic()))
+
+
+async def _ready(
+    here: grounds.Round, release_key: str, deployment_id: int, soaked: _Soaked
+) -> views.DeploymentView | None:
+    """The row, once nothing holds it: the check of its files runs after the vote. None, and noted, if it is held."""
+    ends = time.monotonic() + fleet.PATIENCE
+    while time.monotonic() < ends:
+        async with here.store.read(worlds.MEMBER) as read:
+            row = await deployments.one(read, release_key, f"d{deployment_id}")
+        if not row.blockers:
+            return row
+        await asyncio.sleep(0.1)
+    soaked.wrong.append(f"deployment {deployment_id} is held: {row.blockers[0].sentence}")
+    return None
 
 
 async def _until(here: grounds.Round, deployment_id: int, wanted: states.State | None, soaked: _Soaked) -> bool:
