@@ -63,7 +63,7 @@ def worker() -> None:
 @cli.command()
 @click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
 @click.option("--roles", is_flag=True, help="PostgreSQL: make atr_web and atr_worker, and give each what it may do.")
-def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001
+def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
     """Bring the database to the newest revision. Every start does this by itself."""
     import atr.db.migrate as migrations
 
@@ -93,7 +93,7 @@ def backup(to: pathlib.Path) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
 @click.option("--replace", is_flag=True, help="Though there is a database that holds something; it is kept aside.")
-def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001
+def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as above)
     """Put a backup in the place of the database. Nothing may use it; what had not ended then waits for a person."""
     import atr.backup as backups
 

@@ -314,7 +314,7 @@ async def _on_http_error(
     if status < _BAD:
         # A redirect that routing raises.
         return error.get_response()
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:  # noqa: PLR2004  (as HTTP counts)
         # An error page could not be drawn: what it needed has failed.
         quart.g.failed = True
     headers: dict[str, str] = {}

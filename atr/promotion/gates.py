@@ -69,10 +69,10 @@ class Gate:
     who: str
 
 
-def restored(backup_at: datetime.datetime | None) -> str:
+def restored(backup_at: datetime.datetime | None, then: str = "promote again") -> str:
     """The sentence for what was asked for before the database was restored from the backup of this instant."""
     of = f" from a backup of {backup_at:%H:%M} on {backup_at.day} {backup_at:%B}" if backup_at else ""
-    return f"The database was restored{of}; look at what the platform has, then promote again."
+    return f"The database was restored{of}; look at what the platform has, then {then}."
 
 
 def no_target(platform: distribution.DistributionPlatform) -> str:

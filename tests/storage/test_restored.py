@@ -202,3 +202,19 @@ async def test_heads_are_told_once_an_hour_by_one_worker(voted: worlds.World, ca
 async def _tell(world: worlds.World) -> object:
     async with world.service() as service:
         return await service.heads.tell()
+
+
+async def test_a_stop_goes_on_only_when_a_member_asks_for_it_again(voted: worlds.World) -> None:
+    """No drop is sent for what was asked before the restore; asking again is enough."""
+    voted.fault("publish", cut=True)
+    promotion_id = await voted.promote(1)
+    await voted.until(1, _State.SENDING)
+    async with voted.member() as member:
+        await member.acts.stop(promotion_id, "The wrong candidate.")
+    await _declare(voted)
+    await voted.pass_time(rounds=4, hours=1)
+    assert ((await voted.row(1)).state, voted.requests("drop")) == (_State.ABORTING, 0)
+    async with voted.member() as member:
+        await member.acts.stop(promotion_id, "Still the wrong candidate.")
+    await voted.until(1, _State.ABORTED)
+    assert (voted.requests("drop"), await voted.chain_holds()) == (1, True)

@@ -282,26 +282,12 @@ class UserService:
             marked_at=write.now,
             marked_for=row.requested_by,
         )
-        write.data.add(attempt)
         timing = write.place.timing(case.platform)
         # A call that was refused for certain never left anything behind to wait for.
         first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = write.now + datetime.timedelta(seconds=timing.deadline)
-        # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
-        row.due_at = write.now
-        await leases.renew(write.data, tables.Promotion, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
-        await write.data.flush()
-        await write.event(
-            row.release_key,
-            f"promotion:{row.id}",
-            "attempt_marked",
-            actor=row.requested_by,
-            kind=attempt.kind.value,
-            number=attempt.number,
-            digest=staged_digest,
-        )
-        return work.Permit(rows.number(attempt.id), attempt.number)
+        return await rows.mark(write, row, attempt, seconds=seconds, digest=staged_digest)
 
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
         """Store what came back from the call, a hint, and answer the row as it is now."""

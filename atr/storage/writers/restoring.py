@@ -30,8 +30,9 @@ _MOVING: Final = frozenset(
         states.DeploymentState.DROPPING,
     }
 )
-# These wait for "promote again"; from IN_DOUBT a person asks to send again, and from the others nothing is sent.
-_HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING})
+# These wait for "promote again", and a stop for "ask for the drop again"; from IN_DOUBT a person asks to send again,
+# and from the others nothing is sent.
+_HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.ABORTING})
 _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, sql.Task)
 # A worker that outlived the restore holds an epoch that will come again. None comes so far in one generation.
 _EPOCHS: Final = 1_000_000
@@ -62,7 +63,10 @@ class Operator:
         site.restored_at, site.backup_at = write.now, backup_at
         write.data.add(site)
         for promotion in await queries.promotions(write.data, open_promotions):
-            await self._hold(promotion, gates.restored(backup_at))
+            stops = promotion.state is states.State.ABORTING
+            await self._hold(
+                promotion, gates.restored(backup_at, "ask for the drop again" if stops else "promote again")
+            )
         for deployment in await self._deployments(moving):
             deployment.due_at, deployment.gone_looks, deployment.gone_since = write.now, 0, None
         await write.event(

@@ -62,6 +62,30 @@ async def _is_unsure(write: transaction.Transaction, row: tables.Promotion, gene
     return (await queries.demand_deployment(write.data, row.deployment_id)).made_in < generation
 
 
+async def mark(
+    write: transaction.Transaction, row: tables.Promotion, attempt: tables.Attempt, *, seconds: float, **told: Any
+) -> work.Permit:
+    """Write an attempt of a promotion down, with its event, and answer the permit to send once.
+
+    The row stays held for so many `seconds`, and is due: whoever takes it up after a crash asks the platform, and never
+    sends for this mark.
+    """
+    write.data.add(attempt)
+    row.due_at = write.now
+    await leases.renew(write.data, tables.Promotion, {"id": row.id}, attempt.lease_epoch, write.now, seconds=seconds)
+    await write.data.flush()
+    await write.event(
+        row.release_key,
+        f"promotion:{row.id}",
+        "attempt_marked",
+        actor=attempt.marked_for,
+        kind=attempt.kind.value,
+        number=attempt.number,
+        **told,
+    )
+    return work.Permit(number(attempt.id), attempt.number)
+
+
 def jitter(row: Any) -> float:
     """Between 0 and 1, another one for each row and look: so that rows do not march in step."""
     return float((number(row.id) * 7_919 + row.lease_epoch * 104_729) % 997) / 997

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from sqlmodel import col
 
-import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -52,6 +51,7 @@ async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str
     why = rows.checked_reason(reason)
     deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
     deployment.drop_reason, deployment.drop_by = why, write.asf_uid
+    row.asked_in = (await queries.site(write.data)).generation
     if row.state is State.ABORTING:
         row.held, row.blocker = False, ""
         row.version += 1
@@ -95,22 +95,9 @@ class UserService:
             marked_at=write.now,
             marked_for=deployment.drop_by,
         )
-        write.data.add(attempt)
         # Absence is counted anew: what was not there before this drop says nothing of it.
         row.gone_looks, row.gone_since, row.absent_since = 0, None, None
-        # Whoever takes the row up after a crash asks the platform; it never sends for this mark.
-        row.due_at = write.now
-        await leases.renew(write.data, tables.Promotion, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
-        await write.data.flush()
-        await write.event(
-            row.release_key,
-            f"promotion:{row.id}",
-            "attempt_marked",
-            actor=deployment.drop_by,
-            kind=attempt.kind.value,
-            number=attempt.number,
-        )
-        return work.Permit(rows.number(attempt.id), attempt.number)
+        return await rows.mark(write, row, attempt, seconds=seconds)
 
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
         """Store what came back from the drop, a hint, and answer the row as it is now."""
