@@ -251,6 +251,7 @@ class MavenCentral:
                     )
 
     async def _pages(self, external_id: str | None, what: str) -> AsyncIterator[maven_portal.Page]:
+        before: maven_portal.Page | None = None
         for number in range(maven_portal.MAX_PAGES):
             answered = await self._portal.read(
                 "POST",
@@ -260,8 +261,9 @@ class MavenCentral:
                 document=maven_portal.files_document(number, external_id),
                 at_most=maven_portal.LISTING_LIMIT,
             )
-            page = maven_portal.page(answered, number, what)
+            page = maven_portal.page(answered, number, what, before)
             yield page
+            before = page
             if maven_portal.is_last(page, of_one=external_id is not None):
                 return
         raise errors.MalformedError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")

@@ -124,8 +124,8 @@ def unknown(reason: str, word: str = "") -> contract.Observation:
     return contract.Observation(steps.Seen.UNKNOWN, word, reason[:_DETAIL_LIMIT])
 
 
-def page(answered: answers.Answered, number: int, what: str) -> Page:
-    """One page of the list. Raises the fitting PlatformError for any other answer."""
+def page(answered: answers.Answered, number: int, what: str, before: Page | None = None) -> Page:
+    """One page of the list, which came after `before`. Raises the fitting PlatformError for any other answer."""
     if answered.status != 200:  # noqa: PLR2004
         raise answers.refusal(answered, "Central's portal", what)
     document = answers.parsed(answered, what)
@@ -136,6 +136,9 @@ def page(answered: answers.Answered, number: int, what: str) -> Page:
         raise errors.MalformedError(f"Central's list for {what} does not count its pages in numbers.")
     if document.get("page", number) != number:
         raise errors.MalformedError(f"Central was asked for page {number} of {what} and sent another one.")
+    if (before is not None) and (before.deployments == tuple(deployments)):
+        # Whoever overlooks the number that is asked for would be asked for ever.
+        raise errors.MalformedError(f"Central was asked for page {number} of {what} and sent the one before it again.")
     return Page(number, tuple(deployments), _whole_number(count), answered)
 
 

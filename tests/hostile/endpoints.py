@@ -62,6 +62,8 @@ class Endpoint:
     is_file: bool = False
     # The most that it may read of a body.
     at_most: int = MEGABYTE
+    # Comes in pages, and says how many there are.
+    in_pages: bool = False
     # What is answered before the hostile answer comes.
     before: bytes = b""
 
@@ -206,6 +208,7 @@ def _listing(call: Call) -> Endpoint:
         method="POST",
         documented=lambda body: (read := strict(body)) is not None and isinstance(read.get("deployments"), list),
         at_most=LISTING_LIMIT,
+        in_pages=True,
     )
 
 

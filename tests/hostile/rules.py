@@ -49,7 +49,7 @@ def violations(case: cases.Case, ran: Ran) -> Iterator[str]:
 
 
 def _of_traffic(endpoint: endpoints.Endpoint, ran: Ran) -> Iterator[str]:
-    slot, calls = ran.slot, 1 + bool(endpoint.before)
+    slot, calls = ran.slot, 1 + bool(endpoint.before) + (endpoint.in_pages and _promises_more(ran.answer))
     reached, led = len(slot.arrived), len(slot.elsewhere)
     # It may never have left: then all that is said is that nothing is clear.
     unsent = (reached == 0) and (ran.outcome is not None) and (ran.outcome.word == "unclear")
@@ -154,6 +154,12 @@ def delivered(case: cases.Case, answer: cases.Bytes) -> bytes:
             return b""
         case _:
             return answer.body
+
+
+def _promises_more(answer: cases.Bytes) -> bool:
+    """Whether a page lets one expect another behind it: that one is asked for, and found to be the same again."""
+    read = endpoints.strict(answer.body) or {}
+    return read.get("pageCount", 2) > 1 if isinstance(read.get("pageCount", 2), int) else False
 
 
 def _must_succeed(case: cases.Case, endpoint: endpoints.Endpoint, ran: Ran) -> bool:

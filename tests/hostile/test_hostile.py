@@ -26,6 +26,13 @@ def test_the_matrix_is_as_large_as_promised() -> None:
     assert len(at_once) == len(endpoints.ENDPOINTS) * len(cases.STATUSES) * len(cases.BODIES)
 
 
+async def test_a_list_that_has_lost_its_count_and_repeats_itself_is_asked_for_twice() -> None:
+    """Found by chance: it was asked for 200 times."""
+    async with campaigns.opened(slots=1) as campaign:
+        await campaign.play([cases.Case.of("holding 200 mutated at-once itself 159641692")])
+    assert campaign.violations == []
+
+
 async def test_each_documented_success_is_a_success() -> None:
     """Otherwise the rules would hold for adapters that never do anything."""
     async with campaigns.opened(slots=4) as campaign:

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import pathlib
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -163,8 +164,10 @@ async def test_find_reads_every_page(
 
 
 async def test_a_search_without_end_is_given_up(adapt: conftest.Adapt) -> None:
-    body = b'{"deployments": [{"deploymentName": "x"}]}'
-    async with stub.Stub(stub.answer(200, body)) as portal:
+    async def another_page() -> AsyncIterator[bytes]:
+        yield stub.answer(200, b'{"deployments": [{"deploymentName": "x%d"}]}' % len(portal.seen))
+
+    async with stub.Stub(another_page) as portal:
         with pytest.raises(errors.MalformedError, match="more than 200 pages"):
             await adapt(portal.url).find("y")
         assert len(portal.seen) == 200

@@ -295,6 +295,15 @@ def test_pages_that_are_not_counted_end_with_an_empty_one() -> None:
     assert listed(first, empty) == listed(first, bare) == [contract.Listed(JAR, 5)]
 
 
+@pytest.mark.parametrize("entries", [[entry()], []])
+def test_a_page_that_comes_again_ends_the_list(entries: list[Any]) -> None:
+    # It says neither which page it is nor how many there are, so only what it holds tells.
+    again = answered({"deployments": entries})
+    first = maven_portal.page(again, 0, "the files")
+    with pytest.raises(errors.MalformedError, match="sent the one before it again"):
+        maven_portal.page(again, 1, "the files", first)
+
+
 def test_more_files_than_we_take() -> None:
     paths = [f"org/example/app/1.0/app-1.0-{number}.jar" for number in range(maven_portal.MAX_FILES + 1)]
     assert len(listed(page(entry(deploymentFiles=files(*paths[:-1]))))) == maven_portal.MAX_FILES

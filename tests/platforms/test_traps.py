@@ -318,6 +318,14 @@ async def test_trap_20_a_list_in_doubt_is_no_list(
     assert len(await central.staged(external_id)) == 16
 
 
+async def test_trap_20_a_list_that_repeats_itself_is_asked_for_twice_and_no_more(adapt: conftest.Adapt) -> None:
+    listing = {"deployments": [{"deploymentId": samples.ID, "deploymentType": "BUNDLE", "purls": []}]}
+    async with stub.Stub(stub.answer(200, json.dumps(listing).encode())) as portal:
+        with pytest.raises(errors.MalformedError, match="again"):
+            await adapt(portal.url).holding(samples.coordinates())
+        assert len(portal.seen) == 2
+
+
 async def test_trap_20_an_unknown_word_is_never_success(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
