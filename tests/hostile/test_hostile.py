@@ -33,6 +33,12 @@ async def test_a_list_that_has_lost_its_count_and_repeats_itself_is_asked_for_tw
     assert campaign.violations == []
 
 
+async def test_a_head_that_is_none_need_not_succeed() -> None:
+    async with campaigns.opened(slots=1) as campaign:
+        await campaign.play([cases.Case.of("pypi 200 valid at-once listed 320")])
+    assert campaign.violations == []
+
+
 async def test_each_documented_success_is_a_success() -> None:
     """Otherwise the rules would hold for adapters that never do anything."""
     async with campaigns.opened(slots=4) as campaign:
