@@ -20,6 +20,7 @@ import sqlalchemy
 import sqlmodel
 
 import atr.config as config
+import atr.db.queries as queries
 import atr.db.roles as roles
 import atr.db.session as session
 import atr.demo.people as people
@@ -35,6 +36,7 @@ import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.audit as audit
+import atr.storage.facts as facts
 import atr.storage.files as files
 import atr.storage.readers.deployments as deployments
 import atr.tasks.context as contexts
@@ -78,6 +80,27 @@ class Clock:
     def turn(self, **delta: float) -> None:
         """Let time pass: `turn(seconds=10)`."""
         self.at += datetime.timedelta(**delta)
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What a confirm page holds; it can be sent later, and by several."""
+
+    project_key: str
+    release_key: str
+    deployment_id: int
+    evidence_digest: str
+    row_version: int
+
+    async def send(self, member: storage.WriteAsCommitteeMember) -> int:
+        """Ask for the promotion: its number."""
+        return await member.distributions.promote_staging_to_production(
+            self.release_key,
+            MAVEN,
+            self.deployment_id,
+            evidence_digest=self.evidence_digest,
+            row_version=self.row_version,
+        )
 
 
 class World:
@@ -137,11 +160,16 @@ class World:
 
     async def promote(self, deployment_id: int, asf_uid: str = MEMBER) -> int:
         """Click Promote with what the page shows now, and answer the promotion's number."""
-        row = await self.row(deployment_id, asf_uid)
-        async with self.store.write_as_project_committee_member(row.project_key, asf_uid) as member:
-            return await member.distributions.promote_staging_to_production(
-                row.release_key, MAVEN, deployment_id, evidence_digest=row.evidence_digest, row_version=row.row_version
-            )
+        form = await self.form(deployment_id, asf_uid)
+        async with self.store.write_as_project_committee_member(form.project_key, asf_uid) as member:
+            return await form.send(member)
+
+    async def form(self, deployment_id: int, asf_uid: str = MEMBER) -> "Form":
+        """The confirm page as it stands open in a browser now."""
+        async with self.store.read(asf_uid) as read:
+            deployment = await queries.demand_deployment(read.data, deployment_id)
+            case = await facts.case(read.data, deployment, asf_uid)
+            return Form(case.project.key, case.release.key, deployment_id, case.evidence_digest, deployment.version)
 
     def member(self, asf_uid: str = MEMBER) -> contextlib.AbstractAsyncContextManager[storage.WriteAsCommitteeMember]:
         """One transaction of a committee member."""

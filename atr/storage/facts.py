@@ -105,7 +105,7 @@ async def case(
         policy_allows=bool(policy.remote_promotion.get(platform.gh_slug, False)),
         asf_uid=asf_uid,
         is_committee_member=rights.is_member(committee, asf_uid),
-        checked=await is_checked(data, deployment),
+        checked=_since_capture(deployment, results),
         check_blockers=tuple(
             dict.fromkeys(
                 (
@@ -200,9 +200,12 @@ def outside(packages: tuple[distribution.Coordinates, ...], target: tables.Platf
 
 async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:
     """Whether the check of the staged files has run since they were captured."""
-    if deployment.captured_at is None:
-        return False
-    return any(result.created >= deployment.captured_at for result in await check_results(data, deployment))
+    return _since_capture(deployment, await check_results(data, deployment))
+
+
+def _since_capture(deployment: tables.Deployment, results: Sequence[sql.CheckResult]) -> bool:
+    captured = deployment.captured_at
+    return (captured is not None) and any(result.created >= captured for result in results)
 
 
 async def check_results(data: session.Session, deployment: tables.Deployment) -> Sequence[sql.CheckResult]:

@@ -67,10 +67,11 @@ def main(words: Sequence[str]) -> int:
         begun = {code: pool.submit(_started, code, environment) for code in sorted(codes, key=_longest_first)}
         results = [begun[code] for code in codes]
         for result in results:
-            done = result.result()
-            sys.stderr.write(done.stderr)
-            sys.stdout.write(done.stdout)
+            sys.stdout.write(result.result().stdout)
             sys.stdout.flush()
+    # What is wrong stands last: whoever has only the end of a log sees it.
+    for result in results:
+        sys.stderr.write(result.result().stderr)
     failed = any(result.result().returncode for result in results)
     if failed:
         print(f"The chance of this run: {outcomes.SEED}={seed}", file=sys.stderr)
@@ -91,7 +92,9 @@ def _run(code: str, size: outcomes.Size) -> int:
     # What the application says of itself while it is beaten is not what people came for.
     logging.getLogger().addHandler(logging.NullHandler())
     outcome: outcomes.Outcome = importlib.import_module(CAMPAIGNS[code]).campaign(size, outcomes.seed())
-    for line in (*outcome.seen, *outcome.violations):
+    for line in outcome.seen:
+        print(f"{code} {line}")
+    for line in outcome.violations:
         print(f"{code} {line}", file=sys.stderr)
     seconds = time.monotonic() - began
     print(f"{code} rounds={outcome.rounds} violations={len(outcome.violations)} seconds={seconds:.0f}")

@@ -76,13 +76,11 @@ async def _promote(world: simulated.Simulated) -> None:
 async def _promote_twice(world: simulated.Simulated) -> None:
     """Two browsers post one form."""
     who = world.chance.choice(people.MEMBERS)
-    row = await world.row(1, who)
+    form = await world.form(1, who)
 
     async def post() -> int:
-        async with world.store.write_as_project_committee_member(row.project_key, who) as member:
-            return await member.distributions.promote_staging_to_production(
-                row.release_key, worlds.MAVEN, 1, evidence_digest=row.evidence_digest, row_version=row.row_version
-            )
+        async with world.member(who) as member:
+            return await form.send(member)
 
     answers = await asyncio.gather(post(), post(), return_exceptions=True)
     numbers = {answer for answer in answers if isinstance(answer, int)}

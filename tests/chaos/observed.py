@@ -3,9 +3,10 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -25,14 +26,32 @@ _PERSONS: Final = {
 }
 
 
+def _columns(table: Any, *names: str, where: Callable[[Any], Any] | None = None) -> sqlalchemy.Select[Any]:
+    columns = table.__table__.c
+    made = sqlalchemy.select(*(columns[name] for name in names))
+    return made.where(where(columns)) if where else made
+
+
+# The columns that are looked at and no more, past the session: after each step of T4 all of it is read.
+_PROMOTIONS: Final = _columns(tables.Promotion, "id", "state")
+_TARGETS: Final = _columns(tables.PromotionTarget, "promotion_id", "purl")
+_ATTEMPTS: Final = _columns(
+    tables.Attempt,
+    *("promotion_id", "deployment_id", "number", "answer"),
+    where=lambda columns: columns.kind == tables.AttemptKind.PUBLISH,
+)
+_DEPLOYMENTS: Final = _columns(tables.Deployment, "id", "external_id")
+_NEWEST: Final = sqlalchemy.select(sqlalchemy.func.max(_columns(tables.Event, "seq").selected_columns.seq))
+
+
 class _Rows(NamedTuple):
     """What was read, and after which write."""
 
     written: int = -1
-    promotions: Sequence[tables.Promotion] = ()
-    targets: Sequence[tables.PromotionTarget] = ()
-    attempts: Sequence[tables.Attempt] = ()
-    deployments: Sequence[tables.Deployment] = ()
+    promotions: Sequence[Any] = ()
+    targets: Sequence[Any] = ()
+    attempts: Sequence[Any] = ()
+    deployments: Sequence[Any] = ()
 
 
 @dataclasses.dataclass
@@ -103,20 +122,16 @@ class Eyes:
 
     async def _read(self, written: int) -> "_Rows":
         async with self.world.store.read() as read:
-            fresh = sqlmodel.select(tables.Event).where(col(tables.Event.seq) > self.seen)
-            self.events += (await read.data.exec(fresh.order_by(col(tables.Event.seq)))).all()
-            self.seen = (self.events[-1].seq or 0) if self.events else 0
-            promotions = (await read.data.exec(sqlmodel.select(tables.Promotion))).all()
+            wire = await read.data.connection()
+            if ((await wire.execute(_NEWEST)).scalar_one() or 0) > self.seen:
+                fresh = sqlmodel.select(tables.Event).where(col(tables.Event.seq) > self.seen)
+                self.events += (await read.data.exec(fresh.order_by(col(tables.Event.seq)))).all()
+                self.seen = self.events[-1].seq or 0
+            promotions = (await wire.execute(_PROMOTIONS)).all()
             if not promotions:
                 return _Rows(written)
-            publish = tables.Attempt.kind == tables.AttemptKind.PUBLISH
-            return _Rows(
-                written,
-                promotions,
-                (await read.data.exec(sqlmodel.select(tables.PromotionTarget))).all(),
-                (await read.data.exec(sqlmodel.select(tables.Attempt).where(publish))).all(),
-                (await read.data.exec(sqlmodel.select(tables.Deployment))).all(),
-            )
+            rest = [(await wire.execute(one)).all() for one in (_TARGETS, _ATTEMPTS, _DEPLOYMENTS)]
+            return _Rows(written, promotions, *rest)
 
     def arrows(self, subject: str) -> list[tuple[str, str]]:
         """The arrows that were drawn for what is called so ("promotion", "deployment"), by the events."""

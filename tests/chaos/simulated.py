@@ -28,8 +28,6 @@ import tests.chaos.virtual as virtual
 import tests.model.invariants as invariants
 from tests import world as worlds
 
-_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
-
 
 class Clock(worlds.Clock):
     """The clock of the rows: the loop's seconds, and by how much somebody set it wrong."""
@@ -173,7 +171,8 @@ class Simulated(worlds.World):
         written = self.written()
         if self._due[0] != written:
             async with self.store.read() as read:
-                found = (await read.data.exec(_DUE)).scalars().all()  # type: ignore[call-overload]  # SQLModel types no unions
+                wire = await read.data.connection()
+                found = (await wire.execute(_DUE)).scalars().all()
             self._due = (written, min((one for one in found if one is not None), default=None))
         at = self._due[1]
         return None if at is None else max((at - self.clock()).total_seconds(), 0.0)
@@ -183,12 +182,17 @@ def _later(due: Any, lease: Any) -> Any:
     return sqlalchemy.func.min(sqlalchemy.case((lease > due, lease), else_=due)).label("at")
 
 
-# When each kind of row is due and nobody's, at the earliest. Made once: it is asked more often than anything else.
+def _due(table: Any, when: str, *where: Any) -> Any:
+    columns = table.__table__.c
+    return sqlalchemy.select(_later(columns[when], columns.lease_until)).where(*where)
+
+
+_OPEN: Final = (sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE)
+# When each kind of row is due and nobody's, at the earliest. Made once, and asked past the session: it is asked more
+# often than anything else.
 _DUE: Final = sqlalchemy.union_all(
-    *(sqlalchemy.select(_later(col(table.due_at), col(table.lease_until))) for table in _LEASED),
-    sqlalchemy.select(_later(col(sql.Task.scheduled), col(sql.Task.lease_until))).where(
-        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE])
-    ),
+    *(_due(table, "due_at") for table in (tables.Promotion, tables.Deployment, sql.Distribution)),
+    _due(sql.Task, "scheduled", col(sql.Task.status).in_(_OPEN)),
 )
 
 

@@ -48,13 +48,13 @@ from tests import world as worlds
 BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 LEASE: Final = 60.0
 CALL_SECONDS: Final = 20.0
-# The application's own table, asked less often in the long run: the same rules, with a tenth of the work.
+# The application's own table, asked less often in the long run: the same rules, with a small part of the work.
 TIMING: Final = dataclasses.replace(
     steps.Timing(),
-    asking=((60, 20), (600, 120), (86_400, 10_800)),
-    probing=((600, 120), (86_400, 10_800)),
-    doubting=10_800,
-    resting=43_200,
+    asking=((60, 20), (600, 200), (86_400, 28_800)),
+    probing=((600, 200), (86_400, 28_800)),
+    doubting=28_800,
+    resting=86_400,
 )
 _T = TypeVar("_T")
 Engine = Callable[[pathlib.Path], contextlib.AbstractContextManager[provided.Databases]]
