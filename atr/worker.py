@@ -2,7 +2,6 @@
 """The worker: the only process that reaches a platform and the only one that holds credentials."""
 
 import asyncio
-import collections
 import dataclasses
 import logging
 import os
@@ -179,7 +178,9 @@ class Shift:
         self._slots = slots
         self._rows: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._busy: scan.Busy = collections.Counter()
+        self._busy = scan.Busy()
+        # Whether it took all that there was a place for, so that more may be due; what was taken may have ended since.
+        self.was_full = False
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
@@ -198,11 +199,13 @@ class Shift:
         before = len(self.running)
         for step in await scan.status_check(self._hands, limit=self._slots, busy=self._busy):
             self._rows.add(asyncio.create_task(step))
+        self.was_full = self._busy.was_full
         free = self._slots - len(self._tasks)
         if free > 0:
             async with self._hands.storage.write_as_user_service() as service:
                 claimed = await self._tasks_for(service, free)
             self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
+            self.was_full = self.was_full or len(claimed) >= free
         return len(self._rows) + len(self._tasks) - before
 
     async def _tasks_for(self, service: storage.WriteAsUserService, free: int) -> Sequence[work.Task]:
@@ -239,9 +242,10 @@ async def work_until(
             _LOG.exception("the scan could not read what is due")
             await asyncio.wait({stopping}, timeout=tick)
             continue
-        # Where more was due than could be taken, a place that becomes free is taken at once.
+        # Where more was due than could be taken, a place that becomes free is taken at once; one may be free already.
         ends = shift.running if shift.is_full else set()
-        await asyncio.wait({stopping, *ends}, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+        wait = 0 if shift.was_full and not shift.is_full else tick
+        await asyncio.wait({stopping, *ends}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
     if running := shift.running:
         _, left = await asyncio.wait(running, timeout=grace)
         for task in left:

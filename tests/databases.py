@@ -20,6 +20,8 @@ import sqlalchemy
 
 import atr.db.migrate as migrate
 
+# Who makes the databases, and may do anything in them.
+OWNER: Final = "postgres"
 CHOICE: Final = "ATR_TEST_DATABASE"
 _DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
 # No test outlives the machine: waiting for the disk would only cost time. What waiting for it means is tested apart.

@@ -122,6 +122,8 @@ class World:
         self.clock = clock
         self.settings = settings
         self.tree = trees.example()
+        # What carries tasks on PostgreSQL.
+        self._engine: Any = hands.carrier
 
     @property
     def publish_calls(self) -> int:
@@ -184,6 +186,24 @@ class World:
     def admin(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsFoundationAdmin]:
         """One transaction of a foundation admin."""
         return self.store.write_as_foundation_admin(people.ADMIN)
+
+    @contextlib.asynccontextmanager
+    async def by_hand(self) -> AsyncIterator[session.Session]:
+        """One transaction of whoever owns the database: what no process of ours would write, or may."""
+        address = provided.as_role(self.settings.database, provided.OWNER)
+        database = session.Database(address, self.clock)
+        try:
+            async with database.write() as data:
+                yield data
+        finally:
+            await database.close()
+
+    async def leave(self) -> None:
+        """Give every connection to the database back, as when all processes have ended."""
+        await self.store.database.close()
+        await self.hands.storage.database.close()
+        if self._engine is not None:
+            await self._engine.aclose()
 
     def service(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsUserService]:
         """One transaction of the worker."""

@@ -106,13 +106,14 @@ async def claim(
 async def wake(data: session.Session, now: datetime.datetime, *, limit: int) -> None:
     """Have what is due carried where nothing carries it: what is tried again, and the tasks of workers that died.
 
-    PostgreSQL only.
+    PostgreSQL only. Where there is nothing of the kind it only reads.
     """
     import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
 
-    await carrier.sweep(data)
     wanted = _due(now).where(sqlalchemy.text(carrier.NOT_CARRIED)).limit(limit)
-    await carrier.defer(data, [task.id or 0 for task in (await data.exec(wanted)).all()])
+    if due := (await data.exec(wanted)).all():
+        await carrier.sweep(data)
+        await carrier.defer(data, [task.id or 0 for task in due])
 
 
 async def finish(

@@ -39,12 +39,13 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "task": "INSERT",
         "distribution": "INSERT, DELETE, UPDATE (staging, due_at)",
         "deployment": "INSERT, UPDATE (state, version, entered_at, problem, external_id, name, off_ballot, drop_reason,"
-        " drop_by, due_at, verify_asked_by, verify_asked_at, verified_at, verified_digest, verify_problem)",
+        " drop_by, due_at, asked_in, verify_asked_by, verify_asked_at, verified_at, verified_digest, verify_problem)",
         "deployment_package": "INSERT",
         "deployment_search": "INSERT",
         "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
-        " deadline, read_round, read_done, requested_by, after_id, stop_at_trouble)",
+        " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble)",
         "promotion_target": "INSERT, UPDATE (holding)",
+        "switch": "INSERT, UPDATE",
         "kept_copy": "DELETE",
         "event": "INSERT",
         # Said of nothing: rows to be locked.

@@ -25,8 +25,14 @@ import atr.tasks.tend as tend
 
 # What is done with a claimed row, answering what went wrong; each kind of row has its own.
 Work = Callable[[contexts.Context, Any], Coroutine[Any, Any, errors.AtrError | None]]
-# How many rows of each lane are being worked on.
-Busy = collections.Counter[lanes.Lane]
+
+
+class Busy(collections.Counter[lanes.Lane]):
+    """How many rows of each lane are being worked on."""
+
+    # Whether the last scan took all that there was a place for, so that more may be due.
+    was_full = False
+
 
 _LOG = logging.getLogger(__name__)
 _UNEXPECTED = "Something unexpected happened while we worked on this; the operator's log has it. We try again."
@@ -41,7 +47,7 @@ async def status_check(
     allows: a platform that answers slowly, or not at all, takes no other's place. Each piece of work looks after its
     own errors, so one bad row stops no other.
     """
-    busy = collections.Counter() if busy is None else busy
+    busy = Busy() if busy is None else busy
     taken: list[tuple[Work, Any, lanes.Lane]] = []
     async with context.storage.write_as_user_service() as service:
         kinds: tuple[_Kind, ...] = (
@@ -50,12 +56,14 @@ async def status_check(
             _Kind(service.pending, _pending),
         )
         shut = frozenset(lane for lane, count in busy.items() if count >= limit)
+        busy.was_full = bool(shut)
         waiting = await _waiting(kinds, limit, shut)
         if not waiting:
             # What there is nothing to do for costs these few reads, and no lock.
             return []
         verdicts = await service.accounts.verdicts(at_most=limit)
-        room = {lane: min(one.looks, limit - busy[lane]) for lane, one in verdicts.items()}
+        places = {lane: limit - busy[lane] for lane in verdicts}
+        room = {lane: min(one.looks, places[lane]) for lane, one in verdicts.items()}
         while waiting:
             for (kind, lane), count in _shared(waiting, room).items():
                 room[lane] -= count
@@ -69,7 +77,9 @@ async def status_check(
         if taken:
             context.failpoint("in_claim_tx")
     # Only now are they ours.
-    busy.update(lane for _, _, lane in taken)
+    begun = collections.Counter(lane for _, _, lane in taken)
+    busy.update(begun)
+    busy.was_full = any(begun[lane] >= free for lane, free in places.items())
     return [_work(context, work_on, one, lane, busy) for work_on, one, lane in taken]
 
 

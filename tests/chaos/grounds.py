@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import sqlmodel
 
+import atr.db.roles as roles
 import atr.db.session as session
 import atr.demo.people as people
 import atr.models.promotion as tables
@@ -62,7 +63,8 @@ class Grounds:
             address = await asyncio.to_thread(self.scene.databases.copy, self.scene.database, directory)
             world = stand_in.World(directory / "sandbox", settings=platform)
             world.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
-            database = session.Database(address)
+            # People click through the web, whose role may ask and not do.
+            database = session.Database(provided.as_role(address, roles.WEB))
             place = transaction.Place(directory, {}, plain=steps.Timing().faster(_FASTER))
             async with server.RunningSandbox(world) as sandbox:
                 try:
@@ -100,7 +102,7 @@ class Round:
         """A worker's, as its environment would name them."""
         return {
             "state_dir": str(self.directory),
-            "database_url": self.address,
+            "database_url": provided.as_role(self.address, roles.WORKER),
             "sandbox": True,
             "maven_central_portal_url": self.sandbox.portal_url,
             "maven_central_repository_url": self.sandbox.repository_url,
@@ -116,7 +118,11 @@ class Round:
     @property
     def web_settings(self) -> Mapping[str, Any]:
         """A web process's."""
-        return {"state_dir": str(self.directory), "database_url": self.address, "sandbox": True}
+        return {
+            "state_dir": str(self.directory),
+            "database_url": provided.as_role(self.address, roles.WEB),
+            "sandbox": True,
+        }
 
     async def row(self) -> views.DeploymentView:
         """The deployment as its page shows it."""

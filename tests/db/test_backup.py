@@ -62,8 +62,8 @@ async def test_what_was_there_comes_back_in_a_new_generation(voted: worlds.World
     assert file.stat().st_mode & 0o077 == 0
     await voted.promote(1)
     events = len(await voted.rows(tables.Event))
-    url = voted.settings.database
-    await voted.store.database.close()
+    url = provided.as_role(voted.settings.database, provided.OWNER)
+    await voted.leave()
     voted.clock.turn(hours=1)
     with pytest.raises(errors.ConflictError, match="--replace"):
         await backup.restore(url, file, replace=False, clock=voted.clock)
@@ -74,7 +74,7 @@ async def test_what_was_there_comes_back_in_a_new_generation(voted: worlds.World
     found = await backup.verify(url, backup.told([], [file]))
     assert [one for one in found if one.wrong] == []
     assert manifest.heads.keys() == {one.chain for one in found}
-    await voted.store.database.close()
+    await voted.leave()
     voted.clock.turn(hours=1)
     # Once more: never to a generation that was there.
     assert (await backup.restore(url, file, replace=True, clock=voted.clock))[1] == 2
@@ -83,13 +83,13 @@ async def test_what_was_there_comes_back_in_a_new_generation(voted: worlds.World
 async def test_a_database_in_use_is_not_touched(voted: worlds.World, tmp_path: pathlib.Path) -> None:
     """A connection that only idles, or a lease that has not run out."""
     file = await _taken(voted, tmp_path)
-    url = voted.settings.database
+    url = provided.as_role(voted.settings.database, provided.OWNER)
     await voted.promote(1)
     with pytest.raises(errors.ConflictError, match=r"open"):
         await backup.restore(url, file, replace=True, clock=voted.clock)
     async with voted.service() as service:
         assert await service.promotions.claim(owner="w", seconds=60, limit=1)
-    await voted.store.database.close()
+    await voted.leave()
     with pytest.raises(errors.ConflictError, match="A worker holds a row until"):
         await backup.restore(url, file, replace=True, clock=voted.clock)
     (promotion,) = await voted.rows(tables.Promotion)
@@ -99,8 +99,8 @@ async def test_a_database_in_use_is_not_touched(voted: worlds.World, tmp_path: p
 async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_path: pathlib.Path) -> None:
     """By its hash, its form, its revision, its engine and its chains; and the database stays as it was."""
     file = await _taken(voted, tmp_path)
-    url = voted.settings.database
-    await voted.store.database.close()
+    url = provided.as_role(voted.settings.database, provided.OWNER)
+    await voted.leave()
     wrong: list[tuple[Callable[[dict[str, Any]], None], bytes | None, str]] = [
         (lambda _: None, b"something else", "is damaged"),
         (lambda told: told.update(format="atr-backup/9"), None, "another form"),
@@ -129,7 +129,7 @@ async def test_where_there_is_no_database_or_a_broken_one(
 ) -> None:
     """It is put where nothing is; what is no database any more is kept beside it, as it was."""
     file = await _taken(voted, tmp_path)
-    await voted.store.database.close()
+    await voted.leave()
     fresh = tmp_path_factory.mktemp("fresh") / "atr.db"
     assert (await backup.restore(provided.sqlite_url(fresh), file, replace=False, clock=voted.clock))[1:] == (1, "")
     fresh.write_bytes(b"no database" * 1_000)

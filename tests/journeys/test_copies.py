@@ -301,7 +301,7 @@ async def test_keeping_and_sweeping_at_once_never_leaves_a_row_without_its_bytes
     names = [name for name, _ in store(world).found()]
     seen = set()
     for round_ in range(22):
-        async with world.hands.storage.database.write() as data:
+        async with world.by_hand() as data:
             copy = await data.get(tables.KeptCopy, (people.PROJECT, row.file_set_digest))
             if copy is not None:
                 await data.delete(copy)

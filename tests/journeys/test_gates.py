@@ -32,7 +32,7 @@ async def _target_narrowed(world: worlds.World) -> None:
 
 
 async def _target_taken_away(world: worlds.World) -> None:
-    async with world.hands.storage.database.write() as data:
+    async with world.by_hand() as data:
         await data.delete((await world.rows(tables.PlatformTarget))[0])
 
 

@@ -33,7 +33,7 @@ async def _words(world: worlds.World) -> list[str]:
 
 async def _make(world: worlds.World, table: Any, **values: Any) -> None:
     """Make every row of a table what it must be, past the rules."""
-    async with world.store.database.write() as data:
+    async with world.by_hand() as data:
         await data.exec(sqlalchemy.update(table).values(**values))
 
 

@@ -51,7 +51,7 @@ async def test_the_ballot_holds_the_revision_what_is_mapped_and_what_is_staged_a
     with pytest.raises(sqlalchemy.exc.IntegrityError, match="frozen"):
         await staged.change(entries[0].model_copy(update={"file_set_digest": entries[1].file_set_digest}))
     with pytest.raises(sqlalchemy.exc.IntegrityError, match="frozen"):
-        async with staged.hands.storage.database.write() as data:
+        async with staged.by_hand() as data:
             await data.delete(entries[0])
     with pytest.raises(errors.ConflictError, match="vote on this release is open"):
         await staged.revise(RELEASE, _nothing)

@@ -45,7 +45,7 @@ async def _account(world: worlds.World, lane: lanes.Lane = PORTAL) -> budget.Acc
 
 async def _many(world: worlds.World, count: int) -> list[int]:
     """So many promotions that the worker asks the platform about, due one second after the other."""
-    async with world.store.database.write() as data:
+    async with world.by_hand() as data:
         found = await data.get(tables.Deployment, 1)
         assert found is not None
         numbers = []
@@ -321,13 +321,13 @@ async def test_a_stop_drops_what_does_not_end_and_it_writes_nothing(voted: world
 
 async def test_nothing_due_costs_a_few_reads_and_no_write(voted: worlds.World) -> None:
     """Counted: as many statements for ten thousand rows that rest as for one."""
-    with _statements(voted.store.database) as one:
+    with _statements(voted.hands.storage.database) as one:
         assert await worker.drain(voted.hands) == 0
     await _many(voted, 300)
-    async with voted.store.database.write() as data:
+    async with voted.by_hand() as data:
         later = voted.clock.at + datetime.timedelta(days=1)
         await data.exec(sqlalchemy.update(tables.Promotion).values(due_at=later))
-    with _statements(voted.store.database) as many:
+    with _statements(voted.hands.storage.database) as many:
         assert await worker.drain(voted.hands) == 0
     assert len(many) == len(one)
     assert not [text for text in many if not text.startswith(("BEGIN", "SELECT"))]
@@ -341,8 +341,8 @@ async def test_a_row_costs_as_many_statements_whether_few_wait_or_many(voted: wo
     for few_or_many in (10, 100):
         await _many(voted, few_or_many)
         with (
-            voted.other_hands(storage=_unlimited(voted.store), promoters={Platform.MAVEN: prompt}) as hands,
-            _statements(voted.store.database) as seen,
+            voted.other_hands(storage=_unlimited(voted.hands.storage), promoters={Platform.MAVEN: prompt}) as hands,
+            _statements(voted.hands.storage.database) as seen,
         ):
             found = await scan.status_check(hands, limit=few_or_many)
         counts.append(len(seen) / len(found))

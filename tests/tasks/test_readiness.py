@@ -280,7 +280,7 @@ async def test_no_transaction_is_open_while_the_platform_is_asked(staged: worlds
         platform = worlds.MAVEN
 
         async def taken(self, _where: object) -> bool:
-            async with staged.hands.storage.database.write() as data:
+            async with staged.by_hand() as data:
                 found = await data.get(tables.Deployment, 1)
                 assert found is not None
             return False

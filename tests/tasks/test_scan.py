@@ -28,7 +28,7 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 
 async def _lose_the_voted_files(world: worlds.World, digest: str) -> None:
     """The file set's rows are gone from the disk, as after a bad restore."""
-    async with world.hands.storage.database.write() as data:
+    async with world.by_hand() as data:
         on_table = " ON file_set_file" if (await data.connection()).dialect.name == "postgresql" else ""
         await (await data.connection()).exec_driver_sql(f"DROP TRIGGER file_set_file_no_delete{on_table}")
         gone = sqlalchemy.delete(tables.FileSetFile).where(sqlmodel.col(tables.FileSetFile.digest) == digest)
@@ -85,7 +85,7 @@ async def test_a_row_taken_over_in_the_middle_of_a_failing_look_stops_nothing(vo
     voted.fault("status", status=503)
     steps = await scan.status_check(voted.hands, limit=10)
     assert len(steps) == 1
-    async with voted.hands.storage.database.write() as data:
+    async with voted.by_hand() as data:
         await (await data.connection()).exec_driver_sql("UPDATE deployment SET lease_epoch = lease_epoch + 1")
     await asyncio.gather(*steps)
     (row,) = await voted.rows(tables.Deployment)
@@ -106,7 +106,7 @@ async def test_without_an_adapter_every_row_says_so(voted: worlds.World) -> None
 async def test_a_scan_that_could_not_commit_leaves_nothing_begun(voted: worlds.World) -> None:
     """Its rows are taken by the next one, and no work waits that nobody starts: Python warns of such."""
     await voted.promote(1)
-    busy: scan.Busy = collections.Counter()
+    busy = scan.Busy()
     with pytest.raises(worlds.Died):
         await scan.status_check(voted.dying_at("in_claim_tx"), limit=5, busy=busy)
     gc.collect()
@@ -215,7 +215,7 @@ async def test_a_lost_capture_task_is_asked_for_again_by_the_scan(world: worlds.
         if captures:
             break
         await world.turn_to_due()
-    async with world.hands.storage.database.write() as data:
+    async with world.by_hand() as data:
         await data.delete(captures[0])
     await world.until(deployment_id, lambda row: row.proof.staged is not None)
 
