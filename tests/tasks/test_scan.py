@@ -2,7 +2,6 @@
 """The scan and the task table: oldest first, retried, and one bad row stops no other."""
 
 import asyncio
-import collections
 import contextlib
 import dataclasses
 import gc
