@@ -78,7 +78,8 @@ async def kept_copies(world: worlds.World) -> list[str]:
 
 def quota(world: worlds.World, size: int) -> None:
     """The operator gives each project so much, from here on."""
-    world.store.place = dataclasses.replace(world.store.place, copies_quota=size)
+    for each in (world.store, world.hands.storage):
+        each.place = dataclasses.replace(each.place, copies_quota=size)
 
 
 async def test_the_reading_that_captures_keeps_the_bytes(world: worlds.World) -> None:

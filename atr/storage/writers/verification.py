@@ -35,7 +35,6 @@ class CommitteeParticipant:
         if why_not:
             raise errors.ConflictError(why_not)
         if not is_running(row):
-            await reads.forget(write, owner(deployment_id))
             row.verify_asked_by, row.verify_asked_at = write.asf_uid, write.now
             row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
             await write.event(row.release_key, f"deployment:{row.id}", "verify_asked")
