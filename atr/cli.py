@@ -15,6 +15,9 @@ import click
 
 import atr.errors as errors
 
+# What every restore means.
+_RESTORED = "What had not ended is looked at first; nothing of it is sent until a committee member promotes again."
+
 
 @click.group()
 @click.version_option(package_name="atr")
@@ -34,6 +37,21 @@ def main() -> None:
     except errors.AtrError as error:
         click.echo(f"atr: {error}", err=True)
         sys.exit(2)
+    except Exception as error:
+        if not _is_of_a_database(error):
+            raise
+        # Not the error's own words: they may hold the address, and that a password.
+        click.echo(
+            f"atr: The database cannot be used: {type(error).__name__}. Look at ATR_DATABASE_URL, the rights of its "
+            "user, and the server; `atr doctor` says more.",
+            err=True,
+        )
+        sys.exit(2)
+
+
+def _is_of_a_database(error: Exception) -> bool:
+    # Both are imported by whoever raises theirs; a command that needs no database waits for neither.
+    return {"sqlalchemy", "psycopg"} & {kind.__module__.partition(".")[0] for kind in type(error).__mro__} != set()
 
 
 @cli.command()
@@ -64,7 +82,7 @@ def worker() -> None:
 @click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
 @click.option("--roles", is_flag=True, help="PostgreSQL: make atr_web and atr_worker, and give each what it may do.")
 def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
-    """Bring the database to the newest revision. Every start does this by itself."""
+    """Bring the database to the newest revision. Every start does this by itself, where its role may."""
     import atr.db.migrate as migrations
 
     database = _database()
@@ -100,9 +118,7 @@ def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as abo
     manifest, generation, kept = asyncio.run(backups.restore(_database(), file, replace=replace))
     click.echo(
         f"The database is that of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, in generation {generation}. "
-        "Every promotion that had not ended waits until a committee member promotes again. "
-        + (f"What was there before is kept as {kept}. " if kept else "")
-        + backups.NOT_HELD
+        f"{_RESTORED} " + (f"What was there before is kept as {kept}. " if kept else "") + backups.NOT_HELD
     )
 
 
@@ -114,10 +130,7 @@ def declare_restored(as_of: datetime.datetime | None) -> None:
 
     backup_at = as_of.replace(tzinfo=datetime.UTC) if as_of else None
     generation = asyncio.run(backups.declare(_database(), backup_at))
-    click.echo(
-        f"The database is in generation {generation}. "
-        "Every promotion that had not ended waits until a committee member promotes again."
-    )
+    click.echo(f"The database is in generation {generation}. {_RESTORED}")
 
 
 @cli.command("verify-chain")

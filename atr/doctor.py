@@ -182,7 +182,7 @@ def _revision(here: str | None) -> Finding:
         said = f"The database is at {here}, which this program does not know: a newer one has migrated it."
         return Finding(Grade.FAIL, what, said, "Start the newer program.")
     said = f"The database is at {here or 'no revision'}, this program needs {head}."
-    return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; every start does too.")
+    return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; a start does too, where its role may.")
 
 
 def _generation(site: operating.Site) -> Finding:
@@ -218,7 +218,9 @@ def _clock(found: conditions.Condition, database: session.Database) -> Finding:
         apart = (found.our_clock - found.clock).total_seconds()
         if abs(apart) > conditions.APART_SECONDS:
             way = "ahead of" if (apart > 0) else "behind"
-            return Finding(Grade.FAIL, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
+            # Nothing goes by this machine's clock then, but the times in its log.
+            to_do = "Set the clocks by NTP: the times in logs do not fit together."
+            return Finding(Grade.WARN, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
     if found.newest_event is not None:
         behind = (found.newest_event - database.here()).total_seconds()
         if behind > conditions.APART_SECONDS:

@@ -80,7 +80,8 @@ async def demand_safe(database: session.Database) -> None:
     if missing:
         raise errors.SettingsError(
             f"The database lacks {missing}, so two promotions could hold one version. "
-            "Restore it from a backup, or have it made anew by `atr migrate` in an empty database."
+            "Stop everything and put the last backup back with `atr restore --replace`, or make the index by hand as "
+            "migration 0002 does."
         )
     if found.newest_event is None:
         return

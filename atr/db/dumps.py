@@ -263,17 +263,21 @@ class Postgresql:
         return self._address(self._prepared)
 
     async def swap(self, now: datetime.datetime) -> str:
-        """By two renamings. Should we die between them, no database of that name is there, and nothing starts."""
+        """By two renamings. Should we die between them, no database has that name, and nothing starts."""
         kept = f"{self._name[:40]}_replaced_{now:%Y%m%dt%H%M%S}" if await self._exists(self._name) else ""
         if kept:
             await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._name}" RENAME TO "{kept}"')
-        await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._prepared}" RENAME TO "{self._name}"')
+        try:
+            await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._prepared}" RENAME TO "{self._name}"')
+        except errors.ConflictError:
+            if kept:
+                await asyncio.to_thread(self._say, f'ALTER DATABASE "{kept}" RENAME TO "{self._name}"')
+            raise
         return kept
 
     async def discard(self) -> None:
         """The database beside it."""
-        if await self._exists(self._prepared):
-            await asyncio.to_thread(self._say, f'DROP DATABASE "{self._prepared}"')
+        await asyncio.to_thread(self._say, f'DROP DATABASE IF EXISTS "{self._prepared}"')
 
     async def _exists(self, name: str) -> bool:
         return await asyncio.to_thread(self._is_there, name)

@@ -64,7 +64,8 @@ def downgrade(url: str, revision: str) -> None:
 def grant(url: str) -> None:
     """Make the two roles where they are not there, and give each what it may do: as the database's owner.
 
-    Again after each migration: what a table that is new allows is said anew. Raises SettingsError on SQLite.
+    Again after each migration: what a table that is new allows is said anew. Raises SettingsError on SQLite, and where
+    this user may make no roles.
     """
     database = engine(url)
     try:
@@ -74,6 +75,14 @@ def grant(url: str) -> None:
             for statement in roles.grants(sqlalchemy.inspect(connection).get_table_names()):
                 # As it stands: neither % nor : means anything in it.
                 connection.connection.cursor().execute(statement)
+    except Exception as error:
+        # The driver's own: SQLAlchemy has not seen the statement.
+        if getattr(error, "sqlstate", "") != _PG_DENIED:
+            raise
+        raise errors.SettingsError(
+            f"This user of the database may not do that ({str(error).splitlines()[0]}). `atr migrate --roles` needs "
+            "the database's owner, with the right to create roles: ALTER ROLE ... CREATEROLE."
+        ) from error
     finally:
         database.dispose()
 

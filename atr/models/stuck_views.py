@@ -33,8 +33,10 @@ class StuckView:
     lines: tuple[Line, ...]
     # There are more than are shown.
     is_cut: bool
-    # A sentence for each platform, or the site, to which nothing is sent now.
+    # A sentence for each platform, or the site, that somebody has switched off: nothing is sent there.
     held: tuple[str, ...]
+    # A sentence for each place that is asked nothing for a while, and why; that ends by itself.
+    left_alone: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)

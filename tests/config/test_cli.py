@@ -106,6 +106,13 @@ def test_the_doctor_says_what_it_found_and_exits_with_it(tmp_path: pathlib.Path,
     assert found["settings"] == "ok"
 
 
+def test_a_database_that_is_away_is_a_sentence_that_tells_no_address(tmp_path: pathlib.Path) -> None:
+    for command in ("verify-chain", "declare-restored", "migrate"):
+        said = _refused(_run(command, ATR_DATABASE_URL="postgresql://atr:s3cret@127.0.0.1:1/atr"))
+        assert "The database cannot be used: OperationalError." in said
+        assert "s3cret" not in said
+
+
 def test_the_doctor_tells_of_wrong_settings_without_their_values(tmp_path: pathlib.Path) -> None:
     done = _run("doctor", "--web", ATR_STATE_DIR=str(tmp_path), ATR_MAVEN_CENTRAL_TOKEN=CANARY)
     assert (done.returncode, done.stderr) == (1, "")

@@ -154,6 +154,14 @@ def test_a_table_of_ones_own_stands_in_for_none_of_ours(made: str) -> None:
             )
 
 
+def test_an_owner_who_may_make_no_roles_is_told_so(made: str) -> None:
+    with _connected(made, "postgres") as owner:
+        owner.execute("CREATE ROLE plain LOGIN")
+        owner.execute("DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO plain', current_schema()); END $$")
+    with pytest.raises(errors.SettingsError, match="CREATEROLE"):
+        migrate.grant(databases.as_role(made, "plain"))
+
+
 def test_neither_role_migrates(made: str) -> None:
     for role in (roles.WEB, roles.WORKER):
         with _connected(made, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -62,11 +62,12 @@ def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
     )
     held = ("an-admin switched Maven Central off on 17 September 2026 at 21:19 UTC: Its status page is red.",)
+    left_alone = ("npm asked us to wait until 21:40 UTC.",)
     form: dict[str, Any] = {"values": {}, "field_errors": {}, **admin}
     typed = {"scope": "platform:MAVEN", "to": "off", "reason": " "}
     return {
-        "stuck": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, lines, True, held), **admin}),  # noqa: FBT003
-        "stuck-none": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, (), False, ()), **admin}),  # noqa: FBT003
+        "stuck": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, lines, True, held, left_alone), **admin}),  # noqa: FBT003
+        "stuck-none": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, (), False, (), ()), **admin}),  # noqa: FBT003
         "switches": ("admin/switches.html", {"view": switches(off=False), **form}),
         "switches-off": ("admin/switches.html", {"view": switches(off=True), **form}),
         "switches-wrong": (

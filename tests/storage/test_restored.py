@@ -6,11 +6,13 @@ import asyncio
 import pytest
 
 import atr.backup as backup
+import atr.demo.people as people
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.storage.readers.stuck as stuck
 from tests import world as worlds
 
 _State = states.State
@@ -173,6 +175,10 @@ async def test_a_row_that_was_edited_by_hand_is_frozen(voted: worlds.World, capl
         await voted.change((await voted.promotion(1)).model_copy(update={field: value, "due_at": voted.clock()}))
         await voted.pass_time(hours=1)
         assert (await voted.promotion(1)).state is value
+        async with voted.store.read(people.ADMIN) as read:
+            (line,) = (await stuck.page(read)).lines
+        assert line.word == "Frozen"
+        assert "the log of events says live. Nothing of it is sent." in line.waits_for
     await voted.change((await voted.promotion(1)).model_copy(update={"state": _State.LIVE}))
     await voted.change(attempt.model_copy(update={"promotion_id": None}))
     await voted.pass_time(days=9)

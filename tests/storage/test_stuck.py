@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+import sqlmodel
 
 import atr.demo.people as people
 import atr.errors as errors
@@ -14,6 +15,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.stuck_views as views
 import atr.promotion.states as states
+import atr.storage.audit as audit
 import atr.storage.readers.stuck as stuck
 from tests import world as worlds
 
@@ -32,13 +34,24 @@ async def _words(world: worlds.World) -> list[str]:
 
 
 async def _make(world: worlds.World, table: Any, **values: Any) -> None:
-    """Make every row of a table what it must be, past the rules."""
+    """Make every row of a table what it must be, past the rules; its events say the same."""
     async with world.by_hand() as data:
         await data.exec(sqlalchemy.update(table).values(**values))
+        if (table is tables.Promotion) and ("state" in values):
+            for row in (await data.exec(sqlmodel.select(tables.Promotion))).all():
+                await audit.append(
+                    data,
+                    world.clock.at,
+                    chain=row.release_key,
+                    actor="a test",
+                    subject=f"promotion:{row.id}",
+                    what="promotion_moved",
+                    facts={"to": values["state"].value},
+                )
 
 
 async def test_nothing_is_stuck_in_a_world_that_works(voted: worlds.World) -> None:
-    assert (await _page(voted)) == views.StuckView(voted.clock.at, (), is_cut=False, held=())
+    assert (await _page(voted)) == views.StuckView(voted.clock.at, (), is_cut=False, held=(), left_alone=())
     await voted.promote(1)
     assert await _words(voted) == []
     await voted.live(1)

@@ -14,12 +14,14 @@ from typing import Any, Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.queries as queries
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.stuck_views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.agreement as agreement
 import atr.storage.lanes as lanes
 import atr.storage.readers.admins as admins
 import atr.storage.switchboard as switchboard
@@ -54,6 +56,12 @@ class Kind(enum.Enum):
         "the committee: public files are not what was voted on",
         "Wake the committee. Nothing can be taken back; its page lists the files that differ.",
     )
+    FROZEN = _Text(
+        "diverged",
+        "Frozen",
+        "an operator: its row says something else than its events",
+        "Nothing of it is sent. Run `atr verify-chain`, find out who changed it, and make the row what its events say.",
+    )
     IN_DOUBT = _Text(
         "in-doubt",
         "In doubt",
@@ -70,7 +78,8 @@ class Kind(enum.Enum):
         "failed",
         "Not taken",
         "a worker: it is due and nobody has taken it",
-        "Start a worker, or see in its log why it takes nothing. Starting one is always safe: it asks before it sends.",
+        "Start a worker (for a task, one that has the files), or see in its log why it takes nothing. Starting "
+        "one is always safe: it asks before it sends.",
     )
     LEASE_EXPIRED = _Text(
         "failed",
@@ -81,8 +90,9 @@ class Kind(enum.Enum):
     HELD = _Text(
         "held",
         "Held",
-        "a committee member's click, after the platform refused a request",
-        "Look at the credential: expired, revoked or for another account. Then the committee asks again, or stops it.",
+        "a committee member's click",
+        "Its page says why. Refused: look at the credential. After a restore: look at what the platform has. Then "
+        "the committee asks again, or stops it.",
     )
     LOST = _Text(
         "lost",
@@ -94,7 +104,8 @@ class Kind(enum.Enum):
         "failed",
         "Task failed",
         "somebody who reads why",
-        "The worker's log has the error under the task's number. “Check now” on the release's rows asks for it again.",
+        "The worker's log has the error under the task's number. Ask again where it was asked for: “Check now”, "
+        "“Verify now” or “Find it” on the row, or the panel of the release.",
     )
     MOVING_LONG = _Text(
         "warning",
@@ -106,7 +117,7 @@ class Kind(enum.Enum):
         "warning",
         "Waits for long",
         "what its page says",
-        "Nothing tonight. Its page says what holds it; the committee can stop it.",
+        "Nothing tonight. Its page says what holds it, and whether the committee can still stop it.",
     )
     UNPROVED = _Text(
         "unproved",
@@ -134,7 +145,8 @@ async def page(read: transaction.Transaction) -> views.StuckView:
         at=read.now,
         lines=tuple(line for _, line in found[:_MOST]),
         is_cut=len(found) > _MOST,
-        held=(*await _off(read), *shut.values()),
+        held=await _off(read),
+        left_alone=tuple(shut.values()),
     )
 
 
@@ -156,11 +168,27 @@ async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane
         | _not_taken(read, row)
     )
     where = ((col(row.state) == _State.DIVERGED) | still_open) & stuck
+    frozen = await _frozen(read)
     return [
-        (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
-        for one, release, project in await _rows(read, row, where, col(row.entered_at))
-        if (kind := _of_promotion(read, one, shut)) is not None
+        *frozen.values(),
+        *(
+            (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
+            for one, release, project in await _rows(read, row, where, col(row.entered_at))
+            if (one.id not in frozen) and (kind := _of_promotion(read, one, shut)) is not None
+        ),
     ]
+
+
+async def _frozen(read: transaction.Transaction) -> dict[int | None, tuple[Kind, views.Line]]:
+    """Open promotions that were edited by hand. No row says so, so each is held against its events."""
+    found = {}
+    row = tables.Promotion
+    for one, release, project in await _rows(read, row, col(row.state).in_(list(states.OPEN)), col(row.entered_at)):
+        attempts = await queries.publish_attempts(read.data, one.id)
+        if wrong := await agreement.disagreement(read.data, one, attempts):
+            line = _line(read, Kind.FROZEN, one, project, release, key=_key(one), waits_for=wrong)
+            found[one.id] = (Kind.FROZEN, line)
+    return found
 
 
 def _of_promotion(read: transaction.Transaction, row: tables.Promotion, shut: Collection[lanes.Lane]) -> Kind | None:

@@ -150,11 +150,7 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
 
 async def publish_attempts(write: transaction.Transaction, row: tables.Promotion) -> Sequence[tables.Attempt]:
     """The publish attempts of a promotion, oldest first."""
-    return await queries.attempts(
-        write.data,
-        col(tables.Attempt.promotion_id) == row.id,
-        col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
-    )
+    return await queries.publish_attempts(write.data, row.id)
 
 
 async def _drop_attempts(write: transaction.Transaction, row: tables.Promotion) -> Sequence[tables.Attempt]:
