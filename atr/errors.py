@@ -95,12 +95,18 @@ class PlatformError(AtrError):
 
 
 class UnavailableError(PlatformError):
-    """No usable answer now. `retry_after` is what the platform asked for, in seconds, if it did."""
+    """No usable answer now. `retry_after` is what the platform asked for, in seconds, if it did.
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+    `faultless`: it answered as it should, or was not asked, so this says nothing of whether it is well.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, status: int | None = None, faultless: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.status = status
+        self.faultless = faultless
 
 
 class NotPublicError(PlatformError):

@@ -230,10 +230,10 @@ async def work_until(
     stopping = asyncio.create_task(stop.wait())
     heads_due = hands.monotonic()
     while not stop.is_set():
+        if hands.monotonic() >= heads_due:
+            heads_due = hands.monotonic() + _HEADS_EVERY
+            await _try_to_tell_heads(hands)
         try:
-            if hands.monotonic() >= heads_due:
-                await tell_heads(hands)
-                heads_due = hands.monotonic() + _HEADS_EVERY
             with hands.meters.scan_seconds.time():
                 await shift.start()
         except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
@@ -253,6 +253,14 @@ async def work_until(
         await asyncio.gather(*left, return_exceptions=True)
     if carrying is not None:
         await carrying
+
+
+async def _try_to_tell_heads(hands: contexts.Context) -> None:
+    """What cannot be told now is told an hour later: the scan waits for nothing of it."""
+    try:
+        await tell_heads(hands)
+    except Exception:  # noqa: BLE001  (as above)
+        _LOG.exception("the heads of the chains could not be told", extra={"action": "heads_not_told"})
 
 
 async def tell_heads(hands: contexts.Context) -> None:

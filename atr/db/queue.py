@@ -152,7 +152,8 @@ async def finish(
 
 def _due(now: datetime.datetime) -> Any:
     due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
-    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & (col(sql.Task.lease_until) <= now)
+    free = col(sql.Task.lease_until).is_(None) | (col(sql.Task.lease_until) <= now)
+    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & free
     wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled))
     return wanted.with_for_update(skip_locked=True)
 

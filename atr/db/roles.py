@@ -35,12 +35,11 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "revision": "INSERT",
         "ballot_paper": "INSERT",
         "ballot_entry": "INSERT",
-        "check_result": "INSERT, DELETE",
         "task": "INSERT",
         "distribution": "INSERT, DELETE, UPDATE (staging, due_at)",
         "deployment": "INSERT, UPDATE (state, version, entered_at, problem, external_id, name, off_ballot, drop_reason,"
-        " drop_by, due_at, asked_in, verify_asked_by, verify_asked_at, verified_at, verified_digest, verify_problem)",
-        "deployment_package": "INSERT",
+        " drop_by, due_at, asked_in, made_in, verify_asked_by, verify_asked_at, verified_at, verified_digest,"
+        " verify_problem)",
         "deployment_search": "INSERT",
         "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
         " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble)",
@@ -94,11 +93,16 @@ CREATE FUNCTION atr_store_file_set(
 DECLARE
   hashed text;
 BEGIN
+  IF EXISTS (
+    SELECT FROM unnest(paths, sizes, sha256s) AS one (path, size, sha256)
+    WHERE (one.path !~ E'\\n' AND one.size >= 0 AND one.sha256 ~ '^[0-9a-f]{64}$') IS NOT TRUE
+  ) THEN
+    RAISE EXCEPTION 'One of these is no file.' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
   SELECT encode(sha256(convert_to(
       string_agg(one.sha256 || ' ' || one.size || ' ' || one.path || E'\\n', '' ORDER BY one.path COLLATE "C"), 'UTF8'
     )), 'hex')
-    INTO hashed FROM unnest(paths, sizes, sha256s) AS one (path, size, sha256)
-    WHERE one.path !~ E'\\n' AND one.size >= 0 AND one.sha256 ~ '^[0-9a-f]{64}$';
+    INTO hashed FROM unnest(paths, sizes, sha256s) AS one (path, size, sha256);
   IF hashed IS DISTINCT FROM a_digest THEN
     RAISE EXCEPTION 'These files do not have the digest %.', a_digest USING ERRCODE = 'integrity_constraint_violation';
   END IF;
@@ -131,6 +135,18 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             f"NEW.state <> '{_State.REQUESTED.value}'": "The web may only ask for a promotion.",
             "NEW.verified_digest IS NOT NULL OR NEW.public_digest IS NOT NULL OR NEW.out_of_band": (
                 "Only the worker says what it has read."
+            ),
+            # Each file that shall become public is one of the ballot, by path, size and bytes.
+            "EXISTS (SELECT FROM file_set_file AS voted WHERE voted.digest = NEW.voted_digest AND NOT EXISTS (SELECT"
+            " FROM ballot_entry AS entry JOIN release ON release.key = entry.release_key"
+            " AND release.current_vote_seq = entry.vote_seq JOIN file_set_file AS file"
+            " ON file.digest = entry.file_set_digest WHERE entry.release_key = NEW.release_key"
+            " AND entry.platform = NEW.platform AND file.path = voted.path AND file.size = voted.size"
+            " AND file.sha256 = voted.sha256))": "What is asked for is what was voted on.",
+        },
+        "promotion_target": {
+            f"NOT EXISTS (SELECT FROM promotion WHERE id = NEW.promotion_id AND state = '{_State.REQUESTED.value}')": (
+                "A promotion on its way gets no more packages."
             ),
         },
         "deployment": {
@@ -194,6 +210,7 @@ _UPDATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NEW.verified_digest IS NOT NULL AND NEW.verified_digest IS DISTINCT FROM OLD.verified_digest": (
                 "Only the worker says what it has read."
             ),
+            "NEW.made_in > OLD.made_in": "When an upload was asked for does not change.",
         },
         "distribution": {
             "NOT NEW.staging AND NOT NEW.pending AND (OLD.staging OR OLD.pending)": (

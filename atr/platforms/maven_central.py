@@ -150,7 +150,8 @@ class MavenCentral:
             archive = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
         except OSError as fault:
             raise errors.UnavailableError(
-                f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk."
+                f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk.",
+                faultless=True,
             ) from fault
         with archive:
             size = await asyncio.to_thread(maven_bundle.write, files, archive, limit=self._bundle_limit)
@@ -175,7 +176,9 @@ class MavenCentral:
             maven_portal.collect(external_id, page, listed)
         if not listed:
             # Seen for a while after an upload. Nothing to compare is never a success.
-            raise errors.UnavailableError(f"Central's portal lists no files of deployment {external_id} yet.")
+            raise errors.UnavailableError(
+                f"Central's portal lists no files of deployment {external_id} yet.", faultless=True
+            )
         return tuple(listed.values())
 
     @contextlib.asynccontextmanager

@@ -155,7 +155,9 @@ def collect(external_id: str, page: Page, listed: dict[str, contract.Listed]) ->
     if not page.deployments:
         if page.number and (page.count is None):
             return
-        raise errors.UnavailableError(f"Central's portal lists no deployment {external_id} now.{errors.ASKED_AGAIN}")
+        raise errors.UnavailableError(
+            f"Central's portal lists no deployment {external_id} now.{errors.ASKED_AGAIN}", faultless=True
+        )
     entry = page.deployments[0]
     if (len(page.deployments) > 1) or (entry.get("deploymentId") != external_id):
         raise errors.MalformedError(f"Central's portal was asked for {what} and listed another deployment.")

@@ -66,6 +66,11 @@ def is_public() -> Any:
     return col(row.deployment_id).is_(None) | col(row.state).in_(_IN_PUBLIC)
 
 
+def known(platform: Any) -> Any:
+    """Rows of platforms that this program has; a newer one, which works beside it, may have more."""
+    return platform.in_([one.name for one in distribution.DistributionPlatform])
+
+
 async def silence(data: session.Session, platform: distribution.DistributionPlatform) -> str:
     """Why nothing may be sent to the platform now, in a sentence; empty if it answers."""
     row = await _row(data, Lane(platform.name))

@@ -78,7 +78,9 @@ class Context:
         A call takes half a lease at most: one that leaves in the first half is over before anybody takes the row up.
         """
         if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
-            raise errors.UnavailableError("The machine stood still after the mark, so nothing was sent. We ask first.")
+            raise errors.UnavailableError(
+                "The machine stood still after the mark, so nothing was sent. We ask first.", faultless=True
+            )
 
     def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
         """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""

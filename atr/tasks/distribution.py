@@ -131,7 +131,7 @@ async def _work(context: contexts.Context, work_on: Work, claimed: Any, lane: la
 
 async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error: errors.AtrError | None) -> None:
     """What came of a row says something of its platform, for all its rows."""
-    fault = isinstance(error, errors.UnavailableError) and budget.is_fault(error.status)
+    fault = isinstance(error, errors.UnavailableError) and (not error.faultless) and budget.is_fault(error.status)
     answered = (error is None) or (isinstance(error, errors.PlatformError) and not fault)
     retry_after = getattr(error, "retry_after", None)
     if fault or (claimed.probe and answered) or (retry_after is not None):

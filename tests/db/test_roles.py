@@ -28,6 +28,13 @@ pytestmark = [
 ]
 
 SHA: Final = hashlib.sha256(b"").hexdigest()
+ONE_FILE: Final = hashlib.sha256(f"{SHA} 1 a\n".encode()).hexdigest()
+# Of a promotion, all that is asked for but its state and its files.
+ASKED: Final = (
+    "release_key, platform, deployment_id, entered_at, version, requested_by, requested_at, by_hand, out_of_band,"
+    " evidence_digest, reason, blocker, held, resend, gone_looks, platform_word, read_round, read_done, read_total,"
+    " difference, lease_owner, lease_epoch"
+)
 # Each would make something look proved, sent or voted on that is not.
 FORBIDDEN: Final = {
     "an attempt": "INSERT INTO attempt (deployment_id, kind, number, lease_epoch, marked_at, marked_for, answer,"
@@ -39,11 +46,18 @@ FORBIDDEN: Final = {
     " FROM file_set LIMIT 1",
     "a set that is not its digest": f"SELECT atr_store_file_set('{SHA}', ARRAY['a'], ARRAY[1::bigint], ARRAY['{SHA}'],"
     " now())",
+    "a set with one more than was hashed": f"SELECT atr_store_file_set('{ONE_FILE}', ARRAY['a', 'b'],"
+    f" ARRAY[1::bigint, -1::bigint], ARRAY['{SHA}', 'x'], now())",
     "a file set changed": "UPDATE file_set SET size = 1",
     "what was captured": "UPDATE deployment SET file_set_digest = NULL",
     "what was read before the call": "UPDATE promotion SET verified_digest = voted_digest",
     "what was read after it": "UPDATE promotion SET public_digest = voted_digest",
     "what was voted on": "UPDATE promotion SET voted_digest = evidence_digest",
+    "files that were not voted on": f"INSERT INTO promotion ({ASKED}, state, voted_digest) SELECT {ASKED}, 'requested',"
+    " (SELECT file_set_digest FROM revision LIMIT 1) FROM promotion LIMIT 1",
+    "a check's result": "DELETE FROM check_result",
+    "a package of a deployment": "INSERT INTO deployment_package SELECT * FROM deployment_package LIMIT 1",
+    "an upload of another generation": "UPDATE deployment SET made_in = made_in + 1",
     "a lease": "UPDATE promotion SET lease_epoch = 9",
     "an event changed": "UPDATE event SET actor = 'mallory'",
     "an event taken away": "DELETE FROM event",
@@ -119,11 +133,7 @@ def test_the_web_draws_the_arrows_of_people_only(made: str) -> None:
 
 
 def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:
-    columns = (
-        "release_key, platform, deployment_id, entered_at, version, requested_by, requested_at, by_hand, out_of_band,"
-        " evidence_digest, voted_digest, reason, blocker, held, resend, gone_looks, platform_word, read_round,"
-        " read_done, read_total, difference, lease_owner, lease_epoch"
-    )
+    columns = f"{ASKED}, voted_digest"
     insert = f"INSERT INTO promotion ({columns}, state) SELECT {columns}, %s FROM promotion LIMIT 1"
     for state in states.State:
         with _connected(made, roles.WEB) as connection:
@@ -133,6 +143,26 @@ def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only ask for a promotion"):
                     connection.execute(insert, (state.value,))
             connection.rollback()
+
+
+def test_a_promotion_on_its_way_gets_no_more_packages(made: str) -> None:
+    more = (
+        "INSERT INTO promotion_target (promotion_id, purl, owner_namespace, package, version, holding)"
+        " SELECT promotion_id, 'pkg:maven/org.example/other@1', owner_namespace, 'other', version, true"
+        " FROM promotion_target LIMIT 1"
+    )
+    with _connected(made, roles.WEB) as connection:
+        assert connection.execute(more).rowcount == 1
+        connection.rollback()
+    with _connected(made, "postgres") as owner:
+        owner.execute("UPDATE promotion SET state = 'checking'")
+    with (
+        _connected(made, roles.WEB) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="no more"),
+    ):
+        connection.execute(more)
+    with _connected(made, "postgres") as owner:
+        owner.execute("UPDATE promotion SET state = 'requested'")
 
 
 def test_another_role_that_was_given_the_webs_is_bound_by_the_same_walls(made: str) -> None:

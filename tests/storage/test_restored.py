@@ -4,6 +4,8 @@
 import asyncio
 
 import pytest
+import sqlalchemy
+from sqlmodel import col
 
 import atr.backup as backup
 import atr.demo.people as people
@@ -12,6 +14,7 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.shared.distribution as distribution
 import atr.storage.readers.stuck as stuck
 from tests import world as worlds
 
@@ -185,6 +188,40 @@ async def test_a_row_that_was_edited_by_hand_is_frozen(voted: worlds.World, capl
     assert {record.action for record in caplog.records if record.levelname == "ERROR"} == {"row_disagrees"}  # type: ignore[attr-defined]
     assert "the log of events says live" in caplog.text
     assert "The rows tell of 0 calls, the log of events of 1." in caplog.text
+    assert voted.publish_calls == 1
+
+
+async def test_a_task_that_was_being_done_is_done_after_a_restore(staged: worlds.World) -> None:
+    """Its worker is not there any more, and the same may be asked for again."""
+    async with staged.store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
+        await participant.verification.ask(1)
+    async with staged.service() as service:
+        (task,) = await service.tasks.claim(owner="gone", seconds=60, limit=9)
+    await _declare(staged)
+    await staged.work()
+    done = {row.id: row.status for row in await staged.rows(sql.Task)}
+    assert done[task.id] is sql.TaskStatus.COMPLETED
+
+
+async def test_a_row_that_cannot_be_read_stops_no_other(voted: worlds.World, caplog: pytest.LogCaptureFixture) -> None:
+    """One waits for a promotion that is not there, one is of a platform that only a newer program knows."""
+    promotion_id = await voted.promote(1)
+    row = await voted.promotion(promotion_id)
+    await voted.change(row.model_copy(update={"after_id": 4711}))
+    newer = {"platform": "TOMORROW", "state": _State.PUBLISHING, "due_at": voted.clock.at, "deployment_id": None}
+    async with voted.by_hand() as data:
+        data.add(tables.Promotion(**{**row.model_dump(exclude={"id"}), **newer}))
+    where = distribution.coordinates(worlds.MAVEN.NPM, "", "widgets", "2.4.0")
+    async with voted.member() as member:
+        await member.distributions.record(row.release_key, where, staging=False)
+    voted.platform.publish_version("npm", "", "widgets", "2.4.0")
+    await voted.work()
+    assert [one.web_url != "" for one in await voted.rows(sql.Distribution) if one.package == "widgets"] == [True]
+    assert "promotion 1 cannot be read" in caplog.text
+    async with voted.by_hand() as data:
+        await data.exec(sqlalchemy.delete(tables.Promotion).where(col(tables.Promotion.platform) == "TOMORROW"))
+    await voted.change((await voted.promotion(promotion_id)).model_copy(update={"after_id": None}))
+    await voted.live(1)
     assert voted.publish_calls == 1
 
 

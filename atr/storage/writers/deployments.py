@@ -36,7 +36,7 @@ import atr.storage.writers.verification as verification
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
 # A state that only a newer program knows: the row is left to it.
-_KNOWN = col(tables.Deployment.state).in_(list(_State))
+_KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(col(tables.Deployment.platform))
 _LOOKED_AT: Final = frozenset({_State.UPLOADING, _State.VALIDATING, _State.STAGED, _State.DROPPING})
 
 

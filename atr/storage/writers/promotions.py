@@ -164,8 +164,11 @@ class CommitteeMember:
         return datetime.timedelta(seconds=timing.deadline)
 
 
-# While the program is being replaced a newer worker may use a state that this one does not know: the row is left alone.
-_KNOWN = col(tables.Promotion.state).in_(list(State))
+# While the program is being replaced a newer one may use a state or a platform that this one does not know: the row is
+# left alone.
+_KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(col(tables.Promotion.platform))
+# What a row that nothing of ours wrote may raise when it is read. A database's own errors are not among them.
+_BAD_ROW: Final = (errors.AtrError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class UserService:
@@ -197,7 +200,23 @@ class UserService:
         claimed = await leases.claim(
             write.data, tables.Promotion, write.now, _KNOWN, *where, owner=owner, seconds=seconds, limit=limit
         )
-        return [await rows.work_of(self._write, row) for row in claimed if not await self._is_frozen(row)]
+        return [found for row in claimed if (found := await self._begun(row)) is not None]
+
+    async def _begun(self, row: tables.Promotion) -> work.Promotion | None:
+        """What is to be done with it; None, and a look much later, for one that cannot be read: it stops no other."""
+        try:
+            return None if await self._is_frozen(row) else await rows.work_of(self._write, row)
+        except _BAD_ROW:
+            extra = {"action": "bad_row", "promotion": row.id, "release": row.release_key}
+            _LOG.exception("promotion %s cannot be read", row.id, extra=extra)
+            self._give_back(row)
+            return None
+
+    def _give_back(self, row: tables.Promotion) -> None:
+        row.lease_until = None
+        row.due_at = self._write.now + datetime.timedelta(
+            seconds=self._write.place.timing(rows.platform_of(row)).doubting
+        )
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
         """Hold it longer. Raises ConflictError when somebody else does."""
@@ -321,8 +340,7 @@ class UserService:
             return False
         extra = {"action": "row_disagrees", "promotion": row.id, "release": row.release_key}
         _LOG.error("promotion %s is frozen: %s", row.id, wrong, extra=extra)
-        row.lease_until = None
-        row.due_at = write.now + datetime.timedelta(seconds=write.place.timing(rows.platform_of(row)).doubting)
+        self._give_back(row)
         return True
 
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
