@@ -259,7 +259,7 @@ async def _try_to_tell_heads(hands: contexts.Context) -> None:
     """What cannot be told now is told an hour later: the scan waits for nothing of it."""
     try:
         await tell_heads(hands)
-    except Exception:  # noqa: BLE001  (as above)
+    except Exception:  # noqa: BLE001  (whatever it is, the scan goes on)
         _LOG.exception("the heads of the chains could not be told", extra={"action": "heads_not_told"})
 
 

@@ -66,8 +66,14 @@ def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     form: dict[str, Any] = {"values": {}, "field_errors": {}, **admin}
     typed = {"scope": "platform:MAVEN", "to": "off", "reason": " "}
     return {
-        "stuck": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, lines, True, held, left_alone), **admin}),  # noqa: FBT003
-        "stuck-none": ("admin/stuck.html", {"view": views.StuckView(samples.NOW, (), False, (), ()), **admin}),  # noqa: FBT003
+        "stuck": (
+            "admin/stuck.html",
+            {"view": views.StuckView(samples.NOW, lines, is_cut=True, held=held, left_alone=left_alone), **admin},
+        ),
+        "stuck-none": (
+            "admin/stuck.html",
+            {"view": views.StuckView(samples.NOW, (), is_cut=False, held=(), left_alone=()), **admin},
+        ),
         "switches": ("admin/switches.html", {"view": switches(off=False), **form}),
         "switches-off": ("admin/switches.html", {"view": switches(off=True), **form}),
         "switches-wrong": (
