@@ -76,6 +76,8 @@ PERSONS_ARROWS: Final = _table({State.IN_DOUBT: "SENDING ABORTED", State.DIVERGE
 OPEN: Final = frozenset(State) - {State.LIVE, State.DIVERGED, State.ABORTED, State.REFUSED}
 # These hold their coordinates: nobody else may promote them.
 HOLDING: Final = frozenset(State) - {State.ABORTED, State.REFUSED}
+# Final for us, and looked at again: what the platform shows later outranks them.
+ENDED: Final = frozenset({State.ABORTED, State.REFUSED})
 # While one of these is there, nothing is announced.
 UNSETTLED: Final = frozenset(
     {
@@ -106,9 +108,11 @@ DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] =
                 DeploymentState.DROPPING,
                 DeploymentState.GONE,
                 DeploymentState.PUBLISHED,
+                # Somebody published it on the platform's page, and that failed.
+                DeploymentState.FAILED,
             }
         ),
-        DeploymentState.FAILED: frozenset({DeploymentState.DROPPING}),
+        DeploymentState.FAILED: frozenset({DeploymentState.DROPPING, DeploymentState.PUBLISHED}),
         DeploymentState.DROPPING: frozenset(
             {
                 DeploymentState.DROPPED,
@@ -117,11 +121,16 @@ DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] =
                 DeploymentState.PUBLISHED,
             }
         ),
-        DeploymentState.LOST: frozenset(),
-        DeploymentState.GONE: frozenset(),
-        DeploymentState.DROPPED: frozenset(),
+        # Left again on the platform's definite word: what is public outranks what we did.
+        DeploymentState.LOST: frozenset({DeploymentState.PUBLISHED}),
+        DeploymentState.GONE: frozenset({DeploymentState.PUBLISHED, DeploymentState.STAGED}),
+        DeploymentState.DROPPED: frozenset({DeploymentState.PUBLISHED, DeploymentState.STAGED}),
         DeploymentState.PUBLISHED: frozenset(),
     }
+)
+# These have ended, and are looked at again.
+DEPLOYMENT_ENDED: Final = frozenset(
+    {DeploymentState.FAILED, DeploymentState.LOST, DeploymentState.GONE, DeploymentState.DROPPED}
 )
 DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
     {
@@ -141,9 +150,13 @@ WORDS: Final[Mapping[State, Words]] = MappingProxyType(
         State.ABORTING: Words(
             "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
         ),
-        State.ABORTED: Words("Stopped", "It was stopped before anything became public.", "anyone who may request"),
+        State.ABORTED: Words(
+            "Stopped", "It was stopped, and we know of nothing of it that is public.", "anyone who may request"
+        ),
         State.REFUSED: Words(
-            "Refused", "A proof, a rule or the platform said no; we published nothing.", "the release manager"
+            "Refused",
+            "A proof, a rule or the platform said no, and we know of nothing of it that is public.",
+            "the release manager",
         ),
         State.IN_DOUBT: Words(
             "In doubt", "We cannot tell what came of it, and a person must look.", "a committee member"
@@ -164,7 +177,7 @@ DEPLOYMENT_WORDS: Final[Mapping[DeploymentState, Words]] = MappingProxyType(
         ),
         DeploymentState.GONE: Words("Gone", "The platform does not have it any more.", "the release manager"),
         DeploymentState.DROPPING: Words("Dropping", "We asked the platform to give it up.", "nobody"),
-        DeploymentState.DROPPED: Words("Dropped", "It was given up, and nothing of it became public.", "nobody"),
+        DeploymentState.DROPPED: Words("Dropped", "It was given up on the platform.", "nobody"),
         DeploymentState.PUBLISHED: Words("Published", "The platform says it is public.", "nobody"),
     }
 )

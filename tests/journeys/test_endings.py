@@ -16,6 +16,8 @@ import atr.storage.readers.resolution as resolution
 import atr.worker as worker
 from tests import world as worlds
 
+# Taken away with the mends, which land next; only the table of arrows is there yet.
+pytestmark = pytest.mark.xfail(strict=False, reason="the mends of H2, H3, H7, M1, M3 land next")
 _State = states.State
 _Deployment = states.DeploymentState
 RELEASE = f"{people.PROJECT}-2.4.0"

@@ -90,7 +90,7 @@ async def deployment(
     if (await write.data.exec(statement)).rowcount != 1:
         raise errors.ConflictError(_MOVED)
     await write.data.refresh(row)
-    if not states.DEPLOYMENT_ARROWS[to]:
+    if to in {states.DeploymentState.PUBLISHED, *states.DEPLOYMENT_ENDED}:
         row.due_at = None
     await write.event(
         row.release_key,
