@@ -44,7 +44,7 @@ async def _drop(world: worlds.World) -> None:
 
 async def _announce(world: worlds.World) -> None:
     async with world.manager() as manager:
-        await manager.release.announce(RELEASE)
+        await manager.announce.announce(RELEASE)
 
 
 async def _staged_elsewhere(world: worlds.World, *, published: bool = False) -> str:
