@@ -272,3 +272,48 @@ def test_an_id_that_is_not(text: str) -> None:
     with pytest.raises(errors.InputError, match="deployment") as raised:
         distribution.checked_external_id(Platform.NPM, text)
     assert raised.value.field == "deployment_id"
+
+
+def _packages(
+    *names: str, platform: distribution.DistributionPlatform = Platform.MAVEN
+) -> list[distribution.Coordinates]:
+    return [distribution.Coordinates(platform.name, *name.split(":")) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ((), "not known yet"),
+        (("org.example:core:1.0",), "org.example:core:1.0"),
+        (("org.example:core:1.0", "org.example:cli:1.0"), "org.example:c*:1.0"),
+        (("org.example:core:1.0", "org.other:core:1.0"), "*:core*:1.0"),
+        (("org.example:api:1.4.0", "org.example:core:2.0.0"), "org.example:api:1.4.0, org.example:core:2.0.0"),
+        (
+            ("org.example:api:1.4.0", "org.example:core-a:2.0.0", "org.example:core-b:2.0.0"),
+            "org.example:api:1.4.0, org.example:core-*:2.0.0",
+        ),
+        (("org.example:core:1.4.0", "org.example:core:1.5.0"), "org.example:core:1.4.0, org.example:core:1.5.0"),
+        (
+            tuple(f"org.example:m{number}:{number}.0" for number in range(1, 8)),
+            (
+                "org.example:m1:1.0, org.example:m2:2.0, org.example:m3:3.0, org.example:m4:4.0, "
+                "org.example:m5:5.0 and 2 more packages in 2 other versions"
+            ),
+        ),
+        (
+            (*(f"org.example:m{number}:{number}.0" for number in range(1, 7)), "org.example:n6:6.0"),
+            (
+                "org.example:m1:1.0, org.example:m2:2.0, org.example:m3:3.0, org.example:m4:4.0, "
+                "org.example:m5:5.0 and 2 more packages in another version"
+            ),
+        ),
+    ],
+)
+def test_packages_in_one_line_say_each_version(names: tuple[str, ...], line: str) -> None:
+    """A star for what they do not share, but never for a version: that is what one votes on."""
+    assert distribution.in_one_line(_packages(*names)) == line
+
+
+def test_packages_in_one_line_are_written_as_people_of_their_platform_write_them() -> None:
+    found = _packages(":widgets-a:1.0", ":widgets-b:1.0", platform=Platform.NPM)
+    assert distribution.in_one_line(found) == "widgets-*@1.0"
