@@ -18,6 +18,8 @@ _OWNER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 # https://central.sonatype.org/publish/publish-portal-api/
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,99}")
+# A line names so many versions.
+_VERSIONS: Final = 5
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]*[A-Za-z0-9])?")
 
 
@@ -227,16 +229,35 @@ class Coordinates:
 
 
 def in_one_line(packages: Sequence[Coordinates]) -> str:
-    """The packages in one line: what they share, and a star for what they do not."""
-    if len(packages) <= 1:
-        return str(packages[0]) if packages else "not known yet"
-    owners = {package.owner_namespace for package in packages}
-    names = sorted(package.package for package in packages)
-    common = names[0]
-    while common and not all(name.startswith(common) for name in names):
+    """The packages in one line: for each version what its packages share, and a star for what they do not.
+
+    A version is never left out for a star: the first few are written, and of the rest it is said how many there are.
+    """
+    by_version: dict[str, list[Coordinates]] = {}
+    for package in packages:
+        by_version.setdefault(package.version, []).append(package)
+    if not by_version:
+        return "not known yet"
+    groups = list(by_version.values())
+    line = ", ".join(_of_one_version(group) for group in groups[:_VERSIONS])
+    rest = groups[_VERSIONS:]
+    if not rest:
+        return line
+    count = sum(len(group) for group in rest)
+    versions = "another version" if len(rest) == 1 else f"{len(rest)} other versions"
+    return f"{line} and {count} more {'package' if count == 1 else 'packages'} in {versions}"
+
+
+def _of_one_version(packages: Sequence[Coordinates]) -> str:
+    first, *others = packages
+    if not others:
+        return str(first)
+    same_owner = all(other.owner_namespace == first.owner_namespace for other in others)
+    common = first.package
+    while not all(other.package.startswith(common) for other in others):
         common = common[:-1]
-    owner = owners.pop() if len(owners) == 1 else "*"
-    return f"{owner}:{common}*:{packages[0].version}"
+    owner = first.owner_namespace if same_owner else "*"
+    return str(dataclasses.replace(first, owner_namespace=owner, package=f"{common}*"))
 
 
 _PURL: Final = {
