@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,10 +20,18 @@ import atr.errors as errors
 _RESTORED = "What had not ended is looked at first; nothing of it is sent until a committee member promotes again."
 
 
+# These handle signals themselves once their event loop runs, and have begun nothing before. They take over from the
+# handler of `__main__`; a KeyboardInterrupt would only be lost in their imports.
+_HANDLE_SIGNALS = frozenset({"run", "sandbox", "serve", "worker"})
+
+
 @click.group()
 @click.version_option(package_name="atr")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Remote promotion of staged third-party distributions, with the proof."""
+    if (context.invoked_subcommand not in _HANDLE_SIGNALS) and (signal.getsignal(signal.SIGINT) != signal.SIG_IGN):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> None:

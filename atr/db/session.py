@@ -13,6 +13,8 @@ database, so the time of a transaction is the database's.
 import asyncio
 import contextlib
 import datetime
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -39,7 +41,8 @@ _PG_SAFE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit"
 _PG_SAFER: Final = {"synchronous_commit": frozenset({"on", "remote_apply", "remote_write", "local"})}
 # The drivers that we use. An address may name another one, or none, as other programs do.
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-_PRAGMAS: Final = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}", "synchronous=FULL")
+_PRAGMAS: Final = (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", "synchronous=FULL")
+_RETRY_SECONDS: Final = 0.01
 
 
 def utc_now() -> datetime.datetime:
@@ -148,8 +151,27 @@ def prepare_sqlite(engine: sqlalchemy.Engine, *, foreign_keys: bool = True) -> N
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def on_begin(connection: sqlalchemy.Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _use_wal(connection: Any) -> None:
+    """Put the file into WAL mode, where it is not yet.
+
+    While another process writes to a fresh file, SQLite refuses this at once, whatever the timeout: several processes
+    that start together meet so. https://www.sqlite.org/c3ref/busy_handler.html
+    """
+    ends = time.monotonic() + _BUSY_MS / 1_000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode != sqlite3.SQLITE_BUSY) or (time.monotonic() >= ends):
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return

@@ -38,7 +38,7 @@ async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
         playing.result()
     click.echo("Stopping.")
     playing.cancel()
-    # A terminal sends Ctrl-C to every process at once: one that ended before we stopped it is no trouble.
+    # A part that ends by itself while we stop is no trouble.
     with contextlib.suppress(asyncio.CancelledError, errors.AtrError):
         await playing
 

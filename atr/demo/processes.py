@@ -137,6 +137,8 @@ class Stack:
                 stdout=log,
                 stderr=log,
                 pass_fds=() if hand_down is None else (hand_down.fileno(),),
+                # A terminal sends Ctrl-C to a whole process group: it reaches us, and we stop the parts in order.
+                process_group=0,
             )
 
     async def _answers(self, url: str, part: str) -> None:

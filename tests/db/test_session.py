@@ -4,6 +4,8 @@
 import asyncio
 import pathlib
 import shutil
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -34,6 +36,21 @@ async def opened(database: pathlib.Path) -> AsyncIterator[session.Database]:
 async def _pragma(data: session.Session, name: str) -> object:
     connection = await data.connection()
     return (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+
+
+async def test_a_connection_waits_for_whoever_writes_to_a_fresh_file(tmp_path: pathlib.Path) -> None:
+    """SQLite itself would not wait: a file that is being written to cannot be put into WAL mode."""
+    other = sqlite3.connect(tmp_path / "atr.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE project (key TEXT)")
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.execute, ["COMMIT"])
+    done.start()
+    one = session.Database(f"sqlite+aiosqlite:///{tmp_path}/atr.db")
+    async with one.read() as data:
+        assert await _pragma(data, "journal_mode") == "wal"
+    await one.close()
+    done.join()
+    other.close()
 
 
 async def test_every_connection_is_durable_and_checks_its_keys(opened: session.Database) -> None:

@@ -72,10 +72,11 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def start(state_dir: pathlib.Path, *arguments: str) -> AsyncIterator[Running]:
-    """Start it; whatever is left of it is killed at the end."""
+async def start(state_dir: pathlib.Path, *arguments: str, python: tuple[str, ...] = ()) -> AsyncIterator[Running]:
+    """Start it, with these options of the interpreter; whatever is left of it is killed at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        *python,
         "-m",
         "atr",
         "run",
@@ -142,7 +143,7 @@ async def test_it_answers_stops_on_ctrl_c_and_goes_on_later(state_dir: pathlib.P
         assert "Example Widgets 2.4.0" in page.text
         # The web, the worker and the stand-in beside itself.
         assert len(of_session(first.process.pid)) == 4
-        # A terminal sends it to every process at once.
+        # As a terminal does: to the whole process group.
         os.killpg(first.process.pid, signal.SIGINT)
         assert await first.ended() == (0, "")
         await assert_nobody_left(first.process.pid)
@@ -207,15 +208,31 @@ async def test_a_port_in_use_is_worked_around(state_dir: pathlib.Path) -> None:
             assert await run.ended() == (0, "")
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.5, 3.0])
-async def test_ctrl_c_while_it_starts_stops_everything_quietly(state_dir: pathlib.Path, seconds: float) -> None:
-    async with start(state_dir, "--port", str(ports.free_port())) as run:
-        await asyncio.sleep(seconds)
+# Modules in the order in which a start imports them: the first before the command line runs at all.
+@pytest.mark.parametrize("module", ["click.core", "sqlalchemy.sql.elements", "sqlmodel.main", "atr.demo.journey"])
+async def test_ctrl_c_while_it_imports_stops_it_quietly(state_dir: pathlib.Path, module: str) -> None:
+    async with start(state_dir, "--port", str(ports.free_port()), python=("-X", "importtime")) as run:
+        assert run.process.stderr is not None
+        async with asyncio.timeout(starting.PATIENCE):
+            while line := (await run.process.stderr.readline()).decode():
+                if line.rpartition("|")[2].strip() == module:
+                    break
         os.killpg(run.process.pid, signal.SIGINT)
         code, complaint = await run.ended()
         assert code in {0, 130}
-        # Before our own code runs, a newline is all that click says.
-        assert complaint.strip() == ""
+        assert [line for line in complaint.splitlines() if not line.startswith("import time:")] == []
+        await assert_nobody_left(run.process.pid)
+
+
+@pytest.mark.parametrize("part", ["sandbox", "serve", "worker"])
+async def test_ctrl_c_while_its_parts_start_stops_everything_quietly(state_dir: pathlib.Path, part: str) -> None:
+    async with start(state_dir, "--port", str(ports.free_port())) as run:
+        async with asyncio.timeout(starting.PATIENCE):
+            # Nothing announces that a part was started, but its log.
+            while not (state_dir / f"{part}.log").exists():  # noqa: ASYNC110
+                await asyncio.sleep(_EVERY)
+        os.killpg(run.process.pid, signal.SIGINT)
+        assert await run.ended() == (0, "")
         await assert_nobody_left(run.process.pid)
 
 
