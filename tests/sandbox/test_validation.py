@@ -6,12 +6,14 @@ import pathlib
 import stat
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import atr.errors as errors
 import atr.sandbox.bundle as bundle
 import atr.sandbox.pom as pom
+import atr.sandbox.settings as settings
 import atr.sandbox.validation as validation
 import tests.sandbox.bundles as bundles
 from tests.sandbox.clients import STEM, Portal
@@ -20,10 +22,11 @@ PURL = "pkg:maven/org.example/thing@1.0"
 Change = Callable[[dict[str, bytes]], object]
 
 
-def examined(tmp_path: pathlib.Path, files: dict[str, bytes]) -> validation.Findings:
+def examined(tmp_path: pathlib.Path, files: dict[str, bytes], **given: Any) -> validation.Findings:
     archive = tmp_path / "bundle.zip"
     archive.write_bytes(bundles.zipped(files))
-    return validation.examine(archive, tmp_path / "unpacked")
+    rules = (settings.Settings.model_validate(given),) if given else ()
+    return validation.examine(archive, tmp_path / "unpacked", *rules)
 
 
 def replaced_pom(data: bytes) -> Change:
@@ -120,6 +123,77 @@ def test_a_checksum_may_name_its_file(tmp_path: pathlib.Path, style: str) -> Non
     files = bundles.component()
     files[f"{STEM}.jar.md5"] = style.format(hashlib.md5(files[f"{STEM}.jar"]).hexdigest().upper()).encode()
     assert examined(tmp_path, files).errors == {}
+
+
+@pytest.mark.parametrize("name", ["thing-1.0.jar.sigstore.json", "thing-1.0.pom.sigstore"])
+def test_a_sigstore_bundle_needs_no_signature(tmp_path: pathlib.Path, name: str) -> None:
+    """The plugin that signs with GPG leaves them out: sigstore/sigstore-java#775, sigstore-maven-plugin#116."""
+    assert examined(tmp_path, {**bundles.component(), f"org/example/thing/1.0/{name}": b"{}"}).errors == {}
+
+
+def test_whether_a_sigstore_bundle_needs_checksums_is_a_switch(tmp_path: pathlib.Path) -> None:
+    name = "thing-1.0.jar.sigstore.json"
+    files = {**bundles.component(), f"org/example/thing/1.0/{name}": b"{}"}
+    findings = examined(tmp_path, files, sigstore_checksums=True)
+    assert findings.errors == {PURL: tuple(f"Missing {kind} checksum for file: {name}" for kind in ("md5", "sha1"))}
+    wrong = {f"org/example/thing/1.0/{name}.md5": b"0f"}
+    (tmp_path / "again").mkdir()
+    findings = examined(tmp_path / "again", files | wrong)
+    assert findings.errors == {PURL: (f"Invalid 'md5' checksum for file: {name}",)}
+
+
+RELOCATED = "<distributionManagement><relocation><artifactId>other</artifactId></relocation></distributionManagement>"
+
+
+def test_a_relocated_pom_stands_alone(tmp_path: pathlib.Path) -> None:
+    """Such a one is on Central: jreleaser/jreleaser discussion 1655."""
+    files = bundles.component(packaging="pom", pom_bytes=bundles.pom(extra=RELOCATED))
+    findings = examined(tmp_path, files)
+    assert (findings.errors, [one.purl for one in findings.components]) == ({}, [PURL])
+
+
+def test_a_relocated_pom_with_a_jar_needs_its_sources_and_one_without_relocation_its_jar(
+    tmp_path: pathlib.Path,
+) -> None:
+    missing = (
+        "Javadocs must be provided but not found in entries",
+        "Sources must be provided but not found in entries",
+    )
+    for number, files in enumerate(
+        (
+            _without_sources(bundles.component(pom_bytes=bundles.pom(extra=RELOCATED))),
+            bundles.component(packaging="pom", pom_bytes=bundles.pom()),
+        )
+    ):
+        (tmp_path / str(number)).mkdir()
+        assert examined(tmp_path / str(number), files).errors == {PURL: missing}
+
+
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        (("META-INF/MANIFEST.MF", "META-INF/maven/org.example/thing/pom.xml"), {"every-jar"}),
+        (("META-INF/MANIFEST.MF", "data/table.csv"), {"every-jar", "content"}),
+        (("META-INF/MANIFEST.MF", "org/example/Thing.class"), {"every-jar", "content", "classes"}),
+    ],
+    ids=["empty", "resources", "classes"],
+)
+@pytest.mark.parametrize("wanting", ["classes", "content", "every-jar"])
+def test_a_jar_without_classes_needs_neither_sources_nor_javadoc(
+    tmp_path: pathlib.Path, entries: tuple[str, ...], wanted: set[str], wanting: str
+) -> None:
+    """Which jars do is a switch: sources differ, jreleaser/jreleaser#1289 and #1751, and the platform's own page."""
+    jar = bundles.zipped(dict.fromkeys(entries, b"x"))
+    switch = {} if wanting == "classes" else {"sources_for": wanting}
+    found = examined(tmp_path, _without_sources(bundles.component(content=jar)), **switch).errors
+    javadoc, sources = (f"{what} must be provided but not found in entries" for what in ("Javadocs", "Sources"))
+    both = {"every-jar"} | ({"content", "classes"} if "org/example/Thing.class" in entries else set())
+    said = tuple(one for one, where in ((javadoc, both), (sources, wanted)) if wanting in where)
+    assert found == ({PURL: said} if said else {})
+
+
+def _without_sources(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: data for path, data in files.items() if not ("-sources." in path or "-javadoc." in path)}
 
 
 PARENT = "<parent><groupId>org.example</groupId><artifactId>up</artifactId><version>1.0</version></parent>"
