@@ -36,6 +36,8 @@ class Pom:
     version: str
     packaging: str
     missing: tuple[str, ...]
+    # It only says that the artifact has other coordinates now.
+    relocated: bool
 
 
 def read(data: bytes) -> Pom:
@@ -60,6 +62,7 @@ def read(data: bytes) -> Pom:
         version=_text(root, "version", properties) or _text(root, "parent/version", properties),
         packaging=_text(root, "packaging", properties) or "jar",
         missing=missing,
+        relocated=_find(root, "distributionManagement/relocation") is not None,
     )
 
 

@@ -33,6 +33,11 @@ class Settings(pydantic.BaseModel):
     # Which deployments keep others from validating with the same coordinates: every one that is alive, or only those
     # on their way. The real platform surely does so for those on their way; for VALIDATED nobody knows.
     held_by: Literal["live", "publishing"] = "live"
+    # Which jars need sources and javadoc beside them. The platform's page says every jar; an older one, and what builds
+    # report, only those with classes; JReleaser's rules want sources for other contents too (jreleaser/jreleaser#1289).
+    sources_for: Literal["classes", "content", "every-jar"] = "classes"
+    # Whether a Sigstore bundle needs checksums as other files do. Maven makes none if told so, and nobody says.
+    sigstore_checksums: bool = False
     # Every upload publishes itself once valid, whatever its sender asked for.
     force_automatic: bool = False
     # The largest bundle in bytes; 0 lifts the limit, for benchmarks.

@@ -2,11 +2,14 @@
 """The platform's rules for an upload, in the platform's words.
 
 Numbered as they are applied: 1 the archive can be read and its paths are safe; 2 every file stands in Maven's layout
-beside a POM; 3 the POM can be read, fits its path and says what is required; 4 sources and javadoc; 5 per file: a
-signature (its armour only, no key is asked), md5 and sha1; 6 what depends on the rest of the world: the namespace is
+beside a POM; 3 the POM can be read, fits its path and says what is required; 4 sources and javadoc, beside a jar with
+classes; 5 per file: a signature (its armour only, no key is asked), md5 and sha1, but for a Sigstore bundle, of which
+nothing is asked; 6 what depends on the rest of the world: the namespace is
 the account's, the version is not public, no other deployment has it.
 
 https://central.sonatype.org/publish/requirements/ ; the sentences are as public issues and client tests quote them.
+What is taken besides is reported: a jar without classes alone (jreleaser/jreleaser#1751), a relocated POM without a jar
+(jreleaser/jreleaser discussion 1655), Sigstore bundles that nobody signed (sigstore/sigstore-java#775).
 """
 
 import collections
@@ -14,17 +17,21 @@ import dataclasses
 import hashlib
 import pathlib
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import atr.errors as errors
 import atr.sandbox.bundle as bundle
 import atr.sandbox.pom as pom
+from atr.sandbox.settings import Settings
 
 CHECKSUMS: Final = ("md5", "sha1", "sha256", "sha512")
 REQUIRED_CHECKSUMS: Final = ("md5", "sha1")
 SIDE_SUFFIXES: Final = tuple(f".{name}" for name in CHECKSUMS)
 SIGNATURE_SUFFIX: Final = ".asc"
+# The second is older. https://docs.sigstore.dev/about/bundle/
+SIGSTORE_SUFFIXES: Final = (".sigstore.json", ".sigstore")
 ARMOUR: Final = b"-----BEGIN PGP SIGNATURE-----"
 # Errors that belong to no component are filed under this word.
 COMMON: Final = "common"
@@ -35,6 +42,8 @@ _CHUNK: Final = 1024 * 1024
 _MIN_FOLDERS: Final = 3
 # An .aar needs neither sources nor javadoc, as builds that publish both kinds report.
 _WITHOUT_SOURCES: Final = ("pom", "aar")
+# What a build tool puts into a jar that holds nothing.
+_NO_CONTENT: Final = re.compile(r"(.*/)?|META-INF/MANIFEST\.MF|META-INF/maven/.*", re.DOTALL)
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -79,8 +88,9 @@ def is_side_file(path: str) -> bool:
     return path.endswith(SIDE_SUFFIXES)
 
 
-def examine(archive: pathlib.Path, root: pathlib.Path) -> Findings:
+def examine(archive: pathlib.Path, root: pathlib.Path, settings: Settings | None = None) -> Findings:
     """Unpack the archive under `root` and apply rules 1 to 5. Blocking: call it in a thread. Raises nothing."""
+    settings = settings or Settings()
     try:
         files = bundle.unpack(archive, root)
     except errors.InputError as error:
@@ -88,10 +98,13 @@ def examine(archive: pathlib.Path, root: pathlib.Path) -> Findings:
     found: collections.defaultdict[str, list[str]] = collections.defaultdict(list)
     components = []
     for directory, paths in sorted(_by_directory(files).items()):
-        component = _component(root, directory, paths, found)
-        if component is not None:
+        read = _component(root, directory, paths, found)
+        if read is not None:
+            component, relocated = read
             components.append(component)
-            found[component.purl] += _component_errors(root, component, paths)
+            found[component.purl] += _component_errors(root, component, paths, settings)
+            if not (relocated and (f"{directory}/{component.stem}.jar" not in paths)):
+                found[component.purl] += _sources_errors(root, component, paths, settings)
     kept = {key: tuple(sorted(set(sentences))) for key, sentences in found.items() if sentences}
     return Findings(files, tuple(components), kept)
 
@@ -134,8 +147,13 @@ def _by_directory(files: Iterable[str]) -> dict[str, list[str]]:
     return directories
 
 
-def _component(root: pathlib.Path, directory: str, paths: list[str], found: dict[str, list[str]]) -> Component | None:
-    """Rules 2 and 3: the component that lives in this directory, or None with the reason filed under `common`."""
+def _component(
+    root: pathlib.Path, directory: str, paths: list[str], found: dict[str, list[str]]
+) -> tuple[Component, bool] | None:
+    """Rules 2 and 3: the component that lives in this directory, and whether its POM says that it has moved.
+
+    None with the reason filed under `common`.
+    """
     component = component_at(f"{directory}/")
     if component is None:
         found[COMMON] += [
@@ -150,18 +168,18 @@ def _component(root: pathlib.Path, directory: str, paths: list[str], found: dict
         described = pom.read((root / path).read_bytes()[: pom.MAX_POM_BYTES + 1])
     except errors.InputError as error:
         found[component.purl].append(f"Invalid POM: {error}")
-        return component
+        return component, False
     component = dataclasses.replace(component, packaging=described.packaging)
     stated = Component(described.group, described.artifact, described.version, described.packaging)
     if stated != component:
         found[component.purl].append(f"Component '{stated.coordinate}' in the POM does not match path '{directory}'")
     found[component.purl] += described.missing
-    return component
+    return component, described.relocated
 
 
-def _component_errors(root: pathlib.Path, component: Component, paths: list[str]) -> list[str]:
-    """Rules 4 and 5, and that each file is named after its component."""
-    names = {path.rpartition("/")[2] for path in paths}
+def _component_errors(root: pathlib.Path, component: Component, paths: list[str], settings: Settings) -> list[str]:
+    """Rule 5, and that each file is named after its component."""
+    names = _names(paths)
     found = [
         f"File name '{name}' is not valid"
         for name in names
@@ -169,24 +187,55 @@ def _component_errors(root: pathlib.Path, component: Component, paths: list[str]
     ]
     if component.version.upper().endswith("-SNAPSHOT"):
         found.append("SNAPSHOT versions are not supported")
-    if component.packaging not in _WITHOUT_SOURCES:
-        if f"{component.stem}-sources.jar" not in names:
-            found.append("Sources must be provided but not found in entries")
-        if f"{component.stem}-javadoc.jar" not in names:
-            found.append("Javadocs must be provided but not found in entries")
     for name in names:
         if not is_side_file(name):
-            found += _file_errors(root / component.directory, name, names)
+            found += _file_errors(root / component.directory, name, names, settings)
     return found
 
 
-def _file_errors(directory: pathlib.Path, name: str, names: set[str]) -> list[str]:
-    """Rule 5 for one file. Checksums of a signature are not asked for, but one that is there must be right."""
+def _sources_errors(root: pathlib.Path, component: Component, paths: list[str], settings: Settings) -> list[str]:
+    """Rule 4."""
+    if component.packaging in _WITHOUT_SOURCES:
+        return []
+    entries = _entries(root / component.directory / f"{component.stem}.jar")
+    # What cannot be read as a jar is taken for one with classes.
+    classes = (entries is None) or any(name.endswith(".class") for name in entries)
+    content = classes or any(not _NO_CONTENT.fullmatch(name) for name in entries or ())
+    every = settings.sources_for == "every-jar"
+    wanted = (
+        ("sources", "Sources", every or (content if settings.sources_for == "content" else classes)),
+        ("javadoc", "Javadocs", every or classes),
+    )
+    names = _names(paths)
+    return [
+        f"{what} must be provided but not found in entries"
+        for classifier, what, needed in wanted
+        if needed and (f"{component.stem}-{classifier}.jar" not in names)
+    ]
+
+
+def _entries(jar: pathlib.Path) -> list[str] | None:
+    """The names in a jar; None if there is none that can be read."""
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            return archive.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
+        return None
+
+
+def _names(paths: Iterable[str]) -> set[str]:
+    return {path.rpartition("/")[2] for path in paths}
+
+
+def _file_errors(directory: pathlib.Path, name: str, names: set[str], settings: Settings) -> list[str]:
+    """Rule 5 for one file. A checksum that is not asked for must be right if it is there."""
     signature = name.endswith(SIGNATURE_SUFFIX)
+    sigstore = name.endswith(SIGSTORE_SUFFIXES)
     given = [kind for kind in CHECKSUMS if f"{name}.{kind}" in names]
     found = []
-    if not signature:
+    if not (signature or sigstore):
         found += _signature_errors(directory, name, names)
+    if not (signature or (sigstore and not settings.sigstore_checksums)):
         found += [f"Missing {kind} checksum for file: {name}" for kind in REQUIRED_CHECKSUMS if kind not in given]
     actual = _digests(directory / name, given)
     for kind in given:

@@ -123,7 +123,7 @@ class World:
     async def examine(self, deployment: Deployment) -> None:
         """Look at the bundle, in a thread. What is found shows once the time of validation is over as well."""
         archive = self._archive(deployment)
-        findings = await asyncio.to_thread(validation.examine, archive, self.folder(deployment))
+        findings = await asyncio.to_thread(validation.examine, archive, self.folder(deployment), self.settings)
         deployment.files = dict(findings.files)
         deployment.findings = findings
         deployment.examined_at = self.now()
