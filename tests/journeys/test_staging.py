@@ -15,10 +15,16 @@ import atr.models.views as views
 import atr.promotion.states as states
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
+import atr.storage.readers.releases as releases
 from tests import world as worlds
+from tests.sandbox import bundles
 
 _State = states.DeploymentState
 RELEASE = f"{people.PROJECT}-2.4.0"
+_PACKAGES = tuple(
+    distribution.coordinates(worlds.MAVEN, "org.example.widgets", name, "2.4.0")
+    for name in ("old", "starter", "widgets")
+)
 _CORE = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0"
 
 
@@ -79,6 +85,40 @@ async def test_a_lost_reply_to_an_upload_is_settled_by_the_name_and_never_by_a_s
     assert row.proof.staged
     assert row.proof.staged.files == len(world.tree.files)
     assert row.check_messages == (("note", "All 10 staged files are the revision's."),)
+
+
+async def test_what_the_platform_takes_without_signature_sources_or_jar_is_voted_on_and_goes_live_whole(
+    world: worlds.World,
+) -> None:
+    """A jar with a Sigstore bundle, one without classes, a POM that only says where the artifact went."""
+    moved = "<distributionManagement><relocation><artifactId>new</artifactId></relocation></distributionManagement>"
+    files = {
+        **bundles.component("org.example.widgets", "widgets", "2.4.0"),
+        "org/example/widgets/widgets/2.4.0/widgets-2.4.0.jar.sigstore.json": b"{}",
+        **bundles.component(
+            "org.example.widgets",
+            "old",
+            "2.4.0",
+            packaging="pom",
+            pom_bytes=bundles.pom("org.example.widgets", "old", "2.4.0", extra=moved),
+        ),
+        **{
+            path: data
+            for path, data in bundles.component(
+                "org.example.widgets", "starter", "2.4.0", content=bundles.zipped({"META-INF/MANIFEST.MF": b""})
+            ).items()
+            if "-sources." not in path and "-javadoc." not in path
+        },
+    }
+    tree = trees.Tree({path: data for path, data in files.items() if not path.endswith((".md5", ".sha1"))}, _PACKAGES)
+    release_key, deployment_id = await world.voted(tree)
+    async with world.store.read(worlds.MEMBER) as read:
+        panel = (await releases.finish(read, release_key)).readiness
+    assert not [cell for check in panel.checks for cell in check.cells if cell.css in {"refused", "warning"}]
+    await world.promote(deployment_id)
+    row = await world.live(deployment_id)
+    assert row.proof.public
+    assert row.proof.public.files == len(tree.files)
 
 
 @pytest.mark.parametrize("arrived", [False, True])
