@@ -399,6 +399,44 @@ async def test_what_holds_the_announcement_is_said_and_holds_it(house: houses.Ho
     assert house.dump() == before
 
 
+async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_afterwards(house: houses.House) -> None:
+    """The only deployment was dropped: no page says that nothing is missing, and the announcement says why."""
+    place, dave = house.places["voted and dropped"], house.people[houses.MANAGER]
+    alice = house.people[houses.MEMBER]
+    named = f"widgets-*:{place.version}"
+    finish = await dave.get(place.url("finish"))
+    assert "Nothing is missing" not in finish.text
+    assert "is not public" in finish.text
+    assert named in finish.text
+    assert named in (await dave.get("/releases")).text
+    assert f"{named} on Maven Central (10 files)" in html.unescape(
+        (await dave.get(place.url("distribution/list"))).text
+    )
+    # A release manager who is no member of the committee is told who can.
+    page = await dave.get(place.url("announce"))
+    assert named in page.text
+    assert "Only members of the Example committee" in page.text
+    assert not _hidden(page, place.url("announce"))
+    before = house.dump()
+    refused = await dave.post(place.url("announce"), {"version": place.version})
+    assert refused.status == 409
+    assert named in refused.text
+    (form,) = _hidden(await alice.get(place.url("announce")), place.url("announce"))
+    forged = await dave.post(place.url("announce"), {"version": place.version, "reason": _REASON, **form})
+    assert forged.status == 403
+    silent = await alice.post(place.url("announce"), {"version": place.version, "reason": "", **form})
+    assert silent.status == 422
+    assert 'id="reason-wrong"' in silent.text
+    assert house.dump() == before
+    told = await alice.post(place.url("announce"), {"version": place.version, "reason": _REASON, **form})
+    assert told.status == 303
+    assert _phase(house, place) == "release"
+    for shown in ("finish", "announce"):
+        page = await dave.get(place.url(shown))
+        assert _REASON in page.text
+        assert f"{named} on Maven Central (10 files)" in page.text
+
+
 # Bent forms
 
 BENT: Final[Mapping[str, tuple[str, str]]] = {
