@@ -268,9 +268,12 @@ class SwitchForm(Form):
 
 
 class AnnounceForm(Form):
-    """Mark a release as announced: the version typed by hand."""
+    """Mark a release as announced: the version typed by hand; and why without what was voted on and is not public."""
 
     version: Needed
+    # The digest of what was not public when the page was shown; empty where nothing lacked.
+    without: Text = ""
+    reason: Text = ""
 
 
 def problems(error: errors.AtrError) -> dict[str, str]:

@@ -85,6 +85,9 @@ def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
         f"Every public file was compared with what the committee voted on. Ballot digest:\n{_inset(view.ballot_digest)}"
         if public
         else "",
+        f"[Voted on, and not public there:]\n{_inset(*(one.name for one in view.not_public))}"
+        if view.not_public
+        else "",
         f"The vote:\n{_inset(page)}",
     )
 

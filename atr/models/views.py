@@ -218,6 +218,34 @@ class DeploymentDetail:
 
 
 @dataclasses.dataclass(frozen=True)
+class NotPublic:
+    """A voted file set that is not proved public, in whole or in part, and what is known of it."""
+
+    platform: distribution.DistributionPlatform
+    # Of what is not public: the packages in one line, the files, and both with the platform as a sentence calls it.
+    packages_line: str
+    files: int
+    name: str
+    # Where it stands and what to do, in a sentence or two.
+    sentence: str
+    since: datetime.datetime
+    # The row whose deployment holds these files: "d4"; empty if there is none.
+    anchor: str
+    # Whether that row is on its way still, and says itself what is next.
+    has_row: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Announced:
+    """Who announced the release; and where something was voted on and not public then, what and why."""
+
+    by: str
+    at: datetime.datetime
+    reason: str
+    without: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class DistributionView:
     """One third-party distribution row of the list page."""
 
@@ -315,11 +343,17 @@ class FinishView:
     # Several of them can be promoted now, by one form.
     promote_all: bool
     missing: tuple[Missing, ...]
+    # What stands in its place when nothing is.
+    nothing_missing: str
     # Distributions on platforms that cannot promote, or that are unproved.
     others: tuple[DistributionView, ...]
     # Why it cannot be announced now; else (empty) what to bear in mind before one does.
     announce_why_not: str
     announce_note: str
+    # Something that was voted on is not public, so a committee member must say why it is announced without that.
+    announce_needs_reason: bool
+    # None until it is announced.
+    announced: Announced | None
     may_record: bool
     may_record_why_not: str
     readiness: readiness_views.Panel
@@ -357,5 +391,7 @@ class DistributionList:
     page: int
     pages: int
     deployments: tuple[DeploymentView, ...]
+    # Of what the vote that passed was about.
+    not_public: tuple[NotPublic, ...]
     may_change: bool
     may_change_why_not: str

@@ -179,6 +179,13 @@ class AnnounceView:
     ballot_digest: str
     # For each deployment that is live: the platform, and (label, address) of each package.
     live: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    # For each that is not: the platform and its next step.
-    not_live: tuple[tuple[str, str], ...]
+    # The voted file sets that are not public, with one digest for all of them; it is empty where nothing lacks.
+    not_public: tuple[views.NotPublic, ...]
+    not_public_digest: str
+    # What nobody can prove from here, a sentence each.
+    unprovable: tuple[str, ...]
+    # For each deployment that nobody voted on and that is not live: the platform and its next step.
+    others: tuple[tuple[str, str], ...]
     why_not: str
+    # None until it is announced.
+    announced: views.Announced | None

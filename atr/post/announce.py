@@ -20,12 +20,17 @@ Answer = werkzeug.wrappers.Response | tuple[str, int]
 async def selected(project_key: str, version_key: str) -> Answer:
     """URL: /announce/<project_key>/<version_key>."""
     given = await web.form()
+    key = sql.release_key(project_key, version_key)
     try:
-        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
-            form = forms.AnnounceForm.parse(given)
-            if form.version != version_key:
-                raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
-            await manager.announce.announce(sql.release_key(project_key, version_key))
+        # A form that says without what is a committee member's.
+        if given.get("without"):
+            async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+                form = _parsed(given, version_key)
+                await member.announce.announce_without(key, seen=form.without, reason=form.reason)
+        else:
+            async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
+                _parsed(given, version_key)
+                await manager.announce.announce(key)
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
         return await _again(project_key, version_key, given, error)
     return web.redirect(
@@ -34,6 +39,13 @@ async def selected(project_key: str, version_key: str) -> Answer:
         project_key=project_key,
         version_key=version_key,
     )
+
+
+def _parsed(given: dict[str, str], version_key: str) -> forms.AnnounceForm:
+    form = forms.AnnounceForm.parse(given)
+    if form.version != version_key:
+        raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+    return form
 
 
 async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:

@@ -265,10 +265,13 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
 
 
 class WriteAsCommitteeMember(WriteAsReleaseManager):
-    """Besides: the policy, deployments, third-party distributions and their promotion."""
+    """Besides: the policy, deployments, third-party distributions and their promotion, an incomplete announcement."""
+
+    announce: release.CommitteeMember
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
+        self.announce = release.CommitteeMember(write)
         self.policy = policy.CommitteeMember(write)
         self.deployments = deployments.CommitteeMember(write)
         self.distributions = distributions.CommitteeMember(write)

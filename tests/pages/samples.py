@@ -642,7 +642,7 @@ def finish(**changes: Any) -> views.FinishView:
         release_key="example-widgets-2.4.0",
         phase="release_preview",
         phase_word="Finish",
-        sentence="1 of 4 deployments is live; one waits for your click, one is publishing, one is by hand.",
+        sentence="1 of 4 voted file sets are live; one waits for your click, one is publishing, one is by hand.",
         css="ready",
         promote_all=False,
         vote_passed_at=ago(700),
@@ -673,14 +673,39 @@ def finish(**changes: Any) -> views.FinishView:
                 anchor="p8",
             ),
         ),
+        nothing_missing="Nothing is missing. Everything that was voted on for a platform is public.",
         others=(third_party(),),
         announce_why_not="A promotion is on its way. It opens when every promotion has ended.",
         announce_note="",
+        announce_needs_reason=False,
+        announced=None,
         may_record=True,
         may_record_why_not="",
         readiness=panel(),
     )
     return dataclasses.replace(sample, **changes)
+
+
+def not_public(**changes: Any) -> views.NotPublic:
+    sample = views.NotPublic(
+        platform=distribution.DistributionPlatform.MAVEN,
+        packages_line="org.apache.example:widgets-extras:2.4.0",
+        files=12,
+        name="org.apache.example:widgets-extras:2.4.0 on Maven Central (12 files)",
+        sentence="Deployment 6f2a9c54: The platform does not have it any more. Stage the voted files again.",
+        since=ago(30),
+        anchor="d4",
+        has_row=False,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
+def announced(**changes: Any) -> views.Announced:
+    return dataclasses.replace(views.Announced("release-manager", ago(10), "", ()), **changes)
+
+
+def announced_without() -> views.Announced:
+    return announced(by="committee-member", reason="The portal lost it; 2.4.1 follows.", without=(not_public().name,))
 
 
 def release_line(**changes: Any) -> views.ReleaseLine:
@@ -812,6 +837,7 @@ def listing(**changes: Any) -> views.DistributionList:
         project_name="Apache Example Widgets",
         version_key="2.4.0",
         phase_word="Finish",
+        not_public=(not_public(),),
         total=204,
         page=2,
         pages=3,

@@ -256,7 +256,26 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "finish-announced": (
             "finish.html",
-            {"view": samples.finish(phase_word="Announced", announce_why_not="", binding_minus=1)},
+            {
+                "view": samples.finish(
+                    phase_word="Announced",
+                    announce_why_not="It was announced.",
+                    announced=samples.announced_without(),
+                    binding_minus=1,
+                )
+            },
+        ),
+        "finish-lacking": (
+            "finish.html",
+            {
+                "view": samples.finish(
+                    rows=(samples.live(),),
+                    missing=(samples.missing(css="warning", what=f"{samples.not_public().name} is not public."),),
+                    announce_why_not="",
+                    announce_needs_reason=True,
+                    announce_note=f"Voted on and not public: {samples.not_public().name}.",
+                )
+            },
         ),
         "finish-every-state": (
             "finish.html",

@@ -73,6 +73,8 @@ def test_the_announcement_has_the_public_addresses_and_leaves_the_words_to_peopl
     assert "[Say in a few sentences what it is and what is new.]" in letter.body
     nothing = letters.announcement(vote_samples.announcing(live=()), page=vote_samples.PAGE)
     assert "public" not in nothing.body
+    lacking = letters.announcement(vote_samples.announcing(not_public=(samples.not_public(),)), page=vote_samples.PAGE)
+    assert f"[Voted on, and not public there:]\n  {samples.not_public().name}\n" in lacking.body
 
 
 def test_no_name_begins_a_line_of_its_own() -> None:

@@ -170,12 +170,16 @@ def abandoning(**changes: Any) -> vote_views.AbandonView:
 def announcing(**changes: Any) -> vote_views.AnnounceView:
     sample = vote_views.AnnounceView(
         head=head("Finish"),
-        sentence="Nothing holds the announcement: 1 of 2 deployments are live.",
+        sentence="Nothing holds the announcement: 1 of 1 voted file set is live.",
         css="ready",
         ballot_digest=samples.digest("ballot"),
         live=(("Maven Central", samples.live().public_urls),),
-        not_live=(("npm", "A member of the committee can promote it."),),
+        not_public=(),
+        not_public_digest="",
+        unprovable=("npm: 3 files were voted on. Nobody can prove from here that they are public.",),
+        others=(("Maven Central", "These staged files are not what the committee voted on."),),
         why_not="",
+        announced=None,
     )
     return dataclasses.replace(sample, **changes)
 
@@ -272,9 +276,21 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "announce": _announce(announcing()),
         "announce-wrong": _announce(
-            announcing(live=(), not_live=()),
+            announcing(live=(), unprovable=(), others=()),
             values={"version": "2.4"},
             field_errors={"version": "That is not the version. Type 2.4.0."},
         ),
+        "announce-without": _announce(
+            announcing(
+                sentence="0 of 1 voted file set is live.",
+                css="held",
+                live=(),
+                not_public=(samples.not_public(), samples.not_public(anchor="", has_row=False)),
+                not_public_digest="ab" * 32,
+            ),
+            values={"version": "2.4.0", "reason": ""},
+            field_errors={"reason": "Say why, in at most 500 characters."},
+        ),
+        "announce-over": _announce(announcing(why_not="It was announced.", announced=samples.announced_without())),
         "announce-held": _announce(announcing(css="held", why_not="A promotion is on its way.")),
     }

@@ -199,7 +199,7 @@ async def test_mapped_files_of_which_one_package_is_live_lack_the_other(several:
     for number in (2, 3):
         await _vanish(several, number)
     names = [one.packages_line for one in (await _announcing(several)).not_public]
-    assert names == [PARENT, CLI]
+    assert names == [CLI, PARENT]
 
 
 async def test_staged_again_and_live_covers_the_voted_set(voted: worlds.World) -> None:

@@ -16,10 +16,12 @@ import atr.models.upload_views as upload_views
 import atr.models.views as views
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
+import atr.storage.readers.not_public as not_public
 import atr.storage.readers.uploads as shown
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
+import atr.storage.voted as measures
 import atr.storage.writers.obstacles as obstacles
 
 PHASE_WORDS: Final = {
@@ -46,6 +48,7 @@ async def listing(read: transaction.Transaction, release_key: str, page: int = 1
     total = (await read.data.exec(wanted)).one()
     pages = max(1, -(-total // SHOWN))
     page = min(max(page, 1), pages)
+    rows = await deployments.all_of(read, release_key)
     return views.DistributionList(
         project_key=project.key,
         project_name=project.name,
@@ -55,7 +58,8 @@ async def listing(read: transaction.Transaction, release_key: str, page: int = 1
         total=total,
         page=page,
         pages=pages,
-        deployments=await deployments.all_of(read, release_key),
+        deployments=rows,
+        not_public=not_public.told(await measures.of(read.data, release), rows, release),
         may_change=member,
         may_change_why_not="" if member else _MEMBERS_ONLY,
     )

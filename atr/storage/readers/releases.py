@@ -12,21 +12,35 @@ import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.promotion.voted as voted
 import atr.storage.ballots as ballots
 import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
+import atr.storage.readers.not_public as not_public
 import atr.storage.readers.readiness as readiness
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.voted as measures
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.vote as vote
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
 _TO_COMPOSE: Final = "Upload its files, stage them, then start the vote."
 # What a page is coloured by: the worst of its rows.
-_WORST: Final = ("diverged", "in-doubt", "refused", "ready", "publishing", "sending", "checking", "requested", "live")
+_WORST: Final = (
+    "diverged",
+    "in-doubt",
+    "refused",
+    "gone",
+    "ready",
+    "publishing",
+    "sending",
+    "checking",
+    "requested",
+    "live",
+)
 
 
 async def finish(read: transaction.Transaction, release_key: str) -> views.FinishView:
@@ -39,7 +53,11 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     member = rights.is_member(committee, read.asf_uid)
     _, ballot_digest = await ballots.opened(read.data, release)
     count = await vote.tally(read, release)
-    shown = [row for row in rows if not is_given_up(row)]
+    shown = [row for row in rows if not not_public.is_given_up(row)]
+    measure = await measures.of(read.data, release)
+    lacking = not_public.told(measure, rows, release)
+    # What a row stands for is said by that row.
+    unheld = [one for one in lacking if not one.has_row]
     return views.FinishView(
         project_key=project.key,
         project_name=project.name,
@@ -48,8 +66,8 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         release_key=release.key,
         phase=release.phase.value,
         phase_word=distributions.PHASE_WORDS[release.phase],
-        sentence=_sentence(release, shown),
-        css=_css(shown),
+        sentence=_sentence(release, measure, shown, unheld),
+        css=_css(shown, unheld),
         vote_passed_at=release.vote_resolved if release.phase in _AFTER_VOTE else None,
         binding_plus=count.plus,
         binding_minus=count.minus,
@@ -57,10 +75,16 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         ballot_digest=ballot_digest,
         rows=rows,
         promote_all=sum(1 for row in every if acts.is_ready(row)) > 1,
-        missing=tuple(_missing(row, _name(row, shown)) for row in shown if row.state is not states.State.LIVE),
+        missing=(
+            *(_unheld(one, member=member) for one in unheld),
+            *(_missing(row, _name(row, shown)) for row in shown if row.state is not states.State.LIVE),
+        ),
+        nothing_missing=_nothing_missing(release, measure),
         others=await distributions.not_promoted(read, release),
         announce_why_not=await _announce_why_not(read, release),
-        announce_note=_announce_note(shown),
+        announce_note=_announce_note(measure, not_public.of_no_vote(rows, lacking)),
+        announce_needs_reason=bool(lacking),
+        announced=await not_public.announced(read, release),
         may_record=member,
         may_record_why_not="" if member else "Only members of the committee can record or stage.",
         readiness=await readiness.panel(read, release),
@@ -99,7 +123,8 @@ async def head(read: transaction.Transaction, project_key: str, version_key: str
 async def listing(read: transaction.Transaction) -> views.ReleaseList:
     """Every release that is on its way, those that need the reader first."""
     found = (await read.data.exec(sqlmodel.select(sql.Release).order_by(col(sql.Release.created).desc()))).all()
-    lines = [await _line(read, release) for release in found]
+    measured = await measures.of_many(read.data)
+    lines = [await _line(read, release, measured.get(release.key, voted.Measure())) for release in found]
     yours = sum(1 for line in lines if line.group == "you")
     on_their_way = sum(1 for line in lines if line.group != "done")
     releases = "release" if on_their_way == 1 else "releases"
@@ -128,14 +153,28 @@ def role(committee: sql.Committee, asf_uid: str) -> str:
 _AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
 
 
-async def _line(read: transaction.Transaction, release: sql.Release) -> views.ReleaseLine:
+async def _line(read: transaction.Transaction, release: sql.Release, measure: voted.Measure) -> views.ReleaseLine:
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
-    rows = [row for row in await deployments.all_of(read, release.key) if not is_given_up(row)]
+    every = await deployments.all_of(read, release.key)
+    rows = [row for row in every if not not_public.is_given_up(row)]
+    unheld = [one for one in not_public.told(measure, every, release) if not one.has_row]
     word = distributions.PHASE_WORDS[release.phase]
-    group, todo = await _ball(read, release, committee, rows)
+    if release.phase is sql.ReleasePhase.RELEASE:
+        group, todo = (
+            "done",
+            " ".join(["It was announced.", *(f"{one.name} is not public." for one in measure.not_public)]),
+        )
+    elif unheld:
+        group = "you" if rights.is_member(committee, read.asf_uid) else "others"
+        todo = f"{unheld[0].name} was voted on and is not public. {unheld[0].sentence}"
+    else:
+        group, todo = await _ball(read, release, committee, rows, measure)
     shown = collections.Counter(
-        (row.standing.css, row.platform.display_name, row.standing.word.lower()) for row in rows
+        [
+            *(("warning", one.platform.display_name, "not public") for one in unheld),
+            *((row.standing.css, row.platform.display_name, row.standing.word.lower()) for row in rows),
+        ]
     )
     return views.ReleaseLine(
         project_key=project.key,
@@ -154,6 +193,7 @@ async def _ball(
     release: sql.Release,
     committee: sql.Committee,
     rows: Sequence[views.DeploymentView],
+    measure: voted.Measure,
 ) -> tuple[str, str]:
     """Who has the ball, as the group that the line stands in, and what is to do."""
     needs = next((row for row in rows if row.needs_you), None)
@@ -166,11 +206,9 @@ async def _ball(
             return ("you", mine_to_do) if mine else ("others", "It is being composed.")
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return await _ball_of_vote(read, release, committee)
-        case sql.ReleasePhase.RELEASE:
-            return "done", "It was announced."
-    if _all_live(rows):
+    if measure.sets and not measure.not_public:
         mine = rights.is_release_manager(committee, read.asf_uid)
-        return ("you" if mine else "others"), "Everything is live; it can be announced."
+        return ("you" if mine else "others"), "Everything that was voted on is live; it can be announced."
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
     said = f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else "Nothing is staged yet."
     return ("itself" if any(row.is_moving for row in rows) else "others"), said
@@ -187,30 +225,34 @@ async def _ball_of_vote(
     return "others", "The vote is open."
 
 
-def _all_live(rows: Sequence[views.DeploymentView]) -> bool:
-    return bool(rows) and all(row.state is states.State.LIVE for row in rows)
-
-
-def is_given_up(row: views.DeploymentView) -> bool:
-    """A candidate that nobody expects to become public: dropped, gone or refused by the platform."""
-    ended = {states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED}
-    return (row.deployment_state in ended) and ((row.state is None) or (row.state not in states.HOLDING))
-
-
-def _sentence(release: sql.Release, rows: Sequence[views.DeploymentView]) -> str:
-    if not rows:
+def _sentence(
+    release: sql.Release,
+    measure: voted.Measure,
+    rows: Sequence[views.DeploymentView],
+    unheld: Sequence[views.NotPublic],
+) -> str:
+    if not (rows or measure.sets):
         return "Nothing is staged yet. Stage on a platform, or record what you have staged."
-    live = sum(1 for row in rows if row.state is states.State.LIVE)
-    count = f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live"
-    rest = [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
     if release.phase not in _AFTER_VOTE:
-        rest = [
-            f"{'the vote is open' if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else 'no vote has passed yet'}"
-        ]
+        live = sum(1 for row in rows if row.state is states.State.LIVE)
+        vote_is_open = release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
+        said = "the vote is open" if vote_is_open else "no vote has passed yet"
+        return f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live; {said}."
+    rest = [f"{one.packages_line} on {one.platform.display_name} is not public" for one in unheld]
+    rest += [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
+    count = measure.count if measure.sets else "Nothing was voted on for a platform"
     if not rest:
         return f"{count}; every public file is the file that was voted on."
     joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"
     return f"{count}; {joined}."
+
+
+def _nothing_missing(release: sql.Release, measure: voted.Measure) -> str:
+    if release.phase not in _AFTER_VOTE:
+        return "No vote has passed yet, so nothing is waited for."
+    if not measure.sets:
+        return "Nothing was voted on for a platform, so nothing is waited for."
+    return "Nothing is missing. Everything that was voted on for a platform is public, and equal to what was voted on."
 
 
 def _name(row: views.DeploymentView, rows: Sequence[views.DeploymentView]) -> str:
@@ -226,20 +268,30 @@ def _clause(row: views.DeploymentView, name: str) -> str:
     return f"{name} is {row.standing.word.lower()}"
 
 
-def _css(rows: Sequence[views.DeploymentView]) -> str:
-    there = {row.standing.css for row in rows}
+def _css(rows: Sequence[views.DeploymentView], unheld: Sequence[views.NotPublic]) -> str:
+    there = {*(row.standing.css for row in rows), *(["warning"] if unheld else [])}
     return next((css for css in _WORST if css in there), "requested")
 
 
 def _missing(row: views.DeploymentView, name: str) -> views.Missing:
-    anchor = f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
     return views.Missing(
         css=row.standing.css,
         what=f"{name}: {row.next_sentence[:1].lower()}{row.next_sentence[1:]}",
         who="you" if row.needs_you else (row.needs_person or "nobody"),
         since=row.standing.since,
         you=row.needs_you,
-        anchor=anchor,
+        anchor=not_public.anchor(row),
+    )
+
+
+def _unheld(one: views.NotPublic, *, member: bool) -> views.Missing:
+    return views.Missing(
+        css="warning",
+        what=f"{one.name} was voted on and is not public. {one.sentence}",
+        who="you" if member else "a committee member",
+        since=one.since,
+        you=member,
+        anchor=one.anchor,
     )
 
 
@@ -251,12 +303,25 @@ async def _announce_why_not(read: transaction.Transaction, release: sql.Release)
     return await obstacles.announce(read, release.key)
 
 
-def _announce_note(rows: Sequence[views.DeploymentView]) -> str:
-    waiting = [row for row in rows if row.state is not states.State.LIVE]
-    if not waiting:
-        return "Nothing holds it any more: what is public equals what was voted on."
-    many = f"{len(waiting)} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} not live"
-    return f"{many}, and would stay so. Nothing that is on its way holds the announcement."
+def _announce_note(measure: voted.Measure, others: Sequence[views.DeploymentView]) -> str:
+    if measure.not_public:
+        names = "; ".join(one.name for one in measure.not_public)
+        return (
+            f"Voted on and not public: {names}. A committee member can announce the release without it, and says why."
+        )
+    said = (
+        "Everything that was voted on for a platform is public."
+        if measure.sets
+        else "Nothing was voted on for a platform."
+    )
+    if not others:
+        return f"Nothing holds it any more. {said}"
+    many = (
+        "1 deployment that is not live stays so"
+        if len(others) == 1
+        else f"{len(others)} deployments that are not live stay so"
+    )
+    return f"Nothing holds it any more. {said} {many}."
 
 
 async def session_role(read: transaction.Transaction) -> str:

@@ -10,11 +10,14 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.vote_views as vote_views
 import atr.promotion.states as states
+import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
 import atr.storage.readers.deployments as deployments
+import atr.storage.readers.not_public as not_public
 import atr.storage.readers.vote as votes
 import atr.storage.transaction as transaction
+import atr.storage.voted as measures
 import atr.storage.writers.obstacles as obstacles
 
 _Phase = sql.ReleasePhase
@@ -69,40 +72,57 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
 async def announce(read: transaction.Transaction, release_key: str) -> vote_views.AnnounceView:
     """What is public, what is not, and what holds the announcement."""
     of = await votes.reader(read, release_key)
-    rows = [row for row in await deployments.all_of(read, release_key) if row.deployment_state not in ballots.ENDED]
-    live = [row for row in rows if row.state is states.State.LIVE]
-    waiting = [row for row in rows if row.state is not states.State.LIVE]
+    rows = await deployments.all_of(read, release_key)
+    measure = await measures.of(read.data, of.release)
+    lacking = not_public.told(measure, rows, of.release)
     _, digest = await ballots.opened(read.data, of.release)
-    why_not = await _announce_why_not(read, of)
+    why_not = await _announce_why_not(read, of, lacks=bool(lacking))
     return vote_views.AnnounceView(
         head=of.head,
-        sentence=_sentence(of.release, why_not, len(live), len(rows)),
-        css="live" if of.release.phase is _Phase.RELEASE else ("held" if why_not else "ready"),
+        sentence=_sentence(of.release, why_not, measure),
+        css=_css(of.release, why_not, measure),
         ballot_digest=digest,
         live=tuple(
             (row.platform.display_name, row.public_urls or tuple((str(one), "") for one in row.packages))
-            for row in live
+            for row in rows
+            if row.state is states.State.LIVE
         ),
-        not_live=tuple((row.platform.display_name, row.next_sentence) for row in waiting),
+        not_public=lacking,
+        not_public_digest=measure.digest,
+        unprovable=not_public.unprovable(measure),
+        others=tuple((row.platform.display_name, row.next_sentence) for row in not_public.of_no_vote(rows, lacking)),
         why_not=why_not,
+        announced=await not_public.announced(read, of.release),
     )
 
 
-def _sentence(release: sql.Release, why_not: str, live: int, rows: int) -> str:
+def _css(release: sql.Release, why_not: str, measure: voted.Measure) -> str:
+    if release.phase is _Phase.RELEASE:
+        return "live"
+    return "held" if why_not or measure.not_public else "ready"
+
+
+def _sentence(release: sql.Release, why_not: str, measure: voted.Measure) -> str:
     if release.phase is _Phase.RELEASE:
         return "This release was announced."
+    if measure.not_public:
+        names = "; ".join(one.name for one in measure.not_public)
+        return f"{measure.count}; voted on and not public: {names}."
     if why_not:
         return "It cannot be marked as announced now."
-    if not rows:
-        return "Nothing holds the announcement. Nothing of it was staged on a platform."
-    return (
-        f"Nothing holds the announcement: {live} of {rows} {'deployment is' if rows == 1 else 'deployments are'} live."
-    )
+    if not measure.sets:
+        return "Nothing holds the announcement. Nothing was voted on for a platform."
+    return f"Nothing holds the announcement: {measure.count}."
 
 
-async def _announce_why_not(read: transaction.Transaction, of: votes.Reader) -> str:
+async def _announce_why_not(read: transaction.Transaction, of: votes.Reader, *, lacks: bool) -> str:
     if of.release.phase is _Phase.RELEASE:
         return "It was announced."
     if of.release.phase is not _Phase.RELEASE_PREVIEW:
         return "It opens in Finish, when the vote has passed."
-    return await obstacles.announce(read, of.release.key) or of.why_not(of.is_manager, _MANAGERS, "announce a release")
+    may = (
+        of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
+        if lacks
+        else of.why_not(of.is_manager, _MANAGERS, "announce a release")
+    )
+    return await obstacles.announce(read, of.release.key) or may

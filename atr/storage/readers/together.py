@@ -9,6 +9,7 @@ import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.storage.readers.acts as acts
 import atr.storage.readers.deployments as deployments
+import atr.storage.readers.not_public as not_public
 import atr.storage.readers.releases as releases
 import atr.storage.transaction as transaction
 
@@ -29,7 +30,7 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
     return finish_views.PromoteAllView(
         head=head,
         rows=rows,
-        left_out=tuple((_name(row), _key(row), why) for row, why in left_out if why),
+        left_out=tuple((_name(row), not_public.anchor(row), why) for row, why in left_out if why),
         why_not=_not_you(every) if not rows else "",
         undo=tuple(dict.fromkeys(row.platform.undo for row in rows)),
     )
@@ -39,16 +40,12 @@ def _name(row: views.DeploymentView) -> str:
     return f"{row.packages_line} on {row.platform.display_name}"
 
 
-def _key(row: views.DeploymentView) -> str:
-    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
-
-
 def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
     """Why it is left out; empty for what is done or given up, of which nothing needs to be said."""
     twin = twins.get(row.deployment_id or 0)
     if twin is not None:
         return f"Deployment {twin} holds a package of it too and is newer. Only one of them can become public."
-    if (row.state is states.State.LIVE) or releases.is_given_up(row):
+    if (row.state is states.State.LIVE) or not_public.is_given_up(row):
         return ""
     if (row.state is not None) and (row.state in states.HOLDING):
         return f"It is asked for already, and {row.standing.word.lower()}."

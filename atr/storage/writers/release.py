@@ -2,7 +2,7 @@
 """Start a release, and close it."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import sqlmodel
 from sqlmodel import col
@@ -12,8 +12,10 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.storage.transaction as transaction
+import atr.storage.voted as voted
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
+import atr.storage.writers.rows as rows
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
 _MAX_VERSION: Final = 64
@@ -71,17 +73,65 @@ class ReleaseManager:
         self._write = write
 
     async def announce(self, release_key: str) -> None:
-        """Mark a release as announced. Raises BlockedError while a promotion of it is not settled."""
-        write = self._write
-        release = await own.release(write, release_key)
+        """Mark a release as announced: everything that was voted on for a platform is public.
+
+        Raises BlockedError, naming them, for voted file sets that are not, and while a promotion is not settled.
+        """
+        release = await self._announceable(release_key)
+        measure = await voted.of(self._write.data, release)
+        if measure.not_public:
+            raise errors.BlockedError(
+                [
+                    *(f"{one.name} was voted on and is not public." for one in measure.not_public),
+                    "A committee member can announce the release without it, and says why.",
+                ]
+            )
+        await self._close(release)
+
+    async def _announceable(self, release_key: str) -> sql.Release:
+        release = await own.release(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
             raise errors.ConflictError("Only a release in Finish can be announced.")
-        why_not = await obstacles.announce(write, release_key)
+        why_not = await obstacles.announce(self._write, release_key)
         if why_not:
             raise errors.BlockedError([why_not])
+        return release
+
+    async def _close(self, release: sql.Release, **facts: Any) -> None:
         release.phase = sql.ReleasePhase.RELEASE
-        release.released = write.now
-        await write.event(release_key, "release", "release_announced")
+        release.released = self._write.now
+        await self._write.event(release.key, "release", "release_announced", **facts)
+
+
+class CommitteeMember(ReleaseManager):
+    """What members of the committee may do besides."""
+
+    async def announce_without(self, release_key: str, *, seen: str, reason: str) -> None:
+        """Mark a release as announced though voted file sets are not public, with a reason that stays in the record.
+
+        `seen` is the digest of what lacked when the person decided. Raises ConflictError if something else lacks now,
+        InputError without a reason, BlockedError while a promotion is not settled.
+        """
+        release = await self._announceable(release_key)
+        measure = await voted.of(self._write.data, release)
+        if (not measure.not_public) or (measure.digest != seen):
+            raise errors.ConflictError(
+                "What is not public is not what you saw any more. Nothing was announced. "
+                "Look at the page again, then decide."
+            )
+        reason = rows.checked_reason(reason)
+        without = [
+            {
+                "name": one.name,
+                "platform": one.platform.name,
+                "packages": [str(package) for package in one.packages],
+                "voted_digest": one.digest,
+                "files": one.files,
+                "not_public": one.not_public,
+            }
+            for one in measure.not_public
+        ]
+        await self._close(release, reason=reason, without=without)
 
 
 def ensure_project_active(project: sql.Project) -> None:
