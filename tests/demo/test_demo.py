@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`atr demo` as real processes: every fault ends as the table says, every bundle is taken or refused in a sentence."""
 
+import hashlib
 import json
 import pathlib
 import re
@@ -133,6 +134,29 @@ def test_a_tree_of_many_packages_goes_live(tmp_path: pathlib.Path, state_dir: pa
     assert (ran.returncode, ran.stderr) == (0, "")
     summary = lines(ran)[-1]
     assert (summary["state"], summary["publish_calls"], summary["files"]) == ("LIVE", 1, 120)
+
+
+def test_a_version_with_a_plus_goes_live(tmp_path: pathlib.Path, state_dir: pathlib.Path) -> None:
+    """The plus stands in the addresses of its pages."""
+    tree = write(tmp_path / "tree", trees.example(500, version="2.4.0+build.7"))
+    ran = starting.atr(state_dir, "demo", "--json", "--bundle", str(tree))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    summary = lines(ran)[-1]
+    assert (summary["state"], summary["publish_calls"], summary["files"]) == ("LIVE", 1, 10)
+
+
+def test_an_artifact_named_like_metadata_goes_live_whole(tmp_path: pathlib.Path, state_dir: pathlib.Path) -> None:
+    """And checksums with checksums of their own, as a build makes them, hold nothing up."""
+    tree = write(tmp_path / "tree", trees.example(500))
+    write(tree, trees.example(500), "maven-metadata")
+    jar = next(tree.rglob("maven-metadata-core-2.4.0.jar"))
+    stated = hashlib.sha512(jar.read_bytes()).hexdigest()
+    jar.with_name(f"{jar.name}.sha512").write_text(stated)
+    jar.with_name(f"{jar.name}.sha512.sha512").write_text(hashlib.sha512(stated.encode()).hexdigest())
+    ran = starting.atr(state_dir, "demo", "--json", "--bundle", str(tree))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    summary = lines(ran)[-1]
+    assert (summary["state"], summary["publish_calls"], summary["files"]) == ("LIVE", 1, 20)
 
 
 def test_the_story_is_told_to_people_too(state_dir: pathlib.Path) -> None:
