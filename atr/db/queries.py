@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads that more than one caller needs. `get_...` answers None, `demand_...` raises NotFoundError."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -157,6 +158,15 @@ async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
     # Columns, not objects: there may be 10,000 of them, and an object that can be changed costs four times as much.
     found = await data.exec(sqlmodel.select(row.path, row.size, row.sha256).where(row.digest == digest))
     return fileset.FileSet.of(itertools.starmap(fileset.File, found.all()))
+
+
+async def revision_files(data: session.Session, revision: sql.Revision) -> fileset.FileSet:
+    """The files of a revision, with what is wrong with those that are named like checksums."""
+    files = await file_set(data, revision.file_set_digest)
+    odd = {path: fileset.Odd(word) for path, word in (revision.odd_checksums or {}).items()}
+    if not odd:
+        return files
+    return fileset.FileSet.of(dataclasses.replace(file, odd=odd.get(file.path)) for file in files.files)
 
 
 async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any) -> str:

@@ -24,7 +24,8 @@ class _Inputs(html.parser.HTMLParser):
         """Take the fields of our form."""
         given = dict(attrs)
         if tag == "form":
-            self._inside = given.get("action") == self._action
+            # The page may leave more or fewer characters as they are than we do.
+            self._inside = urllib.parse.unquote(given.get("action") or "") == urllib.parse.unquote(self._action)
         if self._inside and (tag == "input") and given.get("name"):
             self.fields[str(given["name"])] = given.get("value") or ""
 

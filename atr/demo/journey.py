@@ -27,6 +27,8 @@ import atr.storage.transaction as transaction
 # However slow the machine is, something is wrong after so long.
 _PATIENCE: Final = 90.0
 _LOOK_EVERY: Final = 0.05
+# What holds it up for so long will not go away by itself.
+_LASTING: Final = 10.0
 _ENDS: Final = frozenset({states.State.LIVE, states.State.REFUSED, states.State.DIVERGED, states.State.ABORTED})
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -82,13 +84,13 @@ async def _until_finish(store: storage.Storage, tree: trees.Tree, tell: Tell) ->
     release_key = await people.compose(store, tree)
     tell({"step": "composed", "release": release_key, "files": len(tree.files)})
     deployment_id = await people.stage(store, release_key)
-    row = await _wait(store, release_key, deployment_id, _is_captured)
+    row = await _wait(store, release_key, deployment_id, _is_captured, _problem)
     tell(
         {"step": "staged", "deployment": row.external_id, "digest": row.proof.staged.digest if row.proof.staged else ""}
     )
     await people.vote(store, release_key)
     tell({"step": "voted"})
-    return await _wait(store, release_key, deployment_id, _is_ready)
+    return await _wait(store, release_key, deployment_id, _is_ready, _blockers)
 
 
 async def _break(stack: processes.Stack, row: views.DeploymentView, fault: faults.Fault) -> None:
@@ -141,9 +143,15 @@ async def _revive(stack: processes.Stack) -> None:
 
 
 async def _wait(
-    store: storage.Storage, release_key: str, deployment_id: int, until: Callable[[views.DeploymentView], bool]
+    store: storage.Storage,
+    release_key: str,
+    deployment_id: int,
+    until: Callable[[views.DeploymentView], bool],
+    why_not: Callable[[views.DeploymentView], str],
 ) -> views.DeploymentView:
+    """Wait until the row is as wanted. What `why_not` says of it all the time ends the demo in those words."""
     ends = time.monotonic() + _PATIENCE
+    held, since = "", time.monotonic()
     while True:
         async with store.read(people.MEMBERS[0]) as read:
             row = await deployments.one(read, release_key, f"d{deployment_id}")
@@ -152,6 +160,10 @@ async def _wait(
         if row.deployment_state in {states.DeploymentState.FAILED, states.DeploymentState.LOST}:
             why = row.problem.strip() or row.standing.sentence
             raise errors.UnavailableError(f"Staging ended as “{row.standing.word}”: {why.removesuffix('.')}.")
+        if why_not(row) != held:
+            held, since = why_not(row), time.monotonic()
+        if held and (time.monotonic() - since > _LASTING):
+            raise errors.UnavailableError(held)
         if time.monotonic() > ends:
             raise errors.UnavailableError(
                 f"It is still “{row.standing.word}” after {_PATIENCE:.0f} s. {row.next_note}".strip()
@@ -165,6 +177,15 @@ def _is_captured(row: views.DeploymentView) -> bool:
 
 def _is_ready(row: views.DeploymentView) -> bool:
     return row.standing.css == "ready"
+
+
+def _problem(row: views.DeploymentView) -> str:
+    return row.problem
+
+
+def _blockers(row: views.DeploymentView) -> str:
+    """What somebody has to clear before it can be promoted."""
+    return " ".join(one.sentence for one in row.blockers if one.who != "nobody")
 
 
 async def _publish_calls(stack: processes.Stack) -> int:

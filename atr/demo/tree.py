@@ -18,8 +18,10 @@ _GROUP: Final = "org.example.widgets"
 _VERSION: Final = "2.4.0"
 # What a client's local repository keeps beside the files; nobody releases it.
 _KEPT: Final = re.compile(
-    r"\..*|maven-metadata.*|_remote\.repositories|_maven\.repositories|resolver-status\.properties|.*\.lastUpdated"
+    r"\..*|_remote\.repositories|_maven\.repositories|resolver-status\.properties|.*\.lastUpdated"
 )
+# So it does the metadata of each repository that it knows, unless it is a file of an artifact that is named so.
+_METADATA: Final = re.compile(r"maven-metadata(?:-.*)?\.xml(?:\..*)?")
 # A stand-in checks that a signature is there and armoured; nobody's key signs a demo.
 _SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----\n\n{}\n-----END PGP SIGNATURE-----\n"
 _POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
@@ -79,16 +81,27 @@ def of_directory(root: pathlib.Path) -> Tree:
         raise errors.InputError(f"{root} is not a directory. Give one that holds a Maven repository tree.")
     files: dict[str, bytes | pathlib.Path] = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and not _KEPT.fullmatch(path.name):
-            files[path.relative_to(root).as_posix()] = path
+        there = path.relative_to(root).as_posix()
+        if path.is_file() and not _is_kept(there):
+            files[there] = path
     if not files:
         raise errors.InputError(f"{root} holds no files.")
     return Tree(files, _packages(files))
 
 
 def _packages(files: dict[str, bytes | pathlib.Path]) -> tuple[distribution.Coordinates, ...]:
-    paths = [path for path in files if not maven.is_side_file(path)]
-    return tuple(sorted({maven.parse_path(path).coordinates for path in paths}))
+    return tuple(sorted({maven.parse_path(path).coordinates for path in files}))
+
+
+def _is_kept(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    if not _METADATA.fullmatch(name):
+        return _KEPT.fullmatch(name) is not None
+    try:
+        maven.parse_path(path)
+    except errors.InputError:
+        return True
+    return False
 
 
 def _jar(name: str, size: int) -> bytes:

@@ -131,8 +131,9 @@ class Deployment(sqlmodel.SQLModel, table=True):
     send_total: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
     file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
     captured_at: datetime.datetime | None = None
-    # Side files that do not agree with the bytes they name, found at the capture.
+    # Checksums that are not those of the bytes they name, found at the capture; and what is only worth a look.
     side_problems: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
+    remarks: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column(server_default="[]"))
     read_done: int = 0
     read_total: int = 0
     # Why no copy of the captured bytes is kept though the project wants one; empty if nothing is wrong.
@@ -329,8 +330,10 @@ class FileRead(sqlmodel.SQLModel, table=True):
     path: str
     size: int = sqlmodel.Field(sa_type=sqlalchemy.BigInteger)
     sha256: str
-    # A side file that does not agree with these bytes, as a sentence; empty if all do.
+    # A checksum that is not that of these bytes, as a sentence; empty if all are.
     problem: str = ""
+    # The text of a checksum; empty for a member of the file set.
+    text: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
     read_at: datetime.datetime
 
 

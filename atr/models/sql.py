@@ -120,9 +120,9 @@ def platform_column() -> sqlalchemy.Column[Any]:
     return sqlalchemy.Column(sqlalchemy.String(32), nullable=False)
 
 
-def json_column(*, server_default: str | None = None) -> sqlalchemy.Column[Any]:
+def json_column(*, server_default: str | None = None, nullable: bool = False) -> sqlalchemy.Column[Any]:
     """A JSON column. Assign a new value to change it: a change in place is not seen."""
-    return sqlalchemy.Column(sqlalchemy.JSON, nullable=False, server_default=server_default)
+    return sqlalchemy.Column(sqlalchemy.JSON(none_as_null=nullable), nullable=nullable, server_default=server_default)
 
 
 class Committee(sqlmodel.SQLModel, table=True):
@@ -218,6 +218,8 @@ class Revision(sqlmodel.SQLModel, table=True):
     file_set_digest: str = sqlmodel.Field(sa_column_kwargs={"server_default": NOT_RECORDED})
     # By platform slug: what changed among the mapped files since the vote, decided once, when the revision was made.
     drift: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
+    # By path: what is wrong with files that are named like checksums (`fileset.Odd`). None: nobody has looked.
+    odd_checksums: dict[str, str] | None = sqlmodel.Field(default=None, sa_column=json_column(nullable=True))
 
 
 class BallotPaper(sqlmodel.SQLModel, table=True):

@@ -105,10 +105,14 @@ class CopyPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Read:
-    """One file that was read: what it is, and what its side files say wrongly of it, as a sentence."""
+    """One file that was read: what it is, and which checksums beside it are wrong, as a sentence.
+
+    `text` is that of a checksum, so that it can be held against its file later; empty for a member.
+    """
 
     file: fileset.File
     problem: str = ""
+    text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """One file that the platform says it holds, side files included. The size is a claim, None if not told."""
+    """One file that the platform says it holds, checksums included. The size is a claim, None if not told."""
 
     path: str
     size: int | None
@@ -138,12 +138,12 @@ class Promoter(Catalogue, Protocol):
     async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:
         """Upload a deployment that waits to be published by us, never by itself. One request, never repeated.
 
-        `scratch` is a directory for temporary files. What is missing of side files is made. `sent` is told how far it
-        is, up to the whole.
+        `scratch` is a directory for temporary files. The checksums that the platform wants are made where they are
+        missing. `sent` is told how far it is, up to the whole.
         """
 
     async def staged(self, external_id: str) -> tuple[Listed, ...]:
-        """Every file of the deployment, side files included. Raises rather than answer with a part."""
+        """Every file of the deployment, checksums included. Raises rather than answer with a part."""
 
     def staged_bytes(
         self, external_id: str, path: str, *, at_most: int

@@ -34,7 +34,7 @@ _MAX_PORT: Final = 65_535
 _NOT_PLAIN: Final = re.compile(r"[^\x21-\x7e]|[\\?#@]")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# The algorithms of side files, by their suffix. https://central.sonatype.org/publish/requirements/
+# The algorithms of checksums, by their suffix. https://central.sonatype.org/publish/requirements/
 # They are compared with what others wrote; nothing of ours rests on the weak ones.
 _ALGORITHMS: Final = frozenset({"md5", "sha1", "sha256", "sha512"})
 

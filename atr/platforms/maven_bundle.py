@@ -28,11 +28,8 @@ _MAX_NAME: Final = 100
 
 
 def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
-    """The files that go into a bundle, in order. Raises InputError for none, a path twice, or a foreign layout.
-
-    Central writes maven-metadata.xml and what belongs to it by itself.
-    """
-    kept = sorted((upload for upload in files if not _is_metadata(upload.path)), key=_path)
+    """The files that go into a bundle, in order. Raises InputError for none, a path twice, or a foreign layout."""
+    kept = sorted(files, key=_path)
     for upload in kept:
         maven.parse_path(upload.path)
     for first, second in itertools.pairwise(kept):
@@ -128,10 +125,6 @@ def _refuse_too_large(size: int, limit: int | None) -> None:
             f"The bundle would be larger than the {limit:,} bytes that Central takes. Nothing was sent. "
             "Stage the release in several deployments."
         )
-
-
-def _is_metadata(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(maven.METADATA)
 
 
 def _path(upload: contract.Upload) -> str:

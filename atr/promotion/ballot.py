@@ -2,12 +2,14 @@
 """What a ballot must be: one digest for all that is on it, and one set of files for each package. Pure."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
@@ -119,3 +121,31 @@ def packages(files: fileset.FileSet) -> Mapping[distribution.Coordinates, filese
     for file in files.files:
         parts[maven.parse_path(file.path).coordinates].append(file)
     return {where: fileset.FileSet.of(parts[where]) for where in sorted(parts)}
+
+
+def named_apart(named: Iterable[distribution.Coordinates], files: fileset.FileSet) -> tuple[str, tuple[str, ...]]:
+    """How the packages that a platform names differ from those of the files that were read.
+
+    First a sentence for those of which no file was read: they may become public unseen, so nothing is sent. Then one
+    for each package that is read and not named, which is only worth a look. Both empty where it names none.
+    """
+    said = set(named)
+    held = set()
+    for file in files.files:
+        # What is of no layout is refused elsewhere, by its name.
+        with contextlib.suppress(errors.InputError):
+            held.add(maven.parse_path(file.path).coordinates)
+    unread = [str(where) for where in sorted(said - held)]
+    more = f" and {len(unread) - _NAMED:,} more" if len(unread) > _NAMED else ""
+    return (
+        f"The platform names {', '.join(unread[:_NAMED])}{more} in this deployment and lists no file of it, so nobody "
+        "can tell what would become public."
+        if unread
+        else "",
+        tuple(
+            f"The platform does not name {where} among the packages of this deployment."
+            for where in sorted(held - said)
+        )
+        if said
+        else (),
+    )

@@ -3,26 +3,41 @@
 
 import collections
 import dataclasses
+import enum
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 import atr.errors as errors
-import atr.shared.maven as maven
+import atr.promotion.checksums as checksums
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 # How many names a sentence holds before it says "and 7 more".
 _NAMED: Final = 3
 
 
+class Odd(enum.StrEnum):
+    """What is wrong with a file that is named like a checksum."""
+
+    # Its text is more or something else than a digest and a name: it is no checksum, but a file like any other.
+    TEXT = "text"
+    # It states another digest than that of the file that it stands beside.
+    DIGEST = "digest"
+
+
 @dataclasses.dataclass(frozen=True, order=True)
 class File:
-    """One file: its path in the platform's own layout, its size in bytes, and the sha256 of the bytes we read."""
+    """One file: its path in the platform's own layout, its size in bytes, and the sha256 of the bytes we read.
+
+    `odd` is known of the files of a revision that were hashed here. It follows from the bytes, so it is no part of what
+    is compared or digested.
+    """
 
     path: str
     size: int
     sha256: str
+    odd: Odd | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what has no digest of its own: a line break in a path or no UTF-8, a malformed sha256."""
@@ -112,6 +127,14 @@ class Difference:
         return f"{'; '.join(said)}."
 
 
+def checksums_of(files: Iterable[File]) -> dict[str, checksums.Named]:
+    """Those of these files that are checksums, with what each names: they are no members."""
+    every = tuple(files)
+    odd = {file.path for file in every if file.odd is Odd.TEXT}
+    found = checksums.candidates({file.path: file.size for file in every})
+    return {path: named for path, named in found.items() if path not in odd}
+
+
 def compare(voted: FileSet, other: FileSet) -> Difference:
     """How `other` differs from `voted`: the one comparison that capture, check, verify and public reading share."""
     if voted.digest == other.digest:
@@ -143,8 +166,8 @@ def drift(voted: FileSet, voted_mapped: FileSet | None, now: FileSet, now_mapped
     nothing is mapped, every file counts; checksums never do, since they hold the name of the file beside them. An
     empty answer means: renamed at most.
     """
-    before = voted_mapped or voted
-    after = now_mapped or now
+    before = voted_mapped.files if voted_mapped else _members(voted)
+    after = now_mapped.files if now_mapped else _members(now)
     return (
         *(f"{file.path} (voted, gone)" for file in _lacking(before, now)),
         *(f"{file.path} (not voted)" for file in _lacking(after, voted)),
@@ -166,12 +189,15 @@ def _content(file: File) -> tuple[int, str]:
     return file.size, file.sha256
 
 
-def _lacking(wanted: FileSet, there: FileSet) -> list[File]:
+def _members(whole: FileSet) -> list[File]:
+    sides = checksums_of(whole.files)
+    return [file for file in whole.files if file.path not in sides]
+
+
+def _lacking(wanted: Iterable[File], there: FileSet) -> list[File]:
     have = collections.Counter(_content(file) for file in there.files)
     lacking = []
-    for file in wanted.files:
-        if maven.is_side_file(file.path):
-            continue
+    for file in wanted:
         if have[_content(file)] == 0:
             lacking.append(file)
         have[_content(file)] -= 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import atr.errors as errors
+import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
@@ -22,33 +23,35 @@ class Placed:
     file: fileset.File
     where: str
     problem: str = ""
+    # The path that this file is a checksum of, on the platform; empty for a member of the file set.
+    checksum_of: str = ""
 
 
 def placed(revision: fileset.FileSet, patterns: Sequence[str]) -> tuple[Placed, ...]:
-    """Every file that the policy maps, side files left out, each with what is wrong with its place.
+    """Every file that the policy maps, each with what is wrong with its place.
 
     The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
     first pattern that matches a file counts. Raises InputError for a pattern that is none.
     """
+    cut = [(file, where) for file in revision.files if (where := _cut(file.path, patterns)) is not None]
+    sides = _sides(cut)
     found: dict[str, str] = {}
     every = []
-    for file in revision.files:
-        where = _cut(file.path, patterns)
-        if (where is None) or maven.is_side_file(where):
-            continue
-        problem = _why_not(where)
+    for file, where in cut:
+        of = sides[where].path if (where in sides) else ""
+        problem = wrong_checksum(file) if of else _why_not(where)
         if (not problem) and (where in found):
             problem = f"The policy maps both {found[where]} and {file.path} to {where}."
         found.setdefault(where, file.path)
-        every.append(Placed(file, where, problem))
+        every.append(Placed(file, where, problem, of))
     return tuple(every)
 
 
 def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet:
-    """The file set that the platform should hold, in the layout of a Maven repository, without side files.
+    """The file set that the platform should hold, in the layout of a Maven repository, without checksums.
 
-    Raises InputError, naming the file, for a path that does not parse, for two files on one path, for a pattern that
-    is none, and when nothing is mapped.
+    Raises InputError, naming the file, for a path that does not parse, for a checksum that is wrong, for two files on
+    one path, for a pattern that is none, and when nothing is mapped.
     """
     found = placed(revision, patterns)
     for one in found:
@@ -56,13 +59,19 @@ def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSe
             raise errors.InputError(one.problem)
     if not found:
         raise errors.InputError(f"The policy's patterns ({', '.join(patterns)}) match no file of the revision.")
-    return fileset.FileSet.of(fileset.File(one.where, one.file.size, one.file.sha256) for one in found)
+    return fileset.FileSet.of(dataclasses.replace(one.file, path=one.where) for one in found if not one.checksum_of)
+
+
+def remarks(found: Sequence[Placed]) -> tuple[str, ...]:
+    """A sentence for each file that is mapped, is named like a checksum, and counts as a file of its own."""
+    members = {one.where: one.file.size for one in found if not one.checksum_of}
+    return checksums.remarks(members, {one.where for one in found})
 
 
 def sources(revision: fileset.FileSet, patterns: Sequence[str]) -> dict[str, str]:
-    """For an upload: each mapped path of the platform, side files too, with the path in the revision it comes from."""
+    """For an upload: each mapped path of the platform, checksums too, with the path in the revision it comes from."""
     wheres = ((_cut(file.path, patterns), file.path) for file in revision.files)
-    return {where: path for where, path in wheres if (where is not None) and not _is_metadata(where)}
+    return {where: path for where, path in wheres if where is not None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,41 +97,49 @@ def tried(revision: fileset.FileSet, patterns: Sequence[str], *, layout: bool) -
 
     Without `layout` it is not known what a path of the platform looks like, and nothing is said about it.
     """
+    hits = [(file, _first(file.path, patterns)) for file in revision.files]
+    cut = [(file, _below(file.path, pattern)) for file, pattern in hits if pattern is not None]
+    checks = _sides(cut) if layout else {}
     taken: dict[str, str] = {}
-    misfits, doubles, skipped = [], [], []
+    misfits, doubles = [], []
     packages: set[distribution.Coordinates] = set()
-    busy: set[str] = set()
-    sides = 0
-    for file in revision.files:
-        pattern = _first(file.path, patterns)
-        if pattern is None:
-            skipped.append(file.path)
-            continue
-        busy.add(pattern)
-        where = _below(file.path, pattern)
-        if layout and maven.is_side_file(where):
-            sides += 1
-            continue
+    for file, where in cut:
         try:
-            if layout:
+            if layout and (where not in checks):
                 packages.add(maven.parse_path(where).coordinates)
         except errors.InputError as error:
             misfits.append((file.path, str(error)))
             continue
-        if where in taken:
+        if (where in checks) and (wrong := wrong_checksum(file)):
+            misfits.append((file.path, wrong))
+        elif where in taken:
             doubles.append((where, taken[where], file.path))
         else:
             taken[where] = file.path
+    busy = {pattern for _, pattern in hits}
     idle = [(one, _takes_any(revision, one)) for one in dict.fromkeys(patterns) if one not in busy]
     return Trial(
-        placed=tuple(taken.items()),
-        sides=sides,
-        skipped=tuple(skipped),
+        placed=tuple(one for one in taken.items() if one[0] not in checks),
+        sides=sum(1 for where in taken if where in checks),
+        skipped=tuple(file.path for file, pattern in hits if pattern is None),
         idle=tuple(idle),
         misfits=tuple(misfits),
         doubles=tuple(doubles),
         packages=tuple(sorted(packages)),
     )
+
+
+def _sides(cut: Sequence[tuple[fileset.File, str]]) -> dict[str, checksums.Named]:
+    """Which places hold checksums, decided on all places together, with what each is a checksum of there."""
+    return fileset.checksums_of(dataclasses.replace(file, path=where) for file, where in cut)
+
+
+def wrong_checksum(file: fileset.File) -> str:
+    """A sentence for a checksum of a revision that is not that of the file beside it; empty for any other file."""
+    if file.odd is not fileset.Odd.DIGEST:
+        return ""
+    stem, _, algorithm = file.path.rpartition(".")
+    return f"{file.path} is not the {algorithm} of {stem}. Put the right one there, or leave it out."
 
 
 def _cut(path: str, patterns: Sequence[str]) -> str | None:
@@ -156,7 +173,3 @@ def _directory(pattern: str, path: str) -> str:
     """What is cut off where there is no wildcard: the directory that the pattern names, or that of the one file."""
     whole = f"{pattern.strip('/')}/"
     return whole if path.startswith(whole) else pattern.rpartition("/")[0]
-
-
-def _is_metadata(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(maven.METADATA)

@@ -38,6 +38,9 @@ class Settings(pydantic.BaseModel):
     sources_for: Literal["classes", "content", "every-jar"] = "classes"
     # Whether a Sigstore bundle needs checksums as other files do. Maven makes none if told so, and nobody says.
     sigstore_checksums: bool = False
+    # Whether a sha256 or sha512 file that does not begin with a digest, as BSD's tools and gpg write it, is let pass.
+    # Central asks for md5 and sha1, and nobody says what it does with the others.
+    odd_checksums: bool = True
     # Every upload publishes itself once valid, whatever its sender asked for.
     force_automatic: bool = False
     # The largest bundle in bytes; 0 lifts the limit, for benchmarks.

@@ -8,11 +8,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
-import atr.shared.maven as maven
-
 # https://central.sonatype.org/publish/requirements/#provide-files-checksums; with how long each is as text.
 REQUIRED_SIDE_FILES: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40}
-_SIGNATURE: Final = ".asc"
+# Central asks for none beside these, by their names, whatever they hold.
+_WITHOUT: Final = (".asc", ".md5", ".sha1", ".sha256", ".sha512")
 # Compressing these again costs time and saves nothing.
 _COMPRESSED: Final = frozenset(
     {
@@ -70,7 +69,7 @@ def planned(sizes: Mapping[str, int]) -> Bundle:
 
 def has_side_files(path: str) -> bool:
     """Whether the platform wants checksums beside this file: beside all but checksums and signatures."""
-    return not (maven.is_side_file(path) or path.endswith(_SIGNATURE))
+    return not path.endswith(_WITHOUT)
 
 
 def stays_as_it_is(path: str) -> bool:

@@ -12,10 +12,10 @@ from typing import Final
 import atr.errors as errors
 import atr.shared.distribution as distribution
 
-# Side files say something about the bytes beside them. They are no members of a file set; each is checked
-# against the bytes it names. https://central.sonatype.org/publish/requirements/
-SIDE_SUFFIXES: Final = (".md5", ".sha1", ".sha256", ".sha512")
-METADATA: Final = "maven-metadata.xml"
+# What a server writes beside the files of an artifact, with what belongs to it. In a deployment of Central's Portal it
+# has no place: nothing is written there but what somebody uploaded. A mechanism whose server adds files to what is
+# staged says here which ones, and at which paths.
+_METADATA: Final = re.compile(r"maven-metadata\.xml(?:\.(?:asc|md5|sha1|sha256|sha512))*")
 # group/artifact/version/file is the shortest path there is: old groupIds have no dot.
 _MIN_SEGMENTS: Final = 4
 _MAX_PATH: Final = 1000
@@ -41,26 +41,22 @@ def checked_path(path: str) -> str:
     return path
 
 
-def is_side_file(path: str) -> bool:
-    """Whether the file only speaks about others: a checksum, or the metadata that a server writes by itself."""
-    name = path.rpartition("/")[2]
-    return name.endswith(SIDE_SUFFIXES) or name.startswith(METADATA)
-
-
-def named_by(path: str) -> tuple[str, str] | None:
-    """For a checksum file, the path it speaks about and the algorithm (`md5`, `sha1`, ...); else None."""
-    stem, dot, suffix = path.rpartition(".")
-    if (dot + suffix) in SIDE_SUFFIXES and not stem.rpartition("/")[2].startswith(METADATA):
-        return stem, suffix
-    return None
+def is_metadata(path: str) -> bool:
+    """Whether the file is named exactly as the metadata of a repository, or its signature or a checksum of it."""
+    return _METADATA.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def parse_path(path: str) -> MavenPath:
     """Whose file this is. The path is the coordinate: `group/as/path/artifact/version/artifact-version...`.
 
-    Raises InputError for a path that is not of that form.
+    Raises InputError for a path that is not of that form, and for repository metadata.
     """
     segments = checked_path(path).split("/")
+    if is_metadata(path):
+        raise errors.InputError(
+            f"“{path[:120]}” is repository metadata, which Maven Central writes by itself and takes from nobody. "
+            "Leave it out; if it is staged already, stage again without it."
+        )
     if len(segments) >= _MIN_SEGMENTS:
         *group, artifact, version, name = segments
         # A dot in a directory of the group would give two paths the same coordinates.

@@ -114,7 +114,7 @@ class Storage:
         known = begin.files
         if (known is None) and (begin.directory is not None):
             known = await asyncio.to_thread(files.hashed, begin.directory)
-        making = files.draft(self.place.state_dir, begin.directory, known or (), begin.number)
+        making = files.draft(self.place.state_dir, begin.directory, known or (), begin.number, checked=begin.checked)
         # In a thread: a release of 10,000 files is as many links to make, and to take away if it is not committed.
         draft = await asyncio.to_thread(making.__enter__)
         try:
@@ -150,6 +150,8 @@ class Storage:
             await asyncio.to_thread(wanted.apply, draft)
             if frozenset(draft.all) == begun:
                 return changes.Made(draft.parent, is_new=False, files=len(begun))
+            # Before the transaction: it may have to read every byte of the release.
+            await draft.odd_checksums()
             async with self.write_as_project_committee_participant(project_key, asf_uid) as participant:
                 if await participant.revision.is_behind(release_key, draft):
                     return None

@@ -228,13 +228,12 @@ async def mapped_now(
     patterns = (await queries.policy(data, project)).file_tag_mappings.get(platform.gh_slug, [])
     if not patterns:
         return None
-    return mapping.mapped(await queries.file_set(data, revision.file_set_digest), patterns)
+    return mapping.mapped(await queries.revision_files(data, revision), patterns)
 
 
 def mapped_paths(revision: fileset.FileSet, patterns: list[str]) -> fileset.FileSet | None:
-    """The revision's files that the policy maps, under the revision's own paths; None where none is."""
-    wanted = set(mapping.sources(revision, patterns).values())
-    files = [file for file in revision.files if file.path in wanted]
+    """The revision's files that the policy maps, without checksums, under its own paths; None where none is."""
+    files = [one.file for one in mapping.placed(revision, patterns) if not one.checksum_of]
     return fileset.FileSet.of(files) if files else None
 
 

@@ -15,17 +15,19 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Sequence
 from typing import Final
 
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
+import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.shared.relpath as relpath
 import atr.storage.transaction as transaction
 
 _READ_ONLY: Final = 0o444
+_CHUNK: Final = 1024 * 1024
 # Below the state directory, on the same disk as the revisions: what is not part of one yet.
 TEMPORARY: Final = "temporary"
 DRAFT: Final = "draft-"
@@ -39,10 +41,14 @@ class Draft:
     only while that is still the newest.
     """
 
-    def __init__(self, directory: pathlib.Path, files: dict[str, fileset.File], parent: str = "") -> None:
+    def __init__(
+        self, directory: pathlib.Path, files: dict[str, fileset.File], parent: str = "", *, checked: bool = False
+    ) -> None:
         self.directory = directory
         self.parent = parent
         self._files = files
+        # What was held against its bytes before and is the same still needs no second reading.
+        self._checked = dict(files) if checked else {}
         # How many files lie below each folder.
         self._folders = collections.Counter(folder for path in files for folder in relpath.folders(path))
 
@@ -55,6 +61,11 @@ class Draft:
     def all(self) -> tuple[fileset.File, ...]:
         """Its files as they are now, in no order; there may be none."""
         return tuple(self._files.values())
+
+    async def odd_checksums(self) -> dict[str, str]:
+        """What is wrong with files that are named like checksums, by path. Reads what changed since the parent."""
+        await asyncio.to_thread(self._check)
+        return {path: file.odd.value for path, file in self._files.items() if file.odd is not None}
 
     async def add(self, path: str, chunks: AsyncIterable[bytes]) -> fileset.File:
         """Write one file from a stream, in place of one that has the same path."""
@@ -105,6 +116,33 @@ class Draft:
         (self.directory / path).unlink()
         self._forget(path)
 
+    def _check(self) -> None:
+        beside: dict[str, list[str]] = collections.defaultdict(list)
+        for path, file in self._files.items():
+            named = checksums.named_by(path)
+            if (named is None) or (file.size > checksums.LIMIT):
+                continue
+            if self._is_checked(path) and self._is_checked(named.path):
+                self._files[path] = self._checked[path]
+                continue
+            text = (self.directory / path).read_bytes()
+            self._files[path] = dataclasses.replace(file, odd=None)
+            if not checksums.stated(text, named):
+                self._files[path] = dataclasses.replace(file, odd=fileset.Odd.TEXT)
+            elif named.path in self._files:
+                beside[named.path].append(path)
+        for path, several in beside.items():
+            true = _digests(self.directory / path, [path_of.rpartition(".")[2] for path_of in several])
+            for one in several:
+                named = checksums.Named(path, one.rpartition(".")[2])
+                if checksums.stated((self.directory / one).read_bytes(), named) != true[named.algorithm]:
+                    self._files[one] = dataclasses.replace(self._files[one], odd=fileset.Odd.DIGEST)
+        self._checked = dict(self._files)
+
+    def _is_checked(self, path: str) -> bool:
+        """Whether the same bytes, or as surely nothing, stood at this path when it was looked at last."""
+        return bool(self._checked) and (self._checked.get(path) == self._files.get(path))
+
     def _note(self, file: fileset.File) -> None:
         if file.path not in self._files:
             self._folders.update(relpath.folders(file.path))
@@ -145,6 +183,8 @@ class Parent:
     directory: pathlib.Path | None
     # None for a revision from before our tables: its files are there, and nobody hashed them.
     files: tuple[fileset.File, ...] | None
+    # Whether its checksums were held against the files that they name.
+    checked: bool = False
 
 
 async def parent(read: transaction.Transaction, release_key: str) -> Parent:
@@ -156,7 +196,8 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
     directory = read.place.revision_dir(release.project_key, release.version, latest.number)
     if latest.file_set_digest == sql.NOT_RECORDED:
         return Parent(latest.number, directory, None)
-    return Parent(latest.number, directory, (await queries.file_set(read.data, latest.file_set_digest)).files)
+    files = (await queries.revision_files(read.data, latest)).files
+    return Parent(latest.number, directory, files, latest.odd_checksums is not None)
 
 
 def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
@@ -172,7 +213,12 @@ def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
 
 @contextlib.contextmanager
 def draft(
-    state_dir: pathlib.Path, directory_before: pathlib.Path | None, files: tuple[fileset.File, ...], parent: str = ""
+    state_dir: pathlib.Path,
+    directory_before: pathlib.Path | None,
+    files: tuple[fileset.File, ...],
+    parent: str = "",
+    *,
+    checked: bool = False,
 ) -> Iterator[Draft]:
     """A draft that begins as its parent; its directory is gone afterwards unless it was committed."""
     temporary = state_dir / TEMPORARY
@@ -181,7 +227,7 @@ def draft(
     try:
         if directory_before is not None:
             shutil.copytree(directory_before, directory, copy_function=os.link, dirs_exist_ok=True)
-        yield Draft(directory, {file.path: file for file in files}, parent)
+        yield Draft(directory, {file.path: file for file in files}, parent, checked=checked)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -195,6 +241,16 @@ def no_room_said() -> Iterator[None]:
         if error.errno in _FULL:
             raise errors.NoRoomError from error
         raise
+
+
+def _digests(path: pathlib.Path, algorithms: Sequence[str]) -> dict[str, str]:
+    """The digests of a file, from one reading of it."""
+    running = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            for digest in running.values():
+                digest.update(chunk)
+    return {name: digest.hexdigest() for name, digest in running.items()}
 
 
 def _put(part: pathlib.Path, target: pathlib.Path) -> None:

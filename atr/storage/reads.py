@@ -35,6 +35,7 @@ async def keep(
             size=read.file.size,
             sha256=read.file.sha256,
             problem=read.problem,
+            text=read.text,
             read_at=write.now,
         )
         for read in done
@@ -53,4 +54,4 @@ async def kept(read: transaction.Transaction, owner: str, side: tables.Side, num
         tables.FileRead.owner == owner, tables.FileRead.side == side, tables.FileRead.round == number
     )
     rows = (await read.data.exec(wanted)).all()
-    return tuple(work.Read(fileset.File(row.path, row.size, row.sha256), row.problem) for row in rows)
+    return tuple(work.Read(fileset.File(row.path, row.size, row.sha256), row.problem, row.text) for row in rows)

@@ -58,7 +58,7 @@ async def planned(
     patterns = (await queries.policy(data, project)).file_tag_mappings.get(platform.gh_slug, [])
     if not patterns:
         return Plan({}, gates.no_mapping(platform))
-    every = await queries.file_set(data, revision.file_set_digest)
+    every = await queries.revision_files(data, revision)
     try:
         mapping.mapped(every, patterns)
         by_path = every.by_path

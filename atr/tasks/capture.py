@@ -33,24 +33,23 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         found = await _read(context, claimed, keeper)
         for file in found.files.files:
             maven.parse_path(file.path)
+        if found.unread:
+            raise errors.InputError(f"{found.unread} So it is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         async with storage.write_as_user_service() as service:
             await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
         return
     context.failpoint("before_captured")
     async with storage.write_as_user_service() as service:
-        await service.captures.captured(claimed, found.files, found.problems, copy_problem=keeper.problem)
+        await service.captures.captured(
+            claimed, found.files, found.problems, remarks=found.remarks, copy_problem=keeper.problem
+        )
 
 
 async def _read(context: contexts.Context, claimed: work.Deployment, keeper: keeping.Keeper) -> reading.Staged:
     hold = holds.DeploymentHold(context, claimed)
     kept = await hold.kept()
     async with hold.alive():
-        return await reading.staged(
-            context.promoter(claimed.platform),
-            claimed.external_id,
-            kept,
-            hold.keep,
-            with_side_files=True,
-            keeper=keeper,
-        )
+        promoter = context.promoter(claimed.platform)
+        named = await reading.packages(promoter, claimed.external_id)
+        return await reading.staged(promoter, claimed.external_id, kept, hold.keep, named=named, keeper=keeper)

@@ -155,12 +155,11 @@ async def _verify(
         claimed.external_id,
         await hold.kept(),
         hold.keep,
-        with_side_files=False,
+        named=observation.coordinates,
         each=functools.partial(context.failpoint, "mid_download"),
     )
-    difference = fileset.compare(voted, found.files)
-    if not difference.is_empty:
-        text = difference.described("staged")
+    text = found.difference(voted)
+    if text:
         decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
         learnt = work.Learnt(
             decision,

@@ -6,9 +6,11 @@ while anything is read.
 """
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -17,8 +19,11 @@ import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.platforms.http as http
+import atr.promotion.ballot as ballot
+import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
-import atr.shared.maven as maven
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
 import atr.tasks.keeping as keeping
 
 # Readers at once for one account.
@@ -28,22 +33,39 @@ _KEEP_FILES: Final = 100
 _KEEP_SECONDS: Final = 0.5
 # No platform takes a file that is larger.
 _LARGEST: Final = 5 * 1024**3
-# A checksum file is a line: some tools add the file's name to it.
-_SIDE_LIMIT: Final = 4096
+# Wrong checksums that a sentence names.
+_NAMED: Final = 3
 
 Keep = Callable[[Sequence[work.Read], int, int], Awaitable[None]]
 # Told of each file that was read.
 Each = Callable[[], object]
 T = TypeVar("T")
+# A file that was read, or none of its kind.
+R = TypeVar("R", work.Read, work.Read | None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Staged:
-    """A complete reading of what is staged."""
+    """A complete reading of what is staged: the members, and what is wrong beside them. A sentence for each finding."""
 
     files: fileset.FileSet
-    # Side files that do not agree with the bytes they name, a sentence each.
-    problems: tuple[str, ...]
+    # Checksums that are not those of the bytes that they name.
+    problems: tuple[str, ...] = ()
+    # Packages that the platform names and of which no file was listed; empty if there is none.
+    unread: str = ""
+    # What refuses nothing and is worth a look: members that are named like checksums, packages that it does not name.
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def unfit(self) -> str:
+        """What must not become public though every member may be the voted one; empty if nothing."""
+        return " ".join([*([self.unread] if self.unread else []), *self.problems[:_NAMED]])
+
+    def difference(self, voted: fileset.FileSet) -> str:
+        """Why it may not be published as what was voted on: how it differs, and what is unfit. Empty if it may."""
+        difference = fileset.compare(voted, self.files)
+        said = "" if difference.is_empty else difference.described("staged")
+        return f"{said} {self.unfit}".strip()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,43 +93,99 @@ async def staged(
     kept: Sequence[work.Read],
     keep: Keep,
     *,
-    with_side_files: bool,
+    named: Sequence[distribution.Coordinates],
     keeper: keeping.Keeper | None = None,
     each: Each = lambda: None,
 ) -> Staged:
     """Every staged file, hashed from bytes we read. Raises PlatformError when one cannot be read whole.
 
-    `kept` is what an earlier, broken reading left; `keep` is called with what was read, how many are done, and of how
-    many. With `with_side_files` each checksum is compared with the bytes that it names. A `keeper` gets the bytes as
-    they come; what was read before and is not in its store is read again.
+    Which files are members is decided here for whoever reads: the small files that are named like checksums are read
+    first, and those that are none are members. `kept` is what an earlier, broken reading left; `keep` is called with
+    what was read, how many are done, and of how many. `named` are the packages that the platform names. A `keeper`
+    gets the members' bytes as they come; what was read before and is not in its store is read again.
     """
     keeper = keeper or keeping.Keeper()
-    listed = await promoter.staged(external_id)
-    members = {one.path: one for one in listed if not maven.is_side_file(one.path)}
-    if not members:
-        raise errors.MalformedError("The deployment has no files but checksums, so there is nothing to prove.")
-    sides = await _sides(promoter, external_id, listed) if with_side_files else {}
-    orphans = tuple(f"{path} is a checksum of a file that is not there." for path in sorted(set(sides) - set(members)))
-    done = {read.file.path: read for read in kept if (read.file.path in members) and not keeper.lacks(read.file)}
-    waiting = [one for path, one in members.items() if path not in done]
-    batch: list[work.Read] = []
-    since = time.monotonic()
-    try:
-        jobs = [
-            functools.partial(_read, promoter, external_id, one, sides.get(one.path, {}), keeper) for one in waiting
-        ]
-        async with contextlib.aclosing(_in_parallel(jobs)) as reads:
-            async for read in reads:
-                done[read.file.path] = read
-                batch.append(read)
-                each()
-                if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
-                    await keep(batch, len(done), len(members))
-                    batch, since = [], time.monotonic()
-    finally:
-        await keep(batch, len(done), len(members))
-    problems = (*orphans, *(read.problem for read in done.values() if read.problem))
-    return Staged(fileset.FileSet.of(read.file for read in done.values()), problems)
+    listed = {one.path: one for one in await promoter.staged(external_id)}
+    candidates = checksums.candidates({path: one.size for path, one in listed.items()})
+    known = {read.file.path: read for read in kept if read.file.path in listed}
+    progress = _Progress(keep, each, len(listed), {path for path, read in known.items() if read.text})
+    unread = [
+        functools.partial(_checksum, promoter, external_id, listed[path], what)
+        for path, what in candidates.items()
+        if path not in known
+    ]
+    fresh = {read.file.path: read for read in await progress.through(unread) if read is not None}
+    sides = {path: read for path, read in (known | fresh).items() if read.text and (path in candidates)}
+    said: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for path, read in sides.items():
+        what = candidates[path]
+        said[what.path][what.algorithm] = checksums.stated(read.text.encode(), what)
+    members = {path: one for path, one in listed.items() if path not in sides}
+    # What was read before its checksum was cannot have been held against it.
+    early = {candidates[path].path for path in fresh}
+    done = {
+        path: read
+        for path, read in known.items()
+        if (path in members) and (path not in early) and not keeper.lacks(read.file)
+    }
+    progress.done |= set(done)
+    waiting = [
+        functools.partial(_read, promoter, external_id, one, said.get(path, {}), keeper)
+        for path, one in members.items()
+        if path not in done
+    ]
+    done |= {read.file.path: read for read in await progress.through(waiting)}
+    files = fileset.FileSet.of(read.file for read in done.values())
+    wrong = [read.problem for read in done.values()]
+    wrong += [_against_text(sides[path], beside) for path, beside in said.items() if path in sides]
+    unlisted, unnamed = ballot.named_apart(named, files)
+    remarks = checksums.remarks({file.path: file.size for file in files.files}, listed)
+    return Staged(files, tuple(sorted(filter(None, wrong))), unlisted, (*remarks, *unnamed))
+
+
+async def packages(promoter: contract.Promoter, external_id: str) -> tuple[distribution.Coordinates, ...]:
+    """The packages that the platform names; none if it names none. Raises UnavailableError if that cannot be told."""
+    observation = await promoter.observe(external_id)
+    if observation.seen in {steps.Seen.UNKNOWN, steps.Seen.GONE}:
+        why = observation.detail or "The platform has nothing under this id just now."
+        raise errors.UnavailableError(why)
+    return observation.coordinates
+
+
+class _Progress:
+    """What was read and is not kept yet, and how far the reading is."""
+
+    def __init__(self, keep: Keep, each: Each, total: int, done: set[str]) -> None:
+        self.done = done
+        self._keep = keep
+        self._each = each
+        self._total = total
+        self._batch: list[work.Read] = []
+        self._since = time.monotonic()
+
+    async def _note(self, read: work.Read) -> None:
+        self.done.add(read.file.path)
+        self._batch.append(read)
+        self._each()
+        if (len(self._batch) >= _KEEP_FILES) or (time.monotonic() - self._since > _KEEP_SECONDS):
+            await self._flush()
+
+    async def through(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, R]]]) -> list[R]:
+        """Everything that these jobs read; what was read is kept however they end."""
+        every = []
+        try:
+            async with contextlib.aclosing(_in_parallel(jobs)) as reads:
+                async for read in reads:
+                    every.append(read)
+                    if read is not None:
+                        await self._note(read)
+        finally:
+            await self._flush()
+        return every
+
+    async def _flush(self) -> None:
+        batch, self._batch, self._since = self._batch, [], time.monotonic()
+        await self._keep(batch, len(self.done), self._total)
 
 
 async def into_store(
@@ -157,21 +235,29 @@ async def public(
 
 
 async def _in_parallel(jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> AsyncGenerator[T, None]:
-    """What each job answers, as it comes; so many run at once as one account may."""
+    """What each job answers, as it comes; so many run at once as one account may.
+
+    After a fault none is begun any more; those that run are waited for, so that one fault costs one file.
+    """
     queue = list(reversed(jobs))
     running: set[asyncio.Task[T]] = set()
+    fault: BaseException | None = None
     try:
-        while queue or running:
-            while queue and (len(running) < _READERS):
+        while running or (queue and (fault is None)):
+            while queue and (fault is None) and (len(running) < _READERS):
                 running.add(asyncio.create_task(queue.pop()()))
             finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            # What was read whole is handed on before the first fault is raised.
-            for task in sorted(finished, key=lambda task: task.exception() is not None):
-                yield task.result()
+            for task in finished:
+                failed = task.exception()
+                if failed is None:
+                    yield task.result()
+                fault = fault or failed
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+    if fault is not None:
+        raise fault
 
 
 async def _read(
@@ -185,40 +271,34 @@ async def _read(
     with keeper.part() as part:
         async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
             digests = await http.digested(part.passing(chunks), sides.keys())
-        if (one.size is not None) and (digests.size != one.size):
-            raise errors.UnavailableError(
-                f"{one.path} came with {digests.size} of its {one.size} bytes. We read it again later."
-            )
+        _demand_whole(one, digests.size)
         await part.keep()
-    wrong = [algorithm for algorithm, value in sides.items() if digests.side[algorithm] != value]
-    problem = f"The {wrong[0]} beside {one.path} is not that of its bytes." if wrong else ""
+    problem = checksums.wrong(one.path, sides, digests.side)
     return work.Read(fileset.File(one.path, digests.size, digests.sha256), problem)
 
 
-async def _sides(
-    promoter: contract.Promoter, external_id: str, listed: Sequence[contract.Listed]
-) -> dict[str, dict[str, str]]:
-    """For each file, what the checksums beside it say: algorithm to hex."""
-    said: dict[str, dict[str, str]] = {}
-    # There are two to four of them for each file: one after the other they would take longer than the files.
-    jobs = [
-        functools.partial(_side, promoter, external_id, one.path, *named)
-        for one in listed
-        if (named := maven.named_by(one.path)) is not None
-    ]
-    async with contextlib.aclosing(_in_parallel(jobs)) as sides:
-        async for path, algorithm, value in sides:
-            said.setdefault(path, {})[algorithm] = value
-    return said
-
-
-async def _side(
-    promoter: contract.Promoter, external_id: str, path: str, named: str, algorithm: str
-) -> tuple[str, str, str]:
-    """Which file a checksum names, its algorithm, and what it says."""
+async def _checksum(
+    promoter: contract.Promoter, external_id: str, one: contract.Listed, named: checksums.Named
+) -> work.Read | None:
+    """A file that is named like a checksum, with its text; None if that is none of a checksum."""
     text = b""
-    async with promoter.staged_bytes(external_id, path, at_most=_SIDE_LIMIT) as chunks:
+    at_most = _LARGEST if one.size is None else one.size
+    async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
         async for chunk in chunks:
             text += chunk
-    first = text.decode("ascii", "replace").split()[:1]
-    return named, algorithm, first[0].lower() if first else ""
+            if len(text) > checksums.LIMIT:
+                return None
+    _demand_whole(one, len(text))
+    if not checksums.stated(text, named):
+        return None
+    return work.Read(fileset.File(one.path, len(text), hashlib.sha256(text).hexdigest()), text=text.decode("ascii"))
+
+
+def _against_text(read: work.Read, said: Mapping[str, str]) -> str:
+    """Which checksums of a checksum are wrong; empty if all are right."""
+    return checksums.wrong(read.file.path, said, checksums.digests(read.text.encode(), said))
+
+
+def _demand_whole(one: contract.Listed, size: int) -> None:
+    if (one.size is not None) and (size != one.size):
+        raise errors.UnavailableError(f"{one.path} came with {size} of its {one.size} bytes. We read it again later.")

@@ -28,9 +28,8 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
     try:
         promoter = context.promoter(claimed.platform)
         async with hold.alive():
-            found = await reading.staged(
-                promoter, claimed.external_id, await hold.kept(), hold.keep, with_side_files=False
-            )
+            named = await reading.packages(promoter, claimed.external_id)
+            found = await reading.staged(promoter, claimed.external_id, await hold.kept(), hold.keep, named=named)
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
         async with storage.write_as_user_service() as service:
@@ -43,4 +42,4 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     context.failpoint("before_verified")
     async with storage.write_as_user_service() as service:
-        await service.verification.verified(claimed, found.files)
+        await service.verification.verified(claimed, found.files, found.unfit)

@@ -70,7 +70,7 @@ async def _deployment_moved(world: worlds.World) -> None:
 
 async def _check_found(world: worlds.World) -> None:
     async with world.service() as service:
-        finding = checks.Result(sql.CheckResultStatus.BLOCKER, "The md5 beside it is not that of its bytes.")
+        finding = checks.Result(sql.CheckResultStatus.BLOCKER, "a.jar.md5 is not the md5 of a.jar.")
         await service.checks.record_staged(1, "1", [finding])
 
 
@@ -107,7 +107,7 @@ _CASES = [
     _Case(_retired, "not active"),
     _Case(_revision_changed, "changed after the vote"),
     _Case(_deployment_moved, "it is gone"),
-    _Case(_check_found, "md5 beside it"),
+    _Case(_check_found, "is not the md5"),
     _Case(_back_in_compose, "not in Finish"),
     _Case(_vote_not_resolved, "No vote on this release has passed"),
     _Case(_ballot_of_another_vote, "not what the committee voted on"),

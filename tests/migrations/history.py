@@ -256,6 +256,8 @@ ROWS: Final[Mapping[str, Rows]] = {
     },
     # On SQLite it changes nothing.
     "0008": {},
+    # It only adds columns.
+    "0009": {},
 }
 
 

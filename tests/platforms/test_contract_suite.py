@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import pathlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -23,9 +23,10 @@ import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import atr.sandbox.world as world
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
+
+CHECKSUMS: Final = (".md5", ".sha1", ".sha256", ".sha512")
 
 Platform = distribution.DistributionPlatform
 
@@ -201,7 +202,7 @@ async def test_staged_bytes_are_what_was_uploaded(bench: Bench) -> None:
             data = b"".join([chunk async for chunk in chunks])
         read.append(samples.file(file.path, data))
     assert fileset.FileSet.of(read) == fileset.FileSet.of(bench.voted)
-    assert all(maven.is_side_file(path) for path in set(listed) - {file.path for file in bench.voted})
+    assert all(path.endswith(CHECKSUMS) for path in set(listed) - {file.path for file in bench.voted})
 
 
 @pytest.mark.parametrize("knob", ["tamper", "add-file", "remove-file"])
@@ -210,7 +211,7 @@ async def test_a_staged_change_shows(bench: Bench, knob: str) -> None:
     knobs.turn(bench.world, external_id, knob, {})
     read = []
     for one in await bench.adapter.staged(external_id):
-        if not maven.is_side_file(one.path):
+        if not one.path.endswith(CHECKSUMS):
             async with bench.adapter.staged_bytes(external_id, one.path, at_most=10_000) as chunks:
                 read.append(samples.file(one.path, b"".join([chunk async for chunk in chunks])))
     assert fileset.FileSet.of(read) != fileset.FileSet.of(bench.voted)

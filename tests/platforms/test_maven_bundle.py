@@ -27,8 +27,6 @@ def test_each_file_gets_the_checksums_it_lacks(tmp_path: pathlib.Path) -> None:
         samples.written(tmp_path, f"{JAR}.asc", samples.ARMOUR),
         samples.written(tmp_path, f"{JAR}.md5", b"given"),
         samples.written(tmp_path, f"{JAR}.sha512", b"given too"),
-        samples.written(tmp_path, "org/example/app/maven-metadata.xml", b"<metadata/>"),
-        samples.written(tmp_path, "org/example/app/maven-metadata.xml.sha1", b"x"),
     ]
     archive = io.BytesIO()
     size = maven_bundle.write(uploads, archive)
@@ -68,7 +66,9 @@ def test_nothing_and_twice_are_refused(tmp_path: pathlib.Path) -> None:
     upload = samples.written(tmp_path, JAR, b"jar")
     metadata = contract.Upload("org/example/app/maven-metadata.xml", tmp_path)
     with pytest.raises(errors.InputError, match="no files"):
-        maven_bundle.chosen([metadata])
+        maven_bundle.chosen([])
+    with pytest.raises(errors.InputError, match="repository metadata"):
+        maven_bundle.chosen([upload, metadata])
     with pytest.raises(errors.InputError, match="twice"):
         maven_bundle.chosen([upload, upload])
 

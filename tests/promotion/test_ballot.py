@@ -7,6 +7,7 @@ import pytest
 
 import atr.promotion.ballot as ballot
 import atr.promotion.fileset as fileset
+import atr.shared.distribution as distribution
 
 
 def _file(path: str, content: str) -> fileset.File:
@@ -77,3 +78,19 @@ def test_many_packages_are_one_sentence() -> None:
     one, two = (_holding(name, dict.fromkeys(names, name)) for name in ("one", "two"))
     (clash,) = ballot.clashes([one, two])
     assert "and 3 more" in clash.sentence
+
+
+def test_a_package_that_is_named_and_not_read_refuses_and_one_that_is_read_and_not_named_is_shown() -> None:
+    files = fileset.FileSet.of([_file("org/x/core/1.0/core-1.0.jar", ""), _file("notes/README.txt", "")])
+    core, *hidden = (
+        distribution.coordinates(distribution.DistributionPlatform.MAVEN, "org.x", name, "1.0")
+        for name in ("core", "b", "a", "c", "d")
+    )
+    assert ballot.named_apart([], files) == ("", ())
+    assert ballot.named_apart([core], files) == ("", ())
+    unread, unnamed = ballot.named_apart([core, *hidden[:1]], files)
+    assert unread.startswith("The platform names org.x:b:1.0 in this deployment and lists no file of it")
+    assert unnamed == ()
+    unread, unnamed = ballot.named_apart(hidden, files)
+    assert unread.startswith("The platform names org.x:a:1.0, org.x:b:1.0, org.x:c:1.0 and 1 more in this")
+    assert unnamed == ("The platform does not name org.x:core:1.0 among the packages of this deployment.",)

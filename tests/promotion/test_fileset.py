@@ -271,9 +271,24 @@ def test_checksums_are_no_drift() -> None:
     voted = samples.files(**{"x-rc1.tgz": "bytes", "x-rc1.tgz.sha512": "1234  x-rc1.tgz", "x-rc1.tgz.asc": "signature"})
     now = samples.files(**{"x.tgz": "bytes", "x.tgz.sha512": "1234  x.tgz", "x.tgz.asc": "signature"})
     assert fileset.drift(voted, None, now, None) == ()
-    assert fileset.drift(voted, voted, now, now) == ()
+    mapped, mapped_now = (
+        fileset.FileSet.of(file for file in whole.files if not file.path.endswith(".sha512")) for whole in (voted, now)
+    )
+    assert fileset.drift(voted, mapped, now, mapped_now) == ()
     resigned = samples.files(**{"x.tgz": "bytes", "x.tgz.asc": "another"})
     assert fileset.drift(voted, None, resigned, None) == ("x-rc1.tgz.asc (voted, gone)", "x.tgz.asc (not voted)")
+
+
+def test_what_is_only_named_like_a_checksum_is_drift() -> None:
+    """Its file is not there, or its text is something else: it is a file like any other."""
+    voted = samples.files(**{"x.tgz": "bytes", "y.sha512": "an orphan"})
+    assert fileset.drift(voted, None, samples.files(**{"x.tgz": "bytes"}), None) == ("y.sha512 (voted, gone)",)
+    odd = fileset.File("x.tgz.sha512", 9, "a" * 64, fileset.Odd.TEXT)
+    now = fileset.FileSet.of([*voted.files, odd])
+    assert fileset.drift(voted, None, now, None) == ("x.tgz.sha512 (not voted)",)
+    assert fileset.checksums_of([*voted.files, dataclasses.replace(odd, odd=None)]) == {
+        "x.tgz.sha512": ("x.tgz", "sha512")
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies
 
 import atr.errors as errors
+import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 from tests.promotion import samples
 
@@ -126,13 +127,54 @@ def test_a_trial_is_clean_exactly_when_the_mapping_is_made(paths: set[str], patt
         assert {file.path for file in mapped.files} == {where for where, _ in trial.placed}
 
 
-def test_side_files_are_no_members_but_travel_with_an_upload() -> None:
-    """Metadata does not: each platform writes its own."""
-    sides = [f"{JAR}.md5", f"{JAR}.sha1", f"{JAR}.sha256", f"{JAR}.sha512", f"{JAR}.asc.md5"]
-    metadata = ["org/apache/x/core/maven-metadata.xml", "org/apache/x/core/maven-metadata.xml.sha1"]
-    revision = samples.files(*(f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides, *metadata)))
+def test_checksums_are_no_members_but_travel_with_an_upload() -> None:
+    """Checksums of checksums too."""
+    sides = [f"{JAR}.md5", f"{JAR}.sha1", f"{JAR}.sha256", f"{JAR}.sha512", f"{JAR}.asc.md5", f"{JAR}.sha512.md5"]
+    revision = samples.files(*(f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides)))
     assert [file.path for file in mapping.mapped(revision, ["maven/**"]).files] == [JAR, f"{JAR}.asc"]
     assert mapping.sources(revision, ["maven/**"]) == {path: f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides)}
+    assert mapping.remarks(mapping.placed(revision, ["maven/**"])) == ()
+
+
+def test_what_is_no_checksum_is_a_member_and_remarked() -> None:
+    """By the list of what is mapped: whose file is mapped elsewhere or nowhere, too large, with another text."""
+    large = fileset.File(f"maven/{JAR}.sha1", 4_097, "a" * 64)
+    other = fileset.File(f"maven/{POM}.sha1", 40, "b" * 64, fileset.Odd.TEXT)
+    orphan = samples.file(f"maven/{JAR}.asc.md5")
+    revision = fileset.FileSet.of([*samples.files(f"maven/{JAR}", f"maven/{POM}").files, large, other, orphan])
+    members = [file.path for file in mapping.mapped(revision, ["maven/**"]).files]
+    assert members == [JAR, f"{JAR}.asc.md5", f"{JAR}.sha1", POM, f"{POM}.sha1"]
+    said = mapping.remarks(mapping.placed(revision, ["maven/**"]))
+    assert [remark.partition(":")[2].split()[0:3] for remark in said] == [
+        [f"{JAR}.asc", "is", "not"],
+        ["it", "is", "larger"],
+        ["its", "text", "is"],
+    ]
+    assert mapping.tried(revision, ["maven/**"], layout=True).sides == 0
+    # The same checksum is none where its file is not mapped with it.
+    alone = mapping.mapped(samples.files(JAR, f"{JAR}.md5", POM), ["**/*.md5", "**/*.pom"])
+    assert [file.path for file in alone.files] == [f"{JAR}.md5", POM]
+
+
+def test_a_wrong_checksum_is_refused_by_its_name() -> None:
+    wrong = fileset.File(f"maven/{JAR}.sha1", 40, "a" * 64, fileset.Odd.DIGEST)
+    revision = fileset.FileSet.of([*samples.files(f"maven/{JAR}").files, wrong])
+    with pytest.raises(errors.InputError, match=r"jar\.sha1 is not the sha1 of maven/org/.*core-1\.0\.jar\. Put"):
+        mapping.mapped(revision, ["maven/**"])
+    ((path, said),) = mapping.tried(revision, ["maven/**"], layout=True).misfits
+    assert (path, "is not the sha1 of" in said) == (wrong.path, True)
+    assert mapping.wrong_checksum(samples.file(JAR)) == ""
+
+
+def test_two_checksums_on_one_place_are_refused() -> None:
+    """Nobody could tell which would be uploaded."""
+    with pytest.raises(errors.InputError, match="maps both"):
+        mapping.mapped(samples.files(f"a/{JAR}", f"a/{JAR}.md5", f"b/{JAR}.md5"), ["a/**", "b/**"])
+
+
+def test_metadata_is_refused_by_its_name() -> None:
+    with pytest.raises(errors.InputError, match=r"x/core/maven-metadata\.xml.*repository metadata"):
+        mapping.mapped(samples.files(f"maven/{JAR}", "maven/org/apache/x/core/maven-metadata.xml"), ["maven/**"])
 
 
 @pytest.mark.parametrize(

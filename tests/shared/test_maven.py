@@ -171,29 +171,31 @@ def test_a_path_and_its_coordinates_name_each_other(group: list[str], artifact: 
 
 
 @pytest.mark.parametrize(
-    ("path", "side", "named"),
+    ("name", "is_metadata"),
     [
-        ("o/a-1.jar", False, None),
-        ("o/a-1.jar.asc", False, None),
-        ("o/a-1.md5.jar", False, None),
-        ("o/a-1.sha3", False, None),
-        ("o/a-1.SHA1", False, None),
-        ("o/sha1", False, None),
-        ("o/a-1.jar.md5", True, ("o/a-1.jar", "md5")),
-        ("o/a-1.jar.sha1", True, ("o/a-1.jar", "sha1")),
-        ("o/a-1.jar.sha256", True, ("o/a-1.jar", "sha256")),
-        ("o/a-1.jar.sha512", True, ("o/a-1.jar", "sha512")),
-        ("o/a-1.jar.asc.sha1", True, ("o/a-1.jar.asc", "sha1")),
-        # A checksum of a checksum names the checksum.
-        ("o/a-1.jar.sha1.md5", True, ("o/a-1.jar.sha1", "md5")),
-        ("o/maven-metadata.xml", True, None),
-        ("o/maven-metadata.xml.sha1", True, None),
-        ("o/maven-metadata.xml.asc", True, None),
-        ("maven-metadata.xml/a-1.jar", False, None),
-        ("maven-metadata.xml/a-1.jar.sha1", True, ("maven-metadata.xml/a-1.jar", "sha1")),
-        ("a.sha1/b", False, None),
+        ("maven-metadata.xml", True),
+        ("maven-metadata.xml.sha1", True),
+        ("maven-metadata.xml.asc", True),
+        ("maven-metadata.xml.asc.sha512", True),
+        ("maven-metadata.xml-1.0.jar", False),
+        ("maven-metadata.xml.tools-1.0.jar", False),
+        ("maven-metadata-tools-1.0.jar", False),
+        ("maven-metadata-1.0.xml", False),
+        ("my-maven-metadata.xml", False),
     ],
 )
-def test_side_files_and_what_they_speak_about(path: str, side: bool, named: tuple[str, str] | None) -> None:  # noqa: FBT001
-    assert maven.is_side_file(path) is side
-    assert maven.named_by(path) == named
+def test_metadata_is_told_by_its_whole_name(name: str, is_metadata: bool) -> None:  # noqa: FBT001
+    assert maven.is_metadata(f"org/x/core/{name}") is is_metadata
+    assert not maven.is_metadata("maven-metadata.xml/core-1.0.jar")
+
+
+def test_metadata_is_nobodys_even_where_its_path_would_be_an_artifact_s() -> None:
+    """The metadata of org.apache.maven:metadata stands where version `metadata` of org.apache:maven would."""
+    with pytest.raises(errors.InputError, match=r"repository metadata.*stage again without it"):
+        maven.parse_path("org/apache/maven/metadata/maven-metadata.xml")
+
+
+@pytest.mark.parametrize("artifact", ["maven-metadata.xml", "maven-metadata.xml.tools", "maven-metadata-tools"])
+def test_an_artifact_may_be_named_like_metadata(artifact: str) -> None:
+    parsed = maven.parse_path(f"org/x/{artifact}/1.0/{artifact}-1.0.jar")
+    assert parsed.coordinates.package == artifact

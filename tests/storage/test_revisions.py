@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+import atr.db.queries as queries
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.sql as sql
@@ -155,3 +156,50 @@ async def test_a_draft_that_another_revision_overtook_is_refused(world: worlds.W
     assert [row.number for row in await world.rows(sql.Revision)] == ["00001", "00002"]
     assert (_directory(world, "00002") / "early.txt").read_bytes() == b"early"
     assert not _directory(world, "00003").exists()
+
+
+def _stream(text: str) -> AsyncIterator[bytes]:
+    return worlds.stream(text.encode())
+
+
+async def test_what_is_wrong_with_checksums_is_found_when_a_revision_is_made_and_kept(world: worlds.World) -> None:
+    """Of files that did not change nothing is read again; a parent from before knows nothing, so all is."""
+    release_key = await world.composed()
+    right = hashlib.sha256(b"one").hexdigest()
+
+    async def put(draft: files.Draft) -> None:
+        await draft.add("a.zip", _stream("one"))
+        await draft.add("a.zip.sha256", _stream(right))
+        await draft.add("a.zip.sha512", _stream("1" * 128))
+        await draft.add("a.zip.md5", _stream("no digest"))
+        await draft.add("b.zip.sha256", _stream(right))
+        await draft.add("c.zip.sha256", _stream("x" * 5_000))
+
+    async def odd(number: str) -> dict[str, str] | None:
+        async with world.store.read() as read:
+            return (await queries.revision(read.data, release_key, number)).odd_checksums
+
+    number = await world.revise(release_key, put)
+    assert await odd(number) == {"a.zip.sha512": "digest", "a.zip.md5": "text"}
+    async with world.store.draft(release_key) as draft:
+        # A checksum that nobody touched is not read again: it could not be.
+        (draft.directory / "a.zip.sha512").unlink()
+        assert await draft.odd_checksums() == {"a.zip.sha512": "digest", "a.zip.md5": "text"}
+
+    async def change(draft: files.Draft) -> None:
+        await draft.add("a.zip", _stream("two"))
+        draft.remove("a.zip.sha512")
+        await draft.add("b.zip", _stream("one"))
+
+    number = await world.revise(release_key, change)
+    assert await odd(number) == {"a.zip.sha256": "digest", "a.zip.md5": "text"}
+    async with world.store.read() as read:
+        row = await queries.revision(read.data, release_key, number)
+        marked = {file.path for file in (await queries.revision_files(read.data, row)).files if file.odd is not None}
+    assert marked == {"a.zip.sha256", "a.zip.md5"}
+    row.odd_checksums = None
+    await world.change(row)
+    async with world.store.draft(release_key) as draft:
+        draft.rename("b.zip.sha256", "a.zip.asc.sha256")
+        await draft.add("a.zip", _stream("one"))
+        assert await draft.odd_checksums() == {"a.zip.md5": "text"}

@@ -84,7 +84,7 @@ async def page(
     committee = await queries.demand_committee(read.data, project.committee_key)
     revision = await queries.latest_revision(read.data, release_key)
     files = await _files(read, revision)
-    places, mappings = await _mapped(read, project, files)
+    places, mappings, remarks = await _mapped(read, project, files)
     rows = await deployments.all_of(read, release_key)
     participant = rights.is_participant(committee, read.asf_uid)
     member = rights.is_member(committee, read.asf_uid)
@@ -103,7 +103,7 @@ async def page(
         revision=await revisions.line(read, revision) if revision else None,
         tree=trees.of(files, places, folder, query),
         mappings=mappings,
-        checks=await _checks(read, release_key),
+        checks=(*remarks, *await _checks(read, release_key)),
         rows=rows,
         may_change=not change,
         may_change_why_not=change,
@@ -155,16 +155,17 @@ def _consequence(release: sql.Release) -> str:
 async def _files(read: transaction.Transaction, revision: sql.Revision | None) -> tuple[fileset.File, ...]:
     if (revision is None) or (revision.file_set_digest == sql.NOT_RECORDED):
         return ()
-    return (await queries.file_set(read.data, revision.file_set_digest)).files
+    return (await queries.revision_files(read.data, revision)).files
 
 
 async def _mapped(
     read: transaction.Transaction, project: sql.Project, files: Sequence[fileset.File]
-) -> tuple[dict[str, trees.Place], tuple[compose_views.Mapping, ...]]:
-    """Where each file goes, by its path; and a line for each platform that the policy has patterns for."""
+) -> tuple[dict[str, trees.Place], tuple[compose_views.Mapping, ...], tuple[compose_views.Check, ...]]:
+    """Where each file goes, by its path; a line for each platform that the policy has patterns for; what is odd."""
     policy = await queries.policy(read.data, project)
     places: dict[str, trees.Place] = {}
     lines = []
+    remarks = []
     for platform in distribution.DistributionPlatform:
         patterns = policy.file_tag_mappings.get(platform.gh_slug, [])
         if not (patterns and files and platform.supports_remote_promotion):
@@ -178,18 +179,27 @@ async def _mapped(
         except errors.InputError as error:
             problems = [str(error)]
         for one in found:
+            if one.checksum_of and not one.problem:
+                continue
             where, problem = places.get(one.file.path, ((), ""))
             places[one.file.path] = ((*where, (platform.display_name, one.where)), problem or one.problem)
         lines.append(
             compose_views.Mapping(
                 platform_name=platform.display_name,
                 patterns=tuple(patterns),
-                files=sum(1 for one in found if not one.problem),
+                files=sum(1 for one in found if not (one.problem or one.checksum_of)),
                 problems=tuple(problems[:_NAMED]),
                 problems_total=len(problems),
             )
         )
-    return places, tuple(lines)
+        remarks += [_concern(f"files for {platform.display_name}", remark) for remark in mapping.remarks(found)]
+    # What is mapped was said above, and stops the vote.
+    wrong = [mapping.wrong_checksum(file) for file in files if file.path not in places]
+    return places, tuple(lines), (*(_concern("files", one) for one in wrong if one), *remarks)
+
+
+def _concern(about: str, sentence: str) -> compose_views.Check:
+    return compose_views.Check(*_CHECKS[sql.CheckResultStatus.CONCERN], about, sentence)
 
 
 async def _checks(read: transaction.Transaction, release_key: str) -> tuple[compose_views.Check, ...]:

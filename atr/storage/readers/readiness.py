@@ -189,11 +189,16 @@ def _sides(column: _Column) -> views.Cell:
     read = [case for case in column.cases if case.deployment.captured_at is not None]
     problems = [problem for case in read for problem in case.deployment.side_problems]
     if problems:
-        more = f" And {len(problems) - _NAMED:,} more." if len(problems) > _NAMED else ""
-        return _of(_WORDS["no"], f"{' '.join(problems[:_NAMED])}{more}", "the release manager")
+        return _of(_WORDS["no"], _first(problems), "the release manager")
     if not read:
         return _of(_UNKNOWN, "Nothing staged has been read yet.", "nobody")
-    return _of(_YES, "Every checksum beside a staged file is that of its bytes.")
+    remarks = [remark for case in read for remark in case.deployment.remarks]
+    return _of(_YES, f"Every checksum beside a staged file is that of its bytes. {_first(remarks)}".strip())
+
+
+def _first(sentences: Sequence[str]) -> str:
+    more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
+    return f"{' '.join(sentences[:_NAMED])}{more}"
 
 
 def _lasts(column: _Column) -> views.Cell:

@@ -11,6 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.repository_views as views
 import atr.models.sql as sql
+import atr.promotion.checksums as checksums
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
@@ -55,9 +56,9 @@ async def served(
     release = await queries.demand_release(read.data, await queries.release_key(read.data, project_key, version_key))
     entry = await _on_a_ballot(read, release, digest)
     row, algorithm = await read.data.get(tables.FileSetFile, (digest, path)), ""
-    named = maven.named_by(path)
+    named = checksums.named_by(path)
     if (row is None) and (named is not None):
-        row, algorithm = await read.data.get(tables.FileSetFile, (digest, named[0])), named[1]
+        row, algorithm = await read.data.get(tables.FileSetFile, (digest, named.path)), named.algorithm
     if row is None:
         return await _folder(read, release, entry, path.strip("/"))
     source = await holdings.source(read, release, digest, row.sha256)

@@ -31,6 +31,8 @@ async def of(read: transaction.Transaction, deployment: tables.Deployment) -> vi
 
 async def _read(read: transaction.Transaction, deployment: tables.Deployment) -> int:
     wanted = sqlmodel.select(sqlalchemy.func.count()).where(
-        col(tables.FileRead.owner) == verification.owner(deployment.id or 0)
+        col(tables.FileRead.owner) == verification.owner(deployment.id or 0),
+        # Checksums are read, and are no members.
+        col(tables.FileRead.text) == "",
     )
     return (await read.data.exec(wanted)).one()

@@ -28,6 +28,8 @@ class StagedCase:
 
     staged: fileset.FileSet | None
     side_problems: tuple[str, ...]
+    # What is only worth a look.
+    remarks: tuple[str, ...]
     # What the files should be: the ballot's file sets for the platform once a vote was opened, before that the files
     # that the policy maps.
     ballot: tuple[fileset.FileSet, ...]
@@ -79,7 +81,7 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     platform = distribution.DistributionPlatform[row.platform]
     await requests.demand_uploadable(read, project, revision, platform)
     patterns = (await queries.policy(read.data, project)).file_tag_mappings.get(platform.gh_slug, [])
-    files = await queries.file_set(read.data, revision.file_set_digest)
+    files = await queries.revision_files(read.data, revision)
     directory = read.place.revision_dir(project.key, release.version, revision.number)
     return tuple((where, directory / path) for where, path in sorted(mapping.sources(files, patterns).items()))
 
@@ -94,7 +96,7 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
     policy = await queries.policy(read.data, project)
     files = None
     if (revision is not None) and (revision.file_set_digest != sql.NOT_RECORDED):
-        files = await queries.file_set(read.data, revision.file_set_digest)
+        files = await queries.revision_files(read.data, revision)
     spoken_for = await facts.spoken_for(read.data, release)
     cases = []
     for platform in await facts.wanted_platforms(read.data, release, policy):
@@ -163,6 +165,7 @@ async def staged_case(read: transaction.Transaction, deployment_id: int) -> Stag
     return StagedCase(
         staged=await queries.file_set(read.data, row.file_set_digest) if row.file_set_digest else None,
         side_problems=tuple(row.side_problems),
+        remarks=tuple(row.remarks),
         ballot=tuple([await queries.file_set(read.data, entry.file_set_digest) for entry in entries]) if opened else (),
         mapped=mapped,
         mapping_problem=problem,

@@ -3,6 +3,9 @@
 
 from collections.abc import Sequence
 
+import sqlmodel
+from sqlmodel import col
+
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -16,6 +19,7 @@ import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
+import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
@@ -37,12 +41,19 @@ class UserService:
         row.read_done, row.read_total = count, total
 
     async def captured(
-        self, claimed: work.Deployment, files: fileset.FileSet, problems: Sequence[str], *, copy_problem: str = ""
+        self,
+        claimed: work.Deployment,
+        files: fileset.FileSet,
+        problems: Sequence[str],
+        *,
+        remarks: Sequence[str] = (),
+        copy_problem: str = "",
     ) -> None:
         """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
 
-        A package outside the project's PlatformTarget refuses the capture, in words on the row. The copy is stored
-        with it where the project wants one; `copy_problem` says why its bytes could not be kept.
+        A package outside the project's PlatformTarget refuses the capture, in words on the row. `problems` bar a
+        promotion, `remarks` are only shown. The copy is stored with it where the project wants one; `copy_problem`
+        says why its bytes could not be kept.
         """
         write = self._write
         row = await rows.claimed_deployment(self._write, claimed)
@@ -57,10 +68,12 @@ class UserService:
             await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)
             return
         row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
-        row.captured_at, row.problem, row.side_problems = write.now, "", list(problems)
+        row.captured_at, row.problem = write.now, ""
+        row.side_problems, row.remarks = list(problems), list(remarks)
         row.read_done = row.read_total = len(files.files)
         await reads.forget(write, f"deployment:{row.id}")
         row.version += 1
+        await self._forget_packages(row, packages)
         for package in packages:
             await write.data.merge(
                 tables.DeploymentPackage(
@@ -80,6 +93,7 @@ class UserService:
             size=files.size,
             packages=[str(package) for package in packages],
             side_problems=list(problems)[:20],
+            remarks=list(remarks)[:20],
         )
         await write.data.flush()
         await copies.keep(write, row, files, copy_problem)
@@ -96,6 +110,41 @@ class UserService:
         if beyond:
             return f"{gates.is_outside(beyond)} So it is not captured."
         return ""
+
+    async def _forget_packages(self, row: tables.Deployment, packages: Sequence[distribution.Coordinates]) -> None:
+        """Take away the packages that an earlier capture found and this one did not, with the rows that it made.
+
+        A staging row stays where somebody recorded it, where another deployment of the release holds its package, and
+        where a call was made or may be made for it.
+        """
+        data = self._write.data
+        gone = {one.purl: one for one in await queries.packages(data, row)}
+        for package in packages:
+            gone.pop(package.purl, None)
+        if not gone:
+            return
+        held, event = tables.DeploymentPackage, tables.Event
+        release = await queries.deployments(data, row.release_key)
+        every = await data.exec(sqlmodel.select(held).where(col(held.deployment_id).in_([one.id for one in release])))
+        elsewhere = set()
+        for one in every.all():
+            where = distribution.Coordinates(row.platform, one.owner_namespace, one.package, one.version)
+            if one.deployment_id != row.id:
+                elsewhere.add(where.purl)
+            elif where.purl in gone:
+                await data.delete(one)
+        said = await data.exec(
+            sqlmodel.select(event).where(event.chain == row.release_key, event.what == "distribution_recorded")
+        )
+        stays = elsewhere | {one.data.get("purl") for one in said.all()}
+        stays |= set(await obstacles.deletions(self._write, row.release_key))
+        for purl, where in gone.items():
+            there = await data.get(sql.Distribution, rows.key(row.release_key, where))
+            if (there is None) or (not there.staging) or there.pending or (purl in stays):
+                continue
+            # One from before the deployment is not of its captures.
+            if (there.created is not None) and (there.created >= row.created):
+                await data.delete(there)
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
         key = rows.key(row.release_key, package)

@@ -37,7 +37,8 @@ async def follow(
         if differs:
             # It holds something else than was captured: it is captured anew, behind the same wall, and the page, the
             # check and the gates see that from then on.
-            deployment.file_set_digest, deployment.captured_at, deployment.side_problems = None, None, []
+            deployment.file_set_digest, deployment.captured_at = None, None
+            deployment.side_problems, deployment.remarks = [], []
             deployment.read_done = 0
             deployment.version += 1
 

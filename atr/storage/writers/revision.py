@@ -89,6 +89,8 @@ async def add_revision(
         description=description,
         file_set_digest=digest,
         drift=await _drift(write, release, project, draft.files),
+        # Looked at before the transaction where that takes long.
+        odd_checksums=await draft.odd_checksums(),
     )
     write.data.add(row)
     await write.event(

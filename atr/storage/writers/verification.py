@@ -62,15 +62,19 @@ class UserService:
         await rows.claimed_deployment(self._write, claimed)
         await reads.keep(self._write, owner(claimed.id), tables.Side.STAGED, 1, done)
 
-    async def verified(self, claimed: work.Deployment, files: fileset.FileSet) -> None:
-        """Store a complete reading, and what it differs by from what was voted on; before a vote from the capture."""
+    async def verified(self, claimed: work.Deployment, files: fileset.FileSet, unfit: str = "") -> None:
+        """Store a complete reading, and what it differs by from what was voted on; before a vote from the capture.
+
+        `unfit` is what is wrong with it beside that, in words.
+        """
         write = self._write
         row = await rows.claimed_deployment(write, claimed)
         case = await facts.case(write.data, row, write.asf_uid)
         against = case.voted_digest or row.file_set_digest or ""
         difference = fileset.compare(await queries.file_set(write.data, against), files)
         row.verified_digest = await queries.store_file_set(write.data, files, write.now)
-        row.verify_problem = "" if difference.is_empty else difference.described("staged")
+        said = "" if difference.is_empty else difference.described("staged")
+        row.verify_problem = f"{said} {unfit}".strip()
         await self._end(row)
         await write.event(
             row.release_key,

@@ -30,6 +30,7 @@ def findings(case: readers.StagedCase) -> Sequence[checks.Result]:
     if case.staged is None:
         return ()
     results = [checks.Result(_Status.BLOCKER, problem) for problem in case.side_problems]
+    results.extend(checks.Result(_Status.CONCERN, remark) for remark in case.remarks)
     if case.mapping_problem:
         results.append(checks.Result(_Status.CONCERN, case.mapping_problem))
     if case.vote_opened:

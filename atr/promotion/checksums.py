@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files are checksums, and what they state. Pure.
+
+A checksum is no member of a file set: it is held against the bytes of the file that it stands beside, and every other
+file is a member. `p.sha1` is a checksum only if `p` is held too (`p` may be a checksum itself), and if it is small and
+holds nothing but a digest and the name of `p`. So it takes the list of all files and the text of the small ones to
+tell: a name alone decides nothing.
+"""
+
+import hashlib
+import re
+from collections.abc import Container, Iterable, Mapping
+from typing import Final, NamedTuple
+
+# The algorithms by their endings, with how many digits each has. https://central.sonatype.org/publish/requirements/
+_DIGITS: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+ALGORITHMS: Final = tuple(_DIGITS)
+# What is larger than so many bytes is no checksum.
+LIMIT: Final = 4096
+
+
+class Named(NamedTuple):
+    """What a path says by its name: the file that it would be a checksum of, and by which algorithm."""
+
+    path: str
+    algorithm: str
+
+
+def named_by(path: str) -> Named | None:
+    """What this path would be a checksum of; None for a path that is not named like one."""
+    stem, _, ending = path.rpartition(".")
+    return Named(stem, ending) if (ending in _DIGITS) and stem.rpartition("/")[2] else None
+
+
+def candidates(sizes: Mapping[str, int | None]) -> dict[str, Named]:
+    """The files of a list that are checksums unless their text says otherwise. A size of None is not known yet."""
+    found = {}
+    for path, size in sizes.items():
+        named = named_by(path)
+        if (named is not None) and (named.path in sizes) and ((size is None) or (size <= LIMIT)):
+            found[path] = named
+    return found
+
+
+def stated(text: bytes, named: Named) -> str:
+    """The digest that a checksum states; empty for a text that is more than a digest and the name of its file.
+
+    Three forms: the digest alone; the digest and the name, as coreutils write them; `SHA1 (name) = digest`, as BSD.
+    """
+    if len(text) > LIMIT:
+        return ""
+    digest = f"([0-9a-fA-F]{{{_DIGITS[named.algorithm]}}})"
+    name = re.escape(named.path.rpartition("/")[2])
+    form = rf"{digest}(?:[ \t]+\*?{name})?|(?i:{named.algorithm}) \({name}\) = {digest}"
+    match = re.fullmatch(form, text.decode("ascii", "replace").strip(" \t\r\n"))
+    return (match[1] or match[2]).lower() if match else ""
+
+
+def digests(data: bytes, algorithms: Iterable[str]) -> dict[str, str]:
+    """The digests of these bytes."""
+    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in algorithms}
+
+
+def wrong(path: str, said: Mapping[str, str], true: Mapping[str, str]) -> str:
+    """Which checksums beside a file are not those of its bytes, as sentences; empty if all are."""
+    return " ".join(f"{path}.{name} is not the {name} of {path}." for name in said if said[name] != true[name])
+
+
+def remarks(members: Mapping[str, int], held: Container[str]) -> tuple[str, ...]:
+    """A sentence for each member that is named like a checksum and is none: why, in the order of the members.
+
+    `members` are the paths and sizes of a file set; `held` are all paths there are, checksums too.
+    """
+    found = []
+    for path, size in members.items():
+        named = named_by(path)
+        if named is None:
+            continue
+        if named.path not in held:
+            why = f"{named.path} is not there, so nothing tells what it would be a checksum of"
+        elif size > LIMIT:
+            why = f"it is larger than {LIMIT:,} bytes, so it is not read as a checksum"
+        else:
+            why = f"its text is more or something else than a digest and the name of {named.path}"
+        found.append(f"{path} counts as a file of its own: {why}.")
+    return tuple(found)
