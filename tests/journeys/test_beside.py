@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing but what was voted on: what stands beside the voted files in public is found, whoever published it."""
+
+import datetime
+
+import pytest
+
+import atr.demo.people as people
+import atr.promotion.states as states
+from tests import world as worlds
+
+_State = states.State
+RELEASE = f"{people.PROJECT}-2.4.0"
+CORE = "org/example/widgets/widgets-core/2.4.0"
+EXTRA = f"{CORE}/widgets-core-2.4.0-all.jar"
+MODULE = f"{CORE}/widgets-core-2.4.0.module"
+UNVOTED = b"nobody voted on these bytes\n"
+EVERYTHING = "Every public file of these packages is a file that was voted on"
+NOT_LOOKED = "What else stands there was not looked at"
+
+
+def publish(world: worlds.World, *paths: str) -> None:
+    """Somebody makes these public beside the release."""
+    for path in paths:
+        world.platform.put_public(path, UNVOTED)
+
+
+def publish_voted(world: worlds.World) -> None:
+    """Somebody makes exactly the voted files public, by another way."""
+    for path, content in world.tree.files.items():
+        assert isinstance(content, bytes)
+        world.platform.put_public(path, content)
+
+
+async def ends(world: worlds.World, promotion_id: int) -> str:
+    """Where the promotion stands once the first day is over."""
+    for _ in range(200):
+        await world.work()
+        found = await world.promotion(promotion_id)
+        if found.state in {_State.LIVE, _State.DIVERGED}:
+            return f"{found.state.value}: {found.reason}"
+        assert await world.turn_to_due()
+    raise AssertionError(found.state)
+
+
+async def test_a_jar_that_nobody_voted_on_diverges_after_our_own_call(voted: worlds.World) -> None:
+    """It became public beside the voted files; the page names it with its digest."""
+    publish(voted, EXTRA, MODULE)
+    await voted.promote(1)
+    row = await voted.until(1, lambda row: row.state in {_State.LIVE, _State.DIVERGED})
+    assert row.state is _State.DIVERGED
+    assert EXTRA in row.reason
+    assert MODULE in row.reason
+    assert voted.publish_calls == 1
+
+
+async def test_a_jar_that_nobody_voted_on_diverges_when_the_deployment_was_published_by_hand(
+    voted: worlds.World,
+) -> None:
+    voted.knob(await voted.row(1), "publish-by-hand")
+    await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
+    publish(voted, EXTRA)
+    async with voted.member() as member:
+        promotion_id = await member.acts.prove_published(1)
+    assert (await ends(voted, promotion_id)).startswith(f"diverged: 1 public file was not voted on ({EXTRA})")
+    assert voted.publish_calls == 0
+
+
+async def test_a_jar_that_nobody_voted_on_diverges_when_the_version_was_recorded_as_public(voted: worlds.World) -> None:
+    """The voted set of what is recorded is the ballot's files under its coordinates."""
+    publish_voted(voted)
+    publish(voted, MODULE)
+    (where,) = [one for one in voted.tree.packages if one.package == "widgets-core"]
+    async with voted.member() as member:
+        await member.distributions.record(RELEASE, where, staging=False)
+    assert (await ends(voted, 1)).startswith(f"diverged: 1 public file was not voted on ({MODULE})")
+
+
+async def test_a_jar_that_nobody_voted_on_diverges_when_the_same_files_were_public_already(
+    voted: worlds.World,
+) -> None:
+    publish_voted(voted)
+    publish(voted, EXTRA)
+    await voted.promote(1)
+    row = await voted.until(1, lambda row: row.state in {_State.LIVE, _State.DIVERGED})
+    assert row.state is _State.DIVERGED
+    assert voted.publish_calls == 0
+
+
+async def test_a_jar_that_appears_after_live_is_found_by_after_care(voted: worlds.World) -> None:
+    await voted.promote(1)
+    await voted.live(1)
+    publish(voted, EXTRA)
+    row = await voted.until(1, _State.DIVERGED, rounds=10)
+    assert EXTRA in row.reason
+
+
+async def test_every_public_file_is_said_only_of_what_was_looked_at(voted: worlds.World) -> None:
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+    assert voted.requests("index") == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 404},
+        {"status": 403},
+        {"status": 429, "headers": {"Retry-After": "60"}},
+        {"status": 503},
+        {"cut": True},
+        {"effect": True, "cut_after": 200},
+    ],
+    ids=str,
+)
+async def test_without_an_index_live_says_that_nobody_looked_and_after_care_looks_again(
+    voted: worlds.World, fault: dict[str, object]
+) -> None:
+    """For a day there is no index; then the extra file is found."""
+    publish(voted, EXTRA)
+    voted.fault("index", **fault)
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert NOT_LOOKED in row.standing.sentence
+    assert EVERYTHING not in row.standing.sentence
+    asked, live_at = voted.requests("index"), voted.clock.at
+    assert asked == 1
+    row = await voted.until(1, _State.DIVERGED, rounds=10)
+    assert voted.clock.at - live_at >= datetime.timedelta(days=1)
+    assert EXTRA in row.reason
+
+
+@pytest.mark.parametrize("twist", ["stale", "cut"])
+async def test_an_index_that_is_stale_or_not_whole_does_not_count(voted: worlds.World, twist: str) -> None:
+    """It leaves a voted file out, or ends in the middle, with 200 and every header in order."""
+    voted.stand_in_settings(index_twist=twist)
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert NOT_LOOKED in row.standing.sentence
+    voted.stand_in_settings(index_twist="")
+    row = await voted.until(1, lambda row: EVERYTHING in row.standing.sentence, rounds=10)
+    assert row.state is _State.LIVE
+
+
+@pytest.mark.parametrize("shape", ["page", "apache", "sorted", "nexus"])
+async def test_every_shape_of_an_index_is_read_alike(voted: worlds.World, shape: str) -> None:
+    """Checksums of voted files, sort links, parents, folders and truncated names are no extra files."""
+    voted.stand_in_settings(index_shape=shape)
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+    publish(voted, f"{CORE}/widgets-core-2.4.0-with-a-name-that-is-too-long-for-a-column-of-text.jar")
+    row = await voted.until(1, _State.DIVERGED, rounds=10)
+    assert "too-long-for-a-column-of-text.jar" in row.reason
+
+
+async def test_a_name_whose_file_is_not_there_does_not_count(voted: worlds.World) -> None:
+    """An index may name what was taken away since."""
+    publish(voted, EXTRA)
+    voted.fault("repository", path=EXTRA, status=404, times=None)
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+
+
+async def test_a_name_whose_file_cannot_be_read_is_told_and_does_not_count_as_looked_at(voted: worlds.World) -> None:
+    publish(voted, EXTRA)
+    voted.fault("repository", path=EXTRA, status=403, times=1)
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert NOT_LOOKED in row.standing.sentence
+    assert EXTRA in row.standing.sentence
+    await voted.until(1, _State.DIVERGED, rounds=10)
+
+
+async def test_one_reading_of_an_extra_file_is_not_enough(voted: worlds.World) -> None:
+    publish(voted, EXTRA)
+    await voted.promote(1)
+    await voted.until(1, lambda row: EXTRA in (row.reason + row.next_note))
+    assert (await voted.row(1)).state is _State.CHECKING
+    voted.platform.public.withdraw(EXTRA)
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+
+
+async def test_files_that_are_not_there_yet_are_named(voted: worlds.World) -> None:
+    """N2: which of them, not how many alone."""
+    path = f"{CORE}/widgets-core-2.4.0-sources.jar"
+    voted.fault("repository", path=path, status=404, times=1)
+    await voted.promote(1)
+    row = await voted.until(1, lambda row: "not there yet" in row.next_note)
+    assert path in row.next_note
+
+
+async def test_the_records_are_asked_once_for_each_package_of_a_call(voted: worlds.World) -> None:
+    """N4: once before the call (ADR 0015), and not again while the same files are proved a second time."""
+    voted.platform.traffic.requests["published"] = 0
+    voted.fault("download", effect=True, alter=True, times=1)
+    await voted.promote(1)
+    await voted.live(1)
+    assert voted.publish_calls == 1
+    assert voted.requests("published") == len(voted.tree.packages)
