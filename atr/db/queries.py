@@ -202,6 +202,21 @@ async def ballot(data: session.Session, release: sql.Release) -> Sequence[tables
     return (await data.exec(wanted.order_by(col(tables.BallotEntry.id)))).all()
 
 
+async def ballot_paths(data: session.Session, release: sql.Release, platform: str) -> frozenset[str]:
+    """The path of every file that the newest vote is about on this platform, whichever entry holds it."""
+    wanted = (
+        sqlmodel.select(tables.FileSetFile.path)
+        .join(tables.BallotEntry, col(tables.BallotEntry.file_set_digest) == col(tables.FileSetFile.digest))
+        .where(
+            tables.BallotEntry.release_key == release.key,
+            tables.BallotEntry.vote_seq == release.current_vote_seq,
+            tables.BallotEntry.platform == platform,
+        )
+        .distinct()
+    )
+    return frozenset((await data.exec(wanted)).all())
+
+
 async def target(data: session.Session, project_key: str, platform: str) -> tables.PlatformTarget | None:
     """Which names on this platform belong to the project; None if nobody has set it."""
     wanted = sqlmodel.select(tables.PlatformTarget).where(

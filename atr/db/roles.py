@@ -42,7 +42,7 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         " verify_problem)",
         "deployment_search": "INSERT",
         "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
-        " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble)",
+        " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble, accepted_files)",
         "promotion_target": "INSERT, UPDATE (holding)",
         "switch": "INSERT, UPDATE",
         "kept_copy": "DELETE",
@@ -127,6 +127,15 @@ def _values(members: Iterable[_State] | Iterable[_Deployment]) -> str:
 
 
 _FREE: Final = frozenset(_State) - states.HOLDING
+# Through JSON, so that a database that went back to before these columns needs no other function.
+_ACCEPTED: Final = "to_jsonb(NEW)->'accepted_files' IS DISTINCT FROM to_jsonb(OLD)->'accepted_files'"
+_NOT_FOUND: Final = (
+    "SELECT FROM jsonb_array_elements(to_jsonb(NEW)->'accepted_files') AS one (file)"
+    " WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'accepted_files') AS old (file)"
+    " WHERE old.file = one.file)"
+    " AND NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'extra_files') AS found (file)"
+    " WHERE found.file = one.file - 'reason' - 'by' - 'at')"
+)
 # For each table: what the web's role is refused, as conditions with their sentences, for a new row and for a changed
 # one.
 _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -136,6 +145,8 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NEW.verified_digest IS NOT NULL OR NEW.public_digest IS NOT NULL OR NEW.out_of_band": (
                 "Only the worker says what it has read."
             ),
+            "COALESCE(to_jsonb(NEW)->>'accepted_files', '[]') <> '[]' OR COALESCE(to_jsonb(NEW)->>'extra_files', '[]')"
+            " <> '[]' OR to_jsonb(NEW)->>'beside_at' IS NOT NULL": "Only the worker says what stands in public.",
             # Each file that shall become public is one of the ballot, by path, size and bytes.
             "EXISTS (SELECT FROM file_set_file AS voted WHERE voted.digest = NEW.voted_digest AND NOT EXISTS (SELECT"
             " FROM ballot_entry AS entry JOIN release ON release.key = entry.release_key"
@@ -194,6 +205,8 @@ _UPDATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(PROMOTION_ARROWS)})": (
                 "Only the worker takes a promotion there."
             ),
+            f"{_ACCEPTED} AND OLD.state <> '{_State.DIVERGED.value}'": "Only what diverged has files to accept.",
+            f"{_ACCEPTED} AND EXISTS ({_NOT_FOUND})": "Only what was found in public can be accepted.",
         },
         "promotion_target": {
             "NEW.holding AND NOT OLD.holding": "What a promotion gave back it does not take again.",

@@ -193,6 +193,7 @@ class ActForm(Form):
 
     act: Literal[
         "abort",
+        "accept_extras",
         "check_again",
         "drop",
         "extend",
@@ -210,6 +211,8 @@ class ActForm(Form):
     reason: Text = ""
     # For `settle_lost`: the platform's id of it; empty if it never arrived.
     external_id: Text = ""
+    # For `accept_extras`: the digest of the files that the person saw.
+    extras: Text = ""
 
 
 class OpenVoteForm(Form):

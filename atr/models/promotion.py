@@ -235,6 +235,18 @@ class Promotion(sqlmodel.SQLModel, table=True):
     read_total: int = 0
     # What the last complete reading differed by; a difference counts when the next complete reading differs too.
     difference: str = ""
+    # What stands beside the voted files in public that nobody voted on or accepted, as the last look found it (path,
+    # size, sha256), and what a committee member accepted (the same, with reason, by and at).
+    extra_files: list[dict[str, Any]] = sqlmodel.Field(
+        default_factory=list, sa_column=sql.json_column(server_default="[]")
+    )
+    accepted_files: list[dict[str, Any]] = sqlmodel.Field(
+        default_factory=list, sa_column=sql.json_column(server_default="[]")
+    )
+    # When a look beside them last counted; when an index was last asked for, and why that did not count.
+    beside_at: datetime.datetime | None = None
+    beside_asked_at: datetime.datetime | None = None
+    beside_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
     last_look: datetime.datetime | None = None
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
     lease_owner: str = ""

@@ -9,6 +9,7 @@ import datetime
 
 import atr.models.readiness_views as readiness_views
 import atr.models.upload_views as upload_views
+import atr.promotion.beside as beside
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -103,7 +104,7 @@ class Act:
     needs_reason: bool = False
     primary: bool = False
     note: str = ""
-    # For the name of a route: what it is about beside the row.
+    # What it is about beside the row: part of a route's address, or a field of the form.
     target: str = ""
 
 
@@ -199,6 +200,9 @@ class DeploymentView:
     copy_sentence: str = ""
     # The newest Verify now; None if nobody has asked.
     verified: Verified | None = None
+    # The files beside the voted ones that committee members accepted, and when a look beside them last counted.
+    accepted: tuple[beside.Accepted, ...] = ()
+    looked_beside_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)

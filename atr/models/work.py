@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import atr.models.sql as sql
+import atr.promotion.beside as beside
 import atr.promotion.deployments as deployments
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
@@ -31,6 +32,8 @@ class Promotion:
     round: int
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
+    # What is known of the files beside the voted ones.
+    memory: beside.Memory = dataclasses.field(default_factory=beside.Memory)
     # The platform did not answer for a while: this look finds out whether it does, and only reads.
     probe: bool = False
 
@@ -153,6 +156,8 @@ class Learnt:
     difference: str = ""
     # The reading was complete: the next one is a new round.
     complete: bool = False
+    # What stands beside the voted files; None if nobody looked.
+    looked_beside: beside.Looked | None = None
     urls: tuple["PublicAddress", ...] = ()
 
 

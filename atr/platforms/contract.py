@@ -165,11 +165,18 @@ class Promoter(Catalogue, Protocol):
     async def probe(self, path: str) -> bool:
         """Whether one file is public, without its bytes (one HEAD)."""
 
-    def public(self, files: Sequence[fileset.File]) -> AsyncIterator[PublicFile]:
+    def public(self, files: Sequence[fileset.File | Listed]) -> AsyncIterator[PublicFile]:
         """Read each of these files once at the public place, one after the other, at the operator's pace.
 
         Each answer is given as it comes, so that a caller can keep it and go on later with the rest. Raises
         UnavailableError for 429 (with `retry_after`), faults, short or broken bodies.
+        """
+
+    async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
+        """The path of every file that the public place's own index names for this version, checksums too. One read.
+
+        A hint: a name may be old. Raises an error of the PlatformError family for an index that is not to be had or
+        not whole, and never answers a part.
         """
 
     async def drop(self, external_id: str) -> Reply:

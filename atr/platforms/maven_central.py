@@ -21,6 +21,7 @@ import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.maven_bundle as maven_bundle
+import atr.platforms.maven_index as maven_index
 import atr.platforms.maven_portal as maven_portal
 import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
@@ -29,6 +30,8 @@ import atr.shared.maven as maven
 
 _OK: Final = httpx.codes.OK
 _ABSENT: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
+# Of a public file of which nobody knows the size so much is read. No bundle that the portal takes holds a larger one.
+_LARGEST: Final = 1024**3
 # The portal's own names have eight characters.
 _TELLING_NAME: Final = 6
 _UNFIT: Final = re.compile(r"[\x00-\x20\x7f]")
@@ -84,11 +87,9 @@ class MavenCentral:
         self._repository = repository
         self._single_use = single_use
         self._credential = credential
-        self._pace = pace
-        self._sleep = sleep
         self._bundle_limit = bundle_limit
-        self._public_turn = asyncio.Lock()
-        self._public_was_asked = False
+        self._public_turn = _Turn(pace, sleep)
+        self._records_turn = _Turn(pace, sleep)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -116,9 +117,11 @@ class MavenCentral:
         # https://central.sonatype.org/publish/publish-portal-api/
         query = {"namespace": where.owner_namespace, "name": where.package, "version": where.version}
         what = f"whether {where} is published"
-        answered = await self._portal.read(
-            "GET", f"{maven_portal.API}/published", what=what, headers=self._headers(), query=query
-        )
+        # A release may have hundreds of packages, and the portal limits who asks too often.
+        async with self._records_turn.taken():
+            answered = await self._portal.read(
+                "GET", f"{maven_portal.API}/published", what=what, headers=self._headers(), query=query
+            )
         return maven_portal.published(answered, where)
 
     async def find(self, name: str) -> tuple[contract.Found, ...]:
@@ -224,34 +227,49 @@ class MavenCentral:
         async with self._looking("HEAD", maven.checked_path(path), 0) as stream:
             return stream is not None
 
-    async def public(self, files: Sequence[fileset.File]) -> AsyncIterator[contract.PublicFile]:
+    async def public(self, files: Sequence[fileset.File | contract.Listed]) -> AsyncIterator[contract.PublicFile]:
         """See the contract. Of a file that is longer than expected, one byte more is read: it differs for certain."""
         for file in files:
-            async with self._looking("GET", maven.checked_path(file.path), file.size) as stream:
+            at_most = _LARGEST if file.size is None else file.size
+            async with self._looking("GET", maven_index.checked_path(file.path), at_most) as stream:
                 read = None if stream is None else await http.digested(stream.chunks)
             seen = None if read is None else fileset.File(file.path, read.size, read.sha256)
             yield contract.PublicFile(file.path, seen)
+
+    async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
+        """See the contract. Apache's, nginx's and Nexus's pages are read alike."""
+        directory = maven.directory(where)
+        body = bytearray()
+        async with self._looking("GET", f"{directory}/", maven_index.INDEX_LIMIT) as stream:
+            if stream is None:
+                raise errors.UnavailableError(f"{self._repository.name} has no index of {directory}/.", faultless=True)
+            async for chunk in stream.chunks:
+                body += chunk
+        if len(body) > maven_index.INDEX_LIMIT:
+            raise errors.MalformedError(
+                f"{self._repository.name}'s index of {directory}/ has more than {maven_index.INDEX_LIMIT:,} bytes; not "
+                "read on."
+            )
+        names = maven_index.files(bytes(body), self._repository.site.address(directory))
+        return frozenset(f"{directory}/{name}" for name in names)
 
     @contextlib.asynccontextmanager
     async def _looking(self, method: str, path: str, at_most: int) -> AsyncIterator[http.Stream | None]:
         # The public repository bans whole addresses for half an hour, so all reads there go one by one at our pace,
         # whoever asks: https://central.sonatype.org/faq/429-error/
-        async with self._public_turn:
-            if self._public_was_asked:
-                await self._sleep(self._pace)
-            self._public_was_asked = True
-            # No headers: the public gets no token.
-            async with self._repository.opened(method, path, what=path, at_most=at_most) as stream:
-                if stream.status in _ABSENT:
-                    yield None
-                elif stream.status == _OK:
-                    yield stream
-                else:
-                    raise errors.UnavailableError(
-                        f"{self._repository.name} did not show {path} ({stream.status}).{errors.ASKED_AGAIN}",
-                        retry_after=stream.retry_after,
-                        status=stream.status,
-                    )
+        # No headers: the public gets no token.
+        opened = self._repository.opened(method, path, what=path, at_most=at_most)
+        async with self._public_turn.taken(), opened as stream:
+            if stream.status in _ABSENT:
+                yield None
+            elif stream.status == _OK:
+                yield stream
+            else:
+                raise errors.UnavailableError(
+                    f"{self._repository.name} did not show {path} ({stream.status}).{errors.ASKED_AGAIN}",
+                    retry_after=stream.retry_after,
+                    status=stream.status,
+                )
 
     async def _pages(self, external_id: str | None, what: str) -> AsyncIterator[maven_portal.Page]:
         before: maven_portal.Page | None = None
@@ -316,6 +334,25 @@ def build(  # noqa: PLR0913  (the operator's settings, each by its name)
         credential=credential,
         pace=pace,
     )
+
+
+class _Turn:
+    """Whoever asks one place: one at a time, at the operator's pace."""
+
+    def __init__(self, pace: float, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._pace = pace
+        self._sleep = sleep
+        self._lock = asyncio.Lock()
+        self._was_asked = False
+
+    @contextlib.asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Nobody else asks while the body runs."""
+        async with self._lock:
+            if self._was_asked:
+                await self._sleep(self._pace)
+            self._was_asked = True
+            yield
 
 
 async def _no_longer(chunks: AsyncIterator[bytes], at_most: int, what: str) -> AsyncIterator[bytes]:

@@ -180,6 +180,7 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
 
 _DONE: Final = {
     "abort": "Stopped. Nothing was sent.",
+    "accept_extras": "Accepted. We compare the public files again.",
     "check_again": "We compare the public files again.",
     "drop": "Asked the platform to give it up.",
     "extend": "It has another day.",
@@ -220,6 +221,7 @@ _MEMBERS: Final[
     "settle_lost": lambda member, row, form: member.deployments.settle_lost(
         row.deployment, form.external_id, form.reason
     ),
+    "accept_extras": lambda member, row, form: member.extras.accept(row.promotion, form.extras, form.reason),
     "abort": lambda member, row, form: member.acts.abort(row.promotion, form.reason),
     "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
     "extend": lambda member, row, form: member.acts.extend(row.promotion, form.reason),

@@ -66,7 +66,7 @@ class FileSet:
         paths = collections.Counter(file.path for file in ordered)
         twice = [path for path, count in paths.items() if count > 1]
         if twice:
-            raise errors.InputError(f"{_names(twice)} is named twice, so we cannot tell which bytes are meant.")
+            raise errors.InputError(f"{names(twice)} is named twice, so we cannot tell which bytes are meant.")
         lines = hashlib.sha256()
         for file in ordered:
             lines.update(f"{file.sha256} {file.size} {file.path}\n".encode())
@@ -120,7 +120,7 @@ class Difference:
         )
         said = [
             f"{len(paths):,} {kind} {'file' if len(paths) == 1 else 'files'} {one if len(paths) == 1 else many} "
-            f"({_names(paths)})"
+            f"({names(paths)})"
             for paths, one, many in parts
             if paths
         ]
@@ -204,7 +204,8 @@ def _lacking(wanted: Iterable[File], there: FileSet) -> list[File]:
     return lacking
 
 
-def _names(paths: Iterable[str]) -> str:
+def names(paths: Iterable[str]) -> str:
+    """The first few of these paths, for a sentence, and how many more there are."""
     every = list(paths)
     more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     return ", ".join(every[:_NAMED]) + more

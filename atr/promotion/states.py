@@ -146,7 +146,7 @@ WORDS: Final[Mapping[State, Words]] = MappingProxyType(
         State.SENDING: Words("Sending", "The call is on its way, or may be.", "nobody"),
         State.PUBLISHING: Words("Publishing", "The platform has taken it and is working.", "nobody"),
         State.CHECKING: Words("Checking", "The platform says it is public; we are reading the public files.", "nobody"),
-        State.LIVE: Words("Live", "Every public file is the file that was voted on.", "nobody"),
+        State.LIVE: Words("Live", "Every file that was voted on is public as it was voted on.", "nobody"),
         State.ABORTING: Words(
             "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
         ),

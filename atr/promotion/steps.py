@@ -12,6 +12,7 @@ import typing
 from collections.abc import Sequence
 from typing import Final
 
+import atr.promotion.beside as beside
 import atr.promotion.states as states
 import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
@@ -216,7 +217,7 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
 def after_check(view: View, *, complete: bool, equal: bool, twice: bool, difference: str) -> Decision:
     """What reading the public files means for a promotion in CHECKING or LIVE."""
     if complete and equal:
-        return Decision(State.LIVE, "Every public file is the file that was voted on.") if _checking(view) else _STAY
+        return Decision(State.LIVE, beside.VOTED + ".") if _checking(view) else _STAY
     if complete and twice:
         return Decision(State.DIVERGED, difference)
     if complete:

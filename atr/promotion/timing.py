@@ -22,6 +22,8 @@ class Timing:
     resting: float = 3_600
     # After-care of what is live.
     caring: tuple[tuple[float, float], ...] = ((3_600, 3_600), (86_400, 82_800), (691_200, 604_800))
+    # How long an index of a public directory that was not to be had is left alone.
+    without_index: float = 86_400
     # Between a mark and the next one, so that a delayed request has arrived.
     settling: float = 120
     # How long "not there" must last to be believed, and in how many looks.
@@ -40,6 +42,7 @@ class Timing:
             doubting=self.doubting / factor,
             resting=self.resting / factor,
             caring=_divided(self.caring, factor),
+            without_index=self.without_index / factor,
             settling=self.settling / factor,
             vanishing=self.vanishing / factor,
             deadline=self.deadline / factor,

@@ -9,7 +9,8 @@
     POST   /control/faults                      a list of faults, added behind those that are there; 204
     DELETE /control/faults                      204
     GET    /control/settings                    the settings
-    POST   /control/settings                    the fields to change; answers all of them
+    POST   /control/settings                    the fields to change; answers all of them; `index_shape` and
+                                                `index_twist` say how the public folders' indexes look
     POST   /control/public                      {"path", "text"}: make this public now; 204
     POST   /control/public/alter                {"path"}: change one byte of a public file; 204
     POST   /control/public/withdraw             {"path"}: take a public file away; 204

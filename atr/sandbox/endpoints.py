@@ -36,6 +36,8 @@ ENDPOINTS: Final = (
         streams=True,
     ),
     Endpoint("elsewhere", ("GET", "HEAD"), re.compile(ELSEWHERE + "/.*"), streams=True),
+    # Of a folder of the repository. Before the next line, which takes the rest.
+    Endpoint("index", ("GET", "HEAD"), re.compile(REPOSITORY + "/(.*/)?")),
     Endpoint("repository", ("GET", "HEAD"), re.compile(REPOSITORY + "(/.*)?"), streams=True),
     # The sources of these stand with the adapters in atr/platforms.
     Endpoint("artifact-hub", ("GET", "HEAD"), re.compile(REGISTRIES + "/artifact-hub/api/.*")),

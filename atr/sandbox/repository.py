@@ -10,11 +10,13 @@ import quart
 import atr.sandbox.current as current
 import atr.sandbox.download as download
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.public import METADATA
+from atr.sandbox.public import METADATA, Listing
 
 BLUEPRINT: Final = quart.Blueprint("repository", __name__, url_prefix=endpoints.REPOSITORY, template_folder="templates")
 _PLAIN: Final = ("asc", "md5", "sha1", "sha256", "sha512")
 _XML: Final = ("pom", "xml")
+# Apache's column of names is so wide.
+_COLUMN: Final = 23
 
 
 @BLUEPRINT.get("/")
@@ -38,13 +40,31 @@ async def get_path(path: str = "") -> quart.ResponseReturnValue:
 
 async def folder_view(path: str, now: float) -> quart.ResponseReturnValue:
     """Links to what stands in a folder; 404 for an empty one."""
+    world = current.world()
     folder = path.rstrip("/")
-    listing = current.world().public.listing(folder, now)
+    listing = world.public.listing(folder, now)
     if folder and not (listing.folders or listing.files):
         return quart.Response("404 Not Found\n", 404, content_type="text/plain")
     if path and not path.endswith("/"):
         return quart.redirect(f"{endpoints.REPOSITORY}/{path}/")
-    return await quart.render_template("folder.html", folder=folder, listing=listing)
+    twist, shape = world.settings.index_twist, world.settings.index_shape
+    if twist == "stale":
+        listing = Listing(listing.folders, listing.files[: len(listing.files) // 2])
+    if shape == "page":
+        page = await quart.render_template("folder.html", folder=folder, listing=listing)
+    else:
+        base = f"{endpoints.REPOSITORY}/{folder}".rstrip("/")
+        root = quart.request.host_url.rstrip("/")
+        page = await quart.render_template("index.html", shape=shape, base=base, root=root, listing=listing)
+    if twist == "cut":
+        page = page[: len(page) // 2]
+    return quart.Response(page, content_type="text/html; charset=utf-8")
+
+
+@BLUEPRINT.app_template_filter()
+def truncated(name: str) -> str:
+    """A name as Apache shows it: cut off where it is too long for its column."""
+    return name if len(name) <= _COLUMN else f"{name[: _COLUMN - 3]}..>"
 
 
 def media_type(path: str) -> str:

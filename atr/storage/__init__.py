@@ -29,6 +29,7 @@ import atr.storage.writers.checks as checks
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
+import atr.storage.writers.extras as extras
 import atr.storage.writers.heads as heads
 import atr.storage.writers.pending as pending
 import atr.storage.writers.policy as policy
@@ -280,6 +281,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
         self.acts = promotions.CommitteeMember(write)
         self.copies = copies.CommitteeMember(write)
         self.turns = turns.CommitteeMember(write)
+        self.extras = extras.CommitteeMember(write)
         self.searches = searches.CommitteeMember(write)
 
 

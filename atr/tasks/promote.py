@@ -20,6 +20,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.lanes as lanes
 import atr.storage.readers.work as readers
+import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
@@ -146,9 +147,6 @@ async def _verify(
 ) -> None:
     """Prove the staged bytes; then mark and send, in the same step."""
     voted = await _voted(context, claimed)
-    if await _taken(promoter, claimed):
-        await _already_public(context, promoter, claimed, voted, observation)
-        return
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
     found = await reading.staged(
         promoter,
@@ -171,6 +169,10 @@ async def _verify(
             staged=found.files,
         )
         await _settle(context, claimed, learnt)
+        return
+    # The last question before the mark, once for each call and package (docs/adr/0015-ask-the-records-before-the-call).
+    if await _taken(promoter, claimed):
+        await _already_public(context, promoter, claimed, voted, observation)
         return
     async with context.storage.write_as_user_service() as service:
         await service.promotions.verified(claimed, found.files)
@@ -247,10 +249,7 @@ async def _already_public(
     public = await _read_public(context, promoter, claimed)
     difference = public.difference(voted)
     if public.absent and not public.differs(voted):
-        text = (
-            f"The platform says that this version is published, but {len(public.absent)} of its {len(voted.files)} "
-            "files are not public yet."
-        )
+        text = f"The platform says that this version is published, but {public.not_there_yet(voted)}"
         learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
     elif not difference:
         ours = claimed.view.attempted
@@ -286,10 +285,13 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         return
     public = await _read_public(context, promoter, claimed)
     if checking and public.absent and not public.differs(voted):
-        text = f"{len(public.absent)} of {len(voted.files)} public files are not there yet."
+        text = public.not_there_yet(voted)
         await _settle(context, claimed, work.Learnt(_checked(claimed, complete=False), blocker=text))
         return
     difference = public.difference(voted)
+    beside = None if difference else await looking.look(context, promoter, claimed, voted)
+    if beside is not None:
+        difference = beside.difference
     decision = steps.after_check(
         claimed.view,
         complete=True,
@@ -297,6 +299,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         twice=bool(claimed.difference),
         difference=difference,
     )
+    found = (*public.found, *(beside.extras if beside else ()))
     urls = await _addresses(promoter, claimed, first) if decision.to else ()
     await _settle(
         context,
@@ -305,8 +308,9 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
             decision,
             difference=difference,
             complete=True,
-            public=fileset.FileSet.of(public.found) if public.found else None,
+            public=fileset.FileSet.of(found) if found else None,
             urls=urls,
+            looked_beside=beside,
         ),
     )
 

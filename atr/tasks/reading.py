@@ -79,6 +79,14 @@ class Public:
         """Whether a file that is there is another one than was voted on."""
         return not (set(self.found) <= set(voted.files))
 
+    def not_there_yet(self, voted: fileset.FileSet) -> str:
+        """How many are not there yet, and the first of them."""
+        verb = "is" if len(self.absent) == 1 else "are"
+        return (
+            f"{len(self.absent):,} of {len(voted.files):,} public files {verb} not there yet "
+            f"({fileset.names(self.absent)})."
+        )
+
     def difference(self, voted: fileset.FileSet) -> str:
         """How the public files differ from the voted ones, in words; empty if they do not."""
         if not self.found:

@@ -52,6 +52,12 @@ FORBIDDEN: Final = {
     "what was captured": "UPDATE deployment SET file_set_digest = NULL",
     "what was read before the call": "UPDATE promotion SET verified_digest = voted_digest",
     "what was read after it": "UPDATE promotion SET public_digest = voted_digest",
+    "what stands in public": "UPDATE promotion SET extra_files = '[]'",
+    "that somebody looked beside it": "UPDATE promotion SET beside_at = now()",
+    "a file accepted that was not found": "UPDATE promotion SET accepted_files ="
+    f" json_build_array(json_build_object('path', 'a', 'size', 1, 'sha256', '{SHA}'))",
+    "a promotion with files accepted before": f"INSERT INTO promotion ({ASKED}, state, voted_digest, accepted_files)"
+    f" SELECT {ASKED}, 'requested', voted_digest, '[{{}}]' FROM promotion LIMIT 1",
     "what was voted on": "UPDATE promotion SET voted_digest = evidence_digest",
     "files that were not voted on": f"INSERT INTO promotion ({ASKED}, state, voted_digest) SELECT {ASKED}, 'requested',"
     " (SELECT file_set_digest FROM revision LIMIT 1) FROM promotion LIMIT 1",

@@ -149,6 +149,11 @@ async def _public(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
     return Outcome("absent" if read.file is None else "success" if read.file == FILE else "other-bytes")
 
 
+async def _beside(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+    named = await adapter.beside(WHERE)
+    return Outcome("success" if named == {POM} else "other-bytes", tuple(sorted(named)))
+
+
 async def _taken(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
     return Outcome("success" if await adapter.taken(WHERE) else "absent")
 
@@ -222,6 +227,15 @@ def _npm(where: distribution.Coordinates, name: str) -> Endpoint:
     return _catalogue(where, valid, {"name": name, "version": "2.4.1"}, documented=_holds(**valid))
 
 
+def _is_the_pom(body: bytes) -> bool:
+    return body == samples.pom(WHERE)
+
+
+def _index(*names: str) -> bytes:
+    links = "".join(f'<a href="{name}">{name[:8]}..&gt;</a>' for name in names)
+    return f"<html><body><pre><a href='../'>../</a>{links}</pre></body></html>".encode()
+
+
 _GONE: Final = frozenset({404, 410})
 _VERSION: Final = {"name": "widgets", "version": "2.4.0"}
 
@@ -247,13 +261,35 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "holding": _listing(_holding),
     "staged": dataclasses.replace(_listing(_staged)),
     "staged-bytes": Endpoint(
-        _staged_bytes, samples.pom(WHERE), samples.ARMOUR, follows=True, is_file=True, at_most=FILE.size
+        _staged_bytes,
+        samples.pom(WHERE),
+        samples.ARMOUR,
+        documented=_is_the_pom,
+        follows=True,
+        is_file=True,
+        at_most=FILE.size,
     ),
     "taken": Endpoint(_taken, b'{"published": true}', documented=_holds(published=True)),
     "lookup": Endpoint(_lookup(WHERE), b"", method="HEAD", follows=True, absent=_GONE, at_most=0),
     "probe": Endpoint(_probe, b"", method="HEAD", follows=True, absent=_GONE, at_most=0),
     "public": Endpoint(
-        _public, samples.pom(WHERE), samples.ARMOUR, follows=True, absent=_GONE, is_file=True, at_most=FILE.size
+        _public,
+        samples.pom(WHERE),
+        samples.ARMOUR,
+        documented=_is_the_pom,
+        follows=True,
+        absent=_GONE,
+        is_file=True,
+        at_most=FILE.size,
+    ),
+    "beside": Endpoint(
+        _beside,
+        _index("app-1.0.pom"),
+        _index("app-1.0-other.pom"),
+        documented=lambda body: b"app-1.0.pom" in body,
+        follows=True,
+        is_file=True,
+        at_most=4 * MEGABYTE,
     ),
     "artifact-hub": _catalogue(
         CHART,

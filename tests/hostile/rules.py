@@ -169,8 +169,6 @@ def _must_succeed(case: cases.Case, endpoint: endpoints.Endpoint, ran: Ran) -> b
 
 
 def _is_documented(endpoint: endpoints.Endpoint, body: bytes) -> bool:
-    if endpoint.is_file:
-        return body == endpoint.valid
     return endpoint.documented(body)
 
 

@@ -2,10 +2,13 @@
 """Nothing but what was voted on: what stands beside the voted files in public is found, whoever published it."""
 
 import datetime
+import hashlib
 
 import pytest
 
 import atr.demo.people as people
+import atr.errors as errors
+import atr.models.views as views
 import atr.promotion.states as states
 from tests import world as worlds
 
@@ -20,9 +23,11 @@ NOT_LOOKED = "What else stands there was not looked at"
 
 
 def publish(world: worlds.World, *paths: str) -> None:
-    """Somebody makes these public beside the release."""
+    """Somebody makes these public beside the release; the platform's records know nothing of it."""
+    known = dict(world.platform.public.components)
     for path in paths:
         world.platform.put_public(path, UNVOTED)
+    world.platform.public.components = known
 
 
 def publish_voted(world: worlds.World) -> None:
@@ -201,3 +206,97 @@ async def test_the_records_are_asked_once_for_each_package_of_a_call(voted: worl
     await voted.live(1)
     assert voted.publish_calls == 1
     assert voted.requests("published") == len(voted.tree.packages)
+
+
+async def _diverged(world: worlds.World, *paths: str) -> int:
+    publish(world, *paths)
+    promotion_id = await world.promote(1)
+    await world.until(1, _State.DIVERGED)
+    return promotion_id
+
+
+def _seen(row: views.DeploymentView) -> str:
+    """What the page's form carries back."""
+    (act,) = [act for act in row.acts if act.name == "accept_extras"]
+    assert not act.why_not
+    return act.target
+
+
+async def _accept(world: worlds.World, promotion_id: int, seen: str, reason: str = "The notes, added later.") -> None:
+    async with world.member() as member:
+        await member.extras.accept(promotion_id, seen, reason)
+
+
+async def test_named_extra_files_are_accepted_by_a_member_and_shown_for_good(voted: worlds.World) -> None:
+    promotion_id = await _diverged(voted, EXTRA, MODULE)
+    await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
+    assert (await voted.row(1)).state is _State.CHECKING
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+    assert EXTRA in row.standing.sentence
+    digest = hashlib.sha256(UNVOTED).hexdigest()
+    assert [(one.file.path, one.file.size, one.file.sha256) for one in row.accepted] == [
+        (path, len(UNVOTED), digest) for path in (EXTRA, MODULE)
+    ]
+    assert {(one.by, one.reason) for one in row.accepted} == {(worlds.MEMBER, "The notes, added later.")}
+    (event,) = [one for one in await voted.events(f"promotion:{promotion_id}") if one.what == "extra_files_accepted"]
+    assert (event.actor, [one["path"] for one in event.data["files"]]) == (worlds.MEMBER, [EXTRA, MODULE])
+    await voted.pass_time(days=1, rounds=10)
+    assert (await voted.row(1)).state is _State.LIVE
+
+
+async def test_a_new_extra_file_diverges_again_after_others_were_accepted(voted: worlds.World) -> None:
+    promotion_id = await _diverged(voted, EXTRA)
+    await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
+    await voted.live(1)
+    publish(voted, MODULE)
+    row = await voted.until(1, _State.DIVERGED, rounds=10)
+    assert MODULE in row.reason
+    assert EXTRA not in row.reason
+
+
+async def test_an_accepted_file_with_other_bytes_diverges_again(voted: worlds.World) -> None:
+    """What was accepted are these bytes under this name."""
+    promotion_id = await _diverged(voted, EXTRA)
+    await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
+    await voted.live(1)
+    voted.platform.public.alter(EXTRA)
+    await voted.until(1, _State.DIVERGED, rounds=10)
+
+
+async def test_accepted_files_hide_no_changed_byte(voted: worlds.World) -> None:
+    """Missing or changed bytes are never accepted: the comparison that follows finds them."""
+    promotion_id = await _diverged(voted, EXTRA)
+    seen = _seen(await voted.row(1, worlds.MEMBER))
+    voted.platform.public.alter(f"{CORE}/widgets-core-2.4.0.jar")
+    await _accept(voted, promotion_id, seen)
+    row = await voted.until(1, _State.DIVERGED)
+    assert "widgets-core-2.4.0.jar" in row.reason
+
+
+async def test_what_was_not_seen_is_not_accepted(voted: worlds.World) -> None:
+    promotion_id = await _diverged(voted, EXTRA)
+    with pytest.raises(errors.ConflictError, match="than you saw"):
+        await _accept(voted, promotion_id, "0" * 64)
+    with pytest.raises(errors.InputError):
+        await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)), " ")
+    assert (await voted.row(1)).state is _State.DIVERGED
+
+
+async def test_only_what_diverged_by_extra_files_has_any_to_accept(voted: worlds.World) -> None:
+    promotion_id = await voted.promote(1)
+    voted.knob(await voted.row(1), "alter-public")
+    row = await voted.until(1, _State.DIVERGED)
+    assert [act.name for act in row.acts if act.name == "accept_extras"] == []
+    with pytest.raises(errors.ConflictError):
+        await _accept(voted, promotion_id, "0" * 64)
+
+
+async def test_an_extra_file_that_was_found_counts_though_the_index_is_gone(voted: worlds.World) -> None:
+    """A person has it compared again while no index is to be had: the file itself still answers."""
+    promotion_id = await _diverged(voted, EXTRA)
+    voted.fault("index", status=404, times=None)
+    async with voted.member() as member:
+        await member.acts.check_again(promotion_id, "Somebody took it away, they say.")
+    row = await voted.until(1, _State.DIVERGED)
+    assert EXTRA in row.reason

@@ -55,6 +55,7 @@ class Bench:
     download: str = "download"
     public: str = "repository"
     records: str = "published"
+    index: str = "index"
 
     @property
     def voted(self) -> list[fileset.File]:
@@ -406,6 +407,54 @@ async def test_public_shows_a_changed_byte(bench: Bench) -> None:
     read = [one.file async for one in bench.adapter.public(bench.voted)]
     assert sum(1 for file, voted in zip(read, bench.voted, strict=True) if file != voted) == 1
     assert None not in read
+
+
+async def test_beside_names_every_public_file_of_the_version(bench: Bench) -> None:
+    """What was staged, with its checksums, and what somebody else put beside it; one read."""
+    await bench.make_public()
+    named = await bench.adapter.beside(bench.where)
+    voted = {file.path for file in bench.voted}
+    assert voted <= named
+    assert all(maven.is_side_file(path) for path in named - voted)
+    extra = f"{min(voted)}-not-voted.bin"
+    bench.world.put_public(extra, b"extra")
+    assert await bench.adapter.beside(bench.where) == named | {extra}
+    assert bench.requests(bench.index) == 2
+
+
+async def test_a_file_of_unknown_size_is_read_to_its_end(bench: Bench) -> None:
+    await bench.make_public()
+    extra = f"{min(file.path for file in bench.voted)} ünvoted.bin"
+    bench.world.put_public(extra, b"extra")
+    asked = [contract.Listed(extra, None), contract.Listed(f"{extra}.gone", None)]
+    assert [one async for one in bench.adapter.public(asked)] == [
+        contract.PublicFile(extra, samples.file(extra, b"extra")),
+        contract.PublicFile(f"{extra}.gone", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": 403},
+        {"status": 404},
+        {"status": 410},
+        {"status": 429, "headers": {"Retry-After": "60"}},
+        {"status": 503},
+        {"status": 200, "body": "<html></html>", "cut_after": 6},
+        {"cut": True},
+        {"effect": True, "cut_after": 30},
+        {"status": 200, "body": "{}"},
+        {"status": 200, "body": ""},
+    ],
+    ids=str,
+)
+async def test_beside_raises_rather_than_answer_a_part(bench: Bench, fields: dict[str, object]) -> None:
+    await bench.make_public()
+    bench.fault(bench.index, **fields)
+    with pytest.raises(errors.PlatformError) as raised:
+        await bench.adapter.beside(bench.where)
+    assert getattr(raised.value, "retry_after", None) == (60 if fields.get("status") == 429 else None)
 
 
 @pytest.mark.parametrize(

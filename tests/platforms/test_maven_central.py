@@ -433,7 +433,10 @@ async def test_reads_of_the_public_place_go_one_by_one_at_the_pace(tmp_path: pat
         await asyncio.sleep(0)
 
     clients = wire.Clients("atr-tests/1", loopback=True, read_seconds=20)
-    async with stub.Stub(stub.answer(200, b"abc")) as place, clients.reading() as client:
+    async with (
+        stub.Stub(*([stub.answer(200, b"abc")] * 5), stub.answer(200, b"<html></html>")) as place,
+        clients.reading() as client,
+    ):
         at = http.Place("The place", http.site(place.url, setting="URL"), client, 20.0)
         central = maven_central.MavenCentral(
             portal=at,
@@ -445,4 +448,30 @@ async def test_reads_of_the_public_place_go_one_by_one_at_the_pace(tmp_path: pat
         )
         await asyncio.gather(*(central.probe(POM) for _ in range(3)))
         [_ async for _ in central.public([samples.file(POM, b"abc"), samples.file(JAR, b"abc")])]
+        assert naps == [0.25] * 4
+        await central.beside(samples.coordinates())
+        assert naps == [0.25] * 5
+
+
+async def test_the_records_are_asked_one_by_one_at_the_pace() -> None:
+    """N4: a release of a hundred packages is no burst of questions, whoever asks them at once."""
+    naps: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+        await asyncio.sleep(0)
+
+    clients = wire.Clients("atr-tests/1", loopback=True, read_seconds=20)
+    async with stub.Stub(stub.answer(200, b'{"published": false}')) as place, clients.reading() as client:
+        at = http.Place("The place", http.site(place.url, setting="URL"), client, 20.0)
+        central = maven_central.MavenCentral(
+            portal=at,
+            repository=at,
+            single_use=clients.single_use,
+            credential=maven_central.Credential("name", "password"),
+            pace=0.25,
+            sleep=nap,
+        )
+        await asyncio.gather(*(central.taken(samples.coordinates(package=f"app{number}")) for number in range(5)))
+        assert len(place.seen) == 5
     assert naps == [0.25] * 4

@@ -165,6 +165,7 @@ _CALLS: dict[str, Call] = {
     "give up": lambda member, _: member.acts.give_up(1, "Mine now."),
     "extend": lambda member, _: member.acts.extend(1, "Mine now."),
     "send again": lambda member, _: member.acts.send_again(1, "Mine now."),
+    "accept extras": lambda member, _: member.extras.accept(1, "0" * 64, "Mine now."),
     "check again": lambda member, _: member.acts.check_again(1, "Mine now."),
     "look": lambda member, _: member.promotions.look_now(1),
     "look at deployment": lambda member, _: member.promotions.look_at_deployment_now(1),

@@ -449,6 +449,17 @@ async def _diverged(house: House, version: str) -> Place:
     return place
 
 
+async def _extra_file(house: House, version: str) -> Place:
+    place, _ = await _asked(house, version)
+    known = dict(house.world.platform.public.components)
+    house.world.platform.put_public(
+        f"org/example/widgets/widgets-core/{version}/widgets-core-{version}-all.jar", b"not voted on"
+    )
+    house.world.platform.public.components = known
+    await house.world.until(place.deployment_id, _State.DIVERGED)
+    return place
+
+
 async def _in_doubt(house: House, version: str) -> Place:
     place, row = await _asked(house, version)
     house.world.fault(endpoint="publish", cut=True)
@@ -594,6 +605,7 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "live": _live,
     "announced": _announced,
     "diverged": _diverged,
+    "extra file": _extra_file,
     "refused": _refused,
     "refused by the platform": _refused_by_platform,
     "recorded": _recorded,

@@ -405,7 +405,28 @@ async def test_every_act_of_the_form_is_tried() -> None:
 
     kinds = forms.ActForm.model_fields["act"].annotation
     assert kinds is not None
-    assert set(kinds.__args__) == {act for act, *_ in ACTS} | {"give_up", "keep_copy"}
+    assert set(kinds.__args__) == {act for act, *_ in ACTS} | {"accept_extras", "give_up", "keep_copy"}
+
+
+async def test_extra_files_are_accepted_as_they_were_seen(house: houses.House) -> None:
+    """By their names on the page, with a reason; the form carries the digest of what it showed."""
+    place, alice = house.places["extra file"], house.people[houses.MEMBER]
+    page = await alice.get(place.url("distribution/detail"))
+    digest = re.search(r'name="extras" value="([0-9a-f]{64})"', page.text)
+    assert digest is not None
+    assert "-all.jar" in page.text
+    before = house.dump()
+    for seen, status in (("0" * 64, 409), ("", 409)):
+        form = {"act": "accept_extras", "reason": _REASON, "extras": seen}
+        assert (await alice.post(place.url("distribution/act"), form)).status == status
+    form = {"act": "accept_extras", "reason": " ", "extras": digest[1]}
+    assert (await alice.post(place.url("distribution/act"), form)).status == 422
+    assert house.dump() == before
+    assert (await alice.post(place.url("distribution/act"), {**form, "reason": _REASON})).status == 303
+    page = await alice.get(place.url("distribution/detail"))
+    assert "Accepted by name" in page.text
+    assert _REASON in page.text
+    assert house.rows("SELECT state FROM promotion WHERE deployment_id = ?", place.deployment_id) == [("checking",)]
 
 
 async def test_a_lost_upload_is_found_by_its_id(house: houses.House) -> None:

@@ -280,6 +280,15 @@ TABLE: Final = (
         about="stop",
     ),
     Row("post_distribution.act", MEMBERS, "diverged", "distribution/act", _act("check_again"), about="check_again"),
+    Row(
+        "post_distribution.act",
+        # The form carries no digest of what the person saw, so members are refused by that and not by their rights.
+        "403 409 403 403 403 403 403",
+        "extra file",
+        "distribution/act",
+        _act("accept_extras"),
+        about="accept_extras",
+    ),
     Row("post_distribution.act", MEMBERS, "publishing", "distribution/act", _act("extend"), about="extend"),
     Row("post_distribution.act", MEMBERS, "in doubt", "distribution/act", _act("send_again"), about="send_again"),
     Row("post_distribution.act", MEMBERS, "lost", "distribution/act", _act("settle_lost"), about="settle_lost"),

@@ -60,6 +60,7 @@ async def test_a_deployment_is_not_promoted_under_another_project_or_version(hou
 
 ACTS: Final = (
     ("abort", "requested"),
+    ("accept_extras", "extra file"),
     ("check_again", "diverged"),
     ("drop", "staged"),
     ("extend", "publishing"),

@@ -41,6 +41,7 @@ WORDS: Final = {
     "live": "Live",
     "announced": "Live",
     "diverged": "Diverged",
+    "extra file": "Diverged",
     "several": "Ready",
     "stopped": "Requested",
     "refused": "Refused",

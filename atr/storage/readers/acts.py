@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.rights as rights
@@ -120,6 +122,7 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
         case _State.REQUESTED:
             acts.append(_act("abort", "Stop it", member=member, needs_reason=True))
         case _State.DIVERGED:
+            acts.extend(_accept(promotion, member=member))
             acts.append(
                 _act("check_again", "Compare the public files again", member=member, needs_reason=True, primary=True)
             )
@@ -130,6 +133,26 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
     if promotion.state in states.OPEN:
         acts.append(views.Act("look", "Check now"))
     return tuple(acts)
+
+
+def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
+    """Accept what stands beside the voted files, by name."""
+    found = beside_rows.files(promotion.extra_files)
+    if not found:
+        return ()
+    act = _act(
+        "accept_extras",
+        f"Accept {'this extra file' if len(found) == 1 else f'these {len(found):,} extra files'}",
+        member=member,
+        needs_reason=True,
+    )
+    names = ", ".join(file.path for file in found)
+    note = (
+        f"Nobody voted on {names}. If the committee knows why {'it is' if len(found) == 1 else 'they are'} there, a "
+        "member can accept it by name; that is shown here for good. A voted file that is missing or changed cannot be "
+        "accepted."
+    )
+    return (dataclasses.replace(act, note=note, target=fileset.FileSet.of(found).digest),)
 
 
 def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, member: bool) -> tuple[views.Act, ...]:

@@ -17,6 +17,7 @@ import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.lanes as lanes
@@ -225,6 +226,8 @@ async def _shared(
         row_version=0,
         is_moving=bool(promotion and promotion.state in standings.MOVING),
         etag="",
+        accepted=beside_rows.accepted(promotion) if promotion else (),
+        looked_beside_at=promotion.beside_at if promotion else None,
     )
 
 

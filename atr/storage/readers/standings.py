@@ -9,6 +9,7 @@ import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 
 _State = states.State
@@ -40,7 +41,8 @@ def holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocke
 
 def of_promotion(promotion: tables.Promotion) -> views.Standing:
     words = states.WORDS[promotion.state]
-    return views.Standing(promotion.state.value, words.word, words.sentence, words.who, promotion.entered_at)
+    sentence = beside_rows.sentence(promotion) if promotion.state is _State.LIVE else words.sentence
+    return views.Standing(promotion.state.value, words.word, sentence, words.who, promotion.entered_at)
 
 
 def standing(

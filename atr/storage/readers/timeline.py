@@ -45,10 +45,17 @@ def _answered(data: Mapping[str, Any]) -> str:
 
 def _looked(data: Mapping[str, Any]) -> str:
     if data["public_digest"] and not data["difference"]:
-        return f"Checked: {data['public_files']:,} public files read; all equal the voted files."
+        # Events from before anybody looked beside the voted files say nothing of it.
+        beside = f" What else stands there was not looked at. {data['not_looked']}" if data.get("not_looked") else ""
+        return f"Checked: {data['public_files']:,} public files read; all equal the voted files.{beside}"
     # A difference that holds it up is its blocker too: said once.
     said = dict.fromkeys(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text)
     return " ".join(said) or "Looked."
+
+
+def _accepted(data: Mapping[str, Any]) -> str:
+    files = ", ".join(f"{file['path']} ({file['size']:,} bytes, sha256 {file['sha256']})" for file in data["files"])
+    return f"Accepted, though nobody voted on it: {files}. {data['reason']}"
 
 
 def _said(word: str) -> str:
@@ -86,6 +93,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_asked_again": lambda _: "Asked again, after the refused call.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,
+    "extra_files_accepted": _accepted,
     "promotion_held": lambda data: str(data["reason"]),
     "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
     "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",

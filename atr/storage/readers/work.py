@@ -61,6 +61,12 @@ async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSe
     return await queries.file_set(read.data, digest)
 
 
+async def ballot_paths(read: transaction.Transaction, claimed: work.Promotion) -> frozenset[str]:
+    """The path of every file on this vote's ballot for the promotion's platform, whichever entry holds it."""
+    release = await queries.demand_release(read.data, claimed.release_key)
+    return await queries.ballot_paths(read.data, release, claimed.platform.name)
+
+
 async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:
     """What was kept of one reading."""
     return await reads.kept(read, owner, side, number)

@@ -98,11 +98,7 @@ class CommitteeMember:
         row = await own.promotion(write, promotion_id)
         if row.state is not State.DIVERGED:
             raise errors.ConflictError(f"It is {row.state.value}; only what diverged is compared again by a person.")
-        why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
-        await moves.promotion(write, row, State.CHECKING, why, by_person=True)
-        row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
-        row.deadline = write.now + self._deadline(row)
-        row.due_at = write.now
+        await compare_again(write, row, f"{write.asf_uid}: {rows.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
         """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
@@ -124,7 +120,7 @@ class CommitteeMember:
         if row.state not in states.OPEN:
             raise errors.ConflictError(f"It is {row.state.value}, so there is nothing to wait for.")
         why = rows.checked_reason(reason)
-        row.deadline = write.now + self._deadline(row)
+        row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
         row.version += 1
         await write.event(
@@ -158,10 +154,6 @@ class CommitteeMember:
             raise errors.ConflictError(why_not)
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
         return rows.number(promotion.id)
-
-    def _deadline(self, row: tables.Promotion) -> datetime.timedelta:
-        timing = self._write.place.timing(rows.platform_of(row))
-        return datetime.timedelta(seconds=timing.deadline)
 
 
 # While the program is being replaced a newer one may use a state or a platform that this one does not know: the row is
@@ -359,12 +351,24 @@ class UserService:
             await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
 
 
+async def compare_again(write: transaction.Transaction, row: tables.Promotion, why: str) -> None:
+    """Read and compare every public file once more, as a person decided: DIVERGED -> CHECKING."""
+    await moves.promotion(write, row, State.CHECKING, why, by_person=True)
+    row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
+    row.deadline = write.now + _deadline(write, row)
+    row.due_at = write.now
+
+
 async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
     """Whether a person may call this promotion stopped now."""
     view = await _view(read, row)
     # What counts is the time between two looks that found nothing, not the time in which nobody looked.
     seen = dataclasses.replace(view, now=row.last_look or view.entered)
     return steps.may_give_up(seen, row.absent_since)
+
+
+def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime.timedelta:
+    return datetime.timedelta(seconds=write.place.timing(rows.platform_of(row)).deadline)
 
 
 async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:

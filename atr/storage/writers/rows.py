@@ -12,9 +12,11 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.promotion.beside as beside
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.switchboard as switchboard
@@ -134,6 +136,8 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
     if learnt.public is not None:
         row.public_digest = await queries.store_file_set(write.data, learnt.public, write.now)
         row.public_at = write.now
+    if learnt.looked_beside is not None:
+        _note_beside(write, row, learnt.looked_beside)
     if news or learnt.complete:
         await write.event(
             row.release_key,
@@ -145,7 +149,20 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
             difference=learnt.difference,
             public_digest=learnt.public.digest if learnt.public else "",
             public_files=len(learnt.public.files) if learnt.public else 0,
+            extra_files=[beside_rows.as_json(file) for file in learnt.looked_beside.extras]
+            if learnt.looked_beside
+            else [],
+            not_looked=learnt.looked_beside.problem if learnt.looked_beside else "",
         )
+
+
+def _note_beside(write: transaction.Transaction, row: tables.Promotion, looked: beside.Looked) -> None:
+    row.extra_files = [beside_rows.as_json(file) for file in looked.extras]
+    if not looked.asked:
+        return
+    row.beside_asked_at, row.beside_problem = write.now, looked.problem
+    if not looked.problem:
+        row.beside_at = write.now
 
 
 async def publish_attempts(write: transaction.Transaction, row: tables.Promotion) -> Sequence[tables.Attempt]:
@@ -221,6 +238,7 @@ async def work_of(write: transaction.Transaction, row: tables.Promotion) -> work
         voted_digest=row.voted_digest,
         round=row.read_round,
         difference=row.difference,
+        memory=beside_rows.memory(row),
     )
 
 

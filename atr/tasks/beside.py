@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look for public files beside the voted ones, once all of those read equal.
+
+The index of each version's directory is a hint; a name counts once its own file was read. Where no index is to be had,
+the look does not count, and no page may claim more than was seen.
+"""
+
+from typing import Final
+
+import atr.errors as errors
+import atr.models.work as work
+import atr.platforms.contract as contract
+import atr.promotion.beside as beside
+import atr.promotion.budget as budget
+import atr.promotion.fileset as fileset
+import atr.storage.lanes as lanes
+import atr.storage.readers.work as readers
+import atr.tasks.context as contexts
+
+# So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
+_MOST: Final = 100
+
+
+async def look(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
+) -> beside.Looked:
+    """Ask for the index of each package, and read whatever it names that nobody voted on. No transaction is open.
+
+    Raises PlatformError only for a file that was found by an earlier look and cannot be read now: whether it is still
+    there decides.
+    """
+    memory, view = claimed.memory, claimed.view
+    asked = memory.is_due(view.entered, view.now, view.timing)
+    named: frozenset[str] = frozenset()
+    problem = memory.problem
+    if asked:
+        named, problem = await _named(context, promoter, claimed, voted)
+    async with context.storage.read() as read:
+        known = await readers.ballot_paths(read, claimed)
+    accepted = frozenset(memory.accepted)
+    unknown = beside.unknown(named, known | {file.path for file in voted.files})
+    before = [file.path for file in memory.extras if file not in accepted]
+    again = {file.path for file in accepted}
+    fresh = [path for path in dict.fromkeys((*before, *unknown)) if path not in again]
+    wanted = (*fresh[:_MOST], *(path for path in unknown if path in again))
+    found: list[fileset.File] = []
+    read_now: set[str] = set()
+    try:
+        async for one in promoter.public([contract.Listed(path, None) for path in wanted]):
+            read_now.add(one.path)
+            if (one.file is not None) and (one.file not in accepted):
+                found.append(one.file)
+    except errors.PlatformError as error:
+        if (not found) and not set(before) <= read_now:
+            raise
+        await _hear(context, claimed, error)
+        problem = f"The index names a file that could not be read. {error}"
+    if (len(fresh) > _MOST) and not found:
+        problem = (
+            f"The index names {len(fresh):,} files that nobody voted on; {_MOST} of them were tried, and not there."
+        )
+    return beside.Looked(tuple(found), problem, asked=asked)
+
+
+async def _named(
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
+) -> tuple[frozenset[str], str]:
+    """Every path that the indexes name, and why they do not count; the first one that does not ends it."""
+    named: set[str] = set()
+    try:
+        for where in claimed.packages:
+            named |= await promoter.beside(where)
+    except errors.PlatformError as error:
+        await _hear(context, claimed, error)
+        return frozenset(named), str(error).removesuffix(errors.ASKED_AGAIN)
+    return frozenset(named), beside.left_out((file.path for file in voted.files), named)
+
+
+async def _hear(context: contexts.Context, claimed: work.Promotion, error: errors.PlatformError) -> None:
+    """Who is asked to stay away stays away, with every row."""
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        async with context.storage.write_as_user_service() as service:
+            await service.accounts.heard(
+                lanes.Lane(claimed.platform.name, budget.Reach.PUBLIC), retry_after=retry_after
+            )
