@@ -82,7 +82,7 @@ def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
         f"the {_plain(view.head.committee_name)} committee announces the release of {what}.",
         "[Say in a few sentences what it is and what is new.]",
         "\n\n".join(("It is public here:", *public)) if public else "",
-        f"Every public file was compared with what the committee voted on. Ballot digest:\n{_inset(view.ballot_digest)}"
+        f"What is public was compared with what the committee voted on. Ballot digest:\n{_inset(view.ballot_digest)}"
         if public
         else "",
         f"[Voted on, and not public there:]\n{_inset(*(one.name for one in view.not_public))}"

@@ -6,9 +6,10 @@ import datetime
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.timing as timing
-import atr.shared.maven as maven
+
 
 # What LIVE may say: of the voted files always, of everything only after a look that counted.
 EVERYTHING: Final = "Every public file of these packages is a file that was voted on"
@@ -63,13 +64,13 @@ def unknown(named: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
     """The paths that are neither known nor a checksum of one that is, by their names.
 
     A checksum of a checksum is one too. The bytes of a checksum are not read here: for each file there are two to four
-    (docs/adr/0037-look-beside-the-voted-files.md).
+    (docs/adr/0039-look-beside-the-voted-files.md).
     """
     found = set(known)
     extra = []
     # A checksum's name is longer than that of its file, which so comes first.
     for path in sorted(set(named), key=lambda path: (len(path), path)):
-        spoken_of = maven.named_by(path)
+        spoken_of = checksums.named_by(path)
         if (path in found) or ((spoken_of is not None) and (spoken_of[0] in found)):
             found.add(path)
         else:

@@ -57,7 +57,8 @@ async def look(
         problem = f"The index names a file that could not be read. {error}"
     if (len(fresh) > _MOST) and not found:
         problem = (
-            f"The index names {len(fresh):,} files that nobody voted on; {_MOST} of them were tried, and not there."
+            f"The index names {len(fresh):,} files that nobody voted on ({fileset.names(fresh)}). None of the first "
+            f"{_MOST} is there; the others were not tried."
         )
     return beside.Looked(tuple(found), problem, asked=asked)
 

@@ -258,6 +258,7 @@ ROWS: Final[Mapping[str, Rows]] = {
     "0008": {},
     # It only adds columns.
     "0009": {},
+    "0010": {},
 }
 
 

@@ -415,7 +415,7 @@ async def test_beside_names_every_public_file_of_the_version(bench: Bench) -> No
     named = await bench.adapter.beside(bench.where)
     voted = {file.path for file in bench.voted}
     assert voted <= named
-    assert all(maven.is_side_file(path) for path in named - voted)
+    assert all(checksums.named_by(path) is not None for path in named - voted)
     extra = f"{min(voted)}-not-voted.bin"
     bench.world.put_public(extra, b"extra")
     assert await bench.adapter.beside(bench.where) == named | {extra}

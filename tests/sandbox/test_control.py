@@ -23,6 +23,7 @@ async def test_counters_count_what_arrived(portal: Portal) -> None:
         "files": 0,
         "download": 0,
         "elsewhere": 0,
+        "index": 0,
         "repository": 0,
         "artifact-hub": 0,
         "docker-hub": 0,

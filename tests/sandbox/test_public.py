@@ -86,3 +86,42 @@ async def test_dropping_afterwards_takes_nothing_back(portal: Portal) -> None:
     deployment_id = await portal.live(bundles.bundle())
     await portal.knob(deployment_id, "vanish")
     assert (await portal.http.get(f"/maven2/{STEM}.jar")).content == b"class"
+
+
+@pytest.mark.parametrize(
+    ("shape", "link"),
+    [
+        ("apache", '<a href="thing-1.0-sources.jar">thing-1.0-sources.jar</a>'),
+        ("sorted", '<A HREF="/maven2/org/example/thing/1.0/thing-1.0-sources.jar">'),
+        ("nexus", '/maven2/org/example/thing/1.0/thing-1.0-sources.jar">thing-1.0-sources.jar</a>'),
+    ],
+)
+async def test_an_index_looks_like_that_of_a_real_server(portal: Portal, shape: str, link: str) -> None:
+    """Truncated names and a parent, sort links, or a table of whole addresses; counted apart from the files."""
+    await portal.live(bundles.bundle())
+    portal.world.settings = portal.world.settings.model_copy(update={"index_shape": shape})
+    answer = await portal.http.get("/maven2/org/example/thing/1.0/")
+    assert link in answer.text
+    assert answer.text.rstrip().endswith("</html>")
+    if shape == "apache":
+        assert "..&gt;</a>" in answer.text
+    if shape == "sorted":
+        assert "?C=N;O=D" in answer.text
+    if shape == "nexus":
+        assert f'"{portal.http.base_url}'.rstrip("/") in answer.text
+    assert portal.world.traffic.requests["index"] == 1
+    assert portal.world.traffic.requests["repository"] == 0
+
+
+async def test_an_index_may_be_old_or_end_in_the_middle(portal: Portal) -> None:
+    await portal.live(bundles.bundle())
+    address = "/maven2/org/example/thing/1.0/"
+    whole = (await portal.http.get(address)).text
+    portal.world.settings = portal.world.settings.model_copy(update={"index_twist": "stale"})
+    old = await portal.http.get(address)
+    assert "</html>" in old.text
+    assert 0 < old.text.count("thing-1.0") < whole.count("thing-1.0")
+    portal.world.settings = portal.world.settings.model_copy(update={"index_twist": "cut"})
+    cut = await portal.http.get(address)
+    assert whole.startswith(cut.text)
+    assert "</html>" not in cut.text

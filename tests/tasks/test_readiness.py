@@ -303,7 +303,7 @@ async def test_at_most_so_many_packages_are_asked_about(staged: worlds.World) ->
             calls += 1
             return False
 
-    results = await checks.ask(Counting(), wanted, pause=0)  # type: ignore[arg-type]
+    results = await checks.ask(Counting(), wanted)  # type: ignore[arg-type]
     assert calls == checks.PACKAGES_LIMIT
     assert results[2].data["answer"] == "unknown"
     assert "500 of 505 packages are free" in results[2].message

@@ -11,6 +11,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.beside as beside
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.storage.ballots as ballots
@@ -242,7 +243,9 @@ def _sentence(
     rest += [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
     count = measure.count if measure.sets else "Nothing was voted on for a platform"
     if not rest:
-        return f"{count}; every public file is the file that was voted on."
+        looked = bool(rows) and all((row.looked_beside_at is not None) and not row.accepted for row in rows)
+        said = beside.EVERYTHING if looked else beside.VOTED
+        return f"{count}; {said[:1].lower()}{said[1:]}."
     joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"
     return f"{count}; {joined}."
 

@@ -4,7 +4,6 @@
 A platform that does not answer is never a reason to stop and never a good sign: its answers are "not known".
 """
 
-import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -23,8 +22,6 @@ import atr.tasks.context as contexts
 CHECK_VERSION: Final = "1"
 # At most so many packages are asked about, one after the other; just before a call each one is asked about again.
 PACKAGES_LIMIT: Final = 500
-# Between two questions, so that the platform does not find us rude.
-_PAUSE: Final = 0.02
 _UNAUTHORISED: Final = 401
 # A sentence names so many.
 _NAMED: Final = 3
@@ -78,12 +75,10 @@ class _Heard:
     silence: str = ""
 
 
-async def ask(
-    promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates], *, pause: float = _PAUSE
-) -> Sequence[checks.Result]:
+async def ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[checks.Result]:
     """Ask the platform about these packages: whether it knows our credential, our rights, what is free. In that order.
 
-    Only reads. Raises nothing for what a platform may answer.
+    Only reads, at the adapter's pace. Raises nothing for what a platform may answer.
     """
     heard = _Heard()
     for where in wanted[:PACKAGES_LIMIT]:
@@ -99,7 +94,6 @@ async def ask(
         except errors.PlatformError as error:
             heard.silence = f"It could not be asked: {error}"
             break
-        await asyncio.sleep(pause)
     name = promoter.platform.display_name
     return [_credential(heard, name), _right(heard, name), _free(heard, len(wanted))]
 
@@ -109,7 +103,6 @@ async def _taken(promoter: contract.Promoter, where: distribution.Coordinates) -
         return await promoter.taken(where)
     except errors.CredentialsError:
         # A token that is fine has been answered 401 before (docs/platforms.md): one refusal is no answer.
-        await asyncio.sleep(_PAUSE)
         return await promoter.taken(where)
 
 

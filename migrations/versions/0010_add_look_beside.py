@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 import atr.db.roles as roles
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
