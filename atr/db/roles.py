@@ -131,8 +131,8 @@ _FREE: Final = frozenset(_State) - states.HOLDING
 _ACCEPTED: Final = "to_jsonb(NEW)->'accepted_files' IS DISTINCT FROM to_jsonb(OLD)->'accepted_files'"
 _NOT_FOUND: Final = (
     "SELECT FROM jsonb_array_elements(to_jsonb(NEW)->'accepted_files') AS one (file)"
-    " WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'accepted_files') AS old (file)"
-    " WHERE old.file = one.file)"
+    " WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'accepted_files') AS earlier (file)"
+    " WHERE earlier.file = one.file)"
     " AND NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'extra_files') AS found (file)"
     " WHERE found.file = one.file - 'reason' - 'by' - 'at')"
 )
@@ -247,13 +247,16 @@ def upright() -> list[str]:
                 f" EXECUTE FUNCTION atr_web_{table}()"
             ),
         ]
-    # Nobody's own schema or temporary table stands in for one of ours.
-    names = ", ".join(f"'{name}'" for name in ("atr_is_web()", _STORE, *(f"atr_web_{table}()" for table in _TABLES)))
-    statements.append(
-        f"DO $$ DECLARE one text; BEGIN FOREACH one IN ARRAY ARRAY[{names}] LOOP EXECUTE format("
-        "'ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', one, current_schema()); END LOOP; END $$"
-    )
+    statements.append(_own_schema("atr_is_web()", _STORE, *(f"atr_web_{table}()" for table in _TABLES)))
     return statements
+
+
+def renewed(table: str) -> list[str]:
+    """The statements that put the rules of one table in the place of older ones, for a migration that changed them."""
+    return [
+        _trigger_function(table).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1),
+        _own_schema(f"atr_web_{table}()"),
+    ]
 
 
 def taken_down() -> list[str]:
@@ -290,6 +293,15 @@ def grants(tables: Iterable[str]) -> list[str]:
         if table in WRITES:
             statements.append(f"GRANT {WRITES[table]} ON {table} TO {WEB}")
     return statements
+
+
+def _own_schema(*functions: str) -> str:
+    """Nobody's own schema or temporary table stands in for one of ours."""
+    names = ", ".join(f"'{name}'" for name in functions)
+    return (
+        f"DO $$ DECLARE one text; BEGIN FOREACH one IN ARRAY ARRAY[{names}] LOOP EXECUTE format("
+        "'ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', one, current_schema()); END LOOP; END $$"
+    )
 
 
 def _trigger_function(table: str) -> str:

@@ -7,6 +7,7 @@ worker does as `atr_worker`.
 
 import asyncio
 import hashlib
+import json
 import pathlib
 from collections.abc import Iterator
 from typing import Final
@@ -136,6 +137,25 @@ def test_the_web_draws_the_arrows_of_people_only(made: str) -> None:
                 assert connection.execute("UPDATE promotion SET state = %s", (to.value,)).rowcount == 1
     with _connected(made, "postgres") as owner:
         owner.execute("UPDATE promotion SET state = 'requested'")
+
+
+def test_the_web_accepts_only_what_was_found_in_public_and_diverged(made: str) -> None:
+    found = {"path": "a/b-all.jar", "size": 3, "sha256": SHA}
+    told = {"reason": "Known.", "by": "alice", "at": "2026-09-17T12:00:00+00:00"}
+    accept = "UPDATE promotion SET accepted_files = %s::json"
+    with _connected(made, "postgres") as owner:
+        owner.execute("UPDATE promotion SET state = 'diverged', extra_files = %s::json", (json.dumps([found]),))
+    for other in ({**found, "path": "a/c.jar"}, {**found, "size": 4}, {**found, "sha256": ONE_FILE}, {}):
+        with _connected(made, roles.WEB) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(accept, (json.dumps([{**other, **told}]),))
+    with _connected(made, roles.WEB) as connection:
+        assert connection.execute(accept, (json.dumps([{**found, **told}]),)).rowcount == 1
+    with _connected(made, "postgres") as owner:
+        owner.execute("UPDATE promotion SET state = 'live', accepted_files = '[]'")
+    with _connected(made, roles.WEB) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(accept, (json.dumps([{**found, **told}]),))
+    with _connected(made, "postgres") as owner:
+        owner.execute("UPDATE promotion SET state = 'requested', extra_files = '[]'")
 
 
 def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:

@@ -265,7 +265,7 @@ async def test_other_bytes_public_before_the_call_refuse_and_equal_ones_are_a_su
     await voted.pass_time(rounds=5, seconds=60)
     row = await voted.row(1)
     assert row.state is _State.REQUESTED
-    assert "not public yet" in row.next_note
+    assert "not there yet" in row.next_note
     for path, content in voted.tree.files.items():
         assert isinstance(content, bytes)
         voted.platform.put_public(path, content)
