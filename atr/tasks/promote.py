@@ -280,7 +280,10 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
         await _settle(
             context,
             claimed,
-            work.Learnt(_checked(claimed, complete=False), blocker=f"The public files of {claimed.packages[0]} are not there yet."),
+            work.Learnt(
+                _checked(claimed, complete=False),
+                blocker=f"The public files of {claimed.packages[0]} are not there yet.",
+            ),
         )
         return
     public = await _read_public(context, promoter, claimed)
