@@ -200,7 +200,6 @@ class DeploymentView:
     copy_sentence: str = ""
     # The newest Verify now; None if nobody has asked.
     verified: Verified | None = None
-    # The files beside the voted ones that committee members accepted, and when a look beside them last counted.
     accepted: tuple[beside.Accepted, ...] = ()
     looked_beside_at: datetime.datetime | None = None
 
