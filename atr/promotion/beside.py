@@ -10,7 +10,6 @@ import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.timing as timing
 
-
 # What LIVE may say: of the voted files always, of everything only after a look that counted.
 EVERYTHING: Final = "Every public file of these packages is a file that was voted on"
 VOTED: Final = "Every file that was voted on is public as it was voted on"

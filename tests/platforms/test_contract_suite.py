@@ -16,6 +16,7 @@ import pytest
 import atr.errors as errors
 import atr.platforms.contract as contract
 import atr.platforms.registry as registry
+import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.sandbox.faults as faults
