@@ -321,6 +321,8 @@ class Missing:
     since: datetime.datetime
     you: bool
     anchor: str
+    # What is known of it, where that is more than one clause.
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

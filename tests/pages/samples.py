@@ -692,7 +692,7 @@ def not_public(**changes: Any) -> views.NotPublic:
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
         name="org.apache.example:widgets-extras:2.4.0 on Maven Central (12 files)",
-        sentence="Deployment 6f2a9c54: The platform does not have it any more. Stage the voted files again.",
+        sentence="The platform does not have it any more. Stage the voted files again.",
         since=ago(30),
         anchor="d4",
         has_row=False,

@@ -270,7 +270,13 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.finish(
                     rows=(samples.live(),),
-                    missing=(samples.missing(css="warning", what=f"{samples.not_public().name} is not public."),),
+                    missing=(
+                        samples.missing(
+                            css="warning",
+                            what=f"{samples.not_public().name} is not public.",
+                            note=samples.not_public().sentence,
+                        ),
+                    ),
                     announce_why_not="",
                     announce_needs_reason=True,
                     announce_note=f"Voted on and not public: {samples.not_public().name}.",

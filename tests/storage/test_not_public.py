@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import sqlalchemy
 
 import atr.db.queries as queries
 import atr.demo.people as people
@@ -21,6 +22,7 @@ import atr.shared.distribution as distribution
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
+import atr.storage.voted as measures
 from tests import databases as provided
 from tests import world as worlds
 from tests.journeys import test_promote_all as modules
@@ -99,6 +101,7 @@ async def test_the_only_deployment_has_ended_and_every_page_names_what_is_not_pu
     await _end(voted, state)
     view = await _finish(voted)
     assert view.sentence == f"0 of 1 voted file set is live; {WHOLE} on Maven Central is not public."
+    assert view.css == "warning"
     (missing,) = view.missing
     assert f"{WHOLE} on Maven Central" in missing.what
     assert "10 files" in missing.what
@@ -121,6 +124,7 @@ async def test_of_two_voted_modules_one_is_live_and_the_other_vanished(several: 
     view = await _finish(several)
     assert view.sentence == f"2 of 3 voted file sets are live; {CLI} on Maven Central is not public."
     assert [one.anchor for one in view.missing] == ["d3"]
+    assert view.css == "warning", "no green tick"
     page = await _announcing(several)
     assert [one.packages_line for one in page.not_public] == [CLI]
     assert len(page.live) == 2
@@ -301,6 +305,50 @@ async def test_what_we_cannot_read_in_public_is_told_and_holds_nothing(voted: wo
     assert "npm: 1 file was voted on" in told
     assert (await _finish(voted)).sentence.startswith("1 of 1 voted file set is live; ")
     await _announce(voted)
+
+
+async def test_many_releases_are_measured_with_as_many_statements_as_one(voted: worlds.World) -> None:
+    """The list asks for all of them at once: what is on ballots, what is live, and the files of the rest."""
+    await _vanish(voted, 1)
+    counts = [await _statements(voted)]
+    (release,) = await voted.rows(sql.Release)
+    entries = await voted.rows(tables.BallotEntry)
+    for number in range(3):
+        key = f"{RELEASE}.{number}"
+        version = f"2.4.0.{number}"
+        async with voted.by_hand() as data:
+            data.add(sql.Release(**{**release.model_dump(), "key": key, "version": version}))
+            await data.flush()
+            for one in entries:
+                changes = {"id": None, "release_key": key, "deployment_id": None}
+                data.add(tables.BallotEntry(**{**one.model_dump(), **changes}))
+    counts.append(await _statements(voted))
+    assert counts == [3, 3]
+    async with voted.store.read() as read:
+        measured = await measures.of_many(read.data)
+    assert [[name.name for name in one.not_public] for one in measured.values()] == [
+        [f"{WHOLE} on Maven Central (10 files)"]
+    ] * 4
+
+
+async def _statements(world: worlds.World) -> int:
+    count = 0
+
+    def one(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    async with world.store.read() as read:
+        connection = (await read.data.connection()).sync_connection
+        sqlalchemy.event.listen(connection, "before_cursor_execute", one)
+        await measures.of_many(read.data)
+        sqlalchemy.event.remove(connection, "before_cursor_execute", one)
+    return count
+
+
+async def test_what_is_live_by_its_digest_is_not_looked_into(voted: worlds.World) -> None:
+    await _promoted(voted, 1)
+    assert await _statements(voted) == 2
 
 
 async def test_before_the_vote_has_passed_nothing_is_said_to_be_live_or_missing(staged: worlds.World) -> None:

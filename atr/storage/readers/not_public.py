@@ -100,9 +100,8 @@ def _holder(one: voted.VotedSet, rows: Sequence[views.DeploymentView]) -> views.
 
 
 def _sentence(row: views.DeploymentView, *, given_up: bool) -> str:
-    name = f"Deployment {row.external_id or row.deployment_id}" if row.deployment_id is not None else "Recorded by hand"
     if not given_up:
-        return f"{name}: {row.next_sentence}"
+        return row.next_sentence
     again = next((act for act in row.acts if act.name == "stage_again"), None)
     way_out = f" {again.why_not or 'Stage the voted files again.'}" if again else ""
-    return f"{name}: {row.standing.sentence}{way_out}"
+    return f"{row.standing.sentence}{way_out}"

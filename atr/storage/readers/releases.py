@@ -34,7 +34,7 @@ _WORST: Final = (
     "diverged",
     "in-doubt",
     "refused",
-    "gone",
+    "warning",
     "ready",
     "publishing",
     "sending",
@@ -168,7 +168,7 @@ async def _line(read: transaction.Transaction, release: sql.Release, measure: vo
         )
     elif unheld:
         group = "you" if rights.is_member(committee, read.asf_uid) else "others"
-        todo = f"{unheld[0].name} was voted on and is not public. {unheld[0].sentence}"
+        todo = f"{unheld[0].name} is not public. {unheld[0].sentence}"
     else:
         group, todo = await _ball(read, release, committee, rows, measure)
     shown = collections.Counter(
@@ -290,7 +290,8 @@ def _missing(row: views.DeploymentView, name: str) -> views.Missing:
 def _unheld(one: views.NotPublic, *, member: bool) -> views.Missing:
     return views.Missing(
         css="warning",
-        what=f"{one.name} was voted on and is not public. {one.sentence}",
+        what=f"{one.name} is not public.",
+        note=one.sentence,
         who="you" if member else "a committee member",
         since=one.since,
         you=member,
@@ -309,9 +310,7 @@ async def _announce_why_not(read: transaction.Transaction, release: sql.Release)
 def _announce_note(measure: voted.Measure, others: Sequence[views.DeploymentView]) -> str:
     if measure.not_public:
         names = "; ".join(one.name for one in measure.not_public)
-        return (
-            f"Voted on and not public: {names}. A committee member can announce the release without it, and says why."
-        )
+        return f"Not public: {names}. A committee member can announce the release without it, giving a reason."
     said = (
         "Everything that was voted on for a platform is public."
         if measure.sets

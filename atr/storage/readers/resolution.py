@@ -107,7 +107,7 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure) -> str
         return "This release was announced."
     if measure.not_public:
         names = "; ".join(one.name for one in measure.not_public)
-        return f"{measure.count}; voted on and not public: {names}."
+        return f"{measure.count}; not public: {names}."
     if why_not:
         return "It cannot be marked as announced now."
     if not measure.sets:

@@ -83,7 +83,7 @@ class ReleaseManager:
             raise errors.BlockedError(
                 [
                     *(f"{one.name} was voted on and is not public." for one in measure.not_public),
-                    "A committee member can announce the release without it, and says why.",
+                    "A committee member can announce the release without it, giving a reason.",
                 ]
             )
         await self._close(release)
