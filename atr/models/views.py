@@ -7,6 +7,7 @@ Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full
 import dataclasses
 import datetime
 
+import atr.models.public_views as public_views
 import atr.models.readiness_views as readiness_views
 import atr.models.upload_views as upload_views
 import atr.promotion.beside as beside
@@ -221,34 +222,6 @@ class DeploymentDetail:
 
 
 @dataclasses.dataclass(frozen=True)
-class NotPublic:
-    """A voted file set that is not proved public, in whole or in part, and what is known of it."""
-
-    platform: distribution.DistributionPlatform
-    # Of what is not public: the packages in one line, the files, and both with the platform as a sentence calls it.
-    packages_line: str
-    files: int
-    name: str
-    # Where it stands and what to do, in a sentence or two.
-    sentence: str
-    since: datetime.datetime
-    # The row whose deployment holds these files: "d4"; empty if there is none.
-    anchor: str
-    # Whether that row is on its way still, and says itself what is next.
-    has_row: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Announced:
-    """Who announced the release; and where something was voted on and not public then, what and why."""
-
-    by: str
-    at: datetime.datetime
-    reason: str
-    without: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class DistributionView:
     """One third-party distribution row of the list page."""
 
@@ -358,7 +331,7 @@ class FinishView:
     # Something that was voted on is not public, so a committee member must say why it is announced without that.
     announce_needs_reason: bool
     # None until it is announced.
-    announced: Announced | None
+    announced: public_views.Announced | None
     may_record: bool
     may_record_why_not: str
     readiness: readiness_views.Panel
@@ -397,6 +370,6 @@ class DistributionList:
     pages: int
     deployments: tuple[DeploymentView, ...]
     # Of what the vote that passed was about.
-    not_public: tuple[NotPublic, ...]
+    not_public: tuple[public_views.NotPublic, ...]
     may_change: bool
     may_change_why_not: str

@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 
+import atr.models.public_views as public_views
 import atr.models.readiness_views as readiness_views
 import atr.models.repository_views as repository_views
 import atr.models.views as views
@@ -180,7 +181,7 @@ class AnnounceView:
     # For each deployment that is live: the platform, and (label, address) of each package.
     live: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     # The voted file sets that are not public, with one digest for all of them; it is empty where nothing lacks.
-    not_public: tuple[views.NotPublic, ...]
+    not_public: tuple[public_views.NotPublic, ...]
     not_public_digest: str
     # What nobody can prove from here, a sentence each.
     unprovable: tuple[str, ...]
@@ -188,4 +189,4 @@ class AnnounceView:
     others: tuple[tuple[str, str], ...]
     why_not: str
     # None until it is announced.
-    announced: views.Announced | None
+    announced: public_views.Announced | None

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.finish_views as finish_views
+import atr.models.public_views as public_views
 import atr.models.readiness_views as readiness_views
 import atr.models.repository_views as repository_views
 import atr.models.upload_views as upload_views
@@ -686,8 +687,8 @@ def finish(**changes: Any) -> views.FinishView:
     return dataclasses.replace(sample, **changes)
 
 
-def not_public(**changes: Any) -> views.NotPublic:
-    sample = views.NotPublic(
+def not_public(**changes: Any) -> public_views.NotPublic:
+    sample = public_views.NotPublic(
         platform=distribution.DistributionPlatform.MAVEN,
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
@@ -700,11 +701,11 @@ def not_public(**changes: Any) -> views.NotPublic:
     return dataclasses.replace(sample, **changes)
 
 
-def announced(**changes: Any) -> views.Announced:
-    return dataclasses.replace(views.Announced("release-manager", ago(10), "", ()), **changes)
+def announced(**changes: Any) -> public_views.Announced:
+    return dataclasses.replace(public_views.Announced("release-manager", ago(10), "", ()), **changes)
 
 
-def announced_without() -> views.Announced:
+def announced_without() -> public_views.Announced:
     return announced(by="committee-member", reason="The portal lost it; 2.4.1 follows.", without=(not_public().name,))
 
 

@@ -8,6 +8,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.models.promotion as tables
+import atr.models.public_views as public_views
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
@@ -28,7 +29,7 @@ def is_given_up(row: views.DeploymentView) -> bool:
 
 def told(
     measure: voted.Measure, rows: Sequence[views.DeploymentView], release: sql.Release
-) -> tuple[views.NotPublic, ...]:
+) -> tuple[public_views.NotPublic, ...]:
     """What was voted on and is not public, each with the row that holds it, among all rows of the release."""
     return tuple(_one(one, _holder(one, rows), release) for one in measure.not_public)
 
@@ -43,7 +44,7 @@ def unprovable(measure: voted.Measure) -> tuple[str, ...]:
 
 
 def of_no_vote(
-    rows: Iterable[views.DeploymentView], lacking: Iterable[views.NotPublic]
+    rows: Iterable[views.DeploymentView], lacking: Iterable[public_views.NotPublic]
 ) -> tuple[views.DeploymentView, ...]:
     """The rows that are neither live nor given up, nor hold something voted on that is not public yet."""
     held = {one.anchor for one in lacking}
@@ -52,7 +53,7 @@ def of_no_vote(
     )
 
 
-async def announced(read: transaction.Transaction, release: sql.Release) -> views.Announced | None:
+async def announced(read: transaction.Transaction, release: sql.Release) -> public_views.Announced | None:
     """Who announced it, and without what; None before that."""
     if release.phase is not sql.ReleasePhase.RELEASE:
         return None
@@ -66,7 +67,7 @@ async def announced(read: transaction.Transaction, release: sql.Release) -> view
     if event is None:
         return None
     without = tuple(str(one["name"]) for one in event.data.get("without", ()))
-    return views.Announced(event.actor, event.at, str(event.data.get("reason", "")), without)
+    return public_views.Announced(event.actor, event.at, str(event.data.get("reason", "")), without)
 
 
 def anchor(row: views.DeploymentView) -> str:
@@ -74,9 +75,9 @@ def anchor(row: views.DeploymentView) -> str:
     return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
 
 
-def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Release) -> views.NotPublic:
+def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Release) -> public_views.NotPublic:
     has_row = (row is not None) and not is_given_up(row)
-    return views.NotPublic(
+    return public_views.NotPublic(
         platform=one.platform,
         packages_line=distribution.in_one_line(one.packages),
         files=one.not_public,

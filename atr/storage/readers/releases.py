@@ -9,6 +9,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.public_views as public_views
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.beside as beside
@@ -230,7 +231,7 @@ def _sentence(
     release: sql.Release,
     measure: voted.Measure,
     rows: Sequence[views.DeploymentView],
-    unheld: Sequence[views.NotPublic],
+    unheld: Sequence[public_views.NotPublic],
 ) -> str:
     if not (rows or measure.sets):
         return "Nothing is staged yet. Stage on a platform, or record what you have staged."
@@ -271,7 +272,7 @@ def _clause(row: views.DeploymentView, name: str) -> str:
     return f"{name} is {row.standing.word.lower()}"
 
 
-def _css(rows: Sequence[views.DeploymentView], unheld: Sequence[views.NotPublic]) -> str:
+def _css(rows: Sequence[views.DeploymentView], unheld: Sequence[public_views.NotPublic]) -> str:
     there = {*(row.standing.css for row in rows), *(["warning"] if unheld else [])}
     return next((css for css in _WORST if css in there), "requested")
 
@@ -287,7 +288,7 @@ def _missing(row: views.DeploymentView, name: str) -> views.Missing:
     )
 
 
-def _unheld(one: views.NotPublic, *, member: bool) -> views.Missing:
+def _unheld(one: public_views.NotPublic, *, member: bool) -> views.Missing:
     return views.Missing(
         css="warning",
         what=f"{one.name} is not public.",
