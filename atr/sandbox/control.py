@@ -148,16 +148,13 @@ async def post_public() -> tuple[str, int]:
 
 @BLUEPRINT.post("/public/alter")
 async def post_public_alter() -> tuple[str, int]:
-    world = current.world()
-    world.public.alter(PublicText.model_validate(await _body({})).path)
+    current.world().alter_public(PublicText.model_validate(await _body({})).path)
     return _NOTHING
 
 
 @BLUEPRINT.post("/public/withdraw")
 async def post_public_withdraw() -> tuple[str, int]:
-    world = current.world()
-    world.public.withdraw(PublicText.model_validate(await _body({})).path)
-    world.dirty = True
+    current.world().withdraw_public(PublicText.model_validate(await _body({})).path)
     return _NOTHING
 
 

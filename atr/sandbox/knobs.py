@@ -134,7 +134,7 @@ class Listing(Knob):
     """The listing is wrong so many times; null: for ever.
 
     hide: it is empty. extra: it names a file that is not there. repeat: it names one file twice. omit: it has no
-    `deploymentFiles` at all.
+    `deploymentFiles` at all. cut: its second half is missing. reorder: it begins with the last file.
     """
 
     twist: ListingTwist
@@ -153,7 +153,7 @@ class AlterPublic(Knob):
     def apply(self, world: World, deployment: Deployment, /) -> None:
         path = staged_path(deployment, self.path)
         if deployment.state is State.PUBLISHED:
-            world.public.alter(path)
+            world.alter_public(path)
         else:
             deployment.twists.alter_public += (path,)
 
@@ -169,7 +169,7 @@ class WithholdPublic(Knob):
             deployment.twists.withhold_public += paths
             return
         for path in paths:
-            world.public.withdraw(path)
+            world.withdraw_public(path)
 
 
 KNOBS: Final[Mapping[str, type[Knob]]] = {

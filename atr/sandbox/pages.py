@@ -40,7 +40,7 @@ async def post_drop(deployment_id: str) -> quart.ResponseReturnValue:
     world = current.world()
     if deployment_id not in world.deployments:
         raise errors.NotFoundError("This deployment is gone.")
-    world.drop(world.deployments[deployment_id])
+    world.drop(world.deployments[deployment_id], by_hand=True)
     return quart.redirect("/", 303)
 
 

@@ -246,6 +246,10 @@ def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
         files.append(_file(f"{deployment.main_file().rpartition('/')[0]}/ghost.jar", StagedFile(1, 0.0)))
     elif twist == "repeat":
         files += files[:1]
+    elif twist == "cut":
+        files = files[: len(files) // 2]
+    elif twist == "reorder":
+        files.reverse()
     if twist != "omit":
         shown["deploymentFiles"] = files
     return shown

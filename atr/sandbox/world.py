@@ -21,6 +21,7 @@ import atr.sandbox.store as store
 import atr.sandbox.validation as validation
 from atr.sandbox.deployment import HOLDING, Deployment, State
 from atr.sandbox.faults import Faults
+from atr.sandbox.ledger import Ledger
 from atr.sandbox.public import PublicTree
 from atr.sandbox.settings import Settings
 from atr.sandbox.shelf import Registry, Shelf, Version
@@ -60,6 +61,7 @@ class World:
         settings: Settings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.directory = directory
         self.settings = settings or Settings()
         self.now = clock
         self.deployments: dict[str, Deployment] = {}
@@ -71,6 +73,7 @@ class World:
         self.public = PublicTree(directory / "public")
         self.shelf = Shelf()
         self._store = directory / "world.json"
+        self.ledger = Ledger(directory)
         # Whether something changed that the next `save` must write.
         self.dirty = False
         for folder in (self._staged, self._incoming, directory / "public"):
@@ -169,18 +172,21 @@ class World:
         deployment.enter(State.PUBLISHING, self.now())
         self.dirty = True
         self.traffic.effects["publish_by_hand" if by_hand else "publish"] += 1
+        self._note("publish", deployment, by="hand" if by_hand else "token")
 
-    def drop(self, deployment: Deployment) -> None:
+    def drop(self, deployment: Deployment, *, by_hand: bool = False) -> None:
         """Remove a VALIDATED or FAILED deployment. Raises ConflictError in any other state."""
         self.advance()
         if deployment.state not in DROPPABLE:
             raise errors.ConflictError(f"Deployment cannot be dropped in state {deployment.state}")
         self.forget(deployment)
         self.traffic.effects["drop"] += 1
+        self._note("drop", deployment, by="hand" if by_hand else "token")
 
     def forget(self, deployment: Deployment) -> None:
         """Remove a deployment whatever its state. What it has made public stays."""
         self.dirty = True
+        self.ledger.note(self.now(), "forgotten", deployment=deployment.deployment_id)
         del self.deployments[deployment.deployment_id]
         # One that is still being looked at is cleared away after that.
         if deployment.findings is not None:
@@ -189,6 +195,18 @@ class World:
     def put_public(self, path: str, data: bytes) -> None:
         """Make bytes public at once that nobody staged here. Raises InputError for a bad path."""
         self.public.put(path, data, self.now())
+        self.ledger.note(self.now(), "put", paths=[path])
+        self.dirty = True
+
+    def alter_public(self, path: str) -> None:
+        """Change one byte of a public file. Raises NotFoundError."""
+        self.public.alter(path)
+        self.ledger.note(self.now(), "alter", paths=[path])
+
+    def withdraw_public(self, path: str) -> None:
+        """Take a public file away. Raises NotFoundError."""
+        self.public.withdraw(path)
+        self.ledger.note(self.now(), "withdraw", paths=[path])
         self.dirty = True
 
     def publish_version(self, registry: str, owner: str, package: str, version: str, *, after: float = 0) -> None:
@@ -240,6 +258,7 @@ class World:
             self._end_validation(deployment)
         elif deployment.state is State.VALIDATED and deployment.automatic:
             deployment.enter(State.PUBLISHING, deployment.since)
+            self._note("publish", deployment, by="automatic")
         elif deployment.state is State.PUBLISHING and not deployment.twists.stuck:
             self._end_publishing(deployment)
         return deployment.state is not before
@@ -288,6 +307,8 @@ class World:
         if self.settings.publishing_polls:
             due = max(due, deployment.polled_at)
         taken = [component for component in deployment.components if self.public.has(component)]
+        if deployment.twists.failing or taken:
+            self.ledger.note(due, "failed", deployment=deployment.deployment_id)
         if deployment.twists.failing:
             deployment.fail({validation.COMMON: list(deployment.twists.failing)}, due)
         elif taken:
@@ -300,10 +321,16 @@ class World:
 
     def _make_public(self, deployment: Deployment, when: float) -> None:
         since = when + self.settings.public_lag_seconds
-        for path in deployment.files:
-            if path in deployment.twists.withhold_public:
-                continue
+        withheld = deployment.twists.withhold_public
+        published = [path for path in deployment.files if path not in withheld]
+        for path in published:
             self.public.publish(path, self.folder(deployment) / path, since)
-            if path in deployment.twists.alter_public:
-                self.public.alter(path)
         self.public.announce(deployment.components, since)
+        told = {"deployment": deployment.deployment_id, "paths": published, "withheld": withheld, "from": since}
+        self.ledger.note(when, "public", **told)
+        for path in deployment.twists.alter_public:
+            if path in published:
+                self.alter_public(path)
+
+    def _note(self, what: str, deployment: Deployment, *, by: str) -> None:
+        self.ledger.note(self.now(), what, deployment=deployment.deployment_id, account=deployment.account, by=by)

@@ -37,6 +37,7 @@ CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
         "T16": "tests.chaos.cut_connections",
         "T17": "tests.chaos.broken_files",
         "T23": "tests.chaos.soaking",
+        "T25": "tests.chaos.elsewhere",
     }
 )
 # What takes longest begins first, so that nothing is left to run alone.

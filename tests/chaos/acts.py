@@ -14,6 +14,7 @@ import atr.db.guards as guards
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.sandbox.deployment as staged
 import atr.sandbox.knobs as knobs
@@ -22,8 +23,17 @@ import tests.chaos.simulated as simulated
 from tests import world as worlds
 
 Act = Callable[[simulated.Simulated], Awaitable[None]]
+_ARMOUR: Final = b"-----BEGIN PGP SIGNATURE-----\n\nnobody's\n-----END PGP SIGNATURE-----\n"
+MEMBER: Final = people.MEMBERS[1]
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _FILE: Final = "maven/org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
+# Another committee's project, and its members.
+STRANGERS: Final = "elsewhere-tools"
+_STRANGE: Final = (people.STRANGER, "mike", "mona")
+_CORE: Final = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0"
+# A file of the version that nobody voted on, and an artifact that is no metadata of a server's, whatever its name.
+_BESIDE: Final = {f"{_CORE}.module": b"nobody voted on this module", f"{_CORE}.module.asc": _ARMOUR}
+_LOOK_ALIKE: Final = "org/foreign/maven-metadata.xml-tools/1.0/maven-metadata.xml-tools-1.0.jar"
 _REASON: Final = "Chance would have it."
 # How requests go wrong: for each, the endpoint and the fields of atr/sandbox/faults.py.
 FAULTS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
@@ -174,6 +184,7 @@ def _revision(content: bytes | None) -> Act:
 async def _abandon(world: simulated.Simulated) -> None:
     async with world.manager() as manager:
         await manager.vote_resolution.abandon(RELEASE, _REASON)
+    world.truth.taken_back(world.platform.now())
 
 
 async def _vote_again(world: simulated.Simulated) -> None:
@@ -182,6 +193,7 @@ async def _vote_again(world: simulated.Simulated) -> None:
     async with world.member() as member:
         await member.deployments.put_on_ballot(1)
     await people.vote(world.store, RELEASE)
+    world.put_to_vote(*world.elsewhere.values())
 
 
 def _clock(**delta: float) -> Act:
@@ -206,17 +218,104 @@ def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
             return
         if before_the_click and deployment.state is not staged.State.VALIDATED:
             return
-        if (name in {"alter-public", "withhold-public"}) and deployment.state is staged.State.PUBLISHED:
-            world.altered = True
         knobs.turn(world.platform, deployment.deployment_id, name, fields)
 
     return turn
 
 
 async def _publish_by_hand(world: simulated.Simulated) -> None:
-    deployment = _staged(world)
+    deployment = _any(world)
     if deployment is not None:
         world.platform.publish(deployment, by_hand=True)
+
+
+async def _drop_by_hand(world: simulated.Simulated) -> None:
+    deployment = _any(world)
+    if deployment is not None:
+        world.platform.drop(deployment, by_hand=True)
+
+
+def _any(world: simulated.Simulated) -> staged.Deployment | None:
+    """Any deployment of the platform: ours, or one that was staged elsewhere."""
+    there = list(world.platform.deployments.values())
+    return world.chance.choice(there) if there else None
+
+
+async def _stage_elsewhere(world: simulated.Simulated) -> None:
+    """The same version once more, as it was voted on or with a file beside, by a client that is not ours."""
+    world.stand_in_settings(held_by="publishing")
+    await world.stage_by_hand(world.chance.choice(({}, _BESIDE)))
+
+
+async def _record_elsewhere(world: simulated.Simulated) -> None:
+    for external_id in list(world.elsewhere)[-1:]:
+        await world.record(RELEASE, external_id)
+
+
+async def _promote_elsewhere(world: simulated.Simulated) -> None:
+    await world.promote(2, world.chance.choice(people.MEMBERS))
+
+
+async def _publish_with_more(world: simulated.Simulated) -> None:
+    """Somebody adds a file to what is staged, on the platform, and publishes both there."""
+    await _knob("add-file", before_the_click=True, path=next(iter(_BESIDE)))(world)
+    await _publish_by_hand(world)
+
+
+async def _put_beside(world: simulated.Simulated) -> None:
+    """A further file of the version becomes public, in whatever way, once the version is."""
+    if f"{_CORE}.pom" in world.truth.look().files:
+        (path, data), *_ = _BESIDE.items()
+        world.platform.put_public(path, data)
+
+
+async def _record_public(world: simulated.Simulated) -> None:
+    async with world.member() as member:
+        await member.distributions.record(RELEASE, world.tree.packages[0], staging=False)
+
+
+async def _strangers_vote(world: simulated.Simulated) -> None:
+    """Another committee puts files under this project's names to the vote."""
+    store, uid = world.store, people.STRANGER
+    async with world.admin() as admin:
+        await admin.policy.set_committee("elsewhere", "Elsewhere", committee_members=_STRANGE)
+        await admin.policy.set_project(STRANGERS, "Elsewhere Tools", "elsewhere")
+        await admin.policy.set_target(
+            STRANGERS, worlds.MAVEN, namespaces=("org.elsewhere",), source="the portal", target="the repository"
+        )
+    async with store.write_as_project_committee_member(STRANGERS, uid) as member:
+        await member.policy.edit(
+            STRANGERS,
+            file_tag_mappings={worlds.MAVEN.gh_slug: ["maven/**"]},
+            remote_promotion={worlds.MAVEN: True},
+            min_hours=0,
+        )
+    async with store.write_as_project_committee_participant(STRANGERS, uid) as participant:
+        release_key = await participant.release.start(STRANGERS, world.tree.version)
+    async with store.draft(release_key) as draft:
+        for path, data in world.tree.files.items():
+            assert isinstance(data, bytes)
+            await draft.add(f"maven/{path}", worlds.stream(data))
+        async with store.write_as_project_committee_participant(STRANGERS, uid) as participant:
+            await participant.revision.create(release_key, draft, "Names of others")
+    async with store.write_as_project_committee_participant(STRANGERS, uid) as participant:
+        await participant.vote.open_vote(release_key)
+    for voter in _STRANGE:
+        async with store.write_as_project_committee_participant(STRANGERS, voter) as participant:
+            await participant.vote.cast(release_key, sql.VoteChoice.PLUS_ONE)
+    async with (
+        store.draft(release_key) as draft,
+        store.write_as_project_release_manager(STRANGERS, uid) as manager,
+    ):
+        await manager.vote_resolution.resolve_passed(release_key, draft)
+
+
+async def _strangers_record(world: simulated.Simulated) -> None:
+    """They say that it is public, of each package."""
+    release_key = f"{STRANGERS}-{world.tree.version}"
+    for where in world.tree.packages:
+        async with world.store.write_as_project_committee_member(STRANGERS, people.STRANGER) as member:
+            await member.distributions.record(release_key, where, staging=False)
 
 
 async def _fault(world: simulated.Simulated) -> None:
@@ -269,6 +368,7 @@ ACTS: Final[Mapping[str, tuple[int, Act]]] = MappingProxyType(
         "clock a day back": (1, _clock(days=-1)),
         "tampered": (2, _knob("tamper", before_the_click=True)),
         "file added": (1, _knob("add-file", before_the_click=True)),
+        "look-alike added": (2, _knob("add-file", before_the_click=True, path=_LOOK_ALIKE)),
         "file removed": (1, _knob("remove-file", before_the_click=True)),
         "vanished": (1, _knob("vanish")),
         "stuck": (2, _knob("stick")),
@@ -276,10 +376,21 @@ ACTS: Final[Mapping[str, tuple[int, Act]]] = MappingProxyType(
         "publishing fails": (2, _knob("fail-publishing")),
         "public altered": (2, _knob("alter-public")),
         "public withheld": (1, _knob("withhold-public")),
-        "published by hand": (2, _publish_by_hand),
+        "published by hand": (3, _publish_by_hand),
+        "dropped by hand": (1, _drop_by_hand),
+        "staged elsewhere": (2, _stage_elsewhere),
+        "recorded": (2, _record_elsewhere),
+        "promote the other": (1, _promote_elsewhere),
+        "recorded as public": (1, _record_public),
+        "published with more": (2, _publish_with_more),
+        "put beside": (2, _put_beside),
+        "strangers vote": (1, _strangers_vote),
+        "strangers record": (1, _strangers_record),
         "a word nobody knows": (1, _knob("show-state", word="QUARANTINED", reads=3)),
         "listing hidden": (1, _knob("listing", twist="hide")),
         "listing repeats": (1, _knob("listing", twist="repeat")),
+        "listing cut": (1, _knob("listing", twist="cut")),
+        "listing reordered": (1, _knob("listing", twist="reorder")),
         "fault": (24, _fault),
         "slow or odd": (3, _odd),
     }

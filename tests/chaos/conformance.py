@@ -14,6 +14,7 @@ import atr.promotion.states as states
 import tests.chaos.acts as acts
 import tests.chaos.observed as observed
 import tests.chaos.outcome as outcome
+import tests.chaos.sayings as sayings
 import tests.chaos.simulated as simulated
 import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
@@ -112,14 +113,22 @@ def told(stage: theatre.Theatre, name: str, seed: int) -> tuple[set[tuple[State,
 
 
 def played(
-    stage: theatre.Theatre, steps: Sequence[Step], seed: str, build: theatre.Build = theatre.OURS
+    stage: theatre.Theatre,
+    steps: Sequence[Step],
+    seed: str,
+    build: theatre.Build = theatre.OURS,
+    *,
+    settled: bool = False,
 ) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
-    """Take these steps, with two workers: the arrows that were drawn, and the codes of what was broken."""
-    return stage.run(_play(stage, steps, seed, build))
+    """Take these steps, with two workers: the arrows that were drawn, and the codes of what was broken.
+
+    `settled`: the story leaves time for every look, so that what pages say must be true at its end.
+    """
+    return stage.run(_play(stage, steps, seed, build, settled=settled))
 
 
 async def _play(
-    stage: theatre.Theatre, steps: Sequence[Step], seed: str, build: theatre.Build
+    stage: theatre.Theatre, steps: Sequence[Step], seed: str, build: theatre.Build, *, settled: bool
 ) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
     async with stage.opened(seed, build=build) as world:
         lives = [asyncio.create_task(world.worker_life(name, dies_at=_never)) for name in ("one", "two")]
@@ -131,7 +140,7 @@ async def _play(
                 life.cancel()
             await asyncio.gather(*lives, return_exceptions=True)
         eyes = observed.Eyes(world)
-        broken = invariants.broken(await eyes.look())
+        broken = (*invariants.broken(await eyes.look()), *(await sayings.wrong(world) if settled else ()))
         return {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}, broken
 
 

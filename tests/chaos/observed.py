@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rows, events and the stand-in say, as the World that tests/model/invariants.py looks at."""
+"""What rows and events say, and what is true (tests/chaos/truth.py), as the World of tests/model/invariants.py."""
 
 import collections
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,13 +16,18 @@ import atr.demo.people as people
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.sandbox.deployment as staged
 import atr.storage.transaction as transaction
+import tests.chaos.acts as acts
 import tests.chaos.simulated as simulated
+import tests.chaos.truth as truth
 import tests.model.invariants as invariants
 
 # What a person's asking is called.
 _ASKED: Final = frozenset({"promotion_requested", "promotion_asked_again", "promotion_send_again"})
+# So long may a comparison of the public files take: what was put beside them meanwhile is found by the next one.
+_LOOKING: Final = 900.0
+# The names that the foundation gave to this project.
+_OURS: Final = "org.example"
 _PERSONS: Final = {
     (frm, to) for frm, many in states.PERSONS_ARROWS.items() for to in many if to not in states.ARROWS[frm]
 }
@@ -33,8 +40,8 @@ def _columns(table: Any, *names: str, where: Callable[[Any], Any] | None = None)
 
 
 # The columns that are looked at and no more, past the session: after each step of T4 all of it is read.
-_PROMOTIONS: Final = _columns(tables.Promotion, "id", "state")
-_TARGETS: Final = _columns(tables.PromotionTarget, "promotion_id", "purl")
+_PROMOTIONS: Final = _columns(tables.Promotion, "id", "state", "deployment_id", "release_key")
+_TARGETS: Final = _columns(tables.PromotionTarget, "promotion_id", "purl", "owner_namespace", "holding")
 _ATTEMPTS: Final = _columns(
     tables.Attempt,
     *("promotion_id", "deployment_id", "number", "answer"),
@@ -71,16 +78,20 @@ class Eyes:
         _, promotions, targets, attempts, deployments = self.rows
         if not promotions:
             return invariants.World()
+        world.platform.advance()
+        now = world.truth.look()
         external = {one.id: one.external_id for one in deployments}
         asked = collections.Counter(one.subject for one in self.events if one.what in _ASKED)
         marks = collections.Counter(one.promotion_id for one in attempts if one.answer not in steps.CERTAIN_NO)
-        by_id = {row.id: row for row in promotions}
         senders = {(external[one.deployment_id], one.number): one.promotion_id for one in attempts if one.promotion_id}
         allowed = self._allowed()
         purls = collections.defaultdict(list)
+        foreign = set()
+        strangers = {row.id for row in promotions if row.release_key.startswith(acts.STRANGERS)}
         for target in targets:
             purls[target.promotion_id].append(target.purl)
-        published = [one for one in world.platform.published if one.deployment.state is staged.State.PUBLISHED]
+            if target.holding and (target.promotion_id in strangers) and target.owner_namespace.startswith(_OURS):
+                foreign.add((target.promotion_id, target.purl))
         # The last one that was marked of a deployment is the one whose request took effect.
         owner: Mapping[str | None, int | None] = {
             external[one.deployment_id]: one.promotion_id for one in sorted(attempts, key=lambda one: one.number)
@@ -93,7 +104,8 @@ class Eyes:
                     row.state,
                     approvals=asked[f"promotion:{row.id}"],
                     marks=marks[row.id],
-                    right=row.state is not states.State.LIVE or world.altered or self._public_is_right(),
+                    foreign=(row.id, purl) in foreign,
+                    right=(row.state is not states.State.LIVE) or self._is_right(row, external, purls[row.id]),
                 )
                 for row in promotions
                 for purl in purls[row.id or 0]
@@ -108,14 +120,17 @@ class Eyes:
                 for one in world.sent
             ),
             effects=tuple(
-                invariants.Effect(purl, None if one.by_hand else owner.get(one.external_id), right=one.right)
-                for one in published
-                for purl in purls[owner.get(one.external_id) or next(iter(by_id)) or 0]
+                invariants.Effect(
+                    purl,
+                    owner.get(one.deployment, 0) if one.ours else None,
+                    right=not world.truth.unvoted(one),
+                )
+                for one in now.effects
+                if now.is_public(one.deployment)
+                for purl in purls[owner.get(one.deployment)] or [one.deployment]
             ),
             coming=frozenset(
-                owner[one.external_id] or 0
-                for one in world.platform.published
-                if (not one.by_hand) and (one.external_id in owner) and self._is_coming(one)
+                owner.get(one.deployment) or 0 for one in now.effects if one.ours and self._is_coming(now, one)
             ),
             moves=(*self._moves(), *world.moves),
         )
@@ -155,7 +170,7 @@ class Eyes:
         """For each mark, by promotion and number: whether the gates that this world closes were open then."""
         members, off, policy, passed, drifted = set(people.MEMBERS), set[str](), True, True, False
         found: dict[tuple[int | None, int], bool] = {}
-        for one in self.events:
+        for one in itertools.filterfalse(_is_strangers, self.events):
             match one.what:
                 case "committee_set" if one.subject == "committee:example":
                     members = set(one.data["members"])
@@ -177,14 +192,30 @@ class Eyes:
                     found[key] = policy and passed and (not (drifted or off)) and (one.actor in members)
         return found
 
-    def _is_coming(self, one: simulated.Published) -> bool:
-        there = one.deployment
-        kept = there.deployment_id in self.world.platform.deployments
-        return kept and (there.state is staged.State.PUBLISHING) and not there.twists.failing
+    def _is_coming(self, now: truth.Now, one: truth.Effect) -> bool:
+        there = self.world.platform.deployments.get(one.deployment)
+        return now.may_come(one) and not ((there is not None) and there.twists.failing)
 
-    def _public_is_right(self) -> bool:
-        tree = self.world.platform.public
-        return all(
-            (path in tree.files) and (tree.files[path].disk.read_bytes() == data)
-            for path, data in self.world.platform.voted.items()
-        )
+    def _is_right(self, row: Any, external: Mapping[int, str], purls: Sequence[str]) -> bool:
+        """Whether what is public is what was voted on, all of it and nothing else, so far as somebody could see."""
+        directories = {_directory(purl) for purl in purls}
+        voted = {
+            path: sha256
+            for path, sha256 in self.world.voted_files(external.get(row.deployment_id, "")).items()
+            # Without a deployment it is about the packages that somebody named.
+            if row.deployment_id or (path.rpartition("/")[0] in directories)
+        }
+        seen_until = self.world.lived.get(row.id, math.inf) - _LOOKING
+        return not self.world.truth.differs(voted, before=seen_until)
+
+
+def _is_strangers(event: tables.Event) -> bool:
+    """Another committee's facts open and close no gate of ours."""
+    return event.chain.startswith(acts.STRANGERS) or event.subject.endswith(acts.STRANGERS)
+
+
+def _directory(purl: str) -> str:
+    """Where the files of pkg:maven/org.example/name@1.0 stand."""
+    group, name = purl.removeprefix("pkg:maven/").split("/")
+    artifact, _, version = name.partition("@")
+    return f"{group.replace('.', '/')}/{artifact}/{version}"

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import itertools
 import random
 from collections.abc import Callable, Mapping
@@ -15,14 +16,14 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.config as config
+import atr.demo.tree as trees
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.sandbox.deployment as staged
 import atr.sandbox.server as server
-import atr.sandbox.world as stand_in
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
+import tests.chaos.truth as truth
 import tests.chaos.virtual as virtual
 import tests.model.invariants as invariants
 from tests import world as worlds
@@ -51,44 +52,11 @@ class Clock(worlds.Clock):
 
 
 @dataclasses.dataclass(frozen=True)
-class Published:
-    """A deployment was set on its way to be public."""
-
-    deployment: staged.Deployment
-    by_hand: bool
-    # It holds what was voted on.
-    right: bool
-
-    @property
-    def external_id(self) -> str:
-        """The platform's id of it."""
-        return self.deployment.deployment_id
-
-
-@dataclasses.dataclass(frozen=True)
 class Sent:
     """A request to publish that left us, and the last mark of its deployment then; 0 if there was none."""
 
     external_id: str
     number: int
-
-
-class Platform(stand_in.World):
-    """The stand-in, which remembers whose request set a deployment on its way."""
-
-    published: list[Published]
-    voted: Mapping[str, bytes]
-
-    def publish(self, deployment: staged.Deployment, *, by_hand: bool = False) -> None:
-        """As it is, and noted."""
-        super().publish(deployment, by_hand=by_hand)
-        self.published.append(Published(deployment, by_hand, self.holds(deployment)))
-
-    def holds(self, deployment: staged.Deployment) -> bool:
-        """Whether its files are those of the vote."""
-        folder = self.folder(deployment)
-        held = {path for path in deployment.files if not path.endswith((".md5", ".sha1"))}
-        return held == set(self.voted) and all((folder / path).read_bytes() == self.voted[path] for path in held)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +74,6 @@ class Told:
 class Simulated(worlds.World):
     """A world of tests/world.py whose worker runs by itself, and whose time passes by itself."""
 
-    platform: Platform
-
     def __init__(
         self,
         hands: contexts.Context,
@@ -123,8 +89,14 @@ class Simulated(worlds.World):
         self.deaths = 0
         self.sent: list[Sent] = []
         self.moves: list[invariants.Move] = []
-        # Somebody changed public files after they were compared: what is live may be wrong, and no fault of ours.
-        self.altered = False
+        # What is true, whatever the rows say; and what was put to the vote under each of the platform's ids.
+        self.truth = truth.Truth(self.platform.directory)
+        self.truth.roots = ("org/example/",)
+        self.voted_of: dict[str, Mapping[str, str]] = {}
+        # What was staged elsewhere, by the platform's ids.
+        self.elsewhere: dict[str, trees.Tree] = {}
+        # When each promotion became live, by the platform's clock.
+        self.lived: dict[int, float] = {}
         # No worker scans: it is away, and what it holds it goes on with.
         self.paused = False
         # From now on nobody dies and nothing goes wrong.
@@ -138,6 +110,26 @@ class Simulated(worlds.World):
         for number, external_id in enumerate(self.platform.deployments, start=1):
             text = text.replace(external_id, f"<deployment {number}>")
         self.trace.append(Told(asyncio.get_running_loop().time(), text))
+
+    def put_to_vote(self, *more: trees.Tree) -> None:
+        """The release's tree was voted on, and these beside it, and the vote passed."""
+        self.truth.passed([_bytes(tree) for tree in (self.tree, *more)], self.platform.now())
+
+    async def stage_by_hand(self, more: Mapping[str, bytes]) -> str:
+        """Somebody stages the release's tree and these files with another client: the platform's id of it."""
+        tree = dataclasses.replace(self.tree, files={**self.tree.files, **more})
+        external_id = await self.stage_elsewhere(tree)
+        self.elsewhere[external_id] = tree
+        self.voted_of[external_id] = _hashed(tree)
+        return external_id
+
+    def voted_files(self, external_id: str) -> Mapping[str, str]:
+        """What was voted on of a deployment, sha256 by path."""
+        return self.voted_of.get(external_id) or _hashed(self.tree)
+
+    def became_live(self, promotion_id: int) -> None:
+        """Note when."""
+        self.lived[promotion_id] = self.platform.now()
 
     async def sending(self, external_id: str) -> None:
         """A request to publish is about to leave: note for which mark."""
@@ -175,6 +167,14 @@ class Simulated(worlds.World):
             self._due = (written, min((one for one in found if one is not None), default=None))
         at = self._due[1]
         return None if at is None else max((at - self.clock()).total_seconds(), 0.0)
+
+
+def _bytes(tree: trees.Tree) -> Mapping[str, bytes]:
+    return {path: data for path, data in tree.files.items() if isinstance(data, bytes)}
+
+
+def _hashed(tree: trees.Tree) -> Mapping[str, str]:
+    return {path: hashlib.sha256(data).hexdigest() for path, data in _bytes(tree).items()}
 
 
 def _later(due: Any, lease: Any) -> Any:

@@ -60,9 +60,9 @@ _T = TypeVar("_T")
 Engine = Callable[[pathlib.Path], contextlib.AbstractContextManager[provided.Databases]]
 
 
-def tree() -> trees.Tree:
+def tree(version: str = "2.4.0") -> trees.Tree:
     """Two packages of one POM each: enough to be compared, and little to read."""
-    whole = trees.example(100)
+    whole = trees.example(100, version)
     files = {path: data for path, data in whole.files.items() if not path.removesuffix(".asc").endswith(".jar")}
     return dataclasses.replace(
         whole,
@@ -130,8 +130,7 @@ class Theatre:
         self, directory: pathlib.Path, address: str, chance: random.Random, build: Build
     ) -> AsyncIterator[simulated.Simulated]:
         clock = simulated.Clock(self.loop, BEGAN)
-        platform = simulated.Platform(directory / "sandbox", clock=clock.seconds)
-        platform.published = []
+        platform = stand_in.World(directory / "sandbox", clock=clock.seconds)
         platform.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
         wires = inprocess.Wires(lambda: chance.uniform(0.01, 1.0))
         app = self._app
@@ -157,9 +156,10 @@ class Theatre:
         made.scratch.mkdir(exist_ok=True)
         world = simulated.Simulated(build.hands(made), server.RunningSandbox(platform), clock, settings, chance)
         world.tree = tree()
-        platform.voted = {path: data for path, data in world.tree.files.items() if isinstance(data, bytes)}
+        world.put_to_vote()
         wires.note, wires.sending = world.note, world.sending
         world.moves, world.written = watched_storage.moves, written
+        watched_storage.became_live = world.became_live
         try:
             yield world
         finally:

@@ -29,6 +29,8 @@ class Storage:
         # False: a broken build, in which who lost its lease writes all the same.
         self._fenced = fenced
         self.moves: list[invariants.Move] = []
+        # Told of each promotion that became live, once that is committed.
+        self.became_live: Callable[[int], None] = _unheard
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -40,6 +42,9 @@ class Storage:
         async with self._inner.write_as_user_service() as service:
             yield _Service(service, moves, fenced=self._fenced)
         self.moves.extend(moves)
+        for move in moves:
+            if move.to is states.State.LIVE:
+                self.became_live(move.promotion)
 
 
 class _Service:
@@ -89,3 +94,7 @@ class _Writer:
                 )
             )
         return answer
+
+
+def _unheard(_promotion: int) -> None:
+    """Nobody listens."""

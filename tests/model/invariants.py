@@ -31,6 +31,8 @@ class Promotion(NamedTuple):
     budget: int = 3
     # For one that is LIVE: the public files, as the platform has them now, are those voted on.
     right: bool = True
+    # It holds a coordinate that belongs to another committee's project.
+    foreign: bool = False
 
 
 class Send(NamedTuple):
@@ -135,6 +137,10 @@ def _fenced(world: World) -> bool:
     return all(move.by_person or move.epoch >= move.row_epoch for move in world.moves)
 
 
+def _own_names(world: World) -> bool:
+    return not any(one.foreign for one in world.promotions)
+
+
 def arrows(frm: State, *, by_person: bool = False) -> frozenset[State]:
     """Where a row may go from here, by the application's tables."""
     persons = states.PERSONS_ARROWS.get(frm, frozenset()) if by_person else frozenset()
@@ -151,5 +157,6 @@ INVARIANTS: Final = (
     Invariant("S7", "Rows move along the arrows only, one version at a time.", _monotone),
     Invariant("S8", "One request for each mark, and no more marks than a person's asking allows.", _within_budget),
     Invariant("S10", "Who lost its lease writes nothing.", _fenced),
+    Invariant("S15", "No committee holds the names of another's project.", _own_names),
 )
 BY_CODE: Final = {invariant.code: invariant for invariant in INVARIANTS}

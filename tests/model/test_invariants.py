@@ -34,6 +34,7 @@ BREAKING = [
     ("S8", World((Promotion(1, "t", S.SENDING, marks=4),))),
     ("S8", World((Promotion(1, "t", S.SENDING, marks=2, budget=1),))),
     ("S10", World(moves=(Move(1, S.CHECKING, S.LIVE, epoch=1, row_epoch=2),))),
+    ("S15", World((Promotion(1, "t", S.REQUESTED, foreign=True),))),
 ]
 HOLDING = [
     World(),
