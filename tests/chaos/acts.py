@@ -24,7 +24,6 @@ from tests import world as worlds
 
 Act = Callable[[simulated.Simulated], Awaitable[None]]
 _ARMOUR: Final = b"-----BEGIN PGP SIGNATURE-----\n\nnobody's\n-----END PGP SIGNATURE-----\n"
-MEMBER: Final = people.MEMBERS[1]
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _FILE: Final = "maven/org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
 # Another committee's project, and its members.

@@ -14,7 +14,6 @@ import atr.promotion.states as states
 import tests.chaos.acts as acts
 import tests.chaos.observed as observed
 import tests.chaos.outcome as outcome
-import tests.chaos.sayings as sayings
 import tests.chaos.simulated as simulated
 import tests.chaos.theatre as theatre
 import tests.model.invariants as invariants
@@ -140,7 +139,7 @@ async def _play(
                 life.cancel()
             await asyncio.gather(*lives, return_exceptions=True)
         eyes = observed.Eyes(world)
-        broken = (*invariants.broken(await eyes.look()), *(await sayings.wrong(world) if settled else ()))
+        broken = (*invariants.broken(await eyes.look()), *(await world.said_wrongly(acts.RELEASE) if settled else ()))
         return {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}, broken
 
 

@@ -22,6 +22,7 @@ import atr.promotion.states as states
 import atr.worker as worker
 import tests.chaos.cutter as cutters
 import tests.chaos.outcome as outcome
+import tests.chaos.truth as truth
 import tests.model.invariants as invariants
 from tests import databases, guarding
 from tests import world as worlds
@@ -151,15 +152,20 @@ async def _broken(world: worlds.World, promotion_id: int, cutter: cutters.Cutter
     marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     targets = [one.purl for one in await world.rows(tables.PromotionTarget)]
     sends = [invariants.Send(promotion_id, number) for number in range(world.publish_calls)]
+    world.platform.advance()
+    judge = truth.Truth(world.platform.directory)
+    judge.passed([world.tree.files])
+    right = not judge.differs(truth.hashed(world.tree.files))
     described = invariants.World(
         promotions=tuple(
-            invariants.Promotion(
-                promotion_id, target, row.state, marks=len(marks), right=row.public_digest == row.voted_digest
-            )
-            for target in targets
+            invariants.Promotion(promotion_id, target, row.state, marks=len(marks), right=right) for target in targets
         ),
         sends=tuple(sends),
-        effects=tuple(invariants.Effect(target, promotion_id) for target in targets for _ in sends),
+        effects=tuple(
+            invariants.Effect(target, promotion_id, right=not judge.unvoted(one))
+            for target in targets
+            for one in judge.look().effects
+        ),
     )
     broken = [f"{code} does not hold" for code in invariants.broken(described)]
     if world.publish_calls > cutter.marks:

@@ -218,8 +218,7 @@ class _Round:
         held = self._held()
         members = truth.members(held)
         world.truth.passed([held], world.platform.now())
-        hashed = {path: hashlib.sha256(held[path]).hexdigest() for path in members}
-        world.voted_of[self.external_id] = hashed
+        world.voted_of[self.external_id] = truth.hashed({path: held[path] for path in members})
         # What was cut off a listing nobody could show, and is refused when it is there again.
         if not (self._changed(0) or (plan.twist == "cut")):
             wrong += [f"the ballot does not name {path}" for path in sorted(members - set(shown))]

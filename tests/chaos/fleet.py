@@ -5,6 +5,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import functools
 import importlib
 import multiprocessing
 import os
@@ -14,12 +15,14 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from multiprocessing.process import BaseProcess
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import atr.config as config
 import atr.platforms.contract as contract
 import atr.server as server
+import atr.storage as storage
 import atr.worker as worker
+import tests.chaos.watched as watched
 
 Entry = Callable[..., None]
 _T = TypeVar("_T")
@@ -127,8 +130,13 @@ async def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
 
 
 def work(settings: Mapping[str, Any]) -> None:
-    """A worker."""
-    asyncio.run(worker.run(config.WorkerSettings.model_validate(settings)))
+    """A worker, whose writes of promotions are kept with the lease under which they were made."""
+    asyncio.run(_watched(config.WorkerSettings.model_validate(settings), fenced=True))
+
+
+def work_without_fence(settings: Mapping[str, Any]) -> None:
+    """A worker of a broken build: whoever lost its lease writes all the same. What a campaign must see."""
+    asyncio.run(_watched(config.WorkerSettings.model_validate(settings), fenced=False))
 
 
 def serve(settings: Mapping[str, Any], listener: socket.socket) -> None:
@@ -160,13 +168,27 @@ class _CallsFirst:
 
 
 async def _calls_first(settings: config.WorkerSettings) -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stop = _stopping()
     async with worker.context(settings) as hands:
         broken: Any = {platform: _CallsFirst(one) for platform, one in hands.promoters.items()}
-        await worker.work_until(
-            dataclasses.replace(hands, promoters=broken), stop, tick=settings.tick, slots=settings.slots
-        )
+        calling = dataclasses.replace(hands, promoters=broken)
+        await worker.work_until(calling, stop, tick=settings.tick, slots=settings.slots)
+
+
+async def _watched(settings: config.WorkerSettings, *, fenced: bool) -> None:
+    stop = _stopping()
+    async with worker.context(settings) as hands:
+        watching = watched.Storage(hands.storage, fenced=fenced)
+        watching.moved = functools.partial(watched.keep, settings.state_dir)
+        seen = dataclasses.replace(hands, storage=cast("storage.Storage", watching))
+        await worker.work_until(seen, stop, tick=settings.tick, slots=settings.slots)
+
+
+def _stopping() -> asyncio.Event:
+    """Set once this process is asked to stop."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    return stop
 
 
 def _run(module: str, entry: str, log: pathlib.Path, settings: Mapping[str, Any], *arguments: Any) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import pathlib
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ import sqlmodel
 import atr.db.roles as roles
 import atr.db.session as session
 import atr.demo.people as people
+import atr.demo.tree as trees
 import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.states as states
@@ -32,6 +32,8 @@ import atr.storage.audit as audit
 import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
 import tests.chaos.outcome as outcome
+import tests.chaos.truth as truth
+import tests.chaos.watched as watched
 from tests import databases as provided
 from tests import world as worlds
 from tests.model import invariants
@@ -68,7 +70,9 @@ class Grounds:
             place = transaction.Place(directory, {}, plain=steps.Timing().faster(_FASTER))
             async with server.RunningSandbox(world) as sandbox:
                 try:
-                    yield Round(self.scene, directory, address, storage.Storage(database, place), sandbox)
+                    judge = truth.Truth(world.directory)
+                    judge.passed([trees.example().files])
+                    yield Round(self.scene, directory, address, storage.Storage(database, place), sandbox, judge)
                 finally:
                     await database.close()
             if self.server is not None:
@@ -86,6 +90,8 @@ class Round:
     address: str
     store: storage.Storage
     sandbox: server.RunningSandbox
+    # What is true, whatever the rows say: the committee voted on the example's files.
+    judge: truth.Truth
 
     @property
     def platform(self) -> stand_in.World:
@@ -173,7 +179,8 @@ class Round:
         promotions = await self.rows(tables.Promotion)
         marks = [one for one in await self.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
         purls: dict[int | None, str] = {one.promotion_id: one.purl for one in await self.rows(tables.PromotionTarget)}
-        right = await self._public_is_voted()
+        self.platform.advance()
+        right = not self.judge.differs(truth.hashed(trees.example().files))
         return invariants.World(
             promotions=tuple(
                 invariants.Promotion(
@@ -189,10 +196,15 @@ class Round:
             ),
             sends=tuple(self._sends(marks)),
             effects=tuple(
-                invariants.Effect(purls[marks[-1].promotion_id] if marks else "", self._last(marks), right=right)
-                for _ in range(self.platform.traffic.effects["publish"])
+                invariants.Effect(
+                    purls[marks[-1].promotion_id] if marks else "",
+                    # An effect without any mark is ours too: nobody publishes by hand in these rounds.
+                    (marks[-1].promotion_id or 0) if marks else 0,
+                    right=not self.judge.unvoted(one),
+                )
+                for one in self.judge.look().effects
             ),
-            moves=tuple([move async for move in self._moves()]),
+            moves=(*[move async for move in self._moves()], *watched.read(self.directory)),
         )
 
     def _sends(self, marks: Sequence[tables.Attempt]) -> Iterator[invariants.Send]:
@@ -208,30 +220,11 @@ class Round:
             free.remove(before[-1])
             yield invariants.Send(before[-1].promotion_id or 0, before[-1].number)
 
-    def _last(self, marks: Sequence[tables.Attempt]) -> int:
-        # An effect without any mark is ours too: nobody publishes by hand in these rounds.
-        return (marks[-1].promotion_id or 0) if marks else 0
-
     async def _moves(self) -> AsyncIterator[invariants.Move]:
         for event in await self.rows(tables.Event):
             if event.what == "promotion_moved":
                 number = int(event.subject.partition(":")[2])
                 yield invariants.Move(number, states.State(event.data["from"]), states.State(event.data["to"]))
-
-    async def _public_is_voted(self) -> bool:
-        """Whether each file that was voted on is public with its very bytes; true too where nothing is public."""
-        public = self.platform.public.files
-        for row in await self.rows(tables.Promotion):
-            async with self.store.read() as read:
-                wanted = sqlmodel.select(tables.FileSetFile).where(tables.FileSetFile.digest == row.voted_digest)
-                voted = (await read.data.exec(wanted)).all()
-            for file in voted:
-                if public and (
-                    (file.path not in public)
-                    or hashlib.sha256(public[file.path].disk.read_bytes()).hexdigest() != file.sha256
-                ):
-                    return False
-        return True
 
 
 @contextlib.contextmanager

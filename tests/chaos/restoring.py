@@ -2,7 +2,9 @@
 """T14: a backup at a random moment of a promotion's life; life goes on; the backup is restored; life goes on again.
 
 Whatever was done between backup and restore has no row. Still there must be no second effect and no false "not
-published", nothing may be sent before a person has asked again, and everything ends or waits for a person.
+published", nothing may be sent before a person has asked again, and everything ends or waits for a person. A call from
+before the restore belongs to the promotion whose mark it had then; the restored database may know nothing of it, and
+must find what came of it all the same: in the end nothing is said of the version that is not so.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ import contextlib
 import pathlib
 import random
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import atr.backup as backup
@@ -21,6 +23,8 @@ import atr.promotion.states as states
 import atr.sandbox.deployment as staged
 import atr.worker as worker
 import tests.chaos.outcome as outcome
+import tests.chaos.sayings as sayings
+import tests.chaos.truth as truth
 import tests.model.invariants as invariants
 from tests import databases as provided
 from tests import world as worlds
@@ -40,17 +44,20 @@ _FAULTS: Final = (
     {"status": 503},
     {"status": 401},
 )
-_State = states.State
+# Of a promotion that no row knows any more.
+_FORGOTTEN: Final = 0
+# What has ended is looked at after an hour, a day, a week and a month.
+_LOOKS: Final = (0.1, 1, 7, 31)
 Restore = Callable[[worlds.World, pathlib.Path], Awaitable[None]]
 
 
 def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
     """So many points, each a world of its own."""
-    return rounds(range(POINTS[size]), seed, restored)
+    return rounds(range(POINTS[size]), seed, restored, size)
 
 
-def rounds(points: range, seed: int, restore: Restore) -> outcome.Outcome:
-    """These points, with this way to restore."""
+def rounds(points: range, seed: int, restore: Restore, size: outcome.Size = outcome.Size.RELEASE) -> outcome.Outcome:
+    """These points of a size, with this way to restore."""
     violations: list[str] = []
     seen: list[str] = []
     with tempfile.TemporaryDirectory(prefix="atr-t14-") as name:
@@ -64,7 +71,10 @@ def rounds(points: range, seed: int, restore: Restore) -> outcome.Outcome:
                 (directory / str(point)).mkdir()
                 with asyncio.Runner() as runner:
                     found = runner.run(life.lived(scene, directory / str(point), restore))
-                violations += [f"{one} [{life.told}] ATR_CHAOSSEED={seed} point {point}" for one in found]
+                violations += [
+                    f"{one} [{life.told}] {outcome.SEED}={seed} CHAOS={size} python -m tests.chaos T14, point {point}"
+                    for one in found
+                ]
                 seen.append(life.told)
     return outcome.Outcome(rounds=len(points), violations=tuple(violations), seen=tuple(seen))
 
@@ -110,12 +120,13 @@ class Life:
                 await self._step(world)
             # The operator stops everything, and waits for the last lease.
             world.clock.turn(seconds=self.chance.choice((80, 80, 600, 90_000)))
-            calls, effects = world.publish_calls, world.platform.traffic.effects["publish"]
+            calls, owners = world.publish_calls, await _senders(world)
             self._perhaps_forgotten(world)
             async with _again(world, file, restore) as after:
                 self.steps.append(f"RESTORE after {calls} calls")
                 heirs = {row.id for row in await after.rows(tables.Promotion)}
-                return await self._go_on(after, calls=calls, effects=effects, heirs=heirs)
+                known = [owner if owner in heirs else _FORGOTTEN for owner in owners]
+                return await self._go_on(after, _judge(after), calls=calls, owners=known)
 
     async def _step(self, world: worlds.World) -> None:
         if not await _holding(world):
@@ -135,7 +146,9 @@ class Life:
             case _:
                 await self._try(world, "abort")
 
-    async def _go_on(self, world: worlds.World, *, calls: int, effects: int, heirs: set[int | None]) -> list[str]:
+    async def _go_on(
+        self, world: worlds.World, judge: truth.Truth, *, calls: int, owners: Sequence[int | None]
+    ) -> list[str]:
         found: list[str] = []
         for _ in range(self.chance.randrange(4)):
             await _let_work(world)
@@ -145,10 +158,15 @@ class Life:
             if self.chance.random() < 0.5:
                 await self._try(world, self.chance.choice(("promote", "abort", "drop", "send_again")))
             await _let_work(world)
-            found += await _broken(world, effects, heirs)
+            found += await _broken(world, judge, owners)
             if found or not await _open(world):
                 break
         found += [f"Promotion {row.id} is {row.state} for ever." for row in await _stuck(world)]
+        if not found:
+            await _every_look(world)
+            found += await _broken(world, judge, owners)
+            release_key = (await world.rows(tables.Deployment))[0].release_key
+            found += await sayings.wrong(world, judge, release_key, truth.hashed(world.tree.files))
         if not await world.chain_holds():
             found.append("The events do not follow from one another.")
         return found
@@ -205,24 +223,46 @@ async def _open(world: worlds.World) -> bool:
     return (not rows) or any(row.state in states.OPEN for row in rows)
 
 
-async def _broken(world: worlds.World, before: int, heirs: set[int | None]) -> list[str]:
-    """The invariants, with what the platform counted beside what the rows say.
+def _judge(world: worlds.World) -> truth.Truth:
+    judge = truth.Truth(world.platform.directory)
+    judge.passed([world.tree.files])
+    return judge
 
-    A call from before the restore belongs to whichever promotion of it is the first in the restored database.
-    """
+
+async def _senders(world: worlds.World) -> Sequence[int | None]:
+    """Of each call of ours that took effect so far, the promotion that was marked last: there is one deployment."""
+    world.platform.advance()
+    marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
+    effects = [one for one in _judge(world).look().effects if one.ours]
+    return [marks[-1].promotion_id if marks else _FORGOTTEN for _ in effects]
+
+
+async def _every_look(world: worlds.World) -> None:
+    """Let time pass in long steps until whatever has ended was looked at for the last time."""
+    for days in _LOOKS:
+        world.clock.turn(days=days)
+        # Some looks count only if others, minutes later, say the same.
+        for _ in range(5):
+            await world.work()
+            world.clock.turn(minutes=10)
+
+
+async def _broken(world: worlds.World, judge: truth.Truth, before: Sequence[int | None]) -> list[str]:
+    """The invariants, with what is true beside what the rows say. `before`: who sent what took effect long ago."""
     rows = await world.rows(tables.Promotion)
-    attempts = await world.rows(tables.Attempt)
     if not rows:
         return []
     world.platform.advance()
-    sent = [one.promotion_id for one in attempts if one.kind is tables.AttemptKind.PUBLISH]
-    first = next((row.id for row in rows if row.id in heirs), rows[0].id)
-    made = world.platform.traffic.effects["publish"]
-    last = sent[-1] if sent else first
-    effects = [invariants.Effect("t", first)] * before + [invariants.Effect("t", last)] * (made - before)
+    sent = [one.promotion_id for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
+    ours = [one for one in judge.look().effects if one.ours]
+    owners = [*before, *[(sent[-1] if sent else _FORGOTTEN) for _ in ours[len(before) :]]]
+    voted = truth.hashed(world.tree.files)
+    right = not judge.differs(voted)
     described = invariants.World(
-        promotions=tuple(invariants.Promotion(row.id or 0, "t", row.state, approvals=99) for row in rows),
-        effects=tuple(effects),
+        promotions=tuple(invariants.Promotion(row.id or 0, "t", row.state, approvals=99, right=right) for row in rows),
+        effects=tuple(
+            invariants.Effect("t", owner, right=not judge.unvoted(one)) for owner, one in zip(owners, ours, strict=True)
+        ),
     )
     return [f"{code} is broken: {invariants.BY_CODE[code].promise}" for code in invariants.broken(described)]
 

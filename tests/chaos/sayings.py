@@ -2,16 +2,15 @@
 """What rows and pages say of a version, held against what is true. Looked at once every look that is due was made."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.storage.readers.releases as releases
-import tests.chaos.acts as acts
-import tests.chaos.simulated as simulated
 import tests.chaos.truth as truth
+from tests import world as worlds
 from tests.model import invariants
 
 _DState: Final = states.DeploymentState
@@ -22,19 +21,19 @@ _DENIED: Final = re.compile(
 )
 
 
-async def wrong(world: simulated.Simulated) -> list[str]:
-    """A sentence for everything that is said and is not so."""
+async def wrong(world: worlds.World, judge: truth.Truth, release_key: str, voted: Mapping[str, str]) -> list[str]:
+    """A sentence for everything that is said of a release and is not so. `voted`: what it has, sha256 by path."""
     world.platform.advance()
-    now = world.truth.look()
-    deployments = [row for row in await world.rows(tables.Deployment) if row.release_key == acts.RELEASE]
-    promotions = [row for row in await world.rows(tables.Promotion) if row.release_key == acts.RELEASE]
-    async with world.store.read(acts.MEMBER) as read:
-        page = await releases.finish(read, acts.RELEASE)
+    now = judge.look()
+    deployments = [row for row in await world.rows(tables.Deployment) if row.release_key == release_key]
+    promotions = [row for row in await world.rows(tables.Promotion) if row.release_key == release_key]
+    async with world.store.read(worlds.MEMBER) as read:
+        page = await releases.finish(read, release_key)
     found = [
-        *world.truth.nowhere(),
+        *judge.nowhere(),
         *_of_deployments(deployments, now),
         *_of_promotions(deployments, promotions, now),
-        *_of_page(page, now, missing=bool(world.truth.missing(world.voted_files("")))),
+        *_of_page(page, now, missing=bool(judge.missing(voted))),
     ]
     return [f"S17: {sentence}" for sentence in found]
 

@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import itertools
 import random
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ import atr.sandbox.server as server
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
+import tests.chaos.sayings as sayings
 import tests.chaos.truth as truth
 import tests.chaos.virtual as virtual
 import tests.model.invariants as invariants
@@ -113,19 +113,23 @@ class Simulated(worlds.World):
 
     def put_to_vote(self, *more: trees.Tree) -> None:
         """The release's tree was voted on, and these beside it, and the vote passed."""
-        self.truth.passed([_bytes(tree) for tree in (self.tree, *more)], self.platform.now())
+        self.truth.passed([tree.files for tree in (self.tree, *more)], self.platform.now())
 
     async def stage_by_hand(self, more: Mapping[str, bytes]) -> str:
         """Somebody stages the release's tree and these files with another client: the platform's id of it."""
         tree = dataclasses.replace(self.tree, files={**self.tree.files, **more})
         external_id = await self.stage_elsewhere(tree)
         self.elsewhere[external_id] = tree
-        self.voted_of[external_id] = _hashed(tree)
+        self.voted_of[external_id] = truth.hashed(tree.files)
         return external_id
 
     def voted_files(self, external_id: str) -> Mapping[str, str]:
         """What was voted on of a deployment, sha256 by path."""
-        return self.voted_of.get(external_id) or _hashed(self.tree)
+        return self.voted_of.get(external_id) or truth.hashed(self.tree.files)
+
+    async def said_wrongly(self, release_key: str) -> list[str]:
+        """What rows and pages say of the release that was prepared, and is not so."""
+        return await sayings.wrong(self, self.truth, release_key, truth.hashed(self.tree.files))
 
     def became_live(self, promotion_id: int) -> None:
         """Note when."""
@@ -167,14 +171,6 @@ class Simulated(worlds.World):
             self._due = (written, min((one for one in found if one is not None), default=None))
         at = self._due[1]
         return None if at is None else max((at - self.clock()).total_seconds(), 0.0)
-
-
-def _bytes(tree: trees.Tree) -> Mapping[str, bytes]:
-    return {path: data for path, data in tree.files.items() if isinstance(data, bytes)}
-
-
-def _hashed(tree: trees.Tree) -> Mapping[str, str]:
-    return {path: hashlib.sha256(data).hexdigest() for path, data in _bytes(tree).items()}
 
 
 def _later(due: Any, lease: Any) -> Any:

@@ -29,8 +29,12 @@ _SEEDS: Final = {outcome.Size.SMALL: 5, outcome.Size.CI: 1_000, outcome.Size.REL
 _PAUSES: Final = (0.0, 0.3, 2.0, 10.0, 45.0, 130.0, 700.0, 7_200.0, 90_000.0)
 # After the last act: the deadline, a clock that was set back by days, and some looks.
 _FAIR_SECONDS: Final = 6 * 86_400.0
+_AFTERWARDS: Final = 40 * 86_400.0
 _HOURS: Final = 3_600.0
-_BEFORE: Final = ("fault", "stuck", "publishing fails", "public altered", "slow or odd")
+_BEFORE: Final = (
+    *("fault", "stuck", "publishing fails", "public altered", "slow or odd"),
+    *("look-alike added", "published with more", "staged elsewhere", "strangers vote"),
+)
 _MOVING: Final = frozenset({State.SENDING, State.PUBLISHING, State.CHECKING, State.ABORTING})
 
 
@@ -136,6 +140,10 @@ async def _fair_end(world: simulated.Simulated, eyes: observed.Eyes) -> list[str
         if not (open_rows & {*_MOVING, State.REQUESTED}):
             break
     found = list(invariants.broken(await eyes.look()))
+    if not found:
+        # Whatever has ended is looked at for a month more.
+        await asyncio.sleep(_AFTERWARDS)
+        found += [*invariants.broken(await eyes.look()), *await world.said_wrongly(acts.RELEASE)]
     if open_rows & {*_MOVING, State.REQUESTED}:
         found.append(f"L1: still {', '.join(sorted(open_rows))} after {waited / _HOURS:.0f} hours")
     if not await world.chain_holds():

@@ -28,6 +28,7 @@ import tests.chaos.fleet as fleet
 import tests.chaos.grounds as grounds
 import tests.chaos.outcome as outcomes
 import tests.chaos.racing as racing
+import tests.chaos.truth as truth
 from tests import world as worlds
 
 _MIB: Final = 1024**2
@@ -93,6 +94,8 @@ class _Soaked:
     promoted: int = 0
     wal: int = 0
     watched: Sequence[Watched] = ()
+    # What was put to the vote, sha256 by path.
+    voted: list[Mapping[str, str]] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -151,7 +154,7 @@ async def _soak(place: grounds.Grounds, seconds: float, web: fleet.Entry) -> _So
             for ship in (worker, server):
                 code = await ship.stopped()
                 soaked.wrong.extend([] if code == 0 else [f"a process ended with {code}: {ship.said}"])
-        soaked.wrong.extend(await _lost(here))
+        soaked.wrong.extend(await _lost(here, soaked))
         soaked.watched = [Watched(name, taken) for name, taken in samples.items()]
     return soaked
 
@@ -164,6 +167,8 @@ async def _promote_on(here: grounds.Round, ends: float, soaked: _Soaked) -> None
         began = time.monotonic()
         tree = trees.example(version=f"3.{soaked.promoted}")
         release_key = await people.compose(here.store, tree)
+        here.judge.passed([tree.files])
+        soaked.voted.append(truth.hashed(tree.files))
         deployment_id = await people.stage(here.store, release_key)
         if not await _until(here, deployment_id, None, soaked):
             return
@@ -257,8 +262,8 @@ def sample(pid: int) -> Sample:
     return Sample(time.monotonic(), resident, sum(1 for _ in (process / "fd").iterdir()))
 
 
-async def _lost(here: grounds.Round) -> list[str]:
-    """Nothing is lost and nothing is sent twice."""
+async def _lost(here: grounds.Round, soaked: _Soaked) -> list[str]:
+    """Nothing is lost, nothing is sent twice, and what is public is what was voted on."""
     rows = await here.rows(tables.Promotion)
     marks = [one for one in await here.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     effects = here.platform.traffic.effects["publish"]
@@ -266,6 +271,8 @@ async def _lost(here: grounds.Round) -> list[str]:
     for event in await here.rows(tables.Event):
         chains.setdefault(event.chain, []).append(event)
     wrong = [f"the chain of {name} is broken" for name, chain in chains.items() if audit.broken_at(chain)]
+    wrong += [sentence for one in here.judge.look().effects for sentence in here.judge.unvoted(one)]
+    wrong += [sentence for voted in soaked.voted[: len(rows) - 1] for sentence in here.judge.differs(voted)]
     open_still = [row.id for row in rows if row.state is not states.State.LIVE]
     if open_still or (effects != len(rows)) or (here.publish_calls > len(marks)):
         wrong.append(

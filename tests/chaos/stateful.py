@@ -43,13 +43,26 @@ _COUNTS: Final[Mapping[outcome.Size, Count]] = {
 }
 _PAUSES: Final = (1.0, 15.0, 130.0, 700.0, 3_600.0, 30_000.0, 90_000.0)
 # What may have gone wrong before the first click: what comes later often finds nothing more to happen to.
-_BEFORE: Final = ("look now", "fault", "tampered", "file added", "stuck", "publishing fails", "slow or odd")
+_BEFORE: Final = (
+    *("look now", "fault", "tampered", "file added", "stuck", "publishing fails", "slow or odd"),
+    *("look-alike added", "published with more"),
+)
 _CLICKS: Final = ("promote", "promote twice")
 _DECISIONS: Final = ("abort", "stop", "send again", "give up", "extend", "check again", "look now", "prove published")
 _PLATFORM: Final = (
     "published by hand",
+    "published with more",
+    "dropped by hand",
+    "staged elsewhere",
+    "recorded",
+    "recorded as public",
+    "promote the other",
+    "put beside",
+    "listing cut",
+    "listing reordered",
     "tampered",
     "file added",
+    "look-alike added",
     "file removed",
     "vanished",
     "drop",
@@ -75,6 +88,8 @@ _GATES: Final = (
     "platform on",
     "everything off",
     "everything on",
+    "strangers vote",
+    "strangers record",
 )
 _DEPLOYMENTS: Final = {
     (frm.value, to.value)

@@ -27,6 +27,14 @@ def test_a_build_that_calls_and_then_commits_fails() -> None:
     assert "sqlite after_verify:kill: 1 calls for 0 marks, of which 0 might be sent for" in wrong
 
 
+def test_a_build_without_fencing_fails() -> None:
+    """Frozen while it compares until another worker has the row, it writes what it found all the same."""
+    strike = killing.Strike(grounds.SQLITE, "mid_public_check", "stop")
+    wrong = killing.strike_with([strike], fleet.work_without_fence)
+    assert "sqlite mid_public_check:stop: S10 does not hold" in wrong
+    assert killing.strike_with([strike], fleet.work) == []
+
+
 def test_the_first_size_strikes_every_failpoint_three_times_on_each_engine() -> None:
     strikes = killing.rounds(outcomes.Size.CI)
     assert len(strikes) == len(set(strikes)) == 96

@@ -14,7 +14,7 @@ _POINTS = range(7, 8)
 def test_a_restore_that_nobody_declares_is_caught() -> None:
     (violation,) = restoring.rounds(_POINTS, _SEED, restoring.undeclared).violations
     assert violation.startswith("S4 is broken")
-    assert violation.endswith("ATR_CHAOSSEED=77 point 7")
+    assert violation.endswith("ATR_CHAOS_SEED=77 CHAOS=release python -m tests.chaos T14, point 7")
 
 
 def test_the_same_life_with_a_declared_restore_breaks_nothing() -> None:

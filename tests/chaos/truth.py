@@ -103,10 +103,9 @@ class Truth:
         self._seen = -1
         self._now = Now()
 
-    def passed(self, sets: Sequence[Mapping[str, bytes]], when: float) -> None:
+    def passed(self, sets: Sequence[Mapping[str, Any]], when: float = -math.inf) -> None:
         """A vote over these files has passed."""
-        hashed = tuple({path: _sha256(data) for path, data in one.items()} for one in sets)
-        self.votes.append(Vote(hashed, when))
+        self.votes.append(Vote(tuple(hashed(one) for one in sets), when))
 
     def taken_back(self, when: float) -> None:
         """Whatever was voted on counts no more."""
@@ -224,6 +223,11 @@ class Truth:
             frozenset({*withheld, *withdrawn}),
             frozenset(withdrawn),
         )
+
+
+def hashed(files: Mapping[str, Any]) -> dict[str, str]:
+    """Their sha256 by path. What is no bytes is passed over."""
+    return {path: _sha256(data) for path, data in files.items() if isinstance(data, bytes)}
 
 
 def members(files: Mapping[str, bytes]) -> set[str]:

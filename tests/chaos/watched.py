@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The storage as the worker is handed it in a simulation: each write of a claimed promotion is looked at.
+"""The storage as a worker is handed it in a campaign: each write of a claimed promotion is looked at.
 
 What is asked for, under which lease it was claimed, and what the row was before and after, all in the write's own
-transaction: rows alone do not tell afterwards who wrote them.
+transaction: rows alone do not tell afterwards who wrote them. A real process writes what it saw to a file beside its
+database (`keep`), which the campaign reads (`read`).
 """
 
 import contextlib
 import dataclasses
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+import pathlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import atr.models.promotion as tables
@@ -17,6 +20,7 @@ import atr.promotion.states as states
 import atr.storage as storage
 import tests.model.invariants as invariants
 
+_FILE: Final = "moves.jsonl"
 _LOOKED_AT: Final = frozenset({"settle", "mark", "answered", "verified", "progress", "renew"})
 _WRITERS: Final = frozenset({"promotions", "distributions"})
 
@@ -31,6 +35,8 @@ class Storage:
         self.moves: list[invariants.Move] = []
         # Told of each promotion that became live, once that is committed.
         self.became_live: Callable[[int], None] = _unheard
+        # Told of what was written in one transaction, once that is committed.
+        self.moved: Callable[[Sequence[invariants.Move]], None] = self.moves.extend
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -41,7 +47,7 @@ class Storage:
         moves: list[invariants.Move] = []
         async with self._inner.write_as_user_service() as service:
             yield _Service(service, moves, fenced=self._fenced)
-        self.moves.extend(moves)
+        self.moved(moves)
         for move in moves:
             if move.to is states.State.LIVE:
                 self.became_live(move.promotion)
@@ -94,6 +100,22 @@ class _Writer:
                 )
             )
         return answer
+
+
+def keep(state_dir: pathlib.Path, moves: Sequence[invariants.Move]) -> None:
+    """Add these moves to the file of this state directory."""
+    with (state_dir / _FILE).open("a") as file:
+        file.writelines(f"{json.dumps(move)}\n" for move in moves)
+
+
+def read(state_dir: pathlib.Path) -> list[invariants.Move]:
+    """The moves that processes of this state directory have kept."""
+    file = state_dir / _FILE
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [
+        invariants.Move(number, states.State(frm), states.State(to), *rest)
+        for number, frm, to, *rest in map(json.loads, lines)
+    ]
 
 
 def _unheard(_promotion: int) -> None:
