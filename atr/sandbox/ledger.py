@@ -6,8 +6,8 @@ which files became public, when, and by whose doing.
 
     {"when": 1.5, "what": "publish", "deployment": id, "account": name, "by": "token" | "hand" | "automatic"}
     {"when": 1.5, "what": "drop",    "deployment": id, "account": name, "by": "token" | "hand"}
-    {"when": 2.0, "what": "public",  "deployment": id, "paths": [...], "withheld": [...], "from": 2.2}
-                                                        its files are on the disk, and answer 404 until "from"
+    {"when": 2.0, "what": "public",  "deployment": id, "paths": [...], "altered": [...], "withheld": [...]}
+                                        its files are on the disk: some with a byte changed, and some not at all
     {"when": 2.0, "what": "failed" | "forgotten", "deployment": id}
     {"when": 2.0, "what": "put" | "alter" | "withdraw", "paths": [...]}      one file, behind everybody's back
 """

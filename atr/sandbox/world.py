@@ -326,11 +326,11 @@ class World:
         for path in published:
             self.public.publish(path, self.folder(deployment) / path, since)
         self.public.announce(deployment.components, since)
-        told = {"deployment": deployment.deployment_id, "paths": published, "withheld": withheld, "from": since}
+        altered = [path for path in deployment.twists.alter_public if path in published]
+        for path in altered:
+            self.public.alter(path)
+        told = {"deployment": deployment.deployment_id, "paths": published, "altered": altered, "withheld": withheld}
         self.ledger.note(when, "public", **told)
-        for path in deployment.twists.alter_public:
-            if path in published:
-                self.alter_public(path)
 
     def _note(self, what: str, deployment: Deployment, *, by: str) -> None:
         self.ledger.note(self.now(), what, deployment=deployment.deployment_id, account=deployment.account, by=by)

@@ -63,6 +63,8 @@ def _of_promotions(
 def _of_page(page: views.FinishView, now: truth.Now, *, missing: bool) -> Iterator[str]:
     if page.rows and (not page.missing) and missing:
         yield "the finish page says that nothing is missing, and not all that was voted on is public"
+    if page.vote_passed_at and missing and not (page.announce_why_not or page.announce_needs_reason):
+        yield "it could be announced without a word, and not all that was voted on is public"
     for row in page.rows:
         said = f"{row.standing.sentence} {row.reason} {row.next_sentence} {row.next_note}"
         if now.is_public(row.external_id) and (denied := _DENIED.search(said)):

@@ -33,7 +33,7 @@ class Disk:
             target = self.root / "public" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        self.line(6.0, "public", deployment="d", paths=list(files), withheld=[])
+        self.line(6.0, "public", deployment="d", paths=list(files), altered=[], withheld=[])
         return self.judge.look().effects[-1]
 
 

@@ -48,8 +48,9 @@ class File:
     # The deployment that brought it; empty for one that was put there past all deployments.
     deployment: str = ""
     since: float = -math.inf
-    # When somebody last changed it behind everybody's back; infinity for never.
-    touched: float = math.inf
+    # The platform changed it on its way to the public; or somebody did behind everybody's back, later.
+    altered: bool = False
+    touched: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Truth:
         now = self.look()
         wrong = []
         for file in now.files.values():
-            if (file.deployment != effect.deployment) or (file.touched < math.inf):
+            if (file.deployment != effect.deployment) or file.altered or file.touched:
                 continue
             if not (self._was_voted(file.path, file.sha256, effect.when) or self._is_checksum(file.path)):
                 wrong.append(f"{file.path} became public and was not voted on")
@@ -140,7 +141,7 @@ class Truth:
         wrong = self.missing(voted)
         for path, sha256 in voted.items():
             file = now.files.get(path)
-            if (file is not None) and (file.sha256 != sha256) and (file.touched == math.inf):
+            if (file is not None) and (file.sha256 != sha256) and not file.touched:
                 wrong.append(f"{path} is public with other bytes")
         return wrong + self.beside(voted, before=before)
 
@@ -182,7 +183,7 @@ class Truth:
         stem, _, algorithm = path.rpartition(".")
         about, said = now.files.get(stem), _digest_in(data, stem.rpartition("/")[2])
         # Of bytes that somebody changed or took away it cannot be held against anything.
-        if (about is None) or (about.touched < math.inf):
+        if (about is None) or about.altered or about.touched:
             return True
         return (said or "").lower() == hashlib.new(
             algorithm, (self._tree / stem).read_bytes(), usedforsecurity=False
@@ -245,11 +246,12 @@ def _is_about(path: str, data: bytes, held: Collection[str]) -> bool:
 def _after(file: File, line: Mapping[str, Any]) -> File:
     match line["what"]:
         case "public":
-            return dataclasses.replace(file, deployment=line["deployment"], since=line["when"], touched=math.inf)
+            altered = file.path in line["altered"]
+            return File(file.path, file.sha256, line["deployment"], line["when"], altered)
         case "put":
-            return dataclasses.replace(file, deployment="", since=line["when"], touched=math.inf)
+            return File(file.path, file.sha256, since=line["when"])
         case _:
-            return dataclasses.replace(file, touched=line["when"])
+            return dataclasses.replace(file, touched=True)
 
 
 def files(root: pathlib.Path) -> Iterator[tuple[str, bytes]]:
