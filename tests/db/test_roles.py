@@ -77,6 +77,15 @@ FORBIDDEN: Final = {
     " SELECT release_key, 99, kind, platform, file_set_digest, opened FROM ballot_entry LIMIT 1",
     "a third-party distribution found": "UPDATE distribution SET pending = false",
     "a promotion that holds nothing": "UPDATE promotion_target SET holding = false",
+    "a package outside the project's names": "INSERT INTO promotion_target (promotion_id, purl, owner_namespace,"
+    " package, version, holding) SELECT id, 'pkg:maven/org.elsewhere/x@1', 'org.elsewhere', 'x', '1', true"
+    " FROM promotion LIMIT 1",
+    "a package beside the project's names": "INSERT INTO promotion_target (promotion_id, purl, owner_namespace,"
+    " package, version, holding) SELECT id, 'pkg:maven/org.example.widgetsx/x@1', 'org.example.widgetsx', 'x', '1',"
+    " true FROM promotion LIMIT 1",
+    "another project's package under a name of one's own": "INSERT INTO promotion_target (promotion_id, purl,"
+    " owner_namespace, package, version, holding) SELECT id, 'pkg:maven/org.elsewhere/x@1', 'org.example.widgets',"
+    " 'x', '1', true FROM promotion LIMIT 1",
     "a task taken": "UPDATE task SET status = 'completed'",
     "an admin": "INSERT INTO foundation_admin (asf_uid) VALUES ('mallory')",
     "a table emptied": "TRUNCATE event",
@@ -174,8 +183,8 @@ def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:
 def test_a_promotion_on_its_way_gets_no_more_packages(made: str) -> None:
     more = (
         "INSERT INTO promotion_target (promotion_id, purl, owner_namespace, package, version, holding)"
-        " SELECT promotion_id, 'pkg:maven/org.example/other@1', owner_namespace, 'other', version, true"
-        " FROM promotion_target LIMIT 1"
+        " SELECT promotion_id, 'pkg:maven/' || owner_namespace || '/other@' || version, owner_namespace, 'other',"
+        " version, true FROM promotion_target LIMIT 1"
     )
     with _connected(made, roles.WEB) as connection:
         assert connection.execute(more).rowcount == 1
