@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
@@ -40,8 +40,9 @@ import atr.tasks.holds as holds
 _LOG = logging.getLogger(__name__)
 # After a stop was asked for, work in hand has this long to end; what does not is taken up by the next worker.
 _GRACE: Final = 10.0
-# The hour is the database's; so often each worker looks whether it has passed.
-_HEADS_EVERY: Final = 60.0
+# So often each worker looks after what is no row's: whether packages are held without right, and whether the hour has
+# passed after which the heads of the chains are told. The hour is the database's.
+_HOUSEKEEPING_EVERY: Final = 60.0
 # So many tasks are handed to an engine in one scan.
 _WAKE: Final = 100
 
@@ -228,11 +229,12 @@ async def work_until(
         carrying = asyncio.create_task(carried)
     shift = Shift(hands, slots)
     stopping = asyncio.create_task(stop.wait())
-    heads_due = hands.monotonic()
+    housekeeping_due = hands.monotonic()
     while not stop.is_set():
-        if hands.monotonic() >= heads_due:
-            heads_due = hands.monotonic() + _HEADS_EVERY
-            await _try_to_tell_heads(hands)
+        if hands.monotonic() >= housekeeping_due:
+            housekeeping_due = hands.monotonic() + _HOUSEKEEPING_EVERY
+            await _try(hands, free_names, "names_not_freed")
+            await _try(hands, tell_heads, "heads_not_told")
         try:
             with hands.meters.scan_seconds.time():
                 await shift.start()
@@ -255,12 +257,20 @@ async def work_until(
         await carrying
 
 
-async def _try_to_tell_heads(hands: contexts.Context) -> None:
-    """What cannot be told now is told an hour later: the scan waits for nothing of it."""
+async def _try(hands: contexts.Context, chore: Callable[[contexts.Context], Awaitable[None]], action: str) -> None:
+    """What cannot be done now is done later: the scan waits for nothing of it."""
     try:
-        await tell_heads(hands)
+        await chore(hands)
     except Exception:  # noqa: BLE001  (whatever it is, the scan goes on)
-        _LOG.exception("the heads of the chains could not be told", extra={"action": "heads_not_told"})
+        _LOG.exception("%s failed", chore.__name__, extra={"action": action})
+
+
+async def free_names(hands: contexts.Context) -> None:
+    """Free the packages that promotions hold outside the names of their projects."""
+    async with hands.storage.write_as_user_service() as service:
+        freed = await service.walls.free()
+    if freed:
+        _LOG.warning("freed %d packages that were held without right", freed, extra={"action": "packages_freed"})
 
 
 async def tell_heads(hands: contexts.Context) -> None:
@@ -273,6 +283,7 @@ async def tell_heads(hands: contexts.Context) -> None:
 
 async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
     """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
+    await free_names(hands)
     shift = Shift(hands, limit)
     started = await shift.start()
     carried = _Carried(hands)

@@ -116,14 +116,21 @@ async def promotions(data: session.Session, *where: Any) -> Sequence[tables.Prom
 
 async def packages(data: session.Session, deployment: tables.Deployment) -> tuple[distribution.Coordinates, ...]:
     """The packages of a deployment, in order."""
-    rows = await data.exec(
-        sqlmodel.select(tables.DeploymentPackage).where(tables.DeploymentPackage.deployment_id == deployment.id)
-    )
-    return tuple(
-        sorted(
-            distribution.Coordinates(deployment.platform, row.owner_namespace, row.package, row.version) for row in rows
-        )
-    )
+    return await packages_of(data, [deployment])
+
+
+async def packages_of(
+    data: session.Session, deployments: Sequence[tables.Deployment]
+) -> tuple[distribution.Coordinates, ...]:
+    """The packages of several deployments, each once, in order."""
+    platforms = {deployment.id: deployment.platform for deployment in deployments}
+    row = tables.DeploymentPackage
+    rows = await data.exec(sqlmodel.select(row).where(col(row.deployment_id).in_(list(platforms))))
+    found = {
+        distribution.Coordinates(platforms[one.deployment_id], one.owner_namespace, one.package, one.version)
+        for one in rows
+    }
+    return tuple(sorted(found))
 
 
 async def targets(data: session.Session, promotion: tables.Promotion) -> tuple[distribution.Coordinates, ...]:

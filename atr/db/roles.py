@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 import atr.promotion.states as states
+import atr.shared.distribution as distribution
 
 WEB: Final = "atr_web"
 WORKER: Final = "atr_worker"
@@ -126,6 +127,17 @@ def _values(members: Iterable[_State] | Iterable[_Deployment]) -> str:
     return ", ".join(f"'{value}'" for value in sorted(member.value for member in members))
 
 
+def _purl() -> str:
+    """The package URL of a new `promotion_target` of a row of `promotion`, as SQL: that of `Coordinates.purl`."""
+    columns = [f"' || NEW.{column} || '" for column in ("owner_namespace", "package", "version")]
+    cases = [
+        f"WHEN '{platform.name}' THEN '{distribution.Coordinates(platform.name, *columns).purl}'"
+        for platform in distribution.DistributionPlatform
+        if platform.supports_remote_promotion
+    ]
+    return f"CASE promotion.platform {' '.join(cases)} END"
+
+
 _FREE: Final = frozenset(_State) - states.HOLDING
 # Through JSON, so that a database that went back to before these columns needs no other function.
 _ACCEPTED: Final = "to_jsonb(NEW)->'accepted_files' IS DISTINCT FROM to_jsonb(OLD)->'accepted_files'"
@@ -159,6 +171,16 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             f"NOT EXISTS (SELECT FROM promotion WHERE id = NEW.promotion_id AND state = '{_State.REQUESTED.value}')": (
                 "A promotion on its way gets no more packages."
             ),
+            # Held under one name and called by another, it would stand in another project's way.
+            f"NEW.purl IS DISTINCT FROM (SELECT {_purl()} FROM promotion WHERE id = NEW.promotion_id)": (  # noqa: S608
+                "A package is held under its own name."
+            ),
+            "NOT EXISTS (SELECT FROM promotion JOIN release ON release.key = promotion.release_key"
+            " JOIN platform_target AS target ON target.project_key = release.project_key"
+            " AND target.platform = promotion.platform"
+            " CROSS JOIN json_array_elements_text(target.namespaces) AS names (name)"
+            " WHERE promotion.id = NEW.promotion_id AND (NEW.owner_namespace = name"
+            " OR starts_with(NEW.owner_namespace, name || '.')))": "A project holds packages of its own names only.",
         },
         "deployment": {
             f"NEW.state NOT IN ({_values({_Deployment.UPLOADING, _Deployment.VALIDATING})})": (

@@ -46,6 +46,8 @@ class Facts:
     restored: str = ""
     # Of what was asked for: why the platform is left alone now; empty if it answers.
     silence: str = ""
+    # Packages that the promotion held and holds no more: they were freed while the names lay outside.
+    freed: tuple[str, ...] = ()
     # Who switched the platform or the whole site off, when and why, as a sentence; empty while it is on.
     switched_off: str = ""
 
@@ -189,6 +191,15 @@ GATES: Final[tuple[Gate, ...]] = (
         lambda f: (not f.has_target) or (not f.outside),
         lambda f: is_outside(f.outside),
         "a foundation admin",
+    ),
+    Gate(
+        "freed",
+        lambda f: not f.freed,
+        lambda f: (
+            f"This promotion does not hold {listed(f.freed)} any more: the names did not belong to this project for a "
+            "while. Promote again."
+        ),
+        "a committee member",
     ),
     Gate(
         "switched-off",

@@ -46,6 +46,7 @@ import atr.storage.writers.tasks as tasks
 import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
+import atr.storage.writers.walls as walls
 
 _LOG = logging.getLogger("atr.storage.audit")
 
@@ -318,6 +319,7 @@ class WriteAsUserService:
         self.searches = searches.UserService(write)
         self.tasks = tasks.UserService(write)
         self.heads = heads.UserService(write)
+        self.walls = walls.UserService(write)
 
 
 def _log(events: Iterable[tables.Event]) -> None:

@@ -19,6 +19,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.names as names
 
 _State = states.DeploymentState
 # Deployments in these states are not part of a candidate any more.
@@ -88,6 +89,7 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
     blockers = (
         *(gates.Blocker("mapping", sentence, _MEMBER) for _, sentence in unreadable),
         *(_unread(row) for row in deployments if not row.file_set_digest),
+        *await _foreign(data, project, parts),
         *(gates.Blocker("clash", clash.sentence, _MEMBER) for clash in ballots.clashes(await _held(data, parts))),
     )
     return Proposal(revision, tuple(parts), tuple(unreadable), blockers)
@@ -144,6 +146,21 @@ async def _stored(
     row = await data.get(tables.FileSetRow, digest)
     files, size = (row.files, row.size) if row else (0, 0)
     return Part(kind, deployment.platform if deployment else "", digest, files, size, deployment)
+
+
+async def _foreign(data: session.Session, project: sql.Project, parts: Sequence[Part]) -> Sequence[gates.Blocker]:
+    """For each platform: what would be frozen there and is not the project's."""
+    found: set[distribution.Coordinates] = set()
+    for part in parts:
+        if part.mapped is not None:
+            found.update(ballots.packages(part.mapped))
+    found.update(await queries.packages_of(data, [part.deployment for part in parts if part.deployment]))
+    by_platform = [
+        sorted(package for package in found if package.platform_name == name)
+        for name in sorted({package.platform_name for package in found})
+    ]
+    blockers = [await names.blocker(data, project.key, packages) for packages in by_platform]
+    return [one for one in blockers if one is not None]
 
 
 async def _held(data: session.Session, parts: Sequence[Part]) -> Sequence[ballots.Held]:

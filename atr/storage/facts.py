@@ -118,6 +118,7 @@ async def case(
         stopped_by=stopped_by,
         restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
         silence=await lanes.silence(data, platform) if asked_for else "",
+        freed=await _freed(data, sending) if sending else (),
         switched_off=await switchboard.why_off(data, platform),
     )
     evidence = fileset.evidence_digest(
@@ -160,6 +161,13 @@ async def named(data: session.Session, promotion: tables.Promotion) -> str:
     """What a promotion makes public, in a few words."""
     platform = distribution.DistributionPlatform[promotion.platform]
     return f"{distribution.in_one_line(await queries.targets(data, promotion))} on {platform.display_name}"
+
+
+async def _freed(data: session.Session, promotion: tables.Promotion) -> tuple[str, ...]:
+    """The packages that a promotion asked for and does not hold now."""
+    row = tables.PromotionTarget
+    wanted = sqlmodel.select(row.purl).where(row.promotion_id == promotion.id, ~col(row.holding))
+    return tuple((await data.exec(wanted.order_by(col(row.purl)))).all())
 
 
 async def _asked_for(data: session.Session, deployment: tables.Deployment) -> tables.Promotion | None:

@@ -259,6 +259,8 @@ ROWS: Final[Mapping[str, Rows]] = {
     # It only adds columns.
     "0009": {},
     "0010": {},
+    # On SQLite it changes nothing.
+    "0011": {},
 }
 
 

@@ -100,6 +100,9 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_extended": lambda data: f"Given more time: {data['reason']}",
     "promotion_stop_again": lambda data: f"The drop was asked for again: {data['reason']}",
     "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
+    "packages_freed": lambda data: (
+        f"It holds {', '.join(data['purls'][:3])} no more: the names do not belong to this project."
+    ),
     "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
     "staged_files_read": _read,
     "attempt_marked": _marked,

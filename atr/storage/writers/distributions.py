@@ -61,10 +61,11 @@ class CommitteeMember:
         Staged on a platform that promotes: `deployment_id` is the platform's own id, and the worker looks at it at
         once. Said to be public: nothing is believed; where a ballot and an adapter allow a proof, a promotion that is
         never sent waits for the platform's word and compares the public files; elsewhere the row stays pending and
-        the scan looks for it. Raises InputError, ConflictError, AccessError.
+        the scan looks for it. Raises InputError, ConflictError, AccessError, BlockedError for another project's names.
         """
         write = self._write
         release = await self._recordable(release_key, staging=staging)
+        await requests.demand_inside(write, release, (where,))
         if not staging:
             await self._record_public(release, where)
             return None

@@ -12,12 +12,12 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
-import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
+import atr.storage.names as names
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
 import atr.storage.writers.rows as rows
@@ -98,9 +98,14 @@ async def voted_of(
 async def insert(
     write: transaction.Transaction, promotion: tables.Promotion, packages: Sequence[distribution.Coordinates]
 ) -> None:
-    """Add a promotion with its packages. Raises ConflictError, naming who, when somebody holds one of them."""
+    """Add a promotion with its packages. Raises ConflictError, naming who, when somebody holds one of them.
+
+    Raises BlockedError unless all of them belong to the project, whatever made the promotion: this is the only place
+    where a package is held.
+    """
     if not packages:
         raise errors.BlockedError(["The deployment has no packages, so there is nothing to promote."])
+    await demand_inside(write, await queries.demand_release(write.data, promotion.release_key), packages)
     purls = [package.purl for package in packages]
     wanted = (
         sqlmodel.select(tables.PromotionTarget, tables.Promotion)
@@ -110,9 +115,13 @@ async def insert(
     taken = (await write.data.exec(wanted)).first()
     if taken is not None:
         target, other = taken
+        holder = await queries.demand_release(write.data, other.release_key)
+        held = [package for package in packages if package.purl == target.purl]
+        foreign = await names.blocker(write.data, holder.project_key, held)
+        soon = " It lies outside the names of that project, so ATR frees it within a minute: try again."
         raise errors.ConflictError(
             f"{target.purl} is being promoted already, asked for by {other.requested_by} for {other.release_key}; "
-            f"it is {other.state.value}."
+            f"it is {other.state.value}.{soon if foreign else ''}"
         )
     try:
         async with write.data.begin_nested():
@@ -138,7 +147,6 @@ async def deployment_for(
 ) -> tables.Deployment:
     """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
     distribution.checked_external_id(where.platform, external_id)
-    await demand_inside(write, release, (where,))
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
     )
@@ -169,13 +177,9 @@ async def demand_inside(
     write: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> None:
     """Raise BlockedError unless all these packages of one platform belong to the project. The wall."""
-    platform = packages[0].platform
-    target = await queries.target(write.data, release.project_key, platform.name)
-    if target is None:
-        raise errors.BlockedError([gates.no_target(platform)])
-    beyond = facts.outside(tuple(packages), target)
-    if beyond:
-        raise errors.BlockedError([gates.is_outside(beyond)])
+    blocker = await names.blocker(write.data, release.project_key, packages)
+    if blocker is not None:
+        raise errors.BlockedError([blocker.sentence])
 
 
 async def demand_answering(read: transaction.Transaction, platform: distribution.DistributionPlatform) -> None:

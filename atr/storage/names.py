@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose a package is: the one question that is asked wherever coordinates are recorded, frozen or asked for."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+
+_WHO: Final = "a foundation admin"
+
+
+async def blocker(
+    data: session.Session, project_key: str, packages: Sequence[distribution.Coordinates]
+) -> gates.Blocker | None:
+    """Why these packages of one platform are not this project's to release; None if they are.
+
+    Where packages are promoted, a project has the names that were set for it and no others. Where they are only looked
+    up, nobody has to set any: what was set for another project alone is refused.
+    """
+    platform = packages[0].platform
+    target = await queries.target(data, project_key, platform.name)
+    if target is not None:
+        beyond = facts.outside(tuple(packages), target)
+    elif platform.supports_remote_promotion:
+        return gates.Blocker("no-target", gates.no_target(platform), _WHO)
+    else:
+        owners = {str(package): package.owner_namespace for package in packages}
+        free = gates.outside_target(owners, tuple(await queries.names(data, platform.name)))
+        beyond = tuple(name for name in owners if name not in free)
+    return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
