@@ -11,6 +11,7 @@
     │  ├─ LeaseLostError       another worker took the row over
     │  └─ TransitionError       an arrow that the table of states does not have
     ├─ NoRoomError              the disk is full; nothing was kept
+    ├─ DamagedError             a file on our disk is not what was recorded of it
     ├─ BlockedError             gates say no; `.reasons` has a sentence each
     └─ PlatformError            something outside did not do what we asked
        ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
@@ -80,6 +81,10 @@ class NoRoomError(AtrError):
         super().__init__(
             "The disk of this server is full, so nothing was kept. Ask the operators to make room, then send it again."
         )
+
+
+class DamagedError(AtrError):
+    """A file on our disk is not what was recorded of it. The text follows the name of the file: "is not there"."""
 
 
 class BlockedError(AtrError):

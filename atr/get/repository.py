@@ -6,15 +6,16 @@ Anybody may read it: the vote is public. Nothing of it runs in a browser, whatev
 
 import asyncio
 import functools
+import io
 import logging
-import os
 import pathlib
 from collections.abc import AsyncIterator, Mapping
-from typing import BinaryIO, Final
+from typing import Final
 
 import quart
 import werkzeug.http
 
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.repository_views as views
 import atr.storage.blobs as blobs
@@ -24,7 +25,6 @@ import atr.web as web
 BLUEPRINT = quart.Blueprint("get_repository", __name__)
 
 _LOG: Final = logging.getLogger(__name__)
-_CHUNK: Final = 256 * 1024
 # Files whose checksums are remembered.
 _REMEMBERED: Final = 4_096
 # What a browser may show; anything else it saves.
@@ -69,19 +69,19 @@ async def file(project_key: str, version_key: str, digest: str, path: str) -> qu
     return _answer(path, found, await _opened(found))
 
 
-def _answer(path: str, found: views.ServedFile, content: bytes | BinaryIO) -> quart.Response:
+def _answer(path: str, found: views.ServedFile, content: bytes | io.FileIO) -> quart.Response:
     """The file with its headers; only those when that is what was asked for, or when the asker has it already."""
     if isinstance(content, bytes):
-        size, etag = len(content), f"{found.sha256}-{found.algorithm}"
+        size, etag = len(content), f"{found.file.sha256}-{found.algorithm}"
     else:
-        size, etag = found.size, found.sha256
+        size, etag = found.file.size, found.file.sha256
     unchanged = quart.request.if_none_match.contains(etag)
     if unchanged or (quart.request.method == "HEAD"):
         response = quart.Response("", 304 if unchanged else 200)
         if not isinstance(content, bytes):
             content.close()
     else:
-        response = quart.Response(content if isinstance(content, bytes) else _chunks(content))
+        response = quart.Response(content if isinstance(content, bytes) else _pieces(found, content))
     ending = pathlib.PurePosixPath(path).suffix
     response.headers["Content-Type"] = _SHOWN.get(ending) or _SAVED.get(ending, "application/octet-stream")
     if ending not in _SHOWN:
@@ -98,42 +98,39 @@ def _answer(path: str, found: views.ServedFile, content: bytes | BinaryIO) -> qu
     return response
 
 
-async def _opened(found: views.ServedFile) -> BinaryIO:
+async def _opened(found: views.ServedFile) -> io.FileIO:
     try:
-        opened = await asyncio.to_thread(found.source.open, "rb")
-    except OSError:
-        raise _lost(found, "is not there") from None
-    if os.fstat(opened.fileno()).st_size != found.size:
-        opened.close()
-        raise _lost(found, "has another size")
-    return opened
+        return await asyncio.to_thread(found.file.opened)
+    except errors.DamagedError as damage:
+        raise _lost(found, damage) from damage
 
 
 async def _sums(found: views.ServedFile) -> Mapping[str, str]:
     try:
-        sums = await asyncio.to_thread(_known_sums, found.source, found.sha256)
-    except OSError:
-        raise _lost(found, "is not there") from None
-    if sums["sha256"] != found.sha256:
-        raise _lost(found, "has other bytes")
-    return sums
+        return await asyncio.to_thread(_known_sums, found.file)
+    except errors.DamagedError as damage:
+        raise _lost(found, damage) from damage
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _known_sums(source: pathlib.Path, _sha256: str) -> Mapping[str, str]:
-    """The checksums of the bytes at this place. They cannot change there, so one reading is enough."""
-    return blobs.sums(source)
+def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
+    """The checksums of what was recorded, from one reading: they are those of its digest, whatever comes after."""
+    return blobs.sums(file)
 
 
-def _lost(found: views.ServedFile, what: str) -> errors.NotFoundError:
+def _lost(found: views.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:
     """What our rows name and the disk does not hold is an operator's business."""
-    _LOG.error("%s %s", found.source, what, extra={"action": "blob_lost", "sha256": found.sha256})
+    _LOG.error("%s %s", found.file.path, damage, extra={"action": "blob_lost", "sha256": found.file.sha256})
     return errors.NotFoundError("This file is damaged on our disk, so it is not served. Tell the operators.")
 
 
-async def _chunks(opened: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(found: views.ServedFile, opened: io.FileIO) -> AsyncIterator[bytes]:
+    """The bytes that were recorded. Where the file has others, it ends short of its length: no client takes it."""
     try:
-        while chunk := await asyncio.to_thread(opened.read, _CHUNK):
-            yield chunk
+        pieces = found.file.pieces_of(opened)
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+    except errors.DamagedError as damage:
+        raise _lost(found, damage) from damage
     finally:
         opened.close()

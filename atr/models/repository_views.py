@@ -3,7 +3,8 @@
 
 import dataclasses
 import datetime
-import pathlib
+
+import atr.disk as disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +28,9 @@ class VoterEntry:
 
 @dataclasses.dataclass(frozen=True)
 class ServedFile:
-    """A file that is served, or one of its checksums (`algorithm`); its bytes lie at `source`."""
+    """A file that is served, or one of its checksums (`algorithm`)."""
 
-    source: pathlib.Path
-    size: int
-    sha256: str
+    file: disk.Recorded
     at: datetime.datetime
     algorithm: str = ""
 

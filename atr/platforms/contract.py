@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+import atr.disk as disk
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -72,10 +73,13 @@ class PublicFile:
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One file to stage: its path in the platform's layout and where it lies on this machine."""
+    """One file to stage: its path in the platform's layout, where it lies on this machine, and the bytes it must have.
+
+    An adapter reads it by `source.pieces` and sends nothing before every byte of every file was read so.
+    """
 
     path: str
-    source: pathlib.Path
+    source: disk.Recorded
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,8 +43,9 @@ def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
 def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | None = LIMIT) -> int:
     """Write the bundle and return its size, at constant memory. Blocks: run it in a thread.
 
-    Each file that is neither a signature nor a checksum gets the checksums it lacks. Raises InputError for a file that
-    cannot be read or too large a bundle, UnavailableError where the bundle cannot be written.
+    Each file that is neither a signature nor a checksum gets the checksums it lacks. Every byte is held against what
+    was recorded while it is written here, so nothing else can leave. Raises InputError for a file that is not what was
+    recorded or too large a bundle, UnavailableError where the bundle cannot be written.
     """
     uploads = chosen(files)
     given = {upload.path for upload in uploads}
@@ -100,14 +101,15 @@ def _add(bundle: zipfile.ZipFile, upload: contract.Upload) -> dict[str, str]:
     wanted = bundles.REQUIRED_SIDE_FILES if bundles.has_side_files(upload.path) else ()
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     try:
-        source = upload.source.open("rb")
-    except OSError as fault:
-        raise errors.InputError(f"{upload.path} cannot be read here: {fault.strerror}. Nothing was sent.") from fault
-    with source, bundle.open(_entry(upload.path), "w", force_zip64=True) as target:
-        while chunk := source.read(_CHUNK):
-            target.write(chunk)
-            for running in hashes.values():
-                running.update(chunk)
+        with bundle.open(_entry(upload.path), "w", force_zip64=True) as target:
+            for piece in upload.source.pieces():
+                target.write(piece)
+                for running in hashes.values():
+                    running.update(piece)
+    except errors.DamagedError as damage:
+        raise errors.InputError(
+            f"{upload.path} is not what was recorded: on our disk it {damage}. Nothing was sent. Tell the operator."
+        ) from damage
     return {name: running.hexdigest() for name, running in hashes.items()}
 
 

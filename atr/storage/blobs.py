@@ -17,11 +17,13 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
+import atr.disk as disk
 import atr.errors as errors
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = ".part-"
-_READ_ONLY: Final = 0o444
+# Nobody else on this server reads them: what a platform shows to one account alone may be among them.
+_PRIVATE: Final = 0o700
 _CHUNK: Final = 1024 * 1024
 # What can be said beside a file of a Maven repository.
 ALGORITHMS: Final = ("md5", "sha1", "sha256", "sha512")
@@ -39,17 +41,23 @@ class Blobs:
             raise errors.InputError("That is not the name of a blob.")
         return self._root / sha256[:2] / sha256
 
+    def recorded(self, sha256: str, size: int) -> disk.Recorded:
+        """The blob, to be read only as what its name says. The store may be a link of the operator's; nothing in it."""
+        return disk.Recorded(self._root, self.path(sha256).relative_to(self._root).as_posix(), size, sha256)
+
     def has(self, sha256: str, size: int) -> bool:
         """Whether the blob is there, in its whole size."""
         try:
-            found = self.path(sha256).stat()
-        except FileNotFoundError:
+            self.recorded(sha256, size).opened().close()
+        except errors.DamagedError:
             return False
-        return found.st_size == size
+        return True
 
     def part(self) -> "Part":
         """A blob to be written. Raises OSError when the disk takes none."""
         self._root.mkdir(parents=True, exist_ok=True)
+        # Also what an older version made for all to read.
+        self._root.chmod(_PRIVATE)
         return Part(self, self._root)
 
     def found(self) -> Iterator[tuple[str, datetime.datetime]]:
@@ -66,7 +74,7 @@ class Blobs:
         for name in names:
             path = self.path(name)
             with contextlib.suppress(FileNotFoundError):
-                size = path.stat().st_size
+                size = path.lstat().st_size
                 path.unlink()
                 freed += size
         return freed
@@ -117,35 +125,33 @@ class Part:
             self._file.close()
 
     def keep(self, at: datetime.datetime) -> None:
-        """Give it its name; it is on the disk then, and read-only. One that is there already only becomes younger."""
+        """Give it its name; it is on the disk then. One that is there already only becomes younger."""
         self._file.flush()
         target = self._store.path(self.sha256)
         times = (at.timestamp(), at.timestamp())
         if self._store.has(self.sha256, self.size):
             # A sweep may take it in this very moment; then ours is put there.
             with contextlib.suppress(FileNotFoundError):
-                os.utime(target, times)
+                os.utime(target, times, follow_symlinks=False)
                 return
         os.fsync(self._file.fileno())
-        os.fchmod(self._file.fileno(), _READ_ONLY)
         os.utime(self._path, times)
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(_PRIVATE, exist_ok=True)
         self._path.replace(target)
         _sync_directory(target.parent)
 
 
-def sums(path: pathlib.Path) -> dict[str, str]:
-    """Every checksum of a file's bytes, by algorithm, from one reading of it."""
+def sums(file: disk.Recorded) -> dict[str, str]:
+    """Every checksum of a file's bytes, by algorithm, from one reading of it. Raises DamagedError."""
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS}
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            for running in hashes.values():
-                running.update(chunk)
+    for piece in file.pieces():
+        for running in hashes.values():
+            running.update(piece)
     return {name: running.hexdigest() for name, running in hashes.items()}
 
 
 def _touched(path: pathlib.Path) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+    return datetime.datetime.fromtimestamp(path.lstat().st_mtime, datetime.UTC)
 
 
 def _sync_directory(directory: pathlib.Path) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import errno
 import hashlib
+import io
 import os
 import pathlib
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import AsyncIterable, Iterator, Sequence
 from typing import Final
 
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.promotion.checksums as checksums
@@ -125,17 +127,17 @@ class Draft:
             if self._is_checked(path) and self._is_checked(named.path):
                 self._files[path] = self._checked[path]
                 continue
-            text = (self.directory / path).read_bytes()
+            text = _text(self.directory, path)
             self._files[path] = dataclasses.replace(file, odd=None)
             if not checksums.stated(text, named):
                 self._files[path] = dataclasses.replace(file, odd=fileset.Odd.TEXT)
             elif named.path in self._files:
                 beside[named.path].append(path)
         for path, several in beside.items():
-            true = _digests(self.directory / path, [path_of.rpartition(".")[2] for path_of in several])
+            true = _digests(self.directory, path, [path_of.rpartition(".")[2] for path_of in several])
             for one in several:
                 named = checksums.Named(path, one.rpartition(".")[2])
-                if checksums.stated((self.directory / one).read_bytes(), named) != true[named.algorithm]:
+                if checksums.stated(_text(self.directory, one), named) != true[named.algorithm]:
                     self._files[one] = dataclasses.replace(self._files[one], odd=fileset.Odd.DIGEST)
         self._checked = dict(self._files)
 
@@ -201,14 +203,29 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
 
 
 def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
-    """Every file below a directory, hashed."""
+    """Every file below a directory, hashed. Raises ConflictError for what is neither a file nor a folder."""
     found = []
     for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found.append(fileset.File(path.relative_to(directory).as_posix(), path.stat().st_size, digest))
+        if not path.is_symlink() and path.is_dir():
+            continue
+        name = path.relative_to(directory).as_posix()
+        with _opened(directory, name) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append(fileset.File(name, os.fstat(file.fileno()).st_size, digest))
     return tuple(found)
+
+
+def _opened(directory: pathlib.Path, path: str) -> io.FileIO:
+    """A file of a revision, opened as one. Raises ConflictError for what is none, or a link."""
+    try:
+        return disk.opened(directory, path)
+    except errors.DamagedError as damage:
+        raise errors.ConflictError(f"On our disk {relpath.shown(path)} {damage}. Tell the operator.") from damage
+
+
+def _text(directory: pathlib.Path, path: str) -> bytes:
+    with _opened(directory, path) as file:
+        return file.read(checksums.LIMIT)
 
 
 @contextlib.contextmanager
@@ -226,7 +243,8 @@ def draft(
     directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=DRAFT))
     try:
         if directory_before is not None:
-            shutil.copytree(directory_before, directory, copy_function=os.link, dirs_exist_ok=True)
+            # A link stays one, and nothing of what it leads to comes along.
+            shutil.copytree(directory_before, directory, symlinks=True, copy_function=os.link, dirs_exist_ok=True)
         yield Draft(directory, {file.path: file for file in files}, parent, checked=checked)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -243,10 +261,10 @@ def no_room_said() -> Iterator[None]:
         raise
 
 
-def _digests(path: pathlib.Path, algorithms: Sequence[str]) -> dict[str, str]:
+def _digests(directory: pathlib.Path, path: str, algorithms: Sequence[str]) -> dict[str, str]:
     """The digests of a file, from one reading of it."""
     running = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-    with path.open("rb") as file:
+    with _opened(directory, path) as file:
         while chunk := file.read(_CHUNK):
             for digest in running.values():
                 digest.update(chunk)

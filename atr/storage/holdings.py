@@ -2,13 +2,13 @@
 """Where the bytes of a file set lie on this server: in a kept copy, in a revision of the release, or nowhere."""
 
 import dataclasses
-import pathlib
 
 import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -56,20 +56,22 @@ async def copy_sentence(read: transaction.Transaction, project_key: str, row: ta
 
 async def sources(
     read: transaction.Transaction, release: sql.Release, digest: str, held: Holder
-) -> tuple[tuple[fileset.File, pathlib.Path], ...]:
-    """Each file of the set, and where its bytes lie."""
+) -> tuple[tuple[str, disk.Recorded], ...]:
+    """Each file of the set by its path, and where its bytes lie."""
     files = (await queries.file_set(read.data, digest)).files
     if not held.revision_number:
-        return tuple((file, read.place.blobs.path(file.sha256)) for file in files)
-    directory = read.place.revision_dir(release.project_key, release.version, held.revision_number)
-    by_sha256 = {file.sha256: file.path for file in (await queries.file_set(read.data, held.revision_digest)).files}
-    return tuple((file, directory / by_sha256[file.sha256]) for file in files)
+        return tuple((file.path, read.place.blobs.recorded(file.sha256, file.size)) for file in files)
+    whose = (release.project_key, release.version, held.revision_number)
+    by_sha256 = {file.sha256: file for file in (await queries.file_set(read.data, held.revision_digest)).files}
+    return tuple((file.path, read.place.of_revision(*whose, by_sha256[file.sha256])) for file in files)
 
 
-async def source(read: transaction.Transaction, release: sql.Release, digest: str, sha256: str) -> pathlib.Path | None:
+async def source(
+    read: transaction.Transaction, release: sql.Release, digest: str, sha256: str, size: int
+) -> disk.Recorded | None:
     """Where the bytes of one file of the set lie; None if we have them no more."""
     if await is_kept(read, release.project_key, digest):
-        return read.place.blobs.path(sha256)
+        return read.place.blobs.recorded(sha256, size)
     row, revision = tables.FileSetFile, sql.Revision
     wanted = (
         sqlmodel.select(revision.number, row.path)
@@ -83,7 +85,7 @@ async def source(read: transaction.Transaction, release: sql.Release, digest: st
     if found is None:
         return None
     number, path = found
-    return read.place.revision_dir(release.project_key, release.version, number) / path
+    return read.place.of_revision(release.project_key, release.version, number, fileset.File(path, size, sha256))
 
 
 async def on_open_ballot(read: transaction.Transaction, project_key: str, digest: str) -> bool:

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import atr.db.guards as guards
 import atr.db.session as session
+import atr.disk as disk
 import atr.models.promotion as tables
 import atr.promotion.budget as budget
+import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
@@ -47,6 +49,11 @@ class Place:
     def revision_dir(self, project_key: str, version: str, number: str) -> pathlib.Path:
         """Where the files of a revision lie."""
         return self.state_dir / "unfinished" / project_key / version / number
+
+    def of_revision(self, project_key: str, version: str, number: str, file: fileset.File) -> disk.Recorded:
+        """A file of a revision, to be read only as it was recorded."""
+        path = f"unfinished/{project_key}/{version}/{number}/{file.path}"
+        return disk.Recorded(self.state_dir, path, file.size, file.sha256)
 
 
 class Transaction:

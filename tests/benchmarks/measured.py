@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import atr.config as config
+import atr.disk as disk
 import atr.log as log
 import atr.models.work as work
 import atr.platforms.contract as contract
@@ -89,7 +90,10 @@ async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[
         timing = workers.timings(settings)[promoter.mechanism]
         # As often as the worker asks: it looks for what is due at every tick.
         every = max(steps.interval(timing.asking, 0), settings.tick)
-        uploads = [contract.Upload(file.path, pathlib.Path(task.root) / file.path) for file in task.voted]
+        uploads = [
+            contract.Upload(file.path, disk.Recorded(pathlib.Path(task.root), file.path, file.size, file.sha256))
+            for file in task.voted
+        ]
         began = time.time()
         reply = await promoter.stage(_NAME, uploads, hands.scratch)
         if not reply.external_id:

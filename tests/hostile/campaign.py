@@ -146,8 +146,8 @@ async def opened(slots: int = SLOTS) -> AsyncIterator[Campaign]:
     """A campaign with its hostile platform."""
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
-        samples.written(scratch, endpoints.POM, samples.pom(endpoints.WHERE))
-        samples.written(scratch, f"{endpoints.POM}.asc", samples.ARMOUR)
+        for path, content in endpoints.UPLOADED.items():
+            samples.written(scratch, path, content)
         async with server.Hostile(slots) as hostile:
             campaign = Campaign(hostile, scratch)
             async with contextlib.aclosing(campaign):

@@ -21,6 +21,7 @@ NAME: Final = "atr:app-1.0:1"
 WHERE: Final = samples.coordinates()
 POM: Final = maven.pom_path(WHERE)
 FILE: Final = samples.file(POM, samples.pom(WHERE))
+UPLOADED: Final = {POM: samples.pom(WHERE), f"{POM}.asc": samples.ARMOUR}
 DAY: Final = datetime.datetime(2026, 11, 25, 8, 0, tzinfo=datetime.UTC)
 LISTING_LIMIT: Final = 16 * 1024**2
 MEGABYTE: Final = 1024**2
@@ -102,7 +103,7 @@ def _replied(reply: contract.Reply) -> Outcome:
 
 
 async def _stage(adapter: registry.Adapter, scratch: pathlib.Path) -> Outcome:
-    uploads = [contract.Upload(path, scratch / path) for path in (POM, f"{POM}.asc")]
+    uploads = [samples.upload(scratch, path, content) for path, content in UPLOADED.items()]
     return _replied(await adapter.stage(NAME, uploads, scratch))
 
 

@@ -118,7 +118,7 @@ async def test_what_was_uploaded_from_here_needs_no_copy(world: worlds.World) ->
         assert held is not None
         assert held.described == "revision 00001"
         found = await holdings.sources(read, release, row.file_set_digest, held)
-    assert {path.read_bytes() for _, path in found} == contents(world)
+    assert {b"".join(file.pieces()) for _, file in found} == contents(world)
 
 
 async def test_switching_on_later_keeps_what_is_staged_already(world: worlds.World) -> None:

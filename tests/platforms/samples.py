@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 from collections.abc import Iterable
 
+import atr.disk as disk
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
@@ -58,11 +59,17 @@ def written(directory: pathlib.Path, path: str, data: bytes) -> contract.Upload:
     source = directory / path
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_bytes(data)
-    return contract.Upload(path, source)
+    return upload(directory, path, data)
+
+
+def upload(directory: pathlib.Path, path: str, data: bytes = b"", *, at: str = "") -> contract.Upload:
+    """A file to upload that was recorded with these bytes, at this place below the directory or at its own path."""
+    recorded = disk.Recorded(directory, at or path, len(data), hashlib.sha256(data).hexdigest())
+    return contract.Upload(path, recorded)
 
 
 def files(uploads: Iterable[contract.Upload]) -> list[fileset.File]:
-    return [file(upload.path, upload.source.read_bytes()) for upload in uploads]
+    return [file(upload.path, b"".join(upload.source.pieces())) for upload in uploads]
 
 
 def file(path: str, data: bytes) -> fileset.File:

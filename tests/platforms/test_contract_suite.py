@@ -188,7 +188,7 @@ async def test_an_upload_tells_how_far_it_is(bench: Bench) -> None:
     (whole,) = {total for _, total in told}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (whole, whole)
-    assert whole >= sum(upload.source.stat().st_size for upload in bench.uploads)
+    assert whole >= sum(upload.source.size for upload in bench.uploads)
 
 
 # Reading what is staged

@@ -10,7 +10,6 @@ import zipfile
 import pytest
 
 import atr.errors as errors
-import atr.platforms.contract as contract
 import atr.platforms.maven_bundle as maven_bundle
 import tests.platforms.samples as samples
 
@@ -59,12 +58,12 @@ def test_the_same_files_make_the_same_bundle(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a\\b", "org/example/app/1.0/other.jar", "x.jar"])
 def test_what_is_not_in_mavens_layout_is_refused(tmp_path: pathlib.Path, path: str) -> None:
     with pytest.raises(errors.InputError):
-        maven_bundle.chosen([contract.Upload(path, tmp_path)])
+        maven_bundle.chosen([samples.upload(tmp_path, path)])
 
 
 def test_nothing_and_twice_are_refused(tmp_path: pathlib.Path) -> None:
     upload = samples.written(tmp_path, JAR, b"jar")
-    metadata = contract.Upload("org/example/app/maven-metadata.xml", tmp_path)
+    metadata = samples.upload(tmp_path, "org/example/app/maven-metadata.xml")
     with pytest.raises(errors.InputError, match="no files"):
         maven_bundle.chosen([])
     with pytest.raises(errors.InputError, match="repository metadata"):
@@ -74,8 +73,8 @@ def test_nothing_and_twice_are_refused(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.InputError, match=r"app-1\.0\.jar cannot be read here: No such file"):
-        maven_bundle.write([contract.Upload(JAR, tmp_path / "nowhere")], io.BytesIO())
+    with pytest.raises(errors.InputError, match=r"app-1\.0\.jar is not what was recorded.*is not there"):
+        maven_bundle.write([samples.upload(tmp_path, JAR)], io.BytesIO())
 
 
 def test_a_full_disk_is_no_refusal(tmp_path: pathlib.Path) -> None:

@@ -79,7 +79,7 @@ async def test_nothing_stays_in_scratch(
 async def test_what_cannot_be_uploaded_is_never_sent(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
-    for uploads in ([], [contract.Upload("../x", tmp_path)], [contract.Upload(JAR, tmp_path / "none")]):
+    for uploads in ([], [samples.upload(tmp_path, "../x")], [samples.upload(tmp_path, JAR)]):
         with pytest.raises(errors.InputError):
             await central.stage(NAME, uploads, tmp_path)
     with pytest.raises(errors.UnavailableError, match="Nothing was sent"):
@@ -188,7 +188,7 @@ async def test_staged_and_its_bytes(
         assert size is not None
         async with central.staged_bytes(external_id, upload.path, at_most=size) as chunks:
             digests = await http.digested(chunks, ("md5", "sha1"))
-        data = upload.source.read_bytes()
+        data = b"".join(upload.source.pieces())
         assert (digests.size, digests.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert "deployments/download" not in "".join(entry.path for entry in sandbox.world.traffic.log)
 

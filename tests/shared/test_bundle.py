@@ -7,12 +7,12 @@ import pathlib
 
 import pytest
 
-import atr.platforms.contract as contract
 import atr.platforms.maven_bundle as maven_bundle
 import atr.promotion.gates as gates
 import atr.sandbox.settings as settings
 import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
+from tests.platforms import samples
 
 _MAVEN = distribution.DistributionPlatform.MAVEN
 _POM = "org/example/widgets/1.0/widgets-1.0.pom"
@@ -34,9 +34,9 @@ def test_no_bundle_is_smaller_than_was_certain(tmp_path: pathlib.Path, compressi
     sizes = {_POM: 40_000, f"{_POM}.asc": 800, _JAR: 300_000, f"{_JAR}.asc": 800}
     uploads = []
     for number, (path, size) in enumerate(sizes.items()):
-        source = tmp_path / str(number)
-        source.write_bytes(b"x" * size if compressible else os.urandom(size))
-        uploads.append(contract.Upload(path, source))
+        content = b"x" * size if compressible else os.urandom(size)
+        (tmp_path / str(number)).write_bytes(content)
+        uploads.append(samples.upload(tmp_path, path, content, at=str(number)))
     plan = bundle.planned(sizes)
     written = maven_bundle.write(uploads, io.BytesIO())
     assert plan.certain <= written

@@ -41,7 +41,7 @@ def test_a_blob_lies_under_the_digest_of_its_bytes_and_cannot_be_written(tmp_pat
     assert name == hashlib.sha256(b"the content").hexdigest()
     assert path == tmp_path / "copies" / name[:2] / name
     assert path.read_bytes() == b"the content"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert store.has(name, 11)
     assert not store.has(name, 12)
     assert list(store.found()) == [(name, NOW)]
@@ -109,8 +109,8 @@ def test_removing_tells_what_it_freed(tmp_path: pathlib.Path) -> None:
 
 
 def test_every_checksum_comes_from_one_reading(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"the content")
-    for algorithm, value in blobs.sums(path).items():
+    store = blobs.Blobs(tmp_path)
+    file = store.recorded(put(store, b"the content"), 11)
+    for algorithm, value in blobs.sums(file).items():
         assert value == hashlib.new(algorithm, b"the content", usedforsecurity=False).hexdigest()
-    assert set(blobs.sums(path)) == {"md5", "sha1", "sha256", "sha512"}
+    assert set(blobs.sums(file)) == {"md5", "sha1", "sha256", "sha512"}

@@ -61,10 +61,10 @@ async def served(
         row, algorithm = await read.data.get(tables.FileSetFile, (digest, named.path)), named.algorithm
     if row is None:
         return await _folder(read, release, entry, path.strip("/"))
-    source = await holdings.source(read, release, digest, row.sha256)
-    if source is None:
+    file = await holdings.source(read, release, digest, row.sha256, row.size)
+    if file is None:
         raise errors.NotFoundError("No copy of this file is kept any more, so it is not served.")
-    return views.ServedFile(source, row.size, row.sha256, entry.opened, algorithm)
+    return views.ServedFile(file, entry.opened, algorithm)
 
 
 async def again(read: transaction.Transaction, release_key: str, digest: str) -> views.AgainView:

@@ -3,10 +3,10 @@
 
 import asyncio
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -72,10 +72,12 @@ async def kept(read: transaction.Transaction, owner: str, side: tables.Side, num
     return await reads.kept(read, owner, side, number)
 
 
-async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, pathlib.Path], ...]:
-    """Each file to upload: its path on the platform, and where it lies: in the deployment's own revision, or wherever
-    the voted files are that it stages once more. Raises NotFoundError when they are not there any more, BlockedError
-    for what may not be uploaded now: the policy and the wall may have moved since somebody asked.
+async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, disk.Recorded], ...]:
+    """Each file to upload: its path on the platform, and the file of ours that it is.
+
+    That is one of the deployment's own revision, or of wherever the voted files are that it stages once more. Raises
+    NotFoundError when they are not there any more, BlockedError for what may not be uploaded now: the policy and the
+    wall may have moved since somebody asked.
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
@@ -88,8 +90,11 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     await requests.demand_uploadable(read, project, revision, platform)
     patterns = (await queries.policy(read.data, project)).file_tag_mappings.get(platform.gh_slug, [])
     files = await queries.revision_files(read.data, revision)
-    directory = read.place.revision_dir(project.key, release.version, revision.number)
-    return tuple((where, directory / path) for where, path in sorted(mapping.sources(files, patterns).items()))
+    by_path, whose = files.by_path, (project.key, release.version, revision.number)
+    return tuple(
+        (where, read.place.of_revision(*whose, by_path[path]))
+        for where, path in sorted(mapping.sources(files, patterns).items())
+    )
 
 
 async def readiness_cases(read: transaction.Transaction, release_key: str) -> tuple[ReadinessCase, ...]:
@@ -131,7 +136,7 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
 
 async def _voted(
     read: transaction.Transaction, release: sql.Release, digest: str
-) -> tuple[tuple[str, pathlib.Path], ...]:
+) -> tuple[tuple[str, disk.Recorded], ...]:
     files = await queries.file_set(read.data, digest)
     await requests.demand_inside(
         read, release, tuple({maven.parse_path(file.path).coordinates for file in files.files})
@@ -143,13 +148,17 @@ async def _voted(
     lost = await asyncio.to_thread(_lost, found)
     if lost:
         raise errors.NotFoundError(f"{lost} is damaged on our disk, so nothing was uploaded. Tell the operator.")
-    return tuple((file.path, path) for file, path in found)
+    return found
 
 
-def _lost(found: Sequence[tuple[fileset.File, pathlib.Path]]) -> str:
+def _lost(found: Sequence[tuple[str, disk.Recorded]]) -> str:
     """The first file that is not on our disk in its size; empty if all are."""
-    whole = (path.is_file() and (path.stat().st_size == file.size) for file, path in found)
-    return next((file.path for (file, _), is_whole in zip(found, whole, strict=True) if not is_whole), "")
+    for path, file in found:
+        try:
+            file.opened().close()
+        except errors.DamagedError:
+            return path
+    return ""
 
 
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:
