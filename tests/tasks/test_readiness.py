@@ -61,6 +61,7 @@ _ALL_WELL = {
     "names": "Yes",
     "policy": "Yes",
     "mapping": "Yes",
+    "parents": "Yes",
     "sides": "Yes",
     "lasts": "Not known",
     "finish": "Yes",
@@ -247,7 +248,7 @@ async def test_news_is_an_event_and_no_news_is_none(staged: worlds.World) -> Non
     added = [one.what for one in await staged.events("release")][len(before) :]
     assert added == ["readiness_asked", "readiness_asked", "readiness_asked", "readiness_checked"]
     assert await staged.chain_holds()
-    assert len(await _results(staged)) == 4, "the newest answers only"
+    assert len(await _results(staged)) == 5, "the newest answers only"
 
 
 async def test_nothing_is_asked_about_what_we_have_published(voted: worlds.World) -> None:

@@ -36,11 +36,11 @@ _TITLES: Final = {
     "names": "Names belong to this project",
     "policy": "Policy allows it",
     "mapping": "Staged files are the mapped files",
+    "parents": "Parent POMs can be found",
     "sides": "Checksums fit their files",
     "lasts": "Staging lasts until it is promoted",
     "finish": "Would be let through at Finish",
 }
-_ASKED: Final = ("credential", "right", "free", "mapping")
 _NOT_ASKED: Final = "It has not been asked yet."
 _MOVED: Final = "Something moved since the files were compared; they are compared again at the next check."
 

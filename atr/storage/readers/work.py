@@ -3,7 +3,8 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import atr.db.queries as queries
 import atr.disk as disk
@@ -15,6 +16,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
+import atr.shared.pom as poms
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.reads as reads
@@ -39,6 +41,20 @@ class StagedCase:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pom:
+    """A POM of a release: whose it is, and where its bytes may be read."""
+
+    package: distribution.Coordinates
+    path: str
+    size: int
+    sha256: str
+    # On our disk, if anywhere.
+    files: tuple[disk.Recorded, ...] = ()
+    # The deployment that holds it, by the platform's id; empty if none does.
+    external_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class ReadinessCase:
     """What is asked of one platform about a release, and what of ours is compared meanwhile."""
 
@@ -54,6 +70,9 @@ class ReadinessCase:
     staged: tuple[tuple[int, fileset.FileSet], ...]
     # What the comparison depends on; see `facts.mapping_basis`.
     basis: str
+    # Every POM that is mapped or staged, each once, and what an earlier check found in them.
+    poms: tuple[Pom, ...] = ()
+    parents_known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSet:
@@ -113,25 +132,68 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
     for platform in await facts.wanted_platforms(read.data, release, policy):
         mine = await facts.candidates(read.data, release, platform)
         voted = await facts.voted_mapping(read.data, release, platform)
+        patterns = tuple(policy.file_tag_mappings.get(platform.gh_slug, []))
+        staged = [(row, await queries.file_set(read.data, row.file_set_digest)) for row in mine if row.file_set_digest]
+        whose = (project.key, release.version, revision.number if revision else "")
         cases.append(
             ReadinessCase(
                 platform=platform,
+                poms=await _poms(read, whose, files, patterns, staged),
+                parents_known=await _parents_known(read, release_key, platform),
                 staged_packages=tuple([one for row in mine for one in await queries.packages(read.data, row)]),
                 spoken_for=spoken_for,
-                patterns=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])),
+                patterns=patterns,
                 revision=files,
                 voted=await queries.file_set(read.data, voted) if voted else None,
-                staged=tuple(
-                    [
-                        (row.id or 0, await queries.file_set(read.data, row.file_set_digest))
-                        for row in mine
-                        if row.file_set_digest
-                    ]
-                ),
+                staged=tuple((row.id or 0, each) for row, each in staged),
                 basis=facts.mapping_basis(revision, policy, platform, voted, mine),
             )
         )
     return tuple(cases)
+
+
+async def _poms(
+    read: transaction.Transaction,
+    whose: tuple[str, str, str],
+    revision: fileset.FileSet | None,
+    patterns: Sequence[str],
+    staged: Sequence[tuple[tables.Deployment, fileset.FileSet]],
+) -> tuple[Pom, ...]:
+    """The POMs that the policy maps of a revision (`whose`: project, version, number) and those that are staged."""
+    found: dict[tuple[str, str], Pom] = {}
+    by_path = revision.by_path if revision else {}
+    for where, path in mapping.sources(revision, patterns).items() if revision else ():
+        pom = _pom(where, by_path[path])
+        if pom is not None:
+            found[where, pom.sha256] = dataclasses.replace(pom, files=(read.place.of_revision(*whose, by_path[path]),))
+    for row, files in staged:
+        kept = await holdings.is_kept(read, whose[0], files.digest)
+        for file in files.files:
+            pom = _pom(file.path, file)
+            if (pom is None) or ((file.path, file.sha256) in found):
+                continue
+            copies = (read.place.blobs.recorded(file.sha256, file.size),) if kept else ()
+            found[file.path, file.sha256] = dataclasses.replace(pom, files=copies, external_id=row.external_id or "")
+    return tuple(found.values())
+
+
+def _pom(where: str, file: fileset.File) -> Pom | None:
+    """The POM of a package that would stand, or stands, at this place of a Maven repository; None for another file."""
+    if (not where.endswith(".pom")) or (file.size > poms.MAX_BYTES):
+        return None
+    try:
+        package = maven.parse_path(where).coordinates
+    except errors.InputError:
+        # The mapping says so in its own line.
+        return None
+    return Pom(package, where, file.size, file.sha256) if where == maven.pom_path(package) else None
+
+
+async def _parents_known(
+    read: transaction.Transaction, release_key: str, platform: distribution.DistributionPlatform
+) -> Mapping[str, Any]:
+    results = await facts.readiness_results(read.data, release_key, platform.name)
+    return next((result.data["known"] for result in results if "known" in result.data), {})
 
 
 async def _voted(

@@ -17,6 +17,7 @@ import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.readers.work as readers
 import atr.storage.writers.checks as checks
+import atr.tasks.checks.parents as parents
 import atr.tasks.context as contexts
 
 CHECK_VERSION: Final = "1"
@@ -40,7 +41,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         packages = sorted({*case.staged_packages, *mapped})
         owners = sorted({package.owner_namespace for package in mapped})
         compared = dataclasses.replace(compared, data={**compared.data, "owners": owners})
-        results = (*await _asked(context, case, packages), compared)
+        results = (*await _asked(context, case, packages), await parents.check(context, case), compared)
         async with context.storage.write_as_user_service() as service:
             await service.checks.record_readiness(args["release_key"], case.platform, CHECK_VERSION, results)
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a POM says of its parent. Pure: bytes in, coordinates out, and nothing that it names is fetched or expanded.
+
+https://maven.apache.org/pom.html#inheritance
+"""
+
+from typing import Final
+from xml.etree import ElementTree
+
+import defusedxml
+import defusedxml.ElementTree
+
+import atr.errors as errors
+import atr.shared.distribution as distribution
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+_MAVEN: Final = distribution.DistributionPlatform.MAVEN
+
+
+def parent(data: bytes) -> distribution.Coordinates | None:
+    """The parent that a POM names; None if it has none.
+
+    Raises InputError, as the end of a sentence, for what is no POM or names a parent that nobody could look up.
+    """
+    try:
+        root = defusedxml.ElementTree.fromstring(data)
+    except (ElementTree.ParseError, defusedxml.DefusedXmlException, ValueError, LookupError) as error:
+        raise errors.InputError("cannot be read as XML") from error
+    if _local(root) != "project":
+        raise errors.InputError("is none: its first element is not <project>")
+    found = _child(root, "parent")
+    if found is None:
+        return None
+    named = {name: _text(found, name) for name in ("groupId", "artifactId", "version")}
+    missing = [name for name, text in named.items() if not text]
+    if missing:
+        raise errors.InputError(f"names a parent without {missing[0]}")
+    variable = next((text for text in named.values() if "${" in text), "")
+    if variable:
+        raise errors.InputError(
+            f"has the variable {variable[:80]} where it names its parent, and nobody who uses it can fill that in. Put "
+            "a POM with the value in its place: the flatten-maven-plugin writes one"
+        )
+    try:
+        return distribution.coordinates(_MAVEN, named["groupId"], named["artifactId"], named["version"])
+    except errors.InputError as error:
+        raise errors.InputError(f"names no parent that could be looked up. {error}") from error
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    found = _child(element, name)
+    return "" if found is None else (found.text or "").strip()
+
+
+def _child(element: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    return next((child for child in element if _local(child) == name), None)
+
+
+def _local(element: ElementTree.Element) -> str:
+    """By local name: POMs come with the namespace and, old ones, without. A comment's tag is a function."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

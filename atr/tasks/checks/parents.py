@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Can whoever uses a package find its parent POM? Said before the vote: afterwards only another version mends it.
+
+Each POM is read once, from our disk where it lies there; each parent that is not part of the release is asked for
+once, at the public place, and never again after it was found.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.platforms.contract as contract
+import atr.shared.maven as maven
+import atr.shared.pom as poms
+import atr.storage.readers.work as readers
+import atr.storage.writers.checks as checks
+import atr.tasks.context as contexts
+
+CODE: Final = "parents"
+# At most so many POMs are read, and so many parents asked for, in one check.
+_POMS_LIMIT: Final = 500
+_PROBES_LIMIT: Final = 50
+# A sentence names so many.
+_NAMED: Final = 3
+_Status = sql.CheckResultStatus
+
+
+@dataclasses.dataclass
+class _Found:
+    """What is known so far."""
+
+    # By the sha256 of a POM: the parent that it names, and why none can be told; both empty if it has none.
+    parents: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    # The parents that are public, as paths of their POMs.
+    public: set[str] = dataclasses.field(default_factory=set)
+    absent: set[str] = dataclasses.field(default_factory=set)
+    # Why something could not be told; empty if all could.
+    silence: str = ""
+
+
+async def check(context: contexts.Context, case: readers.ReadinessCase) -> checks.Result:
+    """What can be said of the parents of this release's POMs on one platform. Only reads; nothing is open meanwhile."""
+    if not case.poms:
+        return _result(_Status.CONCERN, "unknown", "No POM is known yet.", "nobody", case, _Found())
+    found = _known(case.parents_known)
+    for pom in case.poms[:_POMS_LIMIT]:
+        if pom.sha256 not in found.parents:
+            await _read(context, case, pom, found)
+    if len(case.poms) > _POMS_LIMIT:
+        found.silence = found.silence or f"Only {_POMS_LIMIT} of {len(case.poms):,} POMs were read."
+    here = {maven.pom_path(pom.package) for pom in case.poms}
+    wanted: dict[str, list[readers.Pom]] = {}
+    for pom in case.poms:
+        parent, _ = found.parents.get(pom.sha256, ("", ""))
+        if parent and (parent not in here):
+            wanted.setdefault(parent, []).append(pom)
+    await _ask(context, case, [parent for parent in wanted if parent not in found.public], found)
+    return _said(case, wanted, found)
+
+
+async def _read(context: contexts.Context, case: readers.ReadinessCase, pom: readers.Pom, found: _Found) -> None:
+    """Read one POM: from our disk if its bytes lie there, else from the platform."""
+    try:
+        content = _here(pom)
+        if content is None:
+            content = await _there(context.promoter(case.platform), pom)
+    except (errors.PlatformError, errors.UnsupportedError) as error:
+        found.silence = found.silence or f"The POM of {pom.package} could not be read: {error}"
+        return
+    try:
+        parent = poms.parent(content)
+    except errors.InputError as error:
+        found.parents[pom.sha256] = ("", str(error))
+    else:
+        found.parents[pom.sha256] = (maven.pom_path(parent) if parent else "", "")
+
+
+def _here(pom: readers.Pom) -> bytes | None:
+    for file in pom.files:
+        try:
+            return b"".join(file.pieces())
+        except errors.DamagedError:
+            # This worker may have no files of revisions.
+            continue
+    return None
+
+
+async def _there(promoter: contract.Promoter, pom: readers.Pom) -> bytes:
+    if not pom.external_id:
+        raise errors.UnavailableError("its file is not here.")
+    async with promoter.staged_bytes(pom.external_id, pom.path, at_most=pom.size) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def _ask(context: contexts.Context, case: readers.ReadinessCase, parents: Sequence[str], found: _Found) -> None:
+    """Ask the public place for each of these."""
+    if len(parents) > _PROBES_LIMIT:
+        found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were asked for."
+    for parent in parents[:_PROBES_LIMIT]:
+        try:
+            is_public = await context.promoter(case.platform).probe(parent)
+        except (errors.PlatformError, errors.UnsupportedError) as error:
+            found.silence = f"The public repository could not be asked: {error}"
+            return
+        (found.public if is_public else found.absent).add(parent)
+
+
+def _said(case: readers.ReadinessCase, wanted: Mapping[str, Sequence[readers.Pom]], found: _Found) -> checks.Result:
+    unread = [
+        f"The POM of {pom.package} {found.parents[pom.sha256][1]}."
+        for pom in case.poms
+        if found.parents.get(pom.sha256, ("", ""))[1]
+    ]
+    nowhere = [
+        f"{_name(parent)}, the parent of {_listed(children)}, is neither public nor in this release, so nobody could "
+        "use what is published. Publish it first, or put its POM into this release."
+        for parent, children in wanted.items()
+        if parent in found.absent
+    ]
+    if nowhere or unread:
+        sentences = [*nowhere, *unread]
+        more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
+        said = f"{' '.join(sentences[:_NAMED])}{more}"
+        return _result(_Status.BLOCKER, "no", said, "the release manager", case, found)
+    if found.silence:
+        return _result(_Status.CONCERN, "unknown", found.silence, "nobody", case, found)
+    if not any(parent for parent, _ in found.parents.values()):
+        return _result(_Status.NOTE, "yes", "No POM has a parent.", "", case, found)
+    return _result(_Status.NOTE, "yes", "Every parent is public or part of this release.", "", case, found)
+
+
+def _listed(children: Sequence[readers.Pom]) -> str:
+    more = f" and {len(children) - _NAMED:,} more" if len(children) > _NAMED else ""
+    return f"{', '.join(str(pom.package) for pom in children[:_NAMED])}{more}"
+
+
+def _name(path: str) -> str:
+    return str(maven.parse_path(path).coordinates)
+
+
+def _known(data: Mapping[str, Any]) -> _Found:
+    """What an earlier check has found for good."""
+    parents = {sha256: (parent, problem) for sha256, (parent, problem) in data.get("parents", {}).items()}
+    return _Found(parents=parents, public=set(data.get("public", ())))
+
+
+def _result(
+    status: sql.CheckResultStatus,
+    answer: str,
+    sentence: str,
+    who: str,
+    case: readers.ReadinessCase,
+    found: _Found,
+) -> checks.Result:
+    ours = {pom.sha256 for pom in case.poms}
+    parents = {sha256: known for sha256, known in found.parents.items() if sha256 in ours}
+    named = {parent for parent, _ in parents.values()}
+    known = {"parents": parents, "public": sorted(found.public & named)}
+    return checks.Result(status, sentence, CODE, {"answer": answer, "who": who, "basis": case.basis, "known": known})
