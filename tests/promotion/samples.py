@@ -120,6 +120,7 @@ def facts(
     restored: str = "",
     silence: str = "",
     switched_off: str = "",
+    freed: tuple[str, ...] = (),
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -143,4 +144,5 @@ def facts(
         restored=restored,
         silence=silence,
         switched_off=switched_off,
+        freed=freed,
     )

@@ -100,6 +100,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         check_blockers=("No.",),
         drift=("a",),
         outside=("a",),
+        freed=("a",),
         switched_off="Erin switched it off.",
         policy_allows=False,
         restored=RESTORED,
