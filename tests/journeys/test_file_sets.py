@@ -22,6 +22,7 @@ import atr.promotion.states as states
 import atr.sandbox.knobs as knobs
 import atr.sandbox.validation as validation
 import atr.storage.files as files
+import atr.storage.readers.compose as compose
 from tests import world as worlds
 from tests.sandbox import bundles
 
@@ -346,6 +347,34 @@ async def test_a_wrong_checksum_of_a_revision_is_said_before_the_vote(world: wor
     await world.revise(release_key, lambda draft: put(draft, _hex("sha256", jar)))
     async with world.member() as member:
         await member.vote.open_vote(release_key)
+
+
+async def test_the_compose_page_names_what_is_odd_among_a_revision_s_checksums(world: worlds.World) -> None:
+    """What the policy maps and is wrong stops the vote; what it does not map is told; a file of its own is remarked."""
+    release_key = await world.composed()
+
+    async def put(draft: files.Draft) -> None:
+        await draft.add(f"maven/{_CORE}.jar.sha512", worlds.stream(_GPG.encode()))
+        await draft.add(f"maven/{_CORE}-sources.jar.sha512", worlds.stream(b"0" * 128))
+        await draft.add("notes.txt", worlds.stream(b"notes"))
+        await draft.add("notes.txt.md5", worlds.stream(b"0" * 32))
+
+    await world.revise(release_key, put)
+    async with world.store.read(worlds.MEMBER) as read:
+        page = await compose.page(read, release_key)
+    (mapping,) = page.mappings
+    wrong = f"maven/{_CORE}-sources.jar"
+    assert mapping.problems == (
+        f"{wrong}.sha512 is not the sha512 of {wrong}. Put the right one there, or leave it out.",
+    )
+    # The example's files, and the one that is no checksum.
+    assert mapping.files == 11
+    assert [
+        (check.word, check.about, check.sentence.partition(":")[0].partition(".txt.")[0]) for check in page.checks
+    ] == [
+        ("Concern", "files", "notes"),
+        ("Concern", "files for Maven Central", f"{_CORE}.jar.sha512 counts as a file of its own"),
+    ]
 
 
 async def test_every_fault_of_a_download_costs_one_file(world: worlds.World) -> None:
