@@ -176,7 +176,9 @@ async def test_what_is_missing_and_extra_is_named_with_counts(world: worlds.Worl
     """A deployment of a build machine that lacks a file and holds another one."""
     release_key = await world.composed()
     external_id = await world.stage_elsewhere(world.tree)
-    knobs.turn(world.platform, external_id, "remove-file", {})
+    jar = _POM.replace(".pom", ".jar")
+    for path in (jar, f"{jar}.md5", f"{jar}.sha1"):
+        knobs.turn(world.platform, external_id, "remove-file", {"path": path})
     knobs.turn(world.platform, external_id, "add-file", {"path": _POM.replace(".pom", "-extra.txt")})
     number = await world.record(release_key, external_id)
     await world.until(number, lambda row: row.proof.staged is not None)
