@@ -351,6 +351,20 @@ async def test_what_is_live_by_its_digest_is_not_looked_into(voted: worlds.World
     assert await _statements(voted) == 2
 
 
+async def test_a_vote_that_was_about_no_platform_lacks_nothing(world: worlds.World) -> None:
+    """The policy maps nothing and nothing is staged: there is nothing to promote, and nothing to wait for."""
+    await world.composed()
+    async with world.member() as member:
+        await member.policy.edit(people.PROJECT, file_tag_mappings={})
+    await people.vote(world.store, RELEASE)
+    view = await _finish(world, people.COMMITTER)
+    assert view.sentence == "Nothing was voted on for a platform, so nothing is promoted from here."
+    assert "Nothing was voted on for a platform" in view.nothing_missing
+    line = await _line(world, people.COMMITTER)
+    assert (line.group, line.todo) == ("you", "Nothing was voted on for a platform; it can be announced.")
+    await _announce(world)
+
+
 async def test_before_the_vote_has_passed_nothing_is_said_to_be_live_or_missing(staged: worlds.World) -> None:
     async with staged.member() as member:
         await member.deployments.drop(1, "A mistake.")
@@ -367,3 +381,15 @@ async def test_only_what_the_newest_vote_is_about_counts(voted: worlds.World) ->
     assert (await _announcing(voted)).not_public == ()
     assert (await _finish(voted)).sentence.endswith("no vote has passed yet.")
     assert "not public" not in json.dumps((await _line(voted)).todo)
+
+
+async def test_all_of_it_is_live_and_something_else_holds_the_announcement(voted: worlds.World) -> None:
+    """The list says that it can be announced only where the announcement would be taken."""
+    await _promoted(voted, 1)
+    assert (await _line(voted)).todo == "Everything that was voted on is live; it can be announced."
+    (row,) = await voted.rows(tables.Promotion)
+    async with voted.by_hand() as data:
+        data.add(tables.Promotion(**{**row.model_dump(), "id": None, "state": states.State.DIVERGED}))
+    assert (await _line(voted)).todo != "Everything that was voted on is live; it can be announced."
+    with pytest.raises(errors.BlockedError, match="incident"):
+        await _announce(voted)

@@ -208,9 +208,11 @@ async def _ball(
             return ("you", mine_to_do) if mine else ("others", "It is being composed.")
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return await _ball_of_vote(read, release, committee)
-    if measure.sets and not measure.not_public:
+    is_complete = (not measure.not_public) and (measure.sets or not rows)
+    if is_complete and not await obstacles.announce(read, release.key):
         mine = rights.is_release_manager(committee, read.asf_uid)
-        return ("you" if mine else "others"), "Everything that was voted on is live; it can be announced."
+        said = "Everything that was voted on is live" if measure.sets else "Nothing was voted on for a platform"
+        return ("you" if mine else "others"), f"{said}; it can be announced."
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
     said = f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else "Nothing is staged yet."
     return ("itself" if any(row.is_moving for row in rows) else "others"), said
@@ -234,6 +236,8 @@ def _sentence(
     unheld: Sequence[public_views.NotPublic],
 ) -> str:
     if not (rows or measure.sets):
+        if release.phase in _AFTER_VOTE:
+            return "Nothing was voted on for a platform, so nothing is promoted from here."
         return "Nothing is staged yet. Stage on a platform, or record what you have staged."
     if release.phase not in _AFTER_VOTE:
         live = sum(1 for row in rows if row.state is states.State.LIVE)
