@@ -310,3 +310,31 @@ async def test_at_most_so_many_packages_are_asked_about(staged: worlds.World) ->
     assert calls == checks.PACKAGES_LIMIT
     assert results[2].data["answer"] == "unknown"
     assert "500 of 505 packages are free" in results[2].message
+
+
+async def test_a_platform_is_asked_once_for_a_candidate_that_goes_to_the_vote_at_once(staged: worlds.World) -> None:
+    """N4: neither the vote nor a revision with the same packages asks again within the hour; a person's click does."""
+    asked = staged.requests("published")
+    at = (await _panel(staged)).asked_at
+    staged.clock.turn(minutes=10)
+    await people.vote(staged.store, RELEASE)
+    await staged.work()
+    assert staged.requests("published") == asked
+    assert (await _panel(staged)).asked_at == at
+    assert _words(await _panel(staged)) == _ALL_WELL
+    async with staged.manager() as manager:
+        await manager.readiness.check_now(RELEASE)
+    await staged.work()
+    assert staged.requests("published") == asked + len(staged.tree.packages)
+
+
+async def test_an_answer_that_was_no_yes_is_asked_for_again(staged: worlds.World) -> None:
+    staged.fault("published", status=503)
+    async with staged.manager() as manager:
+        await manager.readiness.check_now(RELEASE)
+    await staged.work()
+    asked = staged.requests("published")
+    async with staged.member() as member:
+        await member.policy.edit(people.PROJECT, min_hours=73)
+    await staged.work()
+    assert staged.requests("published") > asked

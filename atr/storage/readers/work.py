@@ -3,6 +3,7 @@
 
 import asyncio
 import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ import atr.storage.holdings as holdings
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
+
+# For so long an answer of a platform about the same packages is as good as a new one.
+_RECENTLY = datetime.timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +77,8 @@ class ReadinessCase:
     # Every POM that is mapped or staged, each once, and what an earlier check found in them.
     poms: tuple[Pom, ...] = ()
     parents_known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    # What the platform was asked last within the hour; empty if that was longer ago.
+    heard: tuple[sql.CheckResult, ...] = ()
 
 
 async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSet:
@@ -147,6 +153,11 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
                 voted=await queries.file_set(read.data, voted) if voted else None,
                 staged=tuple((row.id or 0, each) for row, each in staged),
                 basis=facts.mapping_basis(revision, policy, platform, voted, mine),
+                heard=tuple(
+                    one
+                    for one in await facts.readiness_results(read.data, release_key, platform.name)
+                    if one.created > read.now - _RECENTLY
+                ),
             )
         )
     return tuple(cases)

@@ -2,6 +2,7 @@
 """Results of checks."""
 
 import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ class Result:
     message: str
     member_rel_path: str | None = None
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    # When it was found, if that was not just now.
+    created: datetime.datetime | None = None
 
 
 class UserService:
@@ -90,7 +93,7 @@ class UserService:
                 checker_version=version,
                 primary_rel_path=f"platform:{platform.name}",
                 member_rel_path=result.member_rel_path,
-                created=write.now,
+                created=result.created or write.now,
                 status=result.status,
                 message=result.message,
                 data=dict(result.data),

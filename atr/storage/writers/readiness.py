@@ -31,15 +31,17 @@ class CommitteeParticipant:
         release = await own.release(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing is left to check.")
-        await queue_check(write, release_key)
+        await queue_check(write, release_key, anew=True)
         await write.event(release_key, "release", "readiness_asked")
 
 
-async def queue_check(write: transaction.Transaction, release_key: str) -> None:
-    """Ask for the check of a release, once: while it waits nothing is added."""
-    await queue.enqueue(
-        write.data, sql.TaskType.READINESS_CHECK, {"release_key": release_key}, write.now, asf_uid=write.asf_uid
-    )
+async def queue_check(write: transaction.Transaction, release_key: str, *, anew: bool = False) -> None:
+    """Ask for the check of a release, once: while it waits nothing is added.
+
+    `anew`: the platform is asked, however young its last answer is.
+    """
+    args = {"release_key": release_key, **({"anew": True} if anew else {})}
+    await queue.enqueue(write.data, sql.TaskType.READINESS_CHECK, args, write.now, asf_uid=write.asf_uid)
 
 
 async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:

@@ -5,6 +5,7 @@ A platform that does not answer is never a reason to stop and never a good sign:
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -41,17 +42,21 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         packages = sorted({*case.staged_packages, *mapped})
         owners = sorted({package.owner_namespace for package in mapped})
         compared = dataclasses.replace(compared, data={**compared.data, "owners": owners})
-        results = (*await _asked(context, case, packages), await parents.check(context, case), compared)
+        asked = await _asked(context, case, packages, anew=bool(args.get("anew")))
+        results = (*asked, await parents.check(context, case), compared)
         async with context.storage.write_as_user_service() as service:
             await service.checks.record_readiness(args["release_key"], case.platform, CHECK_VERSION, results)
 
 
 async def _asked(
-    context: contexts.Context, case: readers.ReadinessCase, packages: Sequence[distribution.Coordinates]
+    context: contexts.Context, case: readers.ReadinessCase, packages: Sequence[distribution.Coordinates], *, anew: bool
 ) -> Sequence[checks.Result]:
     wanted = [one for one in packages if one not in case.spoken_for]
     if not wanted:
         return [_unknown(code, _ALL_SENT if packages else _NOTHING_YET) for code in _ASKING]
+    heard = () if anew else _still_good(case, wanted)
+    if heard:
+        return heard
     try:
         promoter = context.promoter(case.platform)
     except errors.UnsupportedError as error:
@@ -59,7 +64,27 @@ async def _asked(
             _no("credential", str(error), "an operator"),
             *(_unknown(code, "It was not asked.") for code in ("right", "free")),
         ]
-    return await ask(promoter, wanted)
+    about = _about(wanted)
+    return [dataclasses.replace(result, data={**result.data, "about": about}) for result in await ask(promoter, wanted)]
+
+
+def _still_good(case: readers.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[checks.Result, ...]:
+    """What the platform answered about these very packages within the hour, if all of it was a yes; else empty.
+
+    A candidate is composed, staged and put to the vote in one go; each step would ask once for every package.
+    """
+    about = _about(wanted)
+    heard = tuple(
+        checks.Result(one.status, one.message, one.member_rel_path, one.data, one.created)
+        for one in case.heard
+        if (one.member_rel_path in _ASKING) and (one.data.get("answer") == "yes") and (one.data.get("about") == about)
+    )
+    return heard if len(heard) == len(_ASKING) else ()
+
+
+def _about(wanted: Sequence[distribution.Coordinates]) -> str:
+    """One digest for these packages."""
+    return hashlib.sha256("\n".join(one.purl for one in wanted).encode()).hexdigest()
 
 
 @dataclasses.dataclass
