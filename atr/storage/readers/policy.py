@@ -102,7 +102,7 @@ async def trial_case(
     return TrialCase(
         version_key=version_key,
         revision_number=revision.number if revision else "",
-        files=await queries.file_set(read.data, revision.file_set_digest) if (revision and known) else None,
+        files=await queries.revision_files(read.data, revision) if (revision and known) else None,
         patterns=patterns,
         namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
     )

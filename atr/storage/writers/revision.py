@@ -76,6 +76,8 @@ async def add_revision(
         write.data.add(counter)
     counter.last_allocated_number += 1
     number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
+    # Looked at before the transaction where that takes long.
+    odd_checksums = await draft.odd_checksums()
     digest = await queries.store_file_set(write.data, draft.files, write.now)
     row = sql.Revision(
         key=sql.revision_key(release.key, number),
@@ -89,8 +91,7 @@ async def add_revision(
         description=description,
         file_set_digest=digest,
         drift=await _drift(write, release, project, draft.files),
-        # Looked at before the transaction where that takes long.
-        odd_checksums=await draft.odd_checksums(),
+        odd_checksums=odd_checksums,
     )
     write.data.add(row)
     await write.event(
@@ -122,7 +123,10 @@ async def _drift(
     if voted in {None, now.digest}:
         # Without a ballot, from before our tables, nothing is voted in our sense and the gates say so.
         return {}
-    before = await queries.file_set(write.data, voted)
+    wanted = sqlmodel.select(sql.Revision).where(
+        sql.Revision.release_key == release.key, sql.Revision.file_set_digest == voted
+    )
+    before = await queries.revision_files(write.data, (await write.data.exec(wanted.limit(1))).one())
     patterns = (await queries.policy(write.data, project)).file_tag_mappings
     changed = {}
     for platform in distribution.DistributionPlatform:
