@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No committee holds a coordinate of another one: not by recording it, mapping it, voting on it or asking for it."""
 
+import asyncio
 from typing import Any, Final
 
 import pytest
@@ -12,6 +13,7 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
+import atr.worker as worker
 from tests import world as worlds
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
@@ -228,6 +230,20 @@ async def test_what_is_held_without_right_is_freed_and_both_sides_are_told(voted
     # Told once.
     await voted.pass_time(rounds=3, hours=1)
     assert len([one for one in await voted.events_of(_THEIRS) if one.what == "packages_freed"]) == 1
+
+
+async def test_a_worker_that_runs_looks_for_it_by_itself(voted: worlds.World) -> None:
+    """Nobody asks for it, and no row is due."""
+    number = await _squat(voted)
+    stop = asyncio.Event()
+    working = asyncio.create_task(worker.work_until(voted.hands, stop, tick=0.01, slots=1))
+    for _ in range(2_000):
+        if not (await _targets(voted))[number, _CORE.purl]:
+            break
+        await asyncio.sleep(0.01)
+    stop.set()
+    await working
+    assert not (await _targets(voted))[number, _CORE.purl]
 
 
 async def test_what_nobody_else_has_a_release_of_is_told_to_the_site(voted: worlds.World) -> None:
