@@ -133,6 +133,24 @@ async def packages_of(
     return tuple(sorted(found))
 
 
+async def replace_packages(
+    data: session.Session, deployment: tables.Deployment, packages: Sequence[distribution.Coordinates]
+) -> None:
+    """Have these, and no others, be the packages of a deployment."""
+    row = tables.DeploymentPackage
+    await data.exec(sqlalchemy.delete(row).where(col(row.deployment_id) == deployment.id))
+    data.add_all(
+        row(
+            deployment_id=deployment.id or 0,
+            owner_namespace=one.owner_namespace,
+            package=one.package,
+            version=one.version,
+        )
+        for one in packages
+    )
+    await data.flush()
+
+
 async def targets(data: session.Session, promotion: tables.Promotion) -> tuple[distribution.Coordinates, ...]:
     """The packages that a promotion makes public, in order."""
     rows = await data.exec(

@@ -151,6 +151,10 @@ class Deployment(sqlmodel.SQLModel, table=True):
     problem: str = ""
     gone_looks: int = 0
     gone_since: datetime.datetime | None = None
+    # Since when the platform has been publishing it; None if it is not.
+    publishing_since: datetime.datetime | None = None
+    # Since when its packages are known to be public by another one, with nothing voted on to compare them with.
+    found_at: datetime.datetime | None = None
     last_look: datetime.datetime | None = None
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
     lease_owner: str = ""
@@ -224,6 +228,8 @@ class Promotion(sqlmodel.SQLModel, table=True):
         default=True, sa_column_kwargs={"server_default": sqlalchemy.sql.expression.true()}
     )
     deadline: datetime.datetime | None = None
+    # Since when it is known to be public after it had ended, with nothing voted on to compare it with.
+    found_at: datetime.datetime | None = None
     # Since when every look said that it is not public.
     absent_since: datetime.datetime | None = None
     gone_looks: int = 0

@@ -64,10 +64,8 @@ class Deployment:
     # The answers to its upload and its drop; NONE for marked and not answered, None for not marked.
     upload_answer: steps.Answer | None
     drop_answer: steps.Answer | None
-    # The database was restored since a person asked for the upload or the drop: it may have been sent already. And
-    # since it was made: it may have been published by a call that no row tells of.
+    # The database was restored since a person asked for the upload or the drop: it may have been sent already.
     asked_before: bool = False
-    unsure: bool = False
     # As for a promotion.
     probe: bool = False
 
@@ -75,6 +73,19 @@ class Deployment:
     def subject(self) -> str:
         """How events and log lines name it."""
         return f"deployment:{self.id}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Looked:
+    """What a platform answered of a deployment, and what its records say of the version where they were asked."""
+
+    seen: steps.Seen
+    word: str = ""
+    detail: str = ""
+    packages: tuple[distribution.Coordinates, ...] = ()
+    # Another deployment that holds the same packages.
+    held_by: str = ""
+    version: steps.Version = steps.Version.NOT_ASKED
 
 
 @dataclasses.dataclass(frozen=True)

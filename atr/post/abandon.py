@@ -32,7 +32,10 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return html, 422 if isinstance(error, errors.InputError) else 409
     return web.redirect(
         "get.voting.selected",
-        success=f"Candidate {form.vote_seq} is abandoned, and nothing of it was published. It is in Compose again.",
+        success=(
+            f"Candidate {form.vote_seq} is abandoned; no call of ours to publish it was made. It is in Compose again. "
+            "The platform is asked once more about what is staged."
+        ),
         project_key=project_key,
         version_key=version_key,
     )

@@ -179,7 +179,7 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
 
 
 _DONE: Final = {
-    "abort": "Stopped. Nothing was sent.",
+    "abort": "Stopped. No call of ours was taken.",
     "accept_extras": "Accepted. We compare the public files again.",
     "check_again": "We compare the public files again.",
     "drop": "Asked the platform to give it up.",

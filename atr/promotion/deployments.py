@@ -25,6 +25,22 @@ class View:
     gone_since: datetime.datetime | None = None
     # The answer to our request to drop it; NONE before there is one.
     drop_answer: steps.Answer = steps.Answer.NONE
+    # Whether the platform has ever answered that it gave the deployment up.
+    drop_taken: bool = False
+    # Since when the platform has been publishing it; None if it is not.
+    publishing_since: datetime.datetime | None = None
+    # The database was restored since it was made: a call may have been made that no row tells of.
+    unsure: bool = False
+
+    def counted(self, seen: steps.Seen) -> "View":
+        """The view with this look counted in."""
+        gone, working = seen is steps.Seen.GONE, seen is steps.Seen.WORKING
+        return dataclasses.replace(
+            self,
+            gone_looks=self.gone_looks + 1 if gone else 0,
+            gone_since=(self.gone_since or self.now) if gone else None,
+            publishing_since=(self.publishing_since or self.now) if working else None,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,31 +52,70 @@ class Decision:
 
 
 _STAY: Final = Decision(None)
+_FORGOTTEN: Final = Decision(
+    _State.PUBLISHED, "The platform does not show it any more, and this version is public, so we take it for published."
+)
+_RECORDED: Final = Decision(
+    None, "The platform does not show it any more, but its records have this version. We wait for the public files."
+)
 
 
-def after_look(view: View, seen: steps.Seen, detail: str) -> Decision:
-    """What the platform's answer means for a deployment in VALIDATING, STAGED or DROPPING."""
+def asks_records(view: View, seen: steps.Seen) -> bool:
+    """Whether a look, counted in, is believed only together with the platform's records of the version."""
+    if view.state in states.DEPLOYMENT_ENDED:
+        return seen not in {steps.Seen.PUBLIC, steps.Seen.WORKING}
+    return (seen is steps.Seen.GONE) and (view.unsure or (_after_patience(view) and not _is_dropped(view)))
+
+
+def is_elsewhere(view: View, seen: steps.Seen, version: steps.Version) -> bool:
+    """Whether the version is public, and certainly not by this deployment."""
+    return (version is steps.Version.PUBLIC) and ((seen is not steps.Seen.GONE) or not _may_be_forgotten(view))
+
+
+def after_look(
+    view: View,
+    seen: steps.Seen,
+    detail: str,
+    *,
+    version: steps.Version = steps.Version.NOT_ASKED,
+    held_by: str = "",
+) -> Decision:
+    """What the platform's answer, counted in, means for a deployment that is asked about.
+
+    `version` is what the records say where `asks_records`; `held_by` is another deployment that the platform names.
+    """
     match seen:
-        case steps.Seen.PUBLIC | steps.Seen.WORKING:
-            return Decision(_State.PUBLISHED, _too_early(view))
+        case steps.Seen.PUBLIC:
+            return _STAY if view.state is _State.PUBLISHED else Decision(_State.PUBLISHED)
         case steps.Seen.GONE:
-            return _gone(view)
+            return _gone(view, version)
         case steps.Seen.FAILED:
-            return _failed(view, detail)
+            return _failed(view, detail, held_by)
         case steps.Seen.STAGED:
             return _staged(view)
-        case steps.Seen.WAITING | steps.Seen.UNKNOWN:
+        case steps.Seen.WAITING | steps.Seen.WORKING | steps.Seen.UNKNOWN:
+            # Publishing is not public: it may still fail.
             return _STAY
         case _:
             typing.assert_never(seen)
 
 
-def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime:
-    """When the row is due again: often while it moves, rarely while it rests."""
+def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime | None:
+    """When the row is due again: often while it moves, rarely while it rests, a few times after its end.
+
+    None if it is not looked at any more.
+    """
     if retry_after is not None:
         return steps.told(view.now, retry_after, view.timing)
-    if view.state in {_State.VALIDATING, _State.DROPPING, _State.UPLOADING} or view.gone_looks:
-        seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
+    if view.state is _State.PUBLISHED:
+        return None
+    since = view.publishing_since or view.entered
+    if view.publishing_since or (view.state in {_State.VALIDATING, _State.DROPPING, _State.UPLOADING}):
+        seconds = steps.interval(view.timing.asking, (view.now - since).total_seconds())
+    elif view.state in states.DEPLOYMENT_ENDED:
+        return steps.again(view.entered, view.now, view.timing)
+    elif view.gone_looks:
+        seconds = steps.interval(view.timing.asking, (view.now - since).total_seconds())
     else:
         seconds = view.timing.resting
     return view.now + datetime.timedelta(seconds=seconds * (1 + jitter / 10))
@@ -90,46 +145,75 @@ def after_search(view: View, *, found: bool, looks: int) -> Decision:
     return _STAY
 
 
-def _too_early(view: View) -> str:
-    if view.state is _State.VALIDATING:
-        return (
-            "The platform published it by itself, without waiting for the vote: it was staged as automatic. "
-            "Tell the committee, and stage as user-managed next time."
-        )
-    return ""
-
-
-def _gone(view: View) -> Decision:
-    if view.state is _State.DROPPING:
-        if (view.drop_answer is steps.Answer.TAKEN) or (view.gone_looks >= view.timing.looks):
-            return Decision(_State.DROPPED)
+def _gone(view: View, version: steps.Version) -> Decision:
+    if _is_dropped(view):
+        return Decision(_State.DROPPED)
+    if view.state is _State.PUBLISHED:
         return _STAY
-    since = view.gone_since or view.now
-    # An id that was just given may not be found at first, and a 404 may be an outage; GONE has no way back.
-    long_enough = (view.now - since).total_seconds() >= view.timing.vanishing
-    if long_enough and (view.gone_looks >= view.timing.looks):
-        return Decision(
-            _State.GONE,
-            "The platform does not show it to our account: it was dropped, it expired, or another account staged it.",
-        )
-    return _STAY
-
-
-def _failed(view: View, detail: str) -> Decision:
+    if _may_be_forgotten(view) and (version is steps.Version.PUBLIC):
+        # A platform forgets the ids of what it has published.
+        return _FORGOTTEN
+    if (view.state in states.DEPLOYMENT_ENDED) or not _after_patience(view):
+        # An id that was just given may not be found at first, and a 404 may be an outage.
+        return _STAY
+    if version is steps.Version.RECORDED:
+        return _RECORDED
     if view.state is _State.DROPPING:
-        return Decision(_State.FAILED, "It was not dropped.") if _answered(view) else _STAY
-    if view.state is _State.STAGED:
-        # The table has no arrow from STAGED to FAILED: what was validated and then failed counts as gone.
-        return Decision(_State.GONE, f"The platform says it failed. {detail}".strip())
-    return Decision(_State.FAILED, detail or "The platform refused the files and gave no reason.")
+        return Decision(_State.DROPPED)
+    return Decision(
+        _State.GONE,
+        "The platform does not show it to our account: it was dropped, it expired, or another account staged it.",
+    )
+
+
+def _is_dropped(view: View) -> bool:
+    """Whether nothing under this id means that our drop was carried out: the platform took it, completely."""
+    return (view.state is _State.DROPPING) and (view.drop_answer is steps.Answer.TAKEN)
+
+
+def _may_be_forgotten(view: View) -> bool:
+    """Whether a platform that has nothing under this id may have published it: not what failed or was given up."""
+    return (view.state is not _State.FAILED) and not view.drop_taken
+
+
+def _after_patience(view: View) -> bool:
+    """Whether "not there" has lasted long enough to be believed."""
+    since = view.gone_since or view.now
+    return ((view.now - since).total_seconds() >= view.timing.vanishing) and (view.gone_looks >= view.timing.looks)
+
+
+def _failed(view: View, detail: str, held_by: str) -> Decision:
+    match view.state:
+        case _State.DROPPING:
+            return Decision(_State.FAILED, "It was not dropped.") if _answered(view) else _STAY
+        case _State.VALIDATING | _State.STAGED:
+            said = detail or "The platform refused the files and gave no reason."
+            if view.state is _State.STAGED:
+                said = f"The platform says it failed. {detail}".strip()
+            return Decision(_State.FAILED, f"{said}{_holder(held_by)}")
+        case _:
+            return _STAY
+
+
+def _holder(held_by: str) -> str:
+    if not held_by:
+        return ""
+    return (
+        f" Deployment {held_by} holds these packages. If it is this project's, look for it on the platform and record "
+        "it here."
+    )
 
 
 def _staged(view: View) -> Decision:
-    if view.state is _State.VALIDATING:
-        return Decision(_State.STAGED)
-    if (view.state is _State.DROPPING) and _answered(view):
-        return Decision(_State.STAGED, "The platform did not drop it.")
-    return _STAY
+    match view.state:
+        case _State.VALIDATING:
+            return Decision(_State.STAGED)
+        case _State.GONE | _State.DROPPED:
+            return Decision(_State.STAGED, "The platform shows it again, so it is still staged.")
+        case _State.DROPPING if _answered(view):
+            return Decision(_State.STAGED, "The platform did not drop it.")
+        case _:
+            return _STAY
 
 
 def _answered(view: View) -> bool:

@@ -22,6 +22,7 @@ Timing = timing.Timing
 TIMINGS: Final = timing.TIMINGS
 interval = timing.interval
 told = timing.told
+again = timing.again
 
 
 class Seen(enum.StrEnum):
@@ -58,6 +59,17 @@ class Look(enum.StrEnum):
     SOME = "some"
 
 
+class Version(enum.StrEnum):
+    """What the platform's records and the public place know of a version, whoever published it."""
+
+    NOT_ASKED = "not-asked"
+    # The records do not have it, so nobody asked the public place: an early "no" may be kept by caches.
+    ABSENT = "absent"
+    # The records have it, and its files are not public yet.
+    RECORDED = "recorded"
+    PUBLIC = "public"
+
+
 class Do(enum.StrEnum):
     """What the worker does with a row now."""
 
@@ -70,6 +82,8 @@ class Do(enum.StrEnum):
     CHECK = "check"
     # Ask the platform to give the deployment up.
     DROP = "drop"
+    # It has ended: see whether it is public after all.
+    LOOK_AGAIN = "look-again"
 
 
 # Irreversible requests of a kind that may have been taken, for one promotion and one asking.
@@ -157,7 +171,9 @@ def plan(view: View) -> Do:
             return Do.ASK
         case State.CHECKING | State.LIVE:
             return Do.CHECK
-        case State.DIVERGED | State.ABORTED | State.REFUSED:
+        case State.ABORTED | State.REFUSED:
+            return Do.LOOK_AGAIN
+        case State.DIVERGED:
             return Do.NOTHING
         case _:
             typing.assert_never(view.state)
@@ -280,12 +296,12 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
         case Seen.FAILED:
             if (view.answers or view.unsure) and (look is not Look.NONE):
                 return _STAY
-            return Decision(State.REFUSED, "The platform gave up on the deployment; nothing was published.")
+            return Decision(State.REFUSED, "The platform gave up on the deployment, and no call of ours was taken.")
         case Seen.GONE:
             if view.answers or view.unsure:
                 return Decision(None, "The platform has nothing under this id any more.")
             return _gone(
-                view, Decision(State.REFUSED, "The staged deployment was dropped, so nothing was sent."), patient=False
+                view, Decision(State.REFUSED, "The platform does not show the staged deployment any more, so nothing was sent."), patient=False
             )
         case Seen.STAGED:
             waits = view.held or view.attempted or view.waits or view.off

@@ -24,6 +24,9 @@ class Timing:
     caring: tuple[tuple[float, float], ...] = ((3_600, 3_600), (86_400, 82_800), (691_200, 604_800))
     # How long an index of a public directory that was not to be had is left alone.
     without_index: float = 86_400
+    # What has ended is looked at again at these ages: somebody may publish it on the platform's own page, or a call of
+    # ours may have been made that a restored database does not know of.
+    again: tuple[float, ...] = (3_600, 86_400, 604_800, 2_592_000)
     # Between a mark and the next one, so that a delayed request has arrived.
     settling: float = 120
     # How long "not there" must last to be believed, and in how many looks.
@@ -43,6 +46,7 @@ class Timing:
             resting=self.resting / factor,
             caring=_divided(self.caring, factor),
             without_index=self.without_index / factor,
+            again=tuple(age / factor for age in self.again),
             settling=self.settling / factor,
             vanishing=self.vanishing / factor,
             deadline=self.deadline / factor,
@@ -58,6 +62,13 @@ TIMINGS: Final = {distribution.Mechanism.CENTRAL_PORTAL: Timing()}
 def interval(table: tuple[tuple[float, float], ...], age: float) -> float:
     """The interval, in seconds, that a table of (up to this age, interval) has for this age."""
     return next((seconds for until, seconds in table if age < until), table[-1][1])
+
+
+def again(entered: datetime.datetime, now: datetime.datetime, timing: Timing) -> datetime.datetime | None:
+    """When something that ended at `entered` is looked at again; None once it was looked at for the last time."""
+    # To the microsecond, as the rows keep their instants.
+    ahead = (entered + datetime.timedelta(seconds=age) for age in timing.again)
+    return next((at for at in ahead if at > now), None)
 
 
 def told(now: datetime.datetime, retry_after: float, timing: Timing) -> datetime.datetime:

@@ -30,6 +30,7 @@ import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
 import atr.storage.writers.extras as extras
+import atr.storage.writers.findings as findings
 import atr.storage.writers.heads as heads
 import atr.storage.writers.pending as pending
 import atr.storage.writers.policy as policy
@@ -313,6 +314,7 @@ class WriteAsUserService:
         self.distributions = distributions.CommitteeMember(write)
         self.promotions = promotions.UserService(write)
         self.stops = stops.UserService(write)
+        self.findings = findings.UserService(write)
         self.pending = pending.DistributionService(write)
         self.checks = checks.UserService(write)
         self.verification = verification.UserService(write)

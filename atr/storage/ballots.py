@@ -130,6 +130,13 @@ def name(row: tables.Deployment) -> str:
 def _unread(row: tables.Deployment) -> gates.Blocker:
     where = distribution.DistributionPlatform[row.platform].display_name
     called = name(row)
+    if row.state is _State.PUBLISHED:
+        sentence = (
+            f"{called[:1].upper()}{called[1:]} on {where} is public and was not read before. Take it off the ballot "
+        )
+        return gates.Blocker(
+            "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MEMBER
+        )
     why = f"has not been read: {row.problem}" if row.problem else "has not been read yet. Wait for it, or"
     said = f"{called[:1].upper()}{called[1:]} on {where} {why}"
     way_out = (

@@ -56,14 +56,17 @@ def of_row(row: operating.PlatformAccount) -> budget.Account:
 
 def lane_of(promotion: tables.Promotion) -> Lane:
     """What the next look at a promotion reaches; `is_public` is the same as a condition."""
-    public = (promotion.deployment_id is None) or (promotion.state in _IN_PUBLIC)
+    tracked = (promotion.deployment_id is None) and (promotion.state not in states.ENDED)
+    public = tracked or (promotion.state in _IN_PUBLIC)
     return Lane(promotion.platform, budget.Reach.PUBLIC if public else budget.Reach.ACCOUNT)
 
 
 def is_public() -> Any:
     """Promotions whose next look reaches the public place."""
     row = tables.Promotion
-    return col(row.deployment_id).is_(None) | col(row.state).in_(_IN_PUBLIC)
+    # What has ended is asked about at the platform first, whatever it was.
+    tracked = col(row.deployment_id).is_(None) & col(row.state).not_in(list(states.ENDED))
+    return tracked | col(row.state).in_(_IN_PUBLIC)
 
 
 def known(platform: Any) -> Any:

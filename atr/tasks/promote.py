@@ -24,6 +24,7 @@ import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
+import atr.tasks.records as records
 import atr.tasks.sending as sending
 
 _LOG = logging.getLogger(__name__)
@@ -44,8 +45,23 @@ async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
                 await _ask(context, promoter, claimed, may_send=not claimed.probe)
             case Do.CHECK:
                 await _check(context, promoter, claimed)
+            case Do.LOOK_AGAIN:
+                await _look_again(context, promoter, claimed)
             case Do.NOTHING:
                 await _settle(context, claimed, work.Learnt(steps.Decision(None)))
+
+
+async def _look_again(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
+    """It has ended: its state by id, then the platform's records, and the public place only if those say yes."""
+    observation = contract.Observation(Seen.UNKNOWN)
+    if claimed.external_id:
+        observation = await promoter.observe(claimed.external_id)
+    version = steps.Version.NOT_ASKED
+    if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
+        version = await records.version(promoter, claimed.packages)
+    looked = work.Looked(observation.seen, word=observation.word, version=version)
+    async with context.storage.write_as_user_service() as service:
+        await service.findings.looked_again(claimed, looked)
 
 
 async def failed_look(
@@ -252,7 +268,7 @@ async def _already_public(
         text = f"The platform says that this version is published, but {public.not_there_yet(voted)}"
         learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
     elif not difference:
-        ours = claimed.view.attempted
+        ours = not claimed.view.surely_unsent
         reason = "Its files are public." if ours else "The same files are public already, not by a call of ours."
         decision = steps.Decision(states.State.CHECKING, reason, out_of_band=not ours)
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)

@@ -4,10 +4,12 @@
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
+import atr.tasks.records as records
 import atr.tasks.sending as sending
 
 
@@ -27,6 +29,8 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
                     await service.deployments.ask_to_stage(claimed)
             else:
                 await _search(context, claimed)
+        elif claimed.state is states.DeploymentState.LOST:
+            await _search_again(context, claimed)
         elif (claimed.state is states.DeploymentState.DROPPING) and (claimed.drop_answer in open_to_send):
             await _drop(context, claimed)
         else:
@@ -36,15 +40,31 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
     promoter = context.promoter(claimed.platform)
     observation = await promoter.observe(claimed.external_id)
-    if claimed.unsure and (observation.seen is steps.Seen.GONE):
-        # A platform forgets what it has published, and the row may not know that we published it.
-        found = [where for where in claimed.packages if await promoter.lookup(where) is not None]
-        observation = contract.Observation(steps.Seen.PUBLIC, observation.word) if found else observation
+    version = steps.Version.NOT_ASKED
+    if rules.asks_records(claimed.view.counted(observation.seen), observation.seen):
+        version = await records.version(promoter, claimed.packages)
     unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
+    await _note(context, claimed, observation, version=version, problem=unclear)
+
+
+async def _note(
+    context: contexts.Context,
+    claimed: work.Deployment,
+    observation: contract.Observation,
+    *,
+    version: steps.Version = steps.Version.NOT_ASKED,
+    problem: str = "",
+) -> None:
+    looked = work.Looked(
+        observation.seen,
+        word=observation.word,
+        detail=observation.detail,
+        packages=observation.coordinates,
+        held_by=observation.held_by,
+        version=version,
+    )
     async with context.storage.write_as_user_service() as service:
-        await service.deployments.looked(
-            claimed, observation.seen, word=observation.word, detail=observation.detail, problem=unclear
-        )
+        await service.deployments.looked(claimed, looked, problem=problem)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
@@ -54,14 +74,20 @@ async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
+async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
+    """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
+    found = await context.promoter(claimed.platform).find(claimed.name)
+    async with context.storage.write_as_user_service() as service:
+        await service.deployments.found_again(
+            claimed, found[0].external_id if found else "", found[0].observation.seen if found else steps.Seen.UNKNOWN
+        )
+
+
 async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
     promoter = context.promoter(claimed.platform)
     observation = await promoter.observe(claimed.external_id)
     if observation.seen not in {steps.Seen.STAGED, steps.Seen.FAILED}:
-        async with context.storage.write_as_user_service() as service:
-            await service.deployments.looked(
-                claimed, observation.seen, word=observation.word, detail=observation.detail
-            )
+        await _note(context, claimed, observation)
         return
     before = context.monotonic()
     async with context.storage.write_as_user_service() as service:

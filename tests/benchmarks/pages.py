@@ -188,7 +188,7 @@ async def _composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
         raise SystemExit("Nothing was recorded.")
     async with store.write_as_user_service() as service:
         (claimed,) = await service.deployments.claim(owner="benchmark", seconds=60, limit=1)
-        await service.deployments.looked(claimed, steps.Seen.STAGED, word="VALIDATED")
+        await service.deployments.looked(claimed, work.Looked(steps.Seen.STAGED, word="VALIDATED"))
     async with store.write_as_user_service() as service:
         taken = await service.deployments.take(number, owner="benchmark", seconds=60)
         if taken is None:

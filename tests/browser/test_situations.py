@@ -111,7 +111,7 @@ async def test_the_second_tab_s_old_form_changes_nothing(house: worlds.World, we
     await first.go(detail(deployment_id))
     await first.page.get_by_label("Reason for “Stop it”").fill("The notes are not ready.")
     await first.press("Stop it")
-    assert "Stopped. Nothing was sent." in await first.text()
+    assert "Stopped. No call of ours was taken." in await first.text()
     second.expected.add(409)
     await second.page.get_by_label("Type the version").fill(VERSION)
     await second.press(PROMOTE)

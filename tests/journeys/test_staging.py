@@ -309,12 +309,12 @@ async def test_a_group_outside_the_target_is_refused_at_record_at_capture_and_at
 
 
 async def test_what_published_itself_is_loud_and_no_candidate(world: worlds.World) -> None:
-    """AUTOMATIC by mistake: PUBLISHED with a problem; the vote opens only when it is taken off by name."""
+    """AUTOMATIC by mistake: public and not voted on; the vote opens only when it is taken off by name."""
     release_key = await world.composed()
     external_id = await world.stage_elsewhere(world.tree, automatic=True)
     deployment_id = await world.record(release_key, external_id)
     row = await world.until(deployment_id, _is(_State.PUBLISHED))
-    assert "without waiting for the vote" in row.problem
+    assert "not voted on" in row.standing.sentence
     async with world.member() as member:
         with pytest.raises(errors.BlockedError, match=external_id):
             await member.vote.open_vote(release_key)
@@ -400,15 +400,13 @@ async def test_a_lost_reply_to_a_drop_is_settled_by_looking(voted: worlds.World)
 
 
 async def test_published_by_another_hand_while_we_drop(voted: worlds.World) -> None:
-    """What is public cannot be dropped: the row says so, and the files can be compared with the ballot's."""
+    """What is public cannot be dropped: the row says so, and the files are compared with the ballot's."""
     row = await voted.row(1)
     voted.knob(row, "publish-by-hand")
     await _drop(voted)
     await voted.until(1, _is(_State.PUBLISHED))
-    assert voted.requests("drop") == 0
-    async with voted.member() as member:
-        await member.acts.prove_published(1)
     row = await voted.live(1)
+    assert voted.requests("drop") == 0
     assert (voted.publish_calls, row.by_hand, row.out_of_band) == (0, True, True)
     assert all(not one.staging and not one.pending for one in await voted.rows(sql.Distribution))
 

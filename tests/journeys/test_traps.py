@@ -164,12 +164,12 @@ async def test_trap_11_a_wrong_id_is_seen_by_its_files_its_group_and_its_ballot(
 
 
 async def test_trap_12_what_was_staged_as_automatic_is_loud(world: worlds.World) -> None:
-    """Public before the vote: PUBLISHED with a problem, no candidate. And our own upload says USER_MANAGED."""
+    """Public before the vote: said to be public and not voted on. And our own upload says USER_MANAGED."""
     release_key = await world.composed()
     world.stand_in_settings(force_automatic=True)
     deployment_id = await world.stage(release_key)
     row = await world.until(deployment_id, lambda row: row.deployment_state is _Deployment.PUBLISHED)
-    assert "staged as automatic" in row.problem
+    assert "not voted on" in row.standing.sentence
     uploads = [one.path for one in world.platform.traffic.log if one.endpoint == "upload"]
     assert all("publishingType=USER_MANAGED" in path for path in uploads)
     assert world.publish_calls == 0

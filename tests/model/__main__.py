@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make model`: search every world, and see that every rule taken away is missed. One line each; exit 1 if not.
 
-MODEL=ci (the default) searches two worlds, MODEL=release three larger ones besides.
+MODEL=ci (the default) searches three worlds, MODEL=release three larger ones besides.
 """
 
 import os

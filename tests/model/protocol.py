@@ -26,8 +26,8 @@ The mark of a drop and its sending are one step: dying between them is a drop th
 one that arrives late. Its answer is noted when it is given, or never.
 
 Not modelled: time as a number, so "three looks", "two readings" and "settled" are taken for reached whenever that may
-be; several packages of one deployment; promotions that wait for one another; promotions tracked by hand; after-care of
-what is live; the deployment's own life; uploads. The stateful tests and the simulation look at those.
+be; several packages of one deployment; promotions that wait for one another; promotions that people have tracked;
+after-care of what is live; the deployment's own life; uploads. The stateful tests and the simulation look at those.
 """
 
 from collections.abc import Iterator
@@ -59,6 +59,9 @@ def following(setting: Setting, world: World) -> Iterator[Step]:
     yield from _persons(setting, world)
     yield from _requests(setting, world)
     yield from _platform(setting, world)
+    if _unseen(world) and (setting.without is not Rule.LOOK_AGAIN):
+        # `writers/findings.public`: it is tracked, and never sent.
+        yield Step("it is looked at again", world._replace(rows=(*world.rows, Row(tracked=True))))
     for index, worker in enumerate(world.workers):
         # Two that stand at the same do the same.
         if (index == 0) or (worker != world.workers[index - 1]):
@@ -68,13 +71,19 @@ def following(setting: Setting, world: World) -> Iterator[Step]:
 def at_rest(setting: Setting, world: World) -> bool:
     """Whether nothing more is ours to do: every promotion has ended, or waits for a person."""
     stage = world.platform.stage
-    return all(
+    return (not _unseen(world)) and all(
         (row.state not in states.OPEN)
         or (row.state is State.IN_DOUBT)
         or row.held
         or ((row.state is State.REQUESTED) and looks.left_to_a_person(setting.mechanism, row, stage))
         for row in world.rows
     )
+
+
+def _unseen(world: World) -> bool:
+    """Whether it is public, and every row says that it ended; what is found then may be stopped by a person once."""
+    over = all((row.state in states.ENDED) and not row.tracked for row in world.rows)
+    return (world.platform.stage is Stage.PUBLIC) and bool(world.rows) and over
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 
 import array
 import functools
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import tests.model.invariants as invariants
 import tests.model.protocol as protocol
 import tests.model.worlds as worlds
+
+STUCK: Final = "stuck"
 
 
 class Found(NamedTuple):
@@ -76,12 +78,18 @@ def explore(setting: worlds.Setting) -> Found:
     ways.begins.append(len(ways.calm))
     stuck = _stuck(setting, ways)
     if stuck and not code:
-        code, trace = "stuck", ways.trace(setting, stuck[0])
+        code, trace = STUCK, ways.trace(setting, stuck[0])
     return Found(len(ways.worlds), violations, len(stuck), code, trace, frozenset(arrows))
 
 
 def shortest(setting: worlds.Setting, code: str) -> tuple[str, ...]:
-    """The shortest way to a world or a step that breaks this invariant; empty if there is none."""
+    """The shortest way to a world or a step that breaks this invariant; empty if there is none.
+
+    Of "stuck" only the whole search can tell: where nothing leads on to an end or to a person.
+    """
+    if code == STUCK:
+        found = explore(setting)
+        return found.trace if (found.code == STUCK) else ()
     ways = _Ways()
     for world in worlds.beginnings(setting):
         ways.number(world, -1)

@@ -4,6 +4,7 @@
 from typing import Final, NamedTuple
 
 import atr.shared.distribution as distribution
+import tests.model.search as search
 import tests.model.worlds as worlds
 
 _BLIND: Final = distribution.Mechanism.OCI_TAG
@@ -12,7 +13,7 @@ Setting = worlds.Setting
 
 
 class Removal(NamedTuple):
-    """A world in which a rule is missing, and the invariant whose breaking shows it."""
+    """A world in which a rule is missing, and the invariant whose breaking shows it, or "stuck"."""
 
     setting: Setting
     breaks: str
@@ -26,6 +27,7 @@ def without(rule: Rule, mechanism: distribution.Mechanism = distribution.Mechani
 SMALL: Final = (
     Setting("id-scoped"),
     Setting("blind", mechanism=_BLIND, workers=3, clicks=3),
+    Setting("id-scoped-by-hand", workers=1, by_hand=True),
 )
 LARGE: Final = (
     Setting("id-scoped-3-workers", workers=3, by_hand=True),
@@ -44,4 +46,5 @@ REMOVALS: Final = (
     Removal(without(Rule.NOT_PROOF), "S4"),
     Removal(without(Rule.ONE_OPEN), "S6"),
     Removal(without(Rule.PINNED), "S2"),
+    Removal(without(Rule.LOOK_AGAIN)._replace(workers=1, by_hand=True), search.STUCK),
 )

@@ -28,6 +28,7 @@ class Rule(enum.StrEnum):
     NOT_PROOF = "404-is-no-proof"
     ONE_OPEN = "one-open-promotion-for-a-target"
     PINNED = "staged-content-is-pinned"
+    LOOK_AGAIN = "endings-are-looked-at-again"
 
 
 class Setting(NamedTuple):
@@ -89,6 +90,8 @@ class Row(NamedTuple):
     # The drops that one asking allows are used up; and the platform answered once that it gave the deployment up.
     spent: bool = False
     dropped: bool = False
+    # It was found public after all others had ended, and is only compared.
+    tracked: bool = False
 
 
 class Worker(NamedTuple):
@@ -195,6 +198,7 @@ def view(mechanism: distribution.Mechanism, row: Row, *, overdue: bool = False) 
         mechanism=mechanism,
         marked=samples.TIMING.settling if (row.uncertain or row.refused) else None,
         overdue=overdue,
+        by_hand=row.tracked,
         held=row.held,
         resend=row.resend,
         gone_looks=samples.TIMING.looks,
@@ -232,7 +236,7 @@ def moved(
     after = row._replace(state=to, resend=False, held=held, spent=False)
     if to in ENDS:
         # How it got there makes no difference any more.
-        after = Row(to, wrong=row.wrong)
+        after = Row(to, wrong=row.wrong, tracked=row.tracked)
     move = invariants.Move(number, row.state, to, by_person=by_person, epoch=0, row_epoch=int(stale))
     return Step(name, with_row(world, number, after), move, fault=by_person)
 

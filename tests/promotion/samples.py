@@ -74,6 +74,9 @@ def deployment(
     gone_looks: int = 0,
     gone_for: float | None = None,
     drop_answer: steps.Answer = steps.Answer.NONE,
+    drop_taken: bool = False,
+    publishing_for: float | None = None,
+    unsure: bool = False,
 ) -> deployments.View:
     """A deployment; ages in seconds before NOW."""
     return deployments.View(
@@ -84,6 +87,9 @@ def deployment(
         gone_looks=gone_looks,
         gone_since=None if gone_for is None else ago(gone_for),
         drop_answer=drop_answer,
+        drop_taken=drop_taken,
+        publishing_since=None if publishing_for is None else ago(publishing_for),
+        unsure=unsure,
     )
 
 

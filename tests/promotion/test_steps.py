@@ -46,8 +46,8 @@ view = samples.view
         (view(S.CHECKING), Do.CHECK),
         (view(S.LIVE), Do.CHECK),
         (view(S.DIVERGED), Do.NOTHING),
-        (view(S.ABORTED), Do.NOTHING),
-        (view(S.REFUSED), Do.NOTHING),
+        (view(S.ABORTED), Do.LOOK_AGAIN),
+        (view(S.REFUSED), Do.LOOK_AGAIN),
     ],
 )
 def test_plan(row: steps.View, what: Do) -> None:
@@ -464,8 +464,17 @@ def test_a_faster_table_is_the_same_table() -> None:
     assert fast.probing == ((60, 12), (8_640, 30))
     assert fast.caring == ((360, 360), (8_640, 8_280), (69_120, 60_480))
     assert (fast.doubting, fast.resting, fast.settling, fast.vanishing) == (60, 360, 12, 90)
+    assert fast.again == (360, 8_640, 60_480, 259_200)
     assert (fast.deadline, fast.usual, fast.looks) == (8_640, (60, 240), 3)
     assert slow.faster(1) == slow
+
+
+@pytest.mark.parametrize(
+    ("age", "ahead"), [(0, 3_600), (3_599, 1), (3_600, 82_800), (90_000, 514_800), (2_591_999, 1), (2_592_000, None)]
+)
+def test_what_has_ended_is_looked_at_again_at_fixed_ages_and_then_no_more(age: float, ahead: float | None) -> None:
+    due = steps.again(samples.ago(age), samples.NOW, TIMING)
+    assert (None if due is None else waited(due)) == ahead
 
 
 def test_every_mechanism_of_a_platform_has_its_polling_table() -> None:

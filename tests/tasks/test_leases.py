@@ -37,7 +37,7 @@ _WRITES: dict[str, Write] = {
     ),
 }
 _DEPLOYMENT_WRITES: dict[str, Callable[[storage.WriteAsUserService, work.Deployment], Awaitable[object]]] = {
-    "looked": lambda service, claimed: service.deployments.looked(claimed, steps.Seen.GONE),
+    "looked": lambda service, claimed: service.deployments.looked(claimed, work.Looked(steps.Seen.GONE)),
     "searched": lambda service, claimed: service.deployments.searched(claimed, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa"),
     "ask": lambda service, claimed: service.deployments.ask_to_stage(claimed),
     "captured": lambda service, claimed: service.captures.captured(claimed, _SET, []),

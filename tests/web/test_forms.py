@@ -360,7 +360,7 @@ async def test_delete_of_what_is_not_there(house: houses.House) -> None:
 
 # act, situation, whether it needs a reason, the sentence afterwards, and what must have come of it
 ACTS: Final = [
-    ("abort", "requested", True, "Stopped. Nothing was sent.", ("promotion", "aborted")),
+    ("abort", "requested", True, "Stopped. No call of ours was taken.", ("promotion", "aborted")),
     ("check_again", "diverged", True, "We compare the public files again.", ("promotion", "checking")),
     ("drop", "staged", True, "Asked the platform to give it up.", ("deployment", "dropping")),
     ("extend", "publishing", True, "It has another day.", ("promotion", "publishing")),

@@ -69,6 +69,9 @@ async def _of_deployment(
         why_not = await obstacles.drop(read, case.deployment)
         if not why_not:
             acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
+    if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
+        # It may have failed because another one holds its packages.
+        acts.append(_act("stage_record", "Find and record another one…", member=member))
     acts.extend(await _of_copy(read, case, member=member))
     if not await obstacles.verify(read, case.deployment):
         acts.append(views.Act("verify", "Verify now"))
@@ -167,7 +170,7 @@ def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, mem
 
 
 def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
-    if case.deployment.state is not _Deployment.STAGED:
+    if (case.deployment.state is not _Deployment.STAGED) or case.deployment.publishing_since:
         return False
     if (promotion is None) or (promotion.state not in states.HOLDING):
         return True

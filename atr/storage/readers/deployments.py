@@ -20,6 +20,7 @@ import atr.shared.distribution as distribution
 import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
+import atr.storage.incidents as incidents
 import atr.storage.lanes as lanes
 import atr.storage.readers.acts as acts
 import atr.storage.readers.evidence as evidence
@@ -33,6 +34,10 @@ import atr.storage.transaction as transaction
 
 _State = states.State
 _ETAG: Final = 16
+_NEXT_BY_HAND: Final = {
+    _State.REQUESTED: "We look for it in public, and compare the files when they are there.",
+    _State.ABORTED: "Record it as public again to have it compared.",
+}
 _Deployment = states.DeploymentState
 
 
@@ -88,6 +93,14 @@ async def _view(
 ) -> views.DeploymentView:
     case = await facts.case(read.data, deployment, read.asf_uid)
     blockers = gates.blockers(case.facts)
+    if (promotion is not None) and (promotion.state in states.ENDED) and (deployment.state is _Deployment.PUBLISHED):
+        # What is public outranks what we did: the timeline still tells how that ended.
+        promotion = None
+    outside = standings.Outside(
+        incident=await incidents.of_deployment(read.data, deployment),
+        elsewhere=await incidents.elsewhere(read.data, case.packages, deployment_id=deployment.id),
+    )
+    over = standings.overruling(deployment, promotion, outside)
     attempts = await _attempts(read, promotion)
     row = await _shared(read, case.release, case.project, promotion, case.packages, attempts)
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
@@ -95,6 +108,7 @@ async def _view(
     voted = promotion.voted_digest if promotion else case.voted_digest
     turn = standings.holds_up(promotion, blockers)
     standing = standings.standing(deployment, promotion, blockers, turn)
+    said_first = over or turn
     offered = await acts.of(read, case, promotion, blockers)
     verified = await verification.of(read, deployment)
     done, total, said = progress.of(deployment, promotion)
@@ -104,17 +118,17 @@ async def _view(
             row,
             deployment_id=deployment.id,
             external_id=deployment.external_id or "",
-            standing=standing,
+            standing=over or standing,
             deployment_state=deployment.state,
             proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
             progress=said,
             done=done,
             total=total,
-            next_sentence=turn.sentence
-            if turn
+            next_sentence=said_first.sentence
+            if said_first
             else standings.next_sentence(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
             needs_you=any(act.primary and not act.why_not for act in offered),
-            needs_person=standings.needs_person(promotion, blockers, turn),
+            needs_person=_who(over) if over else standings.needs_person(promotion, blockers, turn),
             problem=deployment.problem,
             blockers=standings.shown(promotion, blockers, turn),
             acts=offered,
@@ -150,11 +164,9 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
             row,
             next_look=next_look,
             next_note=waits or row.next_note,
-            standing=standings.of_promotion(promotion),
+            standing=await _standing_by_hand(read, promotion),
             proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
-            next_sentence=standings.NEXT[promotion.state]
-            if promotion.state is not _State.REQUESTED
-            else "We look for it in public, and compare the files when they are there.",
+            next_sentence=_NEXT_BY_HAND.get(promotion.state, standings.NEXT[promotion.state]),
             needs_person=standings.needs_person(promotion, (), None),
             acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
             if rights.is_participant(committee, read.asf_uid)
@@ -163,6 +175,22 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
             staged_at=promotion.requested_at,
         )
     )
+
+
+async def _standing_by_hand(read: transaction.Transaction, promotion: tables.Promotion) -> views.Standing:
+    standing = standings.of_promotion(promotion)
+    if await incidents.of_promotion(read.data, promotion):
+        return standings.of_incident(promotion.found_at or promotion.entered_at)
+    packages = await queries.targets(read.data, promotion)
+    if (promotion.state in states.ENDED) and await incidents.elsewhere(
+        read.data, packages, deployment_id=None, promotion_id=promotion.id
+    ):
+        return dataclasses.replace(standing, sentence="This version is public, and is compared in another row.")
+    return standing
+
+
+def _who(standing: views.Standing) -> str:
+    return "" if standing.who == "nobody" else standing.who
 
 
 async def _shared(

@@ -63,9 +63,21 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
         stays=(
             "Revisions, votes and everything that happened stay in the record.",
             *(["What is staged stays on the platform; dropping it is offered next."] if staged else []),
+            *map(_last_asked, staged),
         ),
         why_not=await obstacles.abandon(read, of.release)
         or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
+    )
+
+
+def _last_asked(row: tables.Deployment) -> str:
+    """What is known of a deployment, and since when: somebody may publish it on the platform's own page."""
+    called = ballots.name(row)
+    if row.last_look is None:
+        return f"The platform has not been asked about {called} yet. It is, at once."
+    return (
+        f"The platform was last asked about {called} at {row.last_look:%H:%M} UTC on {row.last_look:%d %b %Y}, and it "
+        f"was {row.state.value} then. It is asked again at once, and its row says if somebody has published it."
     )
 
 

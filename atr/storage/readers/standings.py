@@ -2,6 +2,7 @@
 """Where a row of a page stands, in words: from the rows and the gates as they are, without another question to them."""
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,8 +12,12 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
+import atr.storage.incidents as incidents
 
 _State = states.State
+_PUBLISHING: Final = (
+    "The platform is publishing it, and no call of ours asked for that. We ask until it is public or has failed."
+)
 _Deployment = states.DeploymentState
 MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
 _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
@@ -30,6 +35,45 @@ NEXT: Final = {
     _State.DIVERGED: "The committee must act now: tell the users, find out why.",
     _State.ABORTING: "We are finding out which came first.",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Outside:
+    """What is known of a row's version beside what we did with it."""
+
+    # Public, and no promotion compares it with what was voted on.
+    incident: bool = False
+    # Public by another deployment than this one.
+    elsewhere: bool = False
+
+
+def of_incident(since: datetime.datetime) -> views.Standing:
+    """Public, and not voted on."""
+    return views.Standing("diverged", "Not voted on", incidents.SENTENCE, "the committee, at once", since)
+
+
+def overruling(
+    deployment: tables.Deployment, promotion: tables.Promotion | None, outside: Outside
+) -> views.Standing | None:
+    """What outranks an old ending and a deployment's own state; None if nothing does."""
+    if outside.incident:
+        return of_incident(deployment.found_at or deployment.entered_at)
+    if (promotion is not None) and (promotion.state not in states.ENDED):
+        return None
+    if deployment.publishing_since and (deployment.state is not _Deployment.PUBLISHED):
+        return views.Standing("publishing", "Publishing", _PUBLISHING, "nobody", deployment.publishing_since)
+    if outside.elsewhere and (deployment.state is not _Deployment.PUBLISHED):
+        words = states.DEPLOYMENT_WORDS[deployment.state]
+        return views.Standing(
+            deployment.state.value, words.word, elsewhere_sentence(deployment), words.who, deployment.entered_at
+        )
+    return None
+
+
+def elsewhere_sentence(deployment: tables.Deployment) -> str:
+    """That another one published what this one holds, or held."""
+    still = " The platform still holds this one: drop it." if (deployment.state is _Deployment.STAGED) else ""
+    return f"This version is public, and another deployment published it.{still}"
 
 
 def holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> gates.Blocker | None:
@@ -77,7 +121,10 @@ def next_sentence(
         return promotion.blocker or NEXT[promotion.state]
     if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
         return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
-    if promotion is not None:
+    if (promotion is not None) and (promotion.state is _State.LIVE) and _stays_staged(case.deployment, promotion):
+        return elsewhere_sentence(case.deployment)
+    over = (promotion is not None) and (promotion.state is _State.ABORTED)
+    if (promotion is not None) and not (over and (case.deployment.state is not _Deployment.STAGED)):
         return NEXT[promotion.state]
     if case.deployment.state is not _Deployment.STAGED:
         return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
@@ -87,6 +134,12 @@ def next_sentence(
     if others:
         return others[0].sentence
     return "It waits for your click." if member else "A member of the committee can promote it."
+
+
+def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) -> bool:
+    """Whether the platform said, since its version was proved to be public, that it still holds this one."""
+    looked = deployment.last_look
+    return (deployment.state is _Deployment.STAGED) and (looked is not None) and (looked >= promotion.entered_at)
 
 
 def shown(
@@ -120,5 +173,7 @@ def is_moving(
         return True
     if promotion is not None:
         return promotion.state in MOVING
+    if deployment.publishing_since and (deployment.state is not _Deployment.PUBLISHED):
+        return True
     capturing = (deployment.state is _Deployment.STAGED) and not deployment.file_set_digest and not deployment.problem
     return capturing or (deployment.state in _MOVING_DEPLOYMENT)

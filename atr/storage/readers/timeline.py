@@ -22,6 +22,9 @@ _ANSWERS: Final = {
 
 
 def _requested(data: Mapping[str, Any]) -> str:
+    if data.get("found"):
+        # Nobody asked: the worker found it public.
+        return f"Found public, so it is compared with what was voted on: {', '.join(data['packages'][:3])}."
     after = f" It is sent when {data['after']} is live." if data.get("after") else ""
     return f"Requested, for {', '.join(data['packages'][:3])}.{after}"
 
@@ -94,6 +97,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_moved": _moved,
     "promotion_looked": _looked,
     "extra_files_accepted": _accepted,
+    "public_not_voted": lambda _: "It is public, and it was not voted on.",
     "promotion_held": lambda data: str(data["reason"]),
     "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
     "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deployments: what people ask of them, and what the worker learns of them."""
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -23,6 +24,7 @@ import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
+import atr.storage.writers.findings as findings
 import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
@@ -37,7 +39,6 @@ _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
 # A state that only a newer program knows: the row is left to it.
 _KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(col(tables.Deployment.platform))
-_LOOKED_AT: Final = frozenset({_State.UPLOADING, _State.VALIDATING, _State.STAGED, _State.DROPPING})
 
 
 class CommitteeMember:
@@ -149,8 +150,8 @@ class UserService:
                 col(tables.Promotion.deployment_id) == row.id,
                 col(tables.Promotion.state).in_(list(states.OPEN)),
             )
-            if open_promotions or (row.state not in _LOOKED_AT):
-                row.due_at = rules.next_look(await self._view(row)) if row.state in _LOOKED_AT else None
+            if open_promotions:
+                row.due_at = rules.next_look(await self._view(row))
                 row.lease_until = None
             else:
                 mine.append(await self._work(row))
@@ -208,6 +209,9 @@ class UserService:
         )
         write.data.add(attempt)
         row.sent_bytes = row.send_total = 0
+        if kind is tables.AttemptKind.DROP:
+            # Absence is counted anew: what was not there before this drop says nothing of it.
+            row.gone_looks, row.gone_since = 0, None
         # Whoever takes the row up after a crash looks for what came of it.
         row.due_at = write.now
         await leases.renew(write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
@@ -243,43 +247,78 @@ class UserService:
                 f"The platform refused the upload ({outcome.status}). {outcome.sample}".strip(),
             )
 
-    async def looked(
-        self,
-        claimed: work.Deployment,
-        seen: steps.Seen,
-        *,
-        word: str = "",
-        detail: str = "",
-        problem: str = "",
-        retry_after: float | None = None,
-    ) -> None:
+    async def looked(self, claimed: work.Deployment, looked: work.Looked, *, problem: str = "") -> None:
         """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
         write = self._write
         row = await rows.claimed_deployment(self._write, claimed)
+        seen = looked.seen
         row.last_look, row.lease_until = write.now, None
-        row.platform_word = word or row.platform_word
-        gone = seen is steps.Seen.GONE
-        row.gone_looks = row.gone_looks + 1 if gone else 0
-        row.gone_since = (row.gone_since or write.now) if gone else None
-        view = await self._view(row)
-        decision = rules.after_look(view, seen, detail)
-        if decision.to is None:
+        row.platform_word = looked.word or row.platform_word
+        view = (await self._view(row)).counted(seen)
+        row.gone_looks, row.gone_since = view.gone_looks, view.gone_since
+        if row.publishing_since != view.publishing_since:
+            row.publishing_since, row.version = view.publishing_since, row.version + 1
+        decision = rules.after_look(view, seen, looked.detail, version=looked.version, held_by=looked.held_by)
+        if decision.to is not None:
+            await self._moved(row, decision, looked)
+            view = dataclasses.replace(await self._view(row), publishing_since=view.publishing_since)
+        elif row.state not in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
             # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
             captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
-            if problem or not captures:
-                await rows.note_problem(self._write, row, problem or (_NOT_SEEN if gone else ""))
-        else:
-            await moves.deployment(write, row, decision.to, decision.problem, platform_word=word)
-            view = await self._view(row)
+            said = problem or decision.problem
+            if said or not captures:
+                await rows.note_problem(self._write, row, said or (_NOT_SEEN if seen is steps.Seen.GONE else ""))
+        if row.state is _State.PUBLISHED:
+            await self._found_public(row, row)
+        elif rules.is_elsewhere(view, seen, looked.version):
+            await self._found_public(row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
         elif row.file_set_digest and not await facts.is_checked(write.data, row):
             await revisions.queue_check(write, row)
         if row.state is _State.STAGED:
             await readiness.queue_old(write, row.release_key, row.platform)
-        row.due_at = (
-            rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row)) if row.state in _LOOKED_AT else None
+        row.due_at = rules.next_look(view, jitter=rows.jitter(row))
+
+    async def _moved(self, row: tables.Deployment, decision: rules.Decision, looked: work.Looked) -> None:
+        """The arrow that a look means, and what else it says of the row then."""
+        write = self._write
+        to = decision.to or row.state
+        if (to is _State.STAGED) and (row.state in states.DEPLOYMENT_ENDED):
+            # It was not given up after all.
+            row.drop_reason = row.drop_by = ""
+        await moves.deployment(write, row, to, decision.problem, platform_word=looked.word)
+        if (to is _State.PUBLISHED) and looked.packages and not row.file_set_digest:
+            # Nobody has read what it held, so its packages are those that the platform names.
+            await queries.replace_packages(write.data, row, looked.packages)
+
+    async def _found_public(self, row: tables.Deployment, by: tables.Deployment | None) -> None:
+        """Its packages are public, by itself or by another one: they are compared with what was voted on."""
+        before = await queries.promotions(self._write.data, col(tables.Promotion.deployment_id) == row.id)
+        tracked = await findings.public(
+            self._write,
+            row.release_key,
+            await queries.packages(self._write.data, row),
+            by,
+            person=before[-1].requested_by if before else row.created_by,
         )
+        await findings.note(self._write, row, tracked=tracked, subject=f"deployment:{row.id}")
+
+    async def found_again(self, claimed: work.Deployment, external_id: str, seen: steps.Seen) -> None:
+        """Note a search, by our name, for an upload that was given up as lost."""
+        write = self._write
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.last_look, row.lease_until = write.now, None
+        if (row.state is _State.LOST) and external_id and (await self._recorded_elsewhere(row, external_id) is None):
+            if seen is steps.Seen.PUBLIC:
+                row.external_id = external_id
+                await moves.deployment(write, row, _State.PUBLISHED, f"It was found as deployment {external_id}.")
+                # The next look asks by the id what it holds.
+                row.due_at = write.now
+                return
+            found = f"The platform shows it after all, as deployment {external_id}. Say so on this page."
+            await rows.note_problem(write, row, found)
+        row.due_at = rules.next_look(await self._view(row))
 
     async def searched(self, claimed: work.Deployment, external_id: str) -> None:
         """Note a search, by our name, for an upload whose reply was lost."""
@@ -324,9 +363,15 @@ class UserService:
     async def failed_look(self, claimed: work.Deployment, problem: str, retry_after: float | None) -> None:
         """Note that a task at work on it could not read the platform; it goes on later."""
         row = await rows.claimed_deployment(self._write, claimed)
-        await rows.note_problem(self._write, row, problem)
         row.lease_until, row.last_look = None, self._write.now
         view = await self._view(row)
+        if row.state in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
+            # Why it ended stays on the row, and this look is made up for.
+            row.due_at = rows.later(self._write, view.timing.doubting)
+            if retry_after is not None:
+                row.due_at = steps.told(view.now, retry_after, view.timing)
+            return
+        await rows.note_problem(self._write, row, problem)
         row.due_at = rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row))
         if (row.state is _State.STAGED) and (row.file_set_digest is None) and (retry_after is None):
             # A capture that broke off goes on soon: people wait for it.
@@ -362,6 +407,9 @@ class UserService:
             gone_looks=row.gone_looks,
             gone_since=row.gone_since,
             drop_answer=await self._answer(row, tables.AttemptKind.DROP) or steps.Answer.NONE,
+            drop_taken=await rows.drop_was_taken(self._write, row),
+            publishing_since=row.publishing_since,
+            unsure=row.made_in < (await queries.site(self._write.data)).generation,
         )
 
     async def _work(self, row: tables.Deployment) -> work.Deployment:
@@ -381,5 +429,4 @@ class UserService:
             upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
             drop_answer=await self._answer(row, tables.AttemptKind.DROP),
             asked_before=row.asked_in < generation,
-            unsure=row.made_in < generation,
         )

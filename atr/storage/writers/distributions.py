@@ -248,7 +248,13 @@ class CommitteeMember:
                 # Public, and not what was voted on: people must find it at once.
                 await self._note_address(row, address)
         row.lease_until = None
-        if row.state not in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
+        if (row.state in states.ENDED) and (to is None):
+            # A look after its end that could not be made is made up for.
+            seconds = write.place.timing(claimed.platform).doubting
+            row.due_at = rows.later(write, seconds)
+            if learnt.retry_after is not None:
+                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.platform))
+        elif row.state not in {*states.ENDED, states.State.DIVERGED}:
             view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
             row.due_at = steps.next_look(
                 view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)

@@ -10,6 +10,8 @@ import atr.storage.writers.moves as moves
 
 State = states.State
 _Deployment = states.DeploymentState
+# While the platform says this of a deployment, what is public of its version was made so by another one.
+_ELSEWHERE = frozenset({steps.Seen.STAGED, steps.Seen.FAILED})
 
 
 async def follow(
@@ -27,8 +29,11 @@ async def follow(
         return
     if deployment.state is not _Deployment.STAGED:
         return
-    if to is State.CHECKING:
+    if (to is State.CHECKING) and (seen not in _ELSEWHERE):
         await _kept(write, deployment, _Deployment.PUBLISHED)
+    elif to is State.LIVE:
+        # Another one made the version public, or the platform is slow to say that it was this one: it is asked.
+        deployment.due_at = write.now
     elif to in {State.ABORTED, State.PUBLISHING}:
         deployment.drop_reason = deployment.drop_by = ""
     elif to is State.REFUSED:
@@ -47,7 +52,7 @@ async def _after_drop(
     write: transaction.Transaction, deployment: tables.Deployment, to: State, seen: steps.Seen | None
 ) -> None:
     """What became of a drop that its promotion asked for."""
-    if to is State.CHECKING:
+    if (to is State.CHECKING) and (seen not in _ELSEWHERE):
         await _kept(write, deployment, _Deployment.PUBLISHED)
     elif (to is State.PUBLISHING) or (seen is steps.Seen.STAGED):
         await _kept(write, deployment, _Deployment.STAGED, "It was not dropped.")

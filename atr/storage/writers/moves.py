@@ -10,6 +10,8 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
 import atr.storage.transaction as transaction
 import atr.storage.writers.turns as turns
 
@@ -53,7 +55,9 @@ async def promotion(
     await write.data.refresh(row)
     if to not in states.HOLDING:
         await _release_targets(write, row)
-    if to in {states.State.ABORTED, states.State.REFUSED, states.State.DIVERGED}:
+    if to in states.ENDED:
+        row.due_at = steps.again(write.now, write.now, _timing(write, row))
+    elif to is states.State.DIVERGED:
         row.due_at = None
     await write.event(
         row.release_key,
@@ -90,14 +94,22 @@ async def deployment(
     if (await write.data.exec(statement)).rowcount != 1:
         raise errors.ConflictError(_MOVED)
     await write.data.refresh(row)
-    if to in {states.DeploymentState.PUBLISHED, *states.DEPLOYMENT_ENDED}:
+    if to is states.DeploymentState.PUBLISHED:
         row.due_at = None
+    elif to in states.DEPLOYMENT_ENDED:
+        # What never got an id is looked for by its name, while it may be there.
+        asked = bool(row.external_id) or (to is states.DeploymentState.LOST)
+        row.due_at = steps.again(write.now, write.now, _timing(write, row)) if asked else None
     await write.event(
         row.release_key,
         f"deployment:{row.id}",
         "deployment_moved",
         **{"from": frm.value, "to": to.value, "problem": problem, **facts},
     )
+
+
+def _timing(write: transaction.Transaction, row: tables.Promotion | tables.Deployment) -> steps.Timing:
+    return write.place.timing(distribution.DistributionPlatform[row.platform])
 
 
 async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase) -> None:

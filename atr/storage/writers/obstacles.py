@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.facts as facts
+import atr.storage.incidents as incidents
 import atr.storage.transaction as transaction
 
 # Nothing of a promotion in one of these states has become public.
@@ -29,6 +30,9 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
     )
     if any(row.state is states.State.DIVERGED for row in rows):
         return "Something public is not what was voted on. Close the incident first."
+    unvoted = await incidents.of_release(write.data, release_key)
+    if unvoted:
+        return f"It is public and was not voted on: {', '.join(unvoted)}. Close the incident first."
     if any(row.state in states.UNSETTLED for row in rows):
         return "A promotion is on its way. It opens when every promotion has ended."
     if rows:
@@ -60,11 +64,16 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
     if (await read.data.exec(called)).first() is not None:
         return f"A call to publish it was made, {_TOO_LATE}"
     every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
-    if any(promotion.state not in _UNSENT for promotion in every):
+    if any((promotion.state not in _UNSENT) or promotion.found_at for promotion in every):
         return f"Something of it is public, or may be, {_TOO_LATE}"
     for deployment in await queries.deployments(read.data, release.key):
         if deployment.state is states.DeploymentState.PUBLISHED:
             return f"Deployment {deployment.external_id or deployment.name} was published on the platform, {_TOO_LATE}"
+        if deployment.publishing_since:
+            return (
+                f"The platform is publishing deployment {deployment.external_id}, so it can be taken back only if that "
+                "fails. We ask until it is public or has failed."
+            )
     return ""
 
 
@@ -107,6 +116,8 @@ def prove_published(case: facts.Case) -> str:
     """Why what somebody else published cannot be proved now, in one sentence; empty if it can."""
     if case.deployment.state is not states.DeploymentState.PUBLISHED:
         return "The platform does not say that it is published."
+    if not case.packages:
+        return "The platform does not say which packages it holds, and none was recorded. Look at its own page."
     if not (case.voted_digest and facts.vote_passed(case.release)):
         return "There is no passed vote to compare it with."
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
@@ -136,6 +147,8 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
     """Why a deployment cannot be dropped now, in one sentence; empty if it can."""
     if row.state not in {states.DeploymentState.STAGED, states.DeploymentState.FAILED}:
         return f"It is {row.state.value}, so there is nothing to drop."
+    if row.publishing_since:
+        return "The platform is publishing it, and cannot drop it meanwhile. We ask until it is public or has failed."
     if not (row.name or row.file_set_digest):
         # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
         # the project's names; what carries our own name we have uploaded.
@@ -150,7 +163,7 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
         if (await read.data.exec(wanted)).first() is not None:
             return "It is on the ballot of an open vote."
     if await queries.promotions(
-        read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(states.HOLDING))
+        read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(states.OPEN))
     ):
         return "A promotion of it is open. Stop that first."
     return ""

@@ -309,7 +309,7 @@ class UserService:
             row.held = True
             every = await rows.publish_attempts(write, row)
             # An earlier call without a clear answer may still have been taken.
-            so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " Nothing was published."
+            so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No call of ours was taken."
             row.blocker = (
                 f"The platform refused the call ({outcome.status}).{so} "
                 "Somebody must look at the credential, then a committee member promotes again."

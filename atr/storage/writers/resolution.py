@@ -48,6 +48,14 @@ class ReleaseManager:
             raise errors.BlockedError(why_not)
         await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW)
         release.vote_resolved = write.now
+        # What became public before is compared with what was voted on now.
+        for deployment in await queries.deployments(write.data, release_key):
+            if (deployment.state is states.DeploymentState.PUBLISHED) or deployment.found_at:
+                deployment.due_at = write.now
+        for promotion in await queries.promotions(
+            write.data, col(tables.Promotion.release_key) == release_key, col(tables.Promotion.found_at).is_not(None)
+        ):
+            promotion.due_at = write.now
         await write.event(
             release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
         )
@@ -110,6 +118,10 @@ class ReleaseManager:
             reason=why,
             stopped=[promotion.id for promotion in waiting],
         )
+        for deployment in await queries.deployments(write.data, release_key):
+            # Somebody may have published it since the last look.
+            if deployment.due_at is not None:
+                deployment.due_at = write.now
         await _set_aside(write, release, "which was abandoned")
         await revisions.queue_checks(write, release)
 

@@ -22,14 +22,8 @@ import atr.promotion.states as states
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
 
-_MOVING: Final = frozenset(
-    {
-        states.DeploymentState.UPLOADING,
-        states.DeploymentState.VALIDATING,
-        states.DeploymentState.STAGED,
-        states.DeploymentState.DROPPING,
-    }
-)
+# What has ended here may have gone on before the restore, so all but what is public is looked at.
+_ASKED: Final = frozenset(states.DeploymentState) - {states.DeploymentState.PUBLISHED}
 # These wait for "promote again", and a stop for "ask for the drop again"; from IN_DOUBT a person asks to send again,
 # and from the others nothing is sent.
 _HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.ABORTING})
@@ -51,9 +45,13 @@ class Operator:
         """
         write = self._write
         open_promotions = col(tables.Promotion.state).in_(list(states.OPEN))
-        moving = col(tables.Deployment.state).in_(list(_MOVING))
-        releases = {row.release_key for row in await queries.promotions(write.data, open_promotions)}
-        releases |= {row.release_key for row in await self._deployments(moving)}
+        ended = col(tables.Promotion.state).in_(list(states.ENDED))
+        asked = col(tables.Deployment.state).in_(list(_ASKED)) & (
+            col(tables.Deployment.external_id).is_not(None)
+            | col(tables.Deployment.state).in_([states.DeploymentState.UPLOADING, states.DeploymentState.LOST])
+        )
+        releases = {row.release_key for row in await queries.promotions(write.data, open_promotions | ended)}
+        releases |= {row.release_key for row in await self._deployments(asked)}
         chains = [guards.chain(name) for name in (audit.SITE, *releases)]
         await guards.hold(write.data, guards.SITE, *map(guards.release, releases), *chains)
         await self._forget_leases()
@@ -67,7 +65,9 @@ class Operator:
             await self._hold(
                 promotion, gates.restored(backup_at, "ask for the drop again" if stops else "promote again")
             )
-        for deployment in await self._deployments(moving):
+        for promotion in await queries.promotions(write.data, ended):
+            promotion.due_at = write.now
+        for deployment in await self._deployments(asked):
             deployment.due_at, deployment.gone_looks, deployment.gone_since = write.now, 0, None
         await write.event(
             audit.SITE,

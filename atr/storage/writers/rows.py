@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What several writers need of the rows they share."""
 
+import datetime
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -86,6 +87,23 @@ async def mark(
         **told,
     )
     return work.Permit(number(attempt.id), attempt.number)
+
+
+async def drop_was_taken(write: transaction.Transaction, row: tables.Deployment) -> bool:
+    """Whether the platform has ever answered that it gave this deployment up."""
+    return bool(
+        await queries.attempts(
+            write.data,
+            col(tables.Attempt.deployment_id) == row.id,
+            col(tables.Attempt.kind) == tables.AttemptKind.DROP,
+            col(tables.Attempt.answer) == steps.Answer.TAKEN,
+        )
+    )
+
+
+def later(write: transaction.Transaction, seconds: float) -> datetime.datetime:
+    """So many seconds from now."""
+    return write.now + datetime.timedelta(seconds=seconds)
 
 
 def jitter(row: Any) -> float:

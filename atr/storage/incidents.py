@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Public, and not voted on: what stands in public of a release and no promotion compares with what was voted on."""
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.models.promotion as tables
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+
+_PUBLIC = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
+SENTENCE = "It is public, and it was not voted on. The committee must act now: tell the users, find out why."
+
+
+async def of_release(data: session.Session, release_key: str) -> tuple[str, ...]:
+    """Each incident of a release, named for people; empty if there is none."""
+    found = [
+        f"deployment {row.external_id or row.name}"
+        for row in await queries.deployments(data, release_key)
+        if await of_deployment(data, row)
+    ]
+    ended = await queries.promotions(
+        data, col(tables.Promotion.release_key) == release_key, col(tables.Promotion.found_at).is_not(None)
+    )
+    found += [
+        distribution.in_one_line(await queries.targets(data, row))
+        for row in ended
+        if (row.deployment_id is None) and await of_promotion(data, row)
+    ]
+    return tuple(found)
+
+
+async def of_deployment(data: session.Session, row: tables.Deployment) -> bool:
+    """Whether this deployment, or another one of its packages, is public, and no promotion holds what it holds."""
+    if (row.state is not states.DeploymentState.PUBLISHED) and (row.found_at is None):
+        return False
+    return not await _is_held(data, row.release_key, await queries.packages(data, row))
+
+
+async def of_promotion(data: session.Session, row: tables.Promotion) -> bool:
+    """The same of a promotion that has ended."""
+    if (row.state not in states.ENDED) or (row.found_at is None):
+        return False
+    return not await _is_held(data, row.release_key, await queries.targets(data, row))
+
+
+async def elsewhere(
+    data: session.Session,
+    packages: tuple[distribution.Coordinates, ...],
+    *,
+    deployment_id: int | None,
+    promotion_id: int | None = None,
+) -> bool:
+    """Whether one of these packages is public by what another promotion holds, of another deployment or of none."""
+    row, target = tables.Promotion, tables.PromotionTarget
+    wanted = (
+        sqlmodel.select(row.id)
+        .join(target, col(target.promotion_id) == col(row.id))
+        .where(
+            col(target.purl).in_([one.purl for one in packages]),
+            col(target.holding),
+            col(row.state).in_(list(_PUBLIC)),
+            col(row.id).is_distinct_from(promotion_id),
+            col(row.deployment_id).is_(None) | (col(row.deployment_id).is_distinct_from(deployment_id)),
+        )
+        .limit(1)
+    )
+    return (await data.exec(wanted)).first() is not None
+
+
+async def _is_held(data: session.Session, release_key: str, packages: tuple[distribution.Coordinates, ...]) -> bool:
+    target = tables.PromotionTarget
+    wanted = (
+        sqlmodel.select(target.purl)
+        .join(tables.Promotion, col(tables.Promotion.id) == col(target.promotion_id))
+        .where(
+            col(target.purl).in_([one.purl for one in packages]),
+            col(target.holding),
+            tables.Promotion.release_key == release_key,
+        )
+    )
+    return bool(packages) and ({one.purl for one in packages} <= set((await data.exec(wanted)).all()))

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is found public though no open promotion waits for it: it is tracked, and compared with what was voted on.
+
+What is public outranks what we did. The old ending stays in the record; a new promotion that is never sent takes the
+finding to CHECKING. Where nothing voted on can be compared, it is an incident (storage/incidents.py).
+"""
+
+from collections.abc import Sequence
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.facts as facts
+import atr.storage.transaction as transaction
+import atr.storage.writers.moves as moves
+import atr.storage.writers.requests as requests
+import atr.storage.writers.rows as rows
+
+_Deployment = states.DeploymentState
+_PUBLISHING = "The platform is publishing it. We ask until it is public or has failed."
+_RECORDED = "The platform's records have this version. We look until its files are public."
+
+
+class UserService:
+    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def looked_again(self, claimed: work.Promotion, looked: work.Looked) -> None:
+        """Note a look at a promotion that has ended, and what follows if it is public after all."""
+        write = self._write
+        row = await rows.claimed_promotion(write, claimed)
+        row.lease_until, row.last_look = None, write.now
+        if row.state not in states.ENDED:
+            return
+        timing = write.place.timing(claimed.platform)
+        row.platform_word = looked.word or row.platform_word
+        row.due_at = steps.again(row.entered_at, write.now, timing)
+        row.blocker = {
+            steps.Seen.WORKING: _PUBLISHING,
+            steps.Seen.PUBLIC: "",
+        }.get(looked.seen, _RECORDED if looked.version is steps.Version.RECORDED else "")
+        if row.blocker:
+            row.due_at = rows.later(write, timing.doubting)
+        deployment = (
+            await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
+            if (row.deployment_id is not None)
+            else None
+        )
+        if looked.seen is steps.Seen.PUBLIC or looked.version is steps.Version.PUBLIC:
+            ours = deployment if (deployment is not None) and await _is_its(write, deployment, looked.seen) else None
+            if (ours is not None) and (ours.state is not _Deployment.PUBLISHED):
+                await moves.deployment(write, ours, _Deployment.PUBLISHED)
+            tracked = await public(write, row.release_key, claimed.packages, ours, person=row.requested_by)
+            await note(write, row, tracked=tracked, subject=f"promotion:{row.id}")
+
+
+async def _is_its(write: transaction.Transaction, deployment: tables.Deployment, seen: steps.Seen) -> bool:
+    """Whether a version that is public was made so by this deployment, as far as anybody can tell."""
+    if seen is steps.Seen.PUBLIC:
+        return True
+    if (seen is not steps.Seen.GONE) or (deployment.state is _Deployment.FAILED):
+        return False
+    return not await rows.drop_was_taken(write, deployment)
+
+
+async def public(
+    write: transaction.Transaction,
+    release_key: str,
+    packages: Sequence[distribution.Coordinates],
+    deployment: tables.Deployment | None,
+    *,
+    person: str,
+) -> bool:
+    """Have these packages compared with what was voted on, since they are public; whether that is possible.
+
+    Whoever holds one of them already gets the finding. `deployment` is what made them public, None for another one.
+    """
+    release = await queries.demand_release(write.data, release_key)
+    holders = await _holders(write, packages)
+    for holder in {id(row): row for row in holders.values() if row.release_key == release_key}.values():
+        if holder.due_at is not None:
+            holder.due_at = write.now
+    free = tuple(one for one in packages if one.purl not in holders)
+    if packages and not free:
+        return all(row.release_key == release_key for row in holders.values())
+    voted = await _voted(write, release, packages, deployment)
+    if voted is None:
+        return False
+    await _track(write, release, free, deployment, voted, person=person)
+    return True
+
+
+async def note(
+    write: transaction.Transaction, row: tables.Promotion | tables.Deployment, *, tracked: bool, subject: str
+) -> None:
+    """Keep on the row that found it whether it is an incident: public, with nothing voted on to compare it with."""
+    if tracked:
+        row.found_at = None
+    elif row.found_at is None:
+        row.found_at, row.version = write.now, row.version + 1
+        await write.event(row.release_key, subject, "public_not_voted")
+
+
+async def _holders(
+    write: transaction.Transaction, packages: Sequence[distribution.Coordinates]
+) -> dict[str, tables.Promotion]:
+    target = tables.PromotionTarget
+    wanted = (
+        sqlmodel.select(target.purl, tables.Promotion)
+        .join(tables.Promotion, col(tables.Promotion.id) == col(target.promotion_id))
+        .where(col(target.purl).in_([one.purl for one in packages]), col(target.holding))
+    )
+    return dict((await write.data.exec(wanted)).all())
+
+
+async def _voted(
+    write: transaction.Transaction,
+    release: sql.Release,
+    packages: Sequence[distribution.Coordinates],
+    deployment: tables.Deployment | None,
+) -> fileset.FileSet | None:
+    """What was voted on of these packages; None where nothing was, or it held something else when we read it."""
+    if not (packages and facts.vote_passed(release)):
+        return None
+    target = await queries.target(write.data, release.project_key, packages[0].platform_name)
+    if (target is None) or facts.outside(tuple(packages), target):
+        return None
+    if (deployment is not None) and deployment.file_set_digest:
+        ballot = await queries.ballot(write.data, release)
+        digest = deployment.file_set_digest
+        if not any((entry.platform == deployment.platform) and (entry.file_set_digest == digest) for entry in ballot):
+            # Only voted paths are compared: what else it made public would be called live unseen.
+            return None
+        return await queries.file_set(write.data, digest)
+    try:
+        parts = [await requests.voted_of(write, release, one) for one in packages]
+    except errors.BlockedError:
+        return None
+    found = [part for part in parts if part is not None]
+    return fileset.FileSet.of([file for part in found for file in part.files]) if len(found) == len(parts) else None
+
+
+async def _track(
+    write: transaction.Transaction,
+    release: sql.Release,
+    packages: tuple[distribution.Coordinates, ...],
+    deployment: tables.Deployment | None,
+    voted: fileset.FileSet,
+    *,
+    person: str,
+) -> None:
+    platform = packages[0].platform
+    digest = await queries.store_file_set(write.data, voted, write.now)
+    promotion = tables.Promotion(
+        release_key=release.key,
+        platform=platform.name,
+        deployment_id=deployment.id if deployment else None,
+        state=states.State.REQUESTED,
+        entered_at=write.now,
+        requested_by=person,
+        requested_at=write.now,
+        asked_in=(await queries.site(write.data)).generation,
+        by_hand=True,
+        evidence_digest=fileset.evidence_digest(
+            (deployment.external_id or "") if deployment else "",
+            platform.name,
+            [one.purl for one in packages],
+            digest,
+            (deployment.file_set_digest or "") if deployment else "",
+        ),
+        voted_digest=digest,
+        due_at=write.now,
+    )
+    await requests.insert(write, promotion, packages)
+    if deployment is not None:
+        deployment.version += 1
+    await write.event(
+        release.key,
+        f"promotion:{promotion.id}",
+        "promotion_requested",
+        platform=platform.name,
+        deployment=deployment.external_id if deployment else "",
+        packages=[str(package) for package in packages],
+        evidence_digest=promotion.evidence_digest,
+        voted_digest=digest,
+        # Nobody asked for it: it is there, and is compared in the name of this person.
+        found=True,
+        for_person=person,
+    )
