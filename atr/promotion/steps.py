@@ -301,7 +301,11 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
             if view.answers or view.unsure:
                 return Decision(None, "The platform has nothing under this id any more.")
             return _gone(
-                view, Decision(State.REFUSED, "The platform does not show the staged deployment any more, so nothing was sent."), patient=False
+                view,
+                Decision(
+                    State.REFUSED, "The platform does not show the staged deployment any more, so nothing was sent."
+                ),
+                patient=False,
             )
         case Seen.STAGED:
             waits = view.held or view.attempted or view.waits or view.off

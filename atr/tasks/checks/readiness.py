@@ -157,8 +157,8 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
         verb = "is" if len(heard.taken) == 1 else "are"
         return _no(
             "free",
-            f"{_named(heard.taken)} {verb} public already, in this very version, and no call of ours for it is on record. "
-            "A version that is public cannot be changed.",
+            f"{_named(heard.taken)} {verb} public already, in this very version, and no call of ours for it is on "
+            "record. A version that is public cannot be changed.",
             "the release manager",
         )
     if heard.silence or heard.shut_out or heard.refused:
