@@ -89,7 +89,8 @@ async def public(
     release = await queries.demand_release(write.data, release_key)
     holders = await _holders(write, packages)
     for holder in {id(row): row for row in holders.values() if row.release_key == release_key}.values():
-        if holder.due_at is not None:
+        # What is live has its own after-care.
+        if holder.state in states.OPEN:
             holder.due_at = write.now
     free = tuple(one for one in packages if one.purl not in holders)
     if packages and not free:
