@@ -90,6 +90,8 @@ class CommitteeMember:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
         write = self._write
         row = await own.deployment(write, deployment_id)
+        if row.state is not _State.LOST:
+            raise errors.ConflictError(f"It is {row.state.value}; only what is lost is settled by a person.")
         why = rows.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())

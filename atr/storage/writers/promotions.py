@@ -56,7 +56,7 @@ class CommitteeParticipant:
         row = await own.deployment(self._write, deployment_id)
         if row.due_at is None:
             return
-        if not row.file_set_digest:
+        if not (row.file_set_digest or (row.state in states.DEPLOYMENT_ENDED)):
             row.problem = ""
         row.due_at = self._write.now
 
