@@ -260,8 +260,8 @@ ROWS: Final[Mapping[str, Rows]] = {
     "0009": {},
     "0010": {},
     # On SQLite it changes nothing.
-    "0012": {},
     "0011": {},
+    "0012": {},
 }
 
 
