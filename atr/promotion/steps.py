@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import atr.promotion.beside as beside
+import atr.promotion.heard as heard
 import atr.promotion.states as states
 import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
@@ -23,6 +24,9 @@ TIMINGS: Final = timing.TIMINGS
 interval = timing.interval
 told = timing.told
 again = timing.again
+Answer = heard.Answer
+Look = heard.Look
+Version = heard.Version
 
 
 class Seen(enum.StrEnum):
@@ -37,37 +41,6 @@ class Seen(enum.StrEnum):
     GONE = "gone"
     # An answer that says nothing definite: a fault, an unknown word, a missing field.
     UNKNOWN = "unknown"
-
-
-class Answer(enum.StrEnum):
-    """What came back from an irreversible request. Only a hint; the platform's state decides."""
-
-    NONE = "none"
-    # A complete 400, 401, 403 or 429: certainly not taken.
-    REFUSED = "refused"
-    # The same, and the platform said when to come back.
-    LIMITED = "limited"
-    TAKEN = "taken"
-    UNCLEAR = "unclear"
-
-
-class Look(enum.StrEnum):
-    """What the public place showed of the files."""
-
-    NOT_LOOKED = "not-looked"
-    NONE = "none"
-    SOME = "some"
-
-
-class Version(enum.StrEnum):
-    """What the platform's records and the public place know of a version, whoever published it."""
-
-    NOT_ASKED = "not-asked"
-    # The records do not have it, so nobody asked the public place: an early "no" may be kept by caches.
-    ABSENT = "absent"
-    # The records have it, and its files are not public yet.
-    RECORDED = "recorded"
-    PUBLIC = "public"
 
 
 class Do(enum.StrEnum):

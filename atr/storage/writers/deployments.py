@@ -153,7 +153,7 @@ class UserService:
                 col(tables.Promotion.state).in_(list(states.OPEN)),
             )
             if open_promotions:
-                row.due_at = rules.next_look(await self._view(row))
+                row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
                 row.lease_until = None
             else:
                 mine.append(await self._work(row))
@@ -235,7 +235,7 @@ class UserService:
         kind = await rows.store_outcome(write, permit, outcome, subject=f"deployment:{row.id}", chain=row.release_key)
         row.lease_until, row.due_at = None, write.now
         if outcome.answer is steps.Answer.LIMITED:
-            row.due_at = rules.next_look(await self._view(row), retry_after=outcome.retry_after)
+            row.due_at = rules.next_look(await rows.deployment_view(self._write, row), retry_after=outcome.retry_after)
         if kind is not tables.AttemptKind.UPLOAD:
             return
         if (outcome.answer is steps.Answer.TAKEN) and outcome.external_id:
@@ -256,14 +256,16 @@ class UserService:
         seen = looked.seen
         row.last_look, row.lease_until = write.now, None
         row.platform_word = looked.word or row.platform_word
-        view = (await self._view(row)).counted(seen)
+        view = (await rows.deployment_view(self._write, row)).counted(seen)
         row.gone_looks, row.gone_since = view.gone_looks, view.gone_since
         if row.publishing_since != view.publishing_since:
             row.publishing_since, row.version = view.publishing_since, row.version + 1
         decision = rules.after_look(view, seen, looked.detail, version=looked.version, held_by=looked.held_by)
         if decision.to is not None:
             await self._moved(row, decision, looked)
-            view = dataclasses.replace(await self._view(row), publishing_since=view.publishing_since)
+            view = dataclasses.replace(
+                await rows.deployment_view(self._write, row), publishing_since=view.publishing_since
+            )
         elif row.state not in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
             # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
             captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
@@ -271,9 +273,9 @@ class UserService:
             if said or not captures:
                 await rows.note_problem(self._write, row, said or (_NOT_SEEN if seen is steps.Seen.GONE else ""))
         if row.state is _State.PUBLISHED:
-            await self._found_public(row, row)
+            await findings.found(write, row, row)
         elif rules.is_elsewhere(view, seen, looked.version):
-            await self._found_public(row, None)
+            await findings.found(write, row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
         elif row.file_set_digest and not await facts.is_checked(write.data, row):
@@ -294,18 +296,6 @@ class UserService:
             # Nobody has read what it held, so its packages are those that the platform names.
             await queries.replace_packages(write.data, row, looked.packages)
 
-    async def _found_public(self, row: tables.Deployment, by: tables.Deployment | None) -> None:
-        """Its packages are public, by itself or by another one: they are compared with what was voted on."""
-        before = await queries.promotions(self._write.data, col(tables.Promotion.deployment_id) == row.id)
-        tracked = await findings.public(
-            self._write,
-            row.release_key,
-            await queries.packages(self._write.data, row),
-            by,
-            person=before[-1].requested_by if before else row.created_by,
-        )
-        await findings.note(self._write, row, tracked=tracked, subject=f"deployment:{row.id}")
-
     async def found_again(self, claimed: work.Deployment, external_id: str, seen: steps.Seen) -> None:
         """Note a search, by our name, for an upload that was given up as lost."""
         write = self._write
@@ -320,7 +310,7 @@ class UserService:
                 return
             found = f"The platform shows it after all, as deployment {external_id}. Say so on this page."
             await rows.note_problem(write, row, found)
-        row.due_at = rules.next_look(await self._view(row))
+        row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
 
     async def searched(self, claimed: work.Deployment, external_id: str) -> None:
         """Note a search, by our name, for an upload whose reply was lost."""
@@ -328,7 +318,7 @@ class UserService:
         row = await rows.claimed_deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
         row.gone_looks = 0 if external_id else row.gone_looks + 1
-        view = await self._view(row)
+        view = await rows.deployment_view(self._write, row)
         other = await self._recorded_elsewhere(row, external_id)
         if other is not None:
             row.due_at = None
@@ -353,7 +343,7 @@ class UserService:
         """Ask again for an upload whose task was lost before anything was sent."""
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = None
-        row.due_at = rules.next_look(await self._view(row), jitter=rows.jitter(row))
+        row.due_at = rules.next_look(await rows.deployment_view(self._write, row), jitter=rows.jitter(row))
         await queue.enqueue(
             self._write.data,
             sql.TaskType.DISTRIBUTION_STAGE,
@@ -366,7 +356,7 @@ class UserService:
         """Note that a task at work on it could not read the platform; it goes on later."""
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until, row.last_look = None, self._write.now
-        view = await self._view(row)
+        view = await rows.deployment_view(self._write, row)
         if row.state in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
             # Why it ended stays on the row, and this look is made up for.
             row.due_at = rows.later(self._write, view.timing.doubting)
@@ -389,31 +379,6 @@ class UserService:
             asf_uid=row.created_by,
         )
 
-    async def _answer(self, row: tables.Deployment, kind: tables.AttemptKind) -> steps.Answer | None:
-        every = await queries.attempts(
-            self._write.data,
-            col(tables.Attempt.deployment_id) == row.id,
-            col(tables.Attempt.kind) == kind,
-            # A drop that was asked for again is a new request.
-            (col(tables.Attempt.kind) != tables.AttemptKind.DROP) | (col(tables.Attempt.marked_at) >= row.entered_at),
-        )
-        return every[-1].answer if every else None
-
-    async def _view(self, row: tables.Deployment) -> rules.View:
-        platform = distribution.DistributionPlatform[row.platform]
-        return rules.View(
-            state=row.state,
-            now=self._write.now,
-            entered=row.entered_at,
-            timing=self._write.place.timing(platform),
-            gone_looks=row.gone_looks,
-            gone_since=row.gone_since,
-            drop_answer=await self._answer(row, tables.AttemptKind.DROP) or steps.Answer.NONE,
-            drop_taken=await rows.drop_was_taken(self._write, row),
-            publishing_since=row.publishing_since,
-            unsure=row.made_in < (await queries.site(self._write.data)).generation,
-        )
-
     async def _work(self, row: tables.Deployment) -> work.Deployment:
         generation = (await queries.site(self._write.data)).generation
         return work.Deployment(
@@ -424,11 +389,11 @@ class UserService:
             external_id=row.external_id or "",
             name=row.name,
             state=row.state,
-            view=await self._view(row),
+            view=await rows.deployment_view(self._write, row),
             captured=row.file_set_digest is not None,
             verifying=verification.is_running(row),
             packages=await queries.packages(self._write.data, row),
-            upload_answer=await self._answer(row, tables.AttemptKind.UPLOAD),
-            drop_answer=await self._answer(row, tables.AttemptKind.DROP),
+            upload_answer=await rows.answer(self._write, row, tables.AttemptKind.UPLOAD),
+            drop_answer=await rows.answer(self._write, row, tables.AttemptKind.DROP),
             asked_before=row.asked_in < generation,
         )

@@ -102,6 +102,15 @@ async def public(
     return True
 
 
+async def found(write: transaction.Transaction, row: tables.Deployment, by: tables.Deployment | None) -> None:
+    """The deployment's packages are public, by itself or by another one: they are compared with what was voted on."""
+    before = await queries.promotions(write.data, col(tables.Promotion.deployment_id) == row.id)
+    person = before[-1].requested_by if before else row.created_by
+    packages = await queries.packages(write.data, row)
+    tracked = await public(write, row.release_key, packages, by, person=person)
+    await note(write, row, tracked=tracked, subject=f"deployment:{row.id}")
+
+
 async def note(
     write: transaction.Transaction, row: tables.Promotion | tables.Deployment, *, tracked: bool, subject: str
 ) -> None:

@@ -14,6 +14,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.beside as beside
+import atr.promotion.deployments as deployments
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -271,6 +272,36 @@ async def claimed_deployment(write: transaction.Transaction, claimed: work.Deplo
     row = await queries.demand_deployment(write.data, claimed.id, fresh=True)
     leases.check(row, claimed.epoch)
     return row
+
+
+async def answer(
+    write: transaction.Transaction, row: tables.Deployment, kind: tables.AttemptKind
+) -> steps.Answer | None:
+    """The answer to a deployment's newest upload or drop; NONE for marked and not answered, None for not marked."""
+    every = await queries.attempts(
+        write.data,
+        col(tables.Attempt.deployment_id) == row.id,
+        col(tables.Attempt.kind) == kind,
+        # A drop that was asked for again is a new request.
+        (col(tables.Attempt.kind) != tables.AttemptKind.DROP) | (col(tables.Attempt.marked_at) >= row.entered_at),
+    )
+    return every[-1].answer if every else None
+
+
+async def deployment_view(write: transaction.Transaction, row: tables.Deployment) -> deployments.View:
+    """What the rules may know of a deployment's row."""
+    return deployments.View(
+        state=row.state,
+        now=write.now,
+        entered=row.entered_at,
+        timing=write.place.timing(distribution.DistributionPlatform[row.platform]),
+        gone_looks=row.gone_looks,
+        gone_since=row.gone_since,
+        drop_answer=await answer(write, row, tables.AttemptKind.DROP) or steps.Answer.NONE,
+        drop_taken=await drop_was_taken(write, row),
+        publishing_since=row.publishing_since,
+        unsure=row.made_in < (await queries.site(write.data)).generation,
+    )
 
 
 async def note_problem(write: transaction.Transaction, row: tables.Deployment, problem: str) -> None:

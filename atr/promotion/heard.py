@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is heard of an irreversible request and of the public place, in our words. Pure."""
+
+import enum
+
+
+class Answer(enum.StrEnum):
+    """What came back from an irreversible request. Only a hint; the platform's state decides."""
+
+    NONE = "none"
+    # A complete 400, 401, 403 or 429: certainly not taken.
+    REFUSED = "refused"
+    # The same, and the platform said when to come back.
+    LIMITED = "limited"
+    TAKEN = "taken"
+    UNCLEAR = "unclear"
+
+
+class Look(enum.StrEnum):
+    """What the public place showed of the files."""
+
+    NOT_LOOKED = "not-looked"
+    NONE = "none"
+    SOME = "some"
+
+
+class Version(enum.StrEnum):
+    """What the platform's records and the public place know of a version, whoever published it."""
+
+    NOT_ASKED = "not-asked"
+    # The records do not have it, so nobody asked the public place: an early "no" may be kept by caches.
+    ABSENT = "absent"
+    # The records have it, and its files are not public yet.
+    RECORDED = "recorded"
+    PUBLIC = "public"
