@@ -140,8 +140,8 @@ async def _fair_end(world: simulated.Simulated, eyes: observed.Eyes) -> list[str
         if not (open_rows & {*_MOVING, State.REQUESTED}):
             break
     found = list(invariants.broken(await eyes.look()))
-    if not found:
-        # Whatever has ended is looked at for a month more.
+    if (not found) and await world.said_wrongly(acts.RELEASE):
+        # Whatever has ended is looked at for a month more; only then must it be so.
         await asyncio.sleep(_AFTERWARDS)
         found += [*invariants.broken(await eyes.look()), *await world.said_wrongly(acts.RELEASE)]
     if open_rows & {*_MOVING, State.REQUESTED}:
