@@ -7,6 +7,7 @@ They were found by people and not by chance, so they are told whatever the seed 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import atr.promotion.states as states
 import tests.chaos.conformance as conformance
 
 _HOUR: Final = 3_600.0
@@ -14,6 +15,7 @@ _DAY: Final = 86_400.0
 # After-care looks for the last time after 30 days.
 _LONG: Final = 40 * _DAY
 Fault = conformance.Fault
+_FOUND: Final = (states.State.CHECKING, states.State.DIVERGED)
 # Nobody need ask before what is published is public.
 _AT_ONCE: Final = conformance.Settings({"publishing_polls": 0})
 
@@ -23,13 +25,15 @@ class Attack(NamedTuple):
 
     steps: Sequence[conformance.Step]
     broke: str
+    # How it must end now, as an arrow, where an end that only says less would break nothing.
+    ends: tuple[states.State, states.State] | None = None
 
 
 ATTACKS: Final[Mapping[str, Attack]] = {
     "a foreign artifact that is named like a server's metadata": Attack(("look-alike added", "promote", _DAY), "S2"),
-    "a file beside the version, published by hand": Attack(("published with more", "promote", _DAY), "S5"),
+    "a file beside the version, published by hand": Attack(("published with more", "promote", _DAY), "S5", _FOUND),
     "a file beside the version, recorded as public": Attack(
-        (_AT_ONCE, "published with more", _HOUR, "recorded as public", _DAY), "S5"
+        (_AT_ONCE, "published with more", _HOUR, "recorded as public", _DAY), "S5", _FOUND
     ),
     "published by hand after a stop": Attack(
         (_AT_ONCE, "promote and stop", "abort", "look now", _HOUR, "published by hand", _LONG), "S17"

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that lack one rule each, as hands that a worker might be handed: T5 must tell them from ours."""
+"""Programs that lack one rule each, as hands that a worker might be handed: campaigns must tell them from ours."""
 
+import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
+import atr.models.promotion as tables
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
+import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage as storage
 import atr.tasks.context as contexts
 import tests.chaos.conformance as conformance
 import tests.chaos.theatre as theatre
@@ -67,12 +72,102 @@ class _CallsFirst(_Adapter):
         return self.reply
 
 
+class _PassesOver(_Adapter):
+    """What is named like a server's metadata is taken for a server's, wherever it stands (C1)."""
+
+    async def staged(self, external_id: str) -> tuple[contract.Listed, ...]:
+        listed = await self.inner.staged(external_id)
+        return tuple(one for one in listed if not one.path.rpartition("/")[2].startswith("maven-metadata.xml"))
+
+
+class _LooksNotBeside(_Adapter):
+    """Of what the public place names, only what somebody uploads every day is seen (H1)."""
+
+    async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
+        named = await self.inner.beside(where)
+        return frozenset(path for path in named if not path.endswith((".module", ".module.asc")))
+
+
+class _BelievesPublishing(_Adapter):
+    """On its way is taken for public (H7)."""
+
+    async def observe(self, external_id: str) -> contract.Observation:
+        seen = await self.inner.observe(external_id)
+        return dataclasses.replace(seen, seen=steps.Seen.PUBLIC) if seen.seen is steps.Seen.WORKING else seen
+
+
+class _Forgetting:
+    """A storage in which what has ended is never looked at again: once claimed, it is due no more (H2, H3)."""
+
+    def __init__(self, inner: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
+        self._inner = inner
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextlib.asynccontextmanager
+    async def write_as_user_service(self) -> AsyncIterator[Any]:
+        async with self._inner.write_as_user_service() as service:
+            yield _ForgettingService(service, self._table)
+
+
+class _ForgettingService:
+    def __init__(self, inner: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
+        self._inner = inner
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        forgets = name == f"{self._table.__tablename__}s"
+        return _ForgettingClaims(found, self._inner, self._table) if forgets else found
+
+
+class _ForgettingClaims(_Adapter):
+    def __init__(self, inner: Any, service: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
+        super().__init__(inner)
+        self._service = service
+        self._table = table
+
+    async def claim(self, **how: Any) -> list[Any]:
+        claimed = await self.inner.claim(**how)
+        for one in claimed:
+            row = await self._service.write.data.get(self._table, one.id)
+            if row.state in _ENDED:
+                row.due_at = row.lease_until = None
+        return [one for one in claimed if (await self._service.write.data.get(self._table, one.id)).due_at is not None]
+
+
+def _forgets(table: type[tables.Promotion] | type[tables.Deployment]) -> Callable[[contexts.Context], contexts.Context]:
+    def hands(ours: contexts.Context) -> contexts.Context:
+        return dataclasses.replace(ours, storage=cast("storage.Storage", _Forgetting(ours.storage, table)))
+
+    return hands
+
+
 def _with(adapter: type[_Adapter]) -> Callable[[contexts.Context], contexts.Context]:
     def hands(ours: contexts.Context) -> contexts.Context:
         promoters: Mapping[Any, Any] = {worlds.MAVEN: adapter(ours.promoters[worlds.MAVEN])}
         return dataclasses.replace(ours, promoters=promoters)
 
     return hands
+
+
+_DState: Final = states.DeploymentState
+_ENDED: Final = frozenset(
+    {
+        *(states.State.ABORTED, states.State.REFUSED),
+        *(_DState.DROPPED, _DState.GONE, _DState.FAILED, _DState.LOST),
+    }
+)
+# Programs that lack one mend of issue 10, and the attack that succeeds against each again.
+ATTACKED: Final[Mapping[str, theatre.Build]] = {
+    "a foreign artifact that is named like a server's metadata": theatre.Build("C1", _with(_PassesOver)),
+    "a file beside the version, published by hand": theatre.Build("H1", _with(_LooksNotBeside)),
+    "published by hand after a stop": theatre.Build("H2", _forgets(tables.Promotion)),
+    "published by hand after a drop that did nothing": theatre.Build("H3", _forgets(tables.Deployment)),
+    "published by hand, and then it failed": theatre.Build("H7", _with(_BelievesPublishing)),
+}
 
 
 class Case(NamedTuple):

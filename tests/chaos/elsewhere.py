@@ -159,7 +159,9 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
 
 def attacked(stage: theatre.Theatre, attack: attacks.Attack, build: theatre.Build = theatre.OURS) -> tuple[str, ...]:
     """What one attack breaks."""
-    return conformance.played(stage, attack.steps, "T25", build, settled=True)[1]
+    arrows, broken = conformance.played(stage, attack.steps, "T25", build, settled=True)
+    missing = [] if (attack.ends is None) or (attack.ends in arrows) else [f"{attack.broke}: nobody found it"]
+    return (*broken, *missing)
 
 
 def plans(size: outcome.Size, chance: random.Random) -> Iterator[Plan]:

@@ -40,7 +40,7 @@ def _columns(table: Any, *names: str, where: Callable[[Any], Any] | None = None)
 
 
 # The columns that are looked at and no more, past the session: after each step of T4 all of it is read.
-_PROMOTIONS: Final = _columns(tables.Promotion, "id", "state", "deployment_id", "release_key")
+_PROMOTIONS: Final = _columns(tables.Promotion, "id", "state", "deployment_id", "release_key", "beside_at")
 _TARGETS: Final = _columns(tables.PromotionTarget, "promotion_id", "purl", "owner_namespace", "holding")
 _ATTEMPTS: Final = _columns(
     tables.Attempt,
@@ -197,16 +197,12 @@ class Eyes:
         return now.may_come(one) and not ((there is not None) and there.twists.failing)
 
     def _is_right(self, row: Any, external: Mapping[int, str], purls: Sequence[str]) -> bool:
-        """Whether what is public is what was voted on, all of it and nothing else, so far as somebody could see."""
+        """Whether all of its packages is public as voted on; and nothing else, if it says that somebody looked."""
         directories = {_directory(purl) for purl in purls}
-        voted = {
-            path: sha256
-            for path, sha256 in self.world.voted_files(external.get(row.deployment_id, "")).items()
-            # Without a deployment it is about the packages that somebody named.
-            if row.deployment_id or (path.rpartition("/")[0] in directories)
-        }
-        seen_until = self.world.lived.get(row.id, math.inf) - _LOOKING
-        return not self.world.truth.differs(voted, before=seen_until)
+        every = self.world.voted_files(external.get(row.deployment_id, ""))
+        voted = {path: sha256 for path, sha256 in every.items() if path.rpartition("/")[0] in directories}
+        judge, seen_until = self.world.truth, self.world.lived.get(row.id, math.inf) - _LOOKING
+        return not (judge.differs(voted, before=seen_until) if row.beside_at else judge.changed(voted))
 
 
 def _is_strangers(event: tables.Event) -> bool:

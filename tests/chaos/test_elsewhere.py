@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import tests.chaos.attacks as attacks
+import tests.chaos.broken_builds as broken_builds
 import tests.chaos.elsewhere as elsewhere
 import tests.chaos.outcome as outcome
 import tests.chaos.theatre as theatre
@@ -44,6 +45,13 @@ def test_what_was_staged_elsewhere_becomes_live_whole_or_is_refused_by_name(part
     end, wrong = elsewhere.played(stage, elsewhere.Plan((part,)), "T25")
     assert wrong == []
     assert end != "diverged"
+
+
+@pytest.mark.parametrize("name", broken_builds.ATTACKED)
+def test_an_attack_succeeds_against_a_build_that_lacks_its_mend(name: str, stage: theatre.Theatre) -> None:
+    attack = attacks.ATTACKS[name]
+    broken = elsewhere.attacked(stage, attack, broken_builds.ATTACKED[name])
+    assert any(one.startswith(attack.broke) for one in broken)
 
 
 def test_each_kind_of_file_comes_at_the_size_of_every_day() -> None:

@@ -137,13 +137,17 @@ class Truth:
 
         What somebody changed after it had become public, or put there later than `before`, is no fault of who looked.
         """
+        return self.changed(voted) + self.beside(voted, before=before)
+
+    def changed(self, voted: Mapping[str, str]) -> list[str]:
+        """Those of these files that are not public, or with other bytes."""
         now = self.look()
         wrong = self.missing(voted)
         for path, sha256 in voted.items():
             file = now.files.get(path)
             if (file is not None) and (file.sha256 != sha256) and not file.touched:
                 wrong.append(f"{path} is public with other bytes")
-        return wrong + self.beside(voted, before=before)
+        return wrong
 
     def missing(self, voted: Mapping[str, str]) -> list[str]:
         """Those that are not public, but for what somebody took away."""
