@@ -50,6 +50,19 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         ),
         "S17",
     ),
+    "published by hand after it seemed to be gone": Attack(
+        (
+            _AT_ONCE,
+            Fault("drop", {"status": 503, "times": None}),
+            Fault("status", {"status": 404, "times": None}),
+            "drop",
+            2 * _DAY,
+            "faults end",
+            "published by hand",
+            _LONG,
+        ),
+        "S17",
+    ),
     "published by hand, and then it failed": Attack(
         ("stuck", "published by hand", _DAY, "publishing fails", "not stuck", _LONG), "S17"
     ),

@@ -3,7 +3,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import atr.models.promotion as tables
@@ -97,11 +97,11 @@ class _BelievesPublishing(_Adapter):
 
 
 class _Forgetting:
-    """A storage in which what has ended is never looked at again: once claimed, it is due no more (H2, H3)."""
+    """A storage in which rows in these states are looked at no more, once they are claimed (H2, H3)."""
 
-    def __init__(self, inner: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
+    def __init__(self, inner: Any, ends: Collection[str]) -> None:
         self._inner = inner
-        self._table = table
+        self._ends = ends
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -109,38 +109,43 @@ class _Forgetting:
     @contextlib.asynccontextmanager
     async def write_as_user_service(self) -> AsyncIterator[Any]:
         async with self._inner.write_as_user_service() as service:
-            yield _ForgettingService(service, self._table)
+            yield _ForgettingService(service, self._ends)
 
 
 class _ForgettingService:
-    def __init__(self, inner: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
+    def __init__(self, inner: Any, ends: Collection[str]) -> None:
         self._inner = inner
-        self._table = table
+        self._ends = ends
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        forgets = name == f"{self._table.__tablename__}s"
-        return _ForgettingClaims(found, self._inner, self._table) if forgets else found
+        return _ForgettingClaims(found, self._inner, _TABLES[name], self._ends) if name in _TABLES else found
 
 
-class _ForgettingClaims(_Adapter):
-    def __init__(self, inner: Any, service: Any, table: type[tables.Promotion] | type[tables.Deployment]) -> None:
-        super().__init__(inner)
+class _ForgettingClaims:
+    def __init__(self, inner: Any, service: Any, table: Any, ends: Collection[str]) -> None:
+        self._inner = inner
         self._service = service
         self._table = table
+        self._ends = ends
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
     async def claim(self, **how: Any) -> list[Any]:
-        claimed = await self.inner.claim(**how)
-        for one in claimed:
+        kept = []
+        for one in await self._inner.claim(**how):
             row = await self._service.write.data.get(self._table, one.id)
-            if row.state in _ENDED:
+            if row.state in self._ends:
                 row.due_at = row.lease_until = None
-        return [one for one in claimed if (await self._service.write.data.get(self._table, one.id)).due_at is not None]
+            else:
+                kept.append(one)
+        return kept
 
 
-def _forgets(table: type[tables.Promotion] | type[tables.Deployment]) -> Callable[[contexts.Context], contexts.Context]:
+def _forgets(*ends: str) -> Callable[[contexts.Context], contexts.Context]:
     def hands(ours: contexts.Context) -> contexts.Context:
-        return dataclasses.replace(ours, storage=cast("storage.Storage", _Forgetting(ours.storage, table)))
+        return dataclasses.replace(ours, storage=cast("storage.Storage", _Forgetting(ours.storage, ends)))
 
     return hands
 
@@ -153,19 +158,15 @@ def _with(adapter: type[_Adapter]) -> Callable[[contexts.Context], contexts.Cont
     return hands
 
 
+State = states.State
 _DState: Final = states.DeploymentState
-_ENDED: Final = frozenset(
-    {
-        *(states.State.ABORTED, states.State.REFUSED),
-        *(_DState.DROPPED, _DState.GONE, _DState.FAILED, _DState.LOST),
-    }
-)
+_TABLES: Final = {"promotions": tables.Promotion, "deployments": tables.Deployment}
 # Programs that lack one mend of issue 10, and the attack that succeeds against each again.
 ATTACKED: Final[Mapping[str, theatre.Build]] = {
     "a foreign artifact that is named like a server's metadata": theatre.Build("C1", _with(_PassesOver)),
     "a file beside the version, published by hand": theatre.Build("H1", _with(_LooksNotBeside)),
-    "published by hand after a stop": theatre.Build("H2", _forgets(tables.Promotion)),
-    "published by hand after a drop that did nothing": theatre.Build("H3", _forgets(tables.Deployment)),
+    "published by hand after a stop": theatre.Build("H2", _forgets(State.ABORTED, State.REFUSED, _DState.STAGED)),
+    "published by hand after it seemed to be gone": theatre.Build("H3", _forgets(_DState.DROPPED, _DState.GONE)),
     "published by hand, and then it failed": theatre.Build("H7", _with(_BelievesPublishing)),
 }
 

@@ -149,6 +149,8 @@ async def _take(world: simulated.Simulated, step: Step) -> None:
             world.fault(step.endpoint, **step.fields)
         case Settings():
             world.stand_in_settings(**step.fields)
+        case "faults end":
+            world.platform.faults.clear()
         case "promote and stop":
             # The worker is away while the next acts happen.
             world.paused = True
