@@ -13,8 +13,8 @@ async def test_h6_a_release_whose_only_deployment_vanished_is_not_called_live(gr
     await ground.press(await ground.external_id(), "Drop")
     assert await ground.act(key, "look")
     await ground.until(lambda rows: rows[key].state == "Gone")
-    assert grounds.CORE in await ground.missing()
-    assert grounds.CORE in await ground.page("announce")
+    assert grounds.GROUP in await ground.missing()
+    assert grounds.GROUP in await ground.page("announce")
     assert ground.public() == {}
 
 
