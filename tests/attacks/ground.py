@@ -126,6 +126,10 @@ class Ground:
         """Alice clicks Promote and confirms it; False if she cannot or is refused."""
         return await self.alice.promote(PROJECT, self.version, int(key.removeprefix("d")))
 
+    async def promoted(self, key: str) -> None:
+        """Alice clicks Promote until it is taken: a page may be older than what the worker has just noted."""
+        await until(lambda: self.promote(key), f"{key} can be promoted")
+
     async def act(self, key: str, act: str, **typed: str) -> bool:
         """Alice presses one of the buttons on a row's own page; False if she cannot or is refused."""
         return await self.alice.act(PROJECT, self.version, key, act, **typed)

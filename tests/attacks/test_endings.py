@@ -26,7 +26,7 @@ async def test_h2_what_we_published_after_the_backup_that_was_restored_is_shown_
     async with grounds.running(state_dir) as stack, grounds.entered(stack, "2.4.0") as ground:
         key = await _stopped(ground)
         assert starting.atr(state_dir, "backup", str(tmp_path / "before.atrbackup")).returncode == 0
-        assert await ground.promote(key)
+        await ground.promoted(key)
         assert (await ground.ended(key)).state == "Live"
     restored = starting.atr(state_dir, "restore", str(tmp_path / "before.atrbackup"), "--replace")
     assert restored.returncode == 0, restored.stderr
@@ -39,7 +39,7 @@ async def _stopped(ground: grounds.Ground) -> str:
     key = await ground.voted()
     # The platform cannot be asked, so that the stop comes before the call.
     await ground.faults({"endpoint": "status", "status": 503, "times": None})
-    assert await ground.promote(key)
+    await ground.promoted(key)
     assert await ground.act(key, "abort", reason="Not this one")
     await ground.until(lambda rows: rows[key].state == "Stopped")
     await ground.faults()

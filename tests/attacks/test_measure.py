@@ -27,7 +27,7 @@ async def test_h6_a_voted_module_that_vanished_is_named_beside_the_one_that_is_l
         keys[package] = await ground.recorded(package, staged[package])
         await ground.rests(keys[package])
     await ground.vote()
-    assert await ground.promote(keys[grounds.CORE])
+    await ground.promoted(keys[grounds.CORE])
     assert (await ground.ended(keys[grounds.CORE])).state == "Live"
     await ground.press(staged[grounds.PARENT], "Drop")
     assert await ground.act(keys[grounds.PARENT], "look")

@@ -66,7 +66,7 @@ async def test_h5_another_committee_cannot_take_this_projects_names(ground: grou
         for package in (grounds.PARENT, grounds.CORE):
             await mallory.record(grounds.OTHER_PROJECT, ground.version, grounds.GROUP, package)
     key = await ground.voted()
-    assert await ground.promote(key)
+    await ground.promoted(key)
     assert (await ground.ended(key)).state == "Live"
     assert await ground.counted("publish") == 1
     assert ground.unvoted() == []
