@@ -72,6 +72,8 @@ async def test_a_parent_that_is_public_is_asked_for_once_however_many_need_it(wo
     """At the public pace, and never again: what is public stays so."""
     world.platform.put_public(_FOREIGN_POM, b"<project/>")
     await world.composed(_with_parents(trees.example(), {"widgets-core": _FOREIGN, "widgets-parent": _FOREIGN}))
+    # The check that the revision asked for, before the one that a person asks for beside it.
+    await world.work()
     assert (await _cell(world)).word == "Yes"
     assert _probes(world) == 1
     for _ in range(3):
