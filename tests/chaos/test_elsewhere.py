@@ -2,8 +2,7 @@
 """T25: no attack that was found succeeds again; each kind of file is published whole or refused by its name."""
 
 import random
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,18 +13,6 @@ import tests.chaos.outcome as outcome
 import tests.chaos.theatre as theatre
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
-# Of issue 10, and not mended yet.
-_OPEN = frozenset(
-    {
-        *("published by hand after a stop", "published by hand after a drop that did nothing"),
-        *("published by hand, and then it failed", "published by hand after it seemed to be gone"),
-    }
-)
-
-
-def _cases(names: Iterable[str]) -> list[Any]:
-    marks = [pytest.mark.xfail(reason="issue 10: not mended yet", strict=False)]
-    return [pytest.param(name, marks=marks if name in _OPEN else []) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +22,7 @@ def stage() -> Iterator[theatre.Theatre]:
         yield made
 
 
-@pytest.mark.parametrize("name", _cases(attacks.ATTACKS))
+@pytest.mark.parametrize("name", list(attacks.ATTACKS))
 def test_an_attack_that_was_found_succeeds_no_more(name: str, stage: theatre.Theatre) -> None:
     assert elsewhere.attacked(stage, attacks.ATTACKS[name]) == ()
 
