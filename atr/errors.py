@@ -19,6 +19,7 @@
        ├─ RefusedError          a complete and definite no (`.status`)
        │  └─ CredentialsError   our credentials were refused
        └─ MalformedError        an answer that cannot be read; never taken for success
+          └─ TooLongError       one with more bytes than we read
 
 The text of an error is written for the person who reads it: what happened, to what, and what to do next. It never
 holds a secret. An error that is not in this tree is a bug of ours.
@@ -132,3 +133,7 @@ class CredentialsError(RefusedError):
 
 class MalformedError(PlatformError):
     """An answer that cannot be read. It is never taken for success."""
+
+
+class TooLongError(MalformedError):
+    """An answer with more bytes than we read of one. Who asks for less may get it."""

@@ -131,6 +131,11 @@ class Deployment(sqlmodel.SQLModel, table=True):
     send_total: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
     file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
     captured_at: datetime.datetime | None = None
+    # All that the platform listed then, checksums too: what it counts towards its limits. 0 for an older capture.
+    listed_files: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    listed_bytes: int = sqlmodel.Field(
+        default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
     # Checksums that are not those of the bytes they name, found at the capture; and what is only worth a look.
     side_problems: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
     remarks: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column(server_default="[]"))
@@ -300,6 +305,8 @@ class Attempt(sqlmodel.SQLModel, table=True):
         default=steps.Answer.NONE, sa_column=sql.enum_column(steps.Answer, name="answer")
     )
     status: int | None = None
+    # Of a 429: for how many seconds the platform asked us to wait; None if it did not say.
+    retry_after: float | None = None
     sample: str = ""
     bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
 

@@ -70,6 +70,22 @@ class Deployment:
     probe: bool = False
 
     @property
+    def may_upload(self) -> bool:
+        """Whether no upload was sent that may have arrived. After a restore nobody knows: then one counts as sent."""
+        return (not self.asked_before) and (self.upload_answer in {None, steps.Answer.LIMITED})
+
+    @property
+    def may_drop(self) -> bool:
+        """The same for a drop, which is not tried for ever either."""
+        unsent = self.drop_answer in {None, steps.Answer.LIMITED}
+        return unsent and not (self.asked_before or self.view.limit or self.view.given_up)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether an upload is looked for by its name, since it may have arrived."""
+        return (self.state is states.DeploymentState.UPLOADING) and not self.may_upload
+
+    @property
     def subject(self) -> str:
         """How events and log lines name it."""
         return f"deployment:{self.id}"

@@ -17,11 +17,11 @@ import httpx
 
 import atr.errors as errors
 import atr.platforms.contract as contract
+import atr.promotion.limited as limited
 import atr.promotion.steps as steps
 
 # Of a platform's text, so many characters are shown.
 SAMPLE_LIMIT: Final = 500
-_MAX_RETRY_AFTER: Final = 3_600.0
 _HIDDEN: Final = "[secret]"
 # Only so much of a text is searched for secrets before it is cut.
 _WINDOW: Final = 20_000
@@ -178,7 +178,7 @@ def moment(text: str) -> datetime.datetime | None:
 
 
 def retry_after(text: str, *, now: datetime.datetime | None) -> float | None:
-    """Seconds to wait, from 0 to an hour; None if not told, or told as a date while it is unknown what time it is.
+    """Seconds to wait, from 0 to 31 days; None if not told, or told as a date while it is unknown what time it is.
 
     https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
@@ -189,7 +189,7 @@ def retry_after(text: str, *, now: datetime.datetime | None) -> float | None:
         if (until is None) or (now is None):
             return None
         seconds = (until - now).total_seconds()
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), limited.LONGEST_TOLD)
 
 
 def shown(text: str, secrets: Iterable[str], *, limit: int = SAMPLE_LIMIT) -> str:

@@ -56,6 +56,14 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
+class Holding:
+    """What a search by coordinates found; `cut` says in a sentence what was not looked at, empty if nothing."""
+
+    found: tuple[Found, ...]
+    cut: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Listed:
     """One file that the platform says it holds, checksums included. The size is a claim, None if not told."""
 
@@ -130,13 +138,17 @@ class Promoter(Catalogue, Protocol):
         The public place is not asked before the platform says published: caches would remember the "no".
         """
 
-    async def find(self, name: str) -> tuple[Found, ...]:
-        """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled."""
+    async def find(self, name: str, *, since: datetime.datetime | None = None) -> tuple[Found, ...]:
+        """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled.
 
-    async def holding(self, where: distribution.Coordinates) -> tuple[Found, ...]:
-        """The deployments that our account sees and that say they hold this version, the newest last.
+        The newest first, as far as those that are older than `since`, which ours is not. Raises MalformedError where
+        the list does not tell, so that nothing found always means that it is not there.
+        """
 
-        For a person who looks for what they staged elsewhere. Raises rather than answer with a part of the list.
+    async def holding(self, where: distribution.Coordinates) -> Holding:
+        """The deployments that our account sees and that say they hold this version, the newest first.
+
+        For a person who looks for what they staged elsewhere, so a part of a list that is too long is an answer too.
         """
 
     async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:

@@ -214,9 +214,7 @@ class Place:
     async def _whole(self, response: httpx.Response, at_most: int, what: str) -> bytes:
         body = await _bounded(response, at_most)
         if body is None:
-            raise errors.MalformedError(
-                f"{self.name} answered with more than {at_most:,} bytes for {what}; not read on."
-            )
+            raise errors.TooLongError(f"{self.name} answered with more than {at_most:,} bytes for {what}; not read on.")
         return body
 
     def _refuse_encoding(self, response: httpx.Response, what: str) -> None:

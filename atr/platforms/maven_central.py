@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import datetime
 import pathlib
 import re
 import tempfile
@@ -124,20 +125,29 @@ class MavenCentral:
             )
         return maven_portal.published(answered, where)
 
-    async def find(self, name: str) -> tuple[contract.Found, ...]:
-        """See the contract. Reads the whole list of what the account sees, in bounded pages."""
+    async def find(self, name: str, *, since: datetime.datetime | None = None) -> tuple[contract.Found, ...]:
+        """See the contract."""
         found: dict[str, contract.Found] = {}
-        async for page in self._pages(None, f"deployments named {name}"):
+        newest = maven_portal.Newest(since)
+        async for page in self._newest(f"deployments named {name}"):
             # Where the list shifted between two pages, one deployment may be seen twice.
             found.update({one.external_id: one for one in maven_portal.found(name, page)})
+            if newest.has_passed(page):
+                break
         return tuple(found.values())
 
-    async def holding(self, where: distribution.Coordinates) -> tuple[contract.Found, ...]:
-        """See the contract. Reads the whole list of what the account sees, in bounded pages."""
+    async def holding(self, where: distribution.Coordinates) -> contract.Holding:
+        """See the contract."""
         held: dict[str, contract.Found] = {}
-        async for page in self._pages(None, f"deployments that hold {where}"):
-            held.update({one.external_id: one for one in maven_portal.holding(where, page)})
-        return tuple(held.values())
+        seen: set[object] = set()
+        try:
+            async for page in self._newest(f"deployments that hold {where}"):
+                held.update({one.external_id: one for one in maven_portal.holding(where, page)})
+                seen.update(entry.get("deploymentId") for entry in page.deployments)
+        except errors.TooLongError as fault:
+            cut = f"Only the newest {len(seen):,} deployments of our account were looked at. {fault}"
+            return contract.Holding(tuple(held.values()), cut)
+        return contract.Holding(tuple(held.values()))
 
     async def stage(
         self,
@@ -271,23 +281,52 @@ class MavenCentral:
                     status=stream.status,
                 )
 
-    async def _pages(self, external_id: str | None, what: str) -> AsyncIterator[maven_portal.Page]:
+    async def _newest(self, what: str) -> AsyncIterator[maven_portal.Page]:
+        """What the account sees, the newest first. Raises TooLongError where the end is too far away.
+
+        Where a page of several deployments is too long, each of them is asked for alone.
+        """
+        before: maven_portal.Page | None = None
+        number, size = 0, maven_portal.SEARCH_PAGE
+        for _ in range(maven_portal.MAX_PAGES):
+            try:
+                page = await self._page(maven_portal.files_document(number, None, size), number, what, before)
+            except errors.TooLongError:
+                if size == 1:
+                    raise
+                before, number, size = None, number * size, 1
+                continue
+            yield page
+            if maven_portal.is_last(page, of_one=False):
+                return
+            before, number = page, number + 1
+            if (size == 1) and (number % maven_portal.SEARCH_PAGE == 0):
+                before, number, size = None, number // maven_portal.SEARCH_PAGE, maven_portal.SEARCH_PAGE
+        raise errors.TooLongError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
+
+    async def _pages(self, external_id: str, what: str) -> AsyncIterator[maven_portal.Page]:
+        """The files of one deployment."""
         before: maven_portal.Page | None = None
         for number in range(maven_portal.MAX_PAGES):
-            answered = await self._portal.read(
-                "POST",
-                f"{maven_portal.API}/deployments/files",
-                what=what,
-                headers=self._headers(),
-                document=maven_portal.files_document(number, external_id),
-                at_most=maven_portal.LISTING_LIMIT,
-            )
-            page = maven_portal.page(answered, number, what, before)
+            page = await self._page(maven_portal.files_document(number, external_id), number, what, before)
             yield page
             before = page
-            if maven_portal.is_last(page, of_one=external_id is not None):
+            if maven_portal.is_last(page, of_one=True):
                 return
         raise errors.MalformedError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
+
+    async def _page(
+        self, document: Mapping[str, object], number: int, what: str, before: maven_portal.Page | None
+    ) -> maven_portal.Page:
+        answered = await self._portal.read(
+            "POST",
+            f"{maven_portal.API}/deployments/files",
+            what=what,
+            headers=self._headers(),
+            document=document,
+            at_most=maven_portal.LISTING_LIMIT,
+        )
+        return maven_portal.page(answered, number, what, before)
 
     async def _write(self, method: str, external_id: str) -> contract.Reply:
         address = self._portal.site.address(maven_portal.deployment_path(external_id))

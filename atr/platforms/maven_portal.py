@@ -5,6 +5,7 @@ The vendor's guide: https://central.sonatype.org/publish/publish-portal-api/
 """
 
 import dataclasses
+import datetime
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -25,9 +26,12 @@ MAX_FILES: Final = 20_000
 MAX_PAGES: Final = 200
 # What a page counts is not documented; for one deployment it is enough whether it counts deployments or files.
 FILES_PAGE: Final = 500
-# Each deployment comes with all its files.
+# Each deployment comes with all its files, so a page of many may be too long; then each of them is asked for alone.
 SEARCH_PAGE: Final = 20
+# The platform's clock and ours may differ by so much.
+CLOCKS: Final = datetime.timedelta(hours=1)
 
+_FINAL_FOR_UPLOADS: Final = frozenset({404, 413, 415, 422})
 _WORD_LIMIT: Final = 80
 _DETAIL_LIMIT: Final = 2_000
 _UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -85,14 +89,17 @@ def upload_query(name: str) -> Mapping[str, str]:
     return {"name": name, "publishingType": "USER_MANAGED"}
 
 
-def files_document(number: int, external_id: str | None) -> Mapping[str, object]:
-    """The body that asks for one page of the list: of one deployment, or of all that the account sees."""
+def files_document(number: int, external_id: str | None, size: int = FILES_PAGE) -> Mapping[str, object]:
+    """The body that asks for one page of the list: of one deployment, or of all that the account sees, newest first.
+
+    What is uploaded meanwhile comes first and shifts the rest, so that one may be seen twice and none is passed over.
+    """
     document: dict[str, object] = {
         "page": number,
-        "size": SEARCH_PAGE if external_id is None else FILES_PAGE,
-        # The one required field. In this order what is uploaded meanwhile comes last and shifts nothing.
+        "size": size,
+        # The one required field.
         "sortField": "createdTimestamp",
-        "sortDirection": "asc",
+        "sortDirection": "desc" if external_id is None else "asc",
     }
     if external_id is not None:
         document["deploymentIds"] = [deployment_id(external_id)]
@@ -147,6 +154,25 @@ def is_last(page: Page, *, of_one: bool) -> bool:
     if page.count is not None:
         return page.number + 1 >= page.count
     return not any((not of_one) or entry.get("deploymentFiles") for entry in page.deployments)
+
+
+@dataclasses.dataclass
+class Newest:
+    """How far a list, the newest first, was read."""
+
+    since: datetime.datetime | None
+    _last: datetime.datetime | None = None
+    _in_order: bool = True
+
+    def has_passed(self, page: Page) -> bool:
+        """Whether what is on the next pages is older than `since`: this page, and all before it, came in that order."""
+        for entry in page.deployments:
+            created = answers.of_milliseconds(entry.get("createTimestamp"))
+            later = (created is None) or ((self._last is not None) and (created > self._last))
+            self._in_order, self._last = self._in_order and not later, created
+        if (self.since is None) or (self._last is None):
+            return False
+        return self._in_order and (self._last < self.since - CLOCKS)
 
 
 def collect(external_id: str, page: Page, listed: dict[str, contract.Listed]) -> None:
@@ -215,8 +241,14 @@ def published(answered: answers.Answered, where: distribution.Coordinates) -> bo
 
 
 def upload_reply(answered: answers.Answered) -> contract.Reply:
-    """What the answer to an upload means: the whole body is the id. Without a usable id we do not know it."""
+    """What the answer to an upload means: the whole body is the id. Without a usable id we do not know it.
+
+    An upload makes a new thing, so whoever answers finally that there is no such place, or that it will not do like
+    this, has made none. Of what is there already the same words prove nothing: see `call_reply`.
+    """
     reply = _only(201, answered)
+    if answered.status in _FINAL_FOR_UPLOADS:
+        return dataclasses.replace(reply, answer=steps.Answer.REFUSED)
     if reply.answer is not steps.Answer.TAKEN:
         return reply
     if not _ID_BODY.fullmatch(answered.body):

@@ -6,6 +6,7 @@ import datetime
 import typing
 from typing import Final
 
+import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 
@@ -31,6 +32,14 @@ class View:
     publishing_since: datetime.datetime | None = None
     # The database was restored since it was made: a call may have been made that no row tells of.
     unsure: bool = False
+    # The status of that answer and the platform's own words, as “(403): …”; empty if it said nothing.
+    drop_said: str = ""
+    # While the platform takes no upload, or no drop, of ours: its last answer was a 429, and it is too early to send.
+    limit: limited.Wait | None = None
+    # It was answered 429 for as long as a program should try.
+    given_up: bool = False
+    # When the upload was marked whose answer was lost; before there is one, since when it was asked for.
+    marked: datetime.datetime | None = None
 
     def counted(self, seen: steps.Seen) -> "View":
         """The view with this look counted in."""
@@ -58,6 +67,7 @@ _FORGOTTEN: Final = Decision(
 _RECORDED: Final = Decision(
     None, "The platform does not show it any more, but its records have this version. We wait for the public files."
 )
+_LOOK_THERE: Final = "Look at the platform's own page: give us its id if it is there, or say that it never arrived."
 
 
 def asks_records(view: View, seen: steps.Seen) -> bool:
@@ -107,6 +117,9 @@ def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0
     """
     if retry_after is not None:
         return steps.told(view.now, retry_after, view.timing)
+    if view.limit is not None:
+        # Somebody may drop or publish it meanwhile; what is sent again is sent at its very instant.
+        return min(view.limit.until, view.now + datetime.timedelta(seconds=view.timing.resting))
     if view.state is _State.PUBLISHED:
         return None
     since = view.publishing_since or view.entered
@@ -135,14 +148,32 @@ def after_search(view: View, *, found: bool, looks: int) -> Decision:
     """What looking for an upload by its name means, after its reply was lost. A second upload is never the answer."""
     if found:
         return Decision(_State.VALIDATING)
-    waited = (view.now - view.entered).total_seconds() >= view.timing.vanishing
-    if waited and (looks >= view.timing.looks):
+    if _searched_for(view, view.timing.vanishing, looks):
         return Decision(
             _State.LOST,
             "We sent the files, got no answer, and the platform shows nothing under the name we gave it. "
-            "Look at the platform's own page: give us its id if it is there, or say that it never arrived.",
+            f"{_LOOK_THERE}",
         )
     return _STAY
+
+
+def after_failed_search(view: View, *, looks: int, trouble: str, is_outage: bool) -> Decision:
+    """What it means that the platform did not tell whether an upload arrived: in the end a person must look.
+
+    A list that cannot be used is waited for as long as one without our name; a platform that is down for a day, since
+    what it says when it is back settles the upload.
+    """
+    if _searched_for(view, view.timing.deadline if is_outage else view.timing.vanishing, looks):
+        return Decision(
+            _State.LOST,
+            f"We sent the files, got no answer, and could not find out whether they arrived. {trouble} {_LOOK_THERE}",
+        )
+    return _STAY
+
+
+def _searched_for(view: View, patience: float, looks: int) -> bool:
+    since = view.marked or view.entered
+    return ((view.now - since).total_seconds() >= patience) and (looks >= view.timing.looks)
 
 
 def _gone(view: View, version: steps.Version) -> Decision:
@@ -185,7 +216,7 @@ def _after_patience(view: View) -> bool:
 def _failed(view: View, detail: str, held_by: str) -> Decision:
     match view.state:
         case _State.DROPPING:
-            return Decision(_State.FAILED, "It was not dropped.") if _answered(view) else _STAY
+            return Decision(_State.FAILED, f"It was not dropped{_drop_said(view)}.") if _answered(view) else _STAY
         case _State.VALIDATING | _State.STAGED:
             said = detail or "The platform refused the files and gave no reason."
             if view.state is _State.STAGED:
@@ -211,11 +242,18 @@ def _staged(view: View) -> Decision:
         case _State.GONE | _State.DROPPED:
             return Decision(_State.STAGED, "The platform shows it again, so it is still staged.")
         case _State.DROPPING if _answered(view):
-            return Decision(_State.STAGED, "The platform did not drop it.")
+            return Decision(_State.STAGED, f"The platform did not drop it{_drop_said(view)}.")
         case _:
             return _STAY
 
 
+def _drop_said(view: View) -> str:
+    return f" {view.drop_said}" if view.drop_said else ""
+
+
 def _answered(view: View) -> bool:
+    if view.limit is not None:
+        # The drop is sent again when it is time.
+        return False
     settled = (view.now - view.entered).total_seconds() >= view.timing.settling
     return (view.drop_answer in {steps.Answer.REFUSED, steps.Answer.LIMITED}) or settled

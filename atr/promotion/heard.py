@@ -8,9 +8,9 @@ class Answer(enum.StrEnum):
     """What came back from an irreversible request. Only a hint; the platform's state decides."""
 
     NONE = "none"
-    # A complete 400, 401, 403 or 429: certainly not taken.
+    # A complete 400, 401 or 403: certainly not taken. Of an upload, any complete answer that is final.
     REFUSED = "refused"
-    # The same, and the platform said when to come back.
+    # A complete 429: certainly not taken, and there will be a time for it (promotion/limited.py).
     LIMITED = "limited"
     TAKEN = "taken"
     UNCLEAR = "unclear"

@@ -14,6 +14,7 @@ from typing import Final
 
 import atr.promotion.beside as beside
 import atr.promotion.heard as heard
+import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
@@ -97,6 +98,9 @@ class View:
     drop_marked: datetime.datetime | None = None
     # Whether the platform has ever answered that it gave the deployment up.
     drop_taken: bool = False
+    # While the platform takes no call, or no drop, of ours: its last answer was a 429, and it is too early to send.
+    limit: limited.Wait | None = None
+    drop_limit: limited.Wait | None = None
 
     @property
     def attempted(self) -> bool:
@@ -139,7 +143,7 @@ def plan(view: View) -> Do:
     """What to do with a due row. What is tracked by hand is never verified for sending: it is only asked about."""
     match view.state:
         case State.REQUESTED:
-            return Do.ASK if (view.by_hand or view.held or view.waits or view.off) else Do.VERIFY
+            return Do.ASK if (view.by_hand or view.held or view.waits or view.off or view.limit) else Do.VERIFY
         case State.SENDING | State.PUBLISHING | State.IN_DOUBT | State.ABORTING:
             return Do.ASK
         case State.CHECKING | State.LIVE:
@@ -205,13 +209,14 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
 
 def after_check(view: View, *, complete: bool, equal: bool, twice: bool, difference: str) -> Decision:
     """What reading the public files means for a promotion in CHECKING or LIVE."""
+    checking = view.state is State.CHECKING
     if complete and equal:
-        return Decision(State.LIVE, beside.VOTED + ".") if _checking(view) else _STAY
+        return Decision(State.LIVE, beside.VOTED + ".") if checking else _STAY
     if complete and twice:
         return Decision(State.DIVERGED, difference)
     if complete:
         return Decision(None, difference, then=Do.CHECK)
-    if _checking(view) and view.overdue:
+    if checking and view.overdue:
         return Decision(State.IN_DOUBT, "The platform says public, but the public files did not appear in time.")
     return _STAY
 
@@ -227,6 +232,8 @@ def next_look(
         return told(view.now, retry_after, view.timing)
     if then is Do.VERIFY:
         return view.now
+    if wait := (view.drop_limit if (view.state is State.ABORTING) else view.limit):
+        return min(wait.until, view.now + datetime.timedelta(seconds=view.timing.resting))
     age = (view.now - view.entered).total_seconds()
     if then is Do.CHECK:
         return view.now + datetime.timedelta(seconds=view.timing.probing[0][1])
@@ -282,7 +289,7 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
             )
         case Seen.STAGED:
             waits = view.held or view.attempted or view.waits or view.off
-            return _STAY if waits else Decision(None, then=Do.VERIFY)
+            return _STAY if waits else _proved_and_sent(view)
         case _:
             return _STAY
 
@@ -295,8 +302,8 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
         return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
     if (seen is Seen.WORKING) and not view.overdue:
         return Decision(State.PUBLISHING, "The platform is publishing it.")
-    if (seen is Seen.STAGED) and view.resend and not (view.by_hand or view.off) and _settled(view):
-        return Decision(None, then=Do.VERIFY)
+    if (seen is Seen.STAGED) and view.resend and not (view.by_hand or view.off) and _is_past(view, view.marked):
+        return _proved_and_sent(view)
     return _STAY
 
 
@@ -306,12 +313,12 @@ def _still_staged(view: View) -> Decision:
         return Decision(State.REQUESTED, "The platform refused the call, and the files are still staged.")
     if view.overdue:
         return _LATE
-    if not _settled(view):
+    if not _is_past(view, view.marked):
         return _STAY
     if view.mechanism.repeatable and view.mechanism.content_pinned and (_used(view.answers) < _BUDGET):
         if view.held or view.by_hand or view.off:
             return _STAY
-        return Decision(None, "The call was not taken; proving the files again before the next one.", then=Do.VERIFY)
+        return _proved_and_sent(view, "The call was not taken; proving the files again before the next one.")
     return Decision(
         State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves."
     )
@@ -340,12 +347,14 @@ def _not_dropped(view: View) -> Decision:
         return Decision(State.ABORTED, "The platform refused the call, and the files are still staged.")
     if view.overdue:
         return _LATE
-    if view.held or view.off or not _settled(view):
+    if view.held or view.off or not _is_past(view, view.marked):
         # Not before our own call has arrived or is lost: a drop that overtakes it would only seem to stop it.
         return _STAY
     last = view.drops[-1] if view.drops else Answer.NONE
     if (last not in CERTAIN_NO) and not _is_past(view, view.drop_marked):
         return _STAY
+    if view.drop_limit:
+        return Decision(None, view.drop_limit.sentence("drop"))
     if _used(view.drops) < (_BUDGET if view.mechanism.repeatable and view.mechanism.content_pinned else 1):
         return Decision(None, "It is still staged, so the platform is asked to give it up.", then=Do.DROP)
     return Decision(
@@ -375,19 +384,16 @@ def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
     return end if (long_enough and view.gone_looks >= view.timing.looks) else _STAY
 
 
-def _settled(view: View) -> bool:
-    """Whether a delayed request has arrived by now."""
-    return _is_past(view, view.marked)
+def _proved_and_sent(view: View, reason: str = "") -> Decision:
+    """The files are proved and the call is made, once it is time to send; until then nothing is proved anew."""
+    return Decision(None, view.limit.sentence("call")) if view.limit else Decision(None, reason, then=Do.VERIFY)
 
 
 def _is_past(view: View, marked: datetime.datetime | None) -> bool:
+    """Whether a delayed request has arrived by now."""
     return (marked is None) or ((view.now - marked).total_seconds() >= view.timing.settling)
 
 
 def _used(answers: Sequence[Answer]) -> int:
     """How much of the budget these requests used: a complete refusal uses none of it."""
     return sum(1 for answer in answers if answer not in CERTAIN_NO)
-
-
-def _checking(view: View) -> bool:
-    return view.state is State.CHECKING

@@ -33,6 +33,11 @@ class Timing:
     vanishing: float = 900
     looks: int = 3
     deadline: float = 86_400
+    # After a 429 that does not say for how long: the first wait, twice as long each time up to the longest, and so long
+    # in all. What was told is told: it is never divided.
+    limited_first: float = 60
+    limited_longest: float = 21_600
+    limited_in_all: float = 259_200
     # What a person may be told to expect, from and to.
     usual: tuple[float, float] = (600, 2_400)
 
@@ -50,6 +55,9 @@ class Timing:
             settling=self.settling / factor,
             vanishing=self.vanishing / factor,
             deadline=self.deadline / factor,
+            limited_first=self.limited_first / factor,
+            limited_longest=self.limited_longest / factor,
+            limited_in_all=self.limited_in_all / factor,
             usual=(self.usual[0] / factor, self.usual[1] / factor),
         )
 
@@ -72,7 +80,10 @@ def again(entered: datetime.datetime, now: datetime.datetime, timing: Timing) ->
 
 
 def told(now: datetime.datetime, retry_after: float, timing: Timing) -> datetime.datetime:
-    """When to come back as a platform asked: at most an hour later, and no faster than any platform is asked."""
+    """When to look again as a platform asked: at most an hour later, and no faster than any platform is asked.
+
+    Looks only. What is sent waits for as long as it was told: promotion/limited.py.
+    """
     return now + datetime.timedelta(seconds=min(max(retry_after, timing.asking[0][1]), 3_600.0))
 
 

@@ -44,6 +44,7 @@ import atr.storage.writers.searches as searches
 import atr.storage.writers.stops as stops
 import atr.storage.writers.switches as switches
 import atr.storage.writers.tasks as tasks
+import atr.storage.writers.transfers as transfers
 import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
@@ -320,6 +321,7 @@ class WriteAsUserService:
         self.verification = verification.UserService(write)
         self.searches = searches.UserService(write)
         self.tasks = tasks.UserService(write)
+        self.transfers = transfers.UserService(write)
         self.heads = heads.UserService(write)
         self.walls = walls.UserService(write)
 

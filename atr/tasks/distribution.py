@@ -163,7 +163,8 @@ async def _deployment(context: contexts.Context, claimed: work.Deployment) -> er
     except errors.ConflictError:
         raise
     except errors.AtrError as error:
-        await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None))
+        is_outage = not isinstance(error, errors.MalformedError)
+        await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None), is_outage=is_outage)
         return error
     except asyncio.CancelledError:
         raise
@@ -175,10 +176,15 @@ async def _deployment(context: contexts.Context, claimed: work.Deployment) -> er
 
 
 async def _failed_look(
-    context: contexts.Context, claimed: work.Deployment, problem: str, retry_after: float | None
+    context: contexts.Context,
+    claimed: work.Deployment,
+    problem: str,
+    retry_after: float | None,
+    *,
+    is_outage: bool = True,
 ) -> None:
     async with context.storage.write_as_user_service() as service:
-        await service.deployments.failed_look(claimed, problem, retry_after)
+        await service.deployments.failed_look(claimed, problem, retry_after, is_outage=is_outage)
 
 
 async def _pending(context: contexts.Context, claimed: work.Distribution) -> errors.AtrError | None:

@@ -16,14 +16,14 @@ async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
         search = await service.searches.take(args["search_id"])
     if search is None:
         return
-    found: tuple[contract.Found, ...] = ()
-    problem = ""
+    held = contract.Holding(())
     try:
-        found = await context.promoter(search.coordinates.platform).holding(search.coordinates)
+        held = await context.promoter(search.coordinates.platform).holding(search.coordinates)
     except (errors.PlatformError, errors.UnsupportedError) as error:
-        problem = str(error)
+        held = contract.Holding((), str(error))
     async with context.storage.write_as_user_service() as service:
-        await service.searches.answered(search, [_candidate(one) for one in found], problem)
+        # As ever, the newest last.
+        await service.searches.answered(search, [_candidate(one) for one in reversed(held.found)], held.cut)
 
 
 def _candidate(one: contract.Found) -> work.Candidate:

@@ -81,7 +81,7 @@ class UploadProgress:
         self._told = self._done
         try:
             async with self.context.storage.write_as_user_service() as service:
-                await service.deployments.sending(self.claimed, self._done, self._total)
+                await service.transfers.sending(self.claimed, self._done, self._total)
         except Exception as error:  # noqa: BLE001  (a locked database must not lose the reply that is on its way)
             _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
 

@@ -13,12 +13,10 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.platforms.contract as contract
-import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.storage.lanes as lanes
 import atr.storage.readers.work as readers
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
@@ -96,7 +94,6 @@ async def _ask(
     claimed: work.Promotion,
     *,
     may_send: bool = True,
-    retry_after: float | None = None,
 ) -> None:
     """Read the platform's state and decide. Not `may_send`: nothing is proved and sent now, whatever it says."""
     observation = await _observe(promoter, claimed)
@@ -129,10 +126,17 @@ async def _ask(
             seen=observation.seen,
             look=look,
             word=observation.word,
-            blocker="" if decision.to else (unclear or decision.reason),
-            retry_after=retry_after,
+            blocker=_held_up(view, decision, unclear),
         ),
     )
+
+
+def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
+    """What the row waits for after this look, in a sentence; empty if it moves on."""
+    if decision.to is None:
+        return unclear or decision.reason
+    again = (decision.to is states.State.REQUESTED) and view.limit
+    return again.sentence("call") if again else ""
 
 
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
@@ -215,19 +219,11 @@ async def _send(
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
-    await _hear(context, claimed, reply)
+    await sending.hear(context, claimed.platform, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
         return
-    await _ask(context, promoter, after, may_send=False, retry_after=reply.retry_after)
-
-
-async def _hear(context: contexts.Context, claimed: work.Promotion, reply: contract.Reply) -> None:
-    """What the reply says of the platform itself counts for all its rows."""
-    fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
-    if fault or (reply.retry_after is not None):
-        async with context.storage.write_as_user_service() as service:
-            await service.accounts.heard(lanes.Lane(claimed.platform.name), fault=fault, retry_after=reply.retry_after)
+    await _ask(context, promoter, after, may_send=False)
 
 
 async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
@@ -240,11 +236,11 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
     reply = await sending.drop(context, promoter, claimed.external_id, before)
     async with context.storage.write_as_user_service() as service:
         after = await service.stops.answered(claimed, permit, sending.outcome(reply))
-    await _hear(context, claimed, reply)
+    await sending.hear(context, claimed.platform, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return
-    await _ask(context, promoter, after, may_send=False, retry_after=reply.retry_after)
+    await _ask(context, promoter, after, may_send=False)
 
 
 async def _taken(promoter: contract.Promoter, claimed: work.Promotion) -> bool:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the irreversible calls have in common: a drop, whoever asks for it, and what is stored of a reply."""
+"""What the irreversible calls have in common: a drop, whoever asks for it, and what a reply tells."""
 
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.promotion.budget as budget
+import atr.promotion.steps as steps
+import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.tasks.context as contexts
 
 
@@ -27,3 +31,11 @@ def outcome(reply: contract.Reply) -> work.Outcome:
         external_id=reply.external_id,
         bytes_sent=reply.bytes_sent,
     )
+
+
+async def hear(context: contexts.Context, platform: distribution.DistributionPlatform, reply: contract.Reply) -> None:
+    """What the reply says of the platform itself counts for all its rows."""
+    fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
+    if fault or (reply.retry_after is not None):
+        async with context.storage.write_as_user_service() as service:
+            await service.accounts.heard(lanes.Lane(platform.name), fault=fault, retry_after=reply.retry_after)

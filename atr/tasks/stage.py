@@ -23,10 +23,10 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
         raise errors.ConflictError("Somebody else works on this deployment.")
-    sent = claimed.asked_before or (claimed.upload_answer not in {None, steps.Answer.LIMITED})
-    if sent or (claimed.state is not states.DeploymentState.UPLOADING):
+    over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
+    if over or claimed.view.limit:
         async with storage.write_as_user_service() as service:
-            await service.deployments.release(claimed)
+            await (service.deployments.release if over else service.deployments.wait)(claimed)
         return
     try:
         promoter = context.promoter(claimed.platform)
@@ -42,7 +42,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         before = context.monotonic()
         try:
             async with storage.write_as_user_service() as service:
-                permit = await service.deployments.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
+                permit = await service.transfers.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
             # Switched off: nothing was sent, the row says why, and the scan asks again.
             async with storage.write_as_user_service() as service:
@@ -52,10 +52,11 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         context.demand_fresh(before)
         progress = holds.UploadProgress(context, claimed)
         async with progress.told():
-            outcome = await _upload(promoter, context, claimed, files, progress.note)
+            reply = await _upload(promoter, context, claimed, files, progress.note)
         context.failpoint("after_upload_reply")
         async with storage.write_as_user_service() as service:
-            await service.deployments.answered(claimed, permit, outcome)
+            await service.transfers.answered(claimed, permit, sending.outcome(reply))
+        await sending.hear(context, claimed.platform, reply)
 
 
 async def _upload(
@@ -64,9 +65,10 @@ async def _upload(
     claimed: work.Deployment,
     files: list[contract.Upload],
     sent: contract.Sent,
-) -> work.Outcome:
+) -> contract.Reply:
     try:
-        return sending.outcome(await promoter.stage(claimed.name, files, context.scratch, sent))
-    except errors.InputError as error:
-        # The adapter found, before it sent a byte, that the platform cannot take this: certainly refused.
-        return work.Outcome(steps.Answer.REFUSED, sample=str(error))
+        return await promoter.stage(claimed.name, files, context.scratch, sent)
+    except (errors.InputError, errors.UnavailableError) as error:
+        # The adapter raises before it sends a byte: the platform cannot take this, or the bundle could not be made. So
+        # it certainly did not arrive, and there is nothing to look for.
+        return contract.Reply(steps.Answer.REFUSED, None, str(error))

@@ -15,23 +15,27 @@ import atr.tasks.sending as sending
 
 async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
     """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
-    # After a restore nobody knows whether a request was sent: then it counts as sent, and we look what came of it.
-    open_to_send = set() if claimed.asked_before else {None, steps.Answer.LIMITED}
     async with holds.DeploymentHold(context, claimed).alive():
         if claimed.probe and claimed.external_id:
             await _look(context, claimed)
         elif claimed.state is states.DeploymentState.UPLOADING:
             if claimed.probe:
                 # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
-                await context.promoter(claimed.platform).find(claimed.name)
-            if claimed.upload_answer in open_to_send:
+                await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
+            if claimed.view.limit is not None:
+                async with context.storage.write_as_user_service() as service:
+                    await service.deployments.wait(claimed)
+            elif claimed.may_upload:
                 async with context.storage.write_as_user_service() as service:
                     await service.deployments.ask_to_stage(claimed)
             else:
                 await _search(context, claimed)
         elif claimed.state is states.DeploymentState.LOST:
             await _search_again(context, claimed)
-        elif (claimed.state is states.DeploymentState.DROPPING) and (claimed.drop_answer in open_to_send):
+        elif (claimed.state is states.DeploymentState.DROPPING) and not claimed.external_id:
+            async with context.storage.write_as_user_service() as service:
+                await service.deployments.nothing_to_drop(claimed)
+        elif (claimed.state is states.DeploymentState.DROPPING) and claimed.may_drop:
             await _drop(context, claimed)
         else:
             await _look(context, claimed)
@@ -69,14 +73,14 @@ async def _note(
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
     """The reply to an upload was lost: look for the name that we gave it, never upload again."""
-    found = await context.promoter(claimed.platform).find(claimed.name)
+    found = await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
     async with context.storage.write_as_user_service() as service:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
 async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
     """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
-    found = await context.promoter(claimed.platform).find(claimed.name)
+    found = await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
     async with context.storage.write_as_user_service() as service:
         await service.deployments.found_again(
             claimed, found[0].external_id if found else "", found[0].observation.seen if found else steps.Seen.UNKNOWN
@@ -91,7 +95,8 @@ async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
         return
     before = context.monotonic()
     async with context.storage.write_as_user_service() as service:
-        permit = await service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
+        permit = await service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
     reply = await sending.drop(context, promoter, claimed.external_id, before)
     async with context.storage.write_as_user_service() as service:
-        await service.deployments.answered(claimed, permit, sending.outcome(reply))
+        await service.transfers.answered(claimed, permit, sending.outcome(reply))
+    await sending.hear(context, claimed.platform, reply)

@@ -131,7 +131,7 @@ async def _find(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
 
 
 async def _holding(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    return _found(await adapter.holding(WHERE))
+    return _found((await adapter.holding(WHERE)).found)
 
 
 async def _staged(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:

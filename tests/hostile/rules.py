@@ -19,6 +19,8 @@ _REDIRECTS: Final = 3
 # Deployments of others are listed, or what a random change has made of ours.
 _LISTS: Final = frozenset({"for-another", "mutated"})
 _REFUSALS: Final = frozenset({400, 401, 403})
+# An upload makes a new thing: whoever says finally that it will not do has made none.
+_OF_UPLOADS: Final = _REFUSALS | {404, 413, 415, 422}
 # Mends nothing, says nothing: always allowed.
 _NOTHING_LEARNT: Final = frozenset({"unclear", "unknown"})
 
@@ -99,7 +101,7 @@ def _of_error(case: cases.Case, endpoint: endpoints.Endpoint, ran: Ran) -> Itera
     elif _must_succeed(case, endpoint, ran):
         yield f"raised {error!r} for the documented success"
     wait = getattr(error, "retry_after", None)
-    if (wait is not None) and not (0 <= wait <= 3_600):
+    if (wait is not None) and not (0 <= wait <= 31 * 86_400):
         yield f"would wait {wait} seconds"
 
 
@@ -124,7 +126,7 @@ def _may(
     gone = (whole and _is_json(body)) if endpoint.absent_in_json else _has_head(case, answer)
     return {
         "success": succeeds or bool(endpoint.before),
-        "refused": whole and (case.status in _REFUSALS),
+        "refused": whole and (case.status in (_OF_UPLOADS if case.endpoint == "stage" else _REFUSALS)),
         "limited": whole and (case.status == 429),
         "gone": whole and (case.status == 404),
         "nothing": succeeds and (case.body in _LISTS),

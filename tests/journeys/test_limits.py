@@ -7,10 +7,8 @@ Every count is the stand-in's own.
 import copy
 import dataclasses
 import datetime
-import itertools
 import pathlib
 import uuid
-from collections.abc import Sequence
 
 import pytest
 
@@ -38,14 +36,6 @@ def _held(row: views.DeploymentView) -> bool:
     return (row.state is _State.REQUESTED) and (row.needs_person == "a committee member")
 
 
-async def _sent(world: worlds.World, kind: tables.AttemptKind) -> list[datetime.datetime]:
-    return [one.marked_at for one in await world.rows(tables.Attempt) if one.kind is kind]
-
-
-def _between(sent: Sequence[datetime.datetime]) -> list[float]:
-    return [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(sent)]
-
-
 async def _wait(world: worlds.World, **delta: float) -> None:
     """Let this time pass, with every look and every request at the instant at which it is due."""
     until = world.clock.at + datetime.timedelta(**delta)
@@ -54,6 +44,15 @@ async def _wait(world: worlds.World, **delta: float) -> None:
         await world.work()
     world.clock.at = until
     await world.work()
+
+
+async def _by_the_table(world: worlds.World, endpoint: str) -> None:
+    """Three days of 429 without a word: each request at its instant, and none a second earlier."""
+    for number, seconds in enumerate(WAITS, start=1):
+        await world.pass_time(seconds=seconds - 1)
+        assert world.requests(endpoint) == number
+        await world.pass_time(seconds=1)
+        assert world.requests(endpoint) == number + 1
 
 
 async def _look_now(world: worlds.World, promotion_id: int) -> None:
@@ -78,18 +77,13 @@ async def test_429_without_a_word_on_publish_is_sent_again_ever_more_rarely_for_
     assert "429" in row.next_note
     assert WORDS in row.next_note
     assert not _held(row)
-    await _wait(voted, hours=71)
-    assert not _held(await voted.row(1))
-    await _wait(voted, hours=2)
+    await _by_the_table(voted, "publish")
     row = await voted.row(1)
     assert _held(row)
     assert WORDS in row.next_note
-    sent = await _sent(voted, tables.AttemptKind.PUBLISH)
-    assert _between(sent) == WAITS
-    assert voted.publish_calls == len(sent) == 21
     # Each call has one proof, and nothing is read between them.
-    assert voted.requests("download") - proved == len(sent) * len(voted.tree.files)
-    await _wait(voted, days=5)
+    assert voted.requests("download") - proved == 21 * len(voted.tree.files)
+    await voted.pass_time(rounds=3, days=2)
     assert voted.publish_calls == 21
     await voted.promote(1, "bob")
     await voted.work()
@@ -109,8 +103,8 @@ async def test_429_on_publish_is_obeyed_for_weeks_whoever_looks_and_whoever_work
     await voted.work()
     told = voted.clock.at
     proved = voted.requests("download")
-    for _ in range(19):
-        await voted.pass_time(days=1)
+    for days in (1, 6, 12):
+        await voted.pass_time(days=days)
         with voted.other_hands(owner="a-worker-started-since"):
             await _look_now(voted, promotion_id)
         assert (voted.publish_calls, voted.requests("download")) == (1, proved)
@@ -129,9 +123,9 @@ async def test_what_a_platform_asks_for_beyond_31_days_is_waited_for_31_days(vot
     voted.fault("publish", status=429, headers={"Retry-After": str(400 * 86_400)})
     await voted.promote(1)
     await voted.work()
-    await voted.pass_time(rounds=30, days=1)
+    await voted.pass_time(rounds=3, days=10)
     assert voted.publish_calls == 1
-    await voted.pass_time(rounds=2, days=1)
+    await voted.pass_time(days=1)
     assert voted.publish_calls == 2
 
 
@@ -139,8 +133,10 @@ async def test_a_platform_that_says_come_back_at_once_for_ever_is_not_asked_for_
     """Retry-After: 0 says nothing that the table would not say better."""
     voted.fault("publish", status=429, headers={"Retry-After": "0"}, times=None)
     await voted.promote(1)
-    await _wait(voted, days=4)
+    await voted.work()
+    await _by_the_table(voted, "publish")
     assert _held(await voted.row(1))
+    await voted.pass_time(days=2)
     assert voted.publish_calls == 21
 
 
@@ -160,7 +156,7 @@ async def test_429_after_an_unclear_call_is_waited_for_too(voted: worlds.World) 
     await voted.promote(1)
     await _wait(voted, minutes=5)
     assert voted.publish_calls == 2
-    await _wait(voted, minutes=110)
+    await voted.pass_time(minutes=110)
     assert voted.publish_calls == 2
     await voted.live(1)
     assert voted.publish_calls == 3
@@ -181,14 +177,11 @@ async def test_429_without_a_word_on_an_upload_is_sent_again_by_the_same_table_t
     assert (world.requests("upload"), row.deployment_state) == (1, _Deployment.UPLOADING)
     assert "429" in row.problem
     assert WORDS in row.problem
-    await _wait(world, hours=71)
-    assert (await world.row(deployment_id)).deployment_state is _Deployment.UPLOADING
-    await _wait(world, hours=2)
+    await _by_the_table(world, "upload")
     row = await world.row(deployment_id)
     assert row.deployment_state is _Deployment.FAILED
     assert WORDS in row.problem
-    assert _between(await _sent(world, tables.AttemptKind.UPLOAD)) == WAITS
-    await _wait(world, days=5)
+    await world.pass_time(rounds=3, days=2)
     assert world.requests("upload") == 21
     world.platform.faults.clear()
     again = await world.stage(release_key)
@@ -222,7 +215,7 @@ async def test_what_a_platform_asks_for_at_an_upload_goes_for_all_its_rows(world
     await world.work()
     external_id = await world.stage_elsewhere(world.tree)
     other = await world.record(release_key, external_id)
-    await _wait(world, minutes=59)
+    await world.pass_time(minutes=59)
     assert world.requests("status") == 0
     await world.until(other, _is(_Deployment.STAGED))
     assert world.requests("upload") == 1
@@ -250,11 +243,11 @@ async def test_429_without_a_word_on_a_drop_follows_the_same_table(voted: worlds
     voted.fault("drop", status=429, body=WORDS, times=None)
     async with voted.member() as member:
         await member.deployments.drop(1, "Not needed.")
-    await _wait(voted, days=4)
-    row = await voted.row(1)
-    assert _between(await _sent(voted, tables.AttemptKind.DROP)) == WAITS
-    assert row.deployment_state is _Deployment.STAGED
+    await voted.work()
+    await _by_the_table(voted, "drop")
+    row = await voted.until(1, _is(_Deployment.STAGED))
     assert WORDS in row.problem
+    await voted.pass_time(rounds=2, days=1)
     assert voted.requests("drop") == 21
 
 
@@ -266,7 +259,8 @@ async def test_429_on_the_drop_of_a_stop_is_waited_for(voted: worlds.World) -> N
     await voted.work()
     async with voted.member() as member:
         await member.acts.stop(promotion_id, "Wrong candidate.")
-    await _wait(voted, minutes=110)
+    await _wait(voted, minutes=5)
+    await voted.pass_time(minutes=100)
     assert voted.requests("drop") == 1
     await voted.until(1, _State.ABORTED)
     assert voted.requests("drop") == 2
@@ -286,7 +280,7 @@ async def test_a_complete_final_answer_to_an_upload_is_a_refusal(status: int, wo
     assert row.deployment_state is _Deployment.FAILED
     assert f"({status})" in row.problem
     assert "Not like this." in row.problem
-    await _wait(world, days=2)
+    await world.pass_time(rounds=2, days=1)
     assert (world.requests("upload"), world.requests("files")) == (1, 0)
 
 
@@ -369,6 +363,7 @@ async def test_an_upload_that_is_still_looked_for_is_not_settled_by_a_person(
 
 async def _older(world: worlds.World, count: int, *, files: int = 1, path: int = 60) -> None:
     """So many deployments of the account, uploaded an hour apart and before now."""
+    world.stand_in_settings(held_by="publishing")
     first = await world.stage_elsewhere(world.tree, name="of last year")
     model = world.platform.deployments.pop(first)
     names = {f"org/example/old/1.0/{number:x>{path}}.jar": bundle.StagedFile(1, 0.0) for number in range(files)}
@@ -419,7 +414,7 @@ async def test_a_platform_that_is_down_for_a_day_leaves_a_lost_upload_to_a_perso
     world.fault("upload", cut=True)
     world.fault("files", status=401, times=None)
     deployment_id = await world.stage(release_key)
-    await _wait(world, hours=23)
+    await world.pass_time(rounds=4, hours=6, minutes=-1)
     assert (await world.row(deployment_id)).deployment_state is _Deployment.UPLOADING
     row = await world.until(deployment_id, _is(_Deployment.LOST))
     assert "401" in row.problem

@@ -172,13 +172,14 @@ async def test_find_settles_a_lost_reply(bench: Bench) -> None:
 
 async def test_holding_finds_what_was_staged_by_its_coordinates(bench: Bench) -> None:
     """Every deployment that says it holds the version, with its packages and when it came; no other."""
-    assert await bench.adapter.holding(bench.where) == ()
+    assert await bench.adapter.holding(bench.where) == contract.Holding(())
     external_id = await bench.stage()
-    [found] = await bench.adapter.holding(bench.where)
+    [found] = (await bench.adapter.holding(bench.where)).found
     assert (found.external_id, found.observation.seen) == (external_id, steps.Seen.STAGED)
     assert bench.where in found.observation.coordinates
     assert found.created is not None
-    assert await bench.adapter.holding(dataclasses.replace(bench.where, version="9.9.9")) == ()
+    other = dataclasses.replace(bench.where, version="9.9.9")
+    assert await bench.adapter.holding(other) == contract.Holding(())
 
 
 async def test_an_upload_tells_how_far_it_is(bench: Bench) -> None:

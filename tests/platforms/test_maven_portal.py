@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Central Portal's answers, as bytes."""
 
+import datetime
 import json
 from typing import Any
 
@@ -70,7 +71,12 @@ def test_the_list_is_asked_for_with_its_required_field() -> None:
         "sortDirection": "asc",
         "deploymentIds": [ID],
     }
-    assert "deploymentIds" not in maven_portal.files_document(0, None)
+    assert maven_portal.files_document(0, None, 20) == {
+        "page": 0,
+        "size": 20,
+        "sortField": "createdTimestamp",
+        "sortDirection": "desc",
+    }
 
 
 # Observations
@@ -514,3 +520,45 @@ def test_a_deployment_that_holds_a_version_needs_a_usable_id() -> None:
     for bad in (None, 7, "", "../x"):
         with pytest.raises(errors.MalformedError, match="without a usable id"):
             list(maven_portal.holding(where, page({**held, "deploymentId": bad})))
+
+
+MINE = datetime.datetime(2026, 5, 4, 12, 0, tzinfo=datetime.UTC)
+
+
+def _hours(*hours: float | None) -> list[dict[str, object]]:
+    """Entries that were created so many hours after MINE."""
+    instant = MINE.timestamp() * 1000
+    return [entry(createTimestamp=None if one is None else round(instant + one * 3_600_000)) for one in hours]
+
+
+@pytest.mark.parametrize(
+    ("pages", "passed"),
+    [
+        ([[3, 1, 0]], False),
+        # The clocks may differ by an hour.
+        ([[3, -1]], False),
+        ([[3, -1.1]], True),
+        ([[3, 1], [0, -9]], True),
+        # Equal instants are in order.
+        ([[-9, -9]], True),
+        # A list that is not in the order that we asked for is read to its end.
+        ([[3, -9, 1, -10]], False),
+        ([[-9, 3], [-10]], False),
+        ([[3, None, -9]], False),
+        ([[None], [-9]], False),
+        ([[]], False),
+    ],
+)
+def test_a_list_is_read_as_far_as_what_is_older(pages: list[list[float | None]], passed: bool) -> None:  # noqa: FBT001
+    newest = maven_portal.Newest(MINE)
+    for hours in pages[:-1]:
+        assert not newest.has_passed(page(*_hours(*hours)))
+    assert newest.has_passed(page(*_hours(*pages[-1]))) is passed
+    assert not maven_portal.Newest(None).has_passed(page(*_hours(-99)))
+
+
+@pytest.mark.parametrize("status", [404, 413, 415, 422])
+def test_what_is_final_for_an_upload_proves_nothing_of_what_is_there(status: int) -> None:
+    refused = answered("no", status)
+    assert maven_portal.upload_reply(refused).answer is steps.Answer.REFUSED
+    assert maven_portal.call_reply(refused).answer is steps.Answer.UNCLEAR

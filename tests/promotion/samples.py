@@ -9,6 +9,7 @@ from typing import Final
 import atr.promotion.deployments as deployments
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
+import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -42,6 +43,8 @@ def view(
     drops: Sequence[steps.Answer] = (),
     drop_marked: float | None = None,
     drop_taken: bool = False,
+    limit: limited.Wait | None = None,
+    drop_limit: limited.Wait | None = None,
 ) -> steps.View:
     """A promotion; ages in seconds before NOW."""
     return steps.View(
@@ -64,6 +67,8 @@ def view(
         drops=tuple(drops),
         drop_marked=None if drop_marked is None else ago(drop_marked),
         drop_taken=drop_taken,
+        limit=limit,
+        drop_limit=drop_limit,
     )
 
 
@@ -77,6 +82,9 @@ def deployment(
     drop_taken: bool = False,
     publishing_for: float | None = None,
     unsure: bool = False,
+    drop_said: str = "",
+    limit: limited.Wait | None = None,
+    marked: float | None = None,
 ) -> deployments.View:
     """A deployment; ages in seconds before NOW."""
     return deployments.View(
@@ -90,7 +98,15 @@ def deployment(
         drop_taken=drop_taken,
         publishing_since=None if publishing_for is None else ago(publishing_for),
         unsure=unsure,
+        drop_said=drop_said,
+        limit=limit,
+        marked=None if marked is None else ago(marked),
     )
+
+
+def limit(seconds: float) -> limited.Wait:
+    """A 429 that is waited for, so many seconds from NOW on."""
+    return limited.Wait(ago(-seconds), is_over=False, words="Limit reached")
 
 
 def file(path: str, content: str = "") -> fileset.File:

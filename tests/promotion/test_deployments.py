@@ -58,6 +58,19 @@ LOOKED_AT: Final = (S.VALIDATING, S.STAGED, S.DROPPING, S.FAILED, S.LOST, S.GONE
         (samples.deployment(S.DROPPING, drop_answer=Answer.TAKEN, age=120), Seen.STAGED, S.STAGED, "did not drop it"),
         (samples.deployment(S.DROPPING, drop_answer=Answer.REFUSED), Seen.STAGED, S.STAGED, "did not drop it"),
         (samples.deployment(S.DROPPING, drop_answer=Answer.LIMITED), Seen.STAGED, S.STAGED, "did not drop it"),
+        (
+            samples.deployment(S.DROPPING, drop_answer=Answer.REFUSED, drop_said="(403): “no”"),
+            Seen.STAGED,
+            S.STAGED,
+            "did not drop it (403): “no”.",
+        ),
+        # The drop is sent again when it is time, however long that is.
+        (
+            samples.deployment(S.DROPPING, drop_answer=Answer.LIMITED, limit=samples.limit(9), age=9_999),
+            Seen.STAGED,
+            None,
+            "",
+        ),
         (samples.deployment(S.DROPPING, drop_answer=Answer.UNCLEAR), Seen.FAILED, None, ""),
         (samples.deployment(S.DROPPING, drop_answer=Answer.UNCLEAR, age=120), Seen.FAILED, S.FAILED, "not dropped"),
         (samples.deployment(S.DROPPING, drop_answer=Answer.REFUSED), Seen.FAILED, S.FAILED, "not dropped"),
@@ -247,3 +260,37 @@ def waited(when: datetime.datetime | None) -> float:
     """Seconds from NOW."""
     assert when is not None
     return (when - samples.NOW).total_seconds()
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(30, 30), (3_600, 3_600), (90_000, 3_600)])
+def test_what_is_limited_is_looked_at_rarely_and_at_its_very_instant(seconds: float, waits: float) -> None:
+    for state in (S.UPLOADING, S.DROPPING):
+        view = samples.deployment(state, limit=samples.limit(seconds))
+        assert waited(deployments.next_look(view, jitter=1.0)) == waits
+
+
+@pytest.mark.parametrize(
+    ("age", "marked", "looks", "is_outage", "to"),
+    [
+        (899, None, 99, False, None),
+        (900, None, 2, False, None),
+        (900, None, 3, False, S.LOST),
+        (900, None, 3, True, None),
+        (86_399, None, 99, True, None),
+        (86_400, None, 3, True, S.LOST),
+        # What counts is the age of the request.
+        (900_000, 899, 99, False, None),
+        (900_000, 900, 3, False, S.LOST),
+    ],
+)
+def test_what_cannot_be_told_of_an_upload_is_lost_after_the_patience(
+    age: float,
+    marked: float | None,
+    looks: int,
+    is_outage: bool,  # noqa: FBT001  (a case of the table)
+    to: S | None,
+) -> None:
+    view = samples.deployment(S.UPLOADING, age=age, marked=marked)
+    decision = deployments.after_failed_search(view, looks=looks, trouble="The list is cut.", is_outage=is_outage)
+    assert decision.to is to
+    assert ("The list is cut. Look at the platform's own page" in decision.problem) == (to is S.LOST)

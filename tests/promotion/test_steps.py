@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What to do next with a promotion: the design's section 4, case by case. Every case at once: test_steps_model.py."""
 
+import dataclasses
 import datetime
 from typing import Any, Final
 
@@ -485,3 +486,33 @@ def test_every_mechanism_of_a_platform_has_its_polling_table() -> None:
 def waited(when: datetime.datetime) -> float:
     """Seconds from NOW."""
     return (when - samples.NOW).total_seconds()
+
+
+# 429
+
+
+def test_while_the_platform_takes_no_call_nothing_is_proved_and_the_row_says_why() -> None:
+    """Wherever a call might be sent; what it says otherwise moves the row as ever."""
+    wait = samples.limit(600)
+    asked = view(S.REQUESTED, answers=[LIMITED], limit=wait)
+    sent = view(S.SENDING, answers=[UNCLEAR, LIMITED], marked=120, limit=wait)
+    doubted = view(S.IN_DOUBT, answers=[UNCLEAR, LIMITED], marked=120, resend=True, limit=wait)
+    for one in (asked, sent, doubted):
+        decision = steps.after_ask(one, Seen.STAGED, Look.NONE)
+        assert (decision.to, decision.then) == (None, Do.NOTHING)
+        assert "“Limit reached”" in decision.reason
+        assert steps.after_ask(dataclasses.replace(one, limit=None), Seen.STAGED, Look.NONE).then is Do.VERIFY
+    assert steps.plan(asked) is Do.ASK
+    assert steps.after_ask(asked, Seen.PUBLIC).to is S.CHECKING
+    stopped = view(S.ABORTING, answers=[UNCLEAR], marked=120, drops=[LIMITED], drop_marked=120, drop_limit=wait)
+    assert "drop" in steps.after_ask(stopped, Seen.STAGED).reason
+    assert steps.after_ask(dataclasses.replace(stopped, drop_limit=None), Seen.STAGED).then is Do.DROP
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(30, 30), (3_600, 3_600), (90_000, 3_600)])
+def test_what_is_limited_is_looked_at_rarely_and_at_its_very_instant(seconds: float, waits: float) -> None:
+    wait = samples.limit(seconds)
+    assert waited(steps.next_look(view(S.REQUESTED, answers=[LIMITED], limit=wait), jitter=1.0)) == waits
+    assert waited(steps.next_look(view(S.ABORTING, drop_limit=wait), jitter=1.0)) == waits
+    # A limit of the other kind says nothing of it.
+    assert waited(steps.next_look(view(S.ABORTING, limit=wait))) == 10

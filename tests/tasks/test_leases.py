@@ -44,8 +44,8 @@ _DEPLOYMENT_WRITES: dict[str, Callable[[storage.WriteAsUserService, work.Deploym
     "copied": lambda service, claimed: service.copies.kept(claimed, ""),
     "failed": lambda service, claimed: service.deployments.failed_look(claimed, "stale", None),
     "progress": lambda service, claimed: service.captures.progress(claimed, tables.Side.CAPTURED, [_READ], 1, 1),
-    "mark": lambda service, claimed: service.deployments.mark(claimed, tables.AttemptKind.DROP, seconds=60),
-    "answered": lambda service, claimed: service.deployments.answered(
+    "mark": lambda service, claimed: service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=60),
+    "answered": lambda service, claimed: service.transfers.answered(
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
     ),
     "release": lambda service, claimed: service.deployments.release(claimed),

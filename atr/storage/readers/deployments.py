@@ -126,7 +126,9 @@ async def _view(
             total=total,
             next_sentence=said_first.sentence
             if said_first
-            else standings.next_sentence(case, promotion, blockers, rights.is_member(case.committee, read.asf_uid)),
+            else standings.next_sentence(
+                case, promotion, blockers, rights.is_member(case.committee, read.asf_uid), attempts
+            ),
             needs_you=any(act.primary and not act.why_not for act in offered),
             needs_person=_who(over) if over else standings.needs_person(promotion, blockers, turn),
             problem=deployment.problem,

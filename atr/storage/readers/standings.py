@@ -10,6 +10,7 @@ import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.promotion.steps as steps
 import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.incidents as incidents
@@ -35,6 +36,7 @@ NEXT: Final = {
     _State.DIVERGED: "The committee must act now: tell the users, find out why.",
     _State.ABORTING: "We are finding out which came first.",
 }
+_LIMITED: Final = "Nothing is read or sent before then; it goes on by itself. It can still be stopped."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,16 +118,19 @@ def next_sentence(
     promotion: tables.Promotion | None,
     blockers: Sequence[gates.Blocker],
     member: bool,  # noqa: FBT001
+    attempts: Sequence[tables.Attempt] = (),
 ) -> str:
     if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
         return promotion.blocker or NEXT[promotion.state]
     if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
-        return "The platform refused our call. Nothing was sent since; promote again when the credential is mended."
+        return "The platform refused our call. Nothing was sent since; promote again when what it says is mended."
     if (promotion is not None) and (promotion.state is _State.LIVE) and _stays_staged(case.deployment, promotion):
         return elsewhere_sentence(case.deployment)
     over = (promotion is not None) and (promotion.state is _State.ABORTED)
     if (promotion is not None) and not (over and (case.deployment.state is not _Deployment.STAGED)):
-        return NEXT[promotion.state]
+        # A 429 is the newest answer: the row's own note has the platform's words and the instant.
+        limited = attempts and (attempts[-1].answer is steps.Answer.LIMITED) and (promotion.state is _State.REQUESTED)
+        return _LIMITED if limited else NEXT[promotion.state]
     if case.deployment.state is not _Deployment.STAGED:
         return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
     if not case.deployment.file_set_digest:

@@ -22,15 +22,12 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
-import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.findings as findings
-import atr.storage.writers.gatekeeping as gatekeeping
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
-import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 import atr.storage.writers.verification as verification
@@ -93,6 +90,8 @@ class CommitteeMember:
         if row.state is not _State.LOST:
             raise errors.ConflictError(f"It is {row.state.value}; only what is lost is settled by a person.")
         why = rows.checked_reason(reason)
+        if row.state is not _State.LOST:
+            raise errors.ConflictError(f"It is {row.state.value}; a person settles only what is lost.")
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
             # From here on it is what a person recorded, and no more known to be ours than that.
@@ -176,78 +175,6 @@ class UserService:
         """Give it back, due again at once."""
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = None
-
-    async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
-        """Write down that one upload or drop is about to be sent.
-
-        Raises ConflictError if one may be on its way, BlockedError while the platform is switched off.
-        """
-        write = self._write
-        await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
-        row = await rows.claimed_deployment(self._write, claimed)
-        await requests.demand_answering(write, claimed.platform)
-        why_off = await switchboard.why_off(write.data, claimed.platform)
-        if why_off:
-            raise errors.BlockedError([why_off])
-        expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
-        before = await queries.attempts(
-            write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind
-        )
-        unsettled = [
-            attempt
-            for attempt in before
-            if (attempt.answer is not steps.Answer.LIMITED) and (attempt.marked_at >= row.entered_at)
-        ]
-        asked_before = row.asked_in < (await queries.site(write.data)).generation
-        if (row.state is not expected) or unsettled or asked_before:
-            raise errors.ConflictError("This request was made already; we look for its outcome instead.")
-        attempt = tables.Attempt(
-            deployment_id=rows.number(row.id),
-            kind=kind,
-            number=len(before) + 1,
-            lease_epoch=claimed.epoch,
-            marked_at=write.now,
-            marked_for=row.drop_by or row.created_by,
-        )
-        write.data.add(attempt)
-        row.sent_bytes = row.send_total = 0
-        if kind is tables.AttemptKind.DROP:
-            # Absence is counted anew: what was not there before this drop says nothing of it.
-            row.gone_looks, row.gone_since = 0, None
-        # Whoever takes the row up after a crash looks for what came of it.
-        row.due_at = write.now
-        await leases.renew(write.data, tables.Deployment, {"id": row.id}, claimed.epoch, write.now, seconds=seconds)
-        await write.data.flush()
-        await write.event(
-            row.release_key, f"deployment:{row.id}", "attempt_marked", kind=kind.value, number=attempt.number
-        )
-        return work.Permit(rows.number(attempt.id), attempt.number)
-
-    async def sending(self, claimed: work.Deployment, done: int, total: int) -> None:
-        """Note how far the upload is."""
-        row = await rows.claimed_deployment(self._write, claimed)
-        row.sent_bytes, row.send_total = done, total
-
-    async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
-        """Store what came back from an upload or a drop, and what is certain from it."""
-        write = self._write
-        row = await rows.claimed_deployment(self._write, claimed)
-        kind = await rows.store_outcome(write, permit, outcome, subject=f"deployment:{row.id}", chain=row.release_key)
-        row.lease_until, row.due_at = None, write.now
-        if outcome.answer is steps.Answer.LIMITED:
-            row.due_at = rules.next_look(await rows.deployment_view(self._write, row), retry_after=outcome.retry_after)
-        if kind is not tables.AttemptKind.UPLOAD:
-            return
-        if (outcome.answer is steps.Answer.TAKEN) and outcome.external_id:
-            row.external_id = outcome.external_id
-            await moves.deployment(write, row, _State.VALIDATING)
-        elif outcome.answer is steps.Answer.REFUSED:
-            await moves.deployment(
-                write,
-                row,
-                _State.FAILED,
-                f"The platform refused the upload ({outcome.status}). {outcome.sample}".strip(),
-            )
 
     async def looked(self, claimed: work.Deployment, looked: work.Looked, *, problem: str = "") -> None:
         """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
@@ -339,6 +266,18 @@ class UserService:
         )
         return (await self._write.data.exec(wanted)).first()
 
+    async def nothing_to_drop(self, claimed: work.Deployment) -> None:
+        """It has no id on the platform, so it never was there: giving it up is over at once."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.lease_until = row.due_at = None
+        why = "It never got an id on the platform, so there was nothing to drop."
+        await moves.deployment(self._write, row, _State.DROPPED, why)
+
+    async def wait(self, claimed: work.Deployment) -> None:
+        """It is not time for the next request yet: give it back until then."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.lease_until, row.due_at = None, rules.next_look(await rows.deployment_view(self._write, row))
+
     async def ask_to_stage(self, claimed: work.Deployment) -> None:
         """Ask again for an upload whose task was lost before anything was sent."""
         row = await rows.claimed_deployment(self._write, claimed)
@@ -352,8 +291,13 @@ class UserService:
             asf_uid=row.created_by,
         )
 
-    async def failed_look(self, claimed: work.Deployment, problem: str, retry_after: float | None) -> None:
-        """Note that a task at work on it could not read the platform; it goes on later."""
+    async def failed_look(
+        self, claimed: work.Deployment, problem: str, retry_after: float | None, *, is_outage: bool = True
+    ) -> None:
+        """Note that a task at work on it could not read the platform; it goes on later.
+
+        An upload that is looked for is given to a person in the end, sooner if this is no outage: `is_outage`.
+        """
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until, row.last_look = None, self._write.now
         view = await rows.deployment_view(self._write, row)
@@ -363,6 +307,13 @@ class UserService:
             if retry_after is not None:
                 row.due_at = steps.told(view.now, retry_after, view.timing)
             return
+        if claimed.is_searched:
+            row.gone_looks += 1
+            decision = rules.after_failed_search(view, looks=row.gone_looks, trouble=problem, is_outage=is_outage)
+            if decision.to is not None:
+                row.due_at = None
+                await moves.deployment(self._write, row, decision.to, decision.problem)
+                return
         await rows.note_problem(self._write, row, problem)
         row.due_at = rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row))
         if (row.state is _State.STAGED) and (row.file_set_digest is None) and (retry_after is None):

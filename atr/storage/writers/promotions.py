@@ -305,15 +305,20 @@ class UserService:
         write = self._write
         row = await rows.claimed_promotion(self._write, claimed)
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
-        if (outcome.answer is steps.Answer.REFUSED) and (row.state is not State.ABORTING):
+        every = await rows.publish_attempts(write, row)
+        wait = rows.wait(every, write.place.timing(claimed.platform))
+        if row.state is State.ABORTING:
+            return await rows.work_of(self._write, row)
+        if outcome.answer is steps.Answer.REFUSED:
             row.held = True
-            every = await rows.publish_attempts(write, row)
             # An earlier call without a clear answer may still have been taken.
             so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No call of ours was taken."
             row.blocker = (
-                f"The platform refused the call ({outcome.status}).{so} "
+                f"The platform refused the call {rows.said(outcome)}.{so} "
                 "Somebody must look at the credential, then a committee member promotes again."
             )
+        elif wait is not None:
+            row.held, row.blocker = wait.is_over, wait.sentence("call")
         return await rows.work_of(self._write, row)
 
     async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:

@@ -15,8 +15,10 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.beside as beside
 import atr.promotion.deployments as deployments
+import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
 import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
@@ -25,6 +27,11 @@ import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _MAX_REASON: Final = 500
+_Deployment = states.DeploymentState
+# From these a call, or a drop, may have to be sent again.
+_SENT_FROM: Final = frozenset(
+    {states.State.REQUESTED, states.State.SENDING, states.State.ABORTING, states.State.IN_DOUBT}
+)
 
 
 async def view_of(
@@ -36,12 +43,14 @@ async def view_of(
     drops = await _drop_attempts(write, row) if (row.state is states.State.ABORTING) else ()
     asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
     generation = (await queries.site(write.data)).generation
+    table = write.place.timing(platform)
+    resends = row.state in _SENT_FROM
     return steps.View(
         state=row.state,
         now=write.now,
         mechanism=platform.mechanism or distribution.Mechanism.CENTRAL_PORTAL,
         entered=row.entered_at,
-        timing=write.place.timing(platform),
+        timing=table,
         answers=tuple(attempt.answer for attempt in attempts),
         marked=attempts[-1].marked_at if attempts else None,
         deadline=row.deadline,
@@ -56,6 +65,16 @@ async def view_of(
         drops=tuple(attempt.answer for attempt in asked),
         drop_marked=drops[-1].marked_at if drops else None,
         drop_taken=any(attempt.answer is steps.Answer.TAKEN for attempt in drops),
+        limit=limited.holding(wait(attempts, table), write.now) if resends else None,
+        drop_limit=limited.holding(wait(asked, table), write.now) if resends else None,
+    )
+
+
+def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> limited.Wait | None:
+    """What the answers to requests of one kind, oldest first, mean for the next; None unless the last is a 429."""
+    return limited.wait(
+        (limited.Reply(one.answer, one.answered_at or one.marked_at, one.retry_after, one.sample) for one in attempts),
+        table,
     )
 
 
@@ -217,7 +236,7 @@ async def store_outcome(
     if (attempt is None) or (attempt.answered_at is not None):
         raise errors.ConflictError("This attempt was answered already.")
     attempt.answered_at, attempt.answer, attempt.status = write.now, outcome.answer, outcome.status
-    attempt.sample, attempt.bytes_sent = outcome.sample, outcome.bytes_sent
+    attempt.sample, attempt.bytes_sent, attempt.retry_after = outcome.sample, outcome.bytes_sent, outcome.retry_after
     await write.event(
         chain,
         subject,
@@ -228,8 +247,15 @@ async def store_outcome(
         status=outcome.status,
         sample=outcome.sample,
         bytes_sent=outcome.bytes_sent,
+        retry_after=outcome.retry_after,
     )
     return attempt.kind
+
+
+def said(answer: work.Outcome | tables.Attempt) -> str:
+    """The status of a complete answer with the platform's own words, for a sentence: (403): “…”."""
+    words = f": “{answer.sample}”" if answer.sample else ""
+    return f"({answer.status}){words}"
 
 
 async def claimed_promotion(write: transaction.Transaction, claimed: work.Promotion) -> tables.Promotion:
@@ -274,33 +300,49 @@ async def claimed_deployment(write: transaction.Transaction, claimed: work.Deplo
     return row
 
 
-async def answer(
+async def asked(
     write: transaction.Transaction, row: tables.Deployment, kind: tables.AttemptKind
-) -> steps.Answer | None:
-    """The answer to a deployment's newest upload or drop; NONE for marked and not answered, None for not marked."""
-    every = await queries.attempts(
+) -> Sequence[tables.Attempt]:
+    """The uploads or drops that a deployment is about now, oldest first."""
+    return await queries.attempts(
         write.data,
         col(tables.Attempt.deployment_id) == row.id,
         col(tables.Attempt.kind) == kind,
         # A drop that was asked for again is a new request.
         (col(tables.Attempt.kind) != tables.AttemptKind.DROP) | (col(tables.Attempt.marked_at) >= row.entered_at),
     )
+
+
+async def answer(
+    write: transaction.Transaction, row: tables.Deployment, kind: tables.AttemptKind
+) -> steps.Answer | None:
+    """The answer to a deployment's newest upload or drop; NONE for marked and not answered, None for not marked."""
+    every = await asked(write, row, kind)
     return every[-1].answer if every else None
 
 
 async def deployment_view(write: transaction.Transaction, row: tables.Deployment) -> deployments.View:
     """What the rules may know of a deployment's row."""
+    table = write.place.timing(distribution.DistributionPlatform[row.platform])
+    uploads = await asked(write, row, tables.AttemptKind.UPLOAD)
+    drops = await asked(write, row, tables.AttemptKind.DROP)
+    told = wait({_Deployment.UPLOADING: uploads, _Deployment.DROPPING: drops}.get(row.state, ()), table)
+    refused = drops and (drops[-1].answer in steps.CERTAIN_NO)
     return deployments.View(
         state=row.state,
         now=write.now,
         entered=row.entered_at,
-        timing=write.place.timing(distribution.DistributionPlatform[row.platform]),
+        timing=table,
         gone_looks=row.gone_looks,
         gone_since=row.gone_since,
-        drop_answer=await answer(write, row, tables.AttemptKind.DROP) or steps.Answer.NONE,
+        drop_answer=drops[-1].answer if drops else steps.Answer.NONE,
         drop_taken=await drop_was_taken(write, row),
         publishing_since=row.publishing_since,
         unsure=row.made_in < (await queries.site(write.data)).generation,
+        drop_said=said(drops[-1]) if refused else "",
+        limit=limited.holding(told, write.now),
+        given_up=told is not None and told.is_over,
+        marked=uploads[-1].marked_at if uploads else row.created,
     )
 
 

@@ -107,9 +107,15 @@ class UserService:
         if (outcome.answer is steps.Answer.REFUSED) and (row.state is State.ABORTING):
             row.held = True
             row.blocker = (
-                f"The platform refused to drop it ({outcome.status}), so it may still become public. "
+                f"The platform refused to drop it {rows.said(outcome)}. So it may still become public. "
                 "If it stays staged, look at the credential; then a committee member asks again."
             )
+        elif (outcome.answer is steps.Answer.LIMITED) and (row.state is State.ABORTING):
+            drops = await self._drops(col(tables.Attempt.promotion_id) == row.id)
+            asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
+            wait = rows.wait(asked, write.place.timing(claimed.platform))
+            row.held = wait is not None and wait.is_over
+            row.blocker = wait.sentence("drop") if wait else ""
         return await rows.work_of(write, row)
 
     async def _why_wait(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
