@@ -77,6 +77,10 @@ class _Settings(pydantic.BaseModel):
     state_dir: pathlib.Path = pathlib.Path("state")
     # How many bytes of copies each project may keep; 0 for none.
     copies_quota: int = pydantic.Field(default=10_000_000_000, ge=0)
+    # What one calendar month allows of Maven Central, as its usage page tells the operator; 0 for no limit.
+    maven_central_monthly_files: int = pydantic.Field(default=0, ge=0)
+    maven_central_monthly_bytes: int = pydantic.Field(default=0, ge=0)
+    maven_central_monthly_releases: int = pydantic.Field(default=0, ge=0)
     # An address of a database may hold a password.
     database_url: str = pydantic.Field(default="", repr=False)
     # Local accounts, fast timings, failpoints; refuses any platform address that is not loopback.
@@ -120,6 +124,15 @@ class _Settings(pydantic.BaseModel):
     @classmethod
     def _refuse(cls, given: Mapping[str, str]) -> None:
         """Refuse what must not even be seen by this process."""
+
+    @property
+    def maven_central_monthly(self) -> tuple[int, int, int]:
+        """Files, bytes and releases that a month allows; 0 for no limit."""
+        return (
+            self.maven_central_monthly_files,
+            self.maven_central_monthly_bytes,
+            self.maven_central_monthly_releases,
+        )
 
     @property
     def database(self) -> str:

@@ -58,6 +58,7 @@ import atr.post.target as post_target
 import atr.post.upload as post_upload
 import atr.post.vote as post_vote
 import atr.post.voting as post_voting
+import atr.promotion.usage as usage
 import atr.storage as storage
 import atr.storage.spool as spool
 import atr.storage.transaction as transaction
@@ -174,7 +175,9 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     await asyncio.to_thread(spool.sweep, settings.state_dir)
     database = session.Database(settings.database)
     # The web asks no platform, so the timings are those that pages show.
-    store = storage.Storage(database, transaction.Place(settings.state_dir, {}, settings.copies_quota))
+    monthly = usage.Usage(*settings.maven_central_monthly)
+    place = transaction.Place(settings.state_dir, {}, settings.copies_quota, monthly=monthly)
+    store = storage.Storage(database, place)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -29,6 +29,7 @@ import atr.platforms.registry as registry
 import atr.platforms.wire as wire
 import atr.promotion.budget as budget
 import atr.promotion.steps as steps
+import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.transaction as transaction
@@ -88,6 +89,7 @@ async def context(
             settings.copies_quota,
             steps.Timing().faster(settings.faster),
             {reach: limits.faster(settings.faster) for reach, limits in budget.LIMITS.items()},
+            usage.Usage(*settings.maven_central_monthly),
         )
         database = session.Database(settings.database, clock)
         stack.push_async_callback(database.close)

@@ -34,6 +34,15 @@ class Check:
 
 
 @dataclasses.dataclass(frozen=True)
+class Usage:
+    """What publishing takes of a platform's limits for this month, in sentences; over one of them it is a warning."""
+
+    platform: str
+    is_over: bool
+    sentences: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Panel:
     """The whole panel. Without platforms nothing of the release is to be promoted from here, and `sentence` says so."""
 
@@ -49,5 +58,6 @@ class Panel:
     is_asking: bool
     # Why the reader cannot have the platforms asked now; empty if they can.
     ask_why_not: str
+    usage: tuple[Usage, ...] = ()
     # One changing string: the page asks for the panel again and shows it when this differs.
     etag: str = ""

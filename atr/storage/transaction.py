@@ -14,6 +14,7 @@ import atr.models.promotion as tables
 import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
+import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.blobs as blobs
@@ -35,6 +36,9 @@ class Place:
     plain: steps.Timing = dataclasses.field(default_factory=steps.Timing)
     # How much is asked of each platform, by what is reached.
     limits: Mapping[budget.Reach, budget.Limits] = dataclasses.field(default_factory=lambda: budget.LIMITS)
+
+    # What a calendar month allows of the one platform that promotes.
+    monthly: usage.Usage = dataclasses.field(default_factory=usage.Usage)
 
     def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
         """How a platform is asked; the plain table where nothing else was set."""

@@ -42,7 +42,12 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     context.failpoint("before_captured")
     async with storage.write_as_user_service() as service:
         await service.captures.captured(
-            claimed, found.files, found.problems, remarks=found.remarks, copy_problem=keeper.problem
+            claimed,
+            found.files,
+            found.problems,
+            remarks=found.remarks,
+            listed=found.listed,
+            copy_problem=keeper.problem,
         )
 
 

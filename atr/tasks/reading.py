@@ -55,6 +55,8 @@ class Staged:
     unread: str = ""
     # What refuses nothing and is worth a look: members that are named like checksums, packages that it does not name.
     remarks: tuple[str, ...] = ()
+    # All that the platform listed, checksums too: how many, and their bytes.
+    listed: tuple[int, int] = (0, 0)
 
     @property
     def unfit(self) -> str:
@@ -148,7 +150,8 @@ async def staged(
     wrong += [_against_text(sides[path], beside) for path, beside in said.items() if path in sides]
     unlisted, unnamed = ballot.named_apart(named, files)
     remarks = checksums.remarks({file.path: file.size for file in files.files}, listed)
-    return Staged(files, tuple(sorted(filter(None, wrong))), unlisted, (*remarks, *unnamed))
+    counted = (len(listed), files.size + sum(read.file.size for read in sides.values()))
+    return Staged(files, tuple(sorted(filter(None, wrong))), unlisted, (*remarks, *unnamed), counted)
 
 
 async def packages(promoter: contract.Promoter, external_id: str) -> tuple[distribution.Coordinates, ...]:

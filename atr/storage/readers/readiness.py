@@ -19,6 +19,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.readers.usage as usages
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -73,7 +74,15 @@ async def panel(read: transaction.Transaction, release: sql.Release) -> views.Pa
         views.Check(code, title, tuple(_cell(code, release, column) for column in columns))
         for code, title in _TITLES.items()
     )
+    used = tuple(
+        [
+            await usages.of(read, one.platform, [case.deployment for case in one.cases], one.results, one.basis)
+            for one in columns
+        ]
+    )
     css, sentence = _summary(release, columns, checks)
+    if any(one.is_over for one in used) and (css != "refused"):
+        css, sentence = "warning", f"{sentence} It would exceed a limit of this month."
     asked = [result.created for column in columns for result in column.results]
     made = views.Panel(
         project_key=project.key,
@@ -85,6 +94,7 @@ async def panel(read: transaction.Transaction, release: sql.Release) -> views.Pa
         asked_at=min(asked) if asked else None,
         is_asking=await _is_asking(read, release),
         ask_why_not="" if rights.is_participant(committee, read.asf_uid) else _who_may(committee),
+        usage=used,
     )
     return dataclasses.replace(made, etag=hashlib.sha256(repr(made).encode()).hexdigest()[:_ETAG])
 

@@ -47,13 +47,15 @@ class UserService:
         problems: Sequence[str],
         *,
         remarks: Sequence[str] = (),
+        listed: tuple[int, int] = (0, 0),
         copy_problem: str = "",
     ) -> None:
         """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
 
         A package outside the project's PlatformTarget refuses the capture, in words on the row. `problems` bar a
-        promotion, `remarks` are only shown. The copy is stored with it where the project wants one; `copy_problem`
-        says why its bytes could not be kept.
+        promotion, `remarks` are only shown. `listed` counts the files and bytes with their checksums, as the platform
+        counts them towards its limits. The copy is stored with it where the project wants one; `copy_problem` says why
+        its bytes could not be kept.
         """
         write = self._write
         row = await rows.claimed_deployment(self._write, claimed)
@@ -71,6 +73,7 @@ class UserService:
         row.captured_at, row.problem = write.now, ""
         row.side_problems, row.remarks = list(problems), list(remarks)
         row.read_done = row.read_total = len(files.files)
+        row.listed_files, row.listed_bytes = listed
         await reads.forget(write, f"deployment:{row.id}")
         row.version += 1
         await self._forget_packages(row, packages)

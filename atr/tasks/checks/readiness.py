@@ -14,6 +14,7 @@ import atr.models.sql as sql
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
+import atr.shared.bundle as bundles
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.readers.work as readers
@@ -38,10 +39,14 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with context.storage.read() as read:
         cases = await readers.readiness_cases(read, args["release_key"])
     for case in cases:
-        compared, mapped = _compared(case)
+        compared, files = _compared(case)
+        mapped = {maven.parse_path(file.path).coordinates for file in files}
         packages = sorted({*case.staged_packages, *mapped})
         owners = sorted({package.owner_namespace for package in mapped})
-        compared = dataclasses.replace(compared, data={**compared.data, "owners": owners})
+        # What an upload of them would hold, the checksums that are made counted too.
+        bundle = bundles.planned({file.path: file.size for file in files})
+        told = {"owners": owners, "planned": [bundle.files, bundle.size] if files else None}
+        compared = dataclasses.replace(compared, data={**compared.data, **told})
         asked = await _asked(context, case, packages, anew=bool(args.get("anew")))
         results = (*asked, await parents.check(context, case), compared)
         async with context.storage.write_as_user_service() as service:
@@ -173,8 +178,8 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
     return _yes("free", f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} free in this version.")
 
 
-def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[distribution.Coordinates, ...]]:
-    """Is what is staged what is mapped? And which packages are mapped."""
+def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[fileset.File, ...]]:
+    """Is what is staged what is mapped? And which files are mapped."""
     if (case.voted is None) and not case.patterns:
         said = "The policy maps no file to it, so the staged files speak for themselves."
         return _unneeded("mapping", said, case.basis), ()
@@ -186,8 +191,7 @@ def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[distrib
             mapped = mapping.mapped(case.revision, case.patterns)
         except errors.InputError as error:
             return _no("mapping", str(error), "a committee member", case.basis), ()
-    packages = tuple(sorted({maven.parse_path(file.path).coordinates for file in mapped.files}))
-    return _completeness(case, mapped), packages
+    return _completeness(case, mapped), tuple(mapped.files)
 
 
 def _completeness(case: readers.ReadinessCase, mapped: fileset.FileSet) -> checks.Result:

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What publishing takes of a platform's limits for a calendar month, in words. Pure: time is an argument.
+
+Central counts files, bytes and releases of an organisation by month, every published file with its signature and its
+checksums: https://central.sonatype.org/publish/maven-central-publishing-limits/
+"""
+
+import dataclasses
+import datetime
+
+_KILO = 1_000
+_UNITS = ("byte", "kB", "MB", "GB")
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """So many files with so many bytes, of so many deployments. As limits: 0 is none."""
+
+    files: int = 0
+    size: int = 0
+    releases: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.files + other.files, self.size + other.size, self.releases + other.releases)
+
+    @property
+    def described(self) -> str:
+        """Files and bytes in words."""
+        return f"{_counted(self.files, 'file')} with {_bytes(self.size)}"
+
+
+def month(now: datetime.datetime) -> datetime.datetime:
+    """When the calendar month began, in UTC."""
+    return now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def over(total: Usage, limits: Usage) -> tuple[str, ...]:
+    """Each limit that is exceeded, with what there would be, in a few words."""
+    checked = (
+        (total.files, limits.files, f"{_counted(total.files, 'file')} of {limits.files:,}"),
+        (total.size, limits.size, f"{_bytes(total.size)} of {_bytes(limits.size)}"),
+        (total.releases, limits.releases, f"{_counted(total.releases, 'deployment')} of {limits.releases:,}"),
+    )
+    return tuple(said for amount, limit, said in checked if limit and (amount > limit))
+
+
+def sentences(this: Usage | None, promoted: Usage, limits: Usage, now: datetime.datetime) -> tuple[str, ...]:
+    """What a release would take, what was promoted from here this month, and the limits. None: not known yet."""
+    would = (
+        f"It would publish {this.described}, signatures and checksums counted."
+        if this
+        else "What it would publish is not known yet: nothing is staged, and the policy maps no file."
+    )
+    which = f"In {now.astimezone(datetime.UTC):%B} (UTC)"
+    so_far = f"{which} nothing was promoted from here under the same account yet."
+    if promoted.releases:
+        verb = "was" if promoted.releases == 1 else "were"
+        many = _counted(promoted.releases, "deployment")
+        so_far = f"{which} {many} {verb} promoted from here under the same account: {promoted.described}."
+    said = (would, so_far, _limits(limits))
+    exceeded = over(promoted + (this or Usage()), limits)
+    if not exceeded:
+        return said
+    beyond = (
+        f"With it the month's limit would be exceeded: {', '.join(exceeded)}. The platform may take no more until the "
+        "month is over. What others publish under this account is not counted here."
+    )
+    return (*said, beyond)
+
+
+def _limits(limits: Usage) -> str:
+    known = [
+        *([_counted(limits.files, "file")] if limits.files else []),
+        *([_bytes(limits.size)] if limits.size else []),
+        *([_counted(limits.releases, "deployment")] if limits.releases else []),
+    ]
+    return f"The limits of a month are {', '.join(known)}." if known else "The operator has set no limits of a month."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _bytes(size: int) -> str:
+    amount, unit = float(size), 0
+    while (amount >= _KILO) and (unit < len(_UNITS) - 1):
+        amount, unit = amount / _KILO, unit + 1
+    return f"{amount:,.1f} {_UNITS[unit]}" if unit else _counted(size, "byte")
