@@ -139,15 +139,14 @@ class MavenCentral:
     async def holding(self, where: distribution.Coordinates) -> contract.Holding:
         """See the contract."""
         held: dict[str, contract.Found] = {}
-        seen: set[object] = set()
+        seen, cut = set[object](), ""
         try:
             async for page in self._newest(f"deployments that hold {where}"):
                 held.update({one.external_id: one for one in maven_portal.holding(where, page)})
                 seen.update(entry.get("deploymentId") for entry in page.deployments)
         except errors.TooLongError as fault:
             cut = f"Only the newest {len(seen):,} deployments of our account were looked at. {fault}"
-            return contract.Holding(tuple(held.values()), cut)
-        return contract.Holding(tuple(held.values()))
+        return contract.Holding(tuple(held.values()), cut)
 
     async def stage(
         self,
@@ -287,31 +286,27 @@ class MavenCentral:
         Where a page of several deployments is too long, each of them is asked for alone.
         """
         before: maven_portal.Page | None = None
-        number, size = 0, maven_portal.SEARCH_PAGE
+        turn = maven_portal.Turn()
         for _ in range(maven_portal.MAX_PAGES):
             try:
-                page = await self._page(maven_portal.files_document(number, None, size), number, what, before)
+                before = await self._page(turn.document, turn.number, what, before)
             except errors.TooLongError:
-                if size == 1:
+                if turn.size == 1:
                     raise
-                before, number, size = None, number * size, 1
+                turn = turn.alone
                 continue
-            yield page
-            if maven_portal.is_last(page, of_one=False):
+            yield before
+            if maven_portal.is_last(before, of_one=False):
                 return
-            before, number = page, number + 1
-            if (size == 1) and (number % maven_portal.SEARCH_PAGE == 0):
-                before, number, size = None, number // maven_portal.SEARCH_PAGE, maven_portal.SEARCH_PAGE
+            turn = turn.next
         raise errors.TooLongError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
 
     async def _pages(self, external_id: str, what: str) -> AsyncIterator[maven_portal.Page]:
-        """The files of one deployment."""
         before: maven_portal.Page | None = None
         for number in range(maven_portal.MAX_PAGES):
-            page = await self._page(maven_portal.files_document(number, external_id), number, what, before)
-            yield page
-            before = page
-            if maven_portal.is_last(page, of_one=True):
+            before = await self._page(maven_portal.files_document(number, external_id), number, what, before)
+            yield before
+            if maven_portal.is_last(before, of_one=True):
                 return
         raise errors.MalformedError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
 

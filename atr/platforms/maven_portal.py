@@ -156,6 +156,31 @@ def is_last(page: Page, *, of_one: bool) -> bool:
     return not any((not of_one) or entry.get("deploymentFiles") for entry in page.deployments)
 
 
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """Which page of the account's list is asked for: the pages of one size count from 0."""
+
+    number: int = 0
+    size: int = SEARCH_PAGE
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        """The body that asks for it."""
+        return files_document(self.number, None, self.size)
+
+    @property
+    def alone(self) -> "Turn":
+        """The first deployment of a page that is too long, by itself."""
+        return Turn(self.number * self.size, 1)
+
+    @property
+    def next(self) -> "Turn":
+        """What comes after it; behind the last one of a page that was too long, a whole page again."""
+        number = self.number + 1
+        ends = (self.size == 1) and (number % SEARCH_PAGE == 0)
+        return Turn(number // SEARCH_PAGE) if ends else Turn(number, self.size)
+
+
 @dataclasses.dataclass
 class Newest:
     """How far a list, the newest first, was read."""

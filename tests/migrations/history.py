@@ -262,6 +262,7 @@ ROWS: Final[Mapping[str, Rows]] = {
     # On SQLite it changes nothing.
     "0011": {},
     "0012": {},
+    "0013": {},
 }
 
 

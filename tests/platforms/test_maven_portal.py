@@ -562,3 +562,13 @@ def test_what_is_final_for_an_upload_proves_nothing_of_what_is_there(status: int
     refused = answered("no", status)
     assert maven_portal.upload_reply(refused).answer is steps.Answer.REFUSED
     assert maven_portal.call_reply(refused).answer is steps.Answer.UNCLEAR
+
+
+def test_a_page_that_is_too_long_is_asked_for_one_by_one_then_whole_pages_again() -> None:
+    turn = maven_portal.Turn().next.alone
+    assert (turn.number, turn.size) == (20, 1)
+    for _ in range(20):
+        assert turn.size == 1
+        turn = turn.next
+    assert (turn.number, turn.size) == (2, 20)
+    assert turn.document["page"] == 2

@@ -4,8 +4,8 @@
 import alembic.op as op
 import sqlalchemy as sa
 
-revision = "0009"
-down_revision = "0008"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
