@@ -22,7 +22,7 @@ def stage() -> Iterator[theatre.Theatre]:
         yield made
 
 
-@pytest.mark.parametrize("name", list(attacks.ATTACKS))
+@pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_an_attack_that_was_found_succeeds_no_more(name: str, stage: theatre.Theatre) -> None:
     assert elsewhere.attacked(stage, attacks.ATTACKS[name]) == ()
 

@@ -35,7 +35,7 @@ def outcomes(
     found: dict[tuple[worlds.Phase, str], Outcome] = {}
     match steps.plan(worlds.view(believed, row)):
         case Do.CHECK:
-            every = _checks(believed, row, platform)
+            every = _checks(believed, without, row, platform)
         case Do.ASK | Do.VERIFY:
             every = _asks(believed, without, row, platform)
         case _:
@@ -47,14 +47,18 @@ def outcomes(
     return tuple(found.values())
 
 
-def _checks(mechanism: distribution.Mechanism, row: worlds.Row, platform: worlds.Platform) -> Iterator[Outcome]:
+def _checks(
+    mechanism: distribution.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
+) -> Iterator[Outcome]:
     """`tasks/promote._check`. The public files may not be there yet, or not for us."""
     for overdue in (False, True):
         view = worlds.view(mechanism, row, overdue=overdue)
         late = steps.after_check(view, complete=False, equal=False, twice=False, difference="")
         yield from _decided(late, "it finds no public files", fault=True)
         if platform.stage is Stage.PUBLIC:
-            there = steps.after_check(view, complete=True, equal=platform.right, twice=True, difference="Changed.")
+            # Who passes a kind of file over sees no difference where one lies beside the others.
+            equal = platform.right or (without is worlds.Rule.WHOLE)
+            there = steps.after_check(view, complete=True, equal=equal, twice=True, difference="Changed.")
             yield from _decided(there, "it compares the public files", fault=False)
 
 
@@ -75,7 +79,8 @@ def _asks(
             if decision.then is not Do.VERIFY:
                 yield from _decided(decision, f"it asks and hears {told.value}", fault=fault)
                 continue
-            if (public is Look.NONE) and not platform.altered:
+            unseen = without is worlds.Rule.WHOLE
+            if (public is Look.NONE) and (unseen or not platform.altered):
                 yield Outcome("it proves the staged files", worlds.Phase.PROVED, "", fault)
                 continue
             decision = steps.after_verify(view, equal=False, twice=True, difference="Changed.")

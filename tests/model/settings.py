@@ -46,5 +46,6 @@ REMOVALS: Final = (
     Removal(without(Rule.NOT_PROOF), "S4"),
     Removal(without(Rule.ONE_OPEN), "S6"),
     Removal(without(Rule.PINNED), "S2"),
+    Removal(without(Rule.WHOLE), "S2"),
     Removal(without(Rule.LOOK_AGAIN)._replace(workers=1, by_hand=True), search.STUCK),
 )

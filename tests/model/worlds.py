@@ -28,6 +28,7 @@ class Rule(enum.StrEnum):
     NOT_PROOF = "404-is-no-proof"
     ONE_OPEN = "one-open-promotion-for-a-target"
     PINNED = "staged-content-is-pinned"
+    WHOLE = "every-file-is-compared"
     LOOK_AGAIN = "endings-are-looked-at-again"
 
 
@@ -109,7 +110,7 @@ class Platform(NamedTuple):
     """The platform, in truth."""
 
     stage: Stage = Stage.STAGED
-    # The staged files are not those voted on.
+    # The staged files are not those voted on: others, fewer, or one more beside them.
     altered: bool = False
     # Whose request is at work, and the effects there were: whose, and whether the bytes were right.
     owner: int = NOBODY
