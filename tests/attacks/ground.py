@@ -305,6 +305,14 @@ class Ground:
         """The row, once nothing goes on by itself: what is staged was read, or cannot be."""
         return (await self.until(lambda rows: not rows[key].moves))[key]
 
+    async def compared(self, key: str) -> Row:
+        """The row of what somebody published, once it was compared; where nobody has asked for that, alice does."""
+        rows = await self.until(lambda rows: (rows[key].state in ENDS) or ("prove_published" in rows[key].offers))
+        if rows[key].state not in ENDS:
+            # A click that comes too late is none: it is compared already.
+            await self.act(key, "prove_published")
+        return await self.ended(key)
+
     async def until_told(self, key: str, word: str) -> None:
         """The row's own page tells that the platform says this word."""
 

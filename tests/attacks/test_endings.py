@@ -64,10 +64,7 @@ async def test_h3_a_drop_that_was_not_carried_out_is_not_called_done_for_a_few_4
     await ground.until_hit("status")
     await ground.press(staged, "Publish")
     await ground.until_public()
-    # Where it was back among the staged ones before, a person says that it shall be compared.
-    rows = await ground.until(lambda rows: (rows[key].state == "Live") or ("prove_published" in rows[key].offers))
-    if rows[key].state != "Live":
-        await ground.act(key, "prove_published")
+    await ground.compared(key)
     await _is_found_public(ground, key)
 
 
