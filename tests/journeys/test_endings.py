@@ -10,6 +10,7 @@ import atr.backup as backup
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
+import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.readers.resolution as resolution
@@ -115,6 +116,23 @@ async def test_an_ending_whose_id_the_platform_has_forgotten_is_found_by_its_rec
     voted.platform.forget(one)
     row = await voted.live(1)
     assert (row.by_hand, voted.publish_calls) == (True, 0)
+
+
+async def test_what_is_found_of_a_deployment_that_another_promotion_shares_is_proved_for_its_own_packages(
+    voted: worlds.World,
+) -> None:
+    """One package was recorded as public already: the other one is compared by its own files, and looked beside."""
+    await _stopped(voted)
+    core, *rest = voted.tree.packages
+    assert rest
+    async with voted.member() as member:
+        await member.distributions.record(RELEASE, core, staging=False)
+    voted.knob(await voted.row(1), "publish-by-hand")
+    await voted.pass_time(rounds=40, hours=1)
+    found = [row for row in await voted.rows(tables.Promotion) if row.by_hand]
+    assert len(found) == 2
+    assert {row.state for row in found} == {_State.LIVE}
+    assert all(row.beside_at is not None for row in found), [row.beside_problem for row in found]
 
 
 async def test_a_release_with_something_public_that_was_stopped_is_not_announced_unseen(voted: worlds.World) -> None:

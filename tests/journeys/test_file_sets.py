@@ -7,6 +7,7 @@ What became public is read from the stand-in's own tree on the disk.
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -241,6 +242,22 @@ async def test_a_wrong_checksum_of_a_checksum_is_named(world: worlds.World) -> N
     blockers = _messages(await world.row(deployment_id), "blocker")
     assert f"{_ZIP}.sha512.md5 is not the md5 of {_ZIP}.sha512." in blockers
     assert blockers.count("is not the") == 1
+
+
+async def test_a_wrong_checksum_of_a_deployment_opens_no_vote(world: worlds.World) -> None:
+    """It could never be promoted, so nobody votes on it in vain; without it the vote opens."""
+    release_key, external_id, deployment_id = await _elsewhere(world, _tree({_ZIP: _SOURCES}))
+    _turn(world, external_id, "add-file", path=f"{_ZIP}.sha512", text=_hex("sha512", b"another text"))
+    await world.until(deployment_id, _captured)
+    await world.work()
+    wrong = re.escape(f"{_ZIP}.sha512 is not the sha512 of {_ZIP}.")
+    with pytest.raises(errors.BlockedError, match=f"{wrong} Drop the deployment and stage it again"):
+        async with world.manager() as manager:
+            await manager.vote.open_vote(release_key)
+    async with world.member() as member:
+        await member.deployments.take_off_ballot(deployment_id, "staged again soon")
+    async with world.manager() as manager:
+        await manager.vote.open_vote(release_key)
 
 
 async def test_a_signed_list_of_checksums_is_a_file_like_any_other_and_goes_live(world: worlds.World) -> None:

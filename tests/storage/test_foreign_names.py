@@ -209,6 +209,24 @@ async def test_a_captured_deployment_outside_the_names_of_now_opens_no_vote(stag
         await manager.vote.open_vote(RELEASE)
 
 
+async def test_a_deployment_of_another_project_is_not_kept_from_it(world: worlds.World) -> None:
+    """Who records its id first does not have it for good: once it is read it is known whose it is."""
+    await world.settle_in()
+    release_key = await world.composed()
+    await _settle_other(world)
+    await _compose_other(world, _OWN)
+    external_id = await world.stage_elsewhere(world.tree)
+    async with world.store.write_as_project_committee_member(OTHER, people.STRANGER) as member:
+        await member.distributions.record(_THEIRS, _OWN, staging=True, deployment_id=external_id)
+    with pytest.raises(errors.ConflictError, match="recorded for another release"):
+        await world.record(release_key, external_id)
+    await world.pass_time(rounds=3, hours=1)
+    (theirs,) = await world.rows(tables.Deployment)
+    assert (theirs.state, theirs.external_id) == (states.DeploymentState.GONE, None)
+    assert "belong to another project" in theirs.problem
+    await world.until(await world.record(release_key, external_id), lambda row: row.proof.staged is not None)
+
+
 # Held without right
 
 
