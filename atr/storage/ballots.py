@@ -89,6 +89,7 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
     blockers = (
         *(gates.Blocker("mapping", sentence, _MEMBER) for _, sentence in unreadable),
         *(_unread(row) for row in deployments if not row.file_set_digest),
+        *(_unfit(row) for row in deployments if row.side_problems),
         *await _foreign(data, project, parts),
         *(gates.Blocker("clash", clash.sentence, _MEMBER) for clash in ballots.clashes(await _held(data, parts))),
     )
@@ -145,6 +146,18 @@ def _unread(row: tables.Deployment) -> gates.Blocker:
         else " take it off the ballot with a reason."
     )
     return gates.Blocker("unread", f"{said}{way_out}", _MEMBER)
+
+
+def _unfit(row: tables.Deployment) -> gates.Blocker:
+    """What would bar the promotion for good is said before anybody votes on it."""
+    where = distribution.DistributionPlatform[row.platform].display_name
+    called = name(row)
+    return gates.Blocker(
+        "checksum",
+        f"{called[:1].upper()}{called[1:]} on {where} cannot be promoted: {fileset.names(row.side_problems)} Drop the "
+        "deployment and stage it again, or take it off the ballot with a reason.",
+        _MEMBER,
+    )
 
 
 async def _stored(

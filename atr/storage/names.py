@@ -28,7 +28,17 @@ async def blocker(
     elif platform.supports_remote_promotion:
         return gates.Blocker("no-target", gates.no_target(platform), _WHO)
     else:
-        owners = {str(package): package.owner_namespace for package in packages}
-        free = gates.outside_target(owners, tuple(await queries.names(data, platform.name)))
-        beyond = tuple(name for name in owners if name not in free)
+        beyond = await of_others(data, project_key, packages)
     return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
+
+
+async def of_others(
+    data: session.Session, project_key: str, packages: Sequence[distribution.Coordinates]
+) -> tuple[str, ...]:
+    """Those of these packages of one platform that lie outside this project's names and inside another one's."""
+    platform = packages[0].platform_name
+    target = await queries.target(data, project_key, platform)
+    owners = {str(package): package.owner_namespace for package in packages}
+    beyond = gates.outside_target(owners, tuple(target.namespaces) if target else ())
+    free = gates.outside_target({name: owners[name] for name in beyond}, tuple(await queries.names(data, platform)))
+    return tuple(name for name in beyond if name not in free)

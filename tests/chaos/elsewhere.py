@@ -92,7 +92,7 @@ PARTS: Final[Mapping[str, Part]] = {
             for end in ("pom", "jar")
         }
     ),
-    "a wrong checksum": Part({f"{_CORE}-h.zip": "h", f"{_CORE}-h.zip.sha1": _digest("sha1", "other")}, good=None),
+    "a wrong checksum": Part({f"{_CORE}-h.zip": "h", f"{_CORE}-h.zip.sha1": _digest("sha1", "other")}, good=False),
     "a foreign group": Part({"org/foreign/a/1.0/a-1.0.jar": "foreign"}, good=False),
     "a foreign artifact named like metadata": Part(
         {"org/foreign/maven-metadata.xml-tools/1.0/maven-metadata.xml-tools-1.0.jar": "foreign"}, good=False

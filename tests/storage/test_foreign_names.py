@@ -160,10 +160,10 @@ async def test_a_name_that_is_set_for_another_project_is_refused_where_one_only_
 
 async def test_what_was_published_by_hand_is_tracked_only_inside_the_names(voted: worlds.World) -> None:
     """The names may have moved since it was captured."""
-    voted.knob(await voted.row(1), "publish-by-hand")
-    await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
     async with voted.admin() as admin:
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
+    voted.knob(await voted.row(1), "publish-by-hand")
+    await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
     with pytest.raises(errors.BlockedError, match="Outside the names"):
         async with voted.member() as member:
             await member.acts.prove_published(1)

@@ -13,12 +13,15 @@ import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
+import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.facts as facts
+import atr.storage.names as names
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
+import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
@@ -62,12 +65,10 @@ class UserService:
         row.lease_until = None
         packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
         release = await queries.demand_release(write.data, row.release_key)
-        refused = await self._refused(release, row, tuple(packages))
-        if refused == row.problem != "":
-            return
-        if refused:
-            row.problem, row.version = refused, row.version + 1
-            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=refused)
+        beyond = await names.blocker(write.data, release.project_key, packages)
+        if beyond is not None:
+            others = await names.of_others(write.data, release.project_key, packages)
+            await self._refuse(row, beyond.sentence, give_up=len(others) == len(packages))
             return
         row.file_set_digest = await queries.store_file_set(write.data, files, write.now)
         row.captured_at, row.problem = write.now, ""
@@ -103,16 +104,19 @@ class UserService:
         await revisions.queue_check(write, row)
         await readiness.queue_check(write, row.release_key)
 
-    async def _refused(
-        self, release: sql.Release, row: tables.Deployment, packages: tuple[distribution.Coordinates, ...]
-    ) -> str:
-        target = await queries.target(self._write.data, release.project_key, row.platform)
-        if target is None:
-            return gates.no_target(distribution.DistributionPlatform[row.platform])
-        beyond = facts.outside(packages, target)
-        if beyond:
-            return f"{gates.is_outside(beyond)} So it is not captured."
-        return ""
+    async def _refuse(self, row: tables.Deployment, why: str, *, give_up: bool) -> None:
+        """Capture nothing that lies outside the project's names. What is all another project's is given up to it."""
+        write = self._write
+        if give_up:
+            # A deployment belongs to one release, whoever records it first: here that was the wrong one.
+            external_id, row.external_id = row.external_id, None
+            problem = f"{why} They belong to another project, which can record deployment {external_id} now."
+            await moves.deployment(write, row, states.DeploymentState.GONE, problem, external_id=external_id)
+            return
+        problem = f"{why} So it is not captured."
+        if problem != row.problem:
+            row.problem, row.version = problem, row.version + 1
+            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=problem)
 
     async def _forget_packages(self, row: tables.Deployment, packages: Sequence[distribution.Coordinates]) -> None:
         """Take away the packages that an earlier capture found and this one did not, with the rows that it made.

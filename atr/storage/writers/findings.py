@@ -15,6 +15,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
+import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
@@ -95,7 +96,7 @@ async def public(
     free = tuple(one for one in packages if one.purl not in holders)
     if packages and not free:
         return all(row.release_key == release_key for row in holders.values())
-    voted = await _voted(write, release, packages, deployment)
+    voted = await _voted(write, release, free, deployment)
     if voted is None:
         return False
     await _track(write, release, free, deployment, voted, person=person)
@@ -152,11 +153,17 @@ async def _voted(
         if not any((entry.platform == deployment.platform) and (entry.file_set_digest == digest) for entry in ballot):
             # Only voted paths are compared: what else it made public would be called live unseen.
             return None
-        return await queries.file_set(write.data, digest)
+        held = ballots.packages(await queries.file_set(write.data, digest))
+        return _together([held.get(one) for one in packages])
     try:
         parts = [await requests.voted_of(write, release, one) for one in packages]
     except errors.BlockedError:
         return None
+    return _together(parts)
+
+
+def _together(parts: Sequence[fileset.FileSet | None]) -> fileset.FileSet | None:
+    """The files of all packages; None where one has none."""
     found = [part for part in parts if part is not None]
     return fileset.FileSet.of([file for part in found for file in part.files]) if len(found) == len(parts) else None
 
