@@ -90,8 +90,6 @@ class CommitteeMember:
         if row.state is not _State.LOST:
             raise errors.ConflictError(f"It is {row.state.value}; only what is lost is settled by a person.")
         why = rows.checked_reason(reason)
-        if row.state is not _State.LOST:
-            raise errors.ConflictError(f"It is {row.state.value}; a person settles only what is lost.")
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
             # From here on it is what a person recorded, and no more known to be ours than that.
