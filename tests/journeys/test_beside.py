@@ -304,3 +304,30 @@ async def test_an_extra_file_that_was_found_counts_though_the_index_is_gone(vote
         await member.acts.check_again(promotion_id, "Somebody took it away, they say.")
     row = await voted.until(1, _State.DIVERGED)
     assert EXTRA in row.reason
+
+
+async def test_other_bytes_under_an_accepted_name_count_though_the_index_is_gone(voted: worlds.World) -> None:
+    """What was accepted are the old bytes; that the name is known hides nothing of what was found under it."""
+    promotion_id = await _diverged(voted, EXTRA)
+    await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
+    await voted.live(1)
+    voted.platform.public.alter(EXTRA)
+    await voted.until(1, _State.DIVERGED, rounds=10)
+    voted.fault("index", status=404, times=None)
+    async with voted.member() as member:
+        await member.acts.check_again(promotion_id, "It was put right, they say.")
+    row = await voted.until(1, lambda row: row.state in {_State.LIVE, _State.DIVERGED})
+    assert row.state is _State.DIVERGED
+    assert EXTRA in row.reason
+
+
+async def test_an_extra_file_that_cannot_be_read_now_is_not_forgotten(voted: worlds.World) -> None:
+    """Another one beside it was read, so there is a difference all the same; both stay found."""
+    promotion_id = await _diverged(voted, EXTRA, MODULE)
+    voted.fault("index", status=404, times=None)
+    voted.fault("repository", path=MODULE, status=403, times=None)
+    async with voted.member() as member:
+        await member.acts.check_again(promotion_id, "It was taken away, they say.")
+    row = await voted.until(1, _State.DIVERGED)
+    assert EXTRA in row.reason
+    assert MODULE in row.reason
