@@ -159,6 +159,22 @@ async def test_what_is_public_and_was_not_voted_on_holds_the_announcement_and_is
         await _announce(voted)
 
 
+async def test_a_live_version_does_not_cover_what_another_deployment_made_public_beside_it(voted: worlds.World) -> None:
+    """That one held a file that nobody voted on, as we read ourselves; no index is to be had, and the voted are equal."""
+    voted.stand_in_settings(held_by="publishing")
+    second = await voted.record(RELEASE, await voted.stage_elsewhere(_with_one_more(voted)))
+    await voted.until(second, lambda row: row.proof.staged is not None)
+    voted.knob(await voted.row(second), "publish-by-hand")
+    await voted.until(second, lambda row: row.deployment_state is _Deployment.PUBLISHED)
+    voted.fault("index", status=404, times=None)
+    await voted.promote(1)
+    await voted.live(1)
+    assert voted.publish_calls == 0
+    assert "not voted on" in (await voted.row(second)).standing.sentence
+    with pytest.raises(errors.BlockedError, match="not voted on"):
+        await _announce(voted)
+
+
 def _with_one_more(world: worlds.World) -> trees.Tree:
     """The tree with a file that nobody voted on, and its signature."""
     jar = next(path for path in world.tree.files if path.endswith("-sources.jar"))

@@ -92,7 +92,7 @@ LOOKED_AT: Final = (S.VALIDATING, S.STAGED, S.DROPPING, S.FAILED, S.LOST, S.GONE
     ],
 )
 def test_after_look(view: deployments.View, seen: Seen, to: S | None, problem: str) -> None:
-    decision = deployments.after_look(view, seen, "detail")
+    decision = deployments.after_look(view, seen, "detail", version=Version.ABSENT)
     assert decision.to is to
     assert problem in decision.problem
     assert bool(problem) == bool(decision.problem)
@@ -137,6 +137,9 @@ def test_the_records_are_asked_where_an_end_would_be_believed(view: deployments.
         (samples.deployment(S.STAGED, unsure=True), Version.PUBLIC, S.PUBLISHED, "take it for published"),
         (samples.deployment(S.GONE), Version.PUBLIC, S.PUBLISHED, "take it for published"),
         (samples.deployment(S.DROPPED), Version.PUBLIC, S.PUBLISHED, "take it for published"),
+        # The patience ended while we looked: the next look asks the records.
+        (samples.deployment(S.DROPPING, gone_looks=3, gone_for=900), Version.NOT_ASKED, None, ""),
+        (samples.deployment(S.STAGED, gone_looks=3, gone_for=900), Version.NOT_ASKED, None, ""),
         # What the platform gave up, or refused, was published by another one.
         (samples.deployment(S.DROPPED, drop_taken=True), Version.PUBLIC, None, ""),
         (samples.deployment(S.FAILED), Version.PUBLIC, None, ""),
@@ -187,6 +190,7 @@ def test_no_look_draws_an_arrow_that_the_table_does_not_have() -> None:
         states.check_deployment_move(state, to)
         if (seen is Seen.GONE) and (version is not Version.PUBLIC):
             assert to in {S.GONE, S.DROPPED}
+            assert (version is Version.ABSENT) or (answer is Answer.TAKEN)
             patient = (looks >= view.timing.looks) and (gone_for == view.timing.vanishing)
             assert patient or (answer is Answer.TAKEN)
         assert seen not in {Seen.WAITING, Seen.UNKNOWN, Seen.WORKING}
