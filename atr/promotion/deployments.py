@@ -189,6 +189,9 @@ def _gone(view: View, version: steps.Version) -> Decision:
         return _STAY
     if version is steps.Version.RECORDED:
         return _RECORDED
+    if version is steps.Version.NOT_ASKED:
+        # The patience ended while this look was on its way: the next one asks the records.
+        return _STAY
     if view.state is _State.DROPPING:
         return Decision(_State.DROPPED)
     return Decision(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Public, and not voted on: what stands in public of a release and no promotion compares with what was voted on."""
 
+import sqlalchemy.orm
 import sqlmodel
 from sqlmodel import col
 
@@ -36,7 +37,13 @@ async def of_deployment(data: session.Session, row: tables.Deployment) -> bool:
     """Whether this deployment, or another one of its packages, is public, and no promotion holds what it holds."""
     if (row.state is not states.DeploymentState.PUBLISHED) and (row.found_at is None):
         return False
-    return not await _is_held(data, row.release_key, await queries.packages(data, row))
+    packages = await queries.packages(data, row)
+    if not await _is_held(data, row.release_key, packages):
+        return True
+    if (row.state is not states.DeploymentState.PUBLISHED) or not await _held_unvoted(data, row):
+        return False
+    # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside them.
+    return not await _is_held(data, row.release_key, packages, looked=True)
 
 
 async def of_promotion(data: session.Session, row: tables.Promotion) -> bool:
@@ -70,15 +77,40 @@ async def elsewhere(
     return (await data.exec(wanted)).first() is not None
 
 
-async def _is_held(data: session.Session, release_key: str, packages: tuple[distribution.Coordinates, ...]) -> bool:
-    target = tables.PromotionTarget
+async def _held_unvoted(data: session.Session, row: tables.Deployment) -> bool:
+    """Whether it held a file, when we read it, at a path that the newest vote was not about."""
+    release = await queries.demand_release(data, row.release_key)
+    file, voted, entry = tables.FileSetFile, sqlalchemy.orm.aliased(tables.FileSetFile), tables.BallotEntry
+    on_ballot = (
+        sqlmodel.select(voted.path)
+        .join(entry, col(entry.file_set_digest) == col(voted.digest))
+        .where(
+            entry.release_key == release.key,
+            entry.vote_seq == release.current_vote_seq,
+            entry.platform == row.platform,
+        )
+    )
+    wanted = sqlmodel.select(file.path).where(file.digest == row.file_set_digest, col(file.path).not_in(on_ballot))
+    return (await data.exec(wanted.limit(1))).first() is not None
+
+
+async def _is_held(
+    data: session.Session,
+    release_key: str,
+    packages: tuple[distribution.Coordinates, ...],
+    *,
+    looked: bool = False,
+) -> bool:
+    """Whether promotions of the release hold all of these packages; `looked`: and one look beside each has counted."""
+    target, promotion = tables.PromotionTarget, tables.Promotion
     wanted = (
         sqlmodel.select(target.purl)
-        .join(tables.Promotion, col(tables.Promotion.id) == col(target.promotion_id))
+        .join(promotion, col(promotion.id) == col(target.promotion_id))
         .where(
             col(target.purl).in_([one.purl for one in packages]),
             col(target.holding),
-            tables.Promotion.release_key == release_key,
+            promotion.release_key == release_key,
+            *([col(promotion.beside_at).is_not(None)] if looked else []),
         )
     )
     return bool(packages) and ({one.purl for one in packages} <= set((await data.exec(wanted)).all()))

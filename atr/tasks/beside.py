@@ -39,8 +39,9 @@ async def look(
         known = await readers.ballot_paths(read, claimed)
     accepted = frozenset(memory.accepted)
     unknown = beside.unknown(named, known | {file.path for file in voted.files})
-    before = [file.path for file in memory.extras if file not in accepted]
-    again = {file.path for file in accepted}
+    # An accepted name does not cover other bytes that an earlier look found under it.
+    before = {file.path: file for file in memory.extras if file not in accepted}
+    again = {file.path for file in accepted} - before.keys()
     fresh = [path for path in dict.fromkeys((*before, *unknown)) if path not in again]
     wanted = (*fresh[:_MOST], *(path for path in unknown if path in again))
     found: list[fileset.File] = []
@@ -51,8 +52,11 @@ async def look(
             if (one.file is not None) and (one.file not in accepted):
                 found.append(one.file)
     except errors.PlatformError as error:
-        if (not found) and not set(before) <= read_now:
+        unread = [file for path, file in before.items() if path not in read_now]
+        if unread and not found:
             raise
+        # What was found stays found until it was seen to be gone.
+        found += unread
         await _hear(context, claimed, error)
         problem = f"The index names a file that could not be read. {error}"
     if (len(fresh) > _MOST) and not found:
