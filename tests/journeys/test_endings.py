@@ -160,7 +160,7 @@ async def test_what_is_public_and_was_not_voted_on_holds_the_announcement_and_is
 
 
 async def test_a_live_version_does_not_cover_what_another_deployment_made_public_beside_it(voted: worlds.World) -> None:
-    """That one held a file that nobody voted on, as we read ourselves; no index is to be had, and the voted are equal."""
+    """That one held a file that nobody voted on, as we read ourselves, and no index is to be had."""
     voted.stand_in_settings(held_by="publishing")
     second = await voted.record(RELEASE, await voted.stage_elsewhere(_with_one_more(voted)))
     await voted.until(second, lambda row: row.proof.staged is not None)
@@ -386,3 +386,33 @@ def test_no_ending_claims_that_nothing_is_public() -> None:
         for claim in ("before anything became public", "nothing of it became public", "we published nothing"):
             assert claim not in words.sentence
     assert steps.Timing().looks == 3
+
+
+async def test_what_was_never_read_is_proved_for_no_package_that_nobody_voted_on(voted: worlds.World) -> None:
+    """Published by hand before we could read it: one of its packages is on no ballot, and no index is to be had."""
+    core = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0"
+    other = {
+        path.replace("widgets-core", "widgets-other"): _renamed(content) if path.endswith(".pom") else content
+        for path, content in voted.tree.files.items()
+        if path.startswith(core)
+    }
+    tree = dataclasses.replace(voted.tree, files={**voted.tree.files, **other})
+    voted.stand_in_settings(held_by="publishing")
+    external_id = await voted.stage_elsewhere(tree)
+    voted.clock.turn(seconds=60)
+    voted.platform.advance()
+    _publish(voted, external_id)
+    voted.fault("index", status=404, times=None)
+    second = await voted.record(RELEASE, external_id)
+    row = await voted.until(second, lambda row: row.deployment_state is _Deployment.PUBLISHED)
+    assert len(row.packages) == len(voted.tree.packages) + 1
+    with pytest.raises(errors.AtrError):
+        async with voted.member() as member:
+            await member.acts.prove_published(second)
+    await voted.pass_time(rounds=5, hours=1)
+    assert (await voted.row(second)).state is not _State.LIVE
+
+
+def _renamed(content: object) -> bytes:
+    assert isinstance(content, bytes)
+    return content.replace(b"widgets-core", b"widgets-other")

@@ -64,7 +64,7 @@ async def _of_deployment(
         case.deployment.state is _Deployment.PUBLISHED
     ):
         act = _act("prove_published", "Compare the public files", member=member, primary=True)
-        acts.append(dataclasses.replace(act, why_not=act.why_not or obstacles.prove_published(case)))
+        acts.append(dataclasses.replace(act, why_not=act.why_not or await obstacles.prove_published(read, case)))
     if case.deployment.state in {_Deployment.STAGED, _Deployment.FAILED}:
         why_not = await obstacles.drop(read, case.deployment)
         if not why_not:

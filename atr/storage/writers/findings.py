@@ -11,7 +11,6 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
@@ -155,11 +154,7 @@ async def _voted(
             return None
         held = ballots.packages(await queries.file_set(write.data, digest))
         return _together([held.get(one) for one in packages])
-    try:
-        parts = [await requests.voted_of(write, release, one) for one in packages]
-    except errors.BlockedError:
-        return None
-    return _together(parts)
+    return await requests.voted_of_all(write, release, packages)
 
 
 def _together(parts: Sequence[fileset.FileSet | None]) -> fileset.FileSet | None:

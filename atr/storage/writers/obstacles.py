@@ -14,6 +14,7 @@ import atr.promotion.states as states
 import atr.storage.facts as facts
 import atr.storage.incidents as incidents
 import atr.storage.transaction as transaction
+import atr.storage.writers.requests as requests
 
 # Nothing of a promotion in one of these states has become public.
 _UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
@@ -112,7 +113,7 @@ async def _not_asked_since_the_restore(read: transaction.Transaction, release_ke
     ]
 
 
-def prove_published(case: facts.Case) -> str:
+async def prove_published(read: transaction.Transaction, case: facts.Case) -> str:
     """Why what somebody else published cannot be proved now, in one sentence; empty if it can."""
     if case.deployment.state is not states.DeploymentState.PUBLISHED:
         return "The platform does not say that it is published."
@@ -126,6 +127,10 @@ def prove_published(case: facts.Case) -> str:
             "It held other files than the committee voted on when we read it, so it can never be called live. "
             "Its page lists them; tell the committee."
         )
+    if (case.deployment.file_set_digest is None) and (
+        await requests.voted_of_all(read, case.release, case.packages) is None
+    ):
+        return "Not every package that the platform names in it was voted on, so it can never be called live."
     return ""
 
 

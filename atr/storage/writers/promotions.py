@@ -149,9 +149,16 @@ class CommitteeMember:
         write = self._write
         deployment = await own.deployment(write, deployment_id)
         case = await facts.case(write.data, deployment, write.asf_uid)
-        why_not = obstacles.prove_published(case)
+        why_not = await obstacles.prove_published(write, case)
         if why_not:
             raise errors.ConflictError(why_not)
+        if deployment.file_set_digest is None:
+            # Nobody has read what it held: its own packages are compared, and not all that was voted on.
+            voted = await requests.voted_of_all(write, case.release, case.packages)
+            if voted is not None:
+                case = dataclasses.replace(
+                    case, voted_digest=await queries.store_file_set(write.data, voted, write.now)
+                )
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
         return rows.number(promotion.id)
 

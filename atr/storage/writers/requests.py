@@ -11,6 +11,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -93,6 +94,24 @@ async def voted_of(
     if len(found) > 1:
         raise errors.BlockedError([f"The ballot has different files for {where}, so we cannot tell which were meant."])
     return next(iter(found.values()), None)
+
+
+async def voted_of_all(
+    read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
+) -> fileset.FileSet | None:
+    """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
+    if not (packages and packages[0].platform.supports_remote_promotion and facts.vote_passed(release)):
+        return None
+    entries = await queries.ballot(read.data, release)
+    found: dict[distribution.Coordinates, fileset.FileSet] = {}
+    for digest in {one.file_set_digest for one in entries if one.platform == packages[0].platform_name}:
+        held = ballots.packages(await queries.file_set(read.data, digest))
+        for one in packages:
+            if (one in held) and (found.setdefault(one, held[one]).digest != held[one].digest):
+                return None
+    if not set(packages) <= found.keys():
+        return None
+    return fileset.FileSet.of(file for part in found.values() for file in part.files)
 
 
 async def insert(
