@@ -9,19 +9,22 @@ from typing import Final, NamedTuple
 
 import atr.promotion.states as states
 import tests.chaos.conformance as conformance
+import tests.chaos.situations as now
 
+_MINUTE: Final = 60.0
 _HOUR: Final = 3_600.0
 _DAY: Final = 86_400.0
 # After-care looks for the last time after 30 days.
 _LONG: Final = 40 * _DAY
 Fault = conformance.Fault
+_DState: Final = states.DeploymentState
 _FOUND: Final = (states.State.CHECKING, states.State.DIVERGED)
 # Nobody need ask before what is published is public.
 _AT_ONCE: Final = conformance.Settings({"publishing_polls": 0})
 
 
 class Attack(NamedTuple):
-    """What happens, and the invariant that fell."""
+    """What happens, and the invariant that fell, or the finding that is back (F1, H4, ...)."""
 
     steps: Sequence[conformance.Step]
     broke: str
@@ -68,4 +71,144 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     ),
     "the only deployment is gone": Attack(("vanished", _LONG), "S17"),
     "another committee holds these names": Attack(("strangers vote", "strangers record", _HOUR), "S15"),
+    "stopped, and another deployment of it is published by hand": Attack(
+        (
+            _AT_ONCE,
+            "promote and stop",
+            "abort",
+            "look now",
+            _HOUR,
+            now.another_published,
+            3 * _DAY,
+            now.said_to_be_public,
+        ),
+        "H2",
+    ),
+    "a drop that did nothing, and an outage after it": Attack(
+        (
+            Fault("drop", {"status": 503}),
+            Fault("status", {"status": 404, "skip": 1, "times": 4}),
+            "drop",
+            2 * _DAY,
+            now.never_said_to_be_dropped,
+        ),
+        "H3",
+    ),
+    "a file of the revision becomes a link to a secret": Attack(
+        (now.upload, now.linked, now.work, _HOUR, now.nothing_was_sent), "H4"
+    ),
+    "a file of the revision becomes a link to the same bytes": Attack(
+        (now.upload, now.linked_to_the_same, now.work, _HOUR, now.nothing_was_sent), "H4"
+    ),
+    "a file of the revision has other bytes": Attack(
+        (now.upload, now.rewritten, now.work, _HOUR, now.nothing_was_sent), "H4"
+    ),
+    "abandoned after it was published by hand": Attack(
+        (
+            _AT_ONCE,
+            "published by hand",
+            _MINUTE,
+            now.nobody_denies,
+            "vote abandoned",
+            10 * _MINUTE,
+            now.seen_at_once,
+        ),
+        "M1",
+    ),
+    "a package is gone when it is captured again": Attack(
+        (now.less_staged, "promote", 3 * _DAY, now.only_what_is_staged), "M2"
+    ),
+    "published by hand, and then recorded by its id": Attack(
+        (now.another_published, _HOUR, now.recorded, 2 * _DAY, now.only_what_is_known), "M3"
+    ),
+    "429 without a word": Attack(
+        (
+            Fault("publish", {"status": 429, "body": now.WORDS, "times": None}),
+            "promote",
+            5 * _DAY,
+            now.sent_ever_more_rarely,
+        ),
+        "F1",
+    ),
+    "429 without a word to an upload": Attack(
+        (
+            Fault("upload", {"status": 429, "body": now.WORDS, "times": None}),
+            now.upload,
+            now.work,
+            5 * _DAY,
+            now.uploaded_ever_more_rarely,
+            now.is_now("F1", _DState.FAILED, now.WORDS),
+        ),
+        "F1",
+    ),
+    "429, and come back in twenty days": Attack(
+        (
+            Fault("publish", {"status": 429, "headers": {"Retry-After": str(20 * 86_400)}}),
+            "promote",
+            10.0,
+            # For an hour nothing at all is asked of this platform; so nobody need try.
+            now.away,
+            2 * _HOUR,
+            now.work,
+            19 * _DAY,
+            now.obeyed,
+        ),
+        "F1",
+    ),
+    "an upload that was refused is dropped": Attack(
+        (
+            Fault("upload", {"status": 403}),
+            now.upload,
+            now.work,
+            _HOUR,
+            now.drop,
+            _HOUR,
+            now.is_now("F2", _DState.DROPPED),
+            now.never_asked_for_nothing,
+        ),
+        "F2",
+    ),
+    "every few downloads fail": Attack(
+        (
+            *(Fault("download", {"status": 503, "skip": skip}) for skip in (1, 2, 3)),
+            now.upload,
+            now.work,
+            _DAY,
+            now.each_read_once,
+            now.is_now("F4", _DState.STAGED),
+        ),
+        "F4",
+    ),
+    "a final answer to an upload": Attack(
+        (
+            Fault("upload", {"status": 413, "body": "Not like this."}),
+            now.upload,
+            now.work,
+            _HOUR,
+            now.is_now("F5", _DState.FAILED, "Not like this."),
+        ),
+        "F5",
+    ),
+    "a lost upload in an account of thousands": Attack(
+        (
+            Fault("upload", {"effect": True, "cut": True}),
+            now.crowded,
+            now.upload,
+            now.work,
+            2 * _HOUR,
+            now.is_now("F6", _DState.STAGED),
+        ),
+        "F6",
+    ),
+    "a lost upload, and a list that says nothing": Attack(
+        (
+            Fault("upload", {"cut": True}),
+            Fault("files", {"status": 200, "body": {"deployments": [{"deploymentId": "x"}]}, "times": None}),
+            now.upload,
+            now.work,
+            10 * _HOUR,
+            now.is_now("F6", _DState.LOST),
+        ),
+        "F6",
+    ),
 }

@@ -3,10 +3,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import io
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
+import atr.disk as disk
 import atr.models.promotion as tables
+import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
@@ -96,6 +99,99 @@ class _BelievesPublishing(_Adapter):
         return dataclasses.replace(seen, seen=steps.Seen.PUBLIC) if seen.seen is steps.Seen.WORKING else seen
 
 
+class _CapsTheWait(_Adapter):
+    """Whatever a platform asks for, an hour is enough (F1)."""
+
+    async def promote(self, external_id: str) -> contract.Reply:
+        reply = await self.inner.promote(external_id)
+        return dataclasses.replace(reply, retry_after=min(reply.retry_after or 0.0, 3_600.0))
+
+
+class _WhatLies(disk.Recorded):
+    """What lies at a path, wherever that leads, is taken for what was recorded (H4)."""
+
+    def pieces(self) -> Iterator[bytes]:
+        yield (self.root / self.path).read_bytes()
+
+
+class _ThroughLinks(disk.Recorded):
+    """The recorded bytes, wherever the path leads (H4)."""
+
+    def opened(self) -> io.FileIO:
+        return io.FileIO(self.root / self.path)
+
+
+class _BundlesWhatLies(_Adapter):
+    """Nothing is held against the record before it leaves (H4)."""
+
+    kind: type[disk.Recorded] = _WhatLies
+
+    async def stage(self, name: str, files: Sequence[contract.Upload], *rest: Any) -> contract.Reply:
+        found = [dataclasses.replace(one, source=self.kind(**vars(one.source))) for one in files]
+        return await self.inner.stage(name, found, *rest)
+
+
+class _BundlesThroughLinks(_BundlesWhatLies):
+    """Links in a revision are followed (H4)."""
+
+    kind = _ThroughLinks
+
+
+class _NamesOne(_Adapter):
+    """Of the packages that the platform names, only the first is heard (M3)."""
+
+    async def observe(self, external_id: str) -> contract.Observation:
+        seen = await self.inner.observe(external_id)
+        return dataclasses.replace(seen, coordinates=seen.coordinates[:1])
+
+
+class _KnowsThreeRefusals(_Adapter):
+    """An upload that is answered otherwise than 400, 401 or 403 may have arrived (F5)."""
+
+    async def stage(self, *what: Any) -> contract.Reply:
+        reply = await self.inner.stage(*what)
+        final = (reply.answer is steps.Answer.REFUSED) and (reply.status in {404, 413, 415, 422})
+        return dataclasses.replace(reply, answer=steps.Answer.UNCLEAR) if final else reply
+
+
+class _ReadsTheWholeList(_Adapter):
+    """An upload is looked for among all that the account ever staged (F6)."""
+
+    async def find(self, name: str, **_how: Any) -> tuple[contract.Found, ...]:
+        return await self.inner.find(name)
+
+
+class _But:
+    """Something, but for one of its attributes."""
+
+    def __init__(self, inner: Any, name: str, instead: Callable[[Any], Any]) -> None:
+        self._inner = inner
+        self._name = name
+        self._instead = instead
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return self._instead(found) if name == self._name else found
+
+
+class _Otherwise:
+    """A storage in which a worker's writer does one thing otherwise."""
+
+    def __init__(self, inner: Any, writer: str, method: str, instead: Callable[[Any], Callable[[Any], Any]]) -> None:
+        self._inner = inner
+        self._writer = writer
+        self._method = method
+        self._instead = instead
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextlib.asynccontextmanager
+    async def write_as_user_service(self) -> AsyncIterator[Any]:
+        async with self._inner.write_as_user_service() as service:
+            yield _But(service, self._writer, lambda writer: _But(writer, self._method, self._instead(writer)))
+
+
 class _Forgetting:
     """A storage in which rows in these states are looked at no more, once they are claimed (H2, H3)."""
 
@@ -150,6 +246,50 @@ def _forgets(*ends: str) -> Callable[[contexts.Context], contexts.Context]:
     return hands
 
 
+def _waits_for_nothing(writer: Any) -> Callable[[Any], Any]:
+    """What has no id goes on being dropped (F2)."""
+    return lambda _method: writer.wait
+
+
+def _keeps_no_checksums(_writer: Any) -> Callable[[Any], Any]:
+    """Checksums are read anew after each fault (F4)."""
+
+    def keep(method: Any) -> Any:
+        async def progress(claimed: Any, side: Any, done: Sequence[work.Read], *counts: int) -> None:
+            await method(claimed, side, [read for read in done if not read.text], *counts)
+
+        return progress
+
+    return keep
+
+
+def _takes_all_for_outages(_writer: Any) -> Callable[[Any], Any]:
+    """A list that cannot be used is waited for like a platform that is down (F6)."""
+
+    def outage(method: Any) -> Any:
+        async def failed_look(claimed: Any, problem: str, retry_after: float | None, **_how: Any) -> None:
+            await method(claimed, problem, retry_after)
+
+        return failed_look
+
+    return outage
+
+
+def _otherwise(
+    writer: str, method: str, instead: Callable[[Any], Callable[[Any], Any]]
+) -> Callable[[contexts.Context], contexts.Context]:
+    def hands(ours: contexts.Context) -> contexts.Context:
+        made = _Otherwise(ours.storage, writer, method, instead)
+        return dataclasses.replace(ours, storage=cast("storage.Storage", made))
+
+    return hands
+
+
+def _timed(name: str, **rules: Any) -> theatre.Build:
+    """A build with other rules of time."""
+    return theatre.Build(name, timing=dataclasses.replace(theatre.TIMING, **rules))
+
+
 def _with(adapter: type[_Adapter]) -> Callable[[contexts.Context], contexts.Context]:
     def hands(ours: contexts.Context) -> contexts.Context:
         promoters: Mapping[Any, Any] = {worlds.MAVEN: adapter(ours.promoters[worlds.MAVEN])}
@@ -166,8 +306,26 @@ ATTACKED: Final[Mapping[str, theatre.Build]] = {
     "a foreign artifact that is named like a server's metadata": theatre.Build("C1", _with(_PassesOver)),
     "a file beside the version, published by hand": theatre.Build("H1", _with(_LooksNotBeside)),
     "published by hand after a stop": theatre.Build("H2", _forgets(State.ABORTED, State.REFUSED, _DState.STAGED)),
-    "published by hand after it seemed to be gone": theatre.Build("H3", _forgets(_DState.DROPPED, _DState.GONE)),
+    "stopped, and another deployment of it is published by hand": _timed("H2, the later look", again=()),
+    "a drop that did nothing, and an outage after it": _timed("H3, patience", vanishing=0),
+    "published by hand after it seemed to be gone": _timed("H3, the later look", again=()),
+    "a file of the revision becomes a link to a secret": theatre.Build("H4", _with(_BundlesWhatLies)),
+    "a file of the revision becomes a link to the same bytes": theatre.Build("H4, links", _with(_BundlesThroughLinks)),
+    "a file of the revision has other bytes": theatre.Build("H4", _with(_BundlesWhatLies)),
     "published by hand, and then it failed": theatre.Build("H7", _with(_BelievesPublishing)),
+    "published by hand, and then recorded by its id": theatre.Build("M3", _with(_NamesOne)),
+    "429 without a word": _timed("F1, an end", limited_in_all=30 * 86_400),
+    "429 without a word to an upload": _timed("F1, an end", limited_in_all=30 * 86_400),
+    "429, and come back in twenty days": theatre.Build("F1, what was told", _with(_CapsTheWait)),
+    "an upload that was refused is dropped": theatre.Build(
+        "F2", _otherwise("deployments", "nothing_to_drop", _waits_for_nothing)
+    ),
+    "every few downloads fail": theatre.Build("F4", _otherwise("captures", "progress", _keeps_no_checksums)),
+    "a final answer to an upload": theatre.Build("F5", _with(_KnowsThreeRefusals)),
+    "a lost upload in an account of thousands": theatre.Build("F6, newest first", _with(_ReadsTheWholeList)),
+    "a lost upload, and a list that says nothing": theatre.Build(
+        "F6, an end", _otherwise("deployments", "failed_look", _takes_all_for_outages)
+    ),
 }
 
 

@@ -7,7 +7,7 @@ and waiting. What is read back are the events, which are written where arrows ar
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import atr.promotion.states as states
@@ -37,8 +37,10 @@ class Settings(NamedTuple):
     fields: Mapping[str, Any]
 
 
-# An act's name, seconds to wait, or what goes wrong.
-Step = str | float | Fault | Settings
+# What only one story needs: something happens, or is looked at; what is wrong, a sentence each.
+Do = Callable[[simulated.Simulated], Awaitable[Sequence[str] | None]]
+# An act's name, seconds to wait, what goes wrong, or what only this story needs.
+Step = str | float | Fault | Settings | Do
 _NEVER: Final = Fault("publish", {"cut": True, "times": 1})
 _UNSENT: Final = (Fault("publish", {"cut": True, "times": 3}), "promote", 3 * _HOUR)
 # It is done before anybody asks, and nobody was told.
@@ -131,19 +133,21 @@ async def _play(
 ) -> tuple[set[tuple[State, State]], tuple[str, ...]]:
     async with stage.opened(seed, build=build) as world:
         lives = [asyncio.create_task(world.worker_life(name, dies_at=_never)) for name in ("one", "two")]
+        wrong: list[str] = []
         try:
             for step in steps:
-                await _take(world, step)
+                wrong += await _take(world, step)
         finally:
             for life in lives:
                 life.cancel()
             await asyncio.gather(*lives, return_exceptions=True)
         eyes = observed.Eyes(world)
-        broken = (*invariants.broken(await eyes.look()), *(await world.said_wrongly(acts.RELEASE) if settled else ()))
+        said = await world.said_wrongly(acts.RELEASE) if settled else ()
+        broken = (*wrong, *invariants.broken(await eyes.look()), *said)
         return {(State(frm), State(to)) for frm, to in eyes.arrows("promotion")}, broken
 
 
-async def _take(world: simulated.Simulated, step: Step) -> None:
+async def _take(world: simulated.Simulated, step: Step) -> Sequence[str]:
     match step:
         case Fault():
             world.fault(step.endpoint, **step.fields)
@@ -158,8 +162,11 @@ async def _take(world: simulated.Simulated, step: Step) -> None:
         case str():
             world.paused = world.paused and (step != "look now")
             await acts.play(world, step)
-        case _:
+        case int() | float():
             await asyncio.sleep(step)
+        case _:
+            return await step(world) or ()
+    return ()
 
 
 def _never() -> None:

@@ -16,7 +16,7 @@ from tests.model import invariants
 _DState: Final = states.DeploymentState
 _NOT_PUBLIC: Final = frozenset({_DState.STAGED, _DState.DROPPED, _DState.GONE, _DState.FAILED, _DState.VALIDATING})
 # Words that say of a version that nobody has it.
-_DENIED: Final = re.compile(
+DENIED: Final = re.compile(
     r"before anything became public|nothing of it (was|became)|can be promoted again", re.IGNORECASE
 )
 
@@ -67,5 +67,5 @@ def _of_page(page: views.FinishView, now: truth.Now, *, missing: bool) -> Iterat
         yield "it could be announced without a word, and not all that was voted on is public"
     for row in page.rows:
         said = f"{row.standing.sentence} {row.reason} {row.next_sentence} {row.next_note}"
-        if now.is_public(row.external_id) and (denied := _DENIED.search(said)):
+        if now.is_public(row.external_id) and (denied := DENIED.search(said)):
             yield f"the page says “{denied[0]}” of {row.external_id}, and it is public"

@@ -81,6 +81,7 @@ class Build:
     # The worker is handed other hands.
     hands: Callable[[contexts.Context], contexts.Context] = lambda hands: hands
     fenced: bool = True
+    timing: steps.Timing = TIMING
 
 
 OURS: Final = Build()
@@ -141,7 +142,7 @@ class Theatre:
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )
         database, written = self._database(address, clock)
-        place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: TIMING}, plain=TIMING)
+        place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: build.timing}, plain=build.timing)
         watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
         made = contexts.Context(
             storage=cast("storage.Storage", watched_storage),
