@@ -10,6 +10,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.worker as worker
 from tests import world as worlds
 
 _State = states.State
@@ -331,3 +332,19 @@ async def test_an_extra_file_that_cannot_be_read_now_is_not_forgotten(voted: wor
     row = await voted.until(1, _State.DIVERGED)
     assert EXTRA in row.reason
     assert MODULE in row.reason
+
+
+async def test_nothing_is_announced_while_one_reading_has_found_a_difference(voted: worlds.World) -> None:
+    """One reading may be a fault; until the second has told, nobody announces a release that may not be what was voted."""
+    await voted.promote(1)
+    await voted.live(1)
+    voted.platform.public.withdraw(f"{CORE}/widgets-core-2.4.0-sources.jar")
+    for _ in range(20):
+        await voted.turn_to_due()
+        await worker.drain(voted.hands)
+        if (await voted.promotion(1)).difference:
+            break
+    assert (await voted.row(1)).state is _State.LIVE
+    with pytest.raises(errors.BlockedError, match="read again"):
+        async with voted.manager() as manager:
+            await manager.announce.announce(RELEASE)
