@@ -10,6 +10,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.storage.readers.releases as releases
 import atr.worker as worker
 from tests import world as worlds
 
@@ -335,7 +336,7 @@ async def test_an_extra_file_that_cannot_be_read_now_is_not_forgotten(voted: wor
 
 
 async def test_nothing_is_announced_while_one_reading_has_found_a_difference(voted: worlds.World) -> None:
-    """One reading may be a fault; until the second has told, nobody announces a release that may not be what was voted."""
+    """One reading may be a fault; until the second has told, the release may not be what was voted on."""
     await voted.promote(1)
     await voted.live(1)
     voted.platform.public.withdraw(f"{CORE}/widgets-core-2.4.0-sources.jar")
@@ -348,3 +349,6 @@ async def test_nothing_is_announced_while_one_reading_has_found_a_difference(vot
     with pytest.raises(errors.BlockedError, match="read again"):
         async with voted.manager() as manager:
             await manager.announce.announce(RELEASE)
+    async with voted.store.read(people.COMMITTER) as read:
+        (line,) = (await releases.listing(read)).lines
+    assert "read again" in line.todo

@@ -209,12 +209,17 @@ async def _ball(
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return await _ball_of_vote(read, release, committee)
     is_complete = (not measure.not_public) and (measure.sets or not rows)
-    if is_complete and not await obstacles.announce(read, release.key):
+    why_not = await obstacles.announce(read, release.key) if is_complete else ""
+    if is_complete and not why_not:
         mine = rights.is_release_manager(committee, read.asf_uid)
         said = "Everything that was voted on is live" if measure.sets else "Nothing was voted on for a platform"
         return ("you" if mine else "others"), f"{said}; it can be announced."
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
-    said = f"{waiting.platform.display_name}: {waiting.next_sentence}" if waiting else "Nothing is staged yet."
+    said = (
+        f"{waiting.platform.display_name}: {waiting.next_sentence}"
+        if waiting
+        else (why_not or "Nothing is staged yet.")
+    )
     return ("itself" if any(row.is_moving for row in rows) else "others"), said
 
 

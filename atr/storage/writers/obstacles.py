@@ -27,7 +27,8 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
     rows = await queries.promotions(
         write.data,
         col(tables.Promotion.release_key) == release_key,
-        col(tables.Promotion.state).in_([*states.UNSETTLED, states.State.REQUESTED]),
+        col(tables.Promotion.state).in_([*states.UNSETTLED, states.State.REQUESTED])
+        | ((col(tables.Promotion.state) == states.State.LIVE) & (col(tables.Promotion.difference) != "")),
     )
     if any(row.state is states.State.DIVERGED for row in rows):
         return "Something public is not what was voted on. Close the incident first."
@@ -36,8 +37,10 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
         return f"It is public and was not voted on: {', '.join(unvoted)}. Close the incident first."
     if any(row.state in states.UNSETTLED for row in rows):
         return "A promotion is on its way. It opens when every promotion has ended."
-    if rows:
+    if any(row.state is states.State.REQUESTED for row in rows):
         return "A promotion is still asked for. Stop it first, or let it end."
+    if rows:
+        return f"The last reading of the public files found a difference, so they are read again: {rows[0].difference}"
     return ""
 
 
