@@ -60,6 +60,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
             Fault("status", {"status": 404, "times": None}),
             "drop",
             2 * _DAY,
+            now.is_now("H3", _DState.DROPPED),
             "faults end",
             "published by hand",
             _LONG,

@@ -257,6 +257,7 @@ async def nobody_denies(world: simulated.Simulated) -> Sequence[str]:
 
 async def seen_at_once(world: simulated.Simulated) -> Sequence[str]:
     """The worker looked when it was abandoned."""
+    world.platform.advance()
     (row,) = await world.rows(tables.Deployment)
     public = world.truth.look().is_public(row.external_id or "")
     return ["M1: it is public, and the row does not say it"] if public and (row.state is not _DState.PUBLISHED) else []

@@ -219,6 +219,15 @@ async def test_a_drop_without_effect_is_not_taken_for_done_by_an_outage(voted: w
     assert "did not drop" in row.problem
 
 
+async def test_a_deployment_that_is_gone_before_its_drop_was_sent_is_dropped_in_the_end(voted: worlds.World) -> None:
+    """Nothing is sent for what the platform does not show; after the patience it is over, and nobody waits for ever."""
+    voted.fault("status", status=404, times=None)
+    await _drop(voted)
+    await voted.until(1, lambda row: row.deployment_state is _Deployment.DROPPED, rounds=60)
+    assert voted.requests("drop") == 0
+    assert voted.requests("published") > 0
+
+
 async def test_a_drop_that_was_believed_is_left_again_when_the_platform_still_has_it(voted: worlds.World) -> None:
     """However long the platform says 404: when it shows the deployment again, the row says so, and it may go public."""
     external_id = (await voted.row(1)).external_id
