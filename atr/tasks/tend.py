@@ -42,23 +42,14 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
-    promoter = context.promoter(claimed.platform)
-    observation = await promoter.observe(claimed.external_id)
+    await _note(context, claimed, await context.promoter(claimed.platform).observe(claimed.external_id))
+
+
+async def _note(context: contexts.Context, claimed: work.Deployment, observation: contract.Observation) -> None:
+    """Note what the platform says, with its records of the version where its word alone is not believed."""
     version = steps.Version.NOT_ASKED
     if rules.asks_records(claimed.view.counted(observation.seen), observation.seen):
-        version = await records.version(promoter, claimed.packages)
-    unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
-    await _note(context, claimed, observation, version=version, problem=unclear)
-
-
-async def _note(
-    context: contexts.Context,
-    claimed: work.Deployment,
-    observation: contract.Observation,
-    *,
-    version: steps.Version = steps.Version.NOT_ASKED,
-    problem: str = "",
-) -> None:
+        version = await records.version(context.promoter(claimed.platform), claimed.packages)
     looked = work.Looked(
         observation.seen,
         word=observation.word,
@@ -67,8 +58,9 @@ async def _note(
         held_by=observation.held_by,
         version=version,
     )
+    unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
     async with context.storage.write_as_user_service() as service:
-        await service.deployments.looked(claimed, looked, problem=problem)
+        await service.deployments.looked(claimed, looked, problem=unclear)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
