@@ -10,6 +10,7 @@ import atr.db.session as session
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.facts as facts
 
 _PUBLIC = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
 SENTENCE = "It is public, and it was not voted on. The committee must act now: tell the users, find out why."
@@ -34,12 +35,13 @@ async def of_release(data: session.Session, release_key: str) -> tuple[str, ...]
 
 
 async def of_deployment(data: session.Session, row: tables.Deployment) -> bool:
-    """Whether this deployment, or another one of its packages, is public, and no promotion holds what it holds."""
+    """Whether this deployment, or another one of its packages, is public, and holds what was not voted on."""
     if (row.state is not states.DeploymentState.PUBLISHED) and (row.found_at is None):
         return False
     packages = await queries.packages(data, row)
     if not await _is_held(data, row.release_key, packages):
-        return True
+        # What was voted on and is not compared, since a person stopped that, is not live; more is not known of it.
+        return (row.found_at is not None) or not await _is_voted(data, row)
     if (row.state is not states.DeploymentState.PUBLISHED) or not await _held_unvoted(data, row):
         return False
     # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside them.
@@ -75,6 +77,14 @@ async def elsewhere(
         .limit(1)
     )
     return (await data.exec(wanted)).first() is not None
+
+
+async def _is_voted(data: session.Session, row: tables.Deployment) -> bool:
+    release = await queries.demand_release(data, row.release_key)
+    if not facts.vote_passed(release):
+        return False
+    ballot = await queries.ballot(data, release)
+    return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
 
 
 async def _held_unvoted(data: session.Session, row: tables.Deployment) -> bool:

@@ -167,7 +167,7 @@ async def test_approved_by_mistake_and_taken_back(
     await old.go(f"/abandon/{WHERE}")
     await dave.page.get_by_label("Why it is abandoned").fill("Approved by mistake.")
     await dave.press("Abandon candidate 1")
-    assert "Candidate 1 is abandoned, and nothing of it was published." in await dave.text()
+    assert "Candidate 1 is abandoned; no call of ours to publish it was made." in await dave.text()
     await house.pass_time(rounds=3, hours=2)
     assert house.publish_calls == 0
     # The other tab still shows the form.

@@ -70,7 +70,7 @@ async def test_failed_while_publishing_with_nothing_public_is_refused(voted: wor
     assert voted.publish_calls == 1
     paths = {path for path, count in voted.platform.traffic.paths.items() if count}
     assert {f"/maven2/{path}" for path in voted.tree.files} <= paths
-    row = await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.GONE)
+    row = await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.FAILED)
     assert "says it failed" in row.problem
     assert not any(target.holding for target in await voted.rows(tables.PromotionTarget))
 

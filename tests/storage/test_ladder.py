@@ -88,7 +88,8 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
     ]
     assert carried[0] == {"release", "revision", "vote", "promotions", "verification", "readiness"}
     assert carried[1] == carried[0] | {"vote_resolution", "announce"}
-    assert carried[2] == carried[1] | {"policy", "deployments", "distributions", "acts", "copies", "turns", "searches"}
+    members = {"policy", "deployments", "distributions", "acts", "copies", "turns", "searches", "extras"}
+    assert carried[2] == carried[1] | members
     assert set(vars(storage.WriteAsFoundationAdmin(fake))) == {"policy", "switches"}
     assert not hasattr(storage.WriteAsFoundationAdmin(fake), "distributions")
 

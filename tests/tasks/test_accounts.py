@@ -322,13 +322,13 @@ async def test_a_stop_drops_what_does_not_end_and_it_writes_nothing(voted: world
 async def test_nothing_due_costs_a_few_reads_and_no_write(voted: worlds.World) -> None:
     """Counted: as many statements for ten thousand rows that rest as for one."""
     with _statements(voted.hands.storage.database) as one:
-        assert await worker.drain(voted.hands) == 0
+        assert await worker.Shift(voted.hands, 100).start() == 0
     await _many(voted, 300)
     async with voted.by_hand() as data:
         later = voted.clock.at + datetime.timedelta(days=1)
         await data.exec(sqlalchemy.update(tables.Promotion).values(due_at=later))
     with _statements(voted.hands.storage.database) as many:
-        assert await worker.drain(voted.hands) == 0
+        assert await worker.Shift(voted.hands, 100).start() == 0
     assert len(many) == len(one)
     assert not [text for text in many if not text.startswith(("BEGIN", "SELECT"))]
     assert len(many) <= 6

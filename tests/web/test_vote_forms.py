@@ -324,7 +324,7 @@ async def test_before_the_first_call_a_candidate_can_be_abandoned(house: houses.
     }
     assert "requested" not in states
     shown = await dave.get(place.url("voting"))
-    assert "is abandoned, and nothing of it was published" in shown.text
+    assert "is abandoned; no call of ours to publish it was made" in shown.text
     assert _REASON in shown.text
     before = house.dump()
     assert (await dave.post(place.url("abandon"), {**form, "reason": _REASON})).status == 409

@@ -54,7 +54,8 @@ class Kind(enum.Enum):
         "diverged",
         "Diverged",
         "the committee: public files are not what was voted on",
-        "Wake the committee. Nothing can be taken back; its page lists the files that differ.",
+        "Wake the committee. Nothing can be taken back; its page lists the files that differ, and those that nobody "
+        "voted on.",
     )
     FROZEN = _Text(
         "diverged",
