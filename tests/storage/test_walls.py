@@ -10,6 +10,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.maven as maven
 import atr.storage.files as files
 import atr.storage.writers.obstacles as obstacles
 from tests import world as worlds
@@ -88,9 +89,8 @@ async def test_what_another_committee_staged_is_not_given_up_by_who_records_it(w
     assert deployment_id is not None
     await world.pass_time(rounds=5, minutes=1)
     (row,) = await world.rows(tables.Deployment)
-    assert row.state is states.DeploymentState.STAGED
-    assert "Outside the names" in row.problem
-    with pytest.raises(errors.ConflictError, match="nobody knows whose it is"):
+    assert (row.state, row.external_id) == (states.DeploymentState.GONE, None)
+    with pytest.raises(errors.ConflictError, match="there is nothing to drop"):
         async with world.store.write_as_project_committee_member("other", people.STRANGER) as member:
             await member.deployments.drop(deployment_id, "away with it")
     await world.pass_time(rounds=2, minutes=1)
@@ -99,9 +99,13 @@ async def test_what_another_committee_staged_is_not_given_up_by_who_records_it(w
     async with world.store.write_as_foundation_admin(people.ADMIN) as admin:
         await admin.policy.set_project("other", "Other", "example")
         await admin.policy.set_target("other", worlds.MAVEN, namespaces=world.tree.namespaces)
+    inside = min(maven.parse_path(path).coordinates for path in world.tree.files)
+    async with world.store.write_as_project_committee_member("other", people.MEMBERS[0]) as member:
+        again = await member.distributions.record(release_key, inside, staging=True, deployment_id=theirs)
+    assert again is not None
     await world.pass_time(rounds=5, hours=1)
     async with world.store.write_as_project_committee_member("other", people.MEMBERS[0]) as member:
-        await member.deployments.drop(deployment_id, "it was a mistake")
+        await member.deployments.drop(again, "it was a mistake")
 
 
 async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_once_it_was_read(
