@@ -7,15 +7,11 @@ import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
-
-# How many packages a sentence names.
-_NAMED: Final = 3
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -55,8 +51,7 @@ class Clash:
     @property
     def sentence(self) -> str:
         """What is wrong, and what to do."""
-        more = f" and {len(self.packages) - _NAMED} more" if len(self.packages) > _NAMED else ""
-        named = ", ".join(self.packages[:_NAMED]) + more
+        named = fileset.names(self.packages)
         said = _described(self.difference)
         where = f"{self.one.name} and {self.other.name} both hold {named}, and not with the same files: {said}"
         if self.one.is_mapped:
@@ -136,10 +131,9 @@ def named_apart(named: Iterable[distribution.Coordinates], files: fileset.FileSe
         with contextlib.suppress(errors.InputError):
             held.add(maven.parse_path(file.path).coordinates)
     unread = [str(where) for where in sorted(said - held)]
-    more = f" and {len(unread) - _NAMED:,} more" if len(unread) > _NAMED else ""
     return (
-        f"The platform names {', '.join(unread[:_NAMED])}{more} in this deployment and lists no file of it, so nobody "
-        "can tell what would become public."
+        f"The platform names {fileset.names(unread)} in this deployment and lists no file of it, so nobody can tell "
+        "what would become public."
         if unread
         else "",
         tuple(

@@ -16,7 +16,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import Final
 
 import atr.db.queries as queries
@@ -49,7 +49,7 @@ class Draft:
         self.directory = directory
         self.parent = parent
         self._files = files
-        # What was held against its bytes before and is the same still needs no second reading.
+        # The files as they were last checked: what is still the same needs no second reading.
         self._checked = dict(files) if checked else {}
         # How many files lie below each folder.
         self._folders = collections.Counter(folder for path in files for folder in relpath.folders(path))
@@ -119,7 +119,8 @@ class Draft:
         self._forget(path)
 
     def _check(self) -> None:
-        beside: dict[str, list[str]] = collections.defaultdict(list)
+        # By file and algorithm: the digest that the checksum beside it states.
+        stated: dict[str, dict[str, str]] = collections.defaultdict(dict)
         for path, file in self._files.items():
             named = checksums.named_by(path)
             if (named is None) or (file.size > checksums.LIMIT):
@@ -127,18 +128,16 @@ class Draft:
             if self._is_checked(path) and self._is_checked(named.path):
                 self._files[path] = self._checked[path]
                 continue
-            text = _text(self.directory, path)
-            self._files[path] = dataclasses.replace(file, odd=None)
-            if not checksums.stated(text, named):
-                self._files[path] = dataclasses.replace(file, odd=fileset.Odd.TEXT)
-            elif named.path in self._files:
-                beside[named.path].append(path)
-        for path, several in beside.items():
-            true = _digests(self.directory, path, [path_of.rpartition(".")[2] for path_of in several])
-            for one in several:
-                named = checksums.Named(path, one.rpartition(".")[2])
-                if checksums.stated(_text(self.directory, one), named) != true[named.algorithm]:
-                    self._files[one] = dataclasses.replace(self._files[one], odd=fileset.Odd.DIGEST)
+            digest = checksums.stated(_text(self.directory, path), named)
+            self._files[path] = dataclasses.replace(file, odd=None if digest else fileset.Odd.TEXT)
+            if digest and (named.path in self._files):
+                stated[named.path][named.algorithm] = digest
+        for path, said in stated.items():
+            true = _digests(self.directory, path, said)
+            for algorithm, digest in said.items():
+                if digest != true[algorithm]:
+                    beside = f"{path}.{algorithm}"
+                    self._files[beside] = dataclasses.replace(self._files[beside], odd=fileset.Odd.DIGEST)
         self._checked = dict(self._files)
 
     def _is_checked(self, path: str) -> bool:
@@ -185,7 +184,7 @@ class Parent:
     directory: pathlib.Path | None
     # None for a revision from before our tables: its files are there, and nobody hashed them.
     files: tuple[fileset.File, ...] | None
-    # Whether its checksums were held against the files that they name.
+    # Whether its checksums were compared with the files that they name.
     checked: bool = False
 
 
@@ -261,7 +260,7 @@ def no_room_said() -> Iterator[None]:
         raise
 
 
-def _digests(directory: pathlib.Path, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+def _digests(directory: pathlib.Path, path: str, algorithms: Iterable[str]) -> dict[str, str]:
     """The digests of a file, from one reading of it."""
     running = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with _opened(directory, path) as file:

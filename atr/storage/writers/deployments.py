@@ -330,6 +330,7 @@ class UserService:
 
     async def _work(self, row: tables.Deployment) -> work.Deployment:
         generation = (await queries.site(self._write.data)).generation
+        upload, drop = await rows.answers(self._write, row)
         return work.Deployment(
             id=rows.number(row.id),
             epoch=row.lease_epoch,
@@ -342,7 +343,7 @@ class UserService:
             captured=row.file_set_digest is not None,
             verifying=verification.is_running(row),
             packages=await queries.packages(self._write.data, row),
-            upload_answer=await rows.answer(self._write, row, tables.AttemptKind.UPLOAD),
-            drop_answer=await rows.answer(self._write, row, tables.AttemptKind.DROP),
+            upload_answer=upload,
+            drop_answer=drop,
             asked_before=row.asked_in < generation,
         )

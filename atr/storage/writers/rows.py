@@ -111,14 +111,11 @@ async def mark(
 
 async def drop_was_taken(write: transaction.Transaction, row: tables.Deployment) -> bool:
     """Whether the platform has ever answered that it gave this deployment up."""
-    return bool(
-        await queries.attempts(
-            write.data,
-            col(tables.Attempt.deployment_id) == row.id,
-            col(tables.Attempt.kind) == tables.AttemptKind.DROP,
-            col(tables.Attempt.answer) == steps.Answer.TAKEN,
-        )
-    )
+    return _was_taken(await _attempts(write, row))
+
+
+def _was_taken(every: Sequence[tables.Attempt]) -> bool:
+    return any((one.kind is tables.AttemptKind.DROP) and (one.answer is steps.Answer.TAKEN) for one in every)
 
 
 def later(write: transaction.Transaction, seconds: float) -> datetime.datetime:
@@ -303,29 +300,36 @@ async def claimed_deployment(write: transaction.Transaction, claimed: work.Deplo
 async def asked(
     write: transaction.Transaction, row: tables.Deployment, kind: tables.AttemptKind
 ) -> Sequence[tables.Attempt]:
-    """The uploads or drops that a deployment is about now, oldest first."""
-    return await queries.attempts(
-        write.data,
-        col(tables.Attempt.deployment_id) == row.id,
-        col(tables.Attempt.kind) == kind,
-        # A drop that was asked for again is a new request.
-        (col(tables.Attempt.kind) != tables.AttemptKind.DROP) | (col(tables.Attempt.marked_at) >= row.entered_at),
-    )
+    """The uploads of a deployment, or the drops since it was last asked to be dropped, oldest first."""
+    return _asked(row, await _attempts(write, row), kind)
 
 
-async def answer(
-    write: transaction.Transaction, row: tables.Deployment, kind: tables.AttemptKind
-) -> steps.Answer | None:
-    """The answer to a deployment's newest upload or drop; NONE for marked and not answered, None for not marked."""
-    every = await asked(write, row, kind)
-    return every[-1].answer if every else None
+async def answers(
+    write: transaction.Transaction, row: tables.Deployment
+) -> tuple[steps.Answer | None, steps.Answer | None]:
+    """The answers to a deployment's newest upload and drop; NONE for marked and not answered, None for not marked."""
+    every = await _attempts(write, row)
+    uploads, drops = _asked(row, every, tables.AttemptKind.UPLOAD), _asked(row, every, tables.AttemptKind.DROP)
+    return uploads[-1].answer if uploads else None, drops[-1].answer if drops else None
+
+
+async def _attempts(write: transaction.Transaction, row: tables.Deployment) -> Sequence[tables.Attempt]:
+    return await queries.attempts(write.data, col(tables.Attempt.deployment_id) == row.id)
+
+
+def _asked(
+    row: tables.Deployment, every: Sequence[tables.Attempt], kind: tables.AttemptKind
+) -> Sequence[tables.Attempt]:
+    # A drop that was asked for again is a new request.
+    is_any = kind is not tables.AttemptKind.DROP
+    return [one for one in every if (one.kind is kind) and (is_any or (one.marked_at >= row.entered_at))]
 
 
 async def deployment_view(write: transaction.Transaction, row: tables.Deployment) -> deployments.View:
     """What the rules may know of a deployment's row."""
     table = write.place.timing(distribution.DistributionPlatform[row.platform])
-    uploads = await asked(write, row, tables.AttemptKind.UPLOAD)
-    drops = await asked(write, row, tables.AttemptKind.DROP)
+    every = await _attempts(write, row)
+    uploads, drops = _asked(row, every, tables.AttemptKind.UPLOAD), _asked(row, every, tables.AttemptKind.DROP)
     told = wait({_Deployment.UPLOADING: uploads, _Deployment.DROPPING: drops}.get(row.state, ()), table)
     refused = drops and (drops[-1].answer in steps.CERTAIN_NO)
     return deployments.View(
@@ -336,7 +340,7 @@ async def deployment_view(write: transaction.Transaction, row: tables.Deployment
         gone_looks=row.gone_looks,
         gone_since=row.gone_since,
         drop_answer=drops[-1].answer if drops else steps.Answer.NONE,
-        drop_taken=await drop_was_taken(write, row),
+        drop_taken=_was_taken(every),
         publishing_since=row.publishing_since,
         unsure=row.made_in < (await queries.site(write.data)).generation,
         drop_said=said(drops[-1]) if refused else "",

@@ -12,6 +12,7 @@ from typing import Any, Final
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.platforms.contract as contract
+import atr.promotion.fileset as fileset
 import atr.shared.maven as maven
 import atr.shared.pom as poms
 import atr.storage.readers.work as readers
@@ -114,8 +115,8 @@ def _said(case: readers.ReadinessCase, wanted: Mapping[str, Sequence[readers.Pom
         if found.parents.get(pom.sha256, ("", ""))[1]
     ]
     nowhere = [
-        f"{_name(parent)}, the parent of {_listed(children)}, is neither public nor in this release, so nobody could "
-        "use what is published. Publish it first, or put its POM into this release."
+        f"{_name(parent)}, the parent of {fileset.names(str(pom.package) for pom in children)}, is neither public nor "
+        "in this release, so nobody could use what is published. Publish it first, or put its POM into this release."
         for parent, children in wanted.items()
         if parent in found.absent
     ]
@@ -129,11 +130,6 @@ def _said(case: readers.ReadinessCase, wanted: Mapping[str, Sequence[readers.Pom
     if not any(parent for parent, _ in found.parents.values()):
         return _result(_Status.NOTE, "yes", "No POM has a parent.", "", case, found)
     return _result(_Status.NOTE, "yes", "Every parent is public or part of this release.", "", case, found)
-
-
-def _listed(children: Sequence[readers.Pom]) -> str:
-    more = f" and {len(children) - _NAMED:,} more" if len(children) > _NAMED else ""
-    return f"{', '.join(str(pom.package) for pom in children[:_NAMED])}{more}"
 
 
 def _name(path: str) -> str:
