@@ -137,7 +137,7 @@ class CopyPlan:
 class Read:
     """One file that was read: what it is, and which checksums beside it are wrong, as a sentence.
 
-    `text` is that of a checksum, so that it can be held against its file later; empty for a member.
+    `text` is that of a checksum, so that it can be compared with its file later; empty for a member.
     """
 
     file: fileset.File

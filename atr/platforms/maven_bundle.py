@@ -43,7 +43,7 @@ def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
 def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | None = LIMIT) -> int:
     """Write the bundle and return its size, at constant memory. Blocks: run it in a thread.
 
-    Each file that is neither a signature nor a checksum gets the checksums it lacks. Every byte is held against what
+    Each file that is neither a signature nor a checksum gets the checksums it lacks. Every byte is compared with what
     was recorded while it is written here, so nothing else can leave. Raises InputError for a file that is not what was
     recorded or too large a bundle, UnavailableError where the bundle cannot be written.
     """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are checksums, and what they state. Pure.
 
-A checksum is no member of a file set: it is held against the bytes of the file that it stands beside, and every other
-file is a member. `p.sha1` is a checksum only if `p` is held too (`p` may be a checksum itself), and if it is small and
-holds nothing but a digest and the name of `p`. So it takes the list of all files and the text of the small ones to
-tell: a name alone decides nothing.
+A checksum is no member of a file set: it is compared with the bytes of the file beside it. Every other file is a
+member. `p.sha1` is a checksum only if `p` is there too (`p` may be a checksum itself), and if it is small and holds
+nothing but a digest and the name of `p`. So the list of all files and the text of the small ones decide, never a name
+alone.
 """
 
 import hashlib

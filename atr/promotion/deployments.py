@@ -62,7 +62,7 @@ class Decision:
 
 _STAY: Final = Decision(None)
 _FORGOTTEN: Final = Decision(
-    _State.PUBLISHED, "The platform does not show it any more, and this version is public, so we take it for published."
+    _State.PUBLISHED, "The platform does not show it any more, and this version is public, so it counts as published."
 )
 _RECORDED: Final = Decision(
     None, "The platform does not show it any more, but its records have this version. We wait for the public files."

@@ -131,7 +131,7 @@ async def staged(
         what = candidates[path]
         said[what.path][what.algorithm] = checksums.stated(read.text.encode(), what)
     members = {path: one for path, one in listed.items() if path not in sides}
-    # What was read before its checksum was cannot have been held against it.
+    # What was read before its checksum was cannot have been compared with it.
     early = {candidates[path].path for path in fresh}
     done = {
         path: read

@@ -253,7 +253,7 @@ async def test_diverged_is_not_live(voted: worlds.World) -> None:
     view = await _finish(voted)
     assert view.sentence == "0 of 1 voted file set is live; Maven Central is diverged."
     assert [one.packages_line for one in (await _announcing(voted)).not_public] == [WHOLE]
-    with pytest.raises(errors.BlockedError, match="Close the incident first"):
+    with pytest.raises(errors.BlockedError, match="The incident must be dealt with first"):
         await _announce(voted)
 
 

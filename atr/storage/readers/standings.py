@@ -36,7 +36,9 @@ NEXT: Final = {
     _State.DIVERGED: "The committee must act now: tell the users, find out why.",
     _State.ABORTING: "We are finding out which came first.",
 }
-_LIMITED: Final = "Nothing is read or sent before then; it goes on by itself. It can still be stopped."
+_LIMITED: Final = (
+    "No staged file is read and nothing is sent before then; it goes on by itself. It can still be stopped."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +125,7 @@ def next_sentence(
     if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
         return promotion.blocker or NEXT[promotion.state]
     if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
-        return "The platform refused our call. Nothing was sent since; promote again when what it says is mended."
+        return "The platform refused our call. Nothing was sent since; promote again once the cause is mended."
     if (promotion is not None) and (promotion.state is _State.LIVE) and _stays_staged(case.deployment, promotion):
         return elsewhere_sentence(case.deployment)
     over = (promotion is not None) and (promotion.state is _State.ABORTED)

@@ -31,10 +31,10 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
         | ((col(tables.Promotion.state) == states.State.LIVE) & (col(tables.Promotion.difference) != "")),
     )
     if any(row.state is states.State.DIVERGED for row in rows):
-        return "Something public is not what was voted on. Close the incident first."
+        return "Something public is not what was voted on. The incident must be dealt with first, on its row."
     unvoted = await incidents.of_release(write.data, release_key)
     if unvoted:
-        return f"It is public and was not voted on: {', '.join(unvoted)}. Close the incident first."
+        return f"It is public and was not voted on: {', '.join(unvoted)}. The committee must deal with that first."
     if any(row.state in states.UNSETTLED for row in rows):
         return "A promotion is on its way. It opens when every promotion has ended."
     if any(row.state is states.State.REQUESTED for row in rows):

@@ -28,8 +28,8 @@ class UserService:
     async def free(self) -> int:
         """Free every package that a promotion holds outside its project's names, and answer how many those were.
 
-        Names move, and rows of older versions were never held against them. The promotion stays in its state: what it
-        asks the platform and what it learns goes on. Its release is told, and so are those whose package it is.
+        Names move, and rows of older versions were never checked against them. The promotion keeps its state, and goes
+        on asking the platform. An event tells its release, and the releases that the package belongs to.
         """
         write = self._write
         if not await _held_outside(write):
