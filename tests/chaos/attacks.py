@@ -160,6 +160,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         (
             Fault("upload", {"status": 403}),
             now.upload,
+            now.not_settled_early,
             now.work,
             _HOUR,
             now.drop,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import atr.demo.people as people
+import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -180,6 +181,16 @@ def is_now(code: str, state: states.DeploymentState, words: str = "") -> conform
         return [f"{code}: it is {row.state.value} and not {state.value}: {row.problem}"]
 
     return look
+
+
+async def not_settled_early(world: simulated.Simulated) -> Sequence[str]:
+    """A person says that it never arrived while the worker has yet to find out."""
+    try:
+        async with world.member() as member:
+            await member.deployments.settle_lost((await _last(world)).id or 0, "", "I know better.")
+    except errors.ConflictError:
+        return []
+    return ["F2: a person settled an upload of which nobody knows yet"]
 
 
 async def never_asked_for_nothing(world: simulated.Simulated) -> Sequence[str]:
