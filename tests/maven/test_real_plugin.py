@@ -8,12 +8,14 @@ signatures are placeholders: the stand-in, like the platform it stands for, look
 import asyncio
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import tempfile
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -114,6 +116,13 @@ async def run(where: pathlib.Path, *arguments: str) -> Run:
     mvn = shutil.which("mvn")
     if (mvn is None) or (shutil.which("javac") is None):
         pytest.skip("needs Maven and a JDK: apt-get install maven default-jdk-headless")
+    with (pathlib.Path(tempfile.gettempdir()) / "atr-tests-maven.lock").open("w") as lock:
+        # Two that fill one local repository at once break each other's downloads.
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        return await _run(mvn, where, *arguments)
+
+
+async def _run(mvn: str, where: pathlib.Path, *arguments: str) -> Run:
     process = await asyncio.create_subprocess_exec(
         mvn,
         "--batch-mode",
