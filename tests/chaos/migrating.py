@@ -30,6 +30,7 @@ _FIRST: Final = "0002"
 _THEN: Final = datetime.datetime(2026, 5, 4, 10, 20, 30, 123456, tzinfo=datetime.UTC)
 _DIGEST: Final = "ab" * 32
 _RELEASE: Final = "kit-1.0"
+_ENDED: Final = frozenset(state.value for state in states.ENDED)
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -142,7 +143,7 @@ def fill(url: str, promotions: int) -> None:
                 "read_done": 0,
                 "read_total": 0,
                 "difference": "",
-                "due_at": _THEN,
+                "due_at": None if every[n % len(every)] in states.ENDED else _THEN,
             }
             for n in numbers
         ],
@@ -232,9 +233,14 @@ def _same(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
     if len(rows) != len(others):
         return False
     return all(
-        all(value == other[name] for name, value in row.items() if name in other)
+        all((value == other[name]) or _is_rescheduled(row, name) for name, value in row.items() if name in other)
         for row, other in zip(rows, others, strict=True)
     )
+
+
+def _is_rescheduled(row: Mapping[str, Any], name: str) -> bool:
+    """Up to 0011 what had ended was never due; 0012 has it looked at again, and takes that back on the way down."""
+    return (name == "due_at") and (row.get("state") in _ENDED)
 
 
 async def _skew(url: str) -> list[str]:
