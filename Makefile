@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench model chaos pictures fmt clean lock
+.PHONY: help install run test quick lint bench model chaos pictures fmt clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,15 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: install ## Start web, worker and sandbox on this machine, with a release to promote
 	@$(BIN)/atr run $(ARGS)
 
+# On all processors; whoever has nothing left to do takes over from the others. ARGS="-n 0" runs in one process.
+PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest -n auto --dist worksteal --durations 10
+
 test: install ## Run every test; COVERAGE=1 measures, ARGS are pytest's
-	$(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+QUICK := $(addprefix tests/,architecture contract docs pages platforms promotion shared storage tasks)
+quick: install ## Run the tests that a change needs while one works on it
+	$(PYTEST) -m "not browser and not mvn and not slow" $(QUICK) $(ARGS)
 
 lint: install ## Check format, style, types, imports, dependencies, templates
 	$(BIN)/ruff format --check .

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a browser is started for a test: the one that is installed, silent about everything but our pages."""
 
-import shutil
 from typing import Final
 
 import pytest
+
+from tests import installed
 
 # Nothing that a browser does by itself may reach the network.
 QUIET: Final = (
@@ -20,8 +21,8 @@ QUIET: Final = (
 
 
 def executable() -> str:
-    """The path of the browser, best without a window: half the work a page. Skips the test where there is none."""
-    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    """The path of the browser. Skips the test where there is none."""
+    found = installed.browser()
     if found is None:
-        pytest.skip("needs Chromium: apt-get install chromium-headless-shell")
+        pytest.skip(installed.CHROMIUM.advice)
     return found

@@ -15,7 +15,7 @@ import pytest_asyncio
 import atr.db.migrate as migrate
 import atr.log as log
 from tests import databases as provided
-from tests import guarding
+from tests import guarding, installed
 from tests import world as worlds
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
@@ -93,6 +93,11 @@ async def voted(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncItera
     """A world with a deployment that waits for the click; it has the number 1."""
     async with voted_scene.opened(tmp_path) as opened:
         yield opened
+
+
+def pytest_report_header() -> list[str]:
+    """What is left out of this run, and what installs it."""
+    return installed.missing()
 
 
 @pytest.hookimpl(wrapper=True)

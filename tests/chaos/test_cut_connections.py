@@ -10,12 +10,12 @@ import pytest
 
 import tests.chaos.cut_connections as cuts
 import tests.chaos.cutter as cutters
-from tests import databases
+from tests import databases, installed
 from tests import world as worlds
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(databases.programs() is None, reason="PostgreSQL is not here: apt-get install postgresql"),
+    pytest.mark.skipif(databases.programs() is None, reason=installed.POSTGRESQL.advice),
 ]
 
 

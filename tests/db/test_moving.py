@@ -16,12 +16,12 @@ import atr.db.migrate as migrate
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.storage.moving as moving
-from tests import databases
+from tests import databases, installed
 from tests import world as worlds
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(databases.programs() is None, reason="PostgreSQL is not here: apt-get install postgresql"),
+    pytest.mark.skipif(databases.programs() is None, reason=installed.POSTGRESQL.advice),
 ]
 
 

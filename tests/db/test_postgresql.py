@@ -19,11 +19,11 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.sql as sql
-from tests import databases
+from tests import databases, installed
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(databases.programs() is None, reason="PostgreSQL is not here: apt-get install postgresql"),
+    pytest.mark.skipif(databases.programs() is None, reason=installed.POSTGRESQL.advice),
 ]
 
 MINUTE: Final = datetime.timedelta(minutes=1)

@@ -20,12 +20,12 @@ import atr.db.migrate as migrate
 import atr.db.roles as roles
 import atr.errors as errors
 import atr.promotion.states as states
-from tests import databases
+from tests import databases, installed
 from tests import world as worlds
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(databases.programs() is None, reason="PostgreSQL is not here: apt-get install postgresql"),
+    pytest.mark.skipif(databases.programs() is None, reason=installed.POSTGRESQL.advice),
 ]
 
 SHA: Final = hashlib.sha256(b"").hexdigest()

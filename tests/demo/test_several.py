@@ -20,11 +20,11 @@ import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
-from tests import databases
+from tests import databases, installed
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(databases.programs() is None, reason="PostgreSQL is not here: apt-get install postgresql"),
+    pytest.mark.skipif(databases.programs() is None, reason=installed.POSTGRESQL.advice),
 ]
 
 VERSIONS: Final = ("2.4.0", "2.5.0", "2.6.0")

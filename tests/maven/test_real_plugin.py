@@ -26,6 +26,7 @@ import atr.demo.tree as trees
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+from tests import installed
 from tests import world as worlds
 from tests.maven import recorder
 
@@ -113,9 +114,9 @@ async def deploy(url: str, where: pathlib.Path, *arguments: str) -> Run:
 
 async def run(where: pathlib.Path, *arguments: str) -> Run:
     """The real Maven, in this directory."""
-    mvn = shutil.which("mvn")
-    if (mvn is None) or (shutil.which("javac") is None):
-        pytest.skip("needs Maven and a JDK: apt-get install maven default-jdk-headless")
+    mvn = installed.maven()
+    if mvn is None:
+        pytest.skip(installed.MAVEN.advice)
     with (pathlib.Path(tempfile.gettempdir()) / "atr-tests-maven.lock").open("w") as lock:
         # Two that fill one local repository at once break each other's downloads.
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
