@@ -145,6 +145,9 @@ class MavenCentral:
                 held.update({one.external_id: one for one in maven_portal.holding(where, page)})
                 seen.update(entry.get("deploymentId") for entry in page.deployments)
         except errors.TooLongError as fault:
+            if not seen:
+                # Not one deployment was read, which is no answer.
+                raise
             cut = f"Only the newest {len(seen):,} deployments of our account were looked at. {fault}"
         return contract.Holding(tuple(held.values()), cut)
 
