@@ -284,10 +284,7 @@ class MavenCentral:
                 )
 
     async def _newest(self, what: str) -> AsyncIterator[maven_portal.Page]:
-        """What the account sees, the newest first. Raises TooLongError where the end is too far away.
-
-        Where a page of several deployments is too long, each of them is asked for alone.
-        """
+        """The newest first; a page that is too long, one by one. Raises TooLongError where the end is too far away."""
         before: maven_portal.Page | None = None
         turn = maven_portal.Turn()
         for _ in range(maven_portal.MAX_PAGES):
