@@ -23,7 +23,8 @@ from tests.journeys import test_copies as copying
 from tests.journeys import test_repository as repositories
 from tests.maven import test_real_plugin as plugins
 
-_NEVER = re.compile(r"Checksum validation failed|checksum", re.IGNORECASE)
+# A file of other bytes is sent short of its length, so that no client takes it.
+_CUT_SHORT = re.compile(r"Premature end of Content-Length delimited message body")
 
 
 def settings(entry: views.VoterEntry, address: str) -> str:
@@ -65,7 +66,7 @@ async def test_a_voter_fetches_the_candidate_and_no_altered_byte_of_it(
         given = settings(entry, base + repositories.address(entry))
         assert "<checksumPolicy>fail</checksumPolicy>" in given
         await asyncio.to_thread((where / "candidate-settings.xml").write_text, given)
-        ran = await fetch(where, entry.example)
+        ran = (await fetch(where, entry.example)).skip_without_plugin()
         assert ran.code == 0, ran.output[-3_000:]
         fetched = where / "candidate-repository" / jar
         assert await asyncio.to_thread(fetched.read_bytes) == content
@@ -74,7 +75,7 @@ async def test_a_voter_fetches_the_candidate_and_no_altered_byte_of_it(
         await asyncio.to_thread(_spoil, blob, where / "candidate-repository" / pathlib.Path(jar).parent)
         ran = await fetch(where, entry.example)
     assert ran.code != 0
-    assert _NEVER.search(ran.output), ran.output[-3_000:]
+    assert _CUT_SHORT.search(ran.output), ran.output[-3_000:]
     assert not await asyncio.to_thread(fetched.exists)
 
 
