@@ -32,6 +32,7 @@ import atr.promotion.steps as steps
 import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.services as services
 import atr.storage.transaction as transaction
 import atr.tasks as tasks
 import atr.tasks.context as contexts
@@ -205,13 +206,13 @@ class Shift:
         self.was_full = self._busy.was_full
         free = self._slots - len(self._tasks)
         if free > 0:
-            async with self._hands.storage.write_as_user_service() as service:
+            async with self._hands.storage.write_as_system(services.PromotionService) as service:
                 claimed = await self._tasks_for(service, free)
             self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
             self.was_full = self.was_full or len(claimed) >= free
         return len(self._rows) + len(self._tasks) - before
 
-    async def _tasks_for(self, service: storage.WriteAsUserService, free: int) -> Sequence[work.Task]:
+    async def _tasks_for(self, service: services.PromotionService, free: int) -> Sequence[work.Task]:
         """The tasks to do here; where an engine carries them, it is only told of those that it should."""
         if self._hands.carrier is None:
             return await service.tasks.claim(
@@ -269,7 +270,7 @@ async def _try(hands: contexts.Context, chore: Callable[[contexts.Context], Awai
 
 async def free_names(hands: contexts.Context) -> None:
     """Free the packages that promotions hold outside the names of their projects."""
-    async with hands.storage.write_as_user_service() as service:
+    async with hands.storage.write_as_system(services.PromotionService) as service:
         freed = await service.walls.free()
     if freed:
         _LOG.warning("freed %d packages that were held without right", freed, extra={"action": "packages_freed"})
@@ -277,7 +278,7 @@ async def free_names(hands: contexts.Context) -> None:
 
 async def tell_heads(hands: contexts.Context) -> None:
     """Tell the ends of the chains of events to the log and the figures, unless a worker did within the hour."""
-    async with hands.storage.write_as_user_service() as service:
+    async with hands.storage.write_as_system(services.PromotionService) as service:
         told = await service.heads.tell()
     if told is not None:
         hands.meters.heads.info({"chains": str(told.chains), "sha256": told.sha256})
@@ -304,7 +305,7 @@ class _Carried:
     async def __call__(self, task_id: int) -> None:
         """Do this task, if it may run now and nobody else holds it."""
         hands = self.hands
-        async with hands.storage.write_as_user_service() as service:
+        async with hands.storage.write_as_system(services.PromotionService) as service:
             claimed = await service.tasks.claim(
                 owner=hands.owner, seconds=hands.lease, limit=1, has_files=hands.has_files, task_id=task_id
             )
@@ -336,5 +337,5 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
     except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
         _LOG.exception("a task failed", extra={"action": "task_failed"})
         error = f"Unexpected: {type(problem).__name__}"
-    async with hands.storage.write_as_user_service() as service:
+    async with hands.storage.write_as_system(services.PromotionService) as service:
         await service.tasks.finish(task, error=error, retry_after=retry_after)

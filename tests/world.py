@@ -39,6 +39,7 @@ import atr.storage.audit as audit
 import atr.storage.facts as facts
 import atr.storage.files as files
 import atr.storage.readers.deployments as deployments
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
@@ -205,9 +206,9 @@ class World:
         if self._engine is not None:
             await self._engine.aclose()
 
-    def service(self) -> contextlib.AbstractAsyncContextManager[storage.WriteAsUserService]:
+    def service(self) -> contextlib.AbstractAsyncContextManager[services.PromotionService]:
         """One transaction of the worker."""
-        return self.hands.storage.write_as_user_service()
+        return self.hands.storage.write_as_system(services.PromotionService)
 
     async def stage_elsewhere(
         self, tree: trees.Tree, *, token: stand_in.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
@@ -368,7 +369,7 @@ class World:
     async def dies(self, hands: contexts.Context) -> bool:
         """Work with these hands, once; True if the process died of it."""
         steps = await scan.status_check(hands, limit=100)
-        async with hands.storage.write_as_user_service() as service:
+        async with hands.storage.write_as_system(services.PromotionService) as service:
             steps += [
                 worker._task(hands, task)
                 for task in await service.tasks.claim(owner=hands.owner, seconds=hands.lease, limit=100)

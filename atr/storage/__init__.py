@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import atr.db.guards as guards
 import atr.db.queries as queries
@@ -23,16 +23,10 @@ import atr.storage.changes as changes
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.accounts as accounts
-import atr.storage.writers.captures as captures
-import atr.storage.writers.checks as checks
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
 import atr.storage.writers.extras as extras
-import atr.storage.writers.findings as findings
-import atr.storage.writers.heads as heads
-import atr.storage.writers.pending as pending
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.readiness as readiness
@@ -41,14 +35,10 @@ import atr.storage.writers.resolution as resolution
 import atr.storage.writers.restoring as restoring
 import atr.storage.writers.revision as revision
 import atr.storage.writers.searches as searches
-import atr.storage.writers.stops as stops
 import atr.storage.writers.switches as switches
-import atr.storage.writers.tasks as tasks
-import atr.storage.writers.transfers as transfers
 import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
-import atr.storage.writers.walls as walls
 
 _LOG = logging.getLogger("atr.storage.audit")
 
@@ -68,6 +58,8 @@ _ALERTS: Final = {states.State.IN_DOUBT.value: logging.WARNING, states.State.DIV
 # How often a change is put on top of yet another revision before we give up.
 _OVERTAKEN: Final = 5
 
+_Service = TypeVar("_Service", bound="WriteAsSystemService")
+
 # Who acts when a command is run on the database.
 OPERATOR: Final = "operator"
 
@@ -82,10 +74,17 @@ class Storage:
     @contextlib.asynccontextmanager
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
         """One transaction in which this person acts; empty for the general public."""
+        if asf_uid == transaction.SYSTEM_SERVICE_UID:
+            raise errors.AccessError(f"“{asf_uid}” is the service and no person. Sign in under your own name.")
+        async with self._transaction(asf_uid) as write:
+            yield write
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, asf_uid: str, *, is_system: bool = False) -> AsyncIterator["Write"]:
         write: Write | None = None
         try:
             async with self.database.write() as data:
-                write = Write(self.place, data, await self.database.now(data), asf_uid)
+                write = Write(self.place, data, await self.database.now(data), asf_uid, is_system=is_system)
                 yield write
         except _REFUSALS as error:
             if write is not None:
@@ -95,7 +94,7 @@ class Storage:
 
     async def _note_refusal(self, write: transaction.Transaction, error: errors.AtrError) -> None:
         """What somebody asked for and was refused is an event too, in a transaction of its own: theirs is undone."""
-        if write.asf_uid in {"", transaction.USER_SERVICE}:
+        if write.is_system or not write.asf_uid:
             # Strangers could fill the log; the worker's conflicts are no decisions.
             return
         async with self.database.write() as data:
@@ -193,10 +192,10 @@ class Storage:
             yield await write.as_foundation_admin()
 
     @contextlib.asynccontextmanager
-    async def write_as_user_service(self) -> AsyncIterator["WriteAsUserService"]:
-        """As `write`, for the worker: it notes what platforms did, and that needs no one's membership."""
-        async with self.write(transaction.USER_SERVICE) as write:
-            yield WriteAsUserService(write)
+    async def write_as_system(self, service: type[_Service]) -> AsyncIterator[_Service]:
+        """As `write`, for a service: it notes what platforms did, and that needs no one's membership."""
+        async with self._transaction(transaction.SYSTEM_SERVICE_UID, is_system=True) as write:
+            yield service(write)
 
     @contextlib.asynccontextmanager
     async def write_as_operator(self) -> AsyncIterator["WriteAsOperator"]:
@@ -303,27 +302,14 @@ class WriteAsOperator:
         self.restoring = restoring.Operator(write)
 
 
-class WriteAsUserService:
-    """What the worker notes. It reaches the third-party distributions' writer too: see `settle`."""
+class WriteAsSystemService:
+    """What acts by itself. Each service is a class below this one, with just the writers that it needs.
+
+    The worker's is `services.PromotionService`; this module does not know it, so the web cannot reach it.
+    """
 
     def __init__(self, write: Write) -> None:
         self.write = write
-        self.accounts = accounts.UserService(write)
-        self.deployments = deployments.UserService(write)
-        self.captures = captures.UserService(write)
-        self.copies = copies.UserService(write)
-        self.distributions = distributions.CommitteeMember(write)
-        self.promotions = promotions.UserService(write)
-        self.stops = stops.UserService(write)
-        self.findings = findings.UserService(write)
-        self.pending = pending.DistributionService(write)
-        self.checks = checks.UserService(write)
-        self.verification = verification.UserService(write)
-        self.searches = searches.UserService(write)
-        self.tasks = tasks.UserService(write)
-        self.transfers = transfers.UserService(write)
-        self.heads = heads.UserService(write)
-        self.walls = walls.UserService(write)
 
 
 def _log(events: Iterable[tables.Event]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import atr.db.guards as guards
 import atr.db.session as session
 import atr.disk as disk
+import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
@@ -19,8 +20,8 @@ import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.blobs as blobs
 
-# Who acts when the worker notes what a platform did.
-USER_SERVICE: Final = "atr"
+# Who acts when the worker notes what a platform did: ATR's name for it.
+SYSTEM_SERVICE_UID: Final = "system"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,19 +64,28 @@ class Place:
 class Transaction:
     """One open transaction. `now` was read once, when it opened."""
 
-    def __init__(self, place: Place, data: session.Session, now: datetime.datetime, asf_uid: str) -> None:
+    def __init__(
+        self, place: Place, data: session.Session, now: datetime.datetime, asf_uid: str, *, is_system: bool = False
+    ) -> None:
         self.place = place
         self.data = data
         # Empty, and there: what is changed from here on is changed under guards (db/guards.py).
         data.info.setdefault(guards.HELD, set())
         self.now = now
         self.asf_uid = asf_uid
-        # The project for which a rung of the ladder was granted; empty for the user service.
+        # Whether a service acts and no person: no name that somebody signs in under makes it so.
+        self.is_system = is_system
+        # The project for which a rung of the ladder was granted; empty for a service.
         self.project_key = ""
         # What it is about, for the event of a refusal: set as soon as the rows are known.
         self.chain = audit.SITE
         self.subject = ""
         self.events: list[tables.Event] = []
+
+    def ensure_system(self) -> None:
+        """Raise AccessError unless a service acts."""
+        if not self.is_system:
+            raise errors.AccessError("Only the service notes what a platform did; nobody can say so in its place.")
 
     async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:
         """Note what happened, in this transaction. `chain` is the release's key or audit.SITE."""

@@ -15,6 +15,7 @@ import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.storage.lanes as lanes
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.tasks.context as contexts
 
 # So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
@@ -85,7 +86,7 @@ async def _hear(context: contexts.Context, claimed: work.Promotion, error: error
     """Who is asked to stay away stays away, with every row."""
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
-        async with context.storage.write_as_user_service() as service:
+        async with context.storage.write_as_system(services.PromotionService) as service:
             await service.accounts.heard(
                 lanes.Lane(claimed.platform.name, budget.Reach.PUBLIC), retry_after=retry_after
             )

@@ -8,6 +8,7 @@ import atr.errors as errors
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.shared.maven as maven
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
@@ -17,15 +18,15 @@ import atr.tasks.reading as reading
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Capture the deployment `deployment_id`, from where an earlier try stopped. Nothing to do is fine."""
     storage = context.storage
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
         raise errors.ConflictError("Somebody else works on this deployment.")
     if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.release(claimed)
         return
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         plan = await service.copies.plan(claimed)
     # What was uploaded from here is here: its bytes need no second place.
     keeper = keeping.Keeper(storage, None if claimed.name else plan)
@@ -36,11 +37,11 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         if found.unread:
             raise errors.InputError(f"{found.unread} So it is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
         return
     context.failpoint("before_captured")
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         await service.captures.captured(
             claimed,
             found.files,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import atr.errors as errors
+import atr.storage.services as services
 import atr.storage.writers.copies as writers
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -24,11 +25,11 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     The blobs say how far an earlier try came. Nothing to do is fine.
     """
     storage = context.storage
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
         raise errors.ConflictError("Somebody else works on this deployment.")
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         files = await service.copies.missing(claimed)
         plan = await service.copies.plan(claimed)
         if not files:
@@ -41,7 +42,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
             await reading.into_store(context.promoter(claimed.platform), claimed.external_id, files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         problem = f"No copy is kept: {fault} Keep a copy of it later." if fault else ""
         await service.copies.kept(claimed, keeper.problem or problem)
     if isinstance(fault, errors.UnavailableError) and (fault.retry_after is None):
@@ -64,9 +65,9 @@ async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
     freed = 0
     old = [name for name, since in found if since < before]
     for first in range(0, len(old), _BATCH):
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             freed += await service.copies.free(old[first : first + _BATCH])
     if len(old) < len(found):
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await service.copies.ask_to_sweep_later()
     _LOG.info("freed %s bytes of copies", freed, extra={"action": "copies_swept", "bytes": freed})

@@ -19,6 +19,7 @@ import atr.models.work as work
 import atr.promotion.budget as budget
 import atr.promotion.deployments as deployment_rules
 import atr.storage.lanes as lanes
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.promote as promote
 import atr.tasks.tend as tend
@@ -49,7 +50,7 @@ async def status_check(
     """
     busy = Busy() if busy is None else busy
     taken: list[tuple[Work, Any, lanes.Lane]] = []
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         kinds: tuple[_Kind, ...] = (
             _Kind(service.promotions, _promotion),
             _Kind(service.deployments, _deployment),
@@ -135,7 +136,7 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
     answered = (error is None) or (isinstance(error, errors.PlatformError) and not fault)
     retry_after = getattr(error, "retry_after", None)
     if fault or (claimed.probe and answered) or (retry_after is not None):
-        async with context.storage.write_as_user_service() as service:
+        async with context.storage.write_as_system(services.PromotionService) as service:
             await service.accounts.heard(lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after)
 
 
@@ -183,7 +184,7 @@ async def _failed_look(
     *,
     is_outage: bool = True,
 ) -> None:
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.failed_look(claimed, problem, retry_after, is_outage=is_outage)
 
 
@@ -212,7 +213,7 @@ async def _note_pending(
     timing = context.storage.place.timing(claimed.coordinates.platform)
     retry_after = getattr(problem, "retry_after", None)
     looked = not isinstance(problem, errors.UnsupportedError)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         if looked:
             next_look = deployment_rules.next_pending_look(
                 service.write.now, claimed.retries, timing, retry_after=retry_after

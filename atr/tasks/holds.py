@@ -11,6 +11,7 @@ from typing import Final
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.storage.writers.verification as verification
 import atr.tasks.context as contexts
 
@@ -37,11 +38,11 @@ class DeploymentHold:
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, count, total)
 
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.deployments.renew(self.claimed.id, self.claimed.epoch, seconds=self.context.lease)
 
 
@@ -80,7 +81,7 @@ class UploadProgress:
             return
         self._told = self._done
         try:
-            async with self.context.storage.write_as_user_service() as service:
+            async with self.context.storage.write_as_system(services.PromotionService) as service:
                 await service.transfers.sending(self.claimed, self._done, self._total)
         except Exception as error:  # noqa: BLE001  (a locked database must not lose the reply that is on its way)
             _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
@@ -104,7 +105,7 @@ class VerifyHold:
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
         """Keep what was read."""
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.verification.progress(self.claimed, done)
 
 
@@ -127,11 +128,11 @@ class PromotionHold:
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was read in this round."""
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.promotions.progress(self.claimed, self.side, done, count, total)
 
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.promotions.renew(self.claimed, seconds=self.context.lease)
 
 
@@ -148,5 +149,5 @@ class TaskHold:
         return contexts.held(self._renew, self.context.lease)
 
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_user_service() as service:
+        async with self.context.storage.write_as_system(services.PromotionService) as service:
             await service.tasks.renew(self.task_id, self.epoch, seconds=self.context.lease)

@@ -13,6 +13,7 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.storage as storage
 import atr.storage.blobs as blobs
+import atr.storage.services as services
 import atr.storage.writers.copies as writers
 
 _DISK: Final = (
@@ -75,7 +76,7 @@ class Keeper:
         if (self._storage is None) or not (self.problem and self._new):
             return
         names, self._new = set(self._new), {}
-        async with self._storage.write_as_user_service() as service:
+        async with self._storage.write_as_system(services.PromotionService) as service:
             await service.copies.free(names)
 
 

@@ -18,6 +18,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -58,7 +59,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await records.version(promoter, claimed.packages)
     looked = work.Looked(observation.seen, word=observation.word, version=version)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.findings.looked_again(claimed, looked)
 
 
@@ -194,7 +195,7 @@ async def _verify(
     if await _taken(promoter, claimed):
         await _already_public(context, promoter, claimed, voted, observation)
         return
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.promotions.verified(claimed, found.files)
     await promoter.prepare(claimed.external_id)
     await _send(context, promoter, claimed, found.files.digest)
@@ -206,7 +207,7 @@ async def _send(
     """Mark, then send once, then ask. Only the process that saw the mark's commit succeed sends for it."""
     context.failpoint("after_verify")
     before = context.monotonic()
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         permit = await service.promotions.mark(claimed, staged_digest, seconds=context.lease)
         context.failpoint("in_mark_tx")
     if permit is None:
@@ -215,7 +216,7 @@ async def _send(
     context.demand_fresh(before)
     reply = await promoter.promote(claimed.external_id)
     context.failpoint("after_reply")
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
@@ -229,12 +230,12 @@ async def _send(
 async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
     """Mark a drop, send it once, then ask. As for a publish, only who saw the mark's commit succeed sends for it."""
     before = context.monotonic()
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         permit = await service.stops.mark(claimed, seconds=context.lease)
     if permit is None:
         return
     reply = await sending.drop(context, promoter, claimed.external_id, before)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         after = await service.stops.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.platform, reply)
     if reply.answer is steps.Answer.UNCLEAR:
@@ -351,7 +352,7 @@ async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.
 
 
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.distributions.settle(claimed, learnt)
         if learnt.decision.to is states.State.LIVE:
             context.failpoint("in_live_tx")

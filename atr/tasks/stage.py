@@ -11,6 +11,7 @@ import atr.platforms.contract as contract
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.sending as sending
@@ -19,13 +20,13 @@ import atr.tasks.sending as sending
 async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Upload for the deployment `deployment_id`, unless an upload was sent before: then the scan looks for it."""
     storage = context.storage
-    async with storage.write_as_user_service() as service:
+    async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
         raise errors.ConflictError("Somebody else works on this deployment.")
     over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
     if over or claimed.view.limit:
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await (service.deployments.release if over else service.deployments.wait)(claimed)
         return
     try:
@@ -34,18 +35,18 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             files = [contract.Upload(path, source) for path, source in await readers.uploads(read, claimed.id)]
     except errors.AtrError as error:
         # Nothing was sent: the row says why, and the scan asks again.
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.failed_look(claimed, str(error), None)
         return
 
     async with holds.DeploymentHold(context, claimed).alive():
         before = context.monotonic()
         try:
-            async with storage.write_as_user_service() as service:
+            async with storage.write_as_system(services.PromotionService) as service:
                 permit = await service.transfers.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
             # Switched off: nothing was sent, the row says why, and the scan asks again.
-            async with storage.write_as_user_service() as service:
+            async with storage.write_as_system(services.PromotionService) as service:
                 await service.deployments.failed_look(claimed, str(error), None)
             return
         context.failpoint("after_upload_mark")
@@ -54,7 +55,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with progress.told():
             reply = await _upload(promoter, context, claimed, files, progress.note)
         context.failpoint("after_upload_reply")
-        async with storage.write_as_user_service() as service:
+        async with storage.write_as_system(services.PromotionService) as service:
             await service.transfers.answered(claimed, permit, sending.outcome(reply))
         await sending.hear(context, claimed.platform, reply)
 

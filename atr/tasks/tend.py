@@ -7,6 +7,7 @@ import atr.platforms.contract as contract
 import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.records as records
@@ -23,17 +24,17 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
                 # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
                 await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
             if claimed.view.limit is not None:
-                async with context.storage.write_as_user_service() as service:
+                async with context.storage.write_as_system(services.PromotionService) as service:
                     await service.deployments.wait(claimed)
             elif claimed.may_upload:
-                async with context.storage.write_as_user_service() as service:
+                async with context.storage.write_as_system(services.PromotionService) as service:
                     await service.deployments.ask_to_stage(claimed)
             else:
                 await _search(context, claimed)
         elif claimed.state is states.DeploymentState.LOST:
             await _search_again(context, claimed)
         elif (claimed.state is states.DeploymentState.DROPPING) and not claimed.external_id:
-            async with context.storage.write_as_user_service() as service:
+            async with context.storage.write_as_system(services.PromotionService) as service:
                 await service.deployments.nothing_to_drop(claimed)
         elif (claimed.state is states.DeploymentState.DROPPING) and claimed.may_drop:
             await _drop(context, claimed)
@@ -59,21 +60,21 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
         version=version,
     )
     unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.looked(claimed, looked, problem=unclear)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
     """The reply to an upload was lost: look for the name that we gave it, never upload again."""
     found = await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
 async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
     """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
     found = await context.promoter(claimed.platform).find(claimed.name, since=claimed.view.marked)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.found_again(
             claimed, found[0].external_id if found else "", found[0].observation.seen if found else steps.Seen.UNKNOWN
         )
@@ -86,9 +87,9 @@ async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
         await _note(context, claimed, observation)
         return
     before = context.monotonic()
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         permit = await service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
     reply = await sending.drop(context, promoter, claimed.external_id, before)
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         await service.transfers.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.platform, reply)

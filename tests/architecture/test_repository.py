@@ -98,6 +98,13 @@ def test_locks_pin_every_package_by_hash() -> None:
         assert "://" not in text, name
 
 
+def test_no_handler_names_what_only_the_service_may_do() -> None:
+    names = re.compile(r"\b(?:settle|record_from_data|write_as_system)\b")
+    web = [name for name, _ in files() if re.match(r"atr/(?:get|post|api)/|atr/(?:web|server)\.py$", name)]
+    assert len(web) > 20
+    assert [name for name in web if names.search((ROOT / name).read_text("utf-8"))] == []
+
+
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     long = {
         name: lines

@@ -40,6 +40,7 @@ import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.storage.transaction as transaction
 import atr.storage.writers.checks as checks
 import tests.benchmarks.many_files as many_files
@@ -186,15 +187,15 @@ async def _composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
         number = await member.distributions.record(release_key, tree.packages[0], staging=True, deployment_id=_ID)
     if number is None:
         raise SystemExit("Nothing was recorded.")
-    async with store.write_as_user_service() as service:
+    async with store.write_as_system(services.PromotionService) as service:
         (claimed,) = await service.deployments.claim(owner="benchmark", seconds=60, limit=1)
         await service.deployments.looked(claimed, work.Looked(steps.Seen.STAGED, word="VALIDATED"))
-    async with store.write_as_user_service() as service:
+    async with store.write_as_system(services.PromotionService) as service:
         taken = await service.deployments.take(number, owner="benchmark", seconds=60)
         if taken is None:
             raise SystemExit("The deployment is held by somebody else.")
         await service.captures.captured(taken, fileset.FileSet.of(tree.expected), ())
-    async with store.write_as_user_service() as service:
+    async with store.write_as_system(services.PromotionService) as service:
         note = checks.Result(sql.CheckResultStatus.NOTE, "All files are equal.")
         await service.checks.record_staged(number, "1", [note])
     return release_key
@@ -228,7 +229,7 @@ async def _live(store: storage.Storage, release_key: str) -> None:
         voted = await readers.file_set(read, row.proof.voted.digest if row.proof.voted else "")
     urls = tuple(work.PublicAddress(one, "http://127.0.0.1/", "http://127.0.0.1/", None) for one in row.packages)
     for state in (states.State.CHECKING, states.State.LIVE):
-        async with store.write_as_user_service() as service:
+        async with store.write_as_system(services.PromotionService) as service:
             (claimed,) = await service.promotions.claim(owner="benchmark", seconds=60, limit=1)
             learnt = work.Learnt(steps.Decision(state), complete=True, public=voted, urls=urls)
             await service.distributions.settle(claimed, learnt)

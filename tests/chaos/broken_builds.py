@@ -187,8 +187,8 @@ class _Otherwise:
         return getattr(self._inner, name)
 
     @contextlib.asynccontextmanager
-    async def write_as_user_service(self) -> AsyncIterator[Any]:
-        async with self._inner.write_as_user_service() as service:
+    async def write_as_system(self, kind: type[storage.WriteAsSystemService]) -> AsyncIterator[Any]:
+        async with self._inner.write_as_system(kind) as service:
             yield _But(service, self._writer, lambda writer: _But(writer, self._method, self._instead(writer)))
 
 
@@ -203,8 +203,8 @@ class _Forgetting:
         return getattr(self._inner, name)
 
     @contextlib.asynccontextmanager
-    async def write_as_user_service(self) -> AsyncIterator[Any]:
-        async with self._inner.write_as_user_service() as service:
+    async def write_as_system(self, kind: type[storage.WriteAsSystemService]) -> AsyncIterator[Any]:
+        async with self._inner.write_as_system(kind) as service:
             yield _ForgettingService(service, self._ends)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import atr.db.session as session
 import atr.storage as storage
+import atr.storage.services as services
 import atr.storage.transaction as transaction
 import tests.chaos.fleet as fleet
 import tests.chaos.outcome as outcome
@@ -41,7 +42,7 @@ async def _commit_on(settings: Mapping[str, Any], telling: Connection, *, early:
     number = 0
     while True:
         number += 1
-        async with store.write_as_user_service() as service:
+        async with store.write_as_system(services.PromotionService) as service:
             await service.write.event(_CHAIN, "trial", "counted", counted=number)
         telling.send(number + early)
 

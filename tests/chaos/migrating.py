@@ -20,6 +20,7 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.promotion.states as states
 import atr.storage as storage
+import atr.storage.services as services
 import atr.storage.transaction as transaction
 import tests.chaos.outcome as outcome
 from tests import databases as provided
@@ -254,7 +255,7 @@ async def _skew(url: str) -> list[str]:
     database = session.Database(url)
     try:
         store = storage.Storage(database, transaction.Place(pathlib.Path(), {}))
-        async with store.write_as_user_service() as service:
+        async with store.write_as_system(services.PromotionService) as service:
             claimed = await service.promotions.claim(owner="old", seconds=60, limit=5)
     finally:
         await database.close()

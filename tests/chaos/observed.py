@@ -158,7 +158,9 @@ class Eyes:
                 continue
             frm, to = states.State(one.data["from"]), states.State(one.data["to"])
             # The worker draws a person's arrow to SENDING, on that person's asking.
-            by_person = (one.actor != transaction.USER_SERVICE) or ((frm, to) in _PERSONS and self._was_asked(one))
+            by_person = (one.actor != transaction.SYSTEM_SERVICE_UID) or (
+                (frm, to) in _PERSONS and self._was_asked(one)
+            )
             yield invariants.Move(int(one.subject.partition(":")[2]), frm, to, by_person=by_person)
 
     def _was_asked(self, move: tables.Event) -> bool:

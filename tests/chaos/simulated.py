@@ -19,6 +19,7 @@ import atr.demo.tree as trees
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.sandbox.server as server
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
@@ -220,7 +221,7 @@ class _Process:
 
     async def _round(self) -> bool:
         steps_due = await scan.status_check(self._hands, limit=10)
-        async with self._hands.storage.write_as_user_service() as service:
+        async with self._hands.storage.write_as_system(services.PromotionService) as service:
             claimed = await service.tasks.claim(owner=self._hands.owner, seconds=self._hands.lease, limit=10)
         steps_due.extend(worker._task(self._hands, task) for task in claimed)
         if not steps_due:

@@ -28,6 +28,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.audit as audit
+import atr.storage.services as services
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import tests.chaos.outcome as outcome
@@ -102,7 +103,7 @@ async def _pair(store: storage.Storage, kind: "Kind", frm: Any, to: Any, *, by_p
         await data.flush()
         before, last = row.model_dump(), await _last(data, row)
     try:
-        async with store.write_as_user_service() as service:
+        async with store.write_as_system(services.PromotionService) as service:
             row = await service.write.data.get(kind.table, 1)
             assert row is not None
             await guards.hold(service.write.data, guards.release(row.release_key))

@@ -18,6 +18,7 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.storage as storage
+import atr.storage.services as services
 import tests.model.invariants as invariants
 
 _FILE: Final = "moves.jsonl"
@@ -42,10 +43,10 @@ class Storage:
         return getattr(self._inner, name)
 
     @contextlib.asynccontextmanager
-    async def write_as_user_service(self) -> AsyncIterator[Any]:
+    async def write_as_system(self, kind: type[services.PromotionService]) -> AsyncIterator[Any]:
         """As it is; what was written counts once it is committed."""
         moves: list[invariants.Move] = []
-        async with self._inner.write_as_user_service() as service:
+        async with self._inner.write_as_system(kind) as service:
             yield _Service(service, moves, fenced=self._fenced)
         self.moved(moves)
         for move in moves:
@@ -54,7 +55,7 @@ class Storage:
 
 
 class _Service:
-    def __init__(self, inner: storage.WriteAsUserService, moves: list[invariants.Move], *, fenced: bool) -> None:
+    def __init__(self, inner: services.PromotionService, moves: list[invariants.Move], *, fenced: bool) -> None:
         self._inner = inner
         self._moves = moves
         self._fenced = fenced

@@ -33,7 +33,7 @@ async def test_the_chains_hold_after_a_journey_and_name_who_did_what(voted: worl
     by_what = {event.what: event for event in chain}
     assert by_what["promotion_requested"].actor == "bob"
     assert by_what["attempt_marked"].actor == "bob"
-    assert by_what["promotion_moved"].actor == "atr"
+    assert by_what["promotion_moved"].actor == "system"
     assert by_what["vote_opened"].actor == people.COMMITTER
     site = await voted.events_of(audit.SITE)
     assert {"policy_edited", "target_set", "committee_set", "project_set"} == {event.what for event in site}

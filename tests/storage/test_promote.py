@@ -16,6 +16,7 @@ import atr.models.sql as sql
 import atr.promotion.order as order
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.transaction as transaction
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -182,6 +183,7 @@ _CALLS: dict[str, Call] = {
     "resolve passed": _resolve_passed,
     "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE, "A test failed."),
     "announce": lambda member, _: member.announce.announce(RELEASE),
+    "announce without": lambda member, _: member.announce.announce_without(RELEASE, seen="", reason="Mine now."),
 }
 
 
@@ -210,10 +212,38 @@ def test_every_writer_method_is_in_the_table_above() -> None:
     methods = {
         f"{name}.{method}"
         for name, part in parts.items()
-        for method in vars(type(part))
+        for method in dir(part)
         if not method.startswith("_") and callable(getattr(part, method))
     }
-    # For the user service alone, under a lease that a person cannot have; see test_leases.py.
+    # For the service alone; see below.
     service = {"distributions.settle", "distributions.record_from_data"}
     assert len(methods - service) == len(_CALLS) - 1, sorted(methods)
     assert dataclasses.is_dataclass(_WHERE)
+
+
+async def test_only_the_service_notes_what_a_platform_did(voted: worlds.World) -> None:
+    """A mark on the transaction, set by `write_as_system` alone: no rung of the ladder and no name passes for it."""
+    claimed: Any = object()
+    with pytest.raises(errors.AccessError, match="Only the service"):
+        async with voted.member() as member:
+            await member.distributions.settle(claimed, claimed)
+    with pytest.raises(errors.AccessError, match="Only the service"):
+        async with voted.member() as member:
+            await member.distributions.record_from_data(claimed, None, next_look=voted.clock.at)
+    with pytest.raises(errors.AccessError, match="is the service and no person"):
+        async with voted.store.write(transaction.SYSTEM_SERVICE_UID):
+            raise AssertionError("somebody passed for the service")
+
+
+async def test_the_service_has_no_method_of_peoples(voted: worlds.World) -> None:
+    """It notes; it neither records, stages, promotes nor deletes."""
+    async with voted.service() as service:
+        carried = {name for name in vars(service.distributions) if not name.startswith("_")}
+        assert carried == {"settle", "record_from_data"}
+        assert not hasattr(service.distributions, "promote_staging_to_production")
+        ladders = {
+            type(part)
+            for rung in (storage.WriteAsCommitteeMember, storage.WriteAsFoundationAdmin)
+            for part in vars(rung(service.write)).values()
+        }
+        assert not {type(part) for part in vars(service).values()} & ladders

@@ -17,7 +17,7 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage as storage
+import atr.storage.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 from tests import world as worlds
@@ -25,7 +25,7 @@ from tests import world as worlds
 _READ = work.Read(fileset.File("a/b", 1, "0" * 64))
 _SET = fileset.FileSet.of([_READ.file])
 _LEARNT = work.Learnt(steps.Decision(states.State.CHECKING, "stale"))
-Write = Callable[[storage.WriteAsUserService, work.Promotion], Awaitable[object]]
+Write = Callable[[services.PromotionService, work.Promotion], Awaitable[object]]
 _WRITES: dict[str, Write] = {
     "settle": lambda service, claimed: service.distributions.settle(claimed, _LEARNT),
     "renew": lambda service, claimed: service.promotions.renew(claimed, seconds=60),
@@ -36,7 +36,7 @@ _WRITES: dict[str, Write] = {
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
     ),
 }
-_DEPLOYMENT_WRITES: dict[str, Callable[[storage.WriteAsUserService, work.Deployment], Awaitable[object]]] = {
+_DEPLOYMENT_WRITES: dict[str, Callable[[services.PromotionService, work.Deployment], Awaitable[object]]] = {
     "looked": lambda service, claimed: service.deployments.looked(claimed, work.Looked(steps.Seen.GONE)),
     "searched": lambda service, claimed: service.deployments.searched(claimed, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa"),
     "ask": lambda service, claimed: service.deployments.ask_to_stage(claimed),
@@ -122,7 +122,7 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
             await service.tasks.renew(task.id, task.epoch, seconds=60)
 
 
-async def _put_a_task(service: storage.WriteAsUserService) -> None:
+async def _put_a_task(service: services.PromotionService) -> None:
     """One task to claim."""
     await queue.enqueue(
         service.write.data, sql.TaskType.STAGED_FILES_CHECK, {"deployment_id": 1}, service.write.now, asf_uid="alice"

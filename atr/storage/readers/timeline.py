@@ -150,7 +150,7 @@ async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[vi
             views.TimelineEntry(
                 event.at,
                 # What the worker noted needs no name beside it.
-                "" if event.actor == transaction.USER_SERVICE else event.actor,
+                "" if event.actor == transaction.SYSTEM_SERVICE_UID else event.actor,
                 text,
                 no_return=(event.what == "attempt_marked") and (event.data["kind"] == "publish"),
                 is_end=(event.what == "promotion_moved") and (event.data["to"] == states.State.LIVE.value),

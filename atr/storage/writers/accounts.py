@@ -30,7 +30,7 @@ _EVERY = tuple(
 )
 
 
-class UserService:
+class SystemService:
     """What the worker takes and notes."""
 
     def __init__(self, write: transaction.Transaction) -> None:

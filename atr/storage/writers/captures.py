@@ -29,7 +29,7 @@ import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 
 
-class UserService:
+class SystemService:
     """What the worker notes of a capture. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

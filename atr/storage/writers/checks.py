@@ -30,7 +30,7 @@ class Result:
     created: datetime.datetime | None = None
 
 
-class UserService:
+class SystemService:
     """What the worker notes."""
 
     def __init__(self, write: transaction.Transaction) -> None:

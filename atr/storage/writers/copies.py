@@ -71,7 +71,7 @@ class CommitteeMember:
         await ask_to_sweep(write, write.now)
 
 
-class UserService:
+class SystemService:
     """What the worker does with copies."""
 
     def __init__(self, write: transaction.Transaction) -> None:

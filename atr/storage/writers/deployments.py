@@ -110,7 +110,7 @@ class CommitteeMember:
         return external_id
 
 
-class UserService:
+class SystemService:
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

@@ -42,8 +42,8 @@ _RECORDABLE: Final = frozenset(
 )
 
 
-class CommitteeMember:
-    """What members of the committee may do; the user service reaches it for `settle` and `record_from_data`."""
+class ReleaseManager:
+    """What release managers may do."""
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
@@ -93,8 +93,12 @@ class CommitteeMember:
         next_look: datetime.datetime,
         looked: bool = True,
     ) -> None:
-        """Note what the worker learnt of a pending row: date and addresses, or not yet; `looked`: whether it asked."""
+        """Note what the worker learnt of a pending row: date and addresses, or not yet; `looked`: whether it asked.
+
+        Raises AccessError unless the service acts.
+        """
         write = self._write
+        write.ensure_system()
         row = await write.data.get(sql.Distribution, rows.key(claimed.release_key, claimed.coordinates))
         if row is None:
             return
@@ -175,149 +179,6 @@ class CommitteeMember:
             pending=row.pending,
         )
 
-    async def promote_staging_to_production(
-        self,
-        release_key: str,
-        platform: distribution.DistributionPlatform,
-        deployment_id: int,
-        *,
-        evidence_digest: str,
-        row_version: int,
-    ) -> int:
-        """Ask for a staged deployment to be made public, and answer the promotion's number. No network here.
-
-        `evidence_digest` and `row_version` are what the person saw. The same person's identical second call answers
-        the first promotion. Raises UnsupportedError (the first gate), ConflictError (it moved, or somebody else is at
-        it), BlockedError (gates).
-        """
-        write = self._write
-        if not platform.supports_remote_promotion:
-            raise errors.UnsupportedError(platform.why_not)
-        deployment = await own.deployment(write, deployment_id)
-        if (deployment.release_key != release_key) or (deployment.platform != platform.name):
-            raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
-        case = await facts.case(write.data, deployment, write.asf_uid)
-        held = await self._already(case, evidence_digest=evidence_digest)
-        fresh = (held is not None) and held.held and (deployment.version == row_version)
-        if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
-            await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
-            return rows.number(held.id)
-        if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
-            raise errors.ConflictError(
-                "It is not what you saw any more: the deployment or its evidence moved meanwhile. "
-                "Nothing was sent. Look at the page again, then decide."
-            )
-        blockers = gates.blockers(case.facts)
-        if blockers:
-            raise errors.BlockedError([blocker.sentence for blocker in blockers])
-        if held is not None:
-            await self._ask_again(case, held)
-            return rows.number(held.id)
-        promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid)
-        return rows.number(promotion.id)
-
-    async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
-        """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
-
-        At LIVE every third-party distribution of the promotion becomes final in the same transaction.
-        """
-        write = self._write
-        row = await own.promotion(write, claimed.id)
-        leases.check(row, claimed.epoch)
-        await rows.note(write, row, learnt)
-        to = learnt.decision.to
-        if to is not None:
-            row.out_of_band = row.out_of_band or learnt.decision.out_of_band
-            await moves.promotion(
-                write,
-                row,
-                to,
-                learnt.decision.reason,
-                platform_word=learnt.word,
-                public_digest=learnt.public.digest if learnt.public else "",
-            )
-            if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
-                seconds = write.place.timing(claimed.platform).deadline
-                row.deadline = write.now + datetime.timedelta(seconds=seconds)
-            await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
-        for where in await queries.targets(write.data, row):
-            address = next((url for url in learnt.urls if url.coordinates == where), None)
-            if to is states.State.LIVE:
-                await self.__upgrade_staging_to_final(row, where, address)
-            elif address is not None:
-                # Public, and not what was voted on: people must find it at once.
-                await self._note_address(row, address)
-        row.lease_until = None
-        if (row.state in states.ENDED) and (to is None):
-            # A look after its end that could not be made is made up for.
-            seconds = write.place.timing(claimed.platform).doubting
-            row.due_at = rows.later(write, seconds)
-            if learnt.retry_after is not None:
-                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.platform))
-        elif row.state not in {*states.ENDED, states.State.DIVERGED}:
-            view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
-            row.due_at = steps.next_look(
-                view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)
-            )
-        return row.state
-
-    async def __upgrade_staging_to_final(
-        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
-    ) -> None:
-        """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
-        write = self._write
-        row = await write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
-        if row is None:
-            row = self._new_row(promotion.release_key, where, staging=False)
-            write.data.add(row)
-        row.staging, row.pending, row.due_at, row.last_error = False, False, None, ""
-        row.created_by = promotion.requested_by
-        if address is not None:
-            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
-        await write.event(
-            promotion.release_key,
-            f"distribution:{where.purl}",
-            "distribution_upgraded",
-            actor=promotion.requested_by,
-            platform=where.platform_name,
-            promotion=promotion.id,
-            public_digest=promotion.public_digest,
-        )
-
-    async def _note_address(self, promotion: tables.Promotion, address: work.PublicAddress) -> None:
-        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, address.coordinates))
-        if row is not None:
-            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
-
-    async def _already(self, case: facts.Case, *, evidence_digest: str) -> tables.Promotion | None:
-        """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""
-        write = self._write
-        for row in await queries.promotions(
-            write.data,
-            col(tables.Promotion.deployment_id) == case.deployment.id,
-            col(tables.Promotion.state).in_(list(states.HOLDING)),
-        ):
-            if (row.evidence_digest == evidence_digest) and (row.held or (row.requested_by == write.asf_uid)):
-                return row
-            raise errors.ConflictError(
-                f"{row.requested_by} promoted it already, at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
-            )
-        return None
-
-    async def _ask_again(self, case: facts.Case, row: tables.Promotion) -> None:
-        """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
-        write = self._write
-        if row.state not in {states.State.REQUESTED, states.State.SENDING}:
-            raise errors.ConflictError(
-                f"It is {row.state.value}. On its own page a committee member can ask for the call to be sent again."
-            )
-        row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
-        row.asked_in = case.generation
-        row.version += 1
-        # The form that was sent is spent.
-        case.deployment.version += 1
-        await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
-
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
         release = await own.release(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
@@ -391,3 +252,132 @@ class CommitteeMember:
         target = tables.PromotionTarget
         wanted = sqlmodel.select(target.promotion_id).where(target.purl == where.purl, col(target.holding))
         return (await self._write.data.exec(wanted)).first()
+
+
+class CommitteeMember(ReleaseManager):
+    """Besides, for members of the committee: the one irreversible call."""
+
+    async def promote_staging_to_production(
+        self,
+        release_key: str,
+        platform: distribution.DistributionPlatform,
+        deployment_id: int,
+        *,
+        evidence_digest: str,
+        row_version: int,
+    ) -> int:
+        """Ask for a staged deployment to be made public, and answer the promotion's number. No network here.
+
+        `evidence_digest` and `row_version` are what the person saw. The same person's identical second call answers
+        the first promotion. Raises UnsupportedError (the first gate), ConflictError (it moved, or somebody else is at
+        it), BlockedError (gates).
+        """
+        write = self._write
+        if not platform.supports_remote_promotion:
+            raise errors.UnsupportedError(platform.why_not)
+        deployment = await own.deployment(write, deployment_id)
+        if (deployment.release_key != release_key) or (deployment.platform != platform.name):
+            raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
+        case = await facts.case(write.data, deployment, write.asf_uid)
+        held = await requests.already(write, case, evidence_digest=evidence_digest)
+        fresh = (held is not None) and held.held and (deployment.version == row_version)
+        if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
+            await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
+            return rows.number(held.id)
+        if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
+            raise errors.ConflictError(
+                "It is not what you saw any more: the deployment or its evidence moved meanwhile. "
+                "Nothing was sent. Look at the page again, then decide."
+            )
+        blockers = gates.blockers(case.facts)
+        if blockers:
+            raise errors.BlockedError([blocker.sentence for blocker in blockers])
+        if held is not None:
+            await requests.ask_again(write, case, held)
+            return rows.number(held.id)
+        promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid)
+        return rows.number(promotion.id)
+
+    async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
+        """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
+
+        At LIVE every third-party distribution of the promotion becomes final in the same transaction. Raises
+        AccessError unless the service acts.
+        """
+        write = self._write
+        write.ensure_system()
+        row = await own.promotion(write, claimed.id)
+        leases.check(row, claimed.epoch)
+        await rows.note(write, row, learnt)
+        to = learnt.decision.to
+        if to is not None:
+            row.out_of_band = row.out_of_band or learnt.decision.out_of_band
+            await moves.promotion(
+                write,
+                row,
+                to,
+                learnt.decision.reason,
+                platform_word=learnt.word,
+                public_digest=learnt.public.digest if learnt.public else "",
+            )
+            if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
+                seconds = write.place.timing(claimed.platform).deadline
+                row.deadline = write.now + datetime.timedelta(seconds=seconds)
+            await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
+        for where in await queries.targets(write.data, row):
+            address = next((url for url in learnt.urls if url.coordinates == where), None)
+            if to is states.State.LIVE:
+                await self.__upgrade_staging_to_final(row, where, address)
+            elif address is not None:
+                # Public, and not what was voted on: people must find it at once.
+                await self._note_address(row, address)
+        row.lease_until = None
+        if (row.state in states.ENDED) and (to is None):
+            # A look after its end that could not be made is made up for.
+            seconds = write.place.timing(claimed.platform).doubting
+            row.due_at = rows.later(write, seconds)
+            if learnt.retry_after is not None:
+                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.platform))
+        elif row.state not in {*states.ENDED, states.State.DIVERGED}:
+            view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
+            row.due_at = steps.next_look(
+                view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)
+            )
+        return row.state
+
+    async def __upgrade_staging_to_final(
+        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
+    ) -> None:
+        """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
+        write = self._write
+        row = await write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
+        if row is None:
+            row = self._new_row(promotion.release_key, where, staging=False)
+            write.data.add(row)
+        row.staging, row.pending, row.due_at, row.last_error = False, False, None, ""
+        row.created_by = promotion.requested_by
+        if address is not None:
+            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
+        await write.event(
+            promotion.release_key,
+            f"distribution:{where.purl}",
+            "distribution_upgraded",
+            actor=promotion.requested_by,
+            platform=where.platform_name,
+            promotion=promotion.id,
+            public_digest=promotion.public_digest,
+        )
+
+    async def _note_address(self, promotion: tables.Promotion, address: work.PublicAddress) -> None:
+        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, address.coordinates))
+        if row is not None:
+            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
+
+
+class SystemService:
+    """What the worker notes, and nothing that people decide."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        member = CommitteeMember(write)
+        self.record_from_data = member.record_from_data
+        self.settle = member.settle

@@ -30,7 +30,7 @@ _PUBLISHING = "The platform is publishing it. We ask until it is public or has f
 _RECORDED = "The platform's records have this version. We look until its files are public."
 
 
-class UserService:
+class SystemService:
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

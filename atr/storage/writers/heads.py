@@ -19,7 +19,7 @@ EVERY: Final = datetime.timedelta(hours=1)
 _A_LINE: Final = 100
 
 
-class UserService:
+class SystemService:
     """What the worker does."""
 
     def __init__(self, write: transaction.Transaction) -> None:

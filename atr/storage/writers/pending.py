@@ -19,7 +19,7 @@ import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 
-class DistributionService:
+class SystemService:
     """The worker's claim on pending third-party distributions.
 
     Of each platform one is looked for at a time: one that answers slowly, or not at all, keeps no other waiting.

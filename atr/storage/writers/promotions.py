@@ -170,7 +170,7 @@ _KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(col(tables.P
 _BAD_ROW: Final = (errors.AtrError, AttributeError, LookupError, TypeError, ValueError)
 
 
-class UserService:
+class SystemService:
     """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

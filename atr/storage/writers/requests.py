@@ -76,6 +76,35 @@ async def open_promotion(
     return promotion
 
 
+async def already(write: transaction.Transaction, case: facts.Case, *, evidence_digest: str) -> tables.Promotion | None:
+    """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""
+    for row in await queries.promotions(
+        write.data,
+        col(tables.Promotion.deployment_id) == case.deployment.id,
+        col(tables.Promotion.state).in_(list(states.HOLDING)),
+    ):
+        if (row.evidence_digest == evidence_digest) and (row.held or (row.requested_by == write.asf_uid)):
+            return row
+        raise errors.ConflictError(
+            f"{row.requested_by} promoted it already, at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
+        )
+    return None
+
+
+async def ask_again(write: transaction.Transaction, case: facts.Case, row: tables.Promotion) -> None:
+    """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
+    if row.state not in {states.State.REQUESTED, states.State.SENDING}:
+        raise errors.ConflictError(
+            f"It is {row.state.value}. On its own page a committee member can ask for the call to be sent again."
+        )
+    row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
+    row.asked_in = case.generation
+    row.version += 1
+    # The form that was sent is spent.
+    case.deployment.version += 1
+    await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
+
+
 async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:

@@ -88,7 +88,7 @@ class CommitteeMember:
         return (await self._write.data.exec(wanted)).first()
 
 
-class UserService:
+class SystemService:
     """What the worker notes."""
 
     def __init__(self, write: transaction.Transaction) -> None:

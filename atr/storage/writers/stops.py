@@ -61,7 +61,7 @@ async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str
     row.due_at = write.now
 
 
-class UserService:
+class SystemService:
     """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

@@ -10,7 +10,7 @@ import atr.models.work as work
 import atr.storage.transaction as transaction
 
 
-class UserService:
+class SystemService:
     """What the worker does with tasks."""
 
     def __init__(self, write: transaction.Transaction) -> None:

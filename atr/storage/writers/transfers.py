@@ -21,7 +21,7 @@ import atr.storage.writers.rows as rows
 _State = states.DeploymentState
 
 
-class UserService:
+class SystemService:
     """What the worker does. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

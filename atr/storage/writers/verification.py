@@ -51,7 +51,7 @@ class CommitteeParticipant:
         )
 
 
-class UserService:
+class SystemService:
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
     def __init__(self, write: transaction.Transaction) -> None:

@@ -19,7 +19,7 @@ import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 
 
-class UserService:
+class SystemService:
     """What the worker does."""
 
     def __init__(self, write: transaction.Transaction) -> None:

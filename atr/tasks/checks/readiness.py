@@ -18,6 +18,7 @@ import atr.shared.bundle as bundles
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.storage.writers.checks as checks
 import atr.tasks.checks.parents as parents
 import atr.tasks.context as contexts
@@ -49,7 +50,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         compared = dataclasses.replace(compared, data={**compared.data, **told})
         asked = await _asked(context, case, packages, anew=bool(args.get("anew")))
         results = (*asked, await parents.check(context, case), compared)
-        async with context.storage.write_as_user_service() as service:
+        async with context.storage.write_as_system(services.PromotionService) as service:
             await service.checks.record_readiness(args["release_key"], case.platform, CHECK_VERSION, results)
 
 

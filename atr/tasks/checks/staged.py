@@ -11,6 +11,7 @@ from typing import Any, Final
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.readers.work as readers
+import atr.storage.services as services
 import atr.storage.writers.checks as checks
 import atr.tasks.context as contexts
 
@@ -20,7 +21,7 @@ _Status = sql.CheckResultStatus
 
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Check the deployment `deployment_id` and store what was found. One transaction, no network."""
-    async with context.storage.write_as_user_service() as service:
+    async with context.storage.write_as_system(services.PromotionService) as service:
         case = await readers.staged_case(service.write, args["deployment_id"])
         await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
 
