@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Public, and not voted on: what stands in public of a release and no promotion compares with what was voted on."""
+"""Public, and compared with nothing: what stands in public of a release and no promotion holds."""
+
+import dataclasses
+from typing import Final
 
 import sqlalchemy.orm
 import sqlmodel
@@ -8,51 +11,90 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 
 _PUBLIC = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
-SENTENCE = "It is public, and it was not voted on. The committee must act now: tell the users, find out why."
 
 
-async def of_release(data: session.Session, release_key: str) -> tuple[str, ...]:
-    """Each incident of a release, named for people; empty if there is none."""
+@dataclasses.dataclass(frozen=True)
+class Incident:
+    """What is wrong, in a word and in a sentence, and who must act."""
+
+    word: str
+    sentence: str
+    who: str
+
+
+NOT_VOTED: Final = Incident(
+    "Not voted on",
+    "It is public, and it was not voted on. The committee must act now: tell the users, find out why.",
+    "the committee, at once",
+)
+NOT_COMPARED: Final = Incident(
+    "Not compared",
+    "It is public, and is not compared with what was voted on, since its names do not belong to this project or "
+    "another release holds them. A foundation admin must set whose they are.",
+    "a foundation admin",
+)
+
+
+async def of_release(data: session.Session, release_key: str) -> tuple[tuple[str, Incident], ...]:
+    """Each incident of a release, with what it is about, named for people; empty if there is none."""
     found = [
-        f"deployment {row.external_id or row.name}"
+        (f"deployment {row.external_id or row.name}", incident)
         for row in await queries.deployments(data, release_key)
-        if await of_deployment(data, row)
+        if (incident := await of_deployment(data, row))
     ]
     ended = await queries.promotions(
         data, col(tables.Promotion.release_key) == release_key, col(tables.Promotion.found_at).is_not(None)
     )
     found += [
-        distribution.in_one_line(await queries.targets(data, row))
+        (distribution.in_one_line(await queries.targets(data, row)), incident)
         for row in ended
-        if (row.deployment_id is None) and await of_promotion(data, row)
+        if (row.deployment_id is None) and (incident := await of_promotion(data, row))
     ]
     return tuple(found)
 
 
-async def of_deployment(data: session.Session, row: tables.Deployment) -> bool:
-    """Whether this deployment, or another one of its packages, is public, and holds what was not voted on."""
-    if (row.state is not states.DeploymentState.PUBLISHED) and (row.found_at is None):
-        return False
+async def of_deployment(data: session.Session, row: tables.Deployment) -> Incident | None:
+    """What is wrong with this deployment, or with another one of its packages, that is public; None if nothing is."""
+    found = (row.found_at is not None) or await _was_found(data, row)
+    if (row.state is not states.DeploymentState.PUBLISHED) and not found:
+        return None
     packages = await queries.packages(data, row)
     if not await _is_held(data, row.release_key, packages):
+        if not await was_voted(data, row):
+            return NOT_VOTED
         # What was voted on and is not compared, since a person stopped that, is not live; more is not known of it.
-        return (row.found_at is not None) or not await _is_voted(data, row)
+        return NOT_COMPARED if found else None
     if (row.state is not states.DeploymentState.PUBLISHED) or not await _held_unvoted(data, row):
-        return False
+        return None
     # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside them.
-    return not await _is_held(data, row.release_key, packages, looked=True)
+    return None if await _is_held(data, row.release_key, packages, looked=True) else NOT_VOTED
 
 
-async def of_promotion(data: session.Session, row: tables.Promotion) -> bool:
-    """The same of a promotion that has ended."""
+async def of_promotion(data: session.Session, row: tables.Promotion) -> Incident | None:
+    """The same of a promotion without deployment that has ended."""
     if (row.state not in states.ENDED) or (row.found_at is None):
+        return None
+    if await _is_held(data, row.release_key, await queries.targets(data, row)):
+        return None
+    return NOT_COMPARED if await was_voted(data, row) else NOT_VOTED
+
+
+async def was_voted(data: session.Session, row: tables.Deployment | tables.Promotion) -> bool:
+    """Whether what it holds, or is compared with, is on the ballot of the vote that passed."""
+    release = await queries.demand_release(data, row.release_key)
+    if not facts.vote_passed(release):
         return False
-    return not await _is_held(data, row.release_key, await queries.targets(data, row))
+    if isinstance(row, tables.Promotion):
+        # A part of a file set on the ballot has a digest of its own.
+        return not await _has_other_paths(data, release, row.platform, row.voted_digest)
+    ballot = await queries.ballot(data, release)
+    return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
 
 
 async def elsewhere(
@@ -79,17 +121,25 @@ async def elsewhere(
     return (await data.exec(wanted)).first() is not None
 
 
-async def _is_voted(data: session.Session, row: tables.Deployment) -> bool:
-    release = await queries.demand_release(data, row.release_key)
-    if not facts.vote_passed(release):
-        return False
-    ballot = await queries.ballot(data, release)
-    return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
+async def _was_found(data: session.Session, row: tables.Deployment) -> bool:
+    """Whether one of its promotions that had ended found its packages public."""
+    promotion = tables.Promotion
+    wanted = sqlmodel.select(promotion.id).where(
+        promotion.deployment_id == row.id,
+        col(promotion.state).in_(list(states.ENDED)),
+        col(promotion.found_at).is_not(None),
+    )
+    return (await data.exec(wanted.limit(1))).first() is not None
 
 
 async def _held_unvoted(data: session.Session, row: tables.Deployment) -> bool:
     """Whether it held a file, when we read it, at a path that the newest vote was not about."""
     release = await queries.demand_release(data, row.release_key)
+    return await _has_other_paths(data, release, row.platform, row.file_set_digest)
+
+
+async def _has_other_paths(data: session.Session, release: sql.Release, platform: str, digest: str | None) -> bool:
+    """Whether this file set has a path that the newest vote was not about."""
     file, voted, entry = tables.FileSetFile, sqlalchemy.orm.aliased(tables.FileSetFile), tables.BallotEntry
     on_ballot = (
         sqlmodel.select(voted.path)
@@ -97,10 +147,10 @@ async def _held_unvoted(data: session.Session, row: tables.Deployment) -> bool:
         .where(
             entry.release_key == release.key,
             entry.vote_seq == release.current_vote_seq,
-            entry.platform == row.platform,
+            entry.platform == platform,
         )
     )
-    wanted = sqlmodel.select(file.path).where(file.digest == row.file_set_digest, col(file.path).not_in(on_ballot))
+    wanted = sqlmodel.select(file.path).where(file.digest == digest, col(file.path).not_in(on_ballot))
     return (await data.exec(wanted.limit(1))).first() is not None
 
 

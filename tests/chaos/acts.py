@@ -163,6 +163,7 @@ def _target(*namespaces: str) -> Act:
             await admin.policy.set_target(
                 people.PROJECT, worlds.MAVEN, namespaces=namespaces, source="the portal", target="the repository"
             )
+        world.truth.owned = tuple(f"{name.replace('.', '/')}/" for name in namespaces)
 
     return set_target
 

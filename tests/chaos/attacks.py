@@ -67,6 +67,12 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         ),
         "S17",
     ),
+    "the names move, and then it is published by hand": Attack(
+        (_AT_ONCE, "promote and stop", "target elsewhere", "look now", _HOUR, "published by hand", _LONG), "S17"
+    ),
+    "refused since a file is gone, and then it is published by hand": Attack(
+        (_AT_ONCE, "file removed", "promote", _DAY, "published by hand", _LONG), "S17"
+    ),
     "published by hand, and then it failed": Attack(
         ("stuck", "published by hand", _DAY, "publishing fails", "not stuck", _LONG), "S17"
     ),

@@ -263,6 +263,19 @@ def _keeps_no_checksums(_writer: Any) -> Callable[[Any], Any]:
     return keep
 
 
+def _notes_no_incident(writer: Any) -> Callable[[Any], Any]:
+    """That a promotion which has ended found something public is kept nowhere."""
+
+    def look(method: Any) -> Any:
+        async def looked_again(claimed: Any, looked: Any) -> None:
+            await method(claimed, looked)
+            (await writer._write.data.get(tables.Promotion, claimed.id)).found_at = None
+
+        return looked_again
+
+    return look
+
+
 def _takes_all_for_outages(_writer: Any) -> Callable[[Any], Any]:
     """A list that cannot be used is waited for like a platform that is down (F6)."""
 
@@ -312,6 +325,9 @@ ATTACKED: Final[Mapping[str, theatre.Build]] = {
     "a file of the revision becomes a link to a secret": theatre.Build("H4", _with(_BundlesWhatLies)),
     "a file of the revision becomes a link to the same bytes": theatre.Build("H4, links", _with(_BundlesThroughLinks)),
     "a file of the revision has other bytes": theatre.Build("H4", _with(_BundlesWhatLies)),
+    "the names move, and then it is published by hand": theatre.Build(
+        "incidents", _otherwise("findings", "looked_again", _notes_no_incident)
+    ),
     "published by hand, and then it failed": theatre.Build("H7", _with(_BelievesPublishing)),
     "published by hand, and then recorded by its id": theatre.Build("M3", _with(_NamesOne)),
     "429 without a word": _timed("F1, an end", limited_in_all=30 * 86_400),

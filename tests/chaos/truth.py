@@ -100,6 +100,8 @@ class Truth:
         self._ledger = directory / "ledger.jsonl"
         # Directories outside of which nothing of ours may become public; none given: everywhere.
         self.roots: tuple[str, ...] = ()
+        # Directories that belong to the project now; None: all that are in `roots`.
+        self.owned: tuple[str, ...] | None = None
         self.votes: list[Vote] = []
         self._seen = -1
         self._now = Now()
@@ -131,6 +133,29 @@ class Truth:
             elif self.roots and not file.path.startswith(self.roots):
                 wrong.append(f"{file.path} became public and is not this project's")
         return wrong
+
+    def counts(self, when: float) -> bool:
+        """Whether some vote has passed and counts at this instant."""
+        return any(vote.holds(when) for vote in self.votes)
+
+    def was_voted(self, deployment: str, when: float) -> bool:
+        """Whether all that a deployment brought was voted on, by votes that count at this instant.
+
+        What was changed on its way or later is the platform's doing: its path must have been voted on.
+        """
+        return all(
+            self._was_voted(file.path, None if (file.altered or file.touched) else file.sha256, when)
+            or self._is_checksum(file.path)
+            for file in self._brought(deployment)
+        )
+
+    def is_owned(self, deployment: str) -> bool:
+        """Whether all that a deployment brought lies where the project's names are now."""
+        owned = self.roots if (self.owned is None) else self.owned
+        return (not owned) or all(file.path.startswith(owned) for file in self._brought(deployment))
+
+    def _brought(self, deployment: str) -> list[File]:
+        return [file for file in self.look().files.values() if file.deployment == deployment]
 
     def differs(self, voted: Mapping[str, str], *, before: float = math.inf) -> list[str]:
         """How the public versions of these files differ from them: missing, other and further ones.
@@ -172,8 +197,10 @@ class Truth:
         """Files on the disk that no line of the ledger explains: then this judge itself cannot be trusted."""
         return [f"nobody knows how {one.path} became public" for one in self.look().files.values() if not one.since]
 
-    def _was_voted(self, path: str, sha256: str, when: float) -> bool:
-        return any(one.get(path) == sha256 for vote in self.votes if vote.holds(when) for one in vote.sets)
+    def _was_voted(self, path: str, sha256: str | None, when: float) -> bool:
+        """With these bytes; None: with any."""
+        held = [one[path] for vote in self.votes if vote.holds(when) for one in vote.sets if path in one]
+        return bool(held) if (sha256 is None) else (sha256 in held)
 
     def _known(self, path: str) -> bool:
         return any(path in one for vote in self.votes for one in vote.sets)

@@ -181,8 +181,8 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
 
 async def _standing_by_hand(read: transaction.Transaction, promotion: tables.Promotion) -> views.Standing:
     standing = standings.of_promotion(promotion)
-    if await incidents.of_promotion(read.data, promotion):
-        return standings.of_incident(promotion.found_at or promotion.entered_at)
+    if incident := await incidents.of_promotion(read.data, promotion):
+        return standings.of_incident(incident, promotion.found_at or promotion.entered_at)
     packages = await queries.targets(read.data, promotion)
     if (promotion.state in states.ENDED) and await incidents.elsewhere(
         read.data, packages, deployment_id=None, promotion_id=promotion.id

@@ -46,14 +46,14 @@ class Outside:
     """What is known of a row's version beside what we did with it."""
 
     # Public, and no promotion compares it with what was voted on.
-    incident: bool = False
+    incident: incidents.Incident | None = None
     # Public by another deployment than this one.
     elsewhere: bool = False
 
 
-def of_incident(since: datetime.datetime) -> views.Standing:
-    """Public, and not voted on."""
-    return views.Standing("diverged", "Not voted on", incidents.SENTENCE, "the committee, at once", since)
+def of_incident(incident: incidents.Incident, since: datetime.datetime) -> views.Standing:
+    """Public, and compared with nothing."""
+    return views.Standing("diverged", incident.word, incident.sentence, incident.who, since)
 
 
 def overruling(
@@ -61,7 +61,7 @@ def overruling(
 ) -> views.Standing | None:
     """What outranks an old ending and a deployment's own state; None if nothing does."""
     if outside.incident:
-        return of_incident(deployment.found_at or deployment.entered_at)
+        return of_incident(outside.incident, deployment.found_at or deployment.entered_at)
     if (promotion is not None) and (promotion.state not in states.ENDED):
         return None
     if deployment.publishing_since and (deployment.state is not _Deployment.PUBLISHED):

@@ -97,7 +97,11 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "promotion_moved": _moved,
     "promotion_looked": _looked,
     "extra_files_accepted": _accepted,
-    "public_not_voted": lambda _: "It is public, and it was not voted on.",
+    "public_not_voted": lambda data: (
+        "It is public, and is not compared with what was voted on."
+        if data.get("voted")
+        else "It is public, and it was not voted on."
+    ),
     "promotion_held": lambda data: str(data["reason"]),
     "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
     "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",

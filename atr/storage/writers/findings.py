@@ -6,7 +6,9 @@ finding to CHECKING. Where nothing voted on can be compared, it is an incident (
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -20,6 +22,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.incidents as incidents
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.requests as requests
@@ -119,7 +122,20 @@ async def note(
         row.found_at = None
     elif row.found_at is None:
         row.found_at, row.version = write.now, row.version + 1
-        await write.event(row.release_key, subject, "public_not_voted")
+        # What was voted on and cannot be compared is not said to be unvoted.
+        known: dict[str, Any] = {"voted": True} if await incidents.was_voted(write.data, row) else {}
+        await write.event(row.release_key, subject, "public_not_voted", **known)
+
+
+async def look_anew(write: transaction.Transaction, *releases: Any) -> None:
+    """Have every incident of these releases looked at at once: it may be possible to compare it now."""
+    keys = sqlmodel.select(sql.Release.key).where(*releases)
+    for table in (tables.Deployment, tables.Promotion):
+        await write.data.exec(
+            sqlalchemy.update(table)
+            .where(col(table.release_key).in_(keys), col(table.found_at).is_not(None))
+            .values(due_at=write.now)
+        )
 
 
 async def _holders(

@@ -13,6 +13,7 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.facts as facts
 import atr.storage.incidents as incidents
+import atr.storage.names as names
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
 
@@ -32,9 +33,12 @@ async def announce(write: transaction.Transaction, release_key: str) -> str:
     )
     if any(row.state is states.State.DIVERGED for row in rows):
         return "Something public is not what was voted on. The incident must be dealt with first, on its row."
-    unvoted = await incidents.of_release(write.data, release_key)
-    if unvoted:
-        return f"It is public and was not voted on: {', '.join(unvoted)}. The committee must deal with that first."
+    if found := await incidents.of_release(write.data, release_key):
+        # Each sentence once, with all that it is said of.
+        return " ".join(
+            f"{', '.join(name for name, one in found if one is incident)}: {incident.sentence}"
+            for incident in dict.fromkeys(one for _, one in found)
+        )
     if any(row.state in states.UNSETTLED for row in rows):
         return "A promotion is on its way. It opens when every promotion has ended."
     if any(row.state is states.State.REQUESTED for row in rows):
@@ -124,6 +128,8 @@ async def prove_published(read: transaction.Transaction, case: facts.Case) -> st
         return "The platform does not say which packages it holds, and none was recorded. Look at its own page."
     if not (case.voted_digest and facts.vote_passed(case.release)):
         return "There is no passed vote to compare it with."
+    if foreign := await names.blocker(read.data, case.release.project_key, case.packages):
+        return foreign.sentence
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
         # Only voted paths are read in public: what else it made public would be called live unseen.
         return (

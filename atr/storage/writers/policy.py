@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sqlmodel import col
+
 import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
@@ -16,6 +18,7 @@ import atr.storage.audit as audit
 import atr.storage.seen as seen_digests
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
+import atr.storage.writers.findings as findings
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.walls as walls
@@ -157,6 +160,8 @@ class FoundationAdmin:
             audit.SITE, f"project:{project_key}", "target_set", platform=platform.name, before=before, after=after
         )
         await readiness.queue_project(write, project_key)
+        # What is public under these names and was compared with nothing can be compared now.
+        await findings.look_anew(write, col(sql.Release.project_key) == project_key)
         return True
 
     async def _ensure_apart(

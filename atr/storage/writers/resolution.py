@@ -15,6 +15,7 @@ import atr.promotion.states as states
 import atr.storage.ballots as ballots
 import atr.storage.files as files
 import atr.storage.transaction as transaction
+import atr.storage.writers.findings as findings
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -50,12 +51,9 @@ class ReleaseManager:
         release.vote_resolved = write.now
         # What became public before is compared with what was voted on now.
         for deployment in await queries.deployments(write.data, release_key):
-            if (deployment.state is states.DeploymentState.PUBLISHED) or deployment.found_at:
+            if deployment.state is states.DeploymentState.PUBLISHED:
                 deployment.due_at = write.now
-        for promotion in await queries.promotions(
-            write.data, col(tables.Promotion.release_key) == release_key, col(tables.Promotion.found_at).is_not(None)
-        ):
-            promotion.due_at = write.now
+        await findings.look_anew(write, col(sql.Release.key) == release_key)
         await write.event(
             release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
         )
