@@ -31,15 +31,15 @@ SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
     CASE WHEN task_type = ANY(:types) THEN '{_FILES}' ELSE '{_QUEUE}' END,
     '{_TASK}', 0, NULL, 'task:' || id, jsonb_build_object('task_id', id), NULL
 )::procrastinate_job_to_defer_v1))
-FROM task
+FROM promotion_task AS task
 WHERE id = ANY(:ids)
 AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = 'task:' || task.id AND status = 'todo')
 HAVING count(*) > 0
 """  # noqa: S608  (three names of ours)
 _NEED_FILES: Final = [one.value for one in sql.NEEDS_FILES]
-# True of a row of `task` that no job waits to carry.
+# True of a row of `promotion_task` that no job waits to carry.
 NOT_CARRIED: Final = (
-    "NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.queueing_lock = 'task:' || task.id AND"
+    "NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.queueing_lock = 'task:' || promotion_task.id AND"
     " job.status = 'todo')"
 )
 # What a worker that died was carrying; nobody ends these jobs, and their tasks have new ones.

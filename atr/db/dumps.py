@@ -28,7 +28,7 @@ _DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
 # A database that is always there, to make and rename others from.
 _MAINTENANCE: Final = "postgres"
 # Rows here mean that somebody works, or has worked, with this database.
-_LEASED: Final = ("promotion", "deployment", "distribution", "task")
+_LEASED: Final = ("promotion", "deployment", "distribution", "promotion_task")
 _FILLED: Final = ("committee", "release", "event")
 _SITE: Final = "site"
 # A database, and what SQLite makes beside it.

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 
@@ -29,14 +30,14 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "committee": "INSERT, UPDATE",
         "project": "INSERT, UPDATE",
-        "release_policy": "INSERT, UPDATE",
+        "releasepolicy": "INSERT, UPDATE",
         "platform_target": "INSERT, UPDATE",
         "release": "INSERT, UPDATE",
-        "revision_counter": "INSERT, UPDATE",
+        "revisioncounter": "INSERT, UPDATE",
         "revision": "INSERT",
-        "ballot_paper": "INSERT",
+        "ballotpaper": "INSERT",
         "ballot_entry": "INSERT",
-        "task": "INSERT",
+        "promotion_task": "INSERT",
         "distribution": "INSERT, DELETE, UPDATE (staging, due_at)",
         "deployment": "INSERT, UPDATE (state, version, entered_at, problem, external_id, name, off_ballot, drop_reason,"
         " drop_by, due_at, asked_in, made_in, verify_asked_by, verify_asked_at, verified_at, verified_digest,"
@@ -139,13 +140,12 @@ def _purl() -> str:
 
 
 _FREE: Final = frozenset(_State) - states.HOLDING
-# Through JSON, so that a database that went back to before these columns needs no other function.
-_ACCEPTED: Final = "to_jsonb(NEW)->'accepted_files' IS DISTINCT FROM to_jsonb(OLD)->'accepted_files'"
+_ACCEPTED: Final = "NEW.accepted_files::jsonb IS DISTINCT FROM OLD.accepted_files::jsonb"
 _NOT_FOUND: Final = (
-    "SELECT FROM jsonb_array_elements(to_jsonb(NEW)->'accepted_files') AS one (file)"
-    " WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'accepted_files') AS earlier (file)"
+    "SELECT FROM jsonb_array_elements(NEW.accepted_files::jsonb) AS one (file)"
+    " WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(OLD.accepted_files::jsonb) AS earlier (file)"
     " WHERE earlier.file = one.file)"
-    " AND NOT EXISTS (SELECT FROM jsonb_array_elements(to_jsonb(OLD)->'extra_files') AS found (file)"
+    " AND NOT EXISTS (SELECT FROM jsonb_array_elements(OLD.extra_files::jsonb) AS found (file)"
     " WHERE found.file = one.file - 'reason' - 'by' - 'at')"
 )
 # For each table: what the web's role is refused, as conditions with their sentences, for a new row and for a changed
@@ -157,8 +157,9 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NEW.verified_digest IS NOT NULL OR NEW.public_digest IS NOT NULL OR NEW.out_of_band": (
                 "Only the worker says what it has read."
             ),
-            "COALESCE(to_jsonb(NEW)->>'accepted_files', '[]') <> '[]' OR COALESCE(to_jsonb(NEW)->>'extra_files', '[]')"
-            " <> '[]' OR to_jsonb(NEW)->>'beside_at' IS NOT NULL": "Only the worker says what stands in public.",
+            "NEW.accepted_files::text <> '[]' OR NEW.extra_files::text <> '[]' OR NEW.beside_at IS NOT NULL": (
+                "Only the worker says what stands in public."
+            ),
             # Each file that shall become public is one of the ballot, by path, size and bytes.
             "EXISTS (SELECT FROM file_set_file AS voted WHERE voted.digest = NEW.voted_digest AND NOT EXISTS (SELECT"
             " FROM ballot_entry AS entry JOIN release ON release.key = entry.release_key"
@@ -201,9 +202,8 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "EXISTS (SELECT FROM ballot_entry WHERE release_key = NEW.release_key AND vote_seq = NEW.vote_seq"
             " AND xmin <> pg_current_xact_id()::xid)": "An opened ballot is frozen: none can be added.",
             "NOT EXISTS (SELECT FROM release WHERE key = NEW.release_key AND current_vote_seq = NEW.vote_seq"
-            " AND phase = 'release_candidate' AND vote_started = NEW.opened AND vote_resolved IS NULL)": (
-                "A ballot is written while its vote is opened."
-            ),
+            f" AND phase = '{sql.ReleasePhase.RELEASE_CANDIDATE.name}' AND vote_started = NEW.opened"
+            " AND vote_resolved IS NULL)": ("A ballot is written while its vote is opened."),
             "NEW.kind = 'revision' AND NEW.file_set_digest IS DISTINCT FROM (SELECT file_set_digest FROM revision"
             " WHERE release_key = NEW.release_key ORDER BY seq DESC LIMIT 1)": (
                 "The ballot holds the files of the newest revision, and no others."
@@ -271,14 +271,6 @@ def upright() -> list[str]:
         ]
     statements.append(_own_schema("atr_is_web()", _STORE, *(f"atr_web_{table}()" for table in _TABLES)))
     return statements
-
-
-def renewed(table: str) -> list[str]:
-    """The statements that put the rules of one table in the place of older ones, for a migration that changed them."""
-    return [
-        _trigger_function(table).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1),
-        _own_schema(f"atr_web_{table}()"),
-    ]
 
 
 def taken_down() -> list[str]:

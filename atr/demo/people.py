@@ -73,7 +73,7 @@ async def vote(store: storage.Storage, release_key: str) -> None:
         await participant.vote.open_vote(release_key)
     for asf_uid in MEMBERS:
         async with store.write_as_project_committee_participant(PROJECT, asf_uid) as participant:
-            await participant.vote.cast(release_key, sql.VoteChoice.PLUS_ONE)
+            await participant.vote.cast(release_key, sql.VoteChoice.YES)
     async with (
         store.draft(release_key) as draft,
         store.write_as_project_release_manager(PROJECT, COMMITTER) as manager,

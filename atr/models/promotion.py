@@ -2,7 +2,8 @@
 """Our own tables beside ATR's: deployments, file sets, ballots, promotions, attempts, events.
 
 `version` on a row counts what a person can see change; forms carry it. `lease_epoch` counts who works on a row; every
-result is written only by the holder of the newest epoch.
+result is written only by the holder of the newest epoch. `release_key` is no foreign key: what became public is still
+known when ATR deletes the release.
 """
 
 import datetime
@@ -73,7 +74,7 @@ class PlatformTarget(sqlmodel.SQLModel, table=True):
     __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "platform"),)
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    project_key: str = sqlmodel.Field(foreign_key="project.key")
+    project_key: str = sqlmodel.Field(foreign_key="project.key", ondelete="CASCADE")
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     mechanism: str
     # Where the staged files stand and where they become public, in words; the addresses are the worker's settings.
@@ -102,7 +103,7 @@ class Deployment(sqlmodel.SQLModel, table=True):
     )
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     # The platform's id; None until an upload was answered.
     external_id: str | None = None
@@ -123,8 +124,7 @@ class Deployment(sqlmodel.SQLModel, table=True):
     then_promote: bool = False
     # Why the vote was opened without it; empty if it was not taken off.
     off_ballot: str = ""
-    # What ATR uploads when that is not what the policy maps of the revision: a file set of which a copy is kept. No
-    # foreign keys on what 0003 added to a table: SQLite could not drop the column again.
+    # What ATR uploads when that is not what the policy maps of the revision: a file set of which a copy is kept.
     stage_digest: str | None = None
     # How far the upload is, in bytes; both 0 before it starts.
     sent_bytes: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
@@ -184,7 +184,7 @@ class BallotEntry(sqlmodel.SQLModel, table=True):
     __tablename__ = "ballot_entry"
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    release_key: str = sqlmodel.Field(index=True)
     vote_seq: int
     kind: BallotKind = sqlmodel.Field(sa_column=sql.enum_column(BallotKind, name="kind"))
     # The member name of the platform; empty for the revision.
@@ -198,7 +198,7 @@ class Promotion(sqlmodel.SQLModel, table=True):
     """One deployment's way from staged to public. Its state is drawn only by storage/writers, along the table."""
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     # None for what was published by hand and is only tracked.
     deployment_id: int | None = sqlmodel.Field(default=None, foreign_key="deployment.id", index=True)
@@ -317,7 +317,7 @@ class DeploymentSearch(sqlmodel.SQLModel, table=True):
     __tablename__ = "deployment_search"
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     owner_namespace: str = ""
     package: str
@@ -336,7 +336,7 @@ class KeptCopy(sqlmodel.SQLModel, table=True):
 
     __tablename__ = "kept_copy"
 
-    project_key: str = sqlmodel.Field(primary_key=True, foreign_key="project.key")
+    project_key: str = sqlmodel.Field(primary_key=True, foreign_key="project.key", ondelete="CASCADE")
     file_set_digest: str = sqlmodel.Field(primary_key=True, foreign_key="file_set.digest")
     kept_at: datetime.datetime
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATR's tables that promotion needs, under ATR's names, with the columns that promotion needs of them.
+"""ATR's tables that promotion needs, with the columns that promotion needs of them (migrations, 0001).
 
-What we add to a table of ATR's has a server default or may be NULL: rows stand there already (migrations, 0002). Our
-own tables are in models/promotion.py. Rows never leave storage and db; what crosses a layer is frozen
-(models/views.py).
+Tables, columns, constraints and indexes are named as in ATR, enums are stored by the names of their members, and what
+may be NULL there may be NULL here (docs/adr/0044). What we add to a table of ATR's has a server default or may be NULL:
+rows stand there already (migrations, 0002). Our own tables are in models/promotion.py. Rows never leave storage and db;
+what crosses a layer is frozen (models/views.py).
 """
 
 import datetime
@@ -13,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy
 import sqlmodel
 
+import atr.models.columns as columns
 import atr.shared.distribution as distribution
 
 # Constraint names must be known for a migration to drop them on SQLite.
@@ -20,12 +22,15 @@ sqlmodel.SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
 
 # The `file_set_digest` of a revision whose files nobody hashed. No digest looks like it, so it equals nothing.
 NOT_RECORDED: Final = "not-recorded"
+
+# For how long a vote is open where a policy of ATR's says nothing.
+_HOURS: Final = 72
 
 
 class ProjectStatus(enum.StrEnum):
@@ -49,9 +54,9 @@ class ReleasePhase(enum.StrEnum):
 class VoteChoice(enum.StrEnum):
     """What a ballot paper says."""
 
-    PLUS_ONE = "+1"
-    ZERO = "0"
-    MINUS_ONE = "-1"
+    YES = "+1"
+    ABSTAIN = "0"
+    NO = "-1"
 
 
 class CheckResultStatus(enum.StrEnum):
@@ -65,12 +70,13 @@ class CheckResultStatus(enum.StrEnum):
 
 
 class TaskStatus(enum.StrEnum):
-    """ATR's task states."""
+    """ATR's task states. BROKEN is over and not done, like FAILED: what failed may be tried again."""
 
     QUEUED = "queued"
     ACTIVE = "active"
     COMPLETED = "completed"
     FAILED = "failed"
+    BROKEN = "broken"
 
 
 class TaskType(enum.StrEnum):
@@ -100,7 +106,7 @@ NEEDS_FILES: Final = frozenset(
 def enum_column(
     kind: type[enum.StrEnum], *, name: str, nullable: bool = False, check: bool = True
 ) -> sqlalchemy.Column[Any]:
-    """A column that holds the value of an enum, checked by the database: no native type, which is hard to alter."""
+    """A column of ours that holds the value of an enum, checked by the database: a native type is hard to alter."""
     return sqlalchemy.Column(
         sqlalchemy.Enum(
             kind,
@@ -128,11 +134,16 @@ def json_column(*, server_default: str | None = None, nullable: bool = False) ->
 class Committee(sqlmodel.SQLModel, table=True):
     """A committee and who is on it. Rights are read from here at the moment they are used."""
 
-    key: str = sqlmodel.Field(primary_key=True)
-    name: str
+    key: str = sqlmodel.Field(primary_key=True, unique=True)
+    stored_name: str = sqlmodel.Field(default="", sa_column=sqlalchemy.Column("name", columns.TextOrNull()))
     committee_members: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
     committers: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
     release_managers: list[str] = sqlmodel.Field(default_factory=list, sa_column=json_column())
+
+    @property
+    def name(self) -> str:
+        """Its name for people; the key in title case where ATR has none."""
+        return self.stored_name or self.key.title()
 
 
 class FoundationAdmin(sqlmodel.SQLModel, table=True):
@@ -146,11 +157,12 @@ class FoundationAdmin(sqlmodel.SQLModel, table=True):
 class ReleasePolicy(sqlmodel.SQLModel, table=True):
     """A project's policy. `remote_promotion` is off where a platform's slug is not there."""
 
-    __tablename__ = "release_policy"
-
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    min_hours: int = 72
-    file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
+    # NULL in ATR: the default.
+    min_hours: int = sqlmodel.Field(default=_HOURS, sa_type=columns.NumberOrNull(_HOURS), nullable=True)
+    file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(
+        default_factory=dict, sa_column=json_column(server_default="{}")
+    )
     remote_promotion: dict[str, bool] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
     # Whether ATR keeps a copy of what it captures: voters can get it, and it can be staged again.
     keep_copies: bool = sqlmodel.Field(
@@ -161,40 +173,45 @@ class ReleasePolicy(sqlmodel.SQLModel, table=True):
 class Project(sqlmodel.SQLModel, table=True):
     """A project of a committee."""
 
-    key: str = sqlmodel.Field(primary_key=True)
-    name: str
+    key: str = sqlmodel.Field(primary_key=True, unique=True)
+    stored_name: str = sqlmodel.Field(default="", sa_column=sqlalchemy.Column("name", columns.TextOrNull()))
     status: ProjectStatus = sqlmodel.Field(
-        default=ProjectStatus.ACTIVE, sa_column=enum_column(ProjectStatus, name="status")
+        default=ProjectStatus.ACTIVE, sa_column=columns.atr_enum_column(ProjectStatus)
     )
-    committee_key: str = sqlmodel.Field(foreign_key="committee.key", index=True)
-    release_policy_id: int | None = sqlmodel.Field(default=None, foreign_key="release_policy.id")
+    # NULL in ATR for a project of no committee: nobody has rights there.
+    committee_key: str = sqlmodel.Field(foreign_key="committee.key", sa_type=columns.TextOrNull, nullable=True)
+    release_policy_id: int | None = sqlmodel.Field(default=None, foreign_key="releasepolicy.id", ondelete="CASCADE")
+
+    @property
+    def name(self) -> str:
+        """Its name for people; the key in title case where ATR has none."""
+        return self.stored_name or self.key.title()
 
 
 class Release(sqlmodel.SQLModel, table=True):
     """One version of a project on its way. `key` is "{project_key}-{version}"."""
 
-    __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "version"),)
+    __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "version", name="unique_project_version"),)
 
-    key: str = sqlmodel.Field(primary_key=True)
+    key: str = sqlmodel.Field(primary_key=True, unique=True)
     phase: ReleasePhase = sqlmodel.Field(
-        default=ReleasePhase.RELEASE_CANDIDATE_DRAFT, sa_column=enum_column(ReleasePhase, name="phase")
+        default=ReleasePhase.RELEASE_CANDIDATE_DRAFT, sa_column=columns.atr_enum_column(ReleasePhase)
     )
-    created: datetime.datetime
-    released: datetime.datetime | None = None
-    project_key: str = sqlmodel.Field(foreign_key="project.key", index=True)
+    created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
+    released: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
+    project_key: str = sqlmodel.Field(foreign_key="project.key")
     version: str
-    current_vote_seq: int = 0
-    vote_started: datetime.datetime | None = None
+    # NULL in ATR before the first vote.
+    current_vote_seq: int = sqlmodel.Field(default=0, sa_type=columns.NumberOrNull(0), nullable=True, index=True)
+    vote_started: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
     # What voters were told when it opened; None for a vote that was opened before this was written down.
     vote_hours: int | None = None
     # Set when the vote is over; the phase says which way it went.
-    vote_resolved: datetime.datetime | None = None
+    vote_resolved: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
 
 
 class RevisionCounter(sqlmodel.SQLModel, table=True):
     """The last revision number given out, so that none is ever used twice."""
-
-    __tablename__ = "revision_counter"
 
     release_key: str = sqlmodel.Field(primary_key=True)
     last_allocated_number: int
@@ -203,17 +220,20 @@ class RevisionCounter(sqlmodel.SQLModel, table=True):
 class Revision(sqlmodel.SQLModel, table=True):
     """One immutable state of a release's files. `key` is "{release_key} {number}", the number has five digits."""
 
-    __table_args__ = (sqlalchemy.UniqueConstraint("release_key", "seq"),)
+    __table_args__ = (
+        sqlalchemy.UniqueConstraint("release_key", "seq", name="uq_revision_release_seq"),
+        sqlalchemy.UniqueConstraint("release_key", "number", name="uq_revision_release_number"),
+    )
 
-    key: str = sqlmodel.Field(primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    key: str = sqlmodel.Field(primary_key=True, unique=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", sa_type=columns.TextOrNull, nullable=True)
     seq: int
     number: str
     asfuid: str
-    created: datetime.datetime
-    phase: ReleasePhase = sqlmodel.Field(sa_column=enum_column(ReleasePhase, name="phase"))
-    parent_key: str | None = None
-    description: str = ""
+    created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
+    phase: ReleasePhase = sqlmodel.Field(sa_column=columns.atr_enum_column(ReleasePhase))
+    parent_key: str | None = sqlmodel.Field(default=None, foreign_key="revision.key")
+    description: str = sqlmodel.Field(default="", sa_type=columns.TextOrNull, nullable=True)
     # NOT_RECORDED for a revision older than our tables; so no foreign key. A ballot, which has one, cannot hold that.
     file_set_digest: str = sqlmodel.Field(sa_column_kwargs={"server_default": NOT_RECORDED})
     # By platform slug: what changed among the mapped files since the vote, decided once, when the revision was made.
@@ -223,62 +243,66 @@ class Revision(sqlmodel.SQLModel, table=True):
 
 
 class BallotPaper(sqlmodel.SQLModel, table=True):
-    """One vote cast. Whoever votes again adds a paper; the last one counts."""
+    """One vote cast. Whoever votes again adds a paper; the last one counts. In ATR only its own vote writes them."""
 
-    __tablename__ = "ballot_paper"
+    __table_args__ = (sqlalchemy.Index("ix_ballotpaper_release_vote_seq", "release_key", "vote_seq"),)
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True, ondelete="CASCADE")
     vote_seq: int
     voter_asf_uid: str
-    choice: VoteChoice = sqlmodel.Field(sa_column=enum_column(VoteChoice, name="choice"))
-    comment: str = ""
+    choice: VoteChoice = sqlmodel.Field(sa_column=columns.atr_enum_column(VoteChoice))
+    comment: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
     is_binding_at_cast: bool
     revision_number_at_cast: str
-    created: datetime.datetime
+    created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
 
 
 class CheckResult(sqlmodel.SQLModel, table=True):
     """What a check found. For the check of staged files `primary_rel_path` is "deployment:<id>"."""
 
-    __tablename__ = "check_result"
-
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True)
-    revision_number: str
+    release_key: str = sqlmodel.Field(foreign_key="release.key", index=True, ondelete="CASCADE")
+    revision_number: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True, index=True)
     checker: str
-    checker_version: str
+    checker_version: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True)
     primary_rel_path: str | None = sqlmodel.Field(default=None, index=True)
-    member_rel_path: str | None = None
-    created: datetime.datetime
-    status: CheckResultStatus = sqlmodel.Field(sa_column=enum_column(CheckResultStatus, name="status"))
+    member_rel_path: str | None = sqlmodel.Field(default=None, index=True)
+    created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
+    status: CheckResultStatus = sqlmodel.Field(sa_column=columns.atr_enum_column(CheckResultStatus))
     message: str
-    data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
+    data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_type=columns.ObjectOrNull, nullable=True)
+    # ATR's: whether it was taken from an earlier check of the same bytes. None of ours is.
+    cached: bool = False
 
 
 class Task(sqlmodel.SQLModel, table=True):
-    """Work for the worker. Every task can be repeated and can be lost: the rows it works on carry the truth."""
+    """Work for the worker. Every task can be repeated and can be lost: the rows it works on carry the truth.
 
+    A table of ours beside ATR's `task`: no worker takes the other's.
+    """
+
+    __tablename__ = "promotion_task"
     __table_args__ = (
         # One live task for one piece of work, whoever asks.
         sqlalchemy.Index(
-            "ix_task_one_live",
+            "ix_promotion_task_one_live",
             "task_type",
             "inputs_hash",
             unique=True,
             sqlite_where=sqlalchemy.text("status IN ('queued', 'active')"),
             postgresql_where=sqlalchemy.text("status IN ('queued', 'active')"),
         ),
-        sqlalchemy.Index("ix_task_status_scheduled", "status", "scheduled"),
+        sqlalchemy.Index("ix_promotion_task_status_scheduled", "status", "scheduled"),
     )
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
     status: TaskStatus = sqlmodel.Field(default=TaskStatus.QUEUED, sa_column=enum_column(TaskStatus, name="status"))
-    # No CHECK: ATR has more kinds of tasks, and a new one needs no migration.
+    # No CHECK: a new kind needs no migration.
     task_type: TaskType = sqlmodel.Field(sa_column=enum_column(TaskType, name="task_type", check=False))
     task_args: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=json_column())
-    # ATR fills it only for checks.
-    inputs_hash: str | None = None
+    # Of the arguments.
+    inputs_hash: str
     asf_uid: str
     added: datetime.datetime
     # Not before.
@@ -301,19 +325,20 @@ class Distribution(sqlmodel.SQLModel, table=True):
     (F, F) public.
     """
 
-    release_key: str = sqlmodel.Field(primary_key=True, foreign_key="release.key")
-    platform: str = sqlmodel.Field(sa_column=sqlalchemy.Column(sqlalchemy.String(32), primary_key=True))
-    owner_namespace: str = sqlmodel.Field(primary_key=True, default="")
-    package: str = sqlmodel.Field(primary_key=True)
-    version: str = sqlmodel.Field(primary_key=True)
+    release_key: str = sqlmodel.Field(primary_key=True, foreign_key="release.key", index=True, ondelete="CASCADE")
+    # The member name of a DistributionPlatform.
+    platform: str = sqlmodel.Field(sa_column=sqlalchemy.Column(sqlalchemy.String(12), primary_key=True, index=True))
+    owner_namespace: str = sqlmodel.Field(primary_key=True, index=True, default="")
+    package: str = sqlmodel.Field(primary_key=True, index=True)
+    version: str = sqlmodel.Field(primary_key=True, index=True)
     staging: bool
-    pending: bool
+    pending: bool = sqlmodel.Field(sa_column_kwargs={"server_default": sqlalchemy.sql.expression.false()})
     # How often the scan looked for it. Nothing is ever deleted for being slow.
-    retries: int = 0
+    retries: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
     upload_date: datetime.datetime | None = None
     api_url: str | None = None
     web_url: str | None = None
-    created_by: str
+    created_by: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True)
     # None for a row older than our tables.
     created: datetime.datetime | None = None
     last_error: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})

@@ -161,7 +161,7 @@ class Ground:
             await member.vote.open_vote(release_key)
         for asf_uid in members:
             async with self.store.write_as_project_committee_member(OTHER_PROJECT, asf_uid) as member:
-                await member.vote.cast(release_key, sql.VoteChoice.PLUS_ONE)
+                await member.vote.cast(release_key, sql.VoteChoice.YES)
         async with (
             self.store.draft(release_key) as draft,
             self.store.write_as_project_committee_member(OTHER_PROJECT, members[0]) as member,

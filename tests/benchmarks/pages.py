@@ -206,7 +206,7 @@ async def _vote(store: storage.Storage, release_key: str) -> None:
         await participant.vote.open_vote(release_key)
     for asf_uid in people.MEMBERS:
         async with store.write_as_project_committee_participant(people.PROJECT, asf_uid) as participant:
-            await participant.vote.cast(release_key, sql.VoteChoice.PLUS_ONE)
+            await participant.vote.cast(release_key, sql.VoteChoice.YES)
 
 
 async def _finish(store: storage.Storage, release_key: str) -> None:

@@ -302,7 +302,7 @@ async def _strangers_vote(world: simulated.Simulated) -> None:
         await participant.vote.open_vote(release_key)
     for voter in _STRANGE:
         async with store.write_as_project_committee_participant(STRANGERS, voter) as participant:
-            await participant.vote.cast(release_key, sql.VoteChoice.PLUS_ONE)
+            await participant.vote.cast(release_key, sql.VoteChoice.YES)
     async with (
         store.draft(release_key) as draft,
         store.write_as_project_release_manager(STRANGERS, uid) as manager,

@@ -4,7 +4,6 @@
 import io
 import json
 import pathlib
-import shutil
 import tarfile
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +11,6 @@ from typing import Any, Final
 import pytest
 
 import atr.backup as backup
-import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.operating as operating
@@ -143,15 +141,3 @@ async def test_where_there_is_no_database_or_a_broken_one(
         await database.close()
     assert site is not None
     assert site.backup_at == voted.clock()
-
-
-@pytest.mark.sqlite
-async def test_an_older_backup_is_migrated_up(tmp_path: pathlib.Path) -> None:
-    """What an older program took is what this one needs afterwards."""
-    url = provided.sqlite_url(tmp_path / "atr.db")
-    migrate.upgrade(url, "0004")
-    file, manifest = await backup.take(url, tmp_path / "b")
-    assert manifest.revision == "0004"
-    shutil.move(tmp_path / "atr.db", tmp_path / "away.db")
-    assert (await backup.restore(url, file, replace=False))[1] == 1
-    assert migrate.current(url) == migrate.head()

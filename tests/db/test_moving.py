@@ -112,8 +112,8 @@ def test_a_broken_chain_of_events_is_not_moved(
 
 def test_two_revisions_are_refused(server: databases.Postgresql, asked: worlds.Scene, tmp_path: pathlib.Path) -> None:
     old = databases.sqlite_url(tmp_path / "old.db")
-    migrate.upgrade(old, "0003")
-    with pytest.raises(errors.SettingsError, match=r"at revision 0003 and the database at .*both must be at"):
+    migrate.upgrade(old, "0001")
+    with pytest.raises(errors.SettingsError, match=r"at revision 0001 and the database at .*both must be at"):
         moving.move(old, server.empty(tmp_path), _silent)
     with pytest.raises(errors.SettingsError, match="into a PostgreSQL database"):
         moving.move(asked.database, old, _silent)

@@ -61,7 +61,7 @@ async def test_whoever_holds_a_scope_is_waited_for_and_what_they_changed_is_seen
             await guards.hold(data, guards.committee("c"))
             holding.set()
             await waited.wait()
-            data.add(sql.Committee(key="c", name="Changed", committee_members=["alice"]))
+            data.add(sql.Committee(key="c", stored_name="Changed", committee_members=["alice"]))
 
     async def second() -> list[str]:
         await holding.wait()
@@ -92,9 +92,9 @@ async def test_scopes_are_taken_in_one_order_whatever_order_they_are_asked_for(o
 async def _pending(one: session.Database, *packages: str) -> None:
     """A release with these distributions, all due."""
     async with one.write() as data:
-        data.add(sql.Committee(key="c", name="C"))
+        data.add(sql.Committee(key="c", stored_name="C"))
         await data.flush()
-        data.add(sql.Project(key="p", name="P", committee_key="c"))
+        data.add(sql.Project(key="p", stored_name="P", committee_key="c"))
         await data.flush()
         data.add(sql.Release(key="p-1", created=NOW, project_key="p", version="1"))
         await data.flush()

@@ -62,7 +62,7 @@ FORBIDDEN: Final = {
     "what was voted on": "UPDATE promotion SET voted_digest = evidence_digest",
     "files that were not voted on": f"INSERT INTO promotion ({ASKED}, state, voted_digest) SELECT {ASKED}, 'requested',"
     " (SELECT file_set_digest FROM revision LIMIT 1) FROM promotion LIMIT 1",
-    "a check's result": "DELETE FROM check_result",
+    "a check's result": "DELETE FROM checkresult",
     "a package of a deployment": "INSERT INTO deployment_package SELECT * FROM deployment_package LIMIT 1",
     "an upload of another generation": "UPDATE deployment SET made_in = made_in + 1",
     "a lease": "UPDATE promotion SET lease_epoch = 9",
@@ -86,7 +86,7 @@ FORBIDDEN: Final = {
     "another project's package under a name of one's own": "INSERT INTO promotion_target (promotion_id, purl,"
     " owner_namespace, package, version, holding) SELECT id, 'pkg:maven/org.elsewhere/x@1', 'org.example.widgets',"
     " 'x', '1', true FROM promotion LIMIT 1",
-    "a task taken": "UPDATE task SET status = 'completed'",
+    "a task taken": "UPDATE promotion_task SET status = 'completed'",
     "an admin": "INSERT INTO foundation_admin (asf_uid) VALUES ('mallory')",
     "a table emptied": "TRUNCATE event",
     "a wall taken down": "DROP TRIGGER promotion_web ON promotion",

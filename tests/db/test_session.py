@@ -98,7 +98,7 @@ async def test_an_error_rolls_everything_back(opened: session.Database) -> None:
     """Nothing of it is there."""
     with pytest.raises(RuntimeError):  # noqa: PT012
         async with opened.write() as data:
-            data.add(sql.Committee(key="a", name="A"))
+            data.add(sql.Committee(key="a", stored_name="A"))
             await data.flush()
             raise RuntimeError
     async with opened.read() as data:
@@ -110,7 +110,7 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(opened: session.Da
     async with opened.read() as reading:
         before = (await reading.exec(sqlmodel.select(sql.Committee))).all()
         async with opened.write() as data:
-            data.add(sql.Committee(key="a", name="A"))
+            data.add(sql.Committee(key="a", stored_name="A"))
         after = (await reading.exec(sqlmodel.select(sql.Committee))).all()
     assert before == after == []
 
@@ -121,6 +121,6 @@ async def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(opened: session
         async with opened.write() as data:
             pages = await _pragma(data, "page_count")
             await (await data.connection()).exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-            data.add(sql.Committee(key="large", name="x" * 1_000_000))
+            data.add(sql.Committee(key="large", stored_name="x" * 1_000_000))
     async with opened.read() as data:
         assert (await data.exec(sqlmodel.select(sql.Committee))).all() == []

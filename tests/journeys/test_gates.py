@@ -160,7 +160,7 @@ async def test_what_changed_with_the_preview_revision_is_refused_with_no_call(
         await manager.vote.open_vote(RELEASE)
     for voter in people.MEMBERS:
         async with staged.member(voter) as member:
-            await member.vote.cast(RELEASE, sql.VoteChoice.PLUS_ONE)
+            await member.vote.cast(RELEASE, sql.VoteChoice.YES)
     async with staged.store.draft(RELEASE) as draft:
         await change(draft)
         async with staged.manager() as manager:

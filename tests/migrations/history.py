@@ -77,19 +77,19 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "release_managers": "[]",
             }
         ],
-        "release_policy": [{"id": 3, "min_hours": 72, "file_tag_mappings": '{"mavencentral": ["maven/**"]}'}],
+        "releasepolicy": [{"id": 3, "min_hours": 72, "file_tag_mappings": '{"mavencentral": ["maven/**"]}'}],
         "project": [
             {
                 "key": "example-kit",
                 "name": "Example Kit",
-                "status": "active",
+                "status": "ACTIVE",
                 "committee_key": "example",
                 "release_policy_id": 3,
             },
             {
                 "key": "example-old",
                 "name": "Example Old",
-                "status": "retired",
+                "status": "RETIRED",
                 "committee_key": "example",
                 "release_policy_id": None,
             },
@@ -97,7 +97,7 @@ ROWS: Final[Mapping[str, Rows]] = {
         "release": [
             {
                 "key": _RELEASE,
-                "phase": "release_preview",
+                "phase": "RELEASE_PREVIEW",
                 "created": _THEN,
                 "released": None,
                 "project_key": "example-kit",
@@ -107,22 +107,22 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "vote_resolved": _THEN,
             }
         ],
-        "revision_counter": [{"release_key": _RELEASE, "last_allocated_number": 2}],
-        "revision": [_revision(1, "release_candidate_draft"), _revision(2, "release_preview")],
-        "ballot_paper": [
+        "revisioncounter": [{"release_key": _RELEASE, "last_allocated_number": 2}],
+        "revision": [_revision(1, "RELEASE_CANDIDATE_DRAFT"), _revision(2, "RELEASE_PREVIEW")],
+        "ballotpaper": [
             {
                 "id": 1,
                 "release_key": _RELEASE,
                 "vote_seq": 1,
                 "voter_asf_uid": "bob",
-                "choice": "+1",
+                "choice": "YES",
                 "comment": "",
                 "is_binding_at_cast": 1,
                 "revision_number_at_cast": "00001",
                 "created": _THEN,
             }
         ],
-        "check_result": [
+        "checkresult": [
             {
                 "id": 1,
                 "release_key": _RELEASE,
@@ -132,29 +132,11 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "primary_rel_path": "kit.tar.gz",
                 "member_rel_path": None,
                 "created": _THEN,
-                "status": "note",
+                "status": "NOTE",
                 "message": "Equal",
                 "data": "{}",
+                "cached": 0,
             }
-        ],
-        # Two of the same kind without a hash are fine: the unique index that comes later must allow them.
-        "task": [
-            {
-                "id": number,
-                "status": "queued",
-                "task_type": "staged_files_check",
-                "task_args": "{}",
-                "inputs_hash": None,
-                "asf_uid": "ada",
-                "added": _THEN,
-                "scheduled": _THEN,
-                "started": None,
-                "completed": None,
-                "error": None,
-                "project_key": "example-kit",
-                "version_key": "1.2.0",
-            }
-            for number in (1, 2)
         ],
         "distribution": [
             _distribution("kit-core", staging=True, pending=False),
@@ -206,8 +188,6 @@ ROWS: Final[Mapping[str, Rows]] = {
             _ballot_entry(2, "deployment", platform="MAVEN", deployment_id=4),
         ],
         "event": [_event(1, "0" * 64, "1" * 64), _event(2, "1" * 64, "2" * 64)],
-    },
-    "0003": {
         "kept_copy": [{"project_key": "example-kit", "file_set_digest": _DIGEST, "kept_at": _THEN}],
         "deployment_search": [
             {
@@ -224,9 +204,7 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "problem": "",
             }
         ],
-    },
-    "0004": {"guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}]},
-    "0005": {
+        "guard": [{"scope": "release:example-kit-1.2.0", "rank": 4}],
         "platform_account": [
             {
                 "platform": "MAVEN",
@@ -238,9 +216,7 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "probing_until": None,
                 "paused_until": None,
             }
-        ]
-    },
-    "0006": {
+        ],
         "switch": [
             {
                 "scope": "platform:MAVEN",
@@ -249,20 +225,23 @@ ROWS: Final[Mapping[str, Rows]] = {
                 "set_by": "grace",
                 "set_at": _THEN,
             }
-        ]
-    },
-    "0007": {
+        ],
         "site": [{"id": 1, "generation": 2, "restored_at": _THEN, "backup_at": _THEN, "heads_at": _THEN}],
+        "promotion_task": [
+            {
+                "id": 1,
+                "status": "queued",
+                "task_type": "staged_files_check",
+                "task_args": "{}",
+                "inputs_hash": "ef" * 32,
+                "asf_uid": "ada",
+                "added": _THEN,
+                "scheduled": _THEN,
+                "project_key": "example-kit",
+                "version_key": "1.2.0",
+            }
+        ],
     },
-    # On SQLite it changes nothing.
-    "0008": {},
-    # It only adds columns.
-    "0009": {},
-    "0010": {},
-    # On SQLite it changes nothing.
-    "0011": {},
-    "0012": {},
-    "0013": {},
 }
 
 

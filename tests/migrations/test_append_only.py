@@ -23,6 +23,7 @@ import tests.migrations.history as history
 _GROWS: Final = "The event log only grows"
 _FROZEN: Final = "An opened ballot is frozen"
 _BY_CONTENT: Final = "A file set is stored under the digest of its content"
+_EVENT: Final = "seq, chain, number, at, actor, subject, what, data, previous, hash"
 _EVE: Final = "chain, number, at, 'eve', subject, what, data, previous, hash FROM event"
 _ENTRY: Final = "release_key, vote_seq, kind, platform, deployment_id, file_set_digest"
 _LATER: Final = "'2026-05-05 10:20:30.000000'"
@@ -35,8 +36,8 @@ _ATTEMPTS: Final = {
             "UPDATE OR REPLACE event SET number = 1 WHERE number = 2",
             "DELETE FROM event",
             "DELETE FROM event WHERE number = 2",
-            f"INSERT OR REPLACE INTO event SELECT seq, {_EVE}",
-            f"INSERT OR REPLACE INTO event SELECT 9, {_EVE} WHERE number = 2",
+            f"INSERT OR REPLACE INTO event ({_EVENT}) SELECT seq, {_EVE}",
+            f"INSERT OR REPLACE INTO event ({_EVENT}) SELECT 9, {_EVE} WHERE number = 2",
             "INSERT INTO event SELECT * FROM event WHERE true ON CONFLICT (seq) DO UPDATE SET actor = 'eve'",
         ),
     ),
@@ -45,9 +46,15 @@ _ATTEMPTS: Final = {
         (
             "UPDATE ballot_entry SET platform = 'NPM' WHERE id = 2",
             "DELETE FROM ballot_entry WHERE id = 2",
-            f"REPLACE INTO ballot_entry SELECT 1, {_ENTRY}, opened FROM ballot_entry WHERE id = 2",
+            (
+                f"REPLACE INTO ballot_entry (id, {_ENTRY}, opened)"
+                f" SELECT 1, {_ENTRY}, opened FROM ballot_entry WHERE id = 2"
+            ),
             # An entry that comes after the vote has opened.
-            f"INSERT INTO ballot_entry SELECT 9, {_ENTRY}, {_LATER} FROM ballot_entry WHERE id = 2",
+            (
+                f"INSERT INTO ballot_entry (id, {_ENTRY}, opened)"
+                f" SELECT 9, {_ENTRY}, {_LATER} FROM ballot_entry WHERE id = 2"
+            ),
         ),
     ),
     "file_set": (
@@ -55,7 +62,10 @@ _ATTEMPTS: Final = {
         (
             "UPDATE file_set SET size = 1",
             "DELETE FROM file_set",
-            "REPLACE INTO file_set SELECT digest, files + 1, size, created FROM file_set",
+            (
+                "REPLACE INTO file_set (digest, files, size, created)"
+                " SELECT digest, files + 1, size, created FROM file_set"
+            ),
         ),
     ),
     "file_set_file": (
@@ -63,7 +73,10 @@ _ATTEMPTS: Final = {
         (
             "UPDATE file_set_file SET sha256 = 'ef'",
             "DELETE FROM file_set_file",
-            "REPLACE INTO file_set_file SELECT digest, path, size, 'ef' FROM file_set_file",
+            (
+                "REPLACE INTO file_set_file (digest, path, size, sha256)"
+                " SELECT digest, path, size, 'ef' FROM file_set_file"
+            ),
         ),
     ),
 }

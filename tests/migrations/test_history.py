@@ -95,23 +95,15 @@ def test_an_adopter_runs_only_ours(path: pathlib.Path, foreign_keys: str) -> Non
         history.fill(path, script.revision)
     with history.raw(path) as connection:
         history.insert(connection, "committee", {**history.ROWS["0001"]["committee"][0], "key": "later"})
-        for table in ("distribution", "release_policy", "task"):
+        for table in ("distribution", "releasepolicy"):
             row = history.ROWS["0001"][table][0]
             other = {name: (77 if name == "id" else "later" if name == "package" else row[name]) for name in row}
             history.insert(connection, table, other)
 
 
-def test_what_waits_for_maven_central_is_looked_at_again(path: pathlib.Path) -> None:
+def test_what_waits_to_be_seen_in_public_is_looked_at_again(path: pathlib.Path) -> None:
     history.at(path, "0001")
-    migrate.upgrade(history.url(path), "0002")
-    with history.raw(path) as connection:
-        due = connection.execute("SELECT package FROM distribution WHERE due_at IS NOT NULL").fetchall()
-    assert [package for (package,) in due] == ["kit-api"]
-
-
-def test_what_waits_on_the_other_platforms_is_looked_at_too(path: pathlib.Path) -> None:
-    history.at(path, "0001")
-    migrate.upgrade(history.url(path), "0003")
+    migrate.upgrade(history.url(path))
     with history.raw(path) as connection:
         due = connection.execute("SELECT package FROM distribution WHERE due_at IS NOT NULL ORDER BY package")
         assert [package for (package,) in due] == ["kit", "kit-api"]

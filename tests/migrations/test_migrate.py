@@ -3,6 +3,7 @@
 
 import logging
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Final
 
 import pytest
 
+import atr.backup as backup
 import atr.db.migrate as migrate
 import atr.errors as errors
 import tests.migrations.history as history
@@ -65,7 +67,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     before = history.schema(path)
     add_revision(
         'op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))\n'
-        "op.execute(\"UPDATE release SET phase = 'release'\")\n"
+        "op.execute(\"UPDATE release SET phase = 'RELEASE'\")\n"
         'with op.batch_alter_table("release", recreate="always") as batch:\n'
         '    batch.add_column(sa.Column("note", sa.String(), server_default="", nullable=False))\n'
         'op.execute("INSERT INTO no_such_table VALUES (1)")'
@@ -98,6 +100,17 @@ def test_a_migration_that_leaves_orphans_is_undone(path: pathlib.Path, add_revis
         migrate.upgrade(history.url(path))
     assert migrate.current(history.url(path)) == history.HEAD
     assert history.lost(path, "0001") == []
+
+
+async def test_an_older_backup_is_migrated_up(path: pathlib.Path, add_revision: Callable[[str], None]) -> None:
+    """What an older program took is what this one needs afterwards."""
+    migrate.upgrade(history.url(path))
+    file, manifest = await backup.take(history.url(path), path.parent / "b")
+    assert manifest.revision == history.HEAD
+    shutil.move(path, path.with_name("away.db"))
+    add_revision('op.add_column("site", sa.Column("note", sa.String(), server_default="", nullable=False))')
+    assert (await backup.restore(history.url(path), file, replace=False))[1] == 1
+    assert migrate.current(history.url(path)) == "next"
 
 
 def test_nothing_to_do_waits_for_nobody(path: pathlib.Path) -> None:

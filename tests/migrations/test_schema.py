@@ -62,9 +62,9 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     revision: sql.Revision = read["revision"][0]
     assert (revision.file_set_digest, revision.drift) == (sql.NOT_RECORDED, {})
     assert revision.created == datetime.datetime(2026, 5, 4, 10, 20, 30, 123456, tzinfo=datetime.UTC)
-    policy: sql.ReleasePolicy = read["release_policy"][0]
+    policy: sql.ReleasePolicy = read["releasepolicy"][0]
     assert (policy.remote_promotion, policy.file_tag_mappings) == ({}, {"mavencentral": ["maven/**"]})
-    task: sql.Task = read["task"][0]
+    task: sql.Task = read["promotion_task"][0]
     assert (task.tries, task.lease_owner, task.lease_epoch, task.lease_until) == (0, "", 0, None)
     rows = {row.package: row for row in read["distribution"]}
     staged: sql.Distribution = rows["kit-core"]

@@ -209,7 +209,7 @@ async def test_what_is_staged_and_what_is_mapped_must_be_the_same(staged: worlds
 # Casting
 
 
-async def _cast(world: worlds.World, who: str, choice: _Choice = _Choice.PLUS_ONE, comment: str = "") -> None:
+async def _cast(world: worlds.World, who: str, choice: _Choice = _Choice.YES, comment: str = "") -> None:
     async with world.store.write_as_project_committee_participant(people.PROJECT, who) as participant:
         await participant.vote.cast(RELEASE, choice, comment)
 
@@ -221,21 +221,21 @@ async def test_a_paper_names_the_vote_and_the_ballot_it_is_for(staged: worlds.Wo
     await _fail(staged)
     async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
         with pytest.raises(errors.ConflictError, match="was not counted"):
-            await participant.vote.cast(RELEASE, _Choice.PLUS_ONE, vote_seq=1, ballot_digest=seen.digest)
+            await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=1, ballot_digest=seen.digest)
     await staged.revise(RELEASE, _add)
     await _open(staged)
     stale = ((1, seen.digest), (2, seen.digest), (1, (await _proposal(staged)).digest))
     for vote_seq, digest in stale:
         with pytest.raises(errors.ConflictError, match="candidate 2 is open now"):
             async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
-                await participant.vote.cast(RELEASE, _Choice.PLUS_ONE, vote_seq=vote_seq, ballot_digest=digest)
+                await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=vote_seq, ballot_digest=digest)
     assert not await staged.rows(sql.BallotPaper)
 
 
 async def test_a_double_click_is_one_paper_and_a_change_of_mind_is_two(staged: worlds.World) -> None:
     await _open(staged)
     for comment in ("read it", "read it", "and built it"):
-        await _cast(staged, "alice", _Choice.PLUS_ONE, comment)
+        await _cast(staged, "alice", _Choice.YES, comment)
     assert [paper.comment for paper in await staged.rows(sql.BallotPaper)] == ["read it", "and built it"]
     async with staged.store.read() as read:
         assert await vote.tally(read, await queries.demand_release(read.data, RELEASE)) == vote.Tally(1, 0)
@@ -251,7 +251,7 @@ async def test_who_left_the_committee_casts_no_more_and_what_they_cast_stays(sta
             "example", "Example", committee_members=("alice", "bob", people.COMMITTER), committers=("alice",)
         )
     with pytest.raises(errors.AccessError):
-        await _cast(staged, "carol", _Choice.MINUS_ONE)
+        await _cast(staged, "carol", _Choice.NO)
     await _cast(staged, people.COMMITTER)
     async with staged.store.read() as read:
         papers = await vote.papers(read, await queries.demand_release(read.data, RELEASE))

@@ -145,7 +145,7 @@ async def test_every_writer_method_of_a_person_writes_an_event(staged: worlds.Wo
     await check("deployment_on_ballot", "alice")
     async with staged.member() as member:
         await member.vote.open_vote(RELEASE)
-        await member.vote.cast(RELEASE, sql.VoteChoice.ZERO)
+        await member.vote.cast(RELEASE, sql.VoteChoice.ABSTAIN)
         await member.vote_resolution.resolve_failed(RELEASE, "A test failed.")
         await member.vote.open_vote(RELEASE)
         await member.vote_resolution.abandon(RELEASE, "Another test failed.")

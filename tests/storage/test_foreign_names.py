@@ -59,7 +59,7 @@ async def _vote_other(world: worlds.World) -> None:
         await participant.vote.open_vote(_THEIRS)
     for asf_uid in _OTHERS:
         async with world.store.write_as_project_committee_participant(OTHER, asf_uid) as participant:
-            await participant.vote.cast(_THEIRS, sql.VoteChoice.PLUS_ONE)
+            await participant.vote.cast(_THEIRS, sql.VoteChoice.YES)
     async with (
         world.store.draft(_THEIRS) as draft,
         world.store.write_as_project_release_manager(OTHER, people.STRANGER) as manager,

@@ -179,7 +179,7 @@ _CALLS: dict[str, Call] = {
     "put on ballot": lambda member, _: member.deployments.put_on_ballot(1),
     "abandon": lambda member, _: member.vote_resolution.abandon(RELEASE, "Mine now."),
     "open vote": lambda member, _: member.vote.open_vote(RELEASE),
-    "cast": lambda member, _: member.vote.cast(RELEASE, sql.VoteChoice.MINUS_ONE),
+    "cast": lambda member, _: member.vote.cast(RELEASE, sql.VoteChoice.NO),
     "resolve passed": _resolve_passed,
     "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE, "A test failed."),
     "announce": lambda member, _: member.announce.announce(RELEASE),

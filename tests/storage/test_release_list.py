@@ -35,7 +35,7 @@ async def test_an_open_vote_waits_for_whoever_has_not_voted(staged: worlds.World
     async with staged.manager() as manager:
         await manager.vote.open_vote(RELEASE)
     async with staged.store.write_as_project_committee_participant(people.PROJECT, MEMBER) as participant:
-        await participant.vote.cast(RELEASE, sql.VoteChoice.PLUS_ONE)
+        await participant.vote.cast(RELEASE, sql.VoteChoice.YES)
     _, line = await _seen(staged, MEMBER)
     assert (line.group, line.todo) == ("others", "The vote is open; you voted +1.")
     _, line = await _seen(staged, OTHER)

@@ -100,25 +100,25 @@ async def test_a_mapping_that_is_no_layout_blocks_and_names_the_file(staged: wor
 @pytest.mark.parametrize(
     ("papers", "passes"),
     [
-        ([("alice", _Choice.PLUS_ONE), ("bob", _Choice.PLUS_ONE), ("carol", _Choice.PLUS_ONE)], True),
-        ([("alice", _Choice.PLUS_ONE), ("bob", _Choice.PLUS_ONE), (people.COMMITTER, _Choice.PLUS_ONE)], False),
-        ([("alice", _Choice.PLUS_ONE), ("bob", _Choice.PLUS_ONE), ("carol", _Choice.ZERO)], False),
-        ([("alice", _Choice.PLUS_ONE), ("alice", _Choice.PLUS_ONE), ("bob", _Choice.PLUS_ONE)], False),
+        ([("alice", _Choice.YES), ("bob", _Choice.YES), ("carol", _Choice.YES)], True),
+        ([("alice", _Choice.YES), ("bob", _Choice.YES), (people.COMMITTER, _Choice.YES)], False),
+        ([("alice", _Choice.YES), ("bob", _Choice.YES), ("carol", _Choice.ABSTAIN)], False),
+        ([("alice", _Choice.YES), ("alice", _Choice.YES), ("bob", _Choice.YES)], False),
         (
             [
-                ("alice", _Choice.MINUS_ONE),
-                ("bob", _Choice.PLUS_ONE),
-                ("carol", _Choice.PLUS_ONE),
-                ("alice", _Choice.PLUS_ONE),
+                ("alice", _Choice.NO),
+                ("bob", _Choice.YES),
+                ("carol", _Choice.YES),
+                ("alice", _Choice.YES),
             ],
             True,
         ),
         (
             [
-                ("alice", _Choice.PLUS_ONE),
-                ("bob", _Choice.PLUS_ONE),
-                ("carol", _Choice.PLUS_ONE),
-                ("carol", _Choice.MINUS_ONE),
+                ("alice", _Choice.YES),
+                ("bob", _Choice.YES),
+                ("carol", _Choice.YES),
+                ("carol", _Choice.NO),
             ],
             False,
         ),
@@ -150,20 +150,20 @@ async def test_it_stays_open_for_its_hours_and_a_failed_one_can_be_repeated(stag
     with pytest.raises(errors.ConflictError):
         await _open(staged)
     for who in people.MEMBERS:
-        await _cast(staged, who, _Choice.PLUS_ONE)
+        await _cast(staged, who, _Choice.YES)
     staged.clock.turn(hours=71)
     with pytest.raises(errors.BlockedError, match="open until"):
         await _resolve(staged)
     async with staged.manager() as manager:
         await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
     with pytest.raises(errors.ConflictError):
-        await _cast(staged, "alice", _Choice.PLUS_ONE)
+        await _cast(staged, "alice", _Choice.YES)
     assert await _open(staged) == 2
     staged.clock.turn(hours=72)
     with pytest.raises(errors.BlockedError, match="0 binding"):
         await _resolve(staged)
     for who in people.MEMBERS:
-        await _cast(staged, who, _Choice.PLUS_ONE)
+        await _cast(staged, who, _Choice.YES)
     await _resolve(staged)
     await staged.promote(1)
     await staged.live(1)
@@ -175,7 +175,7 @@ async def test_a_vote_keeps_the_hours_that_voters_were_told(staged: worlds.World
         await member.policy.edit(people.PROJECT, min_hours=72)
     await _open(staged)
     for voter in people.MEMBERS:
-        await _cast(staged, voter, _Choice.PLUS_ONE)
+        await _cast(staged, voter, _Choice.YES)
     async with staged.member() as member:
         await member.policy.edit(people.PROJECT, min_hours=0)
     with pytest.raises(errors.BlockedError, match="open until"):

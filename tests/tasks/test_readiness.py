@@ -83,7 +83,7 @@ async def test_all_is_well_with_the_same_sentences_in_every_phase(staged: worlds
     assert voting.asked_at == staged.clock.at
     for asf_uid in people.MEMBERS:
         async with staged.member(asf_uid) as member:
-            await member.vote.cast(RELEASE, sql.VoteChoice.PLUS_ONE)
+            await member.vote.cast(RELEASE, sql.VoteChoice.YES)
     staged.clock.turn(hours=1)
     async with staged.store.draft(RELEASE) as draft, staged.manager() as manager:
         await manager.vote_resolution.resolve_passed(RELEASE, draft)

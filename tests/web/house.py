@@ -365,7 +365,7 @@ async def _voting(house: House, version: str) -> Place:
     place = await _staged(house, version)
     async with house.world.store.write_as_project_committee_participant(PROJECT, MANAGER) as participant:
         await participant.vote.open_vote(f"{PROJECT}-{version}")
-        await participant.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.PLUS_ONE, HOSTILE)
+        await participant.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.YES, HOSTILE)
     return place
 
 

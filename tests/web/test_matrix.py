@@ -96,7 +96,7 @@ def _removed(_house: houses.House, _place: houses.Place) -> Form:
 def _policy(house: houses.House, _place: houses.Place) -> Form:
     ((policy,),) = house.rows("SELECT release_policy_id FROM project WHERE key = ?", houses.PROJECT)
     ((hours, mappings, remote, copies),) = house.rows(
-        "SELECT min_hours, file_tag_mappings, remote_promotion, keep_copies FROM release_policy WHERE id = ?", policy
+        "SELECT min_hours, file_tag_mappings, remote_promotion, keep_copies FROM releasepolicy WHERE id = ?", policy
     )
     row = sql.ReleasePolicy(
         min_hours=hours,

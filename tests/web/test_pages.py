@@ -211,7 +211,7 @@ async def test_a_fragment_differs_when_anything_in_it_does(house: houses.House, 
 async def test_a_row_changes_for_the_vote_too(house: houses.House) -> None:
     place, alice = house.places["ready"], house.people[houses.MEMBER]
     (etag,) = re.findall(r'data-etag="([^"]+)"', (await alice.get(place.url("row"))).text)
-    house.change("UPDATE release SET phase = 'release_candidate' WHERE version = ?", place.version)
+    house.change("UPDATE release SET phase = 'RELEASE_CANDIDATE' WHERE version = ?", place.version)
     assert (await alice.get(f"{place.url('row')}?have={etag}")).status == 200
 
 

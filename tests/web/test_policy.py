@@ -34,8 +34,8 @@ async def _form(person: houses.Person, path: str = _POLICY, **changes: str) -> d
 
 def _policy(house: houses.House) -> dict[str, Any]:
     ((hours, mappings, remote, copies),) = house.rows(
-        "SELECT min_hours, file_tag_mappings, remote_promotion, keep_copies FROM release_policy"
-        " JOIN project ON project.release_policy_id = release_policy.id WHERE project.key = ?",
+        "SELECT min_hours, file_tag_mappings, remote_promotion, keep_copies FROM releasepolicy"
+        " JOIN project ON project.release_policy_id = releasepolicy.id WHERE project.key = ?",
         houses.PROJECT,
     )
     return {
@@ -135,7 +135,7 @@ async def test_an_unsupported_platform_cannot_be_switched_on(house: houses.House
 async def test_tags_that_name_no_platform_stay_as_they_are(house: houses.House) -> None:
     alice = house.people[houses.MEMBER]
     house.change(
-        "UPDATE release_policy SET file_tag_mappings = ?",
+        "UPDATE releasepolicy SET file_tag_mappings = ?",
         json.dumps({"doc": ["docs/**"], "mavencentral": ["maven/**"]}),
     )
     assert "docs/**" in (await alice.get(_POLICY)).text

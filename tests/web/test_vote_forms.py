@@ -201,7 +201,7 @@ async def test_what_a_vote_counts_for_is_said_before_the_click(house: houses.Hou
     assert "You voted +1. You can change it while the vote is open." in page.text
     assert "Change my vote" in page.text
     assert "<script>alert" not in page.text
-    binding = house.rows("SELECT is_binding_at_cast FROM ballot_paper WHERE voter_asf_uid = ?", who)
+    binding = house.rows("SELECT is_binding_at_cast FROM ballotpaper WHERE voter_asf_uid = ?", who)
     assert binding[-1] == (who == houses.MEMBER,)
 
 
@@ -265,9 +265,9 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     house.change("UPDATE release SET vote_started = datetime(vote_started, '-1 day') WHERE version = ?", place.version)
     for who in ("alice", "bob", "carol"):
         house.change(
-            "INSERT INTO ballot_paper (release_key, vote_seq, voter_asf_uid, choice, comment, is_binding_at_cast, "
+            "INSERT INTO ballotpaper (release_key, vote_seq, voter_asf_uid, choice, comment, is_binding_at_cast, "
             "revision_number_at_cast, created) SELECT release_key, 1, ?, '+1', '', 1, '00001', created "
-            "FROM ballot_paper WHERE release_key = ? LIMIT 1",
+            "FROM ballotpaper WHERE release_key = ? LIMIT 1",
             who,
             f"{houses.PROJECT}-{place.version}",
         )
@@ -279,7 +279,7 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     passed, _ = _hidden(stale, place.url("resolve"))
     answer = await dave.post(place.url("resolve"), passed)
     assert answer.headers["location"].endswith(place.url("finish"))
-    assert _phase(house, place) == "release_preview"
+    assert _phase(house, place) == "RELEASE_PREVIEW"
     shown = await dave.get(place.url("vote"))
     assert "3 binding +1: alice, bob, carol" in shown.text
     assert "has passed" in shown.text
@@ -318,7 +318,7 @@ async def test_before_the_first_call_a_candidate_can_be_abandoned(house: houses.
     assert house.dump() == before
     answer = await dave.post(place.url("abandon"), {**form, "reason": _REASON})
     assert answer.headers["location"].endswith(place.url("voting"))
-    assert _phase(house, place) == "release_candidate_draft"
+    assert _phase(house, place) == "RELEASE_CANDIDATE_DRAFT"
     states = {
         state for (state,) in house.rows("SELECT state FROM promotion WHERE deployment_id = ?", place.deployment_id)
     }

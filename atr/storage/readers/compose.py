@@ -45,12 +45,12 @@ async def startable(read: transaction.Transaction) -> compose_views.StartList:
     """The active projects of which the reader may start a release."""
     committees = {row.key: row for row in (await read.data.exec(sqlmodel.select(sql.Committee))).all()}
     wanted = sqlmodel.select(sql.Project).where(sql.Project.status == sql.ProjectStatus.ACTIVE)
-    found = (await read.data.exec(wanted.order_by(col(sql.Project.name)))).all()
+    found = (await read.data.exec(wanted.order_by(col(sql.Project.stored_name), col(sql.Project.key)))).all()
     return compose_views.StartList(
         tuple(
             (row.key, row.name, committees[row.committee_key].name)
             for row in found
-            if rights.is_participant(committees[row.committee_key], read.asf_uid)
+            if (row.committee_key in committees) and rights.is_participant(committees[row.committee_key], read.asf_uid)
         )
     )
 

@@ -120,7 +120,7 @@ async def phase(write: transaction.Transaction, row: sql.Release, to: sql.Releas
         .where(
             col(sql.Release.key) == row.key,
             col(sql.Release.phase) == row.phase,
-            col(sql.Release.current_vote_seq) == row.current_vote_seq,
+            sqlalchemy.func.coalesce(sql.Release.current_vote_seq, 0) == row.current_vote_seq,
         )
         .values(phase=to)
         .execution_options(synchronize_session=False)

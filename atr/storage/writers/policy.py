@@ -189,8 +189,8 @@ class FoundationAdmin:
         """Make a committee, or say anew who is on it."""
         write = self._write
         await guards.hold(write.data, guards.committee(key))
-        row = await write.data.get(sql.Committee, key, populate_existing=True) or sql.Committee(key=key, name=name)
-        row.name = name
+        row = await write.data.get(sql.Committee, key, populate_existing=True) or sql.Committee(key=key)
+        row.stored_name = name
         row.committee_members = list(committee_members)
         row.committers = list(committers)
         row.release_managers = list(release_managers)
@@ -212,9 +212,9 @@ class FoundationAdmin:
             write.data,
             *(guards.committee(one) for one in {committee_key, there.committee_key if there else committee_key}),
         )
-        row = there or sql.Project(key=key, name=name, committee_key=committee_key)
+        row = there or sql.Project(key=key, committee_key=committee_key)
         moves = row.committee_key != committee_key
-        row.name, row.status, row.committee_key = name, status, committee_key
+        row.stored_name, row.status, row.committee_key = name, status, committee_key
         write.data.add(row)
         # Names that it shared within its committee would lie on both sides of the wall.
         for platform in distribution.DistributionPlatform if moves else ():

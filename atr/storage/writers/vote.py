@@ -180,7 +180,7 @@ async def papers(read: transaction.Transaction, release: sql.Release) -> Mapping
 async def tally(read: transaction.Transaction, release: sql.Release) -> Tally:
     """Count the binding papers of the newest vote, the last one of each person."""
     binding = [paper.choice for paper in (await papers(read, release)).values() if paper.is_binding_at_cast]
-    return Tally(binding.count(sql.VoteChoice.PLUS_ONE), binding.count(sql.VoteChoice.MINUS_ONE))
+    return Tally(binding.count(sql.VoteChoice.YES), binding.count(sql.VoteChoice.NO))
 
 
 def _said(paper: sql.BallotPaper) -> tuple[str, str, bool]:
