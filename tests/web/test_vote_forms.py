@@ -266,7 +266,7 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     for who in ("alice", "bob", "carol"):
         house.change(
             "INSERT INTO ballotpaper (release_key, vote_seq, voter_asf_uid, choice, comment, is_binding_at_cast, "
-            "revision_number_at_cast, created) SELECT release_key, 1, ?, '+1', '', 1, '00001', created "
+            "revision_number_at_cast, created) SELECT release_key, 1, ?, 'YES', '', 1, '00001', created "
             "FROM ballotpaper WHERE release_key = ? LIMIT 1",
             who,
             f"{houses.PROJECT}-{place.version}",
