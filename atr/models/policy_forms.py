@@ -20,8 +20,8 @@ _MAX_TEXT: Final = 20_000
 _HOURS: Final = re.compile(r"[0-9]{1,3}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _OLD: Final = "This page is too old. Reload it."
-# One field for each slug: the two npm members share theirs.
-SLUGS: Final = tuple(dict.fromkeys(platform.gh_slug for platform in distribution.DistributionPlatform))
+# One field for each slug: the two npm members share theirs, Maven has two.
+SLUGS: Final = tuple(dict.fromkeys(slug for platform in distribution.DistributionPlatform for slug in platform.slugs))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,13 @@ class PolicyPlatform:
     # Why remote promotion cannot be switched on; empty where it can.
     why_not: str
     allowed: bool
-    patterns: tuple[str, ...]
+    # The patterns under each of its slugs, as written.
+    mappings: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(pattern for _, patterns in self.mappings for pattern in patterns)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import atr.errors as errors
@@ -25,6 +25,20 @@ class Placed:
     problem: str = ""
     # The path that this file is a checksum of, on the platform; empty for a member of the file set.
     checksum_of: str = ""
+
+
+def patterns_of(
+    file_tag_mappings: Mapping[str, Sequence[str]], platform: distribution.DistributionPlatform
+) -> tuple[str, ...]:
+    """The patterns that a policy has for a platform, under all of its slugs together; empty where it maps nothing."""
+    every = [pattern for slug in platform.slugs for pattern in file_tag_mappings.get(slug, ())]
+    return tuple(dict.fromkeys(every))
+
+
+def unknown_tags(file_tag_mappings: Iterable[str]) -> tuple[str, ...]:
+    """The tags that mean no platform: ATR keeps them, for workflows of the project's own."""
+    known = {slug for platform in distribution.DistributionPlatform for slug in platform.slugs}
+    return tuple(tag for tag in file_tag_mappings if tag not in known)
 
 
 def placed(revision: fileset.FileSet, patterns: Sequence[str]) -> tuple[Placed, ...]:

@@ -49,6 +49,8 @@ class Mechanism(enum.Enum):
 class _Traits:
     name: str
     gh_slug: str
+    # What else names it in `file_tag_mappings`.
+    other_slugs: tuple[str, ...] = ()
     # The adapter can look a version up in public (feeds `record`).
     looks_up: bool = False
     requires_owner_namespace: bool = False
@@ -90,6 +92,8 @@ class DistributionPlatform(enum.Enum):
     MAVEN = _Traits(
         name="Maven Central",
         gh_slug="mavencentral",
+        # ATR's workflows fetch the files below this tag; its announcement asks for the one above.
+        other_slugs=("maven",),
         looks_up=True,
         requires_owner_namespace=True,
         mechanism=Mechanism.CENTRAL_PORTAL,
@@ -127,8 +131,13 @@ class DistributionPlatform(enum.Enum):
 
     @property
     def gh_slug(self) -> str:
-        """The key of this platform in `file_tag_mappings`; the two npm members share one."""
+        """ATR's word for this platform; the two npm members share one."""
         return self.value.gh_slug
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """Every key of `file_tag_mappings` that means this platform, `gh_slug` first."""
+        return (self.value.gh_slug, *self.value.other_slugs)
 
     @property
     def looks_up(self) -> bool:
@@ -177,13 +186,13 @@ class DistributionPlatform(enum.Enum):
 
     @classmethod
     def from_slug(cls, text: str) -> "DistributionPlatform":
-        """The platform meant by a member name or a slug; `maven` is taken for `mavencentral`.
+        """The platform meant by a member name or one of its slugs.
 
         Raises InputError for anything else.
         """
         wanted = text.strip()
         for platform in cls:
-            if wanted.upper() == platform.name or wanted.lower() == platform.gh_slug:
+            if wanted.upper() == platform.name or wanted.lower() in platform.slugs:
                 return platform
         raise errors.InputError(
             f"There is no platform named “{wanted[:40]}”. Choose one of the list.", field="platform"

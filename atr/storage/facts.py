@@ -233,13 +233,13 @@ async def mapped_now(
     data: session.Session, project: sql.Project, revision: sql.Revision, platform: distribution.DistributionPlatform
 ) -> fileset.FileSet | None:
     """What the policy maps of this revision to the platform; None without a mapping. Raises InputError as `mapped`."""
-    patterns = (await queries.policy(data, project)).file_tag_mappings.get(platform.gh_slug, [])
+    patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
     if not patterns:
         return None
     return mapping.mapped(await queries.revision_files(data, revision), patterns)
 
 
-def mapped_paths(revision: fileset.FileSet, patterns: list[str]) -> fileset.FileSet | None:
+def mapped_paths(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet | None:
     """The revision's files that the policy maps, without checksums, under its own paths; None where none is."""
     files = [one.file for one in mapping.placed(revision, patterns) if not one.checksum_of]
     return fileset.FileSet.of(files) if files else None
@@ -278,7 +278,7 @@ async def wanted_platforms(
         if platform.supports_remote_promotion
         and (
             (platform.name in staged)
-            or bool(policy.file_tag_mappings.get(platform.gh_slug))
+            or mapping.patterns_of(policy.file_tag_mappings, platform)
             or policy.remote_promotion.get(platform.gh_slug, False)
         )
     )
@@ -334,7 +334,7 @@ def mapping_basis(
     """What a comparison of the staged files with the mapped ones depends on: when it moves, the comparison is old."""
     mapped = voted or [
         revision.file_set_digest if revision else "",
-        policy.file_tag_mappings.get(platform.gh_slug, []),
+        mapping.patterns_of(policy.file_tag_mappings, platform),
     ]
     staged = [[row.id, row.file_set_digest] for row in mine]
     return hashlib.sha256(json.dumps([mapped, staged]).encode()).hexdigest()

@@ -55,7 +55,7 @@ async def planned(
     why_not = facts.cannot_stage(platform) or facts.why_no_files(revision)
     if why_not or (revision is None):
         return Plan({}, why_not)
-    patterns = (await queries.policy(data, project)).file_tag_mappings.get(platform.gh_slug, [])
+    patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
     if not patterns:
         return Plan({}, gates.no_mapping(platform))
     every = await queries.revision_files(data, revision)

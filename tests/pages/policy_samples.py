@@ -2,10 +2,12 @@
 """The policy, the mapping tried and the names, as the readers make them."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 import atr.models.policy_views as views
 from tests.pages import samples
+
+_MAPPINGS: Final = (("mavencentral", ("maven/**", "extra/*.jar")), ("maven", ("maven/**",)))
 
 
 def change(*sentences: str) -> views.Change:
@@ -21,8 +23,8 @@ def policy(**changes: Any) -> views.PolicyView:
         min_hours=72,
         keep_copies=True,
         platforms=(
-            views.PolicyPlatform("mavencentral", "Maven Central", True, "", True, ("maven/**", "extra/*.jar")),  # noqa: FBT003
-            views.PolicyPlatform("pypi", "PyPI", False, "PyPI cannot hold an upload back.", False, ()),  # noqa: FBT003
+            views.PolicyPlatform("mavencentral", "Maven Central", True, "", True, _MAPPINGS),  # noqa: FBT003
+            views.PolicyPlatform("pypi", "PyPI", False, "PyPI cannot hold an upload back.", False, (("pypi", ()),)),  # noqa: FBT003
         ),
         other_tags=(("doc", ("docs/**",)),),
         digest="0" * 64,

@@ -10,10 +10,34 @@ from hypothesis import strategies
 import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
 from tests.promotion import samples
 
 JAR: Final = "org/apache/x/core/1.0/core-1.0.jar"
 POM: Final = "org/apache/x/core/1.0/core-1.0.pom"
+
+
+@pytest.mark.parametrize(
+    ("tags", "patterns"),
+    [
+        ({}, ()),
+        ({"mavencentral": ["a/**"]}, ("a/**",)),
+        ({"maven": ["b/**"]}, ("b/**",)),
+        # Whatever their order in the policy, the platform's own slug comes first.
+        ({"maven": ["b/**", "a/**"], "mavencentral": ["a/**", "c/**"]}, ("a/**", "c/**", "b/**")),
+        ({"maven": [], "mavencentral": []}, ()),
+        ({"Maven": ["a/**"], "central": ["b/**"], "npm": ["c/**"]}, ()),
+    ],
+)
+def test_the_patterns_of_both_tags_of_maven_central_count_together(
+    tags: dict[str, list[str]], patterns: tuple[str, ...]
+) -> None:
+    assert mapping.patterns_of(tags, distribution.DistributionPlatform.MAVEN) == patterns
+
+
+def test_a_tag_means_a_platform_only_as_it_is_written() -> None:
+    tags = ("maven", "Maven", "npm", "npm_scoped", "mavencentral", "docs", "")
+    assert mapping.unknown_tags(tags) == ("Maven", "npm_scoped", "docs", "")
 
 
 def test_the_text_before_the_first_wildcard_is_cut_off() -> None:

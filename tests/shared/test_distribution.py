@@ -82,6 +82,12 @@ def test_from_slug(text: str, platform: Platform) -> None:
     assert Platform.from_slug(text) is platform
 
 
+def test_only_maven_central_has_a_second_slug() -> None:
+    """ATR's workflows fetch the tag `maven`, its announcement asks for `mavencentral`."""
+    assert {one: one.slugs for one in Platform if len(one.slugs) > 1} == {Platform.MAVEN: ("mavencentral", "maven")}
+    assert all(one.slugs[0] == one.gh_slug for one in Platform)
+
+
 @pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
 def test_each_platform_is_meant_by_its_own_name(platform: Platform) -> None:
     assert Platform.from_slug(platform.name) is Platform.from_slug(platform.name.lower()) is platform

@@ -97,6 +97,15 @@ async def test_a_mapping_that_is_no_layout_blocks_and_names_the_file(staged: wor
         await _open(staged)
 
 
+async def test_the_tag_maven_maps_to_the_ballot_and_stays_as_written(staged: worlds.World) -> None:
+    async with staged.member() as member:
+        await member.policy.edit(people.PROJECT, file_tag_mappings={"maven": ["maven/**"], "docs": ["docs/**"]})
+    assert {tag for row in await staged.rows(sql.ReleasePolicy) for tag in row.file_tag_mappings} == {"maven", "docs"}
+    await _open(staged)
+    (mapped,) = (row for row in await staged.rows(tables.BallotEntry) if row.kind is tables.BallotKind.MAPPED)
+    assert mapped.platform == worlds.MAVEN.name
+
+
 @pytest.mark.parametrize(
     ("papers", "passes"),
     [

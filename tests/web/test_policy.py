@@ -141,6 +141,25 @@ async def test_tags_that_name_no_platform_stay_as_they_are(house: houses.House) 
     assert "docs/**" in (await alice.get(_POLICY)).text
     assert (await alice.post(_POLICY, await _form(alice, min_hours="5"))).status == 303
     assert _policy(house)["mappings"]["doc"] == ["docs/**"]
+    assert "<code>doc</code> (docs/**)" in (await house.people[""].get(_POLICY)).text, "for everybody"
+
+
+async def test_both_tags_of_maven_central_are_kept_as_written_and_tried_together(house: houses.House) -> None:
+    """ATR's workflows fetch the tag `maven`; one was stored under the name of the other."""
+    alice = house.people[houses.MEMBER]
+    base = await _form(alice, mapping_mavencentral="maven/org/**", mapping_maven="maven/**\nmaven/org/**")
+    tried = await alice.post(_TRY, {**base, "release": house.places["composed"].version, "fragment": "1"})
+    assert "“maven/**” does nothing: an earlier pattern takes every file" in tried.text, "after those of the slug"
+    assert tried.text.count("<h3>Maven Central</h3>") == 1
+    assert (await alice.post(_POLICY, base)).status == 303
+    assert _policy(house)["mappings"] == {"mavencentral": ["maven/org/**"], "maven": ["maven/**", "maven/org/**"]}
+    page = (await alice.get(_POLICY)).text
+    assert "Files for Maven Central (tag “maven”): maven/**, maven/org/**, was nothing." in page
+    form = await _form(alice, mapping_mavencentral="", mapping_maven="maven/**")
+    assert (await alice.post(_POLICY, form)).status == 303
+    assert _policy(house)["mappings"] == {"maven": ["maven/**"]}
+    wrong = await alice.post(_POLICY, await _form(alice, mapping_maven="maven/[a"))
+    assert (wrong.status, 'id="mapping_maven-wrong"' in wrong.text) == (422, True)
 
 
 async def test_the_saved_mapping_is_tried_for_everybody(house: houses.House) -> None:
@@ -300,7 +319,16 @@ async def test_names_that_moved_are_409(house: houses.House) -> None:
 
 
 _FIELDS: Final = (
-    *("digest", "min_hours", "keep_copies", "release", "fragment", "mapping_mavencentral", "mapping_npm"),
+    *(
+        "digest",
+        "min_hours",
+        "keep_copies",
+        "release",
+        "fragment",
+        "mapping_mavencentral",
+        "mapping_maven",
+        "mapping_npm",
+    ),
     *("remote_mavencentral", "remote_pypi", "platform", "namespaces", "source", "target", "outside_is_meant"),
     "return_to",
 )

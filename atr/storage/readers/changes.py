@@ -22,7 +22,12 @@ _NAMES: Final = {
     "source": "Where it is staged",
     "target": "Where it becomes public",
 }
-_SLUGS: Final = {one.gh_slug: one.display_name for one in reversed(distribution.DistributionPlatform)}
+# The tag is said where it is not the platform's own slug. Of the two npm members the first one names their slug.
+_SLUGS: Final = {
+    slug: one.display_name if slug == one.gh_slug else f"{one.display_name} (tag “{slug}”)"
+    for one in reversed(distribution.DistributionPlatform)
+    for slug in one.slugs
+}
 
 
 async def of(read: transaction.Transaction, project_key: str, kinds: Sequence[str]) -> tuple[views.Change, ...]:

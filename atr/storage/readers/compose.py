@@ -167,7 +167,7 @@ async def _mapped(
     lines = []
     remarks = []
     for platform in distribution.DistributionPlatform:
-        patterns = policy.file_tag_mappings.get(platform.gh_slug, [])
+        patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
         if not (patterns and files and platform.supports_remote_promotion):
             continue
         found: tuple[mapping.Placed, ...] = ()

@@ -14,6 +14,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.upload_views as upload_views
 import atr.models.views as views
+import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.not_public as not_public
@@ -121,7 +122,7 @@ async def form(
         ),
         upload=upload,
         why_not=why_not,
-        mapping=tuple(policy.file_tag_mappings.get(platform.gh_slug, [])) if platform else (),
+        mapping=mapping.patterns_of(policy.file_tag_mappings, platform) if platform else (),
         target_namespaces=tuple(target.namespaces) if target else (),
         revision_number=revision.number if revision else "",
     )

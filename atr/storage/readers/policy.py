@@ -49,7 +49,6 @@ async def page(read: transaction.Transaction, project_key: str) -> views.PolicyV
     committee = await queries.demand_committee(read.data, project.committee_key)
     policy = await queries.policy(read.data, project)
     member = rights.is_member(committee, read.asf_uid)
-    slugs = {platform.gh_slug for platform in distribution.DistributionPlatform}
     return views.PolicyView(
         project_key=project.key,
         project_name=project.name,
@@ -58,7 +57,7 @@ async def page(read: transaction.Transaction, project_key: str) -> views.PolicyV
         keep_copies=policy.keep_copies,
         platforms=tuple(_platform(policy, slug, name) for slug, name in _named().items()),
         other_tags=tuple(
-            (tag, tuple(patterns)) for tag, patterns in policy.file_tag_mappings.items() if tag not in slugs
+            (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
         ),
         digest=seen.policy(policy),
         may_edit=member,
@@ -110,7 +109,7 @@ async def trial_case(
 
 def tried(case: TrialCase) -> views.TrialView:
     """The patterns, tried. Pure: it takes its time over 10,000 files, and no transaction is open meanwhile."""
-    platforms = [(slug, name) for slug, name in _named().items() if case.patterns.get(slug)]
+    platforms = [(slug, name) for slug, name in _named().items() if mapping.patterns_of(case.patterns, _of_slug(slug))]
     files = len(case.files.files) if case.files else 0
     if not case.version_key:
         sentence = "No release of this project is on its way, so there are no files to try the patterns against."
@@ -131,7 +130,9 @@ def tried(case: TrialCase) -> views.TrialView:
 
 def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> views.TrialPlatform:
     platform = _of_slug(slug)
-    trial = mapping.tried(files, case.patterns[slug], layout=platform.supports_remote_promotion)
+    trial = mapping.tried(
+        files, mapping.patterns_of(case.patterns, platform), layout=platform.supports_remote_promotion
+    )
     problems = [
         *(f"{first} and {second} both go to {where}." for where, first, second in trial.doubles),
         *(f"{path}: {why}" for path, why in trial.misfits),
@@ -194,7 +195,7 @@ def _platform(policy: sql.ReleasePolicy, slug: str, name: str) -> views.PolicyPl
         supported=platform.supports_remote_promotion,
         why_not=platform.why_not,
         allowed=bool(policy.remote_promotion.get(slug, False)),
-        patterns=tuple(policy.file_tag_mappings.get(slug, [])),
+        mappings=tuple((tag, tuple(policy.file_tag_mappings.get(tag, []))) for tag in platform.slugs),
     )
 
 

@@ -113,7 +113,7 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     revision = await queries.revision(read.data, release.key, row.revision_number or "")
     platform = distribution.DistributionPlatform[row.platform]
     await requests.demand_uploadable(read, project, revision, platform)
-    patterns = (await queries.policy(read.data, project)).file_tag_mappings.get(platform.gh_slug, [])
+    patterns = mapping.patterns_of((await queries.policy(read.data, project)).file_tag_mappings, platform)
     files = await queries.revision_files(read.data, revision)
     by_path, whose = files.by_path, (project.key, release.version, revision.number)
     return tuple(
@@ -138,7 +138,7 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
     for platform in await facts.wanted_platforms(read.data, release, policy):
         mine = await facts.candidates(read.data, release, platform)
         voted = await facts.voted_mapping(read.data, release, platform)
-        patterns = tuple(policy.file_tag_mappings.get(platform.gh_slug, []))
+        patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
         staged = [(row, await queries.file_set(read.data, row.file_set_digest)) for row in mine if row.file_set_digest]
         whose = (project.key, release.version, revision.number if revision else "")
         cases.append(

@@ -12,6 +12,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.mapping as mapping
 import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
@@ -25,7 +26,6 @@ import atr.storage.writers.walls as walls
 
 _MAX_NAMESPACES: Final = 50
 _MAX_NAMESPACE: Final = 200
-_SLUGS: Final = frozenset(platform.gh_slug for platform in distribution.DistributionPlatform)
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
@@ -61,13 +61,10 @@ class CommitteeMember:
         if seen not in {None, seen_digests.policy(policy)}:
             raise errors.ConflictError("Somebody changed the policy after you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
-            # `maven` is the example people follow; the slug is what ATR looks for. Tags that name no platform stay.
-            policy.file_tag_mappings = {
-                tag: patterns for tag, patterns in policy.file_tag_mappings.items() if tag not in _SLUGS
-            } | {
-                "mavencentral" if tag == "maven" else tag: _checked(patterns)
-                for tag, patterns in file_tag_mappings.items()
-                if patterns
+            # Tags are kept as written: ATR's workflows fetch by them. Those that name no platform are not ours to drop.
+            others = mapping.unknown_tags(policy.file_tag_mappings)
+            policy.file_tag_mappings = {tag: policy.file_tag_mappings[tag] for tag in others} | {
+                tag: _checked(patterns) for tag, patterns in file_tag_mappings.items() if patterns
             }
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():
@@ -92,9 +89,7 @@ class CommitteeMember:
 
 def _checked(patterns: Sequence[str]) -> list[str]:
     if len(patterns) > wildcards.MAX_PATTERNS:
-        raise errors.InputError(
-            f"Give at most {wildcards.MAX_PATTERNS} patterns for a platform; these are {len(patterns)}."
-        )
+        raise errors.InputError(f"Give at most {wildcards.MAX_PATTERNS} patterns for a tag; these are {len(patterns)}.")
     for pattern in patterns:
         wildcards.compiled(pattern)
     return list(patterns)

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.files as files
@@ -140,7 +141,10 @@ async def _drift(
         )
         mapped_before = await queries.file_set(write.data, mapped) if mapped else None
         names = fileset.drift(
-            before, mapped_before, now, facts.mapped_paths(now, patterns.get(platform.gh_slug, [])) if mapped else None
+            before,
+            mapped_before,
+            now,
+            facts.mapped_paths(now, mapping.patterns_of(patterns, platform)) if mapped else None,
         )
         if names:
             changed[platform.gh_slug] = list(names)
