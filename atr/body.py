@@ -98,14 +98,14 @@ class Form:
         self._events: collections.deque[multipart.Event] = collections.deque()
         self._ended = False
 
-    async def token(self) -> str:
-        """The value of the form's first part, if that is its token; else nothing."""
+    async def token(self, name: str) -> str:
+        """The value of the form's first part, if that is its token, of this name; else nothing."""
         if self._length > self._most:
             raise werkzeug.exceptions.RequestEntityTooLarge
         if self._decoder is None:
             return ""
         event = await self._next()
-        if isinstance(event, multipart.Field) and (event.name == "csrf_token"):
+        if isinstance(event, multipart.Field) and (event.name == name):
             return await self._value()
         return ""
 
@@ -206,9 +206,14 @@ class Form:
         return data
 
 
+def is_streamed(endpoint: str | None) -> bool:
+    """Whether this endpoint reads its own body, under whatever blueprint of a host it is registered."""
+    return ".".join((endpoint or "").split(".")[-2:]) in STREAMED
+
+
 def _is_streamed(app: quart.Quart, path: str) -> bool:
     try:
         endpoint, _ = app.url_map.bind("").match(path, method="POST")
     except werkzeug.exceptions.HTTPException:
         return False
-    return cast("str", endpoint) in STREAMED
+    return is_streamed(cast("str", endpoint))

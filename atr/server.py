@@ -43,6 +43,7 @@ import atr.get.vote as get_vote
 import atr.get.voting as get_voting
 import atr.identity.contract as identity
 import atr.identity.local as local
+import atr.identity.session as signed_in
 import atr.metrics as metrics
 import atr.post.abandon as post_abandon
 import atr.post.admin as post_admin
@@ -65,7 +66,9 @@ import atr.storage.transaction as transaction
 import atr.template as template
 import atr.web as web
 
-# A host application registers these after `web.install`.
+# A host application has its own.
+HOOKS: Final = web.Hooks(signed_in.asf_uid, signed_in.csrf_token, signed_in.check_csrf, web.error_page)
+# A host application registers those that it wants, each by itself, after `web.install`.
 BLUEPRINTS: Final = (
     get_root.BLUEPRINT,
     get_health.BLUEPRINT,
@@ -120,7 +123,6 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         "atr",
         root_path=str(template.STATIC.parent),
         static_folder=str(template.STATIC),
-        template_folder=str(template.ROOT / "templates"),
     )
     app.secret_key = _secret_key(settings.state_dir)
     app.config.update(
@@ -137,7 +139,7 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
     who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
-    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.max_upload))
+    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.max_upload), HOOKS)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -14,10 +14,18 @@ import atr.models.views as views
 
 _PACKAGE: Final = pathlib.Path(__file__).parent
 # In a checkout the templates stand beside the package, in a wheel inside it.
-ROOT: Final = _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
+TEMPLATES: Final = (_PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent) / "templates"
 STATIC: Final = _PACKAGE / "static"
 _SHORT: Final = 12
 _THOUSAND: Final = 1000
+
+
+@functools.cache
+def environment(first: pathlib.Path = TEMPLATES) -> jinja2.Environment:
+    """The environment of our pages; what is in the folder `first` stands in the place of ours."""
+    made = jinja2.Environment(loader=jinja2.FileSystemLoader([first, TEMPLATES]), autoescape=True, auto_reload=False)
+    install(made)
+    return made
 
 
 def install(environment: jinja2.Environment) -> None:

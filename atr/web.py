@@ -2,25 +2,27 @@
 """What every page and form shares: who is asking, the CSRF check, headers, errors as pages.
 
 Everything is denied unless a handler allows it: unlisted methods are 405, every unsafe method needs the session's
-token and a same-origin request before any handler sees it.
+token before any handler sees it. `install` brings all of that to a whole application, or to one blueprint of a host
+application with the blueprints that are registered below it, and then to nothing else of the host.
 """
 
 import dataclasses
-import hmac
 import logging
+import pathlib
 import secrets
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import markupsafe
 import quart
+import quart.typing
 import werkzeug.exceptions
 import werkzeug.wrappers
 
 import atr.body as body
 import atr.errors as errors
-import atr.identity.contract as identity
+import atr.identity.contract as contract
 import atr.log as log
 import atr.storage as storage
 import atr.storage.readers.releases as releases
@@ -29,7 +31,6 @@ import atr.template as template
 _LOG = logging.getLogger(__name__)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXTENSION: Final = "atr"
-_TOKEN_BYTES: Final = 32
 # Short enough to be read out, long enough that no two of a year are alike.
 _REQUEST_BYTES: Final = 6
 # The longest address of ours that anybody is led back to.
@@ -76,37 +77,92 @@ _TITLES: Final = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An error as it is told: the status of the answer, a title, a sentence, and the reasons if there are several."""
+
+    status: int
+    title: str
+    message: str
+    reasons: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+    """What the application around the blueprints decides for them."""
+
+    # Who is signed in; empty for a stranger.
+    asf_uid: Callable[[], str]
+    # The token for a form, and the check of the one that came back: raises AccessError.
+    csrf_token: Callable[[], str]
+    check_csrf: Callable[[str], Awaitable[None]]
+    # How an error is answered; `error_page` is one way.
+    refuse: Callable[[Refusal], Awaitable[quart.typing.ResponseReturnValue]]
+    csrf_name: str = "csrf_token"
+    # For each page of ours that is linked to and not registered, the endpoint that stands for it:
+    # {"get.session.sign_in": "login"}.
+    pages: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    # A folder of templates that come before ours; with a `layout.html` in it, our pages stand in the host's frame.
+    templates: pathlib.Path = template.TEMPLATES
+
+
+@dataclasses.dataclass(frozen=True)
 class Site:
     """What the handlers work with; built by the server or by a host application."""
 
     storage: storage.Storage
-    identity: identity.Identity
-    sandbox: bool
-    sandbox_url: str
+    identity: contract.Identity = dataclasses.field(default_factory=contract.NobodySignsIn)
+    sandbox: bool = False
+    sandbox_url: str = ""
     # The largest body of an upload, in bytes.
     max_upload: int = 5_000_000_000
 
 
-def install(app: quart.Quart, site: Site) -> None:
-    """Give an application what our blueprints need. A host application calls this once."""
-    app.extensions[_EXTENSION] = site
-    template.install(app.jinja_env)
-    app.jinja_env.globals.update(url=as_url, static=static, absolute=absolute)
-    body.install(app)
-    app.before_request(_name_request)
-    app.before_request(_refuse_nul)
-    app.before_request(_check_unsafe)
-    app.after_request(_harden)
-    app.context_processor(_page_context)
-    app.register_error_handler(errors.AtrError, _on_atr_error)
-    app.register_error_handler(werkzeug.exceptions.HTTPException, _on_http_error)
-    app.register_error_handler(UnicodeDecodeError, _on_undecodable)
-    app.register_error_handler(Exception, _on_bug)
+@dataclasses.dataclass(frozen=True)
+class _Installed:
+    site: Site
+    hooks: Hooks
+    # What the names of our endpoints begin with in this application.
+    prefix: str
+
+
+def install(place: quart.Quart | quart.Blueprint, site: Site, hooks: Hooks) -> None:
+    """Give an application, or one blueprint of it, what our blueprints need; those are registered on it afterwards.
+
+    On a blueprint of a host application, nothing of this reaches what the host serves itself. Such a blueprint has
+    `template.STATIC` as its static folder, and is registered on the application when ours are registered on it.
+    The host has a session behind `quart.session`: the sentence that the next page shows waits in it.
+    """
+    if isinstance(place, quart.Quart):
+        place.extensions[_EXTENSION] = _Installed(site, hooks, "")
+        body.install(place)
+    else:
+        place.record(
+            lambda state: state.app.extensions.update(
+                {_EXTENSION: _Installed(site, hooks, f"{state.name_prefix}.{state.name}.".lstrip("."))}
+            )
+        )
+    place.before_request(_name_request)
+    place.before_request(_refuse_nul)
+    place.before_request(_check_unsafe)
+    place.after_request(_harden)
+    place.register_error_handler(errors.AtrError, _on_atr_error)
+    place.register_error_handler(werkzeug.exceptions.HTTPException, _on_http_error)
+    place.register_error_handler(UnicodeDecodeError, _on_undecodable)
+    place.register_error_handler(Exception, _on_bug)
+
+
+def _installed() -> _Installed:
+    return cast("_Installed", quart.current_app.extensions[_EXTENSION])
 
 
 def site() -> Site:
     """What the handlers work with."""
-    return cast("Site", quart.current_app.extensions[_EXTENSION])
+    return _installed().site
+
+
+def hooks() -> Hooks:
+    """What the application around us decides. A handler that reads its own body checks its token by them first."""
+    return _installed().hooks
 
 
 def request_id() -> str:
@@ -122,25 +178,19 @@ def request_id() -> str:
 
 def asf_uid() -> str:
     """Who is asking; empty for a stranger."""
-    return str(quart.session.get("asf_uid", ""))
-
-
-def sign_in(who: str) -> None:
-    """A new session for this person: nothing of the old one stays."""
-    quart.session.clear()
-    quart.session["asf_uid"] = who
-    quart.session.permanent = True
-
-
-def sign_out() -> None:
-    """End the session."""
-    quart.session.clear()
+    return hooks().asf_uid()
 
 
 def as_url(route: str, **values: Any) -> str:
     """The address of a handler by its name, like `get.finish.selected`."""
+    here = _installed()
     kind, module, function = route.split(".")
-    return quart.url_for(f"{kind}_{module}.{function}", **values)
+    return quart.url_for(here.hooks.pages.get(route, f"{here.prefix}{kind}_{module}.{function}"), **values)
+
+
+async def render(name: str, **context: Any) -> str:
+    """A page or a fragment, by an environment of our own: a host's templates keep their filters and settings."""
+    return template.environment(hooks().templates).get_template(name).render(await _page_context(), **context)
 
 
 def absolute(path: str) -> str:
@@ -151,27 +201,7 @@ def absolute(path: str) -> str:
 
 def static(name: str) -> str:
     """The address of a static file."""
-    return quart.url_for("static", filename=name, v=template.static_version(name))
-
-
-def csrf_token() -> str:
-    """The session's token, made when it is first needed."""
-    if "csrf" not in quart.session:
-        quart.session["csrf"] = secrets.token_urlsafe(_TOKEN_BYTES)
-    return str(quart.session["csrf"])
-
-
-def check_token(given: str) -> None:
-    """Raise AccessError unless this is the session's token, from a browser that does not say it comes from elsewhere.
-
-    Asked before every handler of an unsafe method; a handler that reads its own body asks before it reads on.
-    """
-    origin = quart.request.headers.get("Sec-Fetch-Site", "same-origin")
-    known = str(quart.session.get("csrf", ""))
-    if (origin not in {"same-origin", "none"}) or not known or not hmac.compare_digest(given.encode(), known.encode()):
-        raise errors.AccessError(
-            "This form is not of your present session, so nothing was changed. Reload the page and send it again."
-        )
+    return quart.url_for(f"{_installed().prefix}static", filename=name, v=template.static_version(name))
 
 
 def status(error: errors.AtrError) -> int:
@@ -244,12 +274,10 @@ async def _refuse_nul() -> None:
 
 
 async def _check_unsafe() -> None:
-    """CSRF: the token of this very session, and a browser that does not say it comes from elsewhere."""
     request = quart.request
-    if request.method in _SAFE or request.routing_exception is not None:
+    if request.method in _SAFE or request.routing_exception is not None or body.is_streamed(request.endpoint):
         return
-    if request.endpoint not in body.STREAMED:
-        check_token((await request.form).get("csrf_token", ""))
+    await hooks().check_csrf((await request.form).get(hooks().csrf_name, ""))
 
 
 async def _harden(response: quart.Response) -> quart.Response:
@@ -273,6 +301,9 @@ async def _page_context() -> dict[str, Any]:
         async with here.storage.read(who) as read:
             role = await releases.session_role(read)
     return {
+        "url": as_url,
+        "static": static,
+        "absolute": absolute,
         "csrf": _csrf_field,
         "session_user": who,
         "page_address": _page_address(),
@@ -296,20 +327,19 @@ def _flashes() -> Iterator[list[str]]:
 
 
 def _csrf_field() -> markupsafe.Markup:
-    return markupsafe.Markup('<input type="hidden" name="csrf_token" value="{}">').format(csrf_token())
+    field = markupsafe.Markup('<input type="hidden" name="{}" value="{}">')
+    return field.format(hooks().csrf_name, hooks().csrf_token())
 
 
-async def _on_atr_error(error: errors.AtrError) -> tuple[str, int]:
+async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnValue:
     code = status(error)
-    reasons = list(error.reasons) if isinstance(error, errors.BlockedError) else []
+    reasons = error.reasons if isinstance(error, errors.BlockedError) else ()
     message = "It cannot be done now:" if reasons else str(error)
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
-    return await _page(code, message, reasons)
+    return await _refuse(code, message, reasons)
 
 
-async def _on_http_error(
-    error: werkzeug.exceptions.HTTPException,
-) -> tuple[str, int, dict[str, str]] | werkzeug.wrappers.Response:
+async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typing.ResponseReturnValue:
     status = error.code or 500
     if status < _BAD:
         # A redirect that routing raises.
@@ -317,42 +347,40 @@ async def _on_http_error(
     if status >= 500:  # noqa: PLR2004  (as HTTP counts)
         # An error page could not be drawn: what it needed has failed.
         quart.g.failed = True
-    headers: dict[str, str] = {}
+    answer = await quart.make_response(await _refuse(status, _http_sentence(status)))
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
-        headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
-    return *await _page(status, _http_sentence(status)), headers
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return answer
 
 
-async def _on_undecodable(_error: UnicodeDecodeError) -> tuple[str, int]:
-    return await _page(400, "The request holds text that is not UTF-8, so nothing was changed.")
+async def _on_undecodable(_error: UnicodeDecodeError) -> quart.typing.ResponseReturnValue:
+    return await _refuse(400, "The request holds text that is not UTF-8, so nothing was changed.")
 
 
-async def _on_bug(_error: Exception) -> tuple[str, int]:
+async def _on_bug(_error: Exception) -> quart.typing.ResponseReturnValue:
     quart.g.failed = True
     _LOG.exception("request failed", extra={"action": "bug", "path": quart.request.path})
-    return await _page(500, "It is not your fault. Tell the operators; their log has the rest.")
+    return await _refuse(500, "It is not your fault. Tell the operators; their log has the rest.")
 
 
-async def _page(status: int, message: str, reasons: list[str] | None = None) -> tuple[str, int]:
+async def _refuse(status: int, message: str, reasons: Sequence[str] = ()) -> quart.typing.ResponseReturnValue:
+    title = _TITLES.get(status, "That did not work")
+    return await hooks().refuse(Refusal(status, title, message, reasons))
+
+
+async def error_page(refusal: Refusal) -> tuple[str, int]:
+    """An error as a page of ours, with the way back."""
     steps = [("All releases", as_url("get.releases.listing"))]
     keys = quart.request.view_args or {}
-    if {"project_key", "version_key"} <= keys.keys() and status != 404:  # noqa: PLR2004
+    if {"project_key", "version_key"} <= keys.keys() and refusal.status != 404:  # noqa: PLR2004
         where = {name: keys[name] for name in ("project_key", "version_key")}
         steps.insert(
             0, (f"Back to {where['project_key']} {where['version_key']}", as_url("get.finish.selected", **where))
         )
-    if not asf_uid() and (status == 403):  # noqa: PLR2004
+    if not asf_uid() and (refusal.status == 403):  # noqa: PLR2004
         steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
-    html = await quart.render_template(
-        "error.html",
-        status=status,
-        title=_TITLES.get(status, "That did not work"),
-        message=message,
-        reasons=reasons or [],
-        request_id=request_id(),
-        next_steps=steps,
-    )
-    return html, status
+    html = await render("error.html", **dataclasses.asdict(refusal), request_id=request_id(), next_steps=steps)
+    return html, refusal.status
 
 
 def _http_sentence(status: int) -> str:

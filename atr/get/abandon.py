@@ -15,4 +15,4 @@ async def selected(project_key: str, version_key: str) -> str:
     """URL: /abandon/<project_key>/<version_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await resolution.abandon(read, await releases.key(read, project_key, version_key))
-    return await quart.render_template("abandon.html", view=view, values={}, field_errors={})
+    return await web.render("abandon.html", view=view, values={}, field_errors={})

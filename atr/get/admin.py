@@ -19,7 +19,7 @@ async def stuck() -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await stuck_rows.page(read)
-    return await quart.render_template("admin/stuck.html", view=view)
+    return await web.render("admin/stuck.html", view=view)
 
 
 @BLUEPRINT.get("/admin/switches")
@@ -29,4 +29,4 @@ async def switches() -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await switch_rows.page(read)
-    return await quart.render_template("admin/switches.html", view=view, values={}, field_errors={})
+    return await web.render("admin/switches.html", view=view, values={}, field_errors={})

@@ -18,4 +18,4 @@ async def selected(project_key: str, version_key: str) -> str:
         view = await resolution.announce(read, await releases.key(read, project_key, version_key))
     page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
     letter = letters.announcement(view, page=page)
-    return await quart.render_template("announce.html", view=view, letter=letter, values={}, field_errors={})
+    return await web.render("announce.html", view=view, letter=letter, values={}, field_errors={})

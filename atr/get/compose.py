@@ -24,7 +24,7 @@ async def selected(project_key: str, version_key: str) -> str:
             folder=asked.get("folder", "").strip("/"),
             query=asked.get("q", "").strip()[:_MAX_QUERY],
         )
-    return await quart.render_template("compose/selected.html", view=view, **web.upload_form())
+    return await web.render("compose/selected.html", view=view, **web.upload_form())
 
 
 @BLUEPRINT.get("/compose/change/<project_key>/<version_key>")
@@ -35,4 +35,4 @@ async def change(project_key: str, version_key: str) -> str | werkzeug.wrappers.
     async with web.site().storage.read(web.asf_uid()) as read:
         release_key = await releases.key(read, project_key, version_key)
         view = await compose.change(read, release_key, quart.request.args.get("path", ""))
-    return await quart.render_template("compose/change.html", view=view, values={}, field_errors={})
+    return await web.render("compose/change.html", view=view, values={}, field_errors={})

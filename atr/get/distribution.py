@@ -24,7 +24,7 @@ async def list_get(project_key: str, version_key: str) -> str:
     page = web.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
-    return await quart.render_template("distribution/list.html", view=view, values={}, field_errors={})
+    return await web.render("distribution/list.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/detail/<project_key>/<version_key>/<row_key>")
@@ -32,7 +32,7 @@ async def detail(project_key: str, version_key: str, row_key: str) -> str:
     """URL: /distribution/detail/<project_key>/<version_key>/<row_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
-    return await quart.render_template("distribution/detail.html", view=view, values={}, field_errors={})
+    return await web.render("distribution/detail.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/promote/<project_key>/<version_key>")
@@ -48,7 +48,7 @@ async def promote(project_key: str, version_key: str) -> Page:
         return web.redirect(
             "get.distribution.detail", project_key=project_key, version_key=version_key, row_key=f"d{number}"
         )
-    return await quart.render_template("distribution/confirm.html", row=row, values={}, field_errors={})
+    return await web.render("distribution/confirm.html", row=row, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/promote-all/<project_key>/<version_key>")
@@ -58,7 +58,7 @@ async def promote_all(project_key: str, version_key: str) -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await together.promote_all(read, project_key, version_key)
-    return await quart.render_template("distribution/promote_all.html", view=view, values={}, field_errors={})
+    return await web.render("distribution/promote_all.html", view=view, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/distribution/record/<project_key>/<version_key>")
@@ -82,7 +82,7 @@ async def search(project_key: str, version_key: str, row_key: str) -> Page | qua
         view = await searches.one(read, project_key, version_key, web.number(row_key.removeprefix("s"), otherwise=0))
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
-    return await quart.render_template("distribution/search.html", view=view)
+    return await web.render("distribution/search.html", view=view)
 
 
 @BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>")
@@ -104,7 +104,7 @@ async def stage_again(project_key: str, version_key: str, digest: str) -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await repository.again(read, await releases.key(read, project_key, version_key), digest)
-    return await quart.render_template("distribution/again.html", view=view)
+    return await web.render("distribution/again.html", view=view)
 
 
 async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
@@ -113,9 +113,7 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key))
     values = {"version": version_key}
-    return await quart.render_template(
-        "distribution/record.html", view=view, staging=staging, values=values, field_errors={}
-    )
+    return await web.render("distribution/record.html", view=view, staging=staging, values=values, field_errors={})
 
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Page:
@@ -129,4 +127,4 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Pag
     page = web.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key), platform, page)
-    return await quart.render_template("distribution/automate.html", view=view, staging=staging, field_errors={})
+    return await web.render("distribution/automate.html", view=view, staging=staging, field_errors={})

@@ -14,7 +14,7 @@ async def selected(project_key: str, version_key: str) -> str:
     """URL: /finish/<project_key>/<version_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await releases.finish(read, await releases.key(read, project_key, version_key))
-    return await quart.render_template("finish.html", view=view)
+    return await web.render("finish.html", view=view)
 
 
 @BLUEPRINT.get("/finish/<project_key>/<version_key>/row/<row_key>")
@@ -24,4 +24,4 @@ async def row(project_key: str, version_key: str, row_key: str) -> quart.Respons
         view = await releases.row(read, await releases.key(read, project_key, version_key), row_key)
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
-    return quart.Response(await quart.render_template("finish/row.html", row=view))
+    return quart.Response(await web.render("finish/row.html", row=view))

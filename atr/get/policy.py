@@ -18,4 +18,4 @@ async def selected(project_key: str) -> str:
         view = await policy.page(read, project_key)
         case = await policy.trial_case(read, project_key, quart.request.args.get("release", ""))
     trial = await asyncio.to_thread(policy.tried, case)
-    return await quart.render_template("policy.html", view=view, trial=trial, values=None, field_errors={}, moved="")
+    return await web.render("policy.html", view=view, trial=trial, values=None, field_errors={}, moved="")

@@ -17,4 +17,4 @@ async def panel(project_key: str, version_key: str) -> quart.Response:
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
     home = web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
-    return quart.Response(await quart.render_template("readiness.html", panel=view, home=web.referring_path(home)))
+    return quart.Response(await web.render("readiness.html", panel=view, home=web.referring_path(home)))

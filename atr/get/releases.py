@@ -14,4 +14,4 @@ async def listing() -> str:
     """URL: /releases."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await releases.listing(read)
-    return await quart.render_template("releases.html", view=view)
+    return await web.render("releases.html", view=view)

@@ -63,7 +63,7 @@ async def file(project_key: str, version_key: str, digest: str, path: str) -> qu
     async with web.site().storage.read() as read:
         found = await repository.served(read, project_key, version_key, digest, path)
     if isinstance(found, views.ServedFolder):
-        return quart.Response(await quart.render_template("repository/folder.html", view=found))
+        return quart.Response(await web.render("repository/folder.html", view=found))
     if found.algorithm:
         return _answer(path, found, (await _sums(found))[found.algorithm].encode())
     return _answer(path, found, await _opened(found))

@@ -18,4 +18,4 @@ async def selected(project_key: str, version_key: str) -> str:
         view = await resolution.resolve(read, await releases.key(read, project_key, version_key))
     page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
     letter = letters.result(view.vote, page=page)
-    return await quart.render_template("resolve.html", view=view, letter=letter, values={}, field_errors={})
+    return await web.render("resolve.html", view=view, letter=letter, values={}, field_errors={})

@@ -17,4 +17,4 @@ async def selected(project_key: str, version_key: str) -> str:
     async with web.site().storage.read(web.asf_uid()) as read:
         release_key = await releases.key(read, project_key, version_key)
         view = await revisions.page(read, release_key, earlier=asked.get("from", ""), later=asked.get("to", ""))
-    return await quart.render_template("revisions.html", view=view)
+    return await web.render("revisions.html", view=view)

@@ -18,4 +18,4 @@ async def sign_in() -> str:
         people = [identity.Account(*one) for one in await releases.people(read)]
     choices = [(account.asf_uid, account.sentence) for account in await site.identity.choices(people)]
     return_to = web.local_path(quart.request.args.get("return_to", ""))
-    return await quart.render_template("sign_in.html", choices=choices, return_to=return_to)
+    return await web.render("sign_in.html", choices=choices, return_to=return_to)

@@ -18,7 +18,7 @@ async def listing() -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await compose.startable(read)
-    return await quart.render_template("start/list.html", view=view)
+    return await web.render("start/list.html", view=view)
 
 
 @BLUEPRINT.get("/start/<project_key>")
@@ -28,4 +28,4 @@ async def selected(project_key: str) -> Page:
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await compose.start(read, project_key)
-    return await quart.render_template("start/selected.html", view=view, values={}, field_errors={})
+    return await web.render("start/selected.html", view=view, values={}, field_errors={})

@@ -14,7 +14,7 @@ async def listing() -> str:
     """URL: /targets."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await targets.listing(read)
-    return await quart.render_template("targets.html", view=view)
+    return await web.render("targets.html", view=view)
 
 
 @BLUEPRINT.get("/target/<project_key>")
@@ -22,4 +22,4 @@ async def selected(project_key: str) -> str:
     """URL: /target/<project_key>."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await targets.page(read, project_key)
-    return await quart.render_template("target.html", view=view, values=None, field_errors={}, moved="", outside=())
+    return await web.render("target.html", view=view, values=None, field_errors={}, moved="", outside=())

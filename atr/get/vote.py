@@ -21,7 +21,7 @@ async def selected(project_key: str, version_key: str) -> str:
     where = {"project_key": project_key, "version_key": version_key, "_external": True}
     page = web.as_url("get.vote.selected", **where)
     letter = letters.for_vote(view, page=page, address=functools.partial(web.as_url, "get.repository.root", **where))
-    return await quart.render_template("vote.html", view=view, letter=letter, values={}, field_errors={})
+    return await web.render("vote.html", view=view, letter=letter, values={}, field_errors={})
 
 
 @BLUEPRINT.get("/vote/<project_key>/<version_key>/count")
@@ -31,4 +31,4 @@ async def count(project_key: str, version_key: str) -> quart.Response:
         view = await votes.counted(read, await releases.key(read, project_key, version_key))
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
-    return quart.Response(await quart.render_template("vote/count.html", view=view))
+    return quart.Response(await web.render("vote/count.html", view=view))

@@ -28,7 +28,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
     except (errors.InputError, errors.ConflictError) as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await resolution.abandon(read, await releases.key(read, project_key, version_key))
-        html = await quart.render_template("abandon.html", view=view, values=given, field_errors=forms.problems(error))
+        html = await web.render("abandon.html", view=view, values=given, field_errors=forms.problems(error))
         return html, 422 if isinstance(error, errors.InputError) else 409
     return web.redirect(
         "get.voting.selected",

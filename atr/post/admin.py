@@ -25,9 +25,7 @@ async def switches() -> Answer:
     except errors.InputError as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await switch_rows.page(read)
-        html = await quart.render_template(
-            "admin/switches.html", view=view, values=given, field_errors=forms.problems(error)
-        )
+        html = await web.render("admin/switches.html", view=view, values=given, field_errors=forms.problems(error))
         return html, 422
     said = f"It is {form.to} from now on." if is_change else f"It was {form.to} already."
     return web.redirect("get.admin.switches", success=said)

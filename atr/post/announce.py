@@ -52,7 +52,7 @@ async def _again(project_key: str, version_key: str, given: dict[str, str], erro
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await resolution.announce(read, await releases.key(read, project_key, version_key))
     page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
-    html = await quart.render_template(
+    html = await web.render(
         "announce.html",
         view=view,
         letter=letters.announcement(view, page=page),

@@ -32,7 +32,7 @@ async def change_selected(project_key: str, version_key: str) -> Answer:
         async with site.storage.read(who) as read:
             view = await compose.change(read, await releases.key(read, project_key, version_key), form.path)
         problems = error.problems if isinstance(error, forms.FormError) else {"to": str(error)}
-        html = await quart.render_template("compose/change.html", view=view, values=given, field_errors=problems)
+        html = await web.render("compose/change.html", view=view, values=given, field_errors=problems)
         return html, 422
     said = f"Revision {made.number} is made." if made.is_new else "Nothing had to be changed."
     return web.redirect("get.compose.selected", success=said, project_key=project_key, version_key=version_key)

@@ -71,9 +71,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
     except errors.InputError as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await together.promote_all(read, project_key, version_key)
-        html = await quart.render_template(
-            "distribution/promote_all.html", view=view, values=given, field_errors=_problems(error)
-        )
+        html = await web.render("distribution/promote_all.html", view=view, values=given, field_errors=_problems(error))
         return html, 422
     return web.redirect(
         "get.finish.selected",
@@ -135,9 +133,7 @@ async def delete(project_key: str, version_key: str) -> Answer:
         async with web.site().storage.read(web.asf_uid()) as read:
             page = web.number(given.get("page", ""), otherwise=1)
             view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
-        html = await quart.render_template(
-            "distribution/list.html", view=view, values=given, field_errors=_problems(error)
-        )
+        html = await web.render("distribution/list.html", view=view, values=given, field_errors=_problems(error))
         return html, 422
     return web.redirect(
         "get.distribution.list_get",
@@ -165,9 +161,7 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
     except errors.InputError as error:
         async with site.storage.read(who) as read:
             view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
-        html = await quart.render_template(
-            "distribution/detail.html", view=view, values=given, field_errors=_problems(error)
-        )
+        html = await web.render("distribution/detail.html", view=view, values=given, field_errors=_problems(error))
         return html, 422
     return web.redirect(
         "get.distribution.detail",
@@ -277,7 +271,7 @@ async def _record_again(
     """What was typed stays on the page, with what is wrong beside it."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key))
-    html = await quart.render_template(
+    html = await web.render(
         "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
     )
     return html, 422 if isinstance(error, (errors.InputError, errors.UnsupportedError)) else 409
@@ -309,9 +303,7 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
             view = await distributions.form(
                 read, await releases.key(read, project_key, version_key), distribution.DistributionPlatform.MAVEN
             )
-        html = await quart.render_template(
-            "distribution/automate.html", view=view, staging=staging, field_errors=_problems(error)
-        )
+        html = await web.render("distribution/automate.html", view=view, staging=staging, field_errors=_problems(error))
         return html, 422
     return web.lead_back(
         _home(given, project_key, version_key),
@@ -325,9 +317,7 @@ async def _confirm_again(project_key: str, version_key: str, given: dict[str, st
     async with web.site().storage.read(web.asf_uid()) as read:
         release_key = await releases.key(read, project_key, version_key)
         row = await deployments.one(read, release_key, f"d{given.get('deployment_id', '')}")
-    html = await quart.render_template(
-        "distribution/confirm.html", row=row, values=given, field_errors=_problems(error)
-    )
+    html = await web.render("distribution/confirm.html", row=row, values=given, field_errors=_problems(error))
     return html, 422
 
 

@@ -54,7 +54,7 @@ async def trial(project_key: str) -> Answer:
         view = await policy.page(read, project_key)
     result = await asyncio.to_thread(policy.tried, case)
     template = "policy/trial.html" if "fragment" in given else "policy.html"
-    html = await quart.render_template(template, view=view, trial=result, values=given, field_errors=problems, moved="")
+    html = await web.render(template, view=view, trial=result, values=given, field_errors=problems, moved="")
     return html, 200
 
 
@@ -71,7 +71,7 @@ async def _again(
         view = await policy.page(read, project_key)
         case = await policy.trial_case(read, project_key, "")
     result = await asyncio.to_thread(policy.tried, case)
-    html = await quart.render_template(
+    html = await web.render(
         "policy.html", view=view, trial=result, values=given, field_errors=field_errors or {}, moved=moved
     )
     return html, status

@@ -59,7 +59,7 @@ async def _again(project_key: str, version_key: str, given: dict[str, str], erro
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await resolution.resolve(read, await releases.key(read, project_key, version_key))
     page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
-    html = await quart.render_template(
+    html = await web.render(
         "resolve.html",
         view=view,
         letter=letters.result(view.vote, page=page),

@@ -5,6 +5,7 @@ import quart
 import werkzeug.wrappers
 
 import atr.identity.contract as identity
+import atr.identity.session as session
 import atr.storage.readers.releases as releases
 import atr.web as web
 
@@ -20,12 +21,12 @@ async def sign_in_selected() -> werkzeug.wrappers.Response:
         people = [identity.Account(*one) for one in await releases.people(read)]
     who = await site.identity.who(form, people)
     target = web.local_path(form.get("return_to", ""))
-    web.sign_in(who)
+    session.sign_in(who)
     return quart.redirect(target, 303)
 
 
 @BLUEPRINT.post("/sign-out")
 async def sign_out() -> werkzeug.wrappers.Response:
     """URL: /sign-out."""
-    web.sign_out()
+    session.sign_out()
     return web.redirect("get.releases.listing", success="You are signed out.")

@@ -27,7 +27,7 @@ async def selected(project_key: str) -> Answer:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await compose.start(read, project_key)
         problems = error.problems if isinstance(error, forms.FormError) else {"version": str(error)}
-        html = await quart.render_template("start/selected.html", view=view, values=given, field_errors=problems)
+        html = await web.render("start/selected.html", view=view, values=given, field_errors=problems)
         return html, 422 if isinstance(error, errors.InputError) else 409
     return web.redirect(
         "get.compose.selected",

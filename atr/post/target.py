@@ -60,7 +60,7 @@ async def _again(
 ) -> Answer:
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await targets.page(read, project_key)
-    html = await quart.render_template(
+    html = await web.render(
         "target.html", view=view, values=given, field_errors=field_errors or {}, moved=moved, outside=outside
     )
     return html, status

@@ -54,7 +54,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
     given: dict[str, str] = {}
     sent = body.Form(quart.request, site.max_upload)
     try:
-        web.check_token(await sent.token())
+        await web.hooks().check_csrf(await sent.token(web.hooks().csrf_name))
         async with site.storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
             await participant.revision.ensure_changeable(sql.release_key(project_key, version_key))
         given |= {name: value async for name, value in sent.fields()}
@@ -131,7 +131,7 @@ async def _page(
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await compose.page(read, await releases.key(read, project_key, version_key))
     more: dict[str, Any] = web.upload_form(values=given, field_errors=by_field, upload_problems=problems)
-    return await quart.render_template("compose/selected.html", view=view, **more)
+    return await web.render("compose/selected.html", view=view, **more)
 
 
 def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, most: int) -> Problems | None:

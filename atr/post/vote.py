@@ -48,7 +48,7 @@ async def _again(project_key: str, version_key: str, given: dict[str, str], erro
         view = await votes.newest(read, await releases.key(read, project_key, version_key))
     where = {"project_key": project_key, "version_key": version_key, "_external": True}
     page = web.as_url("get.vote.selected", **where)
-    html = await quart.render_template(
+    html = await web.render(
         "vote.html",
         view=view,
         letter=letters.for_vote(view, page=page, address=functools.partial(web.as_url, "get.repository.root", **where)),

@@ -10,7 +10,6 @@ import html
 import pathlib
 import re
 
-import jinja2
 import pytest
 
 import atr.config as config
@@ -29,9 +28,7 @@ _CUT_SHORT = re.compile(r"Premature end of Content-Length delimited message body
 
 def settings(entry: views.VoterEntry, address: str) -> str:
     """The text that a voter copies from the page."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(template.ROOT / "templates"), autoescape=True)
-    template.install(environment)
-    return html.unescape(str(environment.get_template("repository.html").module.settings(entry, address)))  # type: ignore[attr-defined]
+    return html.unescape(str(template.environment().get_template("repository.html").module.settings(entry, address)))  # type: ignore[attr-defined]
 
 
 async def fetch(where: pathlib.Path, artifact: str) -> plugins.Run:

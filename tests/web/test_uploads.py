@@ -195,7 +195,7 @@ async def test_more_than_an_upload_may_have(house: houses.House) -> None:
     """Said with the limit, whether it was announced or only came."""
     small = server.create_app(
         config.WebSettings(state_dir=house.world.settings.state_dir, sandbox=True, max_upload=100_000),
-        house.app.extensions["atr"].storage,
+        house.app.extensions["atr"].site.storage,
     )
     alice = houses.Person(small, houses.MEMBER)
     await alice.sign_in()
@@ -212,7 +212,7 @@ async def test_a_full_disk_is_said_before_anything_is_written(house: houses.Hous
     """The length that the browser announces does not fit."""
     vast = server.create_app(
         config.WebSettings(state_dir=house.world.settings.state_dir, sandbox=True, max_upload=10**18),
-        house.app.extensions["atr"].storage,
+        house.app.extensions["atr"].site.storage,
     )
     alice = houses.Person(vast, houses.MEMBER)
     await alice.sign_in()
