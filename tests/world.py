@@ -25,6 +25,7 @@ import atr.db.roles as roles
 import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
@@ -318,8 +319,8 @@ class World:
                 wanted: Any = sqlmodel.select(table)
                 due = [row for row in (await read.data.exec(wanted)).all() if row.due_at is not None]
                 instants.extend(max(row.due_at, row.lease_until or row.due_at) for row in due)
-            for task in (await read.data.exec(sqlmodel.select(sql.Task))).all():
-                if task.status is sql.TaskStatus.QUEUED:
+            for task in (await read.data.exec(sqlmodel.select(operating.Task))).all():
+                if task.status is operating.TaskStatus.QUEUED:
                     instants.append(task.scheduled)
                 elif task.lease_until is not None:
                     instants.append(task.lease_until)

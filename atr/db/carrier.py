@@ -18,7 +18,7 @@ import procrastinate.worker
 import sqlalchemy
 
 import atr.db.session as session
-import atr.models.sql as sql
+import atr.models.operating as operating
 
 _LOG: Final = logging.getLogger(__name__)
 _QUEUE: Final = "atr"
@@ -36,7 +36,7 @@ WHERE id = ANY(:ids)
 AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = 'task:' || task.id AND status = 'todo')
 HAVING count(*) > 0
 """  # noqa: S608  (three names of ours)
-_NEED_FILES: Final = [one.value for one in sql.NEEDS_FILES]
+_NEED_FILES: Final = [one.value for one in operating.NEEDS_FILES]
 # True of a row of `promotion_task` that no job waits to carry.
 NOT_CARRIED: Final = (
     "NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.queueing_lock = 'task:' || promotion_task.id AND"

@@ -19,7 +19,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.session as session
-import atr.models.sql as sql
+import atr.models.operating as operating
 
 # After so many tries a task waits for the scan to notice what is missing and ask again.
 TRIES: Final = 5
@@ -30,7 +30,7 @@ _LONGEST_WAIT: Final = 3_600.0
 
 async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
     data: session.Session,
-    task_type: sql.TaskType,
+    task_type: operating.TaskType,
     args: dict[str, Any],
     now: datetime.datetime,
     *,
@@ -41,7 +41,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
 ) -> None:
     """Ask for this work, once: while the same work is queued or active nothing is added. `scheduled`: not before."""
     values = {
-        "status": sql.TaskStatus.QUEUED,
+        "status": operating.TaskStatus.QUEUED,
         "task_type": task_type,
         "task_args": args,
         "inputs_hash": hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest(),
@@ -55,10 +55,10 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         "version_key": version_key,
     }
     if (await data.connection()).dialect.name != "postgresql":
-        await data.exec(sqlalchemy.dialects.sqlite.insert(sql.Task).values(**values).on_conflict_do_nothing())
+        await data.exec(sqlalchemy.dialects.sqlite.insert(operating.Task).values(**values).on_conflict_do_nothing())
         return
-    insert = sqlalchemy.dialects.postgresql.insert(sql.Task).values(**values).on_conflict_do_nothing()
-    added = (await data.exec(insert.returning(col(sql.Task.id)))).scalars().all()
+    insert = sqlalchemy.dialects.postgresql.insert(operating.Task).values(**values).on_conflict_do_nothing()
+    added = (await data.exec(insert.returning(col(operating.Task.id)))).scalars().all()
     if (scheduled or now) <= now:
         await _defer(data, added)
 
@@ -72,23 +72,23 @@ async def claim(
     limit: int,
     has_files: bool = True,
     task_id: int | None = None,
-) -> Sequence[sql.Task]:
+) -> Sequence[operating.Task]:
     """The oldest tasks that may run now, or this one of them, taken by `owner`.
 
     Tasks of a worker that stopped renewing are among them; without `has_files` none that needs files.
     """
     wanted = _due(now).limit(limit)
     if not has_files:
-        wanted = wanted.where(col(sql.Task.task_type).not_in(sql.NEEDS_FILES))
+        wanted = wanted.where(col(operating.Task.task_type).not_in(operating.NEEDS_FILES))
     if task_id is not None:
-        wanted = wanted.where(sql.Task.id == task_id)
+        wanted = wanted.where(operating.Task.id == task_id)
     claimed = []
     for task in (await data.exec(wanted)).all():
         statement = (
-            sqlalchemy.update(sql.Task)
-            .where(col(sql.Task.id) == task.id, col(sql.Task.lease_epoch) == task.lease_epoch)
+            sqlalchemy.update(operating.Task)
+            .where(col(operating.Task.id) == task.id, col(operating.Task.lease_epoch) == task.lease_epoch)
             .values(
-                status=sql.TaskStatus.ACTIVE,
+                status=operating.TaskStatus.ACTIVE,
                 started=now,
                 tries=task.tries + 1,
                 lease_owner=owner,
@@ -131,19 +131,19 @@ async def finish(
     False when somebody else has taken it meanwhile; then nothing is written.
     """
     if not error:
-        values: dict[str, Any] = {"status": sql.TaskStatus.COMPLETED, "completed": now, "error": None}
+        values: dict[str, Any] = {"status": operating.TaskStatus.COMPLETED, "completed": now, "error": None}
     elif tries >= TRIES:
-        values = {"status": sql.TaskStatus.FAILED, "completed": now, "error": error}
+        values = {"status": operating.TaskStatus.FAILED, "completed": now, "error": error}
     else:
         wait = max(_FIRST_WAIT * 2**tries, min(retry_after, _LONGEST_WAIT))
         values = {
-            "status": sql.TaskStatus.QUEUED,
+            "status": operating.TaskStatus.QUEUED,
             "scheduled": now + datetime.timedelta(seconds=wait),
             "error": error,
         }
     statement = (
-        sqlalchemy.update(sql.Task)
-        .where(col(sql.Task.id) == task_id, col(sql.Task.lease_epoch) == epoch)
+        sqlalchemy.update(operating.Task)
+        .where(col(operating.Task.id) == task_id, col(operating.Task.lease_epoch) == epoch)
         .values(lease_until=None, **values)
         .execution_options(synchronize_session=False)
     )
@@ -151,10 +151,10 @@ async def finish(
 
 
 def _due(now: datetime.datetime) -> Any:
-    due = (col(sql.Task.status) == sql.TaskStatus.QUEUED) & (col(sql.Task.scheduled) <= now)
-    free = col(sql.Task.lease_until).is_(None) | (col(sql.Task.lease_until) <= now)
-    orphaned = (col(sql.Task.status) == sql.TaskStatus.ACTIVE) & free
-    wanted = sqlmodel.select(sql.Task).where(due | orphaned).order_by(col(sql.Task.scheduled))
+    due = (col(operating.Task.status) == operating.TaskStatus.QUEUED) & (col(operating.Task.scheduled) <= now)
+    free = col(operating.Task.lease_until).is_(None) | (col(operating.Task.lease_until) <= now)
+    orphaned = (col(operating.Task.status) == operating.TaskStatus.ACTIVE) & free
+    wanted = sqlmodel.select(operating.Task).where(due | orphaned).order_by(col(operating.Task.scheduled))
     return wanted.with_for_update(skip_locked=True)
 
 

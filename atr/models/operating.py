@@ -1,11 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of what holds for everybody: the database itself, guards, switches, and the accounts of platforms."""
+"""Tables of what holds for everybody: the database, guards, switches, accounts of platforms, and the worker's tasks."""
 
 import datetime
+import enum
+from typing import Any, Final
 
+import sqlalchemy
 import sqlmodel
 
 import atr.models.sql as sql
+
+
+class TaskStatus(enum.StrEnum):
+    """States of a task of ours."""
+
+    QUEUED = "queued"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class TaskType(enum.StrEnum):
+    """What the worker can be asked to do. What polls is no task: the scan finds it by its row."""
+
+    DISTRIBUTION_STAGE = "distribution_stage"
+    DISTRIBUTION_CAPTURE = "distribution_capture"
+    STAGED_FILES_CHECK = "staged_files_check"
+    # Read every staged file once more because somebody asked; nothing follows from it.
+    DISTRIBUTION_VERIFY = "distribution_verify"
+    # Look for a deployment by its coordinates.
+    DISTRIBUTION_FIND = "distribution_find"
+    # Ask a platform what would be refused at Finish: the credential, the names, the version.
+    READINESS_CHECK = "readiness_check"
+    # Keep our own copy of what was captured before the project wanted copies.
+    COPY_KEEP = "copy_keep"
+    # Free the bytes that no kept copy needs any more.
+    COPY_SWEEP = "copy_sweep"
+
+
+# What reads or writes the files below the state directory: revisions and kept copies.
+NEEDS_FILES: Final = frozenset(
+    {TaskType.DISTRIBUTION_STAGE, TaskType.DISTRIBUTION_CAPTURE, TaskType.COPY_KEEP, TaskType.COPY_SWEEP}
+)
 
 
 class Site(sqlmodel.SQLModel, table=True):
@@ -58,3 +94,45 @@ class PlatformAccount(sqlmodel.SQLModel, table=True):
     opened_at: datetime.datetime | None = None
     probing_until: datetime.datetime | None = None
     paused_until: datetime.datetime | None = None
+
+
+class Task(sqlmodel.SQLModel, table=True):
+    """Work for the worker. Every task can be repeated and can be lost: the rows it works on carry the truth.
+
+    A table of ours beside ATR's `task`: no worker takes the other's.
+    """
+
+    __tablename__ = "promotion_task"
+    __table_args__ = (
+        # One live task for one piece of work, whoever asks.
+        sqlalchemy.Index(
+            "ix_promotion_task_one_live",
+            "task_type",
+            "inputs_hash",
+            unique=True,
+            sqlite_where=sqlalchemy.text("status IN ('queued', 'active')"),
+            postgresql_where=sqlalchemy.text("status IN ('queued', 'active')"),
+        ),
+        sqlalchemy.Index("ix_promotion_task_status_scheduled", "status", "scheduled"),
+    )
+
+    id: int | None = sqlmodel.Field(default=None, primary_key=True)
+    status: TaskStatus = sqlmodel.Field(default=TaskStatus.QUEUED, sa_column=sql.enum_column(TaskStatus, name="status"))
+    # No CHECK: a new kind needs no migration.
+    task_type: TaskType = sqlmodel.Field(sa_column=sql.enum_column(TaskType, name="task_type", check=False))
+    task_args: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=sql.json_column())
+    # Of the arguments.
+    inputs_hash: str
+    asf_uid: str
+    added: datetime.datetime
+    # Not before.
+    scheduled: datetime.datetime
+    started: datetime.datetime | None = None
+    completed: datetime.datetime | None = None
+    tries: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_until: datetime.datetime | None = None
+    error: str | None = None
+    project_key: str | None = None
+    version_key: str | None = None

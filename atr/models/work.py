@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-import atr.models.sql as sql
+import atr.models.operating as operating
 import atr.promotion.beside as beside
 import atr.promotion.deployments as deployments
 import atr.promotion.fileset as fileset
@@ -223,7 +223,7 @@ class Task:
 
     id: int
     epoch: int
-    task_type: sql.TaskType
+    task_type: operating.TaskType
     args: Mapping[str, Any]
     tries: int
     # Whether it is given up if it fails once more.

@@ -4,7 +4,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import atr.models.sql as sql
+import atr.models.operating as operating
 import atr.tasks.capture as capture
 import atr.tasks.checks.readiness as readiness
 import atr.tasks.checks.staged as staged
@@ -16,13 +16,13 @@ import atr.tasks.verify as verify
 
 Handler = Callable[[context.Context, Mapping[str, Any]], Awaitable[None]]
 
-HANDLERS: Final[Mapping[sql.TaskType, Handler]] = {
-    sql.TaskType.DISTRIBUTION_STAGE: stage.stage,
-    sql.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
-    sql.TaskType.DISTRIBUTION_FIND: find.find,
-    sql.TaskType.DISTRIBUTION_VERIFY: verify.verify,
-    sql.TaskType.STAGED_FILES_CHECK: staged.check,
-    sql.TaskType.COPY_KEEP: copies.keep,
-    sql.TaskType.COPY_SWEEP: copies.sweep,
-    sql.TaskType.READINESS_CHECK: readiness.check,
+HANDLERS: Final[Mapping[operating.TaskType, Handler]] = {
+    operating.TaskType.DISTRIBUTION_STAGE: stage.stage,
+    operating.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
+    operating.TaskType.DISTRIBUTION_FIND: find.find,
+    operating.TaskType.DISTRIBUTION_VERIFY: verify.verify,
+    operating.TaskType.STAGED_FILES_CHECK: staged.check,
+    operating.TaskType.COPY_KEEP: copies.keep,
+    operating.TaskType.COPY_SWEEP: copies.sweep,
+    operating.TaskType.READINESS_CHECK: readiness.check,
 }

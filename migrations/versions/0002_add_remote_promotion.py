@@ -194,7 +194,7 @@ def _add_tables() -> None:
         *_columns(_NUMBER, "tries lease_epoch", default="0"),
         *_columns(_TEXT, "lease_owner", default=""),
         *_columns(_TEXT, "error project_key version_key", null=True),
-        among={"status": "queued active completed failed broken"},
+        among={"status": "queued active completed failed"},
     )
     _unique_where(
         "ix_promotion_task_one_live", "promotion_task", "task_type inputs_hash", "status IN ('queued', 'active')"

@@ -16,6 +16,7 @@ from sqlmodel import col
 
 import atr.config as config
 import atr.demo.tree as trees
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.sandbox.server as server
@@ -183,12 +184,12 @@ def _due(table: Any, when: str, *where: Any) -> Any:
     return sqlalchemy.select(_later(columns[when], columns.lease_until)).where(*where)
 
 
-_OPEN: Final = (sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE)
+_OPEN: Final = (operating.TaskStatus.QUEUED, operating.TaskStatus.ACTIVE)
 # When each kind of row is due and nobody's, at the earliest. Made once, and asked past the session: it is asked more
 # often than anything else.
 _DUE: Final = sqlalchemy.union_all(
     *(_due(table, "due_at") for table in (tables.Promotion, tables.Deployment, sql.Distribution)),
-    _due(sql.Task, "scheduled", col(sql.Task.status).in_(_OPEN)),
+    _due(operating.Task, "scheduled", col(operating.Task.status).in_(_OPEN)),
 )
 
 

@@ -9,8 +9,8 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.finish_views as finish_views
+import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage.readers.searches as searches
@@ -144,7 +144,9 @@ async def test_asking_twice_while_it_is_looked_for_is_one_search(world: worlds.W
     """One row, one task, one event."""
     await world.composed()
     assert await _ask(world) == await _ask(world, asf_uid="bob")
-    tasks = [task for task in await world.rows(sql.Task) if task.task_type is sql.TaskType.DISTRIBUTION_FIND]
+    tasks = [
+        task for task in await world.rows(operating.Task) if task.task_type is operating.TaskType.DISTRIBUTION_FIND
+    ]
     assert len(tasks) == len(await world.rows(tables.DeploymentSearch)) == 1
 
 

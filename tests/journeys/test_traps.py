@@ -12,6 +12,7 @@ import pytest
 
 import atr.demo.people as people
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -211,7 +212,7 @@ async def test_trap_18_no_secret_reaches_a_row_an_event_or_a_task(voted: worlds.
         tables.Attempt,
         tables.Event,
         sql.Distribution,
-        sql.Task,
+        operating.Task,
         sql.CheckResult,
     )
     everything = "".join([str(row.model_dump()) for kind in kinds for row in await voted.rows(kind)])

@@ -5,8 +5,8 @@ import pytest
 
 import atr.demo.people as people
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.storage.readers.deployments as deployments
@@ -89,7 +89,9 @@ async def test_asking_twice_while_it_runs_is_one_task_and_one_event(voted: world
     """Whoever asks second is told the same."""
     await _ask(voted)
     await _ask(voted, "bob")
-    tasks = [task for task in await voted.rows(sql.Task) if task.task_type is sql.TaskType.DISTRIBUTION_VERIFY]
+    tasks = [
+        task for task in await voted.rows(operating.Task) if task.task_type is operating.TaskType.DISTRIBUTION_VERIFY
+    ]
     assert len(tasks) == 1
     assert [event.what for event in await voted.events("deployment:1")].count("verify_asked") == 1
     assert (await _deployment(voted)).verify_asked_by == people.COMMITTER

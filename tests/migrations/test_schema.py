@@ -13,6 +13,7 @@ import sqlmodel
 
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import tests.migrations.history as history
@@ -64,7 +65,7 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     assert revision.created == datetime.datetime(2026, 5, 4, 10, 20, 30, 123456, tzinfo=datetime.UTC)
     policy: sql.ReleasePolicy = read["releasepolicy"][0]
     assert (policy.remote_promotion, policy.file_tag_mappings) == ({}, {"mavencentral": ["maven/**"]})
-    task: sql.Task = read["promotion_task"][0]
+    task: operating.Task = read["promotion_task"][0]
     assert (task.tries, task.lease_owner, task.lease_epoch, task.lease_until) == (0, "", 0, None)
     rows = {row.package: row for row in read["distribution"]}
     staged: sql.Distribution = rows["kit-core"]

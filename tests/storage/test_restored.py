@@ -129,7 +129,7 @@ async def test_an_upload_that_was_asked_for_before_is_looked_for_and_not_sent(wo
     await world.pass_time(rounds=8, minutes=10)
     assert world.requests("upload") == 0
     assert (await _deployment(world)).state is _Deployment.LOST
-    assert not await world.rows(sql.Task) or world.requests("upload") == 0
+    assert not await world.rows(operating.Task) or world.requests("upload") == 0
 
 
 async def test_a_drop_that_was_asked_for_before_is_not_sent(voted: worlds.World) -> None:
@@ -199,8 +199,8 @@ async def test_a_task_that_was_being_done_is_done_after_a_restore(staged: worlds
         (task,) = await service.tasks.claim(owner="gone", seconds=60, limit=9)
     await _declare(staged)
     await staged.work()
-    done = {row.id: row.status for row in await staged.rows(sql.Task)}
-    assert done[task.id] is sql.TaskStatus.COMPLETED
+    done = {row.id: row.status for row in await staged.rows(operating.Task)}
+    assert done[task.id] is operating.TaskStatus.COMPLETED
 
 
 async def test_a_row_that_cannot_be_read_stops_no_other(voted: worlds.World, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import sqlmodel
 
 import atr.demo.people as people
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.stuck_views as views
@@ -136,13 +137,13 @@ async def test_what_is_said_to_be_public_and_not_found_and_tasks(voted: worlds.W
     day = datetime.timedelta(days=1)
     due = {"due_at": voted.clock.at + day, "pending": True, "staging": False, "last_error": "No answer."}
     await _make(voted, sql.Distribution, created=voted.clock.at - day, **due)
-    failed = {"status": sql.TaskStatus.FAILED, "completed": voted.clock.at, "error": "The disk was full."}
-    await _make(voted, sql.Task, **failed)
+    failed = {"status": operating.TaskStatus.FAILED, "completed": voted.clock.at, "error": "The disk was full."}
+    await _make(voted, operating.Task, **failed)
     page = await _page(voted)
     assert {line.word for line in page.lines} == {"Task failed", "Not found"}
     assert page.lines[0].waits_for == "The disk was full."
     assert (page.lines[-1].waits_for, page.lines[-1].row_key) == ("No answer.", "")
-    await _make(voted, sql.Task, completed=voted.clock.at - 7 * day)
+    await _make(voted, operating.Task, completed=voted.clock.at - 7 * day)
     assert {line.word for line in (await _page(voted)).lines} == {"Not found"}
 
 

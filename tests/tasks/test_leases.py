@@ -11,6 +11,7 @@ import atr.db.leases as leases
 import atr.db.queue as queue
 import atr.demo.people as people
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
@@ -125,7 +126,11 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
 async def _put_a_task(service: services.PromotionService) -> None:
     """One task to claim."""
     await queue.enqueue(
-        service.write.data, sql.TaskType.STAGED_FILES_CHECK, {"deployment_id": 1}, service.write.now, asf_uid="alice"
+        service.write.data,
+        operating.TaskType.STAGED_FILES_CHECK,
+        {"deployment_id": 1},
+        service.write.now,
+        asf_uid="alice",
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import atr.demo.people as people
 import atr.demo.tree as trees
+import atr.models.operating as operating
 import atr.models.readiness_views as views
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
@@ -154,7 +155,7 @@ async def test_a_pom_that_cannot_be_read_is_named_and_harms_nothing(pom: bytes, 
     cell = await _cell(world)
     assert cell.word == "No"
     assert f"{_GROUP}:widgets-core:2.4.0" in _said(cell)
-    assert all(one.status is not None for one in await world.rows(sql.Task)), "the task ended"
+    assert all(one.status is not None for one in await world.rows(operating.Task)), "the task ended"
 
 
 async def test_a_parent_with_a_variable_in_its_version_is_no_version(world: worlds.World) -> None:

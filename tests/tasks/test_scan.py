@@ -14,6 +14,7 @@ import sqlmodel
 
 import atr.db.queue as queue
 import atr.demo.people as people
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -133,7 +134,7 @@ async def test_pending_rows_of_a_platform_are_looked_for_one_by_one(voted: world
 async def _task(world: worlds.World, args: dict[str, object]) -> None:
     async with world.service() as service:
         await queue.enqueue(
-            service.write.data, sql.TaskType.DISTRIBUTION_CAPTURE, dict(args), service.write.now, asf_uid="alice"
+            service.write.data, operating.TaskType.DISTRIBUTION_CAPTURE, dict(args), service.write.now, asf_uid="alice"
         )
 
 
@@ -146,13 +147,13 @@ async def test_a_task_is_tried_again_longer_apart_and_then_failed(voted: worlds.
         if await worker.drain(voted.hands):
             instants.append((voted.clock.at - began).total_seconds())
         voted.clock.turn(seconds=1)
-        (task,) = [one for one in await voted.rows(sql.Task) if one.task_args == {"deployment_id": 999}]
-        if task.status is sql.TaskStatus.FAILED:
+        (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == {"deployment_id": 999}]
+        if task.status is operating.TaskStatus.FAILED:
             break
         voted.clock.turn(seconds=2)
     await voted.pass_time(rounds=5, minutes=1)
-    (task,) = [one for one in await voted.rows(sql.Task) if one.task_args == {"deployment_id": 999}]
-    assert (task.status, task.tries) == (sql.TaskStatus.FAILED, 5)
+    (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == {"deployment_id": 999}]
+    assert (task.status, task.tries) == (operating.TaskStatus.FAILED, 5)
     assert "no deployment 999" in (task.error or "")
     gaps = [later - earlier for earlier, later in itertools.pairwise(instants)]
     assert gaps == sorted(gaps)
@@ -160,14 +161,14 @@ async def test_a_task_is_tried_again_longer_apart_and_then_failed(voted: worlds.
 
 async def test_the_same_work_is_asked_for_once_until_it_is_done(voted: worlds.World) -> None:
     """Asked again afterwards it is new work."""
-    before = len(await voted.rows(sql.Task))
+    before = len(await voted.rows(operating.Task))
     for _ in range(3):
         await _task(voted, {"deployment_id": 1})
     await _task(voted, {"deployment_id": 2})
-    assert len(await voted.rows(sql.Task)) == before + 2
+    assert len(await voted.rows(operating.Task)) == before + 2
     await voted.work()
     await _task(voted, {"deployment_id": 1})
-    assert len(await voted.rows(sql.Task)) == before + 3
+    assert len(await voted.rows(operating.Task)) == before + 3
 
 
 async def test_a_task_whose_worker_died_is_taken_up_when_its_lease_has_ended(voted: worlds.World) -> None:
@@ -196,8 +197,8 @@ async def test_what_needs_files_is_left_to_a_worker_that_has_them(world: worlds.
             engine = await stack.enter_async_context(contextlib.aclosing(opened))
         without = dataclasses.replace(world.hands, has_files=False, carrier=engine)
         await worker.drain(without)
-        left = [one.task_type for one in await world.rows(sql.Task) if one.status is sql.TaskStatus.QUEUED]
-        assert left == [sql.TaskType.DISTRIBUTION_STAGE]
+        left = [one.task_type for one in await world.rows(operating.Task) if one.status is operating.TaskStatus.QUEUED]
+        assert left == [operating.TaskType.DISTRIBUTION_STAGE]
         assert await world.rows(tables.Attempt) == []
     await worker.drain(world.hands)
     assert (await world.row(deployment_id)).deployment_state is states.DeploymentState.VALIDATING
@@ -210,7 +211,9 @@ async def test_a_lost_capture_task_is_asked_for_again_by_the_scan(world: worlds.
     await world.until(deployment_id, lambda row: row.deployment_state is states.DeploymentState.VALIDATING)
     for _ in range(50):
         await worker.drain(world.hands)
-        captures = [one for one in await world.rows(sql.Task) if one.task_type is sql.TaskType.DISTRIBUTION_CAPTURE]
+        captures = [
+            one for one in await world.rows(operating.Task) if one.task_type is operating.TaskType.DISTRIBUTION_CAPTURE
+        ]
         if captures:
             break
         await world.turn_to_due()

@@ -30,7 +30,11 @@ async def of(read: transaction.Transaction) -> figures.Figures:
             "promotion": await _leased(read, promotion),
             "deployment": await _leased(read, deployment),
             "distribution": await _leased(read, sql.Distribution),
-            "task": await _waiting(read, col(sql.Task.scheduled), col(sql.Task.status) == sql.TaskStatus.QUEUED),
+            "task": await _waiting(
+                read,
+                col(operating.Task.scheduled),
+                col(operating.Task.status) == operating.TaskStatus.QUEUED,
+            ),
         },
         breakers=await _breakers(read),
     )

@@ -12,6 +12,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.readiness_views as views
 import atr.models.sql as sql
@@ -138,10 +139,10 @@ async def _is_asking(read: transaction.Transaction, release: sql.Release) -> boo
     # The worker was asked by something that changed, or by a person (storage/writers/readiness.py).
     asked = ({"release_key": release.key}, {"release_key": release.key, "anew": True})
     hashes = [hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest() for arguments in asked]
-    wanted = sqlmodel.select(sql.Task.id).where(
-        sql.Task.task_type == sql.TaskType.READINESS_CHECK,
-        col(sql.Task.inputs_hash).in_(hashes),
-        col(sql.Task.status).in_([sql.TaskStatus.QUEUED, sql.TaskStatus.ACTIVE]),
+    wanted = sqlmodel.select(operating.Task.id).where(
+        operating.Task.task_type == operating.TaskType.READINESS_CHECK,
+        col(operating.Task.inputs_hash).in_(hashes),
+        col(operating.Task.status).in_([operating.TaskStatus.QUEUED, operating.TaskStatus.ACTIVE]),
     )
     return (await read.data.exec(wanted)).first() is not None
 

@@ -234,13 +234,13 @@ async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, views.Lin
 
 
 async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:
-    row = sql.Task
-    failed = (col(row.status) == sql.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
-    queued = (col(row.status) == sql.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
+    row = operating.Task
+    failed = (col(row.status) == operating.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
+    queued = (col(row.status) == operating.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
     wanted = sqlmodel.select(row).where(failed | queued).order_by(col(row.added)).limit(_MOST + 1)
     found = []
     for one in (await read.data.exec(wanted)).all():
-        kind = Kind.TASK_FAILED if one.status is sql.TaskStatus.FAILED else Kind.NOT_TAKEN
+        kind = Kind.TASK_FAILED if one.status is operating.TaskStatus.FAILED else Kind.NOT_TAKEN
         what = f"Task {one.id}, {one.task_type.value.replace('_', ' ')}"
         line = views.Line(
             css=kind.value.css,

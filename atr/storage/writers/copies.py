@@ -17,6 +17,7 @@ import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
@@ -204,7 +205,9 @@ async def forget_why_not(read: transaction.Transaction, row: tables.Deployment) 
 
 async def ask_to_keep(write: transaction.Transaction, row: tables.Deployment) -> None:
     """Ask the worker for a copy of this deployment."""
-    await queue.enqueue(write.data, sql.TaskType.COPY_KEEP, {"deployment_id": row.id}, write.now, asf_uid=write.asf_uid)
+    await queue.enqueue(
+        write.data, operating.TaskType.COPY_KEEP, {"deployment_id": row.id}, write.now, asf_uid=write.asf_uid
+    )
 
 
 async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> None:
@@ -227,7 +230,7 @@ async def ask_to_sweep(write: transaction.Transaction, at: datetime.datetime) ->
     """Ask the worker to free what no copy needs, not before this instant."""
     await queue.enqueue(
         write.data,
-        sql.TaskType.COPY_SWEEP,
+        operating.TaskType.COPY_SWEEP,
         {"not_before": at.isoformat()},
         write.now,
         asf_uid=write.asf_uid,

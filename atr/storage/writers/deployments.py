@@ -13,6 +13,7 @@ import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
@@ -283,7 +284,7 @@ class SystemService:
         row.due_at = rules.next_look(await rows.deployment_view(self._write, row), jitter=rows.jitter(row))
         await queue.enqueue(
             self._write.data,
-            sql.TaskType.DISTRIBUTION_STAGE,
+            operating.TaskType.DISTRIBUTION_STAGE,
             {"deployment_id": row.id},
             self._write.now,
             asf_uid=row.created_by,
@@ -322,7 +323,7 @@ class SystemService:
     async def _ask_for_capture(self, row: tables.Deployment) -> None:
         await queue.enqueue(
             self._write.data,
-            sql.TaskType.DISTRIBUTION_CAPTURE,
+            operating.TaskType.DISTRIBUTION_CAPTURE,
             {"deployment_id": row.id},
             self._write.now,
             asf_uid=row.created_by,

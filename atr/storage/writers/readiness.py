@@ -10,6 +10,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
@@ -41,7 +42,7 @@ async def queue_check(write: transaction.Transaction, release_key: str, *, anew:
     `anew`: the platform is asked, however young its last answer is.
     """
     args = {"release_key": release_key, **({"anew": True} if anew else {})}
-    await queue.enqueue(write.data, sql.TaskType.READINESS_CHECK, args, write.now, asf_uid=write.asf_uid)
+    await queue.enqueue(write.data, operating.TaskType.READINESS_CHECK, args, write.now, asf_uid=write.asf_uid)
 
 
 async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:

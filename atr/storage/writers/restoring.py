@@ -15,6 +15,7 @@ from sqlmodel import col
 
 import atr.db.guards as guards
 import atr.db.queries as queries
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.gates as gates
@@ -27,7 +28,7 @@ _ASKED: Final = frozenset(states.DeploymentState) - {states.DeploymentState.PUBL
 # These wait for "promote again", and a stop for "ask for the drop again"; from IN_DOUBT a person asks to send again,
 # and from the others nothing is sent.
 _HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.ABORTING})
-_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, sql.Task)
+_LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, operating.Task)
 # A worker that outlived the restore holds an epoch that will come again. None comes so far in one generation.
 _EPOCHS: Final = 1_000_000
 

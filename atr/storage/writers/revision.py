@@ -9,6 +9,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -165,7 +166,7 @@ async def queue_check(write: transaction.Transaction, deployment: tables.Deploym
     """Ask for the check of this deployment's staged files."""
     await queue.enqueue(
         write.data,
-        sql.TaskType.STAGED_FILES_CHECK,
+        operating.TaskType.STAGED_FILES_CHECK,
         {"deployment_id": deployment.id},
         write.now,
         asf_uid=write.asf_uid,

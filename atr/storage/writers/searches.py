@@ -15,6 +15,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
@@ -65,7 +66,7 @@ class CommitteeMember:
             await write.event(release.key, f"search:{row.id}", "deployment_searched", purl=where.purl)
         await queue.enqueue(
             write.data,
-            sql.TaskType.DISTRIBUTION_FIND,
+            operating.TaskType.DISTRIBUTION_FIND,
             {"search_id": row.id},
             write.now,
             asf_uid=write.asf_uid,

@@ -10,6 +10,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.gates as gates
@@ -61,7 +62,7 @@ async def upload(
     await write.data.flush()
     await queue.enqueue(
         write.data,
-        sql.TaskType.DISTRIBUTION_STAGE,
+        operating.TaskType.DISTRIBUTION_STAGE,
         {"deployment_id": deployment.id},
         write.now,
         asf_uid=write.asf_uid,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import atr.db.leases as leases
 import atr.db.queue as queue
-import atr.models.sql as sql
+import atr.models.operating as operating
 import atr.models.work as work
 import atr.storage.transaction as transaction
 
@@ -43,7 +43,7 @@ class SystemService:
 
     async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
         """Hold a task longer. Raises ConflictError when somebody else has it."""
-        await leases.renew(self._write.data, sql.Task, {"id": task_id}, epoch, self._write.now, seconds=seconds)
+        await leases.renew(self._write.data, operating.Task, {"id": task_id}, epoch, self._write.now, seconds=seconds)
 
     async def finish(self, task: work.Task, *, error: str = "", retry_after: float = 0.0) -> bool:
         """The task is done or failed for now, `retry_after` as the platform told; False when somebody else has it."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.storage.facts as facts
@@ -42,7 +42,7 @@ class CommitteeParticipant:
         # Should an earlier task have been given up, this is the one that goes on with it.
         await queue.enqueue(
             write.data,
-            sql.TaskType.DISTRIBUTION_VERIFY,
+            operating.TaskType.DISTRIBUTION_VERIFY,
             {"deployment_id": deployment_id},
             write.now,
             asf_uid=write.asf_uid,
