@@ -153,7 +153,7 @@ async def test_a_lease_that_another_worker_took_is_counted(voted: worlds.World) 
 async def test_scans_are_timed_and_those_that_fail_are_counted(staged: worlds.World) -> None:
     stop = asyncio.Event()
     async with staged.by_hand() as data:
-        await (await data.connection()).exec_driver_sql("ALTER TABLE task RENAME TO elsewhere")
+        await (await data.connection()).exec_driver_sql("ALTER TABLE promotion_task RENAME TO elsewhere")
     working = asyncio.create_task(worker.work_until(staged.hands, stop, tick=0.01, slots=1))
     await asyncio.sleep(1)
     stop.set()
