@@ -129,6 +129,14 @@ class Database:
         await self._engine.dispose()
 
 
+@contextlib.asynccontextmanager
+async def joined(connection: sqlalchemy.ext.asyncio.AsyncConnection) -> AsyncIterator[Session]:
+    """A session in a transaction that somebody else has begun on this connection, and ends."""
+    async with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
+        yield session
+        await session.flush()
+
+
 def driven(url: str) -> sqlalchemy.URL:
     """The address of a database with the driver that we use. Raises SettingsError for another kind of database."""
     try:

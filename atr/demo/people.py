@@ -74,11 +74,8 @@ async def vote(store: storage.Storage, release_key: str) -> None:
     for asf_uid in MEMBERS:
         async with store.write_as_project_committee_participant(PROJECT, asf_uid) as participant:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)
-    async with (
-        store.draft(release_key) as draft,
-        store.write_as_project_release_manager(PROJECT, COMMITTER) as manager,
-    ):
-        await manager.vote_resolution.resolve_passed(release_key, draft)
+    async with store.write_as_project_release_manager(PROJECT, COMMITTER) as manager:
+        await manager.vote_resolution.resolve_passed(release_key)
 
 
 async def _chunks(content: bytes | pathlib.Path) -> AsyncIterator[bytes]:

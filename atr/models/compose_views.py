@@ -29,7 +29,7 @@ class StartList:
 
 @dataclasses.dataclass(frozen=True)
 class RevisionLine:
-    """One revision: who made it, when and why, what it holds, and what it changed since the vote, by platform."""
+    """One revision: who made it, when and why, and what it holds."""
 
     number: str
     who: str
@@ -40,7 +40,6 @@ class RevisionLine:
     size: int
     # Empty for a revision from before our record of files.
     digest: str
-    drift: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +179,4 @@ class ChangeView:
     files: int
     size: int
     revision_number: str
-    # Said before the click: what follows from it.
-    consequence: str
     why_not: str

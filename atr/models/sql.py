@@ -172,8 +172,10 @@ class Release(sqlmodel.SQLModel, table=True):
     vote_started: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
     # What voters were told when it opened; None for a vote that was opened before this was written down.
     vote_hours: int | None = None
-    # Set when the vote is over; the phase says which way it went.
+    # When the newest vote passed; None while it is open, and when it has failed or was cancelled.
     vote_resolved: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
+    # What the newest vote is or was about; None when it has failed or was cancelled, and for votes older than this.
+    voted_revision_number: str | None = None
 
 
 class RevisionCounter(sqlmodel.SQLModel, table=True):
@@ -202,8 +204,6 @@ class Revision(sqlmodel.SQLModel, table=True):
     description: str = sqlmodel.Field(default="", sa_type=columns.TextOrNull, nullable=True)
     # NOT_RECORDED for a revision older than our tables; so no foreign key. A ballot, which has one, cannot hold that.
     file_set_digest: str = sqlmodel.Field(sa_column_kwargs={"server_default": NOT_RECORDED})
-    # By platform slug: what changed among the mapped files since the vote, decided once, when the revision was made.
-    drift: dict[str, list[str]] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
     # By path: what is wrong with files that are named like checksums (`fileset.Odd`). None: nobody has looked.
     odd_checksums: dict[str, str] | None = sqlmodel.Field(default=None, sa_column=json_column(nullable=True))
 

@@ -22,9 +22,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
     """URL: /resolve/<project_key>/<version_key>."""
     given = await web.form()
     try:
-        # Rights first: a draft, with its directory, is made only for whom it may serve.
-        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
-            form = forms.ResolveForm.parse(given)
+        form = forms.ResolveForm.parse(given)
         await _resolve(project_key, sql.release_key(project_key, version_key), form)
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
         return await _again(project_key, version_key, given, error)
@@ -46,12 +44,11 @@ async def selected(project_key: str, version_key: str) -> Answer:
 async def _resolve(project_key: str, release_key: str, form: forms.ResolveForm) -> None:
     store, who = web.site().storage, web.asf_uid()
     seen = vote.Tally(form.plus, form.minus)
-    if form.act == "failed":
-        async with store.write_as_project_release_manager(project_key, who) as manager:
+    async with store.write_as_project_release_manager(project_key, who) as manager:
+        if form.act == "failed":
             await manager.vote_resolution.resolve_failed(release_key, form.reason, vote_seq=form.vote_seq, seen=seen)
-        return
-    async with store.draft(release_key) as draft, store.write_as_project_release_manager(project_key, who) as manager:
-        await manager.vote_resolution.resolve_passed(release_key, draft, vote_seq=form.vote_seq, seen=seen)
+        else:
+            await manager.vote_resolution.resolve_passed(release_key, vote_seq=form.vote_seq, seen=seen)
 
 
 async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:

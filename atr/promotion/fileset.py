@@ -158,22 +158,6 @@ def compare(voted: FileSet, other: FileSet) -> Difference:
     return Difference(tuple(missing), tuple(extra), changed, tuple(renamed), equal)
 
 
-def drift(voted: FileSet, voted_mapped: FileSet | None, now: FileSet, now_mapped: FileSet | None) -> tuple[str, ...]:
-    """The names of the files by which a later revision is not what was voted on, whatever their paths are now.
-
-    Inside ATR a path may change after the vote, so the bytes are counted, not the names: every voted file that the
-    policy maps to the platform must still be there, and every file mapped now must have been voted on. Where
-    nothing is mapped, every file counts; checksums never do, since they hold the name of the file beside them. An
-    empty answer means: renamed at most.
-    """
-    before = voted_mapped.files if voted_mapped else _members(voted)
-    after = now_mapped.files if now_mapped else _members(now)
-    return (
-        *(f"{file.path} (voted, gone)" for file in _lacking(before, now)),
-        *(f"{file.path} (not voted)" for file in _lacking(after, voted)),
-    )
-
-
 def closest(wanted: FileSet, candidates: Iterable[FileSet]) -> FileSet | None:
     """The candidate with the fewest differences from `wanted`, to explain a difference by; None without candidates."""
     return max(candidates, key=lambda candidate: len(set(candidate.files) & set(wanted.files)), default=None)
@@ -187,21 +171,6 @@ def evidence_digest(deployment_id: str, target: str, purls: Iterable[str], voted
 
 def _content(file: File) -> tuple[int, str]:
     return file.size, file.sha256
-
-
-def _members(whole: FileSet) -> list[File]:
-    sides = checksums_of(whole.files)
-    return [file for file in whole.files if file.path not in sides]
-
-
-def _lacking(wanted: Iterable[File], there: FileSet) -> list[File]:
-    have = collections.Counter(_content(file) for file in there.files)
-    lacking = []
-    for file in wanted:
-        if have[_content(file)] == 0:
-            lacking.append(file)
-        have[_content(file)] -= 1
-    return lacking
 
 
 def names(paths: Iterable[str]) -> str:

@@ -28,8 +28,8 @@ class Facts:
     staged_digest: str
     # The digests on the ballot of the vote that passed.
     ballot: frozenset[str]
-    # What a revision made after the vote changed among the mapped files.
-    drift: tuple[str, ...]
+    # Whether that vote was opened with one.
+    has_ballot: bool
     # Packages of the deployment that lie outside the project's PlatformTarget, and whether there is one at all.
     has_target: bool
     outside: tuple[str, ...]
@@ -48,6 +48,10 @@ class Facts:
     silence: str = ""
     # Packages that the promotion held and holds no more: they were freed while the names lay outside.
     freed: tuple[str, ...] = ()
+    # A revision that was made after the vote, and how what the policy maps of it to the platform differs from what was
+    # voted on, as a sentence; empty where nothing does.
+    newer_revision: str = ""
+    newer_difference: str = ""
     # Who switched the platform or the whole site off, when and why, as a sentence; empty while it is on.
     switched_off: str = ""
 
@@ -145,6 +149,15 @@ GATES: Final[tuple[Gate, ...]] = (
         "the committee",
     ),
     Gate(
+        "no-ballot",
+        lambda f: f.has_ballot or not f.vote_passed,
+        lambda _: (
+            "The vote was opened without a ballot, so nothing says which files the committee voted on. "
+            "What is promoted needs a vote with one."
+        ),
+        "the committee",
+    ),
+    Gate(
         "not-staged",
         lambda f: f.deployment_state == STAGED,
         lambda f: f"It is not staged on {f.platform.display_name}; it is {f.deployment_state or 'unknown'}.",
@@ -158,7 +171,7 @@ GATES: Final[tuple[Gate, ...]] = (
     ),
     Gate(
         "not-on-ballot",
-        lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot),
+        lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot) or (f.vote_passed and not f.has_ballot),
         lambda _: "The staged files are not what the committee voted on.",
         "the release manager",
     ),
@@ -175,9 +188,12 @@ GATES: Final[tuple[Gate, ...]] = (
         "the release manager",
     ),
     Gate(
-        "revision-changed",
-        lambda f: not f.drift,
-        lambda f: f"The revision changed after the vote: {', '.join(f.drift[:3])}.",
+        "newer-revision",
+        lambda f: not f.newer_difference,
+        lambda f: (
+            f"Revision {f.newer_revision} was made after the vote, and what goes to {f.platform.display_name} of it is "
+            f"not what was voted on: {f.newer_difference}"
+        ),
         "the release manager",
     ),
     Gate(

@@ -107,7 +107,10 @@ async def opened(data: session.Session, release: sql.Release) -> tuple[Sequence[
 
 
 async def voted_revision(data: session.Session, release: sql.Release) -> str:
-    """The number of the revision that the newest vote is or was about, as noted when it opened; empty before one."""
+    """The number of the revision that the newest vote is or was about; empty before one."""
+    if release.voted_revision_number is not None:
+        return release.voted_revision_number
+    # The event outlives the vote that failed.
     wanted = (
         sqlmodel.select(tables.Event)
         .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
@@ -115,7 +118,7 @@ async def voted_revision(data: session.Session, release: sql.Release) -> str:
         .limit(1)
     )
     event = (await data.exec(wanted)).first()
-    return str(event.data.get("revision", "")) if event else ""
+    return str(event.data["revision"]) if event and (event.data["vote"] == release.current_vote_seq) else ""
 
 
 def is_meant(row: tables.Deployment) -> bool:

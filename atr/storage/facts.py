@@ -86,8 +86,7 @@ async def case(
     digests = frozenset(entry.file_set_digest for entry in ballot if entry.platform == deployment.platform)
     staged = deployment.file_set_digest or ""
     voted = voted_digest(ballot, deployment)
-    latest = await queries.latest_revision(data, release.key)
-    drift = tuple(latest.drift.get(platform.gh_slug, ())) if latest else ()
+    newer_revision, newer_difference = await _newer(data, release, project, platform, ballot)
     results = await check_results(data, deployment)
     asked_for = await _asked_for(data, deployment)
     waits_for, stopped_by = await held_by(data, asked_for)
@@ -99,7 +98,7 @@ async def case(
         deployment_state=deployment.state.value,
         staged_digest=staged,
         ballot=digests if vote_passed(release) else frozenset(),
-        drift=drift,
+        has_ballot=bool(ballot),
         has_target=target is not None,
         outside=outside(packages, target),
         policy_allows=bool(policy.remote_promotion.get(platform.gh_slug, False)),
@@ -119,6 +118,8 @@ async def case(
         restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
         silence=await lanes.silence(data, platform) if asked_for else "",
         freed=await _freed(data, sending) if sending else (),
+        newer_revision=newer_revision,
+        newer_difference=newer_difference,
         switched_off=await switchboard.why_off(data, platform),
     )
     evidence = fileset.evidence_digest(
@@ -141,6 +142,39 @@ async def case(
         voted_digest=voted,
         evidence_digest=evidence,
     )
+
+
+async def _newer(
+    data: session.Session,
+    release: sql.Release,
+    project: sql.Project,
+    platform: distribution.DistributionPlatform,
+    ballot: Sequence[tables.BallotEntry],
+) -> tuple[str, str]:
+    """A revision made after the vote, and how it differs from what was voted on for the platform; empty if it does not.
+
+    Ours never makes one, a host may. Where the ballot maps nothing to the platform, the whole revision counts.
+    """
+    voted = {entry.kind: entry.file_set_digest for entry in ballot if entry.platform in {"", platform.name}}
+    latest = await queries.latest_revision(data, release.key)
+    if (latest is None) or (not vote_passed(release)) or (not voted):
+        return "", ""
+    if latest.file_set_digest == voted[tables.BallotKind.REVISION]:
+        return "", ""
+    if latest.file_set_digest == sql.NOT_RECORDED:
+        return latest.number, "its files were not recorded."
+    mapped = voted.get(tables.BallotKind.MAPPED)
+    try:
+        now = (
+            await mapped_now(data, project, latest, platform) if mapped else await queries.revision_files(data, latest)
+        )
+    except errors.InputError as error:
+        return latest.number, str(error)
+    if now is None:
+        return latest.number, "the policy maps nothing of it."
+    before = await queries.file_set(data, mapped or voted[tables.BallotKind.REVISION])
+    found = fileset.compare(before, now)
+    return ("", "") if found.is_empty else (latest.number, found.described("mapped" if mapped else "revision"))
 
 
 async def held_by(data: session.Session, promotion: tables.Promotion | None) -> tuple[str, str]:
@@ -237,12 +271,6 @@ async def mapped_now(
     if not patterns:
         return None
     return mapping.mapped(await queries.revision_files(data, revision), patterns)
-
-
-def mapped_paths(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet | None:
-    """The revision's files that the policy maps, without checksums, under its own paths; None where none is."""
-    files = [one.file for one in mapping.placed(revision, patterns) if not one.checksum_of]
-    return fileset.FileSet.of(files) if files else None
 
 
 def why_no_files(revision: sql.Revision | None) -> str:

@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("current_vote_seq", sa.Integer(), nullable=True),
         sa.Column("vote_started", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("vote_resolved", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("voted_revision_number", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_release")),
         sa.UniqueConstraint("project_key", "version", name=op.f("unique_project_version")),
         sa.UniqueConstraint("key", name=op.f("uq_release_key")),

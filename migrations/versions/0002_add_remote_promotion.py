@@ -78,7 +78,6 @@ def _added() -> list[tuple[str, sa.Column[Any]]]:
         "release": _columns(_NUMBER, "vote_hours", null=True),
         "revision": [
             *_columns(_TEXT, "file_set_digest", default="not-recorded"),
-            *_columns(_JSON, "drift", default="{}"),
             *_columns(_JSON, "odd_checksums", null=True),
         ],
         "distribution": [

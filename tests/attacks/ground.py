@@ -162,11 +162,8 @@ class Ground:
         for asf_uid in members:
             async with self.store.write_as_project_committee_member(OTHER_PROJECT, asf_uid) as member:
                 await member.vote.cast(release_key, sql.VoteChoice.YES)
-        async with (
-            self.store.draft(release_key) as draft,
-            self.store.write_as_project_committee_member(OTHER_PROJECT, members[0]) as member,
-        ):
-            await member.vote_resolution.resolve_passed(release_key, draft)
+        async with self.store.write_as_project_committee_member(OTHER_PROJECT, members[0]) as member:
+            await member.vote_resolution.resolve_passed(release_key)
 
     def somebody(self, asf_uid: str) -> Person:
         """Another person, with a browser of their own."""

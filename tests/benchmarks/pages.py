@@ -210,11 +210,8 @@ async def _vote(store: storage.Storage, release_key: str) -> None:
 
 
 async def _finish(store: storage.Storage, release_key: str) -> None:
-    async with (
-        store.draft(release_key) as draft,
-        store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager,
-    ):
-        await manager.vote_resolution.resolve_passed(release_key, draft)
+    async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
+        await manager.vote_resolution.resolve_passed(release_key)
 
 
 async def _live(store: storage.Storage, release_key: str) -> None:

@@ -20,6 +20,7 @@ import atr.sandbox.deployment as staged
 import atr.sandbox.knobs as knobs
 import atr.storage.files as files
 import tests.chaos.simulated as simulated
+from tests import hosting
 from tests import world as worlds
 
 Act = Callable[[simulated.Simulated], Awaitable[None]]
@@ -176,7 +177,7 @@ def _revision(content: bytes | None) -> Act:
         async def change(draft: files.Draft) -> None:
             await draft.add(_FILE, worlds.stream(voted if content is None else content))
 
-        await world.revise(RELEASE, change)
+        await hosting.revise(world.store, RELEASE, change)
 
     return revise
 
@@ -303,11 +304,8 @@ async def _strangers_vote(world: simulated.Simulated) -> None:
     for voter in _STRANGE:
         async with store.write_as_project_committee_participant(STRANGERS, voter) as participant:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)
-    async with (
-        store.draft(release_key) as draft,
-        store.write_as_project_release_manager(STRANGERS, uid) as manager,
-    ):
-        await manager.vote_resolution.resolve_passed(release_key, draft)
+    async with store.write_as_project_release_manager(STRANGERS, uid) as manager:
+        await manager.vote_resolution.resolve_passed(release_key)
 
 
 async def _strangers_record(world: simulated.Simulated) -> None:

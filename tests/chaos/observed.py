@@ -170,7 +170,7 @@ class Eyes:
 
     def _allowed(self) -> dict[tuple[int | None, int], bool]:
         """For each mark, by promotion and number: whether the gates that this world closes were open then."""
-        members, off, policy, passed, drifted = set(people.MEMBERS), set[str](), True, True, False
+        members, off, policy, passed, voted, newest = set(people.MEMBERS), set[str](), True, True, "", ""
         found: dict[tuple[int | None, int], bool] = {}
         for one in itertools.filterfalse(_is_strangers, self.events):
             match one.what:
@@ -185,13 +185,13 @@ class Eyes:
                 case "vote_passed":
                     passed = True
                 case "candidate_abandoned" | "vote_failed" | "vote_opened":
-                    passed = False
+                    passed, voted = False, _voted_revision(one) or voted
                 case "revision_made":
-                    drifted = any(one.data["drift"].values())
+                    newest = one.data["digest"]
                 case "attempt_marked" if one.data["kind"] == "publish":
                     number = int(one.subject.partition(":")[2])
                     key = (number, one.data["number"])
-                    found[key] = policy and passed and (not (drifted or off)) and (one.actor in members)
+                    found[key] = policy and passed and (newest == voted) and (not off) and (one.actor in members)
         return found
 
     def _is_coming(self, now: truth.Now, one: truth.Effect) -> bool:
@@ -205,6 +205,11 @@ class Eyes:
         voted = {path: sha256 for path, sha256 in every.items() if path.rpartition("/")[0] in directories}
         judge, seen_until = self.world.truth, self.world.lived.get(row.id, math.inf) - _LOOKING
         return not (judge.differs(voted, before=seen_until) if row.beside_at else judge.changed(voted))
+
+
+def _voted_revision(event: tables.Event) -> str:
+    """The digest of the revision that a vote is about, when one opens."""
+    return next((digest for kind, _, digest in event.data.get("ballot", ()) if kind == "revision"), "")
 
 
 def _is_strangers(event: tables.Event) -> bool:

@@ -26,9 +26,11 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
+import atr.storage.files as files
 import tests.chaos.fleet as fleet
 import tests.chaos.grounds as grounds
 import tests.chaos.outcome as outcomes
+from tests import hosting
 from tests import world as worlds
 
 _AT_ONCE: Final = 2
@@ -55,11 +57,12 @@ async def _vote(here: grounds.Round) -> None:
 
 
 async def _revision(here: grounds.Round) -> None:
-    """A mapped file gets other bytes."""
-    async with here.store.draft(here.scene.release_key) as draft:
+    """A mapped file gets other bytes, in a revision that a host makes."""
+
+    async def change(draft: files.Draft) -> None:
         await draft.add(f"maven/{_JAR}", worlds.stream(b"other bytes than were voted on"))
-        async with here.store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
-            await participant.revision.create(here.scene.release_key, draft, "Another one")
+
+    await hosting.revise(here.store, here.scene.release_key, change)
 
 
 async def _rights(here: grounds.Round) -> None:

@@ -24,6 +24,7 @@ import atr.sandbox.knobs as knobs
 import atr.sandbox.validation as validation
 import atr.storage.files as files
 import atr.storage.readers.compose as compose
+from tests import hosting
 from tests import world as worlds
 from tests.sandbox import bundles
 
@@ -394,23 +395,23 @@ async def test_the_compose_page_names_what_is_odd_among_a_revision_s_checksums(w
     ]
 
 
-async def test_what_is_no_checksum_may_not_change_after_the_vote(world: worlds.World) -> None:
-    """A checksum may; a file that is only named like one is a file that was voted on."""
+async def test_in_a_newer_revision_a_checksum_may_be_another_and_what_is_none_may_not(world: worlds.World) -> None:
+    """A file that is only named like a checksum is a file that was voted on."""
     odd, checksum = f"{_CORE}.jar.sha512", f"{_CORE}.pom.sha512"
     pom = trees.example().files[f"{_CORE}.pom"]
     assert isinstance(pom, bytes)
     tree = _tree({odd: _GPG.encode(), checksum: _hex("sha512", pom).encode()})
-    release_key, _ = await world.voted(tree)
+    release_key, number = await world.voted(tree)
 
-    async def drift(path: str, text: str) -> object:
+    async def newer(path: str, text: str) -> list[str]:
         async def change(draft: files.Draft) -> None:
             await draft.add(f"maven/{path}", worlds.stream(text.encode()))
 
-        number = await world.revise(release_key, change)
-        return next(row.drift for row in await world.rows(sql.Revision) if row.number == number)
+        await hosting.revise(world.store, release_key, change)
+        return [one.code for one in (await world.row(number)).blockers]
 
-    assert await drift(checksum, f"{_hex('sha512', pom)}  widgets-core-2.4.0.pom\n") == {}
-    assert odd in str(await drift(odd, f"{_GPG}, another"))
+    assert await newer(checksum, f"{_hex('sha512', pom)}  widgets-core-2.4.0.pom\n") == []
+    assert await newer(odd, f"{_GPG}, another") == ["newer-revision"]
 
 
 async def test_every_fault_of_a_download_costs_one_file(world: worlds.World) -> None:

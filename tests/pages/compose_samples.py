@@ -32,7 +32,6 @@ def revision(number: str = "00002", **changes: Any) -> compose_views.RevisionLin
         files=16,
         size=6_400_000,
         digest=samples.digest(number),
-        drift=(),
     )
     return dataclasses.replace(sample, **changes)
 
@@ -150,12 +149,11 @@ def voting() -> compose_views.ComposeView:
 
 
 def troubled() -> compose_views.ComposeView:
-    """After the vote, with what must not be: bytes changed, and a mapping that does not fit."""
-    names = tuple(f"maven/org/example/widgets/{number}.jar (voted, gone)" for number in range(30))
+    """After the vote, with a mapping that does not fit."""
     problems = ("“odd.jar” is not of the form group/artifact/version.",)
     return compose(
         phase_word="Finish",
-        revision=revision(drift=(("Maven Central", names),)),
+        revision=revision(),
         mappings=(compose_views.Mapping("Maven Central", ("maven/**", "*.jar"), 13, problems, 4),),
         tree=tree(query="odd", found=300, shown=200),
     )
@@ -168,7 +166,7 @@ def problems() -> upload.Problems:
 
 
 def revisions(**changes: Any) -> compose_views.RevisionsView:
-    earlier, later = revision("00001", why=""), revision(drift=(("Maven Central", ("a (not voted)",)),))
+    earlier, later = revision("00001", why=""), revision()
     sample = compose_views.RevisionsView(
         **_WHERE,
         phase_word="Compose",
@@ -206,7 +204,6 @@ def change(**changes: Any) -> compose_views.ChangeView:
         files=14,
         size=6_000_000,
         revision_number="00002",
-        consequence="It makes a new revision; the older ones stay as they are.",
         why_not="",
     )
     return dataclasses.replace(sample, **changes)

@@ -129,7 +129,7 @@ def facts(
     deployment_state: str = gates.STAGED,
     staged_digest: str = "d1",
     ballot: frozenset[str] = frozenset({"d1", "d2"}),
-    drift: tuple[str, ...] = (),
+    has_ballot: bool = True,
     has_target: bool = True,
     outside: tuple[str, ...] = (),
     policy_allows: bool = True,
@@ -143,6 +143,8 @@ def facts(
     silence: str = "",
     switched_off: str = "",
     freed: tuple[str, ...] = (),
+    newer_revision: str = "",
+    newer_difference: str = "",
 ) -> gates.Facts:
     """Facts in which every gate holds."""
     return gates.Facts(
@@ -153,7 +155,7 @@ def facts(
         deployment_state=deployment_state,
         staged_digest=staged_digest,
         ballot=ballot,
-        drift=drift,
+        has_ballot=has_ballot,
         has_target=has_target,
         outside=outside,
         policy_allows=policy_allows,
@@ -167,4 +169,6 @@ def facts(
         silence=silence,
         switched_off=switched_off,
         freed=freed,
+        newer_revision=newer_revision,
+        newer_difference=newer_difference,
     )

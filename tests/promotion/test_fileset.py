@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""File sets: the digest, the one comparison, and the drift of a later revision."""
+"""File sets: the digest and the one comparison."""
 
 import dataclasses
 import hashlib
@@ -204,121 +204,14 @@ def test_the_order_in_which_files_are_handed_over_means_nothing(one: fileset.Fil
     assert fileset.FileSet.of(shuffled) == one
 
 
-REVISION: Final = samples.files("notes", **{"m/a": "one", "m/b": "two", "m/c": "two"})
-MAPPED: Final = samples.files(**{"m/a": "one", "m/b": "two", "m/c": "two"})
-
-
-@pytest.mark.parametrize(
-    ("now", "now_mapped", "expected"),
-    [
-        pytest.param(REVISION, MAPPED, (), id="nothing happened"),
-        pytest.param(
-            samples.files("notes", **{"n/a": "one", "n/b": "two", "n/c": "two"}),
-            samples.files(**{"n/a": "one", "n/b": "two", "n/c": "two"}),
-            (),
-            id="renamed only",
-        ),
-        pytest.param(
-            samples.files("notes", **{"n/a": "one", "n/b": "two", "n/c": "two"}),
-            None,
-            (),
-            id="renamed out of the mapping",
-        ),
-        pytest.param(
-            samples.files(**{"notes": "new", "m/a": "one", "m/b": "two", "m/c": "two"}),
-            MAPPED,
-            (),
-            id="a file that is not mapped changed",
-        ),
-        pytest.param(
-            samples.files("notes", **{"m/a": "One", "m/b": "two", "m/c": "two"}),
-            samples.files(**{"m/a": "One", "m/b": "two", "m/c": "two"}),
-            ("m/a (voted, gone)", "m/a (not voted)"),
-            id="a byte changed",
-        ),
-        pytest.param(
-            samples.files("notes", **{"m/b": "two", "m/c": "two"}),
-            samples.files(**{"m/b": "two", "m/c": "two"}),
-            ("m/a (voted, gone)",),
-            id="a mapped file removed",
-        ),
-        pytest.param(
-            samples.files("notes", **{"m/a": "one", "m/b": "two"}),
-            samples.files(**{"m/a": "one", "m/b": "two"}),
-            ("m/c (voted, gone)",),
-            id="one of two twins removed: multisets, not sets",
-        ),
-        pytest.param(
-            samples.files("notes", **{"m/a": "one", "m/b": "two", "m/c": "two", "m/d": "new"}),
-            samples.files(**{"m/a": "one", "m/b": "two", "m/c": "two", "m/d": "new"}),
-            ("m/d (not voted)",),
-            id="a mapped file added",
-        ),
-        pytest.param(
-            samples.files("notes", **{"m/a": "one", "m/b": "two", "m/c": "two", "m/d": "two"}),
-            samples.files(**{"m/a": "one", "m/b": "two", "m/c": "two", "m/d": "two"}),
-            ("m/d (not voted)",),
-            id="a third twin added: multisets, not sets",
-        ),
-    ],
-)
-def test_drift(now: fileset.FileSet, now_mapped: fileset.FileSet | None, expected: tuple[str, ...]) -> None:
-    assert fileset.drift(REVISION, MAPPED, now, now_mapped) == expected
-
-
-def test_checksums_are_no_drift() -> None:
-    """They hold the name of the file beside them, so a rename rewrites them; they are no members of what was voted."""
-    voted = samples.files(**{"x-rc1.tgz": "bytes", "x-rc1.tgz.sha512": "1234  x-rc1.tgz", "x-rc1.tgz.asc": "signature"})
-    now = samples.files(**{"x.tgz": "bytes", "x.tgz.sha512": "1234  x.tgz", "x.tgz.asc": "signature"})
-    assert fileset.drift(voted, None, now, None) == ()
-    mapped, mapped_now = (
-        fileset.FileSet.of(file for file in whole.files if not file.path.endswith(".sha512")) for whole in (voted, now)
-    )
-    assert fileset.drift(voted, mapped, now, mapped_now) == ()
-    resigned = samples.files(**{"x.tgz": "bytes", "x.tgz.asc": "another"})
-    assert fileset.drift(voted, None, resigned, None) == ("x-rc1.tgz.asc (voted, gone)", "x.tgz.asc (not voted)")
-
-
-def test_what_is_only_named_like_a_checksum_is_drift() -> None:
-    """Its file is not there, or its text is something else: it is a file like any other."""
-    voted = samples.files(**{"x.tgz": "bytes", "y.sha512": "an orphan"})
-    assert fileset.drift(voted, None, samples.files(**{"x.tgz": "bytes"}), None) == ("y.sha512 (voted, gone)",)
+def test_what_is_only_named_like_a_checksum_is_a_file_like_any_other() -> None:
+    """Its text is something else."""
+    there = samples.files(**{"x.tgz": "bytes", "y.sha512": "an orphan"})
     odd = fileset.File("x.tgz.sha512", 9, "a" * 64, fileset.Odd.TEXT)
-    now = fileset.FileSet.of([*voted.files, odd])
-    assert fileset.drift(voted, None, now, None) == ("x.tgz.sha512 (not voted)",)
-    assert fileset.checksums_of([*voted.files, dataclasses.replace(odd, odd=None)]) == {
+    assert fileset.checksums_of([*there.files, odd]) == {}
+    assert fileset.checksums_of([*there.files, dataclasses.replace(odd, odd=None)]) == {
         "x.tgz.sha512": ("x.tgz", "sha512")
     }
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (samples.files("a", y="b"), ()),
-        (samples.files("a"), ("b (voted, gone)",)),
-        (samples.files("a", "b", "c"), ("c (not voted)",)),
-    ],
-)
-def test_drift_counts_every_file_where_nothing_is_mapped(now: fileset.FileSet, expected: tuple[str, ...]) -> None:
-    assert fileset.drift(samples.files("a", "b"), None, now, None) == expected
-
-
-@hypothesis.given(FILE_SETS, strategies.permutations(list(range(8))))
-def test_no_permutation_of_the_paths_is_drift(voted: fileset.FileSet, order: list[int]) -> None:
-    names = [f"new/{number}" for number in order]
-    now = fileset.FileSet.of(
-        dataclasses.replace(file, path=name) for file, name in zip(voted.files, names, strict=False)
-    )
-    assert fileset.drift(voted, None, now, None) == ()
-    assert fileset.drift(voted, voted, now, now) == ()
-
-
-@hypothesis.given(FILE_SETS, FILE_SETS)
-def test_drift_is_silent_exactly_when_the_contents_are_the_same_multiset(
-    voted: fileset.FileSet, now: fileset.FileSet
-) -> None:
-    before, after = (sorted((file.sha256, file.size) for file in one.files) for one in (voted, now))
-    assert (fileset.drift(voted, voted, now, now) == ()) == (before == after)
 
 
 def test_the_closest_candidate_explains_best() -> None:

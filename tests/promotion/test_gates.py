@@ -17,12 +17,13 @@ ORDER = (
     "project-inactive",
     "phase",
     "vote",
+    "no-ballot",
     "not-staged",
     "not-captured",
     "not-on-ballot",
     "not-checked",
     "check",
-    "revision-changed",
+    "newer-revision",
     "no-target",
     "outside-target",
     "freed",
@@ -68,7 +69,12 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         (samples.facts(ballot=frozenset()), "not-on-ballot", "not what the committee voted on"),
         (samples.facts(checked=False), "not-checked", "has not run yet"),
         (samples.facts(check_blockers=("The .md5 is wrong.", "More.")), "check", "The .md5 is wrong."),
-        (samples.facts(drift=("a", "b", "c", "d")), "revision-changed", "a, b, c"),
+        (samples.facts(has_ballot=False, ballot=frozenset()), "no-ballot", "opened without a ballot"),
+        (
+            samples.facts(newer_revision="00003", newer_difference="1 mapped file differs (a.jar)."),
+            "newer-revision",
+            "what goes to Maven Central of it is not what was voted on: 1 mapped file differs (a.jar).",
+        ),
         (samples.facts(has_target=False), "no-target", "Nobody has set which names on Maven Central"),
         (samples.facts(outside=("a", "b", "c", "d")), "outside-target", "a, b, c"),
         (samples.facts(freed=("pkg:maven/g/a@1",)), "freed", "does not hold pkg:maven/g/a@1 any more"),
@@ -98,7 +104,8 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         deployment_state="validating",
         staged_digest="d3",
         check_blockers=("No.",),
-        drift=("a",),
+        newer_revision="00003",
+        newer_difference="It differs.",
         outside=("a",),
         freed=("a",),
         switched_off="Erin switched it off.",
@@ -109,7 +116,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
         silence="It does not answer.",
         is_committee_member=False,
     )
-    hidden = {"not-captured", "not-checked", "no-target"}
+    hidden = {"no-ballot", "not-captured", "not-checked", "no-target"}
     assert [blocker.code for blocker in gates.blockers(facts)] == [code for code in ORDER if code not in hidden]
 
 

@@ -261,9 +261,9 @@ async def test_who_left_the_committee_casts_no_more_and_what_they_cast_stays(sta
 # Passed and failed
 
 
-async def _pass(world: worlds.World, seen: vote.Tally, vote_seq: int = 1) -> str:
-    async with world.store.draft(RELEASE) as draft, world.manager() as manager:
-        return await manager.vote_resolution.resolve_passed(RELEASE, draft, vote_seq=vote_seq, seen=seen)
+async def _pass(world: worlds.World, seen: vote.Tally, vote_seq: int = 1) -> None:
+    async with world.manager() as manager:
+        await manager.vote_resolution.resolve_passed(RELEASE, vote_seq=vote_seq, seen=seen)
 
 
 async def test_a_count_that_changed_after_it_was_seen_is_looked_at_again(staged: worlds.World) -> None:
@@ -279,7 +279,8 @@ async def test_a_count_that_changed_after_it_was_seen_is_looked_at_again(staged:
         async with staged.manager() as manager:
             await manager.vote_resolution.resolve_failed(RELEASE, "No.", vote_seq=1, seen=vote.Tally(3, 1))
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE
-    assert await _pass(staged, vote.Tally(3, 0)) == "00002"
+    await _pass(staged, vote.Tally(3, 0))
+    assert (await _release(staged)).phase is _Phase.RELEASE_PREVIEW
 
 
 async def test_passed_and_failed_at_once_is_one_of_them(staged: worlds.World) -> None:
@@ -290,7 +291,6 @@ async def test_passed_and_failed_at_once_is_one_of_them(staged: worlds.World) ->
     assert len([end for end in ends if isinstance(end, errors.ConflictError)]) == 1
     told = [one.what for one in await staged.events_of(RELEASE)]
     assert told.count("vote_passed") + told.count("vote_failed") == 1
-    assert len(await staged.rows(sql.Revision)) == 1 + told.count("vote_passed")
 
 
 async def test_a_failed_vote_needs_a_reason_and_keeps_what_is_staged_off_the_next_ballot(staged: worlds.World) -> None:
@@ -326,7 +326,7 @@ async def test_a_vote_that_is_open_can_be_abandoned(staged: worlds.World) -> Non
     await _abandon(staged, vote_seq=1)
     release = await _release(staged)
     assert release.phase is _Phase.RELEASE_CANDIDATE_DRAFT
-    assert release.vote_resolved == staged.clock.at
+    assert release.vote_resolved is None
     (deployment,) = await staged.rows(tables.Deployment)
     assert deployment.off_ballot == "It was staged for candidate 1, which was abandoned."
     with pytest.raises(errors.ConflictError):

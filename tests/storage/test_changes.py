@@ -192,17 +192,18 @@ async def test_a_stranger_and_an_open_vote_change_nothing(world: worlds.World) -
     assert left_over(world) == []
 
 
-async def test_after_the_vote_a_path_may_change_and_a_byte_may_not(world: worlds.World) -> None:
-    """The verdict is stored with the revision, for the gate and for the page."""
+async def test_after_the_vote_neither_a_byte_nor_a_path_may_change(world: worlds.World) -> None:
+    """Files are frozen from the start of the vote."""
     release_key = await world.composed()
     await people.vote(world.store, release_key)
-    jar = next(path for path in there(world, "00002") if path.endswith("core-2.4.0.jar"))
-    renamed = await change(world, changes.Change(renamed=((jar, f"{jar}-moved"),)), seen="00002")
-    rows = {row.number: row for row in await world.rows(sql.Revision)}
-    assert rows[renamed.number].drift == {}
-    changed = await send(world, ALICE, {jar: b"other bytes"}, seen=renamed.number)
-    rows = {row.number: row for row in await world.rows(sql.Revision)}
-    assert "core-2.4.0.jar (not voted)" in str(rows[changed.number].drift)
+    jar = next(path for path in there(world, "00001") if path.endswith("core-2.4.0.jar"))
+    for wanted in (changes.Change(renamed=((jar, f"{jar}-moved"),)), changes.Change(removed=(jar,))):
+        with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+            await change(world, wanted, seen="00001")
+    with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+        await send(world, ALICE, {jar: b"other bytes"}, seen="00001")
+    assert len(await world.rows(sql.Revision)) == 1
+    assert left_over(world) == []
 
 
 async def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(tmp_path: pathlib.Path) -> None:

@@ -60,11 +60,8 @@ async def _vote_other(world: worlds.World) -> None:
     for asf_uid in _OTHERS:
         async with world.store.write_as_project_committee_participant(OTHER, asf_uid) as participant:
             await participant.vote.cast(_THEIRS, sql.VoteChoice.YES)
-    async with (
-        world.store.draft(_THEIRS) as draft,
-        world.store.write_as_project_release_manager(OTHER, people.STRANGER) as manager,
-    ):
-        await manager.vote_resolution.resolve_passed(_THEIRS, draft)
+    async with world.store.write_as_project_release_manager(OTHER, people.STRANGER) as manager:
+        await manager.vote_resolution.resolve_passed(_THEIRS)
 
 
 async def _record_other(world: worlds.World, where: distribution.Coordinates, *, staging: bool = False) -> None:

@@ -133,9 +133,8 @@ async def _is_behind(member: storage.WriteAsCommitteeMember, world: worlds.World
         await member.revision.is_behind(RELEASE, draft)
 
 
-async def _resolve_passed(member: storage.WriteAsCommitteeMember, world: worlds.World) -> None:
-    async with world.store.draft(RELEASE) as draft:
-        await member.vote_resolution.resolve_passed(RELEASE, draft)
+async def _resolve_passed(member: storage.WriteAsCommitteeMember, _world: worlds.World) -> None:
+    await member.vote_resolution.resolve_passed(RELEASE)
 
 
 _CALLS: dict[str, Call] = {

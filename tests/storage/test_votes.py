@@ -30,9 +30,9 @@ async def _cast(world: worlds.World, who: str, choice: _Choice) -> None:
         await participant.vote.cast(RELEASE, choice)
 
 
-async def _resolve(world: worlds.World) -> str:
-    async with world.store.draft(RELEASE) as draft, world.manager() as manager:
-        return await manager.vote_resolution.resolve_passed(RELEASE, draft)
+async def _resolve(world: worlds.World) -> None:
+    async with world.manager() as manager:
+        await manager.vote_resolution.resolve_passed(RELEASE)
 
 
 async def test_the_ballot_holds_the_revision_what_is_mapped_and_what_is_staged_and_is_frozen(
@@ -77,6 +77,7 @@ async def test_it_opens_when_every_deployment_is_captured_or_taken_off_by_name(w
     assert any(external_id in reason for reason in refused.value.reasons)
     (release,) = await world.rows(sql.Release)
     assert (release.phase, release.current_vote_seq) == (sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, 0)
+    assert (release.voted_revision_number, release.vote_started) == (None, None)
     assert not await world.rows(tables.BallotEntry)
     for deployment_id in (first, second):
         with pytest.raises(errors.InputError):
@@ -143,7 +144,7 @@ async def test_the_last_paper_of_each_member_counts_and_three_plus_ones_are_need
     for who, choice in papers:
         await _cast(staged, who, choice)
     if passes:
-        assert await _resolve(staged) == "00002"
+        await _resolve(staged)
     else:
         with pytest.raises(errors.BlockedError, match="binding"):
             await _resolve(staged)
@@ -192,7 +193,7 @@ async def test_a_vote_keeps_the_hours_that_voters_were_told(staged: worlds.World
     async with staged.store.read() as read:
         assert (await votes.counted(read, RELEASE)).min_hours == 72
     staged.clock.turn(hours=72)
-    assert await _resolve(staged) == "00002"
+    await _resolve(staged)
 
 
 async def test_the_ballot_of_a_vote_that_failed_authorises_nothing(staged: worlds.World) -> None:
@@ -255,8 +256,42 @@ async def test_what_was_staged_from_a_build_machine_is_voted_on_by_its_capture(w
     assert world.publish_calls == 1
 
 
-async def test_the_voted_revision_is_the_one_that_was_on_the_ballot(voted: worlds.World) -> None:
-    """Not the preview that resolving the vote made of it in the same instant."""
-    async with voted.store.read() as read:
-        (release,) = await voted.rows(sql.Release)
-        assert (await releases.finish(read, release.key)).voted_revision == "00001"
+async def test_the_voted_revision_is_named_while_a_vote_is_open_and_after_it_passed(staged: worlds.World) -> None:
+    """Passing makes no revision. A vote that failed or was cancelled authorises nothing, so it names nothing."""
+    vote = _vote_columns
+    assert await vote(staged) == (0, None, None)
+    await _open(staged)
+    assert await vote(staged) == (1, "00001", None)
+    async with staged.manager() as manager:
+        await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
+    assert await vote(staged) == (1, None, None)
+    await staged.revise(RELEASE, _nothing)
+    await _open(staged)
+    assert await vote(staged) == (2, "00002", None)
+    async with staged.manager() as manager:
+        await manager.vote_resolution.abandon(RELEASE, "Not this one.")
+    assert await vote(staged) == (2, None, None)
+    async with staged.store.read() as read:
+        # What the vote was about stays in the record.
+        assert (await votes.counted(read, RELEASE)).revision_number == "00002"
+    async with staged.member() as member:
+        await member.deployments.put_on_ballot(1)
+    await people.vote(staged.store, RELEASE)
+    assert await vote(staged) == (3, "00002", staged.clock.at)
+    assert len(await staged.rows(sql.Revision)) == 2
+    async with staged.store.read() as read:
+        assert (await releases.finish(read, RELEASE)).voted_revision == "00002"
+    async with staged.manager() as manager:
+        await manager.vote_resolution.abandon(RELEASE, "Approved by mistake.")
+    assert await vote(staged) == (3, None, None)
+
+
+async def _vote_columns(world: worlds.World) -> tuple[int, str | None, object]:
+    (release,) = await world.rows(sql.Release)
+    return release.current_vote_seq, release.voted_revision_number, release.vote_resolved
+
+
+async def test_after_the_vote_the_files_stay_as_they_were_voted_on(voted: worlds.World) -> None:
+    with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+        await voted.revise(RELEASE, _nothing)
+    assert len(await voted.rows(sql.Revision)) == 1

@@ -85,8 +85,8 @@ async def test_all_is_well_with_the_same_sentences_in_every_phase(staged: worlds
         async with staged.member(asf_uid) as member:
             await member.vote.cast(RELEASE, sql.VoteChoice.YES)
     staged.clock.turn(hours=1)
-    async with staged.store.draft(RELEASE) as draft, staged.manager() as manager:
-        await manager.vote_resolution.resolve_passed(RELEASE, draft)
+    async with staged.manager() as manager:
+        await manager.vote_resolution.resolve_passed(RELEASE)
     await staged.work()
     finishing = await _panel(staged)
     assert _words(finishing) == _ALL_WELL

@@ -138,18 +138,8 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
         files=len(inside),
         size=sum(file.size for file in inside),
         revision_number=revision.number,
-        consequence=_consequence(release),
         why_not=why_not,
     )
-
-
-def _consequence(release: sql.Release) -> str:
-    if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
-        return (
-            "The vote has passed: another path is fine, but a file that the policy maps and that is not there any "
-            "more holds every promotion of its platform."
-        )
-    return "It makes a new revision; the older ones stay as they are."
 
 
 async def _files(read: transaction.Transaction, revision: sql.Revision | None) -> tuple[fileset.File, ...]:
@@ -251,7 +241,7 @@ def _sentence(
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return "A vote on these files is open, so they stay as they are until it ends."
         case sql.ReleasePhase.RELEASE_PREVIEW:
-            return "The vote passed. Paths may still change here; bytes that were voted on may not."
+            return "The vote passed, so the files stay as they were voted on."
         case sql.ReleasePhase.RELEASE:
             return "This release was announced, so its files stay as they are."
     if revision is None:

@@ -13,13 +13,11 @@ import atr.models.compose_views as compose_views
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
-import atr.shared.distribution as distribution
 import atr.storage.readers.distributions as distributions
 import atr.storage.transaction as transaction
 
 # As many revisions and differing files as one page lists; how many there are is said.
 LINES: Final = 200
-_NAMES: Final = {one.gh_slug: one.display_name for one in distribution.DistributionPlatform}
 
 
 async def page(
@@ -76,7 +74,6 @@ def _line(row: sql.Revision, files: tables.FileSetRow | None) -> compose_views.R
         files=files.files if files else 0,
         size=files.size if files else 0,
         digest=files.digest if files else "",
-        drift=tuple((_NAMES.get(slug, slug), tuple(names)) for slug, names in row.drift.items()),
     )
 
 

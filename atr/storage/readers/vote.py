@@ -20,6 +20,7 @@ import atr.promotion.ballot as rules
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
+import atr.storage.facts as facts
 import atr.storage.readers.ballot as lines
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
@@ -149,7 +150,9 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
     ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
     is_open = release.phase is _Phase.RELEASE_CANDIDATE
     number = await ballots.voted_revision(read.data, release)
-    word = "open" if is_open else (ended.word if ended else ("over" if release.current_vote_seq else "none"))
+    # A host that resolves a vote leaves no event of ours.
+    over = "passed" if facts.vote_passed(release) else "over"
+    word = "open" if is_open else (ended.word if ended else (over if release.current_vote_seq else "none"))
     view = vote_views.VoteView(
         head=of.head,
         sentence="",
@@ -237,10 +240,12 @@ def _standing(view: vote_views.VoteView, now: datetime.datetime) -> tuple[str, s
             return "open", _open_sentence(view, now)
         case "over":
             return "draft", f"The vote on candidate {view.candidate} is over."
+        case word if view.ended is None:
+            return word, f"The vote on candidate {view.candidate} has {word}."
         case word:
-            css = view.ended.css if view.ended else "draft"
             said = f"was {word}" if word == "abandoned" else f"has {word}"
-            return css, f"Candidate {view.candidate} {said}, with {view.plus} binding +1 and {view.minus} binding -1."
+            sentence = f"Candidate {view.candidate} {said}, with {view.plus} binding +1 and {view.minus} binding -1."
+            return view.ended.css, sentence
 
 
 def _open_sentence(view: vote_views.VoteView, now: datetime.datetime) -> str:

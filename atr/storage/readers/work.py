@@ -241,7 +241,7 @@ async def staged_case(read: transaction.Transaction, deployment_id: int) -> Stag
     project = await queries.demand_project(read.data, release.project_key)
     revision = await queries.latest_revision(read.data, release.key)
     entries = [entry for entry in await queries.ballot(read.data, release) if entry.platform == row.platform]
-    opened = (release.current_vote_seq > 0) and (release.phase.value != "release_candidate_draft")
+    opened = release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
     mapped, problem = None, ""
     if revision is not None:
         try:

@@ -112,8 +112,11 @@ def _timing(write: transaction.Transaction, row: tables.Promotion | tables.Deplo
     return write.place.timing(distribution.DistributionPlatform[row.platform])
 
 
-async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase) -> None:
-    """Take a release to another phase; the caller has the event. Raises ConflictError if it moved meanwhile."""
+async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase, **vote: Any) -> None:
+    """Take a release to another phase; the caller has the event. Raises ConflictError if it moved meanwhile.
+
+    `vote` are the columns that say what becomes of its vote; they are written by the same statement.
+    """
     await write.data.flush()
     statement = (
         sqlalchemy.update(sql.Release)
@@ -122,7 +125,7 @@ async def phase(write: transaction.Transaction, row: sql.Release, to: sql.Releas
             col(sql.Release.phase) == row.phase,
             sqlalchemy.func.coalesce(sql.Release.current_vote_seq, 0) == row.current_vote_seq,
         )
-        .values(phase=to)
+        .values(phase=to, **vote)
         .execution_options(synchronize_session=False)
     )
     if (await write.data.exec(statement)).rowcount != 1:

@@ -52,6 +52,8 @@ def change_files(release: sql.Release) -> str:
     """Why the release's files must stay as they are now, in one sentence; empty if they may change."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
         return "A vote on this release is open, so its files stay as they are."
+    if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
+        return "The vote on this release has passed, so its files stay as they are. To change them, abandon it first."
     if release.phase is sql.ReleasePhase.RELEASE:
         return "This release was announced, so its files stay as they are."
     return ""

@@ -2,8 +2,9 @@
 """The end of a vote: passed, failed, or the candidate abandoned before anything of it could become public."""
 
 import datetime
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlmodel import col
 
@@ -13,7 +14,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.ballots as ballots
-import atr.storage.files as files
 import atr.storage.transaction as transaction
 import atr.storage.writers.findings as findings
 import atr.storage.writers.moves as moves
@@ -25,6 +25,8 @@ import atr.storage.writers.vote as vote
 
 # https://www.apache.org/foundation/voting.html#ReleaseVotes
 BINDING_NEEDED: Final = 3
+# What a release has of a vote that did not pass.
+_NO_VOTE: Final[Mapping[str, Any]] = MappingProxyType({"vote_resolved": None, "voted_revision_number": None})
 
 
 class ReleaseManager:
@@ -34,21 +36,19 @@ class ReleaseManager:
         self._write = write
 
     async def resolve_passed(
-        self, release_key: str, draft: files.Draft, *, vote_seq: int | None = None, seen: vote.Tally | None = None
-    ) -> str:
-        """The vote passed: on to Finish, with the preview revision made from this draft. Answers its number.
+        self, release_key: str, *, vote_seq: int | None = None, seen: vote.Tally | None = None
+    ) -> None:
+        """The vote passed: on to Finish, with the files as they were voted on.
 
         `vote_seq` and `seen` are the vote and the count that the person saw. Raises ConflictError when either is
         another one now, BlockedError while the votes or the hours are not there.
         """
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        project = await queries.demand_project(write.data, release.project_key)
         why_not = await why_not_passed(write, release)
         if why_not:
             raise errors.BlockedError(why_not)
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW)
-        release.vote_resolved = write.now
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
         # What became public before is compared with what was voted on now.
         for deployment in await queries.deployments(write.data, release_key):
             if deployment.state is states.DeploymentState.PUBLISHED:
@@ -57,7 +57,7 @@ class ReleaseManager:
         await write.event(
             release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
         )
-        return await revisions.add_revision(write, release, project, draft, "Made when the vote passed")
+        await revisions.queue_checks(write, release)
 
     async def resolve_failed(
         self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: vote.Tally | None = None
@@ -66,8 +66,7 @@ class ReleaseManager:
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
         why = rows.checked_reason(reason)
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT)
-        release.vote_resolved = write.now
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
         await write.event(
             release_key,
             "release",
@@ -105,8 +104,7 @@ class ReleaseManager:
         for promotion in waiting:
             await moves.promotion(write, promotion, states.State.ABORTED, f"{write.asf_uid} abandoned it: {why}")
         was = release.phase
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT)
-        release.vote_resolved = write.now
+        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
         await write.event(
             release_key,
             "release",

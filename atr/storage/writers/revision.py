@@ -12,10 +12,6 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.fileset as fileset
-import atr.promotion.mapping as mapping
-import atr.shared.distribution as distribution
-import atr.storage.facts as facts
 import atr.storage.files as files
 import atr.storage.transaction as transaction
 import atr.storage.writers.obstacles as obstacles
@@ -33,11 +29,52 @@ class CommitteeParticipant:
     async def create(self, release_key: str, draft: files.Draft, description: str) -> str:
         """Make the draft the newest revision and answer its number, like "00002".
 
-        After a vote has passed, what changed among the mapped files is decided here, once, and stored. Raises
-        ConflictError while a vote is open, and when another revision was made since the draft was begun.
+        Raises ConflictError from the start of a vote on, and when another revision was made since the draft was begun:
+        what that one changed would be lost. The checks follow.
         """
-        release, project = await self._changeable(release_key)
-        return await add_revision(self._write, release, project, draft, description)
+        write = self._write
+        release = await self._changeable(release_key)
+        parent = await queries.latest_revision(write.data, release.key)
+        if (parent is not None) and (parent.number != draft.parent):
+            raise errors.ConflictError(
+                f"{parent.asfuid} made revision {parent.number} at {parent.created:%H:%M} UTC, after this was begun "
+                f"from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it once "
+                "more."
+            )
+        counter = await write.data.get(sql.RevisionCounter, release.key)
+        if counter is None:
+            counter = sql.RevisionCounter(release_key=release.key, last_allocated_number=0)
+            write.data.add(counter)
+        counter.last_allocated_number += 1
+        number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
+        # Looked at before the transaction where that takes long.
+        odd_checksums = await draft.odd_checksums()
+        digest = await queries.store_file_set(write.data, draft.files, write.now)
+        row = sql.Revision(
+            key=sql.revision_key(release.key, number),
+            release_key=release.key,
+            seq=counter.last_allocated_number,
+            number=number,
+            asfuid=write.asf_uid,
+            created=write.now,
+            phase=release.phase,
+            parent_key=parent.key if parent else None,
+            description=description,
+            file_set_digest=digest,
+            odd_checksums=odd_checksums,
+        )
+        write.data.add(row)
+        await write.event(
+            release.key, "release", "revision_made", number=number, digest=digest, files=len(draft.files.files)
+        )
+        await queue_checks(write, release)
+        # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
+        # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
+        target = write.place.revision_dir(release.project_key, release.version, number)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        draft.directory.rename(target)
+        return number
 
     async def ensure_changeable(self, release_key: str) -> None:
         """Raise ConflictError or AccessError if the release's files must stay as they are now."""
@@ -49,107 +86,14 @@ class CommitteeParticipant:
         latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
 
-    async def _changeable(self, release_key: str) -> tuple[sql.Release, sql.Project]:
+    async def _changeable(self, release_key: str) -> sql.Release:
         release = await own.release(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         why_not = obstacles.change_files(release)
         if why_not:
             raise errors.ConflictError(why_not)
-        return release, project
-
-
-async def add_revision(
-    write: transaction.Transaction, release: sql.Release, project: sql.Project, draft: files.Draft, description: str
-) -> str:
-    """The revision's row, its files in their place, and the checks that follow.
-
-    Raises ConflictError when another revision was made since the draft was begun: what that one changed would be lost.
-    """
-    parent = await queries.latest_revision(write.data, release.key)
-    if (parent is not None) and (parent.number != draft.parent):
-        raise errors.ConflictError(
-            f"{parent.asfuid} made revision {parent.number} at {parent.created:%H:%M} UTC, after this was begun from "
-            f"{f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it once more."
-        )
-    counter = await write.data.get(sql.RevisionCounter, release.key)
-    if counter is None:
-        counter = sql.RevisionCounter(release_key=release.key, last_allocated_number=0)
-        write.data.add(counter)
-    counter.last_allocated_number += 1
-    number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
-    # Looked at before the transaction where that takes long.
-    odd_checksums = await draft.odd_checksums()
-    digest = await queries.store_file_set(write.data, draft.files, write.now)
-    row = sql.Revision(
-        key=sql.revision_key(release.key, number),
-        release_key=release.key,
-        seq=counter.last_allocated_number,
-        number=number,
-        asfuid=write.asf_uid,
-        created=write.now,
-        phase=release.phase,
-        parent_key=parent.key if parent else None,
-        description=description,
-        file_set_digest=digest,
-        drift=await _drift(write, release, project, draft.files),
-        odd_checksums=odd_checksums,
-    )
-    write.data.add(row)
-    await write.event(
-        release.key,
-        "release",
-        "revision_made",
-        number=number,
-        digest=digest,
-        files=len(draft.files.files),
-        drift=row.drift,
-    )
-    await queue_checks(write, release)
-    # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
-    # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
-    target = write.place.revision_dir(release.project_key, release.version, number)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    draft.directory.rename(target)
-    return number
-
-
-async def _drift(
-    write: transaction.Transaction, release: sql.Release, project: sql.Project, now: fileset.FileSet
-) -> dict[str, list[str]]:
-    entries = await queries.ballot(write.data, release)
-    if not facts.vote_passed(release):
-        return {}
-    voted = next((e.file_set_digest for e in entries if e.kind is tables.BallotKind.REVISION), None)
-    if voted in {None, now.digest}:
-        # Without a ballot, from before our tables, nothing is voted in our sense and the gates say so.
-        return {}
-    wanted = sqlmodel.select(sql.Revision).where(
-        sql.Revision.release_key == release.key, sql.Revision.file_set_digest == voted
-    )
-    before = await queries.revision_files(write.data, (await write.data.exec(wanted.limit(1))).one())
-    patterns = (await queries.policy(write.data, project)).file_tag_mappings
-    changed = {}
-    for platform in distribution.DistributionPlatform:
-        mapped = next(
-            (
-                entry.file_set_digest
-                for entry in entries
-                if (entry.platform == platform.name) and (entry.kind is tables.BallotKind.MAPPED)
-            ),
-            None,
-        )
-        mapped_before = await queries.file_set(write.data, mapped) if mapped else None
-        names = fileset.drift(
-            before,
-            mapped_before,
-            now,
-            facts.mapped_paths(now, mapping.patterns_of(patterns, platform)) if mapped else None,
-        )
-        if names:
-            changed[platform.gh_slug] = list(names)
-    return changed
+        return release
 
 
 async def queue_checks(write: transaction.Transaction, release: sql.Release) -> None:

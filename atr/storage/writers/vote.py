@@ -11,12 +11,12 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.storage.ballots as ballots
+import atr.storage.ballots as proposals
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.writers.ballots as ballots
 import atr.storage.writers.moves as moves
 import atr.storage.writers.own as own
-import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
 
@@ -47,52 +47,27 @@ class CommitteeParticipant:
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             return await self._opened_already(release, ballot_digest)
-        proposal = await ballots.proposed(write.data, release)
-        number = proposal.revision.number if proposal.revision else ""
+        revision = await queries.latest_revision(write.data, release_key)
+        number = revision.number if revision else ""
         if revision_number and (revision_number != number):
             raise errors.ConflictError(
                 f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
                 "No vote was opened; look at the ballot as it is now."
             )
-        if ballot_digest and (ballot_digest != proposal.digest):
-            raise errors.ConflictError(
-                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
-                "No vote was opened; look at the ballot as it is now."
-            )
-        if proposal.blockers:
-            raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE)
-        release.current_vote_seq += 1
-        release.vote_started, release.vote_resolved = write.now, None
-        # What voters are told now holds to the end, whatever becomes of the policy.
-        release.vote_hours = (await queries.policy(write.data, project)).min_hours
-        # The release first: the server lets the web write a ballot only while its vote is opened (db/roles.py).
-        await write.data.flush()
-        for part in proposal.parts:
-            if part.mapped is not None:
-                await queries.store_file_set(write.data, part.mapped, write.now)
-            write.data.add(
-                tables.BallotEntry(
-                    release_key=release.key,
-                    vote_seq=release.current_vote_seq,
-                    kind=part.kind,
-                    platform=part.platform,
-                    deployment_id=part.deployment.id if part.deployment else None,
-                    file_set_digest=part.digest,
-                    opened=write.now,
-                )
-            )
-        await write.event(
-            release_key,
-            "release",
-            "vote_opened",
-            vote=release.current_vote_seq,
-            revision=number,
-            ballot_digest=proposal.digest,
-            ballot=[[part.kind.value, part.platform, part.digest] for part in proposal.parts],
+        vote_seq = release.current_vote_seq + 1
+        await moves.phase(
+            write,
+            release,
+            sql.ReleasePhase.RELEASE_CANDIDATE,
+            current_vote_seq=vote_seq,
+            vote_started=write.now,
+            vote_resolved=None,
+            voted_revision_number=number or None,
+            # What voters are told now holds to the end, whatever becomes of the policy.
+            vote_hours=(await queries.policy(write.data, project)).min_hours,
         )
-        await readiness.queue_check(write, release_key)
-        return release.current_vote_seq
+        await ballots.ReleaseManager(write).freeze(release_key, seen=ballot_digest)
+        return vote_seq
 
     async def cast(
         self,
@@ -111,7 +86,7 @@ class CommitteeParticipant:
         release = await own.release(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open, so your vote was not counted.")
-        _, digest = await ballots.opened(write.data, release)
+        _, digest = await proposals.opened(write.data, release)
         if (vote_seq not in {None, release.current_vote_seq}) or (ballot_digest not in {"", digest}):
             raise errors.ConflictError(
                 f"The vote that you saw is over, so yours was not counted. The vote on candidate "
@@ -141,7 +116,7 @@ class CommitteeParticipant:
         """The same person's second click is led to the vote that the first one opened. Raises ConflictError."""
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("Only a release in Compose can be put to the vote.")
-        _, digest = await ballots.opened(self._write.data, release)
+        _, digest = await proposals.opened(self._write.data, release)
         by = await opened_by(self._write, release)
         if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
             return release.current_vote_seq

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Freeze the ballot of a vote: one call inside the transaction that starts it, whoever starts it."""
+
+import datetime
+
+import sqlalchemy.ext.asyncio
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.storage.ballots as ballots
+import atr.storage.transaction as transaction
+import atr.storage.writers.own as own
+import atr.storage.writers.readiness as readiness
+
+
+class ReleaseManager:
+    """What release managers may do."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def freeze(self, release_key: str, *, seen: str = "") -> str:
+        """Write down what the vote is about that this transaction has started, and answer the ballot digest.
+
+        It follows the statement that starts the vote, which has set the phase, the number of the vote, its beginning
+        and `voted_revision_number`. `seen` is the ballot digest that the person saw; empty for whoever takes what is
+        there. Raises BlockedError with a sentence for everything that holds the vote: what is neither captured nor
+        taken off the ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if
+        the ballot is not the one that was seen, if the vote is not about the newest revision, or if no vote was
+        started. Whoever calls must roll back then: a vote without its ballot authorises nothing.
+        """
+        write = self._write
+        await write.data.flush()
+        release = await own.release(write, release_key)
+        if (release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE) or (release.vote_started is None):
+            raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
+        if await queries.ballot(write.data, release):
+            raise errors.ConflictError(f"The ballot of vote {release.current_vote_seq} on {release_key} is frozen.")
+        proposal = await ballots.proposed(write.data, release)
+        if seen and (seen != proposal.digest):
+            raise errors.ConflictError(
+                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
+                "No vote was opened; look at the ballot as it is now."
+            )
+        if proposal.blockers:
+            raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
+        number = proposal.revision.number if proposal.revision else ""
+        if release.voted_revision_number != number:
+            raise errors.ConflictError(
+                f"The vote was started on revision {release.voted_revision_number or 'none'}, and revision {number} is "
+                "the newest. No vote was opened; look at the ballot as it is now."
+            )
+        for part in proposal.parts:
+            if part.mapped is not None:
+                await queries.store_file_set(write.data, part.mapped, write.now)
+            write.data.add(
+                tables.BallotEntry(
+                    release_key=release.key,
+                    vote_seq=release.current_vote_seq,
+                    kind=part.kind,
+                    platform=part.platform,
+                    deployment_id=part.deployment.id if part.deployment else None,
+                    file_set_digest=part.digest,
+                    # The server lets the web write a ballot only at the instant when its vote starts (db/roles.py).
+                    opened=release.vote_started,
+                )
+            )
+        await write.event(
+            release_key,
+            "release",
+            "vote_opened",
+            vote=release.current_vote_seq,
+            revision=number,
+            ballot_digest=proposal.digest,
+            ballot=[[part.kind.value, part.platform, part.digest] for part in proposal.parts],
+        )
+        await readiness.queue_check(write, release_key)
+        return proposal.digest
+
+
+class Host:
+    """The same for a program that starts votes itself, in a session and a transaction of its own.
+
+    Whether `asf_uid` may start a vote, the host has decided.
+    """
+
+    def __init__(
+        self,
+        data: sqlalchemy.ext.asyncio.AsyncSession,
+        place: transaction.Place,
+        now: datetime.datetime,
+        asf_uid: str,
+    ) -> None:
+        self._data, self._place, self._now, self._asf_uid = data, place, now, asf_uid
+
+    async def freeze(self, release_key: str) -> str:
+        """As above. It commits with the host's transaction, or not at all; the host's session is left alone."""
+        await self._data.flush()
+        async with session.joined(await self._data.connection()) as data:
+            write = transaction.Transaction(self._place, data, self._now, self._asf_uid)
+            return await ReleaseManager(write).freeze(release_key)
