@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import atr.promotion.states as states
+import tests.chaos.candidates as candidates
 import tests.chaos.conformance as conformance
 import tests.chaos.situations as now
 
@@ -30,6 +31,8 @@ class Attack(NamedTuple):
     broke: str
     # How it must end now, as an arrow, where an end that only says less would break nothing.
     ends: tuple[states.State, states.State] | None = None
+    # Seconds between two requests to one place, as an operator sets them.
+    pace: float = 0.0
 
 
 ATTACKS: Final[Mapping[str, Attack]] = {
@@ -218,5 +221,108 @@ ATTACKS: Final[Mapping[str, Attack]] = {
             now.is_now("F6", _DState.LOST),
         ),
         "F6",
+    ),
+    "a package that the platform names and does not list": Attack(
+        (
+            candidates.staged(candidates.plain()),
+            candidates.half_listed,
+            candidates.recorded,
+            candidates.refused_before_the_vote("C1", "widgets-parent"),
+        ),
+        "C1",
+    ),
+    "a package that the platform lists and does not name": Attack(
+        (
+            candidates.staged(candidates.plain()),
+            candidates.not_named,
+            candidates.recorded,
+            candidates.is_remarked("C1", "widgets-parent"),
+            candidates.becomes_live("C1"),
+        ),
+        "C1",
+    ),
+    "an index that leaves voted files out": Attack(
+        (
+            conformance.Settings({"index_twist": "stale"}),
+            candidates.staged(candidates.with_a_late_file()),
+            candidates.beside,
+            _HOUR,
+            candidates.recorded,
+            candidates.becomes_live("H1"),
+        ),
+        "S5",
+    ),
+    "an index that ends behind the last voted file": Attack(
+        (
+            conformance.Settings({"index_twist": "cut", "index_shape": "apache"}),
+            candidates.staged(candidates.plain()),
+            candidates.beside,
+            _HOUR,
+            candidates.recorded,
+            candidates.becomes_live("H1"),
+        ),
+        "S5",
+    ),
+    "packages of two versions": Attack(
+        (
+            candidates.staged(candidates.of_two_versions()),
+            candidates.recorded,
+            candidates.said_with_each_version,
+            candidates.becomes_live("F7"),
+            candidates.still_said_with_each_version,
+        ),
+        "F7",
+    ),
+    "what Central takes without signature, jar or sources": Attack(
+        (
+            candidates.staged(candidates.as_central_takes_it()),
+            candidates.recorded,
+            candidates.becomes_live("F8"),
+        ),
+        "F8",
+    ),
+    "`atr demo` of odd names": Attack((now.demo_of_odd_names,), "F10"),
+    "a module whose parent is nowhere": Attack(
+        (
+            candidates.staged(candidates.without_parent()),
+            candidates.recorded,
+            candidates.parent_is_named,
+            candidates.parent_published,
+            candidates.parent_is_found,
+            candidates.becomes_live("N1"),
+        ),
+        "N1",
+    ),
+    "a voted file that does not become public": Attack(
+        (now.withheld, "promote", _HOUR, now.names_what_is_missing), "N2"
+    ),
+    "questions about many packages": Attack(
+        (
+            candidates.staged(candidates.of_many_packages()),
+            candidates.recorded,
+            candidates.becomes_live("N4"),
+            candidates.asked_once,
+        ),
+        "N4",
+        pace=candidates.PACE,
+    ),
+    "our call is lost, and another deployment is published": Attack(
+        (
+            _AT_ONCE,
+            now.another_staged,
+            Fault("publish", {"cut": True}),
+            "promote",
+            10.0,
+            now.the_other_published,
+            _DAY,
+            now.ours_is_still_there,
+            "drop",
+            _HOUR,
+            now.dropped_there,
+        ),
+        "low",
+    ),
+    "somebody else's deployment holds the version": Attack(
+        (now.upload, now.held_elsewhere, now.work, _HOUR, now.the_holder_is_pointed_to), "low"
     ),
 }

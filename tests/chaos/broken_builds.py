@@ -3,162 +3,19 @@
 
 import contextlib
 import dataclasses
-import io
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-import atr.disk as disk
 import atr.models.promotion as tables
 import atr.models.work as work
-import atr.platforms.contract as contract
-import atr.promotion.fileset as fileset
 import atr.promotion.states as states
-import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.tasks.context as contexts
+import tests.chaos.broken_adapters as adapters
 import tests.chaos.conformance as conformance
 import tests.chaos.theatre as theatre
 from tests import world as worlds
-
-
-class _Adapter:
-    """An adapter but for what a subclass does otherwise."""
-
-    def __init__(self, inner: contract.Promoter) -> None:
-        self.inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-
-class _BelievesNotFound(_Adapter):
-    """404 is taken for the platform's final word."""
-
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
-        return dataclasses.replace(seen, seen=steps.Seen.FAILED) if seen.seen is steps.Seen.GONE else seen
-
-
-class _TrustsTheReply(_Adapter):
-    """Without a good reply it was not published: nobody asks."""
-
-    failed = False
-
-    async def promote(self, external_id: str) -> contract.Reply:
-        reply = await self.inner.promote(external_id)
-        self.failed = reply.answer is not steps.Answer.TAKEN
-        return reply
-
-    async def observe(self, external_id: str) -> contract.Observation:
-        return contract.Observation(steps.Seen.FAILED) if self.failed else await self.inner.observe(external_id)
-
-
-class _DoesNotLook(_Adapter):
-    """Published is what the platform says: the public bytes are taken to be those voted on."""
-
-    async def public(self, files: Sequence[fileset.File]) -> AsyncIterator[contract.PublicFile]:
-        for file in files:
-            yield contract.PublicFile(file.path, file)
-
-
-class _CallsFirst(_Adapter):
-    """The call is made before its mark; where the worker would make it, it was made already."""
-
-    reply: contract.Reply | None = None
-
-    async def prepare(self, external_id: str) -> None:
-        self.reply = await self.inner.promote(external_id)
-
-    async def promote(self, external_id: str) -> contract.Reply:
-        assert self.reply is not None, external_id
-        return self.reply
-
-
-class _PassesOver(_Adapter):
-    """What is named like a server's metadata is taken for a server's, wherever it stands (C1)."""
-
-    async def staged(self, external_id: str) -> tuple[contract.Listed, ...]:
-        listed = await self.inner.staged(external_id)
-        return tuple(one for one in listed if not one.path.rpartition("/")[2].startswith("maven-metadata.xml"))
-
-
-class _LooksNotBeside(_Adapter):
-    """Of what the public place names, only what somebody uploads every day is seen (H1)."""
-
-    async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
-        named = await self.inner.beside(where)
-        return frozenset(path for path in named if not path.endswith((".module", ".module.asc")))
-
-
-class _BelievesPublishing(_Adapter):
-    """On its way is taken for public (H7)."""
-
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
-        return dataclasses.replace(seen, seen=steps.Seen.PUBLIC) if seen.seen is steps.Seen.WORKING else seen
-
-
-class _CapsTheWait(_Adapter):
-    """Whatever a platform asks for, an hour is enough (F1)."""
-
-    async def promote(self, external_id: str) -> contract.Reply:
-        reply = await self.inner.promote(external_id)
-        return dataclasses.replace(reply, retry_after=min(reply.retry_after or 0.0, 3_600.0))
-
-
-class _WhatLies(disk.Recorded):
-    """What lies at a path, wherever that leads, is taken for what was recorded (H4)."""
-
-    def pieces(self) -> Iterator[bytes]:
-        yield (self.root / self.path).read_bytes()
-
-
-class _ThroughLinks(disk.Recorded):
-    """The recorded bytes, wherever the path leads (H4)."""
-
-    def opened(self) -> io.FileIO:
-        return io.FileIO(self.root / self.path)
-
-
-class _BundlesWhatLies(_Adapter):
-    """Nothing is held against the record before it leaves (H4)."""
-
-    kind: type[disk.Recorded] = _WhatLies
-
-    async def stage(self, name: str, files: Sequence[contract.Upload], *rest: Any) -> contract.Reply:
-        found = [dataclasses.replace(one, source=self.kind(**vars(one.source))) for one in files]
-        return await self.inner.stage(name, found, *rest)
-
-
-class _BundlesThroughLinks(_BundlesWhatLies):
-    """Links in a revision are followed (H4)."""
-
-    kind = _ThroughLinks
-
-
-class _NamesOne(_Adapter):
-    """Of the packages that the platform names, only the first is heard (M3)."""
-
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
-        return dataclasses.replace(seen, coordinates=seen.coordinates[:1])
-
-
-class _KnowsThreeRefusals(_Adapter):
-    """An upload that is answered otherwise than 400, 401 or 403 may have arrived (F5)."""
-
-    async def stage(self, *what: Any) -> contract.Reply:
-        reply = await self.inner.stage(*what)
-        final = (reply.answer is steps.Answer.REFUSED) and (reply.status in {404, 413, 415, 422})
-        return dataclasses.replace(reply, answer=steps.Answer.UNCLEAR) if final else reply
-
-
-class _ReadsTheWholeList(_Adapter):
-    """An upload is looked for among all that the account ever staged (F6)."""
-
-    async def find(self, name: str, **_how: Any) -> tuple[contract.Found, ...]:
-        return await self.inner.find(name)
 
 
 class _But:
@@ -288,6 +145,36 @@ def _takes_all_for_outages(_writer: Any) -> Callable[[Any], Any]:
     return outage
 
 
+def _only_counts(_writer: Any) -> Callable[[Any], Any]:
+    """How many files are not public yet is said, and not which (N2)."""
+
+    def count(method: Any) -> Any:
+        async def settle(claimed: Any, learnt: work.Learnt) -> Any:
+            said = dataclasses.replace(learnt, blocker=re.sub(r" \([^)]*\)", "", learnt.blocker))
+            return await method(claimed, said)
+
+        return settle
+
+    return count
+
+
+def _forgets_what_it_asked(_writer: Any) -> Callable[[Any], Any]:
+    """An answer is stored without the packages that it is about, so it is asked for at every step (N4)."""
+
+    def forget(method: Any) -> Any:
+        async def record(*where: Any) -> None:
+            *about, results = where
+            kept = []
+            for one in results:
+                data = {name: value for name, value in one.data.items() if name != "about"}
+                kept.append(dataclasses.replace(one, data=data))
+            await method(*about, kept)
+
+        return record
+
+    return forget
+
+
 def _otherwise(
     writer: str, method: str, instead: Callable[[Any], Callable[[Any], Any]]
 ) -> Callable[[contexts.Context], contexts.Context]:
@@ -303,7 +190,7 @@ def _timed(name: str, **rules: Any) -> theatre.Build:
     return theatre.Build(name, timing=dataclasses.replace(theatre.TIMING, **rules))
 
 
-def _with(adapter: type[_Adapter]) -> Callable[[contexts.Context], contexts.Context]:
+def _with(adapter: type[adapters.Adapter]) -> Callable[[contexts.Context], contexts.Context]:
     def hands(ours: contexts.Context) -> contexts.Context:
         promoters: Mapping[Any, Any] = {worlds.MAVEN: adapter(ours.promoters[worlds.MAVEN])}
         return dataclasses.replace(ours, promoters=promoters)
@@ -316,31 +203,44 @@ _DState: Final = states.DeploymentState
 _TABLES: Final = {"promotions": tables.Promotion, "deployments": tables.Deployment}
 # Programs that lack one mend of issue 10, and the attack that succeeds against each again.
 ATTACKED: Final[Mapping[str, theatre.Build]] = {
-    "a foreign artifact that is named like a server's metadata": theatre.Build("C1", _with(_PassesOver)),
-    "a file beside the version, published by hand": theatre.Build("H1", _with(_LooksNotBeside)),
+    "a foreign artifact that is named like a server's metadata": theatre.Build("C1", _with(adapters.PassesOver)),
+    "a file beside the version, published by hand": theatre.Build("H1", _with(adapters.LooksNotBeside)),
     "published by hand after a stop": theatre.Build("H2", _forgets(State.ABORTED, State.REFUSED, _DState.STAGED)),
     "stopped, and another deployment of it is published by hand": _timed("H2, the later look", again=()),
     "a drop that did nothing, and an outage after it": _timed("H3, patience", vanishing=0),
     "published by hand after it seemed to be gone": _timed("H3, the later look", again=()),
-    "a file of the revision becomes a link to a secret": theatre.Build("H4", _with(_BundlesWhatLies)),
-    "a file of the revision becomes a link to the same bytes": theatre.Build("H4, links", _with(_BundlesThroughLinks)),
-    "a file of the revision has other bytes": theatre.Build("H4", _with(_BundlesWhatLies)),
+    "a file of the revision becomes a link to a secret": theatre.Build("H4", _with(adapters.BundlesWhatLies)),
+    "a file of the revision becomes a link to the same bytes": theatre.Build(
+        "H4, links", _with(adapters.BundlesThroughLinks)
+    ),
+    "a file of the revision has other bytes": theatre.Build("H4", _with(adapters.BundlesWhatLies)),
     "the names move, and then it is published by hand": theatre.Build(
         "incidents", _otherwise("findings", "looked_again", _notes_no_incident)
     ),
-    "published by hand, and then it failed": theatre.Build("H7", _with(_BelievesPublishing)),
-    "published by hand, and then recorded by its id": theatre.Build("M3", _with(_NamesOne)),
+    "published by hand, and then it failed": theatre.Build("H7", _with(adapters.BelievesPublishing)),
+    "published by hand, and then recorded by its id": theatre.Build("M3", _with(adapters.NamesOne)),
     "429 without a word": _timed("F1, an end", limited_in_all=30 * 86_400),
     "429 without a word to an upload": _timed("F1, an end", limited_in_all=30 * 86_400),
-    "429, and come back in twenty days": theatre.Build("F1, what was told", _with(_CapsTheWait)),
+    "429, and come back in twenty days": theatre.Build("F1, what was told", _with(adapters.CapsTheWait)),
     "an upload that was refused is dropped": theatre.Build(
         "F2", _otherwise("deployments", "nothing_to_drop", _waits_for_nothing)
     ),
     "every few downloads fail": theatre.Build("F4", _otherwise("captures", "progress", _keeps_no_checksums)),
-    "a final answer to an upload": theatre.Build("F5", _with(_KnowsThreeRefusals)),
-    "a lost upload in an account of thousands": theatre.Build("F6, newest first", _with(_ReadsTheWholeList)),
+    "a final answer to an upload": theatre.Build("F5", _with(adapters.KnowsThreeRefusals)),
+    "a lost upload in an account of thousands": theatre.Build("F6, newest first", _with(adapters.ReadsTheWholeList)),
     "a lost upload, and a list that says nothing": theatre.Build(
         "F6, an end", _otherwise("deployments", "failed_look", _takes_all_for_outages)
+    ),
+    "a package that the platform names and does not list": theatre.Build("C1, names", _with(adapters.HearsNoNames)),
+    "a package that the platform lists and does not name": theatre.Build("C1, names", _with(adapters.HearsNoNames)),
+    "an index that leaves voted files out": theatre.Build("H1, stale", _with(adapters.TakesAnyIndex)),
+    "an index that ends behind the last voted file": theatre.Build("H1, cut", _with(adapters.TakesAnyIndex)),
+    "a module whose parent is nowhere": theatre.Build("N1", _with(adapters.FindsEveryParent)),
+    "a voted file that does not become public": theatre.Build(
+        "N2", _otherwise("distributions", "settle", _only_counts)
+    ),
+    "questions about many packages": theatre.Build(
+        "N4, once", _otherwise("checks", "record_readiness", _forgets_what_it_asked)
     ),
 }
 
@@ -356,18 +256,18 @@ class Case(NamedTuple):
 _LOST_REPLY: Final = conformance.Fault("publish", {"effect": True, "cut": True})
 _HOUR: Final = 3_600.0
 CASES: Final = (
-    Case(theatre.Build("call-then-commit", _with(_CallsFirst)), ("promote", _HOUR), "S3"),
+    Case(theatre.Build("call-then-commit", _with(adapters.CallsFirst)), ("promote", _HOUR), "S3"),
     Case(
-        theatre.Build("404-believed", _with(_BelievesNotFound)),
+        theatre.Build("404-believed", _with(adapters.BelievesNotFound)),
         (_LOST_REPLY, conformance.Fault("status", {"status": 404, "skip": 1, "times": 3}), "promote", _HOUR),
         "S4",
     ),
     Case(
-        theatre.Build("reply-trusted", _with(_TrustsTheReply)),
+        theatre.Build("reply-trusted", _with(adapters.TrustsTheReply)),
         (conformance.Settings({"public_lag_seconds": 3_000}), _LOST_REPLY, "promote", _HOUR),
         "S4",
     ),
-    Case(theatre.Build("no-public-look", _with(_DoesNotLook)), ("public altered", "promote", _HOUR), "S5"),
+    Case(theatre.Build("no-public-look", _with(adapters.DoesNotLook)), ("public altered", "promote", _HOUR), "S5"),
     Case(
         theatre.Build("no-fencing", fenced=False),
         (

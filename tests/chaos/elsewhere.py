@@ -65,6 +65,13 @@ def _nested(path: str, text: str) -> dict[str, str]:
     }
 
 
+def _as_gpg_prints(name: str, text: str) -> str:
+    """As `gpg --print-md SHA1` writes it."""
+    digest = _digest("sha1", text).upper()
+    words = [digest[at : at + 4] for at in range(0, len(digest), 4)]
+    return f"{name}: {' '.join(words[:5])}  {' '.join(words[5:])}\n"
+
+
 PARTS: Final[Mapping[str, Part]] = {
     "another classifier": Part({f"{_CORE}-all.jar": "all of it"}),
     "module metadata": Part({f"{_CORE}.module": "{}"}),
@@ -81,6 +88,10 @@ PARTS: Final[Mapping[str, Part]] = {
             f"{_CORE}-d.zip.sha256": f"SHA256 (widgets-core-{_VERSION}-d.zip) = {_digest('sha256', 'd')}\n",
         }
     ),
+    "gpg's form": Part(
+        {f"{_CORE}-i.zip": "i", f"{_CORE}-i.zip.sha1": _as_gpg_prints(f"widgets-core-{_VERSION}-i.zip", "i")}
+    ),
+    "a byte order mark": Part({f"{_CORE}-j.zip": "j", f"{_CORE}-j.zip.sha256": f"\ufeff{_digest('sha256', 'j')}\n"}),
     "an orphan": Part({f"{_CORE}-gone.zip.sha512": _digest("sha512", "gone")}),
     "a list of checksums": Part(
         {f"{_CORE}-e.zip": "e", f"{_CORE}-e.zip.sha512": f"{_digest('sha512', 'e')}  e\n{_digest('sha512', 'f')}  f\n"}
@@ -160,16 +171,19 @@ def campaign(size: outcome.Size, seed: int) -> outcome.Outcome:
 
 def attacked(stage: theatre.Theatre, attack: attacks.Attack, build: theatre.Build = theatre.OURS) -> tuple[str, ...]:
     """What one attack breaks."""
-    arrows, broken = conformance.played(stage, attack.steps, "T25", build, settled=True)
+    paced = dataclasses.replace(build, pace=attack.pace)
+    arrows, broken = conformance.played(stage, attack.steps, "T25", paced, settled=True)
     missing = [] if (attack.ends is None) or (attack.ends in arrows) else [f"{attack.broke}: nobody found it"]
     return (*broken, *missing)
 
 
 def plans(size: outcome.Size, chance: random.Random) -> Iterator[Plan]:
-    """So many rounds: each part at least once where there is room, by itself or with others."""
+    """So many rounds. Where there is room, each part first comes once by itself, with nothing that may hide it."""
     names = list(PARTS)
     chance.shuffle(names)
-    for number in range(_ROUNDS[size]):
+    alone = len(names) if _ROUNDS[size] > len(names) else 0
+    yield from (Plan((name,)) for name in names[:alone])
+    for number in range(_ROUNDS[size] - alone):
         parts = dict.fromkeys([names[number % len(names)], *chance.sample(names, chance.choice((0, 0, 0, 1, 3)))])
         yield Plan(
             tuple(parts),

@@ -9,11 +9,15 @@ import asyncio
 import collections
 import copy
 import dataclasses
+import json
+import pathlib
+import tempfile
 import uuid
 from collections.abc import Sequence
 from typing import Final
 
 import atr.demo.people as people
+import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -21,6 +25,7 @@ import atr.promotion.states as states
 import atr.sandbox.bundle as bundle
 import atr.sandbox.deployment as staged
 import atr.storage.readers.resolution as resolution
+import atr.storage.readers.searches as searches
 import tests.chaos.acts as acts
 import tests.chaos.conformance as conformance
 import tests.chaos.sayings as sayings
@@ -28,6 +33,7 @@ import tests.chaos.simulated as simulated
 import tests.chaos.theatre as theatre
 import tests.chaos.truth as truth
 from tests import world as worlds
+from tests.demo import starting
 
 # A second release: nobody has voted on it, so its upload may go wrong in every way.
 _VERSION: Final = "3.0"
@@ -40,6 +46,9 @@ _TRIES: Final = range(19, 23)
 _DState: Final = states.DeploymentState
 # More than 200 pages of an account's list.
 _MANY: Final = 4_100
+_WITHHELD: Final = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom.asc"
+_ODD_VERSION: Final = "3.0+build.7"
+_METADATA: Final = "maven-metadata-tools"
 
 
 # What happens
@@ -103,13 +112,36 @@ async def drop(world: simulated.Simulated) -> None:
     world.poke.set()
 
 
-async def another_published(world: simulated.Simulated) -> None:
-    """Somebody stages the same files with another client and presses Publish there."""
+async def another_staged(world: simulated.Simulated) -> None:
+    """Somebody stages the same files with another client."""
     world.stand_in_settings(held_by="publishing")
-    external_id = await world.stage_by_hand({})
+    await world.stage_by_hand({})
     await asyncio.sleep(60)
     world.platform.advance()
-    world.platform.publish(world.platform.deployments[external_id], by_hand=True)
+
+
+async def the_other_published(world: simulated.Simulated) -> None:
+    """And presses Publish there."""
+    world.platform.publish(world.platform.deployments[list(world.elsewhere)[-1]], by_hand=True)
+
+
+async def another_published(world: simulated.Simulated) -> None:
+    """Both, one after the other."""
+    await another_staged(world)
+    await the_other_published(world)
+
+
+async def held_elsewhere(world: simulated.Simulated) -> None:
+    """Before our upload arrives, somebody else's client stages the second release's version."""
+    tree = theatre.tree(_VERSION)
+    world.elsewhere[await world.stage_elsewhere(tree)] = tree
+    await asyncio.sleep(60)
+    world.platform.advance()
+
+
+async def withheld(world: simulated.Simulated) -> None:
+    """A voted file will not be in the public repository; it is no POM, for which all of a package is waited for."""
+    world.knob(await world.row(1), "withhold-public", paths=[_WITHHELD])
 
 
 async def recorded(world: simulated.Simulated) -> None:
@@ -272,6 +304,82 @@ async def seen_at_once(world: simulated.Simulated) -> Sequence[str]:
     (row,) = await world.rows(tables.Deployment)
     public = world.truth.look().is_public(row.external_id or "")
     return ["M1: it is public, and the row does not say it"] if public and (row.state is not _DState.PUBLISHED) else []
+
+
+async def names_what_is_missing(world: simulated.Simulated) -> Sequence[str]:
+    """The voted file that is not public yet is named by its path."""
+    row = await world.row(1)
+    missing = [path for path in truth.hashed(world.tree.files) if path not in world.truth.look().files]
+    return [f"N2: {path} is not named: {row.next_note}" for path in missing if path not in row.next_note]
+
+
+async def ours_is_still_there(world: simulated.Simulated) -> Sequence[str]:
+    """Another one made the version public: of ours it is said that the platform has it, and that it may be dropped."""
+    row = await world.row(1)
+    there = world.platform.deployments[row.external_id]
+    if there.state is not staged.State.VALIDATED:
+        return [f"low: this story left it {there.state}"]
+    said = f"{row.standing.sentence} {row.next_sentence} {row.problem}"
+    wrong = []
+    if row.deployment_state is _DState.PUBLISHED:
+        wrong.append("low: ours is said to be published, and the platform holds it")
+    if "nother deployment" not in said:
+        wrong.append(f"low: nothing says that another one published the version: {said}")
+    if not any((act.name == "drop") and not act.why_not for act in row.acts):
+        wrong.append("low: it cannot be dropped")
+    return wrong
+
+
+async def dropped_there(world: simulated.Simulated) -> Sequence[str]:
+    """Ours is gone from the platform."""
+    row = await world.row(1)
+    return [f"low: {row.deployment_state}, and not dropped"] if row.external_id in world.platform.deployments else []
+
+
+async def the_holder_is_pointed_to(world: simulated.Simulated) -> Sequence[str]:
+    """Ours failed since another one holds the version: that is named, found by the coordinates, and recorded."""
+    row, holder = await world.row((await _last(world)).id or 0), list(world.elsewhere)[-1]
+    wrong = []
+    if not ((row.deployment_state is _DState.FAILED) and (holder in row.problem) and ("record it" in row.problem)):
+        wrong.append(f"low: {row.deployment_state}, and {holder} is not pointed to: {row.problem}")
+    if not any((act.name == "stage_record") and not act.why_not for act in row.acts):
+        wrong.append("low: nothing leads from there to finding and recording another one")
+    async with world.member() as member:
+        number = await member.searches.ask(RELEASE, theatre.tree(_VERSION).packages[0])
+    world.poke.set()
+    await asyncio.sleep(60)
+    async with world.store.read(worlds.MEMBER) as read:
+        found = await searches.one(read, people.PROJECT, _VERSION, number)
+    if holder not in [one.external_id for one in found.candidates if not one.why_not]:
+        return [*wrong, f"low: {holder} is not found, and cannot be recorded"]
+    await world.record(RELEASE, holder, theatre.tree(_VERSION).packages[0])
+    return wrong
+
+
+async def demo_of_odd_names(_world: simulated.Simulated) -> Sequence[str]:
+    """`atr demo --bundle`, as a process, of a version with a plus and an artifact that is named like metadata."""
+    with tempfile.TemporaryDirectory(prefix="atr-demo-") as name:
+        return [f"F10: {one}" for one in _demo(pathlib.Path(name))]
+
+
+def _demo(directory: pathlib.Path) -> list[str]:
+    bundle_dir, state_dir = directory / "bundle", directory / "state"
+    files = {}
+    for path, data in trees.example(500, _ODD_VERSION).files.items():
+        assert isinstance(data, bytes)
+        # An archive is left as it is.
+        text = data.replace(b"widgets-core", _METADATA.encode()) if path.endswith(".pom") else data
+        files[path.replace("widgets-core", _METADATA)] = text
+    for path, data in files.items():
+        (bundle_dir / path).parent.mkdir(parents=True, exist_ok=True)
+        (bundle_dir / path).write_bytes(data)
+    ran = starting.atr(state_dir, "demo", "--json", "--bundle", str(bundle_dir))
+    if ran.returncode != 0:
+        return [f"it ended with {ran.returncode}: {ran.stderr.strip() or ran.stdout[-300:]}"]
+    state = json.loads(ran.stdout.splitlines()[-1])["state"]
+    public = dict(truth.files(state_dir / "sandbox" / "public"))
+    wrong = [] if state == "LIVE" else [f"it ended {state}"]
+    return wrong + [f"{path} is not public as it is in the bundle" for path in files if public.get(path) != files[path]]
 
 
 async def _last(world: simulated.Simulated) -> tables.Deployment:

@@ -82,6 +82,8 @@ class Build:
     hands: Callable[[contexts.Context], contexts.Context] = lambda hands: hands
     fenced: bool = True
     timing: steps.Timing = TIMING
+    # Seconds between two requests to one place, as an operator sets them.
+    pace: float = 0.0
 
 
 OURS: Final = Build()
@@ -146,7 +148,7 @@ class Theatre:
         watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
         made = contexts.Context(
             storage=cast("storage.Storage", watched_storage),
-            promoters={worlds.MAVEN: _adapter(wires)},
+            promoters={worlds.MAVEN: _adapter(wires, build.pace)},
             catalogues={},
             owner="nobody",
             lease=LEASE,
@@ -191,14 +193,14 @@ class Theatre:
             await world.work()
 
 
-def _adapter(wires: inprocess.Wires) -> maven_central.MavenCentral:
+def _adapter(wires: inprocess.Wires, pace: float) -> maven_central.MavenCentral:
     portal, repository = (http.site(f"http://{inprocess.HOST}{path}", setting="") for path in ("", "/maven2"))
     return maven_central.MavenCentral(
         portal=http.Place("Central's portal", portal, wires.client(), CALL_SECONDS),
         repository=http.Place("the public repository", repository, wires.client(), CALL_SECONDS),
         single_use=wires.single_use,
         credential=maven_central.Credential(worlds.TOKEN.name, worlds.TOKEN.password),
-        pace=0.0,
+        pace=pace,
     )
 
 
