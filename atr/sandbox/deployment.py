@@ -23,7 +23,7 @@ class State(enum.StrEnum):
 # Where a deployment can still become public, so that its coordinates are taken.
 HOLDING: Final = (State.VALIDATED, State.PUBLISHING)
 
-ListingTwist = Literal["hide", "extra", "repeat", "omit", "cut", "reorder"]
+ListingTwist = Literal["hide", "extra", "repeat", "omit", "cut", "short", "reorder"]
 
 
 @dataclasses.dataclass

@@ -134,7 +134,8 @@ class Listing(Knob):
     """The listing is wrong so many times; null: for ever.
 
     hide: it is empty. extra: it names a file that is not there. repeat: it names one file twice. omit: it has no
-    `deploymentFiles` at all. cut: its second half is missing. reorder: it begins with the last file.
+    `deploymentFiles` at all. cut: its second half is missing. short: its last file is missing. reorder: it begins with
+    the last file.
     """
 
     twist: ListingTwist

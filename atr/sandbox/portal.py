@@ -248,6 +248,8 @@ def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
         files += files[:1]
     elif twist == "cut":
         files = files[: len(files) // 2]
+    elif twist == "short":
+        files = files[:-1]
     elif twist == "reorder":
         files.reverse()
     if twist != "omit":

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import atr.promotion.states as states
 import tests.chaos.candidates as candidates
 import tests.chaos.conformance as conformance
+import tests.chaos.rivals as rivals
 import tests.chaos.situations as now
 
 _MINUTE: Final = 60.0
@@ -88,9 +89,9 @@ ATTACKS: Final[Mapping[str, Attack]] = {
             "abort",
             "look now",
             _HOUR,
-            now.another_published,
+            rivals.another_published,
             3 * _DAY,
-            now.said_to_be_public,
+            rivals.said_to_be_public,
         ),
         "H2",
     ),
@@ -129,7 +130,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         (now.less_staged, "promote", 3 * _DAY, now.only_what_is_staged), "M2"
     ),
     "published by hand, and then recorded by its id": Attack(
-        (now.another_published, _HOUR, now.recorded, 2 * _DAY, now.only_what_is_known), "M3"
+        (rivals.another_published, _HOUR, rivals.recorded, 2 * _DAY, rivals.only_what_is_known), "M3"
     ),
     "429 without a word": Attack(
         (
@@ -231,6 +232,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         ),
         "C1",
     ),
+    "a package that the platform names and does not list any more": Attack((now.hidden, "promote", _DAY), "S2"),
     "a package that the platform lists and does not name": Attack(
         (
             candidates.staged(candidates.plain()),
@@ -309,20 +311,20 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "our call is lost, and another deployment is published": Attack(
         (
             _AT_ONCE,
-            now.another_staged,
+            rivals.another_staged,
             Fault("publish", {"cut": True}),
             "promote",
             10.0,
-            now.the_other_published,
+            rivals.the_other_published,
             _DAY,
-            now.ours_is_still_there,
+            rivals.ours_is_still_there,
             "drop",
             _HOUR,
-            now.dropped_there,
+            rivals.dropped_there,
         ),
         "low",
     ),
     "somebody else's deployment holds the version": Attack(
-        (now.upload, now.held_elsewhere, now.work, _HOUR, now.the_holder_is_pointed_to), "low"
+        (now.upload, rivals.held_elsewhere, now.work, _HOUR, rivals.the_holder_is_pointed_to), "low"
     ),
 }

@@ -232,6 +232,7 @@ ATTACKED: Final[Mapping[str, theatre.Build]] = {
         "F6, an end", _otherwise("deployments", "failed_look", _takes_all_for_outages)
     ),
     "a package that the platform names and does not list": theatre.Build("C1, names", _with(adapters.HearsNoNames)),
+    "a package that the platform names and does not list any more": theatre.Build("C1", _with(adapters.HearsNoNames)),
     "a package that the platform lists and does not name": theatre.Build("C1, names", _with(adapters.HearsNoNames)),
     "an index that leaves voted files out": theatre.Build("H1, stale", _with(adapters.TakesAnyIndex)),
     "an index that ends behind the last voted file": theatre.Build("H1, cut", _with(adapters.TakesAnyIndex)),

@@ -15,7 +15,6 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.letters as letters
-import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.sandbox.knobs as knobs
 import atr.shared.distribution as distribution
@@ -31,7 +30,7 @@ import tests.chaos.theatre as theatre
 import tests.chaos.truth as truth
 from tests import world as worlds
 
-_VERSION: Final = "3.0"
+_VERSION: Final = situations.VERSION
 _OLD: Final = "1.4.0"
 RELEASE: Final = situations.RELEASE
 _GROUP: Final = "org/example/widgets"
@@ -182,13 +181,13 @@ def becomes_live(code: str) -> conformance.Do:
 
     async def play(world: simulated.Simulated) -> Sequence[str]:
         external_id, tree = _last(world)
-        number = (await _deployment(world)).id or 0
+        number = (await situations.last(world)).id or 0
         try:
             await people.vote(world.store, RELEASE)
             world.truth.passed([tree.files], world.platform.now())
             await world.promote(number)
         except errors.AtrError as error:
-            return [f"{code}: it is not promoted: {error} {(await _deployment(world)).problem}"]
+            return [f"{code}: it is not promoted: {error} {(await situations.last(world)).problem}"]
         world.poke.set()
         await asyncio.sleep(_HOUR)
         row = await world.row(number)
@@ -208,7 +207,7 @@ def refused_before_the_vote(code: str, name: str) -> conformance.Do:
         try:
             await people.vote(world.store, RELEASE)
         except errors.AtrError as error:
-            said = f"{error} {(await _deployment(world)).problem}"
+            said = f"{error} {(await situations.last(world)).problem}"
             return [] if name in said else [f"{code}: {name} is not named: {said}"]
         return [f"{code}: it was put to the vote, and nobody has seen {name}"]
 
@@ -219,7 +218,7 @@ def is_remarked(code: str, name: str) -> conformance.Do:
     """The row says that something is odd about this package, and refuses nothing."""
 
     async def look(world: simulated.Simulated) -> Sequence[str]:
-        row = await world.row((await _deployment(world)).id or 0)
+        row = await world.row((await situations.last(world)).id or 0)
         said = [message for status, message in row.check_messages if status == "concern"]
         return [] if any(name in one for one in said) else [f"{code}: nothing is said of {name}: {row.check_messages}"]
 
@@ -311,7 +310,3 @@ async def _of_parents(world: simulated.Simulated) -> str:
 
 def _last(world: simulated.Simulated) -> tuple[str, trees.Tree]:
     return list(world.elsewhere.items())[-1]
-
-
-async def _deployment(world: simulated.Simulated) -> tables.Deployment:
-    return (await world.rows(tables.Deployment))[-1]

@@ -5,7 +5,6 @@ Judged by the stand-in: its counters and log of requests, its disk, its ledger; 
 sentence begins with the code of the finding that is back if it is said.
 """
 
-import asyncio
 import collections
 import copy
 import dataclasses
@@ -25,7 +24,6 @@ import atr.promotion.states as states
 import atr.sandbox.bundle as bundle
 import atr.sandbox.deployment as staged
 import atr.storage.readers.resolution as resolution
-import atr.storage.readers.searches as searches
 import tests.chaos.acts as acts
 import tests.chaos.conformance as conformance
 import tests.chaos.sayings as sayings
@@ -36,9 +34,9 @@ from tests import world as worlds
 from tests.demo import starting
 
 # A second release: nobody has voted on it, so its upload may go wrong in every way.
-_VERSION: Final = "3.0"
-RELEASE: Final = f"{people.PROJECT}-{_VERSION}"
-_POM: Final = f"maven/org/example/widgets/widgets-core/{_VERSION}/widgets-core-{_VERSION}.pom"
+VERSION: Final = "3.0"
+RELEASE: Final = f"{people.PROJECT}-{VERSION}"
+_POM: Final = f"maven/org/example/widgets/widgets-core/{VERSION}/widgets-core-{VERSION}.pom"
 WORDS: Final = "Publishing limit of this month reached"
 _SECRET: Final = b"the token of the worker"
 # 21 by the table: DESIGN 4, budget. A look may come a tick late.
@@ -57,7 +55,7 @@ _METADATA: Final = "maven-metadata-tools"
 async def upload(world: simulated.Simulated) -> None:
     """A second release is composed, and its upload asked for. The worker is away."""
     world.paused = True
-    await people.compose(world.store, theatre.tree(_VERSION))
+    await people.compose(world.store, theatre.tree(VERSION))
     await people.stage(world.store, RELEASE)
 
 
@@ -76,21 +74,21 @@ async def linked(world: simulated.Simulated) -> None:
     """A file of the revision becomes a link to a secret of the worker's."""
     secret = world.store.place.state_dir / "token"
     secret.write_bytes(_SECRET)
-    file = world.store.place.revision_dir(people.PROJECT, _VERSION, "00001") / f"{_POM}.asc"
+    file = world.store.place.revision_dir(people.PROJECT, VERSION, "00001") / f"{_POM}.asc"
     file.unlink()
     file.symlink_to(secret)
 
 
 async def linked_to_the_same(world: simulated.Simulated) -> None:
     """A file of the revision becomes a link to its own bytes: nobody knows what they are when they are read."""
-    file = world.store.place.revision_dir(people.PROJECT, _VERSION, "00001") / f"{_POM}.asc"
+    file = world.store.place.revision_dir(people.PROJECT, VERSION, "00001") / f"{_POM}.asc"
     moved = file.rename(world.store.place.state_dir / "moved")
     file.symlink_to(moved)
 
 
 async def rewritten(world: simulated.Simulated) -> None:
     """A file of the revision has other bytes than were recorded, and as many."""
-    file = world.store.place.revision_dir(people.PROJECT, _VERSION, "00001") / _POM
+    file = world.store.place.revision_dir(people.PROJECT, VERSION, "00001") / _POM
     file.chmod(0o644)
     file.write_bytes(file.read_bytes().replace(b"widgets", b"gadgets"))
 
@@ -108,46 +106,24 @@ async def crowded(world: simulated.Simulated) -> None:
 async def drop(world: simulated.Simulated) -> None:
     """A member drops the second release's deployment."""
     async with world.member() as member:
-        await member.deployments.drop((await _last(world)).id or 0, "It was refused.")
+        await member.deployments.drop((await last(world)).id or 0, "It was refused.")
     world.poke.set()
 
 
-async def another_staged(world: simulated.Simulated) -> None:
-    """Somebody stages the same files with another client."""
-    world.stand_in_settings(held_by="publishing")
-    await world.stage_by_hand({})
-    await asyncio.sleep(60)
-    world.platform.advance()
-
-
-async def the_other_published(world: simulated.Simulated) -> None:
-    """And presses Publish there."""
-    world.platform.publish(world.platform.deployments[list(world.elsewhere)[-1]], by_hand=True)
-
-
-async def another_published(world: simulated.Simulated) -> None:
-    """Both, one after the other."""
-    await another_staged(world)
-    await the_other_published(world)
-
-
-async def held_elsewhere(world: simulated.Simulated) -> None:
-    """Before our upload arrives, somebody else's client stages the second release's version."""
-    tree = theatre.tree(_VERSION)
-    world.elsewhere[await world.stage_elsewhere(tree)] = tree
-    await asyncio.sleep(60)
-    world.platform.advance()
+async def hidden(world: simulated.Simulated) -> None:
+    """What was voted on holds a further package now: the platform names it, and its listing ends before its file."""
+    (there,) = world.platform.deployments.values()
+    assert there.findings is not None
+    more = dataclasses.replace(there.findings.components[0], artifact="widgets-zebra")
+    there.findings = dataclasses.replace(there.findings, components=(*there.findings.components, more))
+    row = await world.row(1)
+    world.knob(row, "add-file", path=f"{more.directory}/{more.stem}.pom")
+    world.knob(row, "listing", twist="short", reads=None)
 
 
 async def withheld(world: simulated.Simulated) -> None:
     """A voted file will not be in the public repository; it is no POM, for which all of a package is waited for."""
     world.knob(await world.row(1), "withhold-public", paths=[_WITHHELD])
-
-
-async def recorded(world: simulated.Simulated) -> None:
-    """And that is recorded by its id."""
-    await world.record(acts.RELEASE, list(world.elsewhere)[-1])
-    world.poke.set()
 
 
 async def less_staged(world: simulated.Simulated) -> None:
@@ -192,7 +168,7 @@ async def obeyed(world: simulated.Simulated) -> Sequence[str]:
 
 async def nothing_was_sent(world: simulated.Simulated) -> Sequence[str]:
     """What lies there is not what was recorded, so no byte may leave, and the file is named."""
-    row = await world.row((await _last(world)).id or 0)
+    row = await world.row((await last(world)).id or 0)
     wrong = []
     if world.requests("upload"):
         wrong.append("H4: it was uploaded, though a file is not what was recorded")
@@ -207,7 +183,7 @@ def is_now(code: str, state: states.DeploymentState, words: str = "") -> conform
     """The second release's deployment is in this state, and these words stand on its row."""
 
     async def look(world: simulated.Simulated) -> Sequence[str]:
-        row = await _last(world)
+        row = await last(world)
         if (row.state is state) and (words in row.problem):
             return []
         return [f"{code}: it is {row.state.value} and not {state.value}: {row.problem}"]
@@ -219,7 +195,7 @@ async def not_settled_early(world: simulated.Simulated) -> Sequence[str]:
     """A person says that it never arrived while the worker has yet to find out."""
     try:
         async with world.member() as member:
-            await member.deployments.settle_lost((await _last(world)).id or 0, "", "I know better.")
+            await member.deployments.settle_lost((await last(world)).id or 0, "", "I know better.")
     except errors.ConflictError:
         return []
     return ["F2: a person settled an upload of which nobody knows yet"]
@@ -227,7 +203,7 @@ async def not_settled_early(world: simulated.Simulated) -> Sequence[str]:
 
 async def never_asked_for_nothing(world: simulated.Simulated) -> Sequence[str]:
     """What has no id on the platform is not asked about there."""
-    row = await _last(world)
+    row = await last(world)
     asked = [one.endpoint for one in world.platform.traffic.log if one.endpoint == "drop"]
     return [f"F2: {len(asked)} requests to drop it, and it has no id"] if asked and not row.external_id else []
 
@@ -237,30 +213,6 @@ async def never_said_to_be_dropped(world: simulated.Simulated) -> Sequence[str]:
     said = [event for event in await world.events("deployment:1") if event.data.get("to") == _DState.DROPPED.value]
     has = any(one.state is staged.State.VALIDATED for one in world.platform.deployments.values())
     return ["H3: it was said to be dropped, and the platform has it"] if said and has else []
-
-
-async def said_to_be_public(world: simulated.Simulated) -> Sequence[str]:
-    """All that was voted on is public, by whomever: a promotion says so."""
-    if world.truth.missing(truth.hashed(world.tree.files)):
-        return ["H2: this story did not publish anything"]
-    rows = await world.rows(tables.Promotion)
-    return [] if any(row.state is states.State.LIVE for row in rows) else ["H2: it is public, and no promotion says so"]
-
-
-async def only_what_is_known(world: simulated.Simulated) -> Sequence[str]:
-    """Published by a hand that nobody knows, then recorded: compared whole, and nobody is waited for."""
-    row = await world.row((await _last(world)).id or 0)
-    said = f"{row.problem} {row.standing.sentence} " + " ".join(
-        str(event.data) for event in await world.events_of(acts.RELEASE)
-    )
-    wrong = []
-    if ("automatic" in said) or ("by itself" in said):
-        wrong.append(f"M3: nobody knows who published it, and the row says it: {row.problem}")
-    if set(row.packages) != set(world.tree.packages):
-        wrong.append(f"M3: the platform names {len(world.tree.packages)} packages, the row {len(row.packages)}")
-    if (row.state is not states.State.LIVE) or row.needs_you:
-        wrong.append(f"M3: it is public as it was voted on, and {row.state}: {row.next_sentence}")
-    return wrong
 
 
 async def only_what_is_staged(world: simulated.Simulated) -> Sequence[str]:
@@ -279,7 +231,7 @@ async def only_what_is_staged(world: simulated.Simulated) -> Sequence[str]:
 
 async def each_read_once(world: simulated.Simulated) -> Sequence[str]:
     """And once more for each fault that hit it."""
-    external_id = (await _last(world)).external_id or ""
+    external_id = (await last(world)).external_id or ""
     read = collections.Counter(
         one.path for one in world.platform.traffic.log if (one.endpoint == "download") and (external_id in one.path)
     )
@@ -313,49 +265,6 @@ async def names_what_is_missing(world: simulated.Simulated) -> Sequence[str]:
     return [f"N2: {path} is not named: {row.next_note}" for path in missing if path not in row.next_note]
 
 
-async def ours_is_still_there(world: simulated.Simulated) -> Sequence[str]:
-    """Another one made the version public: of ours it is said that the platform has it, and that it may be dropped."""
-    row = await world.row(1)
-    there = world.platform.deployments[row.external_id]
-    if there.state is not staged.State.VALIDATED:
-        return [f"low: this story left it {there.state}"]
-    said = f"{row.standing.sentence} {row.next_sentence} {row.problem}"
-    wrong = []
-    if row.deployment_state is _DState.PUBLISHED:
-        wrong.append("low: ours is said to be published, and the platform holds it")
-    if "nother deployment" not in said:
-        wrong.append(f"low: nothing says that another one published the version: {said}")
-    if not any((act.name == "drop") and not act.why_not for act in row.acts):
-        wrong.append("low: it cannot be dropped")
-    return wrong
-
-
-async def dropped_there(world: simulated.Simulated) -> Sequence[str]:
-    """Ours is gone from the platform."""
-    row = await world.row(1)
-    return [f"low: {row.deployment_state}, and not dropped"] if row.external_id in world.platform.deployments else []
-
-
-async def the_holder_is_pointed_to(world: simulated.Simulated) -> Sequence[str]:
-    """Ours failed since another one holds the version: that is named, found by the coordinates, and recorded."""
-    row, holder = await world.row((await _last(world)).id or 0), list(world.elsewhere)[-1]
-    wrong = []
-    if not ((row.deployment_state is _DState.FAILED) and (holder in row.problem) and ("record it" in row.problem)):
-        wrong.append(f"low: {row.deployment_state}, and {holder} is not pointed to: {row.problem}")
-    if not any((act.name == "stage_record") and not act.why_not for act in row.acts):
-        wrong.append("low: nothing leads from there to finding and recording another one")
-    async with world.member() as member:
-        number = await member.searches.ask(RELEASE, theatre.tree(_VERSION).packages[0])
-    world.poke.set()
-    await asyncio.sleep(60)
-    async with world.store.read(worlds.MEMBER) as read:
-        found = await searches.one(read, people.PROJECT, _VERSION, number)
-    if holder not in [one.external_id for one in found.candidates if not one.why_not]:
-        return [*wrong, f"low: {holder} is not found, and cannot be recorded"]
-    await world.record(RELEASE, holder, theatre.tree(_VERSION).packages[0])
-    return wrong
-
-
 async def demo_of_odd_names(_world: simulated.Simulated) -> Sequence[str]:
     """`atr demo --bundle`, as a process, of a version with a plus and an artifact that is named like metadata."""
     with tempfile.TemporaryDirectory(prefix="atr-demo-") as name:
@@ -382,5 +291,6 @@ def _demo(directory: pathlib.Path) -> list[str]:
     return wrong + [f"{path} is not public as it is in the bundle" for path in files if public.get(path) != files[path]]
 
 
-async def _last(world: simulated.Simulated) -> tables.Deployment:
+async def last(world: simulated.Simulated) -> tables.Deployment:
+    """The row that was made last."""
     return (await world.rows(tables.Deployment))[-1]
