@@ -202,7 +202,9 @@ class DeploymentView:
     # The newest Verify now; None if nobody has asked.
     verified: Verified | None = None
     accepted: tuple[beside.Accepted, ...] = ()
+    # When a look beside the voted files last counted, and whether the newest one did.
     looked_beside_at: datetime.datetime | None = None
+    looked_beside: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

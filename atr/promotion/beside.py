@@ -14,6 +14,7 @@ import atr.promotion.timing as timing
 EVERYTHING: Final = "Every public file of these packages is a file that was voted on"
 VOTED: Final = "Every file that was voted on is public as it was voted on"
 NOT_LOOKED: Final = "What else stands there was not looked at"
+NOT_AGAIN: Final = "What else stands there could not be looked at again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +88,8 @@ def left_out(voted: Iterable[str], named: Collection[str]) -> str:
 
 def sentence(looked_at: datetime.datetime | None, problem: str, accepted: Sequence[Accepted]) -> str:
     """What may be said of a live version, given when a look last counted and why the newest one did not."""
-    if looked_at is None:
-        return f"{VOTED}. {NOT_LOOKED}. {problem}".strip()
+    if (looked_at is None) or problem:
+        return f"{VOTED}. {NOT_AGAIN if looked_at else NOT_LOOKED}. {problem}".strip()
     if not accepted:
         return f"{EVERYTHING}."
     names = fileset.names([one.file.path for one in accepted])

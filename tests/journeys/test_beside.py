@@ -149,6 +149,19 @@ async def test_an_index_that_is_stale_or_not_whole_does_not_count(voted: worlds.
     assert row.state is _State.LIVE
 
 
+async def test_an_older_look_does_not_speak_for_a_newer_one_that_did_not_count(voted: worlds.World) -> None:
+    """After-care asks for the indexes again and gets none: nobody knows what stands there now."""
+    await voted.promote(1)
+    row = await voted.live(1)
+    assert EVERYTHING in row.standing.sentence
+    voted.fault("index", status=404, times=None)
+    row = await voted.until(1, lambda row: EVERYTHING not in row.standing.sentence, rounds=10)
+    assert row.state is _State.LIVE
+    assert "could not be looked at again" in row.standing.sentence
+    async with voted.store.read() as read:
+        assert EVERYTHING.lower() not in (await releases.finish(read, RELEASE)).sentence.lower()
+
+
 @pytest.mark.parametrize("shape", ["page", "apache", "sorted", "nexus"])
 async def test_every_shape_of_an_index_is_read_alike(voted: worlds.World, shape: str) -> None:
     """Checksums of voted files, sort links, parents, folders and truncated names are no extra files."""

@@ -81,3 +81,32 @@ async def test_what_another_deployment_made_public_is_said_on_the_row_of_a_stopp
     with pytest.raises(errors.BlockedError, match="compared"):
         await _announce(voted)
     assert [one.found_at is not None for one in await voted.rows(tables.Promotion)] == [True]
+
+
+async def test_what_is_public_and_held_in_part_by_another_release_is_not_said_to_be_tracked(
+    voted: worlds.World,
+) -> None:
+    """The other package is compared; this one is nobody's finding, and the announcement waits for who can tell why."""
+    old = await voted.promotion(await voted.promote(1))
+    async with voted.member() as member:
+        await member.acts.abort(old.id or 0, "The wrong candidate.")
+        other = await member.release.start(people.PROJECT, "2.5.0")
+    theirs = {"id": 2, "release_key": other, "deployment_id": None, "state": _State.LIVE, "due_at": None}
+    await voted.change(tables.Promotion(**{**old.model_dump(), **theirs}))
+    core, *rest = voted.tree.packages
+    assert rest
+    await voted.change(
+        tables.PromotionTarget(
+            promotion_id=2,
+            purl=core.purl,
+            owner_namespace=core.owner_namespace,
+            package=core.package,
+            version=core.version,
+        )
+    )
+    voted.knob(await voted.row(1), "publish-by-hand")
+    row = await voted.until(1, lambda row: row.deployment_state is _Deployment.PUBLISHED)
+    assert "another release holds them" in row.standing.sentence
+    assert row.standing.css == "diverged"
+    with pytest.raises(errors.BlockedError, match="compared"):
+        await _announce(voted)

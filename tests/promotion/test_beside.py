@@ -79,7 +79,8 @@ def test_what_was_found_is_said_with_its_names() -> None:
 def test_every_public_file_is_said_only_after_a_look_that_counted() -> None:
     assert beside.sentence(None, "", ()) == f"{beside.VOTED}. {beside.NOT_LOOKED}."
     assert beside.sentence(None, "No index.", ()) == f"{beside.VOTED}. {beside.NOT_LOOKED}. No index."
-    assert beside.sentence(NOW, "No index now.", ()) == f"{beside.EVERYTHING}."
+    assert beside.sentence(NOW, "", ()) == f"{beside.EVERYTHING}."
+    assert beside.sentence(NOW, "No index now.", ()) == f"{beside.VOTED}. {beside.NOT_AGAIN}. No index now."
     one, two = (beside.Accepted(file(path), "known", "alice", NOW) for path in (ALL, JAR))
     assert beside.sentence(NOW, "", (one,)).endswith(f"but for {ALL}, which was accepted by name.")
     assert "which were accepted by name" in beside.sentence(NOW, "", (one, two))

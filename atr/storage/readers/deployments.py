@@ -258,6 +258,7 @@ async def _shared(
         etag="",
         accepted=beside_rows.accepted(promotion) if promotion else (),
         looked_beside_at=promotion.beside_at if promotion else None,
+        looked_beside=bool(promotion and promotion.beside_at and not promotion.beside_problem),
     )
 
 

@@ -253,7 +253,7 @@ def _sentence(
     rest += [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
     count = measure.count if measure.sets else "Nothing was voted on for a platform"
     if not rest:
-        looked = bool(rows) and all((row.looked_beside_at is not None) and not row.accepted for row in rows)
+        looked = bool(rows) and all(row.looked_beside and not row.accepted for row in rows)
         said = beside.EVERYTHING if looked else beside.VOTED
         return f"{count}; {said[:1].lower()}{said[1:]}."
     joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"

@@ -85,9 +85,10 @@ async def public(
     *,
     person: str,
 ) -> bool:
-    """Have these packages compared with what was voted on, since they are public; whether that is possible.
+    """Have these packages compared with what was voted on, since they are public; whether all of them are.
 
-    Whoever holds one of them already gets the finding. `deployment` is what made them public, None for another one.
+    Whoever of this release holds one of them already gets the finding; what another release holds is not compared with
+    the vote of this one. `deployment` is what made them public, None for another one.
     """
     release = await queries.demand_release(write.data, release_key)
     holders = await _holders(write, packages)
@@ -96,13 +97,14 @@ async def public(
         if holder.state in states.OPEN:
             holder.due_at = write.now
     free = tuple(one for one in packages if one.purl not in holders)
+    ours = all(row.release_key == release_key for row in holders.values())
     if packages and not free:
-        return all(row.release_key == release_key for row in holders.values())
+        return ours
     voted = await _voted(write, release, free, deployment)
     if voted is None:
         return False
     await _track(write, release, free, deployment, voted, person=person)
-    return True
+    return ours
 
 
 async def found(write: transaction.Transaction, row: tables.Deployment, by: tables.Deployment | None) -> None:
