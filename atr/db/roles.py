@@ -193,6 +193,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
         "distribution": {
             "NOT NEW.pending": "Only the worker says what it has found on a platform.",
+            "NEW.proof <> 'unproved'": "Only the worker says what it has proved.",
         },
         "deployment_search": {
             "NEW.answered_at IS NOT NULL": "Only the worker answers a search.",

@@ -70,7 +70,12 @@ class CheckResultStatus(enum.StrEnum):
 
 
 def enum_column(
-    kind: type[enum.StrEnum], *, name: str, nullable: bool = False, check: bool = True
+    kind: type[enum.StrEnum],
+    *,
+    name: str,
+    nullable: bool = False,
+    check: bool = True,
+    server_default: str | None = None,
 ) -> sqlalchemy.Column[Any]:
     """A column of ours that holds the value of an enum, checked by the database: a native type is hard to alter."""
     return sqlalchemy.Column(
@@ -84,6 +89,7 @@ def enum_column(
             validate_strings=True,
         ),
         nullable=nullable,
+        server_default=server_default,
     )
 
 
@@ -245,8 +251,8 @@ class CheckResult(sqlmodel.SQLModel, table=True):
 class Distribution(sqlmodel.SQLModel, table=True):
     """A third-party distribution: one package in one version on one platform. The key is ATR's.
 
-    (staging, pending): (T, F) seen staged; (T, T) said to be staged; (F, T) said to be public, not seen: *unproved*;
-    (F, F) public.
+    `staging` and `pending` mean what they mean in ATR: where it is, and "claimed, not seen". Both False: it is public.
+    Whether it is what was voted on is `proof`, which is ours.
     """
 
     release_key: str = sqlmodel.Field(primary_key=True, foreign_key="release.key", index=True, ondelete="CASCADE")
@@ -263,6 +269,13 @@ class Distribution(sqlmodel.SQLModel, table=True):
     api_url: str | None = None
     web_url: str | None = None
     created_by: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True)
+    # Only `settle` writes it, with what it read.
+    proof: distribution.Proof = sqlmodel.Field(
+        default=distribution.Proof.UNPROVED,
+        sa_column=enum_column(
+            distribution.Proof, name="proof", check=False, server_default=distribution.Proof.UNPROVED.value
+        ),
+    )
     # None for a row older than our tables.
     created: datetime.datetime | None = None
     last_error: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})

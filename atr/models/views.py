@@ -231,7 +231,8 @@ class DistributionView:
     coordinates: distribution.Coordinates
     staging: bool
     pending: bool
-    # "staged", "public", "unproved", "looking", with one sentence for people.
+    proof: distribution.Proof
+    # "staged", "pending", "public", "unproved" or "diverged", with one sentence for people.
     word: str
     css: str
     sentence: str

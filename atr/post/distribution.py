@@ -287,7 +287,7 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
     if platform.supports_remote_promotion:
         return "We look at it now." if staging else "We look for it in public, and compare its files with the ballot's."
     if staging:
-        return f"We do not look at what waits on {platform.display_name}, so it stays unproved."
+        return f"We do not look at what waits on {platform.display_name}, so it stays pending."
     return f"We look for it in public. Its files are not proved, since {platform.no_proof}."
 
 

@@ -199,6 +199,15 @@ class DistributionPlatform(enum.Enum):
         )
 
 
+class Proof(enum.StrEnum):
+    """What we know of the public files of a third-party distribution: whether they are what was voted on."""
+
+    PROVED = "proved"
+    # Nobody compared them, whether they are there or not.
+    UNPROVED = "unproved"
+    DIVERGED = "diverged"
+
+
 @dataclasses.dataclass(frozen=True, order=True)
 class Coordinates:
     """One package in one version on one platform. `owner_namespace` is the groupId for Maven, empty where unused."""

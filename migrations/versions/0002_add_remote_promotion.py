@@ -84,6 +84,8 @@ def _added() -> list[tuple[str, sa.Column[Any]]]:
             *_columns(_INSTANT, "created due_at lease_until", null=True),
             *_columns(_TEXT, "last_error lease_owner", default=""),
             *_columns(_NUMBER, "lease_epoch", default="0"),
+            # What ATR calls final nobody has compared with what was voted on.
+            *_columns(_WORD, "proof", default="unproved"),
         ],
     }
     return [(table, column) for table, several in columns.items() for column in several]

@@ -76,6 +76,7 @@ FORBIDDEN: Final = {
     "a ballot of no vote": "INSERT INTO ballot_entry (release_key, vote_seq, kind, platform, file_set_digest, opened)"
     " SELECT release_key, 99, kind, platform, file_set_digest, opened FROM ballot_entry LIMIT 1",
     "a third-party distribution found": "UPDATE distribution SET pending = false",
+    "a third-party distribution proved": "UPDATE distribution SET proof = 'proved'",
     "a promotion that holds nothing": "UPDATE promotion_target SET holding = false",
     "a package outside the project's names": "INSERT INTO promotion_target (promotion_id, purl, owner_namespace,"
     " package, version, holding) SELECT id, 'pkg:maven/org.elsewhere/x@1', 'org.elsewhere', 'x', '1', true"

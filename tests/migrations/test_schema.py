@@ -16,6 +16,7 @@ import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.shared.distribution as distribution
 import tests.migrations.history as history
 
 _MODELS = tables.Event.metadata
@@ -70,6 +71,7 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     rows = {row.package: row for row in read["distribution"]}
     staged: sql.Distribution = rows["kit-core"]
     assert (staged.created, staged.last_error, staged.due_at, staged.lease_epoch) == (None, "", None, 0)
+    assert {row.proof for row in rows.values()} == {distribution.Proof.UNPROVED}, "what ATR calls final, too"
     waiting: sql.Distribution = rows["kit-api"]
     assert waiting.due_at is not None
     assert abs(waiting.due_at - session.utc_now()) < datetime.timedelta(minutes=5)

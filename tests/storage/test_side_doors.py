@@ -17,6 +17,7 @@ import atr.shared.distribution as distribution
 import atr.storage.writers.distributions as distributions
 from tests import world as worlds
 
+_Proof = distribution.Proof
 RELEASE = f"{people.PROJECT}-2.4.0"
 _CORE, _PARENT = (
     distribution.coordinates(worlds.MAVEN, "org.example.widgets", name, "2.4.0")
@@ -56,7 +57,7 @@ async def test_said_to_be_public_with_a_ballot_is_a_promotion_that_is_never_sent
     await voted.pass_time(rounds=20, minutes=10)
     assert (await voted.promotion(1)).state is states.State.LIVE
     row = await _row(voted, _CORE)
-    assert (row.staging, row.pending, row.created_by) == (False, False, "bob")
+    assert (row.staging, row.pending, row.proof, row.created_by) == (False, False, _Proof.PROVED, "bob")
     assert row.upload_date
     assert row.web_url
     other = await _row(voted, _PARENT)
@@ -70,7 +71,10 @@ async def test_said_to_be_public_with_other_bytes_diverges(voted: worlds.World) 
     _publish(voted, alter="org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.jar")
     await voted.pass_time(rounds=20, minutes=10)
     assert (await voted.promotion(1)).state is states.State.DIVERGED
-    assert (await _row(voted, _CORE)).staging
+    row = await _row(voted, _CORE)
+    assert (row.staging, row.pending, row.proof) == (True, False, _Proof.DIVERGED)
+    assert row.web_url
+    assert (await _row(voted, _PARENT)).proof is _Proof.UNPROVED
 
 
 async def test_what_is_tracked_by_hand_can_be_stopped_and_never_reaches_sending(voted: worlds.World) -> None:
@@ -86,8 +90,10 @@ async def test_what_is_tracked_by_hand_can_be_stopped_and_never_reaches_sending(
     assert moved == ["aborted"]
 
 
-async def test_said_to_be_public_without_a_ballot_stays_pending_and_a_find_proves_nothing(voted: worlds.World) -> None:
-    """*Unproved*: the scan finds it, with date and address; it does not become final."""
+async def test_said_to_be_public_without_a_ballot_is_pending_until_a_find_which_proves_nothing(
+    voted: worlds.World,
+) -> None:
+    """As in ATR a find clears `pending` and brings date and address. It is *unproved* then."""
     await _said_public(voted, _OTHER)
     row = await _row(voted, _OTHER)
     assert (row.staging, row.pending, row.web_url) == (False, True, None)
@@ -101,7 +107,7 @@ async def test_said_to_be_public_without_a_ballot_stays_pending_and_a_find_prove
     assert row.upload_date
     assert row.api_url
     assert row.web_url
-    assert (row.staging, row.pending) == (False, True), "found, and not proved"
+    assert (row.staging, row.pending, row.proof) == (False, False, _Proof.UNPROVED), "found, and not proved"
     assert "distribution_found" in {one.what for one in await voted.events(f"distribution:{_OTHER.purl}")}
     looks = row.retries
     await voted.pass_time(rounds=3, hours=30)
@@ -225,7 +231,7 @@ async def test_settle_and_record_from_data_write_only_under_the_lease(voted: wor
 
 
 def test_the_one_line_that_makes_it_final_is_called_by_settle_alone() -> None:
-    """And it is the only one that sets both `staging` and `pending` of a distribution to False."""
+    """It is the only one that makes it proved, and sets `staging` to False; a find and a difference clear `pending`."""
     tree = ast.parse(pathlib.Path(distributions.__file__).read_text())
     methods = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
@@ -234,4 +240,6 @@ def test_the_one_line_that_makes_it_final_is_called_by_settle_alone() -> None:
 
     assert those_with("__upgrade_staging_to_final") == ["settle"]
     assert those_with("row.staging, row.pending") == ["__upgrade_staging_to_final"]
+    assert those_with("Proof.PROVED") == ["__upgrade_staging_to_final"]
+    assert those_with(".pending, row.due_at") == ["record_from_data", "__upgrade_staging_to_final", "_note_diverged"]
     assert those_with(".pending = False") == []

@@ -59,7 +59,8 @@ async def _shown(world: worlds.World, where: distribution.Coordinates) -> views.
 async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Platform, voted: worlds.World) -> None:
     where = _where(platform)
     await _record(voted, where)
-    assert (await _shown(voted, where)).sentence == "Said to be public; we are about to look for it."
+    shown = await _shown(voted, where)
+    assert (shown.word, shown.sentence) == ("pending", "Said to be public; we are about to look for it.")
     await voted.work()
     again = (await _row(voted, where)).due_at
     assert again
@@ -72,7 +73,8 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     row = await _row(voted, where)
     assert row.upload_date is not None
     assert abs(row.upload_date - published) < datetime.timedelta(seconds=1)
-    assert (row.staging, row.pending, row.due_at, row.last_error) == (False, True, None, "")
+    assert (row.staging, row.pending, row.due_at, row.last_error) == (False, False, None, "")
+    assert row.proof is distribution.Proof.UNPROVED, "seen, and nothing is proved by that"
     shown = await _shown(voted, where)
     assert shown.word == "unproved"
     assert shown.web_url

@@ -164,7 +164,8 @@ async def test_record_waits_for_the_proof(house: houses.House) -> None:
     assert answer.status == 303
     page = await alice.get(place.url("distribution/list"))
     assert f"widgets-new {place.version} is recorded." in page.text
-    assert "unproved" in page.text.lower()
+    assert "Its files are not proved" in page.text
+    assert ">Pending<" in page.text
     assert house.rows("SELECT staging, pending FROM distribution WHERE package = 'widgets-new'") == [(0, 1)]
 
 

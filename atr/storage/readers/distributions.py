@@ -31,8 +31,8 @@ PHASE_WORDS: Final = {
     sql.ReleasePhase.RELEASE_PREVIEW: "Finish",
     sql.ReleasePhase.RELEASE: "Announced",
 }
-# (staging, pending): the word, which is also the class.
-_WORDS: Final = {(True, False): "staged", (True, True): "unproved", (False, True): "unproved", (False, False): "public"}
+_Platform = distribution.DistributionPlatform
+_Proof = distribution.Proof
 _LOOKING: Final = "Said to be public; we are about to look for it."
 # A page shows so many packages.
 SHOWN: Final = 100
@@ -67,9 +67,10 @@ async def listing(read: transaction.Transaction, release_key: str, page: int = 1
 
 
 async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[views.DistributionView, ...]:
-    """The third-party distributions that are only noted: on platforms that cannot promote, or not seen yet."""
-    cannot = [one.name for one in distribution.DistributionPlatform if not one.supports_remote_promotion]
-    return await _of(read, release, col(sql.Distribution.pending) | col(sql.Distribution.platform).in_(cannot))
+    """The third-party distributions that are only noted: on platforms that cannot promote, not seen yet, unproved."""
+    row, cannot = sql.Distribution, [one.name for one in _Platform if not one.supports_remote_promotion]
+    unproved = ~col(row.staging) & (col(row.proof) == _Proof.UNPROVED)
+    return await _of(read, release, col(row.pending) | unproved | col(row.platform).in_(cannot))
 
 
 async def _of(
@@ -154,12 +155,13 @@ def _view(
     by_package: Mapping[tuple[str, str, str], int],
     delete_why_not: Mapping[str, str],
 ) -> views.DistributionView:
-    word = _WORDS[row.staging, row.pending]
+    word = _word(row)
     return views.DistributionView(
         platform=row.coordinates.platform,
         coordinates=row.coordinates,
         staging=row.staging,
         pending=row.pending,
+        proof=row.proof,
         word=word,
         css=word,
         sentence=_sentence(row),
@@ -173,19 +175,32 @@ def _view(
     )
 
 
+def _word(row: sql.Distribution) -> str:
+    """The word for it, which is also its class."""
+    if row.proof is _Proof.DIVERGED:
+        return "diverged"
+    if row.pending:
+        return "pending"
+    if row.staging:
+        return "staged"
+    return "public" if row.proof is _Proof.PROVED else "unproved"
+
+
 def _sentence(row: sql.Distribution) -> str:
     platform = row.coordinates.platform
-    match row.staging, row.pending:
-        case True, False:
+    match _word(row):
+        case "diverged":
+            return "Public, and its files are not what was voted on."
+        case "staged":
             return "Staged and read by us; not public."
-        case False, False:
-            return "Public."
-        case True, _:
-            return f"Said to be staged; we have not seen it. {_not_looked_at(platform)}{row.last_error}".rstrip()
-    if row.api_url:
-        since = f" since {_when(row.upload_date)}" if row.upload_date else ""
-        why = platform.no_proof or "no ballot has files of it"
-        return f"Said to be public, and found there{since}. Its files are not proved, since {why}."
+        case "public":
+            return "Public, with the files that were voted on."
+        case "unproved":
+            since = f" since {_when(row.upload_date)}" if row.upload_date else ""
+            why = platform.no_proof or "no ballot has files of it"
+            return f"Said to be public, and found there{since}. Its files are not proved, since {why}."
+    if row.staging:
+        return f"Said to be staged; we have not seen it. {_not_looked_at(platform)}{row.last_error}".rstrip()
     if row.last_error:
         return f"Said to be public; not found yet. {row.last_error}"
     if row.retries and row.due_at:

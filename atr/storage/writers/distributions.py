@@ -60,8 +60,9 @@ class ReleaseManager:
 
         Staged on a platform that promotes: `deployment_id` is the platform's own id, and the worker looks at it at
         once. Said to be public: nothing is believed; where a ballot and an adapter allow a proof, a promotion that is
-        never sent waits for the platform's word and compares the public files; elsewhere the row stays pending and
-        the scan looks for it. Raises InputError, ConflictError, AccessError, BlockedError for another project's names.
+        never sent waits for the platform's word and compares the public files; elsewhere the row is pending until the
+        scan finds it, and unproved then. Raises InputError, ConflictError, AccessError, BlockedError for names of
+        another project.
         """
         write = self._write
         release = await self._recordable(release_key, staging=staging)
@@ -114,9 +115,9 @@ class ReleaseManager:
         if (found is None) or row.staging or (await self._held(claimed.coordinates) is not None):
             row.due_at = next_look
             return
-        # It is there; that its bytes are the voted ones is not proved, so it stays pending.
-        row.due_at = None
-        row.upload_date, row.api_url, row.web_url = found.date, found.api_url, found.web_url
+        # It was seen, so it is not pending any more. That its bytes are the voted ones is not proved by that.
+        row.pending, row.due_at = False, None
+        _note_address(row, found)
         await write.event(
             claimed.release_key, f"distribution:{claimed.coordinates.purl}", "distribution_found", api_url=found.api_url
         )
@@ -328,9 +329,8 @@ class CommitteeMember(ReleaseManager):
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:
                 await self.__upgrade_staging_to_final(row, where, address)
-            elif address is not None:
-                # Public, and not what was voted on: people must find it at once.
-                await self._note_address(row, address)
+            elif to is states.State.DIVERGED:
+                await self._note_diverged(row, where, address)
         row.lease_until = None
         if (row.state in states.ENDED) and (to is None):
             # A look after its end that could not be made is made up for.
@@ -355,9 +355,10 @@ class CommitteeMember(ReleaseManager):
             row = self._new_row(promotion.release_key, where, staging=False)
             write.data.add(row)
         row.staging, row.pending, row.due_at, row.last_error = False, False, None, ""
+        row.proof = distribution.Proof.PROVED
         row.created_by = promotion.requested_by
         if address is not None:
-            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
+            _note_address(row, address)
         await write.event(
             promotion.release_key,
             f"distribution:{where.purl}",
@@ -368,10 +369,17 @@ class CommitteeMember(ReleaseManager):
             public_digest=promotion.public_digest,
         )
 
-    async def _note_address(self, promotion: tables.Promotion, address: work.PublicAddress) -> None:
-        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, address.coordinates))
-        if row is not None:
-            row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
+    async def _note_diverged(
+        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
+    ) -> None:
+        """It is public, and it is not what was voted on. It stays staged where it was: it never becomes final so."""
+        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
+        if row is None:
+            return
+        row.pending, row.due_at, row.proof = False, None, distribution.Proof.DIVERGED
+        if address is not None:
+            # People must find it at once.
+            _note_address(row, address)
 
 
 class SystemService:
@@ -381,3 +389,7 @@ class SystemService:
         member = CommitteeMember(write)
         self.record_from_data = member.record_from_data
         self.settle = member.settle
+
+
+def _note_address(row: sql.Distribution, address: work.PublicAddress) -> None:
+    row.upload_date, row.api_url, row.web_url = address.date, address.api_url, address.web_url
