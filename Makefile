@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test quick lint bench model chaos pictures fmt clean lock
+.PHONY: help install run test quick lint bench model mutants chaos pictures fmt clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ MODEL ?= ci
 model: install ## Search every world of the promotion protocol, and those without each rule; MODEL=release for more
 	@MODEL=$(MODEL) $(BIN)/python -m tests.model
 
+# The first of five mutants of each function, the sixth, the eleventh, and so on; all of them with MUTANTS=all. What was
+# judged is kept in mutants/, so a run that was stopped goes on where it was; a change of a function judges it anew.
+MUTANTS ?= sample
+mutants: install ## Change the rules in small ways, and count which changes their tests notice; MUTANTS=all for every one
+	$(BIN)/mutmut run '*__mutmut_*$(if $(filter all,$(MUTANTS)),,[16])'
+	@$(BIN)/python -m tests.mutants
+
 # ci takes minutes, small less than one, release a night.
 CHAOS ?= ci
 chaos: install ## Kill, cut, race and forge until something breaks; CHAOS=small|release, ARGS names campaigns
@@ -73,7 +80,7 @@ fmt: install ## Put the code into the house format and apply the safe fixes
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what was built, measured and cached; never anybody's data
-	rm -rf .venv* build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv* build dist htmlcov mutants .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv resolves once for every Python and system we support. Its own settings and index addresses stay out of the files.
