@@ -69,8 +69,8 @@ async def stage(store: storage.Storage, release_key: str) -> int:
 
 async def vote(store: storage.Storage, release_key: str) -> None:
     """Put it to the vote, with three binding +1, and go on to Finish."""
-    async with store.write_as_project_committee_participant(PROJECT, COMMITTER) as participant:
-        await participant.vote.open_vote(release_key)
+    async with store.write_as_project_release_manager(PROJECT, COMMITTER) as manager:
+        await manager.vote.open_vote(release_key)
     for asf_uid in MEMBERS:
         async with store.write_as_project_committee_participant(PROJECT, asf_uid) as participant:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)

@@ -356,6 +356,8 @@ class RecordFormView:
     mapping: tuple[str, ...]
     target_namespaces: tuple[str, ...]
     revision_number: str
+    # Whether what the reader stages for production is promoted without another click.
+    may_promote: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,8 +85,9 @@ class VotingView:
     min_hours: int
     # Empty if the reader may open the vote, apart from the blockers.
     open_why_not: str
-    # Empty if the reader may take deployments off the ballot, put them on, and drop them.
+    # Empty if the reader may take deployments off the ballot and put them on; and if they may give one up.
     change_why_not: str
+    drop_why_not: str
     past: tuple[PastVote, ...]
     readiness: readiness_views.Panel
 

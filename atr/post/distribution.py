@@ -108,11 +108,11 @@ async def stage_automate_selected(project_key: str, version_key: str) -> Answer:
 @BLUEPRINT.post("/distribution/stage/again/<project_key>/<version_key>/<digest>")
 async def stage_again_selected(project_key: str, version_key: str, digest: str) -> Answer:
     """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>."""
-    async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
-        await member.distributions.stage_again(sql.release_key(project_key, version_key), digest)
+    async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
+        await manager.distributions.stage_again(sql.release_key(project_key, version_key), digest)
     return web.redirect(
         "get.finish.selected",
-        success="Uploading the voted files once more. They wait there until somebody promotes them.",
+        success="Uploading the voted files once more. They wait there until a committee member promotes them.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -123,10 +123,10 @@ async def delete(project_key: str, version_key: str) -> Answer:
     """URL: /distribution/delete/<project_key>/<version_key>."""
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = forms.DeleteForm.parse(given)
             where = form.coordinates
-            await member.distributions.delete_distribution(
+            await manager.distributions.delete_distribution(
                 sql.release_key(project_key, version_key), where, form.reason
             )
     except errors.InputError as error:
@@ -156,6 +156,8 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
             row = await row_keys.numbers(write, release_key, row_key)
             if form.act in _PARTICIPANTS:
                 await _PARTICIPANTS[form.act](participant, row)
+            elif form.act in _MANAGERS:
+                await _MANAGERS[form.act](await write.as_project_release_manager(project_key), row, form)
             else:
                 await _MEMBERS[form.act](await write.as_project_committee_member(project_key), row, form)
     except errors.InputError as error:
@@ -198,12 +200,19 @@ async def _look(participant: storage.WriteAsCommitteeParticipant, row: row_keys.
         await participant.promotions.look_at_deployment_now(row.deployment_id)
 
 
-# What every committer of the committee may do, and what only its members may: one line each.
+# What every committer of the committee may do, what its release managers, and what only its members: one line each.
 _PARTICIPANTS: Final[
     Mapping[str, Callable[[storage.WriteAsCommitteeParticipant, row_keys.Numbers], Awaitable[object]]]
 ] = {
     "look": _look,
     "verify": lambda participant, row: participant.verification.ask(row.deployment),
+}
+_MANAGERS: Final[
+    Mapping[str, Callable[[storage.WriteAsReleaseManager, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
+] = {
+    "settle_lost": lambda manager, row, form: manager.deployments.settle_lost(
+        row.deployment, form.external_id, form.reason
+    ),
 }
 _MEMBERS: Final[
     Mapping[str, Callable[[storage.WriteAsCommitteeMember, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
@@ -212,9 +221,6 @@ _MEMBERS: Final[
     "forget_copy": lambda member, row, form: member.copies.forget(row.deployment, form.reason),
     "keep_copy": lambda member, row, _: member.copies.keep(row.deployment),
     "prove_published": lambda member, row, _: member.acts.prove_published(row.deployment),
-    "settle_lost": lambda member, row, form: member.deployments.settle_lost(
-        row.deployment, form.external_id, form.reason
-    ),
     "accept_extras": lambda member, row, form: member.extras.accept(row.promotion, form.extras, form.reason),
     "abort": lambda member, row, form: member.acts.abort(row.promotion, form.reason),
     "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
@@ -230,10 +236,10 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
     given = await web.form()
     release_key = sql.release_key(project_key, version_key)
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = forms.DistributionRecordForm.parse(given)
             where = form.coordinates
-            await member.distributions.record(release_key, where, staging=staging, deployment_id=form.deployment_id)
+            await manager.distributions.record(release_key, where, staging=staging, deployment_id=form.deployment_id)
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
         return await _record_again(project_key, version_key, given, error, staging=staging)
     said = _will_look(where.platform, staging=staging)
@@ -255,9 +261,9 @@ async def search_selected(project_key: str, version_key: str) -> Answer:
     """
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = forms.DistributionSearchForm.parse(given)
-            number = await member.searches.ask(sql.release_key(project_key, version_key), form.coordinates)
+            number = await manager.searches.ask(sql.release_key(project_key, version_key), form.coordinates)
     except (errors.InputError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError) as error:
         return await _record_again(project_key, version_key, given, error, staging=True)
     return web.redirect(
@@ -294,10 +300,12 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        async with web.site().storage.write(web.asf_uid()) as write:
+            manager = await write.as_project_release_manager(project_key)
             form = forms.DistributionAutomateForm.parse(given)
             platform = distribution.DistributionPlatform.from_slug(form.platform)
-            await member.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
+            await manager.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
+            promotes = write.is_committee_member and not staging
     except errors.InputError as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await distributions.form(
@@ -307,9 +315,9 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
         return html, 422
     return web.lead_back(
         _home(given, project_key, version_key),
-        success=f"Uploading to {platform.display_name}. It waits there until somebody promotes it."
-        if staging
-        else f"Uploading to {platform.display_name}; the promotion follows by the same gates.",
+        success=f"Uploading to {platform.display_name}; the promotion follows by the same gates."
+        if promotes
+        else f"Uploading to {platform.display_name}. It waits there until a committee member promotes it.",
     )
 
 

@@ -22,9 +22,9 @@ async def selected(project_key: str) -> Answer:
     """URL: /policy/<project_key>. 409, with both versions, when somebody else changed it meanwhile."""
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = policy_forms.policy(given)
-            is_change = await member.policy.edit(
+            is_change = await manager.policy.edit(
                 project_key,
                 file_tag_mappings=form.file_tag_mappings,
                 remote_promotion=form.remote_promotion,

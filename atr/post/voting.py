@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open a vote, and decide what it is about."""
 
+from collections.abc import Sequence
+
 import quart
 import werkzeug.wrappers
 
@@ -22,9 +24,9 @@ async def selected(project_key: str, version_key: str) -> Answer:
     """URL: /voting/<project_key>/<version_key>; freezes the ballot and opens the vote."""
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = forms.OpenVoteForm.parse(given)
-            candidate = await participant.vote.open_vote(
+            candidate = await manager.vote.open_vote(
                 sql.release_key(project_key, version_key),
                 revision_number=form.revision_number,
                 ballot_digest=form.ballot_digest,
@@ -44,26 +46,31 @@ async def ballot(project_key: str, version_key: str) -> Answer:
     """URL: /voting/ballot/<project_key>/<version_key>; takes off the ballot, puts on again, or gives up."""
     given = await web.form()
     try:
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()):
+        async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
             form = forms.BallotForm.parse(given)
         async with web.site().storage.read(web.asf_uid()) as read:
             numbers = await votes.own(read, await releases.key(read, project_key, version_key), form.numbers)
-        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
-            for number in numbers:
-                await _decide(member, form, number)
+        async with web.site().storage.write(web.asf_uid()) as write:
+            await _decide(write, project_key, form, numbers)
     except (errors.InputError, errors.ConflictError) as error:
         return await _again(project_key, version_key, given, error)
     return web.redirect("get.voting.selected", success=_done(form), project_key=project_key, version_key=version_key)
 
 
-async def _decide(member: storage.WriteAsCommitteeMember, form: forms.BallotForm, number: int) -> None:
+async def _decide(write: storage.Write, project_key: str, form: forms.BallotForm, numbers: Sequence[int]) -> None:
+    """What the vote is about is for release managers; giving a deployment up is for members."""
+    manager = await write.as_project_release_manager(project_key)
     match form.act:
         case "take_off":
-            await member.deployments.take_off_ballot(number, form.reason)
+            for number in numbers:
+                await manager.deployments.take_off_ballot(number, form.reason)
         case "put_on":
-            await member.deployments.put_on_ballot(number)
+            for number in numbers:
+                await manager.deployments.put_on_ballot(number)
         case "drop":
-            await member.deployments.drop(number, form.reason)
+            member = await write.as_project_committee_member(project_key)
+            for number in numbers:
+                await member.deployments.drop(number, form.reason)
 
 
 def _done(form: forms.BallotForm) -> str:

@@ -227,7 +227,7 @@ GATES: Final[tuple[Gate, ...]] = (
         "policy",
         lambda f: f.policy_allows,
         lambda f: f"The project's policy does not allow remote promotion to {f.platform.display_name}.",
-        "a committee member",
+        "a release manager",
     ),
     Gate(
         "restored",

@@ -222,7 +222,7 @@ class Write(transaction.Transaction):
     async def as_project_committee_member(self, project_key: str) -> "WriteAsCommitteeMember":
         """For members of the committee that owns the project."""
         committee = await self._committee(project_key)
-        self._demand(rights.is_member(committee, self.asf_uid), "members of", committee)
+        self._demand(self.is_committee_member, "members of", committee)
         return WriteAsCommitteeMember(self)
 
     async def as_foundation_admin(self) -> "WriteAsFoundationAdmin":
@@ -237,7 +237,9 @@ class Write(transaction.Transaction):
         # Rights that were there when they were looked at are there until what they allow is done.
         await guards.hold(self.data, guards.committee(project.committee_key))
         await self.data.refresh(project)
-        return await queries.demand_committee(self.data, project.committee_key)
+        committee = await queries.demand_committee(self.data, project.committee_key)
+        self.is_committee_member = rights.is_member(committee, self.asf_uid)
+        return committee
 
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
         if not self.asf_uid:
@@ -249,7 +251,7 @@ class Write(transaction.Transaction):
 
 
 class WriteAsCommitteeParticipant:
-    """Start a release, compose it, open a vote, cast a vote."""
+    """Start a release, compose it, cast a vote."""
 
     def __init__(self, write: Write) -> None:
         self.release = release.CommitteeParticipant(write)
@@ -261,30 +263,37 @@ class WriteAsCommitteeParticipant:
 
 
 class WriteAsReleaseManager(WriteAsCommitteeParticipant):
-    """Besides: resolve a vote, abandon a candidate, announce."""
+    """Besides: the policy, record, stage and delete, open and resolve a vote, abandon a candidate, announce."""
+
+    vote: vote.ReleaseManager
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
+        self.vote = vote.ReleaseManager(write)
         self.vote_resolution = resolution.ReleaseManager(write)
         self.announce = release.ReleaseManager(write)
+        self.policy = policy.ReleaseManager(write)
+        self.deployments = deployments.ReleaseManager(write)
+        self.distributions = distributions.ReleaseManager(write)
+        self.searches = searches.ReleaseManager(write)
 
 
 class WriteAsCommitteeMember(WriteAsReleaseManager):
-    """Besides: the policy, deployments, third-party distributions and their promotion, an incomplete announcement."""
+    """Besides: promote, stop, drop, send again, accept what stands beside, announce what is incomplete."""
 
     announce: release.CommitteeMember
+    deployments: deployments.CommitteeMember
+    distributions: distributions.CommitteeMember
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
         self.announce = release.CommitteeMember(write)
-        self.policy = policy.CommitteeMember(write)
         self.deployments = deployments.CommitteeMember(write)
         self.distributions = distributions.CommitteeMember(write)
         self.acts = promotions.CommitteeMember(write)
         self.copies = copies.CommitteeMember(write)
         self.turns = turns.CommitteeMember(write)
         self.extras = extras.CommitteeMember(write)
-        self.searches = searches.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:

@@ -24,7 +24,7 @@ import atr.storage.names as names
 _State = states.DeploymentState
 # Deployments in these states are not part of a candidate any more.
 ENDED: Final = frozenset({_State.FAILED, _State.GONE, _State.DROPPED, _State.DROPPING})
-_MEMBER: Final = "a committee member"
+_MANAGER: Final = "a release manager"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +87,11 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
             kind = tables.BallotKind.DEPLOYMENT
             parts.append(await _stored(data, kind, row.file_set_digest, row))
     blockers = (
-        *(gates.Blocker("mapping", sentence, _MEMBER) for _, sentence in unreadable),
+        *(gates.Blocker("mapping", sentence, _MANAGER) for _, sentence in unreadable),
         *(_unread(row) for row in deployments if not row.file_set_digest),
         *(_unfit(row) for row in deployments if row.side_problems),
         *await _foreign(data, project, parts),
-        *(gates.Blocker("clash", clash.sentence, _MEMBER) for clash in ballots.clashes(await _held(data, parts))),
+        *(gates.Blocker("clash", clash.sentence, _MANAGER) for clash in ballots.clashes(await _held(data, parts))),
     )
     return Proposal(revision, tuple(parts), tuple(unreadable), blockers)
 
@@ -139,7 +139,7 @@ def _unread(row: tables.Deployment) -> gates.Blocker:
             f"{called[:1].upper()}{called[1:]} on {where} is public and was not read before. Take it off the ballot "
         )
         return gates.Blocker(
-            "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MEMBER
+            "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MANAGER
         )
     why = f"has not been read: {row.problem}" if row.problem else "has not been read yet. Wait for it, or"
     said = f"{called[:1].upper()}{called[1:]} on {where} {why}"
@@ -148,7 +148,7 @@ def _unread(row: tables.Deployment) -> gates.Blocker:
         if row.problem
         else " take it off the ballot with a reason."
     )
-    return gates.Blocker("unread", f"{said}{way_out}", _MEMBER)
+    return gates.Blocker("unread", f"{said}{way_out}", _MANAGER)
 
 
 def _unfit(row: tables.Deployment) -> gates.Blocker:
@@ -159,7 +159,7 @@ def _unfit(row: tables.Deployment) -> gates.Blocker:
         "checksum",
         f"{called[:1].upper()}{called[1:]} on {where} cannot be promoted: {fileset.names(row.side_problems)} Drop the "
         "deployment and stage it again, or take it off the ballot with a reason.",
-        _MEMBER,
+        _MANAGER,
     )
 
 

@@ -77,6 +77,8 @@ class Transaction:
         self.is_system = is_system
         # The project for which a rung of the ladder was granted; empty for a service.
         self.project_key = ""
+        # Whether the person is a member of that project's committee, whichever rung was asked for.
+        self.is_committee_member = False
         # What it is about, for the event of a refusal: set as soon as the rows are known.
         self.chain = audit.SITE
         self.subject = ""

@@ -202,8 +202,8 @@ async def _composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
 
 
 async def _vote(store: storage.Storage, release_key: str) -> None:
-    async with store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
-        await participant.vote.open_vote(release_key)
+    async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
+        await manager.vote.open_vote(release_key)
     for asf_uid in people.MEMBERS:
         async with store.write_as_project_committee_participant(people.PROJECT, asf_uid) as participant:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)

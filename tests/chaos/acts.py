@@ -299,8 +299,8 @@ async def _strangers_vote(world: simulated.Simulated) -> None:
             await draft.add(f"maven/{path}", worlds.stream(data))
         async with store.write_as_project_committee_participant(STRANGERS, uid) as participant:
             await participant.revision.create(release_key, draft, "Names of others")
-    async with store.write_as_project_committee_participant(STRANGERS, uid) as participant:
-        await participant.vote.open_vote(release_key)
+    async with store.write_as_project_release_manager(STRANGERS, uid) as manager:
+        await manager.vote.open_vote(release_key)
     for voter in _STRANGE:
         async with store.write_as_project_committee_participant(STRANGERS, voter) as participant:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)

@@ -141,7 +141,7 @@ def voting() -> compose_views.ComposeView:
         may_change=False,
         may_change_why_not=why_not,
         may_record=False,
-        may_record_why_not="Only members of the committee can record or stage.",
+        may_record_why_not="Only release managers and members of the committee can record or stage.",
         may_vote=False,
         may_vote_why_not="The vote is open.",
         tree=large(),

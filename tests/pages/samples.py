@@ -137,7 +137,7 @@ def requested(**changes: Any) -> views.DeploymentView:
             act(
                 "promote",
                 "Promote to Maven Central…",
-                why_not="The policy does not allow it. A committee member can change that.",
+                why_not="The policy does not allow it. A release manager can change that.",
             ),
             act(
                 "abort",
@@ -907,7 +907,7 @@ def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
     without = dataclasses.replace(
         kept,
         why_not="Maven Central shows its files only to the account that staged them, and no copy is kept here. "
-        "A committee member can switch copies on in the project's policy.",
+        "A release manager can switch copies on in the project's policy.",
     )
     return revision, kept, without
 

@@ -96,6 +96,7 @@ def voting(**changes: Any) -> vote_views.VotingView:
         min_hours=72,
         open_why_not="",
         change_why_not="",
+        drop_why_not="",
         past=(PAST,),
         readiness=samples.panel(),
     )
@@ -208,8 +209,8 @@ def _announce(view: vote_views.AnnounceView, **more: Any) -> tuple[str, dict[str
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Every page of a vote in every variant."""
     blockers = (
-        gates.Blocker("mapping", "“maven/x.jar” is not a path of a Maven repository.", "a committee member"),
-        gates.Blocker("unread", "Deployment 6f2a on Maven Central has not been read yet.", "a committee member"),
+        gates.Blocker("mapping", "“maven/x.jar” is not a path of a Maven repository.", "a release manager"),
+        gates.Blocker("unread", "Deployment 6f2a on Maven Central has not been read yet.", "a release manager"),
     )
     unreadable = vote_views.BallotLine("mapped", "Maven Central", "What the policy maps there", 0, 0, "", "No layout.")
     dropping = samples.row(deployment_id=8, deployment_state=states.DeploymentState.DROPPING, acts=(), is_moving=True)
@@ -232,8 +233,8 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "voting-reader": _voting(
             voting(
-                open_why_not="Only committers of the Example committee can open a vote.",
-                change_why_not="Only members of the Example committee can change what is on the ballot.",
+                open_why_not="Only release managers and members of the Example committee can open a vote.",
+                change_why_not="Only release managers and members of the committee can change what is on the ballot.",
                 choices=(off(8, row=dropping, drop_why_not="It is dropping, so there is nothing to drop."),),
             )
         ),

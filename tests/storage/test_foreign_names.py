@@ -55,8 +55,8 @@ async def _compose_other(world: worlds.World, *packages: distribution.Coordinate
 
 
 async def _vote_other(world: worlds.World) -> None:
-    async with world.store.write_as_project_committee_participant(OTHER, people.STRANGER) as participant:
-        await participant.vote.open_vote(_THEIRS)
+    async with world.store.write_as_project_release_manager(OTHER, people.STRANGER) as manager:
+        await manager.vote.open_vote(_THEIRS)
     for asf_uid in _OTHERS:
         async with world.store.write_as_project_committee_participant(OTHER, asf_uid) as participant:
             await participant.vote.cast(_THEIRS, sql.VoteChoice.YES)

@@ -87,11 +87,37 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
         )
     ]
     assert carried[0] == {"release", "revision", "vote", "promotions", "verification", "readiness"}
-    assert carried[1] == carried[0] | {"vote_resolution", "announce"}
-    members = {"policy", "deployments", "distributions", "acts", "copies", "turns", "searches", "extras"}
-    assert carried[2] == carried[1] | members
+    managers = {"vote_resolution", "announce", "policy", "deployments", "distributions", "searches"}
+    assert carried[1] == carried[0] | managers
+    assert carried[2] == carried[1] | {"acts", "copies", "turns", "extras"}
     assert set(vars(storage.WriteAsFoundationAdmin(fake))) == {"policy", "switches"}
     assert not hasattr(storage.WriteAsFoundationAdmin(fake), "distributions")
+
+
+# What of a noun that two rungs share is the higher one's alone.
+_HIGHER = {
+    ("vote", "release manager"): {"open_vote"},
+    ("announce", "member"): {"announce_without"},
+    ("deployments", "member"): {"drop"},
+    ("distributions", "member"): {"promote_staging_to_production", "settle"},
+}
+
+
+async def test_what_is_shared_by_two_rungs_has_more_on_the_higher_one() -> None:
+    """Recording, staging and deleting are a release manager's; the one irreversible call is a member's."""
+    fake: Any = object()
+    rungs = {
+        "participant": storage.WriteAsCommitteeParticipant(fake),
+        "release manager": storage.WriteAsReleaseManager(fake),
+        "member": storage.WriteAsCommitteeMember(fake),
+    }
+    found = {}
+    for lower, higher in (("participant", "release manager"), ("release manager", "member")):
+        for noun, part in vars(rungs[lower]).items():
+            more = {name for name in set(dir(vars(rungs[higher])[noun])) - set(dir(part)) if not name.startswith("_")}
+            if more:
+                found[noun, higher] = more
+    assert found == _HIGHER
 
 
 async def test_a_project_that_is_not_there_is_not_found_whoever_asks(world: worlds.World) -> None:

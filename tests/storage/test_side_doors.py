@@ -195,6 +195,20 @@ async def test_automate_for_production_is_the_same_promotion_by_the_same_gates(v
     assert {one.created_by for one in await voted.rows(sql.Distribution)} == {"carol"}
 
 
+async def test_what_a_release_manager_automates_for_production_waits_for_a_members_click(voted: worlds.World) -> None:
+    """Staged and captured it is; nothing is asked for, and nothing is sent, until a member promotes it."""
+    voted.knob(await voted.row(1), "vanish")
+    async with voted.manager() as manager:
+        deployment_id = await manager.distributions.automate(RELEASE, worlds.MAVEN, staging=False)
+    row = await voted.until(deployment_id, lambda row: row.standing.css == "ready")
+    await voted.pass_time(rounds=3, hours=2)
+    assert not await voted.rows(tables.Promotion)
+    assert (row.problem, row.needs_person, voted.publish_calls) == ("", "a committee member", 0)
+    await voted.promote(deployment_id, "carol")
+    row = await voted.live(deployment_id)
+    assert (row.requested_by, row.staged_by, voted.publish_calls) == ("carol", people.COMMITTER, 1)
+
+
 async def test_automate_for_production_stops_at_a_gate_and_says_so(voted: worlds.World) -> None:
     """Staged it is, promoted it is not, and the row keeps saying why."""
     voted.knob(await voted.row(1), "vanish")
@@ -212,7 +226,7 @@ async def test_automate_for_production_stops_at_a_gate_and_says_so(voted: worlds
 
 
 async def test_settle_and_record_from_data_write_only_under_the_lease(voted: worlds.World) -> None:
-    """They stand in the members' writer; without the row's newest epoch they change nothing."""
+    """The service itself changes nothing without the row's newest epoch."""
     promotion_id = await voted.promote(1)
     async with voted.service() as service:
         (claimed,) = await service.promotions.claim(owner="w", seconds=60, limit=1)
@@ -220,8 +234,8 @@ async def test_settle_and_record_from_data_write_only_under_the_lease(voted: wor
     learnt = work.Learnt(steps.Decision(states.State.CHECKING, "Believe me."))
     for epoch in (forged, work.Promotion(**{**vars(claimed), "epoch": claimed.epoch - 1})):
         with pytest.raises(errors.ConflictError):
-            async with voted.member() as member:
-                await member.distributions.settle(epoch, learnt)
+            async with voted.service() as service:
+                await service.distributions.settle(epoch, learnt)
     # Nor does the table of states have an arrow to LIVE that spares the comparison.
     for to in (states.State.LIVE, states.State.DIVERGED):
         with pytest.raises(errors.TransitionError):

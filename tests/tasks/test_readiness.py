@@ -198,7 +198,7 @@ async def test_what_the_gates_would_refuse_is_said_before_the_vote(staged: world
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
     panel = await _panel(staged)
     lines = {line.who: line.sentence for line in _cell(panel, "finish").lines}
-    assert "policy does not allow" in lines["a committee member"]
+    assert "policy does not allow" in lines["a release manager"]
     assert "Outside the names" in lines["a foundation admin"]
     assert (_words(panel)["policy"], _words(panel)["names"]) == ("No", "No")
     assert not any("vote" in line.sentence.lower() for line in _cell(panel, "finish").lines)

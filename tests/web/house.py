@@ -363,9 +363,9 @@ async def _staged(house: House, version: str) -> Place:
 
 async def _voting(house: House, version: str) -> Place:
     place = await _staged(house, version)
-    async with house.world.store.write_as_project_committee_participant(PROJECT, MANAGER) as participant:
-        await participant.vote.open_vote(f"{PROJECT}-{version}")
-        await participant.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.YES, HOSTILE)
+    async with house.world.store.write_as_project_release_manager(PROJECT, MANAGER) as manager:
+        await manager.vote.open_vote(f"{PROJECT}-{version}")
+        await manager.vote.cast(f"{PROJECT}-{version}", sql.VoteChoice.YES, HOSTILE)
     return place
 
 

@@ -307,14 +307,30 @@ async def test_automate_for_an_unknown_platform_is_no_page(house: houses.House) 
 
 
 @pytest.mark.parametrize("page", ["record", "stage/record", "automate", "stage/automate"])
-@pytest.mark.parametrize("who", [houses.MANAGER, houses.ELSEWHERE, houses.ADMIN])
+@pytest.mark.parametrize("who", [houses.COMMITTER, houses.ELSEWHERE, houses.ADMIN])
 async def test_who_may_not_post_it_is_not_shown_the_form(house: houses.House, page: str, who: str) -> None:
     """A page that says so is better than a form that is refused."""
     place = house.places["ready"]
     answer = await house.people[who].get(place.url(f"distribution/{page}"))
     assert answer.status == 200
-    assert "Only members of the committee can" in answer.text
+    assert "Only release managers and members of the committee can" in answer.text
     assert f'action="{place.url(f"distribution/{page}")}"' not in answer.text
+
+
+async def test_what_a_release_manager_stages_for_production_waits_for_a_members_click(house: houses.House) -> None:
+    """The page promises no promotion to them, and the answer says who makes it."""
+    place = house.places["ready"]
+    mine = await house.people[houses.MEMBER].get(place.url("distribution/automate"))
+    theirs = await house.people[houses.MANAGER].get(place.url("distribution/automate"))
+    assert "and request it</button>" in mine.text
+    assert "request" not in theirs.text.partition("<main")[2]
+    assert "A committee member can promote it then." in theirs.text
+    answer = await house.people[houses.MANAGER].post(place.url("distribution/automate"), {"platform": "MAVEN"})
+    assert answer.status == 303
+    ((then_promote,),) = house.rows("SELECT then_promote FROM deployment ORDER BY id DESC LIMIT 1")
+    assert not then_promote
+    page = await house.people[houses.MANAGER].get(answer.headers["location"])
+    assert "It waits there until a committee member promotes it." in page.text
 
 
 def _deleting(place: houses.Place, **more: str) -> dict[str, str]:

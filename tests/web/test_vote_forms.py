@@ -52,7 +52,7 @@ async def test_every_page_is_there_in_every_situation(house: houses.House, name:
 
 
 async def test_the_vote_opens_with_what_the_page_shows(house: houses.House) -> None:
-    place, dave = house.places["staged"], house.people[houses.COMMITTER]
+    place, dave = house.places["staged"], house.people[houses.MANAGER]
     page = await dave.get(place.url("voting"))
     (form,) = _hidden(page, place.url("voting"))
     assert form == house.open_form(place)
@@ -69,7 +69,7 @@ async def test_the_vote_opens_with_what_the_page_shows(house: houses.House) -> N
     before = house.dump()
     other = await house.people[houses.MEMBER].post(place.url("voting"), form)
     assert other.status == 409
-    assert f"opened by {houses.COMMITTER}" in other.text
+    assert f"opened by {houses.MANAGER}" in other.text
     assert house.dump() == before
 
 
@@ -107,7 +107,7 @@ async def test_while_a_capture_runs_the_button_is_off_and_says_why(house: houses
     )
     page = await alice.get(place.url("voting"))
     assert not _hidden(page, place.url("voting"))
-    for text in ("has not been read yet", "Who can clear it: a committee member.", "3 of 9 files read", "disabled"):
+    for text in ("has not been read yet", "Who can clear it: a release manager.", "3 of 9 files read", "disabled"):
         assert text in page.text
     assert 'data-moving="yes"' in page.text
     before = house.dump()
@@ -300,8 +300,14 @@ async def test_failed_needs_a_reason_and_leads_to_what_is_staged(house: houses.H
     answer = await dave.post(place.url("resolve"), _end("failed"))
     assert answer.headers["location"].endswith(place.url("voting"))
     assert _REASON in (await dave.get(place.url("vote"))).text
-    # Nobody but a member may change what is staged, and the page says so.
-    assert "Only members of the" in (await dave.get(place.url("voting"))).text
+    # A release manager says what the next vote is about; only a member gives a deployment up, and the page says so.
+    page = (await dave.get(place.url("voting"))).text
+    assert "Put it on the ballot" in page
+    assert "Drop it" not in page
+    assert "Only members of the" in page
+    on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
+    assert (await dave.post(place.url("voting/ballot"), on | {"act": "drop", "reason": _REASON})).status == 403
+    assert (await dave.post(place.url("voting/ballot"), on)).status == 303
 
 
 # Abandoned
@@ -440,7 +446,7 @@ async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_
 # Bent forms
 
 BENT: Final[Mapping[str, tuple[str, str]]] = {
-    "voting": ("staged", houses.COMMITTER),
+    "voting": ("staged", houses.MANAGER),
     "voting/ballot": ("staged", houses.MEMBER),
     "vote": ("voting", houses.MEMBER),
     "resolve": ("voting", houses.MANAGER),

@@ -3,6 +3,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -27,7 +28,8 @@ _STOP_NOTE = (
     "A call to publish it was made, so it may be too late to stop it. The platform is asked to give the deployment up: "
     "either it does, and what is staged there is gone for good, or it is publishing already, and the page says so."
 )
-_MEMBERS_ONLY = "Only a member of the committee can do this."
+_MEMBERS_ONLY: Final = "Only a member of the committee can do this."
+_MANAGERS_ONLY: Final = "Only a release manager or a member of the committee can do this."
 
 
 async def of(
@@ -59,7 +61,7 @@ async def _of_deployment(
 ) -> list[views.Act]:
     acts = []
     if case.deployment.state is _Deployment.LOST:
-        acts.append(_act("settle_lost", "Say what became of it", member=member, needs_reason=True))
+        acts.append(_managers_act(read, case, "settle_lost", "Say what became of it", needs_reason=True))
     if (promotion is None or promotion.state not in states.HOLDING) and (
         case.deployment.state is _Deployment.PUBLISHED
     ):
@@ -71,7 +73,7 @@ async def _of_deployment(
             acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
         # It may have failed because another one holds its packages.
-        acts.append(_act("stage_record", "Find and record another one…", member=member))
+        acts.append(_managers_act(read, case, "stage_record", "Find and record another one…"))
     acts.extend(await _of_copy(read, case, member=member))
     if not await obstacles.verify(read, case.deployment):
         acts.append(views.Act("verify", "Verify now"))
@@ -93,7 +95,7 @@ async def _of_copy(read: transaction.Transaction, case: facts.Case, *, member: b
         and await stagings.voted_platform(read, case.release, digest)
         and (await stagings.standing(read, case.release, digest) is None)
     ):
-        act = _act("stage_again", "Stage the voted files again…", member=member)
+        act = _managers_act(read, case, "stage_again", "Stage the voted files again…")
         act = dataclasses.replace(act, target=digest)
         acts.append(
             dataclasses.replace(act, why_not=act.why_not or await stagings.again_why_not(read, case.release, digest))
@@ -206,3 +208,10 @@ async def _doubtful(
 
 def _act(name: str, label: str, *, member: bool, needs_reason: bool = False, primary: bool = False) -> views.Act:
     return views.Act(name, label, why_not="" if member else _MEMBERS_ONLY, needs_reason=needs_reason, primary=primary)
+
+
+def _managers_act(
+    read: transaction.Transaction, case: facts.Case, name: str, label: str, *, needs_reason: bool = False
+) -> views.Act:
+    may = rights.is_release_manager(case.committee, read.asf_uid)
+    return views.Act(name, label, why_not="" if may else _MANAGERS_ONLY, needs_reason=needs_reason)

@@ -87,10 +87,10 @@ async def page(
     places, mappings, remarks = await _mapped(read, project, files)
     rows = await deployments.all_of(read, release_key)
     participant = rights.is_participant(committee, read.asf_uid)
-    member = rights.is_member(committee, read.asf_uid)
+    manager = rights.is_release_manager(committee, read.asf_uid)
     change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
     change = obstacles.change_files(release) or change
-    vote = _vote_why_not(release, revision, committee, participant=participant)
+    vote = _vote_why_not(release, revision, committee, manager=manager)
     return compose_views.ComposeView(
         project_key=project.key,
         project_name=project.name,
@@ -107,8 +107,8 @@ async def page(
         rows=rows,
         may_change=not change,
         may_change_why_not=change,
-        may_record=member,
-        may_record_why_not="" if member else "Only members of the committee can record or stage.",
+        may_record=manager,
+        may_record_why_not="" if manager else "Only release managers and members of the committee can record or stage.",
         may_vote=not vote,
         may_vote_why_not=vote,
         readiness=await readiness.panel(read, release),
@@ -212,13 +212,13 @@ def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) ->
 
 
 def _vote_why_not(
-    release: sql.Release, revision: sql.Revision | None, committee: sql.Committee, *, participant: bool
+    release: sql.Release, revision: sql.Revision | None, committee: sql.Committee, *, manager: bool
 ) -> str:
     if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "The vote is open." if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
     if revision is None:
         return "It opens when the release has files."
-    return "" if participant else f"Only committers of the {committee.name} committee can start a vote."
+    return "" if manager else f"Only release managers and members of the {committee.name} committee can start a vote."
 
 
 def _css(release: sql.Release, revision: sql.Revision | None, mappings: Sequence[compose_views.Mapping]) -> str:

@@ -36,7 +36,7 @@ _Proof = distribution.Proof
 _LOOKING: Final = "Said to be public; we are about to look for it."
 # A page shows so many packages.
 SHOWN: Final = 100
-_MEMBERS_ONLY: Final = "Only members of the committee can change this list."
+_MANAGERS_ONLY: Final = "Only release managers and members of the committee can change this list."
 
 
 async def listing(read: transaction.Transaction, release_key: str, page: int = 1) -> views.DistributionList:
@@ -44,7 +44,7 @@ async def listing(read: transaction.Transaction, release_key: str, page: int = 1
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
-    member = rights.is_member(committee, read.asf_uid)
+    manager = rights.is_release_manager(committee, read.asf_uid)
     wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(sql.Distribution.release_key) == release_key)
     total = (await read.data.exec(wanted)).one()
     pages = max(1, -(-total // SHOWN))
@@ -61,8 +61,8 @@ async def listing(read: transaction.Transaction, release_key: str, page: int = 1
         pages=pages,
         deployments=rows,
         not_public=not_public.told(await measures.of(read.data, release), rows, release),
-        may_change=member,
-        may_change_why_not="" if member else _MEMBERS_ONLY,
+        may_change=manager,
+        may_change_why_not="" if manager else _MANAGERS_ONLY,
     )
 
 
@@ -108,8 +108,9 @@ async def form(
     if platform is not None:
         plan = await uploads.planned(read.data, project, revision, platform)
         upload, why_not = shown.view(plan, platform, page), plan.why_not
-    if not rights.is_member(committee, read.asf_uid):
-        why_not = f"Only members of the committee can {'stage' if platform else 'record'} from here."
+    if not rights.is_release_manager(committee, read.asf_uid):
+        doing = "stage" if platform else "record"
+        why_not = f"Only release managers and members of the committee can {doing} from here."
     return views.RecordFormView(
         project_key=project.key,
         project_name=project.name,
@@ -126,6 +127,7 @@ async def form(
         mapping=mapping.patterns_of(policy.file_tag_mappings, platform) if platform else (),
         target_namespaces=tuple(target.namespaces) if target else (),
         revision_number=revision.number if revision else "",
+        may_promote=rights.is_member(committee, read.asf_uid),
     )
 
 

@@ -48,7 +48,7 @@ async def page(read: transaction.Transaction, project_key: str) -> views.PolicyV
     project = await queries.demand_project(read.data, project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
     policy = await queries.policy(read.data, project)
-    member = rights.is_member(committee, read.asf_uid)
+    manager = rights.is_release_manager(committee, read.asf_uid)
     return views.PolicyView(
         project_key=project.key,
         project_name=project.name,
@@ -60,8 +60,10 @@ async def page(read: transaction.Transaction, project_key: str) -> views.PolicyV
             (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
         ),
         digest=seen.policy(policy),
-        may_edit=member,
-        edit_why_not="" if member else f"Only members of the {committee.name} committee can change the policy.",
+        may_edit=manager,
+        edit_why_not=""
+        if manager
+        else f"Only release managers and members of the {committee.name} committee can change the policy.",
         may_try=rights.is_participant(committee, read.asf_uid),
         changes=await changes.of(read, project_key, ("policy_edited",)),
         releases=await _releases(read, project_key),

@@ -195,7 +195,7 @@ def _policy(column: _Column) -> views.Cell:
     name = column.platform.display_name
     if column.policy.remote_promotion.get(column.platform.gh_slug, False):
         return _of(_YES, f"Remote promotion to {name} is on.")
-    return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a committee member")
+    return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a release manager")
 
 
 def _sides(column: _Column) -> views.Cell:

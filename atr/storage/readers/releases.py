@@ -53,6 +53,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     every = await deployments.all_of(read, release_key)
     rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
+    manager = rights.is_release_manager(committee, read.asf_uid)
     _, ballot_digest = await ballots.opened(read.data, release)
     count = await vote.tally(read, release)
     shown = [row for row in rows if not not_public.is_given_up(row)]
@@ -87,8 +88,8 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         announce_note=_announce_note(measure, not_public.of_no_vote(rows, lacking)),
         announce_needs_reason=bool(lacking),
         announced=await not_public.announced(read, release),
-        may_record=member,
-        may_record_why_not="" if member else "Only members of the committee can record or stage.",
+        may_record=manager,
+        may_record_why_not="" if manager else "Only release managers and members of the committee can record or stage.",
         readiness=await readiness.panel(read, release),
     )
 
@@ -203,9 +204,10 @@ async def _ball(
         return "you", f"{needs.platform.display_name}: {needs.next_sentence}"
     match release.phase:
         case sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            mine = rights.is_participant(committee, read.asf_uid)
-            mine_to_do = "Start the vote when what is staged is right." if rows else _TO_COMPOSE
-            return ("you", mine_to_do) if mine else ("others", "It is being composed.")
+            if rights.is_release_manager(committee, read.asf_uid):
+                return "you", "Start the vote when what is staged is right." if rows else _TO_COMPOSE
+            mine = rights.is_participant(committee, read.asf_uid) and not rows
+            return ("you", "Upload its files.") if mine else ("others", "It is being composed.")
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return await _ball_of_vote(read, release, committee)
     is_complete = (not measure.not_public) and (measure.sets or not rows)

@@ -77,8 +77,8 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     files = await queries.file_set(read.data, digest)
     held = await holdings.holder(read, release, digest)
     why_not = await stagings.again_why_not(read, release, digest)
-    if not rights.is_member(committee, read.asf_uid):
-        why_not = "Only members of the committee can stage from here."
+    if not rights.is_release_manager(committee, read.asf_uid):
+        why_not = "Only release managers and members of the committee can stage from here."
     return views.AgainView(
         project_key=project.key,
         project_name=project.name,
@@ -185,7 +185,7 @@ async def _why_not(
     project = await queries.demand_project(read.data, release.project_key)
     if (await queries.policy(read.data, project)).keep_copies:
         return f"{said} A committee member can have one kept on the deployment's page, while it is staged."
-    return f"{said} A committee member can switch copies on in the project's policy."
+    return f"{said} A release manager can switch copies on in the project's policy."
 
 
 async def _example(read: transaction.Transaction, digest: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A search for a deployment by its coordinates, as its page shows it to members of the committee."""
+"""A search for a deployment by its coordinates, as its page shows it to those who could have asked."""
 
 import datetime
 from typing import Any
@@ -23,12 +23,14 @@ import atr.storage.writers.searches as searches
 async def one(
     read: transaction.Transaction, project_key: str, version_key: str, number: int
 ) -> finish_views.SearchView:
-    """The search. Raises NotFoundError, AccessError for whoever is no member of the committee."""
+    """The search. Raises NotFoundError, AccessError for whoever could not ask for one."""
     head = await releases.head(read, project_key, version_key)
     project = await queries.demand_project(read.data, project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
-    if not rights.is_member(committee, read.asf_uid):
-        raise errors.AccessError(f"Only members of the {committee.name} committee may look for deployments.")
+    if not rights.is_release_manager(committee, read.asf_uid):
+        raise errors.AccessError(
+            f"Only release managers and members of the {committee.name} committee may look for deployments."
+        )
     row = await read.data.get(tables.DeploymentSearch, number)
     if (row is None) or (row.release_key != head.release_key):
         raise errors.NotFoundError("This release has no such search.")

@@ -117,12 +117,13 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         blockers=proposal.blockers if composing else (),
         warnings=(*_warnings(proposal), *await repository.warnings(read, release_key)) if composing else (),
         min_hours=policy.min_hours,
-        open_why_not=of.why_not(of.is_participant, "committers of", "open a vote")
+        open_why_not=of.why_not(of.is_manager, "release managers and members of", "open a vote")
         if composing
         else "A vote is opened in Compose.",
-        change_why_not=of.why_not(of.is_member, "members of", "change what is on the ballot")
+        change_why_not=of.why_not(of.is_manager, "release managers and members of", "change what is on the ballot")
         if composing
         else "The ballot is fixed once the vote has opened.",
+        drop_why_not=of.why_not(of.is_member, "members of", "give a deployment up"),
         past=await past(read, release_key),
         readiness=await readiness.panel(read, of.release),
     )

@@ -180,7 +180,7 @@ async def keep_why_not(read: transaction.Transaction, row: tables.Deployment) ->
     """Why no copy can be made of a deployment now, in one sentence; empty if one can."""
     release = await queries.demand_release(read.data, row.release_key)
     if not await _wanted(read, release):
-        return "The project's policy keeps no copies. A committee member can switch that on."
+        return "The project's policy keeps no copies. A release manager can switch that on."
     if (row.state is not states.DeploymentState.STAGED) or not row.file_set_digest:
         return "A copy can be made while it is staged, after it was read."
     held = await holdings.holder(read, release, row.file_set_digest)

@@ -39,26 +39,11 @@ _NOT_SEEN: Final = "The platform does not know this id, or our account may not s
 _KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(col(tables.Deployment.platform))
 
 
-class CommitteeMember:
-    """What members of the committee may do."""
+class ReleaseManager:
+    """What release managers may do: what the next vote is about, and what became of an upload."""
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
-
-    async def drop(self, deployment_id: int, reason: str) -> None:
-        """Ask for a deployment to be given up, with a reason. The worker does it.
-
-        Raises ConflictError while a promotion of it or its ballot is open.
-        """
-        write = self._write
-        row = await own.deployment(write, deployment_id)
-        why_not = await obstacles.drop(write, row)
-        if why_not:
-            raise errors.ConflictError(why_not)
-        row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid
-        row.asked_in = (await queries.site(write.data)).generation
-        await moves.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
-        row.due_at = write.now
 
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
         """Open the next vote without this deployment, with a reason."""
@@ -109,6 +94,25 @@ class CommitteeMember:
         if (await self._write.data.exec(wanted)).first() is not None:
             raise errors.ConflictError(f"Deployment {external_id} is recorded already, so it is not this one.")
         return external_id
+
+
+class CommitteeMember(ReleaseManager):
+    """What members of the committee may do besides."""
+
+    async def drop(self, deployment_id: int, reason: str) -> None:
+        """Ask for a deployment to be given up, with a reason. The worker does it.
+
+        Raises ConflictError while a promotion of it or its ballot is open.
+        """
+        write = self._write
+        row = await own.deployment(write, deployment_id)
+        why_not = await obstacles.drop(write, row)
+        if why_not:
+            raise errors.ConflictError(why_not)
+        row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid
+        row.asked_in = (await queries.site(write.data)).generation
+        await moves.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
+        row.due_at = write.now
 
 
 class SystemService:

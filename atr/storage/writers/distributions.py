@@ -125,8 +125,9 @@ class ReleaseManager:
     async def automate(self, release_key: str, platform: distribution.DistributionPlatform, *, staging: bool) -> int:
         """Upload the revision's mapped files, as a deployment that waits, and answer our number of it.
 
-        For production the promotion follows by the same gates, asked for by the same person; the platform's own
-        automatic publishing is never used. Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
+        For production, asked for by a committee member, the promotion follows by the same gates, in their name; asked
+        for by anybody else it waits for a member's click. The platform's own automatic publishing is never used.
+        Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
         """
         write = self._write
         facts.uploads_supported(platform)
@@ -135,13 +136,15 @@ class ReleaseManager:
         revision = await queries.latest_revision(write.data, release_key)
         await requests.demand_uploadable(write, project, revision, platform)
         number = revision.number if revision else None
-        deployment = await stagings.upload(write, release, platform, revision_number=number, then_promote=not staging)
+        then_promote = (not staging) and write.is_committee_member
+        deployment = await stagings.upload(write, release, platform, revision_number=number, then_promote=then_promote)
         await write.event(
             release_key,
             f"deployment:{deployment.id}",
             "distribution_automated",
             platform=platform.name,
             staging=staging,
+            then_promote=then_promote,
             revision=deployment.revision_number,
         )
         return rows.number(deployment.id)

@@ -29,8 +29,8 @@ _MAX_NAMESPACE: Final = 200
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
-class CommitteeMember:
-    """What members of the committee may do."""
+class ReleaseManager:
+    """What release managers may do."""
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write

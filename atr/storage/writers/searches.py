@@ -32,8 +32,8 @@ _PATIENCE: Final = datetime.timedelta(minutes=10)
 _KEPT: Final = 50
 
 
-class CommitteeMember:
-    """What members of the committee may do."""
+class ReleaseManager:
+    """What release managers may do: it finds what they then record."""
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write

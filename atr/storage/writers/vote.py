@@ -34,41 +34,6 @@ class CommitteeParticipant:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def open_vote(self, release_key: str, *, revision_number: str = "", ballot_digest: str = "") -> int:
-        """Freeze the ballot, open the vote, and answer its number. One transaction, no network.
-
-        `revision_number` and `ballot_digest` are what the person saw; empty for whoever takes what is there. Raises
-        ConflictError when it is not what they saw, BlockedError with a sentence for everything that holds it: what
-        is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
-        """
-        write = self._write
-        release = await own.release(write, release_key)
-        project = await queries.demand_project(write.data, release.project_key)
-        releases.ensure_project_active(project)
-        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            return await self._opened_already(release, ballot_digest)
-        revision = await queries.latest_revision(write.data, release_key)
-        number = revision.number if revision else ""
-        if revision_number and (revision_number != number):
-            raise errors.ConflictError(
-                f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
-                "No vote was opened; look at the ballot as it is now."
-            )
-        vote_seq = release.current_vote_seq + 1
-        await moves.phase(
-            write,
-            release,
-            sql.ReleasePhase.RELEASE_CANDIDATE,
-            current_vote_seq=vote_seq,
-            vote_started=write.now,
-            vote_resolved=None,
-            voted_revision_number=number or None,
-            # What voters are told now holds to the end, whatever becomes of the policy.
-            vote_hours=(await queries.policy(write.data, project)).min_hours,
-        )
-        await ballots.ReleaseManager(write).freeze(release_key, seen=ballot_digest)
-        return vote_seq
-
     async def cast(
         self,
         release_key: str,
@@ -111,6 +76,45 @@ class CommitteeParticipant:
             return
         write.data.add(paper)
         await write.event(release_key, "release", "vote_cast", choice=choice.value, vote=release.current_vote_seq)
+
+
+class ReleaseManager(CommitteeParticipant):
+    """What release managers may do besides."""
+
+    async def open_vote(self, release_key: str, *, revision_number: str = "", ballot_digest: str = "") -> int:
+        """Freeze the ballot, open the vote, and answer its number. One transaction, no network.
+
+        `revision_number` and `ballot_digest` are what the person saw; empty for whoever takes what is there. Raises
+        ConflictError when it is not what they saw, BlockedError with a sentence for everything that holds it: what
+        is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
+        """
+        write = self._write
+        release = await own.release(write, release_key)
+        project = await queries.demand_project(write.data, release.project_key)
+        releases.ensure_project_active(project)
+        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+            return await self._opened_already(release, ballot_digest)
+        revision = await queries.latest_revision(write.data, release_key)
+        number = revision.number if revision else ""
+        if revision_number and (revision_number != number):
+            raise errors.ConflictError(
+                f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
+                "No vote was opened; look at the ballot as it is now."
+            )
+        vote_seq = release.current_vote_seq + 1
+        await moves.phase(
+            write,
+            release,
+            sql.ReleasePhase.RELEASE_CANDIDATE,
+            current_vote_seq=vote_seq,
+            vote_started=write.now,
+            vote_resolved=None,
+            voted_revision_number=number or None,
+            # What voters are told now holds to the end, whatever becomes of the policy.
+            vote_hours=(await queries.policy(write.data, project)).min_hours,
+        )
+        await ballots.ReleaseManager(write).freeze(release_key, seen=ballot_digest)
+        return vote_seq
 
     async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
         """The same person's second click is led to the vote that the first one opened. Raises ConflictError."""

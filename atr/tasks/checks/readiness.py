@@ -191,7 +191,7 @@ def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[fileset
         try:
             mapped = mapping.mapped(case.revision, case.patterns)
         except errors.InputError as error:
-            return _no("mapping", str(error), "a committee member", case.basis), ()
+            return _no("mapping", str(error), "a release manager", case.basis), ()
     return _completeness(case, mapped), tuple(mapped.files)
 
 
