@@ -9,6 +9,7 @@ import atr.demo.people as people
 import atr.models.sql as sql
 import atr.storage as storage
 import atr.storage.files as files
+import atr.storage.writers.revision as revisions
 
 
 async def revise(store: storage.Storage, release_key: str, change: Callable[[files.Draft], Awaitable[None]]) -> str:
@@ -34,11 +35,9 @@ async def revise(store: storage.Storage, release_key: str, change: Callable[[fil
                     phase=release.phase,
                     parent_key=sql.revision_key(release_key, draft.parent),
                     description="Made by the host",
-                    file_set_digest=await queries.store_file_set(write.data, draft.files, write.now),
-                    odd_checksums=odd,
                 )
             )
-            await write.event(release_key, "release", "revision_made", number=number, digest=draft.files.digest)
+            await revisions.record(write, release_key, number, draft.files, odd)
             target = write.place.revision_dir(release.project_key, release.version, number)
             draft.directory.rename(target)
             return number

@@ -72,23 +72,49 @@ async def policy(data: session.Session, project: sql.Project) -> sql.ReleasePoli
     return row or sql.ReleasePolicy()
 
 
-async def latest_revision(data: session.Session, release_key: str) -> sql.Revision | None:
-    """The newest revision."""
+@dataclasses.dataclass(frozen=True)
+class Revision:
+    """A revision with what is recorded of its files."""
+
+    row: sql.Revision
+    recorded: tables.RevisionFiles | None
+
+    @property
+    def number(self) -> str:
+        """Its number, like "00002"."""
+        return self.row.number
+
+    @property
+    def digest(self) -> str:
+        """The digest of its files; empty for a revision whose files nobody has hashed."""
+        return self.recorded.file_set_digest if self.recorded else ""
+
+
+async def revisions(data: session.Session, release_key: str, *where: Any, limit: int) -> Sequence[Revision]:
+    """Revisions of a release, the newest first."""
+    row, files = sql.Revision, tables.RevisionFiles
+    same = (col(files.release_key) == col(row.release_key)) & (col(files.number) == col(row.number))
     wanted = (
-        sqlmodel.select(sql.Revision)
-        .where(sql.Revision.release_key == release_key)
-        .order_by(col(sql.Revision.seq).desc())
-        .limit(1)
+        sqlmodel.select(row, files)
+        .join(files, same, isouter=True)
+        .where(row.release_key == release_key, *where)
+        .order_by(col(row.seq).desc())
+        .limit(limit)
     )
-    return (await data.exec(wanted)).first()
+    return [Revision(*pair) for pair in (await data.exec(wanted)).all()]
 
 
-async def revision(data: session.Session, release_key: str, number: str) -> sql.Revision:
+async def latest_revision(data: session.Session, release_key: str) -> Revision | None:
+    """The newest revision."""
+    return next(iter(await revisions(data, release_key, limit=1)), None)
+
+
+async def revision(data: session.Session, release_key: str, number: str) -> Revision:
     """One revision by its number."""
-    row = await data.get(sql.Revision, sql.revision_key(release_key, number))
-    if row is None:
+    found = await revisions(data, release_key, sql.Revision.number == number, limit=1)
+    if not found:
         raise errors.NotFoundError(f"{release_key} has no revision {number or 'yet'}.")
-    return row
+    return found[0]
 
 
 async def deployments(data: session.Session, release_key: str) -> Sequence[tables.Deployment]:
@@ -189,10 +215,11 @@ async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
     return fileset.FileSet.of(itertools.starmap(fileset.File, found.all()))
 
 
-async def revision_files(data: session.Session, revision: sql.Revision) -> fileset.FileSet:
-    """The files of a revision, with what is wrong with those that are named like checksums."""
-    files = await file_set(data, revision.file_set_digest)
-    odd = {path: fileset.Odd(word) for path, word in (revision.odd_checksums or {}).items()}
+async def revision_files(data: session.Session, revision: Revision) -> fileset.FileSet:
+    """The recorded files of a revision, with what is wrong with those that are named like checksums."""
+    files = await file_set(data, revision.digest)
+    words = (revision.recorded.odd_checksums if revision.recorded else None) or {}
+    odd = {path: fileset.Odd(word) for path, word in words.items()}
     if not odd:
         return files
     return fileset.FileSet.of(dataclasses.replace(file, odd=odd.get(file.path)) for file in files.files)

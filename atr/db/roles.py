@@ -35,6 +35,7 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "release": "INSERT, UPDATE",
         "revisioncounter": "INSERT, UPDATE",
         "revision": "INSERT",
+        "revision_files": "INSERT, UPDATE (file_set_digest, odd_checksums, recorded)",
         "ballotpaper": "INSERT",
         "ballot_entry": "INSERT",
         "promotion_task": "INSERT",
@@ -148,6 +149,11 @@ _NOT_FOUND: Final = (
     " AND NOT EXISTS (SELECT FROM jsonb_array_elements(OLD.extra_files::jsonb) AS found (file)"
     " WHERE found.file = one.file - 'reason' - 'by' - 'at')"
 )
+_NEWEST: Final = (
+    "(SELECT files.file_set_digest FROM revision LEFT JOIN revision_files AS files"
+    " ON files.release_key = revision.release_key AND files.number = revision.number"
+    " WHERE revision.release_key = NEW.release_key ORDER BY revision.seq DESC LIMIT 1)"
+)
 # For each table: what the web's role is refused, as conditions with their sentences, for a new row and for a changed
 # one.
 _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -205,18 +211,16 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NOT EXISTS (SELECT FROM release WHERE key = NEW.release_key AND current_vote_seq = NEW.vote_seq"
             f" AND phase = '{sql.ReleasePhase.RELEASE_CANDIDATE.name}' AND vote_started = NEW.opened"
             " AND vote_resolved IS NULL)": ("A ballot is written while its vote is opened."),
-            "NEW.kind = 'revision' AND NEW.file_set_digest IS DISTINCT FROM (SELECT file_set_digest FROM revision"
-            " WHERE release_key = NEW.release_key ORDER BY seq DESC LIMIT 1)": (
+            f"NEW.kind = 'revision' AND NEW.file_set_digest IS DISTINCT FROM {_NEWEST}": (
                 "The ballot holds the files of the newest revision, and no others."
             ),
             "NEW.kind = 'deployment' AND NOT EXISTS (SELECT FROM deployment WHERE id = NEW.deployment_id"
             " AND release_key = NEW.release_key AND file_set_digest = NEW.file_set_digest)": (
                 "The ballot holds what was captured of this release's deployments, and nothing else."
             ),
-            "NEW.kind = 'mapped' AND EXISTS (SELECT FROM file_set_file AS mapped"
+            "NEW.kind = 'mapped' AND EXISTS (SELECT FROM file_set_file AS mapped"  # noqa: S608  (names of ours)
             " WHERE digest = NEW.file_set_digest AND NOT EXISTS (SELECT FROM file_set_file AS voted"
-            " WHERE voted.digest = (SELECT file_set_digest FROM revision WHERE release_key = NEW.release_key"
-            " ORDER BY seq DESC LIMIT 1) AND voted.size = mapped.size AND voted.sha256 = mapped.sha256))": (
+            f" WHERE voted.digest = {_NEWEST} AND voted.size = mapped.size AND voted.sha256 = mapped.sha256))": (
                 "What is mapped to a platform are files of the newest revision."
             ),
         },

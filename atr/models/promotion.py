@@ -67,6 +67,19 @@ class FileSetFile(sqlmodel.SQLModel, table=True):
     sha256: str
 
 
+class RevisionFiles(sqlmodel.SQLModel, table=True):
+    """What a revision holds. ATR deletes the revisions of a release that is announced; this stays."""
+
+    __tablename__ = "revision_files"
+
+    release_key: str = sqlmodel.Field(primary_key=True)
+    number: str = sqlmodel.Field(primary_key=True)
+    file_set_digest: str = sqlmodel.Field(foreign_key="file_set.digest")
+    # By path: what is wrong with files that are named like checksums (`fileset.Odd`). None: nobody has looked.
+    odd_checksums: dict[str, str] | None = sqlmodel.Field(default=None, sa_column=sql.json_column(nullable=True))
+    recorded: datetime.datetime
+
+
 class PlatformTarget(sqlmodel.SQLModel, table=True):
     """Which names on a platform belong to a project. Only a foundation admin sets it: the wall between committees."""
 

@@ -26,9 +26,6 @@ sqlmodel.SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-# The `file_set_digest` of a revision whose files nobody hashed. No digest looks like it, so it equals nothing.
-NOT_RECORDED: Final = "not-recorded"
-
 # For how long a vote is open where a policy of ATR's says nothing.
 _HOURS: Final = 72
 
@@ -208,10 +205,6 @@ class Revision(sqlmodel.SQLModel, table=True):
     phase: ReleasePhase = sqlmodel.Field(sa_column=columns.atr_enum_column(ReleasePhase))
     parent_key: str | None = sqlmodel.Field(default=None, foreign_key="revision.key")
     description: str = sqlmodel.Field(default="", sa_type=columns.TextOrNull, nullable=True)
-    # NOT_RECORDED for a revision older than our tables; so no foreign key. A ballot, which has one, cannot hold that.
-    file_set_digest: str = sqlmodel.Field(sa_column_kwargs={"server_default": NOT_RECORDED})
-    # By path: what is wrong with files that are named like checksums (`fileset.Odd`). None: nobody has looked.
-    odd_checksums: dict[str, str] | None = sqlmodel.Field(default=None, sa_column=json_column(nullable=True))
 
 
 class BallotPaper(sqlmodel.SQLModel, table=True):

@@ -49,7 +49,7 @@ class Part:
 class Proposal:
     """The ballot as it would be frozen now, and why it may not be."""
 
-    revision: sql.Revision | None
+    revision: queries.Revision | None
     parts: tuple[Part, ...]
     # By platform: why the policy's mapping cannot be read.
     unreadable: tuple[tuple[distribution.DistributionPlatform, str], ...]
@@ -68,7 +68,7 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
     why_no_files = facts.why_no_files(revision)
     if (revision is None) or why_no_files:
         return Proposal(revision, (), (), (gates.Blocker("no-files", why_no_files, "a committer of the committee"),))
-    parts = [await _stored(data, tables.BallotKind.REVISION, revision.file_set_digest)]
+    parts = [await _stored(data, tables.BallotKind.REVISION, revision.digest)]
     unreadable = []
     for platform in distribution.DistributionPlatform:
         if not platform.supports_remote_promotion:

@@ -10,7 +10,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
@@ -116,20 +115,15 @@ async def _files(read: transaction.Transaction, release_key: str, number: str) -
     if not number:
         return {}
     row = await queries.revision(read.data, release_key, number)
-    if row.file_set_digest == sql.NOT_RECORDED:
+    if not row.digest:
         raise errors.ConflictError(f"Revision {number} is older than our record of files. Upload all files anew first.")
-    return (await queries.file_set(read.data, row.file_set_digest)).by_path
+    return (await queries.file_set(read.data, row.digest)).by_path
 
 
 async def _since(read: transaction.Transaction, release_key: str, seen: str) -> Sequence[sql.Revision]:
     """The revisions after the one that was seen, the newest first."""
-    wanted = (
-        sqlmodel.select(sql.Revision)
-        .where(sql.Revision.release_key == release_key, col(sql.Revision.seq) > int(seen or 0))
-        .order_by(col(sql.Revision.seq).desc())
-        .limit(_SEARCHED)
-    )
-    return (await read.data.exec(wanted)).all()
+    after = col(sql.Revision.seq) > int(seen or 0)
+    return [one.row for one in await queries.revisions(read.data, release_key, after, limit=_SEARCHED)]
 
 
 async def _sentence(

@@ -156,12 +156,18 @@ async def _newer(
     Ours never makes one, a host may. Where the ballot maps nothing to the platform, the whole revision counts.
     """
     voted = {entry.kind: entry.file_set_digest for entry in ballot if entry.platform in {"", platform.name}}
+    if (not vote_passed(release)) or (not voted):
+        return "", ""
+    named = await data.get(tables.RevisionFiles, (release.key, release.voted_revision_number or ""))
+    if (named is not None) and (named.file_set_digest != voted[tables.BallotKind.REVISION]):
+        return named.number, "the vote names it, and its ballot holds the files of another one."
     latest = await queries.latest_revision(data, release.key)
-    if (latest is None) or (not vote_passed(release)) or (not voted):
+    if latest is None:
+        # ATR deletes the revisions of a release that is announced.
         return "", ""
-    if latest.file_set_digest == voted[tables.BallotKind.REVISION]:
+    if latest.digest == voted[tables.BallotKind.REVISION]:
         return "", ""
-    if latest.file_set_digest == sql.NOT_RECORDED:
+    if not latest.digest:
         return latest.number, "its files were not recorded."
     mapped = voted.get(tables.BallotKind.MAPPED)
     try:
@@ -264,7 +270,7 @@ async def check_results(data: session.Session, deployment: tables.Deployment) ->
 
 
 async def mapped_now(
-    data: session.Session, project: sql.Project, revision: sql.Revision, platform: distribution.DistributionPlatform
+    data: session.Session, project: sql.Project, revision: queries.Revision, platform: distribution.DistributionPlatform
 ) -> fileset.FileSet | None:
     """What the policy maps of this revision to the platform; None without a mapping. Raises InputError as `mapped`."""
     patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
@@ -273,11 +279,11 @@ async def mapped_now(
     return mapping.mapped(await queries.revision_files(data, revision), patterns)
 
 
-def why_no_files(revision: sql.Revision | None) -> str:
+def why_no_files(revision: queries.Revision | None) -> str:
     """Why the files of the newest revision cannot be told, in a sentence; empty if they can."""
     if revision is None:
         return "The release has no files yet."
-    if revision.file_set_digest == sql.NOT_RECORDED:
+    if not revision.digest:
         return "The newest revision is older than our record of its files. Make a new one."
     return ""
 
@@ -353,7 +359,7 @@ async def voted_mapping(
 
 
 def mapping_basis(
-    revision: sql.Revision | None,
+    revision: queries.Revision | None,
     policy: sql.ReleasePolicy,
     platform: distribution.DistributionPlatform,
     voted: str,
@@ -361,7 +367,7 @@ def mapping_basis(
 ) -> str:
     """What a comparison of the staged files with the mapped ones depends on: when it moves, the comparison is old."""
     mapped = voted or [
-        revision.file_set_digest if revision else "",
+        revision.digest if revision else "",
         mapping.patterns_of(policy.file_tag_mappings, platform),
     ]
     staged = [[row.id, row.file_set_digest] for row in mine]

@@ -22,7 +22,6 @@ from typing import Final
 import atr.db.queries as queries
 import atr.disk as disk
 import atr.errors as errors
-import atr.models.sql as sql
 import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.shared.relpath as relpath
@@ -195,10 +194,10 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
     if latest is None:
         return Parent("", None, ())
     directory = read.place.revision_dir(release.project_key, release.version, latest.number)
-    if latest.file_set_digest == sql.NOT_RECORDED:
+    if latest.recorded is None:
         return Parent(latest.number, directory, None)
     files = (await queries.revision_files(read.data, latest)).files
-    return Parent(latest.number, directory, files, latest.odd_checksums is not None)
+    return Parent(latest.number, directory, files, latest.recorded.odd_checksums is not None)
 
 
 def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:

@@ -72,13 +72,13 @@ async def source(
     """Where the bytes of one file of the set lie; None if we have them no more."""
     if await is_kept(read, release.project_key, digest):
         return read.place.blobs.recorded(sha256, size)
-    row, revision = tables.FileSetFile, sql.Revision
+    row, revision = tables.FileSetFile, tables.RevisionFiles
     wanted = (
         sqlmodel.select(revision.number, row.path)
         .join(row, col(row.digest) == col(revision.file_set_digest))
         .where(revision.release_key == release.key, row.sha256 == sha256)
         # The set itself first: what is served as a revision's files is that revision's.
-        .order_by((col(revision.file_set_digest) == digest).desc(), col(revision.seq).desc())
+        .order_by((col(revision.file_set_digest) == digest).desc(), col(revision.number).desc())
         .limit(1)
     )
     found = (await read.data.exec(wanted)).first()
@@ -117,10 +117,11 @@ async def usage(read: transaction.Transaction, project_key: str) -> dict[str, in
 
 
 async def _revisions(read: transaction.Transaction, release: sql.Release) -> list[tuple[str, str]]:
+    row = tables.RevisionFiles
     wanted = (
-        sqlmodel.select(sql.Revision.number, sql.Revision.file_set_digest)
-        .where(sql.Revision.release_key == release.key, sql.Revision.file_set_digest != sql.NOT_RECORDED)
-        .order_by(col(sql.Revision.seq).desc())
+        sqlmodel.select(row.number, row.file_set_digest)
+        .where(row.release_key == release.key)
+        .order_by(col(row.number).desc())
     )
     return [(number, digest) for number, digest in (await read.data.exec(wanted)).all()]
 

@@ -48,7 +48,7 @@ class Plan:
 async def planned(
     data: session.Session,
     project: sql.Project,
-    revision: sql.Revision | None,
+    revision: queries.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> Plan:
     """What this revision would send now; with the reason if it cannot, and with its files as far as they are known."""

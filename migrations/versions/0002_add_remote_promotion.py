@@ -76,10 +76,6 @@ def _added() -> list[tuple[str, sa.Column[Any]]]:
             *_columns(_FLAG, "keep_copies", default=sa.false()),
         ],
         "release": _columns(_NUMBER, "vote_hours", null=True),
-        "revision": [
-            *_columns(_TEXT, "file_set_digest", default="not-recorded"),
-            *_columns(_JSON, "odd_checksums", null=True),
-        ],
         "distribution": [
             *_columns(_INSTANT, "created due_at lease_until", null=True),
             *_columns(_TEXT, "last_error lease_owner", default=""),
@@ -272,6 +268,14 @@ def _add_tables() -> None:
         refers={"file_set_digest": "file_set.digest", "project_key": "project.key"},
     )
     _table(
+        "revision_files",
+        *_columns(_TEXT, "release_key number file_set_digest"),
+        *_columns(_JSON, "odd_checksums", null=True),
+        *_columns(_INSTANT, "recorded"),
+        key="release_key number",
+        refers={"file_set_digest": "file_set.digest"},
+    )
+    _table(
         "platform_target",
         *_columns(_NUMBER, "id"),
         *_columns(_TEXT, "project_key mechanism source target pointer set_by"),
@@ -357,6 +361,7 @@ def downgrade() -> None:
     op.drop_table("attempt")
     op.drop_table("promotion")
     op.drop_table("platform_target")
+    op.drop_table("revision_files")
     op.drop_table("kept_copy")
     op.drop_table("deployment_package")
     op.drop_table("ballot_entry")

@@ -61,7 +61,7 @@ FORBIDDEN: Final = {
     f" SELECT {ASKED}, 'requested', voted_digest, '[{{}}]' FROM promotion LIMIT 1",
     "what was voted on": "UPDATE promotion SET voted_digest = evidence_digest",
     "files that were not voted on": f"INSERT INTO promotion ({ASKED}, state, voted_digest) SELECT {ASKED}, 'requested',"
-    " (SELECT file_set_digest FROM revision LIMIT 1) FROM promotion LIMIT 1",
+    " (SELECT file_set_digest FROM revision_files LIMIT 1) FROM promotion LIMIT 1",
     "a check's result": "DELETE FROM checkresult",
     "a package of a deployment": "INSERT INTO deployment_package SELECT * FROM deployment_package LIMIT 1",
     "an upload of another generation": "UPDATE deployment SET made_in = made_in + 1",

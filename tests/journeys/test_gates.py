@@ -221,7 +221,15 @@ async def test_where_nothing_is_mapped_the_whole_revision_counts(world: worlds.W
 async def test_a_newer_revision_of_which_nothing_is_recorded_is_not_what_was_voted_on(voted: worlds.World) -> None:
     await hosting.revise(voted.store, RELEASE, _put_right)
     async with voted.by_hand() as data:
-        newest = await queries.revision(data, RELEASE, "00002")
-        newest.file_set_digest = sql.NOT_RECORDED
+        await data.delete((await queries.revision(data, RELEASE, "00002")).recorded)
     with pytest.raises(errors.BlockedError, match=r"Revision 00002.*its files were not recorded"):
+        await voted.promote(1)
+
+
+async def test_a_vote_that_names_another_revision_than_its_ballot_authorises_nothing(voted: worlds.World) -> None:
+    await hosting.revise(voted.store, RELEASE, _byte_changed)
+    (release,) = await voted.rows(sql.Release)
+    release.voted_revision_number = "00002"
+    await voted.change(release)
+    with pytest.raises(errors.BlockedError, match="its ballot holds the files of another one"):
         await voted.promote(1)

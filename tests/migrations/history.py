@@ -188,6 +188,15 @@ ROWS: Final[Mapping[str, Rows]] = {
             _ballot_entry(2, "deployment", platform="MAVEN", deployment_id=4),
         ],
         "event": [_event(1, "0" * 64, "1" * 64), _event(2, "1" * 64, "2" * 64)],
+        "revision_files": [
+            {
+                "release_key": _RELEASE,
+                "number": "00001",
+                "file_set_digest": _DIGEST,
+                "odd_checksums": None,
+                "recorded": _THEN,
+            }
+        ],
         "kept_copy": [{"project_key": "example-kit", "file_set_digest": _DIGEST, "kept_at": _THEN}],
         "deployment_search": [
             {

@@ -62,7 +62,6 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     assert {table: len(read[table]) for table, _ in written} == {table: len(rows) for table, rows in written}
 
     revision: sql.Revision = read["revision"][0]
-    assert revision.file_set_digest == sql.NOT_RECORDED
     assert revision.created == datetime.datetime(2026, 5, 4, 10, 20, 30, 123456, tzinfo=datetime.UTC)
     policy: sql.ReleasePolicy = read["releasepolicy"][0]
     assert (policy.remote_promotion, policy.file_tag_mappings) == ({}, {"mavencentral": ["maven/**"]})
@@ -77,7 +76,7 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     assert abs(waiting.due_at - session.utc_now()) < datetime.timedelta(minutes=5)
 
 
-async def test_a_revision_from_before_cannot_stand_on_a_ballot(path: pathlib.Path) -> None:
+async def test_what_nobody_recorded_cannot_stand_on_a_ballot(path: pathlib.Path) -> None:
     history.at(path, history.HEAD)
     database = session.Database(history.url(path))
     try:
@@ -88,7 +87,7 @@ async def test_a_revision_from_before_cannot_stand_on_a_ballot(path: pathlib.Pat
                         release_key="example-kit-1.2.0",
                         vote_seq=2,
                         kind=tables.BallotKind.REVISION,
-                        file_set_digest=sql.NOT_RECORDED,
+                        file_set_digest="not-recorded",
                         opened=session.utc_now(),
                     )
                 )

@@ -258,7 +258,9 @@ class House:
     def open_form(self, place: Place) -> dict[str, str]:
         """The fields of the form that opens the vote on what is staged there."""
         key = f"{PROJECT}-{place.version}"
-        ((number, revision),) = self.rows("SELECT number, file_set_digest FROM revision WHERE release_key = ?", key)
+        ((number, revision),) = self.rows(
+            "SELECT number, file_set_digest FROM revision_files WHERE release_key = ?", key
+        )
         ((staged,),) = self.rows("SELECT file_set_digest FROM deployment WHERE release_key = ?", key)
         entries = [("revision", "", revision), ("mapped", "MAVEN", staged), ("deployment", "MAVEN", staged)]
         return {"revision_number": number, "ballot_digest": ballot.digest(ballot.Entry(*one) for one in entries)}

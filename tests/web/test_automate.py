@@ -37,11 +37,11 @@ async def _too_large(house: houses.House) -> None:
     large = fileset.FileSet.of([fileset.File(jar, worlds.MAVEN.largest_upload, "0" * 64)])
     async with house.world.hands.storage.database.write() as data:
         await queries.store_file_set(data, large, house.world.clock.at)
-    house.change("UPDATE revision SET file_set_digest = ?", large.digest)
+    house.change("UPDATE revision_files SET file_set_digest = ?", large.digest)
 
 
 async def _not_recorded(house: houses.House) -> None:
-    house.change("UPDATE revision SET file_set_digest = ?", sql.NOT_RECORDED)
+    house.change("DELETE FROM revision_files")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_automate_shows_so_many_files_a_page(house: houses.House) -> None:
     """Each of them once, and the last page for a number beyond it."""
     place, alice = house.places["composed"], house.people[houses.MEMBER]
     (digest,) = house.rows(
-        "SELECT file_set_digest FROM revision WHERE release_key = ? ORDER BY number DESC LIMIT 1",
+        "SELECT file_set_digest FROM revision_files WHERE release_key = ? ORDER BY number DESC LIMIT 1",
         sql.release_key(houses.PROJECT, place.version),
     )[0]
     base = f"org/example/widgets/widgets-many/{place.version}/widgets-many-{place.version}"

@@ -142,8 +142,8 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
     )
 
 
-async def _files(read: transaction.Transaction, revision: sql.Revision | None) -> tuple[fileset.File, ...]:
-    if (revision is None) or (revision.file_set_digest == sql.NOT_RECORDED):
+async def _files(read: transaction.Transaction, revision: queries.Revision | None) -> tuple[fileset.File, ...]:
+    if (revision is None) or not revision.digest:
         return ()
     return (await queries.revision_files(read.data, revision)).files
 
@@ -212,7 +212,7 @@ def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) ->
 
 
 def _vote_why_not(
-    release: sql.Release, revision: sql.Revision | None, committee: sql.Committee, *, manager: bool
+    release: sql.Release, revision: queries.Revision | None, committee: sql.Committee, *, manager: bool
 ) -> str:
     if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "The vote is open." if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
@@ -221,7 +221,7 @@ def _vote_why_not(
     return "" if manager else f"Only release managers and members of the {committee.name} committee can start a vote."
 
 
-def _css(release: sql.Release, revision: sql.Revision | None, mappings: Sequence[compose_views.Mapping]) -> str:
+def _css(release: sql.Release, revision: queries.Revision | None, mappings: Sequence[compose_views.Mapping]) -> str:
     if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "open" if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "passed"
     if any(one.problems for one in mappings):
@@ -231,7 +231,7 @@ def _css(release: sql.Release, revision: sql.Revision | None, mappings: Sequence
 
 def _sentence(
     release: sql.Release,
-    revision: sql.Revision | None,
+    revision: queries.Revision | None,
     files: Sequence[fileset.File],
     mappings: Sequence[compose_views.Mapping],
     rows: Sequence[views.DeploymentView],

@@ -94,7 +94,6 @@ async def trial_case(
         revision = await queries.latest_revision(
             read.data, await queries.release_key(read.data, project_key, version_key)
         )
-    known = (revision is not None) and (revision.file_set_digest != sql.NOT_RECORDED)
     targets = {
         platform.name: await queries.target(read.data, project_key, platform.name)
         for platform in distribution.DistributionPlatform
@@ -103,7 +102,7 @@ async def trial_case(
     return TrialCase(
         version_key=version_key,
         revision_number=revision.number if revision else "",
-        files=await queries.revision_files(read.data, revision) if (revision and known) else None,
+        files=await queries.revision_files(read.data, revision) if (revision and revision.digest) else None,
         patterns=patterns,
         namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
     )

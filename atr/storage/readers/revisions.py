@@ -26,15 +26,9 @@ async def page(
     """The revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
-    wanted = (
-        sqlmodel.select(sql.Revision)
-        .where(sql.Revision.release_key == release_key)
-        .order_by(col(sql.Revision.seq).desc())
-        .limit(LINES)
-    )
-    rows = (await read.data.exec(wanted)).all()
-    lines = await _lines(read, rows)
-    total = rows[0].seq if rows else 0
+    found = await queries.revisions(read.data, release_key, limit=LINES)
+    lines = await _lines(read, found)
+    total = found[0].row.seq if found else 0
     comparison = None
     if earlier or later:
         pair = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
@@ -51,17 +45,17 @@ async def page(
     )
 
 
-async def line(read: transaction.Transaction, row: sql.Revision) -> compose_views.RevisionLine:
+async def line(read: transaction.Transaction, row: queries.Revision) -> compose_views.RevisionLine:
     """One revision."""
     return (await _lines(read, [row]))[0]
 
 
-async def _lines(read: transaction.Transaction, rows: Sequence[sql.Revision]) -> tuple[compose_views.RevisionLine, ...]:
-    wanted = sqlmodel.select(tables.FileSetRow).where(
-        col(tables.FileSetRow.digest).in_({row.file_set_digest for row in rows})
-    )
+async def _lines(
+    read: transaction.Transaction, rows: Sequence[queries.Revision]
+) -> tuple[compose_views.RevisionLine, ...]:
+    wanted = sqlmodel.select(tables.FileSetRow).where(col(tables.FileSetRow.digest).in_({row.digest for row in rows}))
     sets = {one.digest: one for one in (await read.data.exec(wanted)).all()}
-    return tuple(_line(row, sets.get(row.file_set_digest)) for row in rows)
+    return tuple(_line(row.row, sets.get(row.digest)) for row in rows)
 
 
 def _line(row: sql.Revision, files: tables.FileSetRow | None) -> compose_views.RevisionLine:
@@ -78,13 +72,13 @@ def _line(row: sql.Revision, files: tables.FileSetRow | None) -> compose_views.R
 
 
 async def _compared(
-    read: transaction.Transaction, earlier: sql.Revision, later: sql.Revision
+    read: transaction.Transaction, earlier: queries.Revision, later: queries.Revision
 ) -> compose_views.Comparison:
     for one in (earlier, later):
-        if one.file_set_digest == sql.NOT_RECORDED:
+        if not one.digest:
             raise errors.ConflictError(f"Revision {one.number} is older than our record of files: nothing to compare.")
-    before = await queries.file_set(read.data, earlier.file_set_digest)
-    after = await queries.file_set(read.data, later.file_set_digest)
+    before = await queries.file_set(read.data, earlier.digest)
+    after = await queries.file_set(read.data, later.digest)
     found = fileset.compare(before, after)
     old, new = before.by_path, after.by_path
     every = [

@@ -131,7 +131,7 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
         return ()
     policy = await queries.policy(read.data, project)
     files = None
-    if (revision is not None) and (revision.file_set_digest != sql.NOT_RECORDED):
+    if (revision is not None) and revision.digest:
         files = await queries.revision_files(read.data, revision)
     spoken_for = await facts.spoken_for(read.data, release)
     cases = []

@@ -240,7 +240,7 @@ async def demand_answering(read: transaction.Transaction, platform: distribution
 async def demand_uploadable(
     write: transaction.Transaction,
     project: sql.Project,
-    revision: sql.Revision | None,
+    revision: queries.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> None:
     """Raise BlockedError, with the sentence that the page shows, if the platform would not take the mapped files."""

@@ -2,6 +2,7 @@
 """Make revisions: immutable states of a release's files."""
 
 import shutil
+from collections.abc import Mapping
 
 import sqlmodel
 from sqlmodel import col
@@ -12,6 +13,7 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.fileset as fileset
 import atr.storage.files as files
 import atr.storage.transaction as transaction
 import atr.storage.writers.obstacles as obstacles
@@ -37,9 +39,9 @@ class CommitteeParticipant:
         parent = await queries.latest_revision(write.data, release.key)
         if (parent is not None) and (parent.number != draft.parent):
             raise errors.ConflictError(
-                f"{parent.asfuid} made revision {parent.number} at {parent.created:%H:%M} UTC, after this was begun "
-                f"from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it once "
-                "more."
+                f"{parent.row.asfuid} made revision {parent.number} at {parent.row.created:%H:%M} UTC, after this was "
+                f"begun from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it "
+                "once more."
             )
         counter = await write.data.get(sql.RevisionCounter, release.key)
         if counter is None:
@@ -49,7 +51,6 @@ class CommitteeParticipant:
         number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
         # Looked at before the transaction where that takes long.
         odd_checksums = await draft.odd_checksums()
-        digest = await queries.store_file_set(write.data, draft.files, write.now)
         row = sql.Revision(
             key=sql.revision_key(release.key, number),
             release_key=release.key,
@@ -58,15 +59,11 @@ class CommitteeParticipant:
             asfuid=write.asf_uid,
             created=write.now,
             phase=release.phase,
-            parent_key=parent.key if parent else None,
+            parent_key=parent.row.key if parent else None,
             description=description,
-            file_set_digest=digest,
-            odd_checksums=odd_checksums,
         )
         write.data.add(row)
-        await write.event(
-            release.key, "release", "revision_made", number=number, digest=digest, files=len(draft.files.files)
-        )
+        await record(write, release.key, number, draft.files, odd_checksums)
         await queue_checks(write, release)
         # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
         # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
@@ -94,6 +91,31 @@ class CommitteeParticipant:
         if why_not:
             raise errors.ConflictError(why_not)
         return release
+
+
+async def record(
+    write: transaction.Transaction,
+    release_key: str,
+    number: str,
+    files: fileset.FileSet,
+    odd_checksums: Mapping[str, str] | None,
+) -> None:
+    """Write down what a revision holds, in the transaction that makes it. A host that makes revisions calls it too.
+
+    `odd_checksums` says by path what is wrong with files that are named like checksums; None if nobody has looked.
+    """
+    digest = await queries.store_file_set(write.data, files, write.now)
+    # A host that deletes a release and starts it again may begin its numbers anew.
+    await write.data.merge(
+        tables.RevisionFiles(
+            release_key=release_key,
+            number=number,
+            file_set_digest=digest,
+            odd_checksums=None if odd_checksums is None else dict(odd_checksums),
+            recorded=write.now,
+        )
+    )
+    await write.event(release_key, "release", "revision_made", number=number, digest=digest, files=len(files.files))
 
 
 async def queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
