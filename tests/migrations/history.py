@@ -4,10 +4,13 @@
 import contextlib
 import pathlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import alembic.operations
+import alembic.runtime.migration as migration
 import alembic.script
+import sqlalchemy
 
 import atr.db.migrate as migrate
 
@@ -316,3 +319,41 @@ def tables(path: pathlib.Path) -> set[str]:
     """The tables that are there."""
     with raw(path) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def facts(path: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """By table: its columns, key, constraints and indexes, with their names."""
+    engine = migrate.engine(url(path))
+    inspector = sqlalchemy.inspect(engine)
+    found: dict[str, dict[str, Any]] = {
+        table: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], column["default"])
+                for column in inspector.get_columns(table)
+            },
+            "key": inspector.get_pk_constraint(table),
+            "checks": {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)},
+            "uniques": {each["name"]: each["column_names"] for each in inspector.get_unique_constraints(table)},
+            "foreign": {each["name"]: each for each in inspector.get_foreign_keys(table)},
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+    engine.dispose()
+    with raw(path) as connection:
+        indexes = connection.execute("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        for table, statement in indexes:
+            found[table].setdefault("indexes", set()).add(" ".join(statement.split()))
+    return found
+
+
+def run_alone(path: pathlib.Path, run: Callable[[], None], foreign_keys: str) -> None:
+    """One migration's function as an adopter runs it: in an environment of their own."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA foreign_keys={foreign_keys}")
+        context = migration.MigrationContext.configure(connection)
+        with alembic.operations.Operations.context(context):
+            run()
+        connection.commit()
+    engine.dispose()

@@ -4,13 +4,9 @@
 import itertools
 import pathlib
 import re
-from collections.abc import Callable
 from typing import Any
 
-import alembic.operations
-import alembic.runtime.migration as migration
 import pytest
-import sqlalchemy
 
 import atr.db.migrate as migrate
 import tests.migrations.history as history
@@ -90,7 +86,7 @@ def test_an_adopter_runs_only_ours(path: pathlib.Path, foreign_keys: str) -> Non
     ours = [script for script in history.SCRIPTS if script.revision >= "0002"]
     for script in ours:
         for run in (script.module.upgrade, script.module.downgrade, script.module.upgrade):
-            _run_alone(path, run, foreign_keys)
+            history.run_alone(path, run, foreign_keys)
             assert history.lost(path, "0001") == []
         history.fill(path, script.revision)
     with history.raw(path) as connection:
@@ -117,14 +113,3 @@ def _columns(path: pathlib.Path) -> dict[str, tuple[int, list[tuple[Any, ...]]]]
             for name, page in pages
             if name != "alembic_version"
         }
-
-
-def _run_alone(path: pathlib.Path, run: Callable[[], None], foreign_keys: str) -> None:
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"PRAGMA foreign_keys={foreign_keys}")
-        context = migration.MigrationContext.configure(connection)
-        with alembic.operations.Operations.context(context):
-            run()
-        connection.commit()
-    engine.dispose()

@@ -38,7 +38,7 @@ def test_what_autogenerate_does_not_compare_is_equal_too(path: pathlib.Path, tmp
     engine = migrate.engine(history.url(fresh))
     _MODELS.create_all(engine)
     engine.dispose()
-    migrated, described = _facts(path), _facts(fresh)
+    migrated, described = history.facts(path), history.facts(fresh)
     assert migrated.keys() == described.keys()
     for table, facts in described.items():
         assert migrated[table] == facts, table
@@ -106,28 +106,3 @@ async def test_foreign_keys_are_on_in_our_own_connections(path: pathlib.Path) ->
                 data.add(tables.FileSetFile(digest="no such set", path="a.jar", size=1, sha256="ab"))
     finally:
         await database.close()
-
-
-def _facts(path: pathlib.Path) -> dict[str, dict[str, Any]]:
-    engine = migrate.engine(history.url(path))
-    inspector = sqlalchemy.inspect(engine)
-    facts: dict[str, dict[str, Any]] = {
-        table: {
-            "columns": {
-                column["name"]: (str(column["type"]), column["nullable"], column["default"])
-                for column in inspector.get_columns(table)
-            },
-            "key": inspector.get_pk_constraint(table),
-            "checks": {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)},
-            "uniques": {each["name"]: each["column_names"] for each in inspector.get_unique_constraints(table)},
-            "foreign": {each["name"]: each for each in inspector.get_foreign_keys(table)},
-        }
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
-    }
-    engine.dispose()
-    with history.raw(path) as connection:
-        found = connection.execute("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
-        for table, statement in found:
-            facts[table].setdefault("indexes", set()).add(" ".join(statement.split()))
-    return facts
