@@ -18,7 +18,6 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 from tests import databases
 from tests.chaos import outcome
-from tests.web import routes
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
@@ -31,22 +30,12 @@ PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 PICTURES_AT_MOST: Final = 3_000_000
 CODE: Final = re.compile(r"`([^`\n]+)`")
 OURS: Final = re.compile(r"(?:atr|tests|docs|migrations|templates)/[\w./-]*|\.ci/run|pyproject\.toml|Makefile")
-MAP: Final = "docs/taking-this-into-atr.md"
+DEFECTS: Final = "docs/defects-in-atr.md"
 DEFECT: Final = re.compile(r"test_defect_\d\d\w*")
 
 # Files of ATR's that the pages name and that this repository does not have.
 ATRS: Final = frozenset(
     {
-        "atr/attestable.py",
-        "atr/blueprints/",
-        "atr/db/interaction.py",
-        "atr/form.py",
-        "atr/hashes.py",
-        "atr/manager.py",
-        "atr/models/args.py",
-        "atr/models/results.py",
-        "atr/storage/outcome.py",
-        "atr/storage/writers/announce.py",
         "atr/tasks/checks/signature.py",
     }
 )
@@ -92,24 +81,6 @@ def test_the_paths_of_atr_are_named_and_not_ours() -> None:
     named = set().union(*(named_paths(page) for page in PAGES))
     assert named >= ATRS
     assert [path for path in ATRS if (ROOT / path).exists()] == []
-
-
-def test_every_file_of_atr_is_in_the_map() -> None:
-    """By its path; the sandbox and the demo, which go along as they are, by their folders."""
-    page = text(MAP)
-    rows = page[page.index("## The file map") : page.index("## What to swap")]
-    first = [row.split("|")[1] for row in rows.splitlines() if row.startswith("| `")]
-    named = {path for cell in first for path in CODE.findall(cell)}
-    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "atr").rglob("*.py") if path.name != "__init__.py"}
-    assert {path for path in files - named if not path.startswith(("atr/sandbox/", "atr/demo/"))} == set()
-    assert named >= {"atr/sandbox/", "atr/demo/"}
-
-
-def test_every_route_has_its_row() -> None:
-    page = text(MAP)
-    rows = page[page.index("## The pages, route by route") : page.index("## What a host application must provide")]
-    named = {path for row in rows.splitlines() if row.startswith("| `") for path in CODE.findall(row.split("|")[1])}
-    assert named == {rule for endpoint, rule, _ in routes.rules() if endpoint != "static"}
 
 
 def test_every_setting_is_described_with_its_default() -> None:
@@ -275,10 +246,10 @@ def test_every_test_of_a_defect_has_its_row_and_every_one_named_exists() -> None
     there = set(re.findall(r"def (test_defect_\d\d\w*)", tests))
     named = DEFECT.findall(everything())
     assert [name for name in named if not any(test.startswith(name) for test in there)] == []
-    rows = re.findall(r"^\| (\d\d) \|.*\| `test_defect_(\d\d)\w*` \|$", text(MAP), re.MULTILINE)
+    rows = re.findall(r"^\| (\d\d) \|.*\| `test_defect_(\d\d)\w*` \|$", text(DEFECTS), re.MULTILINE)
     assert [row for row in rows if row[0] != row[1]] == []
     assert {number for number, _ in rows} == {test[len("test_defect_") :][:2] for test in there}
-    assert len(rows) == len(re.findall(r"^\| \d\d \|", text(MAP), re.MULTILINE))
+    assert len(rows) == len(re.findall(r"^\| \d\d \|", text(DEFECTS), re.MULTILINE))
 
 
 def test_headings_never_say_bare_distribution_or_promotion() -> None:

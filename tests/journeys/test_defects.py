@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATR's known defects of third-party distributions, by the numbers of docs/taking-this-into-atr.md: none came along."""
+"""ATR's known defects of third-party distributions, by the numbers of docs/defects-in-atr.md: none came along."""
 
 import ast
 import datetime
