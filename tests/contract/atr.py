@@ -147,8 +147,9 @@ ROWS: Final[history.Rows] = {
             "version": "2.3.0",
             "staging": 0,
             "pending": pending,
+            "upload_date": upload_date,
         }
-        for platform, pending in (("NPM_SCOPED", 1), ("DOCKER_HUB", 0))
+        for platform, pending, upload_date in (("NPM_SCOPED", 1, None), ("DOCKER_HUB", 0, _THEN))
     ],
 }
 
