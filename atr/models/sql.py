@@ -132,6 +132,7 @@ class ReleasePolicy(sqlmodel.SQLModel, table=True):
     file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(
         default_factory=dict, sa_column=json_column(server_default="{}")
     )
+    # Added by 0002.
     remote_promotion: dict[str, bool] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
     # Whether ATR keeps a copy of what it captures: voters can get it, and it can be staged again.
     keep_copies: bool = sqlmodel.Field(
@@ -173,7 +174,7 @@ class Release(sqlmodel.SQLModel, table=True):
     # NULL in ATR before the first vote.
     current_vote_seq: int = sqlmodel.Field(default=0, sa_type=columns.NumberOrNull(0), nullable=True, index=True)
     vote_started: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
-    # What voters were told when it opened; None for a vote that was opened before this was written down.
+    # Added by 0002. What voters were told when it opened; None for a vote that was opened before this was written down.
     vote_hours: int | None = None
     # When the newest vote passed; None while it is open, and when it has failed or was cancelled.
     vote_resolved: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
@@ -262,7 +263,7 @@ class Distribution(sqlmodel.SQLModel, table=True):
     api_url: str | None = None
     web_url: str | None = None
     created_by: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True)
-    # Only `settle` writes it, with what it read.
+    # Added by 0002, with all that follows. Only `settle` writes it, with what it read.
     proof: distribution.Proof = sqlmodel.Field(
         default=distribution.Proof.UNPROVED,
         sa_column=enum_column(

@@ -114,9 +114,9 @@ async def test_rows_of_atrs_are_read_through_our_models(path: pathlib.Path) -> N
     (result,), (paper,) = read["checkresult"], read["ballotpaper"]
     assert (result.revision_number, result.checker_version, result.data) == ("", "", {})
     assert paper.choice is sql.VoteChoice.YES
-    found = {row.platform: (row.created_by, row.upload_date) for row in read["distribution"]}
+    seen = {row.platform: (row.created_by, row.upload_date) for row in read["distribution"]}
     then = datetime.datetime(2026, 9, 10, 12, tzinfo=datetime.UTC)
-    assert found == {"NPM_SCOPED": ("", None), "DOCKER_HUB": ("", then)}
+    assert seen == {"NPM_SCOPED": ("", None), "DOCKER_HUB": ("", then)}
 
 
 def _stamp(path: pathlib.Path) -> str:
