@@ -13,6 +13,7 @@
     ├─ NoRoomError              the disk is full; nothing was kept
     ├─ DamagedError             a file on our disk is not what was recorded of it
     ├─ BlockedError             gates say no; `.reasons` has a sentence each
+    │  └─ HeldError             the same, with each reason as a code and its facts in `.held`
     └─ PlatformError            something outside did not do what we asked
        ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
        ├─ NotPublicError        the public place does not have this file (yet)
@@ -26,7 +27,7 @@ holds a secret. An error that is not in this tree is a bug of ours.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 # How the text of an UnavailableError ends. Who says it in other words, or gives up, takes it off.
 ASKED_AGAIN: Final = " We will ask again."
@@ -94,6 +95,14 @@ class BlockedError(AtrError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(" ".join(reasons))
         self.reasons = tuple(reasons)
+
+
+class HeldError(BlockedError):
+    """It is held. `held` has each reason as a code with its facts, as the rule that refused gave them."""
+
+    def __init__(self, reasons: Sequence[str], held: Sequence[Any]) -> None:
+        super().__init__(reasons)
+        self.held = tuple(held)
 
 
 class PlatformError(AtrError):

@@ -271,10 +271,13 @@ class SwitchForm(Form):
 
 
 class AnnounceForm(Form):
-    """Mark a release as announced: the version typed by hand; and why without what was voted on and is not public."""
+    """Mark a release as announced: the version typed by hand; and why, where something lacks or is not proved.
+
+    What the person vouches for are fields of its own: `vouch:` and the purl.
+    """
 
     version: Needed
-    # The digest of what was not public when the page was shown; empty where nothing lacked.
+    # The digest of what lacked when the page was shown; empty where nothing did.
     without: Text = ""
     reason: Text = ""
 

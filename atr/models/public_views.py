@@ -27,9 +27,14 @@ class NotPublic:
 
 @dataclasses.dataclass(frozen=True)
 class Announced:
-    """Who announced the release; and where something was voted on and not public then, what and why."""
+    """Who announced the release, and why, where a reason was needed.
+
+    `without` was voted on and not public then, on `waived` platforms nothing was public, `vouched` was not proved.
+    """
 
     by: str
     at: datetime.datetime
     reason: str
     without: tuple[str, ...]
+    waived: tuple[str, ...]
+    vouched: tuple[str, ...]

@@ -181,11 +181,17 @@ class AnnounceView:
     ballot_digest: str
     # For each deployment that is live: the platform, and (label, address) of each package.
     live: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    # The voted file sets that are not public, with one digest for all of them; it is empty where nothing lacks.
+    # The voted file sets that are not public; platforms of the policy on which nothing is public, a sentence each. One
+    # digest for all that lacks; it is empty where nothing does.
     not_public: tuple[public_views.NotPublic, ...]
-    not_public_digest: str
+    missing: tuple[str, ...]
+    lacking_digest: str
+    # What is public and not proved, so that a release manager must vouch for it: its purl, and its name.
+    unproved: tuple[tuple[str, str], ...]
     # What nobody can prove from here, a sentence each.
     unprovable: tuple[str, ...]
+    # Tags of the policy that mean no platform: they hold nothing.
+    unknown_tags: tuple[str, ...]
     # For each deployment that nobody voted on and that is not live: the platform and its next step.
     others: tuple[tuple[str, str], ...]
     why_not: str

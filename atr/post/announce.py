@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mark a release as announced."""
 
+from typing import Final
+
 import quart
 import werkzeug.wrappers
 
@@ -13,6 +15,7 @@ import atr.storage.readers.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_announce", __name__)
+_VOUCH: Final = "vouch:"
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
@@ -26,11 +29,13 @@ async def selected(project_key: str, version_key: str) -> Answer:
         if given.get("without"):
             async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
                 form = _parsed(given, version_key)
-                await member.announce.announce_without(key, seen=form.without, reason=form.reason)
+                await member.announce.announce_without(
+                    key, seen=form.without, reason=form.reason, vouched=_vouched(given)
+                )
         else:
             async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
-                _parsed(given, version_key)
-                await manager.announce.announce(key)
+                form = _parsed(given, version_key)
+                await manager.announce.announce(key, reason=form.reason, vouched=_vouched(given))
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
         return await _again(project_key, version_key, given, error)
     return web.redirect(
@@ -39,6 +44,11 @@ async def selected(project_key: str, version_key: str) -> Answer:
         project_key=project_key,
         version_key=version_key,
     )
+
+
+def _vouched(given: dict[str, str]) -> frozenset[str]:
+    """The purls that the person answers for."""
+    return frozenset(field.removeprefix(_VOUCH) for field in given if field.startswith(_VOUCH))
 
 
 def _parsed(given: dict[str, str], version_key: str) -> forms.AnnounceForm:

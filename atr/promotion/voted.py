@@ -2,7 +2,6 @@
 """What was voted on, and what of it is proved public. The measure of a release: not the rows that are left. Pure."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import atr.errors as errors
@@ -82,12 +81,6 @@ class Measure:
         """The beginning of a sentence: how many are live."""
         live = len(self.sets) - len(self.not_public)
         return f"{live} of {len(self.sets)} voted file {'set is' if len(self.sets) == 1 else 'sets are'} live"
-
-    @property
-    def digest(self) -> str:
-        """What a person saw who decides to go on without these; empty where nothing lacks. Any change changes it."""
-        lines = [f"{one.platform.name} {one.digest} {one.not_public}\n" for one in self.not_public]
-        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest() if lines else ""
 
 
 def called(packages: Sequence[distribution.Coordinates], platform: distribution.DistributionPlatform) -> str:

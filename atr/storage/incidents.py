@@ -59,6 +59,15 @@ async def of_release(data: session.Session, release_key: str) -> tuple[tuple[str
     return tuple(found)
 
 
+async def sentences(data: session.Session, release_key: str) -> tuple[str, ...]:
+    """Those of a release for people: each sentence once, with all that it is said of."""
+    found = await of_release(data, release_key)
+    return tuple(
+        f"{', '.join(name for name, one in found if one is incident)}: {incident.sentence}"
+        for incident in dict.fromkeys(one for _, one in found)
+    )
+
+
 async def of_deployment(data: session.Session, row: tables.Deployment) -> Incident | None:
     """What is wrong with this deployment, or with another one of its packages, that is public; None if nothing is."""
     found = (row.found_at is not None) or await _was_found(data, row)

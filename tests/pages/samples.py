@@ -703,11 +703,17 @@ def not_public(**changes: Any) -> public_views.NotPublic:
 
 
 def announced(**changes: Any) -> public_views.Announced:
-    return dataclasses.replace(public_views.Announced("release-manager", ago(10), "", ()), **changes)
+    return dataclasses.replace(public_views.Announced("release-manager", ago(10), "", (), (), ()), **changes)
 
 
 def announced_without() -> public_views.Announced:
-    return announced(by="committee-member", reason="The portal lost it; 2.4.1 follows.", without=(not_public().name,))
+    return announced(
+        by="committee-member",
+        reason="The portal lost it; 2.4.1 follows.",
+        without=(not_public().name,),
+        waived=("npm",),
+        vouched=("apache-example-widgets:2.4.0 on PyPI",),
+    )
 
 
 def release_line(**changes: Any) -> views.ReleaseLine:

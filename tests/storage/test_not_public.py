@@ -136,7 +136,7 @@ async def test_nothing_is_announced_without_a_voted_file_set_until_a_member_says
     await _end(voted, _Deployment.GONE)
     with pytest.raises(errors.BlockedError, match=r"widgets-\*:2\.4\.0 on Maven Central \(10 files\)"):
         await _announce(voted)
-    seen = (await _announcing(voted)).not_public_digest
+    seen = (await _announcing(voted)).lacking_digest
     async with voted.manager() as manager:
         assert not hasattr(manager.announce, "announce_without"), "release managers cannot"
     for reason, shown, refusal in (
@@ -165,13 +165,13 @@ async def test_nothing_is_announced_without_a_voted_file_set_until_a_member_says
 
 async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.World) -> None:
     """The form that a member has open says what is not public; meanwhile it went live."""
-    seen = (await _announcing(voted)).not_public_digest
+    seen = (await _announcing(voted)).lacking_digest
     assert seen
     await _promoted(voted, 1)
     with pytest.raises(errors.ConflictError, match="not what you saw"):
         async with voted.member() as member:
             await member.announce.announce_without(RELEASE, seen=seen, reason=_REASON)
-    assert (await _announcing(voted)).not_public_digest == ""
+    assert (await _announcing(voted)).lacking_digest == ""
     await _announce(voted)
     view = await _finish(voted)
     assert view.announced is not None

@@ -443,6 +443,32 @@ async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_
         assert f"{named} on Maven Central (10 files)" in page.text
 
 
+async def test_what_is_not_proved_is_vouched_for_by_name(house: houses.House) -> None:
+    """A direct POST is refused by the reasons that the page shows, with 409."""
+    place, dave = house.places["live"], house.people[houses.MANAGER]
+    release = f"{houses.PROJECT}-{place.version}"
+    house.change(
+        "INSERT INTO distribution (release_key, platform, owner_namespace, package, version, staging, pending, retries,"
+        " created_by) VALUES (?, 'PYPI', '', 'widgets', ?, 0, 0, 0, 'alice')",
+        release,
+        place.version,
+    )
+    purl = f"pkg:pypi/widgets@{place.version}"
+    page = await dave.get(place.url("announce"))
+    assert f'name="vouch:{purl}"' in page.text
+    before = house.dump()
+    refused = await dave.post(place.url("announce"), {"version": place.version, "reason": _REASON})
+    assert refused.status == 409
+    assert "nobody has proved that it is what was voted on" in refused.text
+    silent = await dave.post(place.url("announce"), {"version": place.version, f"vouch:{purl}": "on", "reason": " "})
+    assert silent.status == 422
+    assert 'id="reason-wrong"' in silent.text
+    assert house.dump() == before
+    form = {"version": place.version, f"vouch:{purl}": "on", "reason": _REASON}
+    assert (await dave.post(place.url("announce"), form)).status == 303
+    assert _REASON in (await dave.get(place.url("finish"))).text
+
+
 # Bent forms
 
 BENT: Final[Mapping[str, tuple[str, str]]] = {

@@ -66,8 +66,12 @@ async def announced(read: transaction.Transaction, release: sql.Release) -> publ
     event = (await read.data.exec(wanted)).first()
     if event is None:
         return None
-    without = tuple(str(one["name"]) for one in event.data.get("without", ()))
-    return public_views.Announced(event.actor, event.at, str(event.data.get("reason", "")), without)
+    without, waived, vouched = (
+        tuple(str(one["name"]) for one in event.data.get(key, ())) for key in ("without", "waived", "vouched")
+    )
+    return public_views.Announced(
+        event.actor, event.at, str(event.data.get("reason", "")), without=without, waived=waived, vouched=vouched
+    )
 
 
 def anchor(row: views.DeploymentView) -> str:

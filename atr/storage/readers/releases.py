@@ -9,12 +9,15 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.announce_words as words
 import atr.models.public_views as public_views
 import atr.models.sql as sql
 import atr.models.views as views
+import atr.promotion.announcing as announcing
 import atr.promotion.beside as beside
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
@@ -25,7 +28,6 @@ import atr.storage.readers.readiness as readiness
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.voted as measures
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.vote as vote
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
@@ -59,6 +61,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     shown = [row for row in rows if not not_public.is_given_up(row)]
     measure = await measures.of(read.data, release)
     lacking = not_public.told(measure, rows, release)
+    holds = announcing.reasons(await rule_facts.facts(read.data, release, measure))
     # What a row stands for is said by that row.
     unheld = [one for one in lacking if not one.has_row]
     return views.FinishView(
@@ -84,9 +87,9 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         ),
         nothing_missing=_nothing_missing(release, measure),
         others=await distributions.not_promoted(read, release),
-        announce_why_not=await _announce_why_not(read, release),
-        announce_note=_announce_note(measure, not_public.of_no_vote(rows, lacking)),
-        announce_needs_reason=bool(lacking),
+        announce_why_not=" ".join(words.sentences(announcing.held(holds))),
+        announce_note=_announce_note(measure, holds, not_public.of_no_vote(rows, lacking)),
+        announce_needs_reason=bool(holds),
         announced=await not_public.announced(read, release),
         may_record=manager,
         may_record_why_not="" if manager else "Only release managers and members of the committee can record or stage.",
@@ -211,16 +214,17 @@ async def _ball(
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return await _ball_of_vote(read, release, committee)
     is_complete = (not measure.not_public) and (measure.sets or not rows)
-    why_not = await obstacles.announce(read, release.key) if is_complete else ""
-    if is_complete and not why_not:
-        mine = rights.is_release_manager(committee, read.asf_uid)
+    holds = announcing.reasons(await rule_facts.facts(read.data, release, measure)) if is_complete else ()
+    if is_complete and not announcing.held(holds):
+        may = rights.is_member if announcing.lacking(holds) else rights.is_release_manager
         said = "Everything that was voted on is live" if measure.sets else "Nothing was voted on for a platform"
-        return ("you" if mine else "others"), f"{said}; it can be announced."
+        todo = " ".join(words.sentences(holds)) if holds else f"{said}; it can be announced."
+        return ("you" if may(committee, read.asf_uid) else "others"), todo
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
     said = (
         f"{waiting.platform.display_name}: {waiting.next_sentence}"
         if waiting
-        else (why_not or "Nothing is staged yet.")
+        else (" ".join(words.sentences(announcing.held(holds))) or "Nothing is staged yet.")
     )
     return ("itself" if any(row.is_moving for row in rows) else "others"), said
 
@@ -311,18 +315,11 @@ def _unheld(one: public_views.NotPublic, *, member: bool) -> views.Missing:
     )
 
 
-async def _announce_why_not(read: transaction.Transaction, release: sql.Release) -> str:
-    if release.phase is sql.ReleasePhase.RELEASE:
-        return "It was announced."
-    if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
-        return "It opens in Finish, when the vote has passed."
-    return await obstacles.announce(read, release.key)
-
-
-def _announce_note(measure: voted.Measure, others: Sequence[views.DeploymentView]) -> str:
-    if measure.not_public:
-        names = "; ".join(one.name for one in measure.not_public)
-        return f"Not public: {names}. A committee member can announce the release without it, giving a reason."
+def _announce_note(
+    measure: voted.Measure, holds: Sequence[announcing.Reason], others: Sequence[views.DeploymentView]
+) -> str:
+    if holds:
+        return " ".join(words.sentences(holds))
     said = (
         "Everything that was voted on for a platform is public."
         if measure.sets

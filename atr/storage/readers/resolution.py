@@ -6,12 +6,16 @@ from typing import Final
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.announce_words as words
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.vote_views as vote_views
+import atr.promotion.announcing as announcing
+import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.not_public as not_public
@@ -82,17 +86,19 @@ def _last_asked(row: tables.Deployment) -> str:
 
 
 async def announce(read: transaction.Transaction, release_key: str) -> vote_views.AnnounceView:
-    """What is public, what is not, and what holds the announcement."""
+    """What is public, what is not, and what holds the announcement: by the writer's rule, which decides."""
     of = await votes.reader(read, release_key)
     rows = await deployments.all_of(read, release_key)
     measure = await measures.of(read.data, of.release)
+    facts = await rule_facts.facts(read.data, of.release, measure)
+    found = announcing.reasons(facts)
     lacking = not_public.told(measure, rows, of.release)
     _, digest = await ballots.opened(read.data, of.release)
-    why_not = await _announce_why_not(read, of, lacks=bool(lacking))
+    why_not = _announce_why_not(of, found)
     return vote_views.AnnounceView(
         head=of.head,
-        sentence=_sentence(of.release, why_not, measure),
-        css=_css(of.release, why_not, measure),
+        sentence=_sentence(of.release, why_not, measure, found),
+        css=_css(of.release, why_not, found),
         ballot_digest=digest,
         live=tuple(
             (row.platform.display_name, row.public_urls or tuple((str(one), "") for one in row.packages))
@@ -100,21 +106,24 @@ async def announce(read: transaction.Transaction, release_key: str) -> vote_view
             if row.state is states.State.LIVE
         ),
         not_public=lacking,
-        not_public_digest=measure.digest,
+        missing=tuple(words.sentence(one) for one in found if one.code is announcing.Code.MISSING),
+        lacking_digest=announcing.digest(facts),
+        unproved=tuple((one.key, one.name) for one in announcing.unvouched(found)),
         unprovable=not_public.unprovable(measure),
+        unknown_tags=mapping.unknown_tags(facts.file_tag_mappings),
         others=tuple((row.platform.display_name, row.next_sentence) for row in not_public.of_no_vote(rows, lacking)),
         why_not=why_not,
         announced=await not_public.announced(read, of.release),
     )
 
 
-def _css(release: sql.Release, why_not: str, measure: voted.Measure) -> str:
+def _css(release: sql.Release, why_not: str, found: tuple[announcing.Reason, ...]) -> str:
     if release.phase is _Phase.RELEASE:
         return "live"
-    return "held" if why_not or measure.not_public else "ready"
+    return "held" if why_not or found else "ready"
 
 
-def _sentence(release: sql.Release, why_not: str, measure: voted.Measure) -> str:
+def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found: tuple[announcing.Reason, ...]) -> str:
     if release.phase is _Phase.RELEASE:
         return "This release was announced."
     if measure.not_public:
@@ -122,19 +131,17 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure) -> str
         return f"{measure.count}; not public: {names}."
     if why_not:
         return "It cannot be marked as announced now."
+    if found:
+        return words.sentence(found[0])
     if not measure.sets:
         return "Nothing holds the announcement. Nothing was voted on for a platform."
     return f"Nothing holds the announcement: {measure.count}."
 
 
-async def _announce_why_not(read: transaction.Transaction, of: votes.Reader, *, lacks: bool) -> str:
-    if of.release.phase is _Phase.RELEASE:
-        return "It was announced."
-    if of.release.phase is not _Phase.RELEASE_PREVIEW:
-        return "It opens in Finish, when the vote has passed."
-    may = (
-        of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
-        if lacks
-        else of.why_not(of.is_manager, _MANAGERS, "announce a release")
-    )
-    return await obstacles.announce(read, of.release.key) or may
+def _announce_why_not(of: votes.Reader, found: tuple[announcing.Reason, ...]) -> str:
+    """What nothing cures, else who may; empty if the reader may go on."""
+    if held := announcing.held(found):
+        return " ".join(words.sentences(held))
+    if announcing.lacking(found):
+        return of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
+    return of.why_not(of.is_manager, _MANAGERS, "announce a release")

@@ -12,7 +12,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.facts as facts
-import atr.storage.incidents as incidents
 import atr.storage.names as names
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
@@ -21,31 +20,6 @@ import atr.storage.writers.requests as requests
 _UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
 _RESTORED: Final = "The database was restored, and the platform is asked first what became of it. Try again soon."
 _TOO_LATE: Final = "so it cannot be taken back. If it is wrong, release a new version."
-
-
-async def announce(write: transaction.Transaction, release_key: str) -> str:
-    """Why the release cannot be announced now, in one sentence; empty if it can."""
-    rows = await queries.promotions(
-        write.data,
-        col(tables.Promotion.release_key) == release_key,
-        col(tables.Promotion.state).in_([*states.UNSETTLED, states.State.REQUESTED])
-        | ((col(tables.Promotion.state) == states.State.LIVE) & (col(tables.Promotion.difference) != "")),
-    )
-    if any(row.state is states.State.DIVERGED for row in rows):
-        return "Something public is not what was voted on. The incident must be dealt with first, on its row."
-    if found := await incidents.of_release(write.data, release_key):
-        # Each sentence once, with all that it is said of.
-        return " ".join(
-            f"{', '.join(name for name, one in found if one is incident)}: {incident.sentence}"
-            for incident in dict.fromkeys(one for _, one in found)
-        )
-    if any(row.state in states.UNSETTLED for row in rows):
-        return "A promotion is on its way. It opens when every promotion has ended."
-    if any(row.state is states.State.REQUESTED for row in rows):
-        return "A promotion is still asked for. Stop it first, or let it end."
-    if rows:
-        return f"The last reading of the public files found a difference, so they are read again: {rows[0].difference}"
-    return ""
 
 
 def change_files(release: sql.Release) -> str:

@@ -2,6 +2,7 @@
 """Start a release, and close it."""
 
 import re
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlmodel
@@ -10,10 +11,11 @@ from sqlmodel import col
 import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
+import atr.models.announce_words as words
 import atr.models.sql as sql
+import atr.promotion.announcing as announcing
+import atr.storage.announcing as rule_facts
 import atr.storage.transaction as transaction
-import atr.storage.voted as voted
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.rows as rows
 
@@ -72,32 +74,35 @@ class ReleaseManager:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def announce(self, release_key: str) -> None:
-        """Mark a release as announced: everything that was voted on for a platform is public.
+    async def announce(self, release_key: str, *, vouched: Collection[str] = (), reason: str = "") -> None:
+        """Mark a release as announced, by the rule of promotion/announcing.py.
 
-        Raises BlockedError, naming them, for voted file sets that are not, and while a promotion is not settled.
+        `vouched` are the purls of what nobody has proved and this person answers for, with the reason. Raises
+        HeldError with each reason that stands, ConflictError outside Finish, InputError for a word without a reason.
         """
-        release = await self._announceable(release_key)
-        measure = await voted.of(self._write.data, release)
-        if measure.not_public:
-            raise errors.BlockedError(
-                [
-                    *(f"{one.name} was voted on and is not public." for one in measure.not_public),
-                    "A committee member can announce the release without it, giving a reason.",
-                ]
-            )
-        await self._close(release)
+        release, _, found = await self._announceable(release_key)
+        if announcing.lacking(found) or announcing.unvouched(found, vouched):
+            raise _held(found)
+        await self._close(release, found, reason)
 
-    async def _announceable(self, release_key: str) -> sql.Release:
+    async def _announceable(
+        self, release_key: str
+    ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
+        """The release, what the rule looks at, and what stands and can be cured."""
         release = await own.release(self._write, release_key)
-        if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
+        facts = await rule_facts.facts(self._write.data, release)
+        found = announcing.reasons(facts)
+        if any(one.code is announcing.Code.PHASE for one in found):
             raise errors.ConflictError("Only a release in Finish can be announced.")
-        why_not = await obstacles.announce(self._write, release_key)
-        if why_not:
-            raise errors.BlockedError([why_not])
-        return release
+        if announcing.held(found):
+            raise _held(found)
+        return release, facts, found
 
-    async def _close(self, release: sql.Release, **facts: Any) -> None:
+    async def _close(self, release: sql.Release, found: Sequence[announcing.Reason], reason: str, **facts: Any) -> None:
+        """What stands is gone on without, or vouched for: the event has it by name, with the reason."""
+        if found:
+            facts["reason"] = rows.checked_reason(reason)
+            facts["vouched"] = [{"purl": one.key, "name": one.name} for one in announcing.unvouched(found)]
         release.phase = sql.ReleasePhase.RELEASE
         release.released = self._write.now
         await self._write.event(release.key, "release", "release_announced", **facts)
@@ -106,20 +111,23 @@ class ReleaseManager:
 class CommitteeMember(ReleaseManager):
     """What members of the committee may do besides."""
 
-    async def announce_without(self, release_key: str, *, seen: str, reason: str) -> None:
-        """Mark a release as announced though voted file sets are not public, with a reason that stays in the record.
+    async def announce_without(
+        self, release_key: str, *, seen: str, reason: str, vouched: Collection[str] = ()
+    ) -> None:
+        """Mark a release as announced though something lacks, with a reason that stays in the record.
 
+        That is voted file sets that are not public, and platforms that the policy maps and nothing is public on.
         `seen` is the digest of what lacked when the person decided. Raises ConflictError if something else lacks now,
-        InputError without a reason, BlockedError while a promotion is not settled.
+        InputError without a reason, HeldError for what nothing cures and for what is neither proved nor `vouched`.
         """
-        release = await self._announceable(release_key)
-        measure = await voted.of(self._write.data, release)
-        if (not measure.not_public) or (measure.digest != seen):
+        release, facts, found = await self._announceable(release_key)
+        if (not announcing.lacking(found)) or (announcing.digest(facts) != seen):
             raise errors.ConflictError(
                 "What is not public is not what you saw any more. Nothing was announced. "
                 "Look at the page again, then decide."
             )
-        reason = rows.checked_reason(reason)
+        if unvouched := announcing.unvouched(found, vouched):
+            raise _held(unvouched)
         without = [
             {
                 "name": one.name,
@@ -129,9 +137,18 @@ class CommitteeMember(ReleaseManager):
                 "files": one.files,
                 "not_public": one.not_public,
             }
-            for one in measure.not_public
+            for one in facts.measure.not_public
         ]
-        await self._close(release, reason=reason, without=without)
+        waived = [
+            {"tag": one.key, "name": one.name}
+            for one in announcing.lacking(found)
+            if one.code is announcing.Code.MISSING
+        ]
+        await self._close(release, found, reason, without=without, waived=waived)
+
+
+def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:
+    return errors.HeldError(words.sentences(found), found)
 
 
 def ensure_project_active(project: sql.Project) -> None:
