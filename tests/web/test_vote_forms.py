@@ -379,7 +379,7 @@ async def test_announced_is_confirmed_by_typing_the_version(house: houses.House)
     assert 'value="2"' in wrong.text
     assert house.dump() == before
     assert (await dave.post(place.url("announce"), {"version": place.version})).status == 303
-    assert _phase(house, place) == "release"
+    assert _phase(house, place) == "RELEASE"
     before = house.dump()
     assert (await dave.post(place.url("announce"), {"version": place.version})).status == 409
     assert house.dump() == before
@@ -436,7 +436,7 @@ async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_
     assert house.dump() == before
     told = await alice.post(place.url("announce"), {"version": place.version, "reason": _REASON, **form})
     assert told.status == 303
-    assert _phase(house, place) == "release"
+    assert _phase(house, place) == "RELEASE"
     for shown in ("finish", "announce"):
         page = await dave.get(place.url(shown))
         assert _REASON in page.text
