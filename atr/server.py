@@ -27,6 +27,7 @@ import atr.get.admin as get_admin
 import atr.get.announce as get_announce
 import atr.get.compose as get_compose
 import atr.get.distribution as get_distribution
+import atr.get.embargo as get_embargo
 import atr.get.finish as get_finish
 import atr.get.health as get_health
 import atr.get.policy as get_policy
@@ -50,6 +51,7 @@ import atr.post.admin as post_admin
 import atr.post.announce as post_announce
 import atr.post.compose as post_compose
 import atr.post.distribution as post_distribution
+import atr.post.embargo as post_embargo
 import atr.post.policy as post_policy
 import atr.post.readiness as post_readiness
 import atr.post.resolve as post_resolve
@@ -89,6 +91,7 @@ BLUEPRINTS: Final = (
     get_resolve.BLUEPRINT,
     get_abandon.BLUEPRINT,
     get_announce.BLUEPRINT,
+    get_embargo.BLUEPRINT,
     post_session.BLUEPRINT,
     post_start.BLUEPRINT,
     post_compose.BLUEPRINT,
@@ -103,6 +106,7 @@ BLUEPRINTS: Final = (
     post_resolve.BLUEPRINT,
     post_abandon.BLUEPRINT,
     post_announce.BLUEPRINT,
+    post_embargo.BLUEPRINT,
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32

@@ -54,15 +54,25 @@ async def demand_release(data: session.Session, release_key: str, *, fresh: bool
     """The release. `fresh`: as it is now, and nobody else changes the row before this transaction ends."""
     release = await data.get(sql.Release, release_key, **_FRESH if fresh else {})
     if release is None:
-        raise errors.NotFoundError(f"There is no release “{release_key[:80]}”.")
+        raise no_release(release_key)
     return release
+
+
+def no_release(release_key: str) -> errors.NotFoundError:
+    """What is said of a release that is not there, or not for whoever asks: one sentence, so that neither is told."""
+    return errors.NotFoundError(f"There is no release “{release_key[:80]}”.")
+
+
+def no_version(project_key: str, version: str) -> errors.NotFoundError:
+    """The same, for whoever asked for a version of a project."""
+    return errors.NotFoundError(f"There is no release {version[:64]} of “{project_key[:60]}”.")
 
 
 async def release_key(data: session.Session, project_key: str, version: str) -> str:
     """The key of this version of this project. Raises NotFoundError; a key put together by hand may be another's."""
     row = await data.get(sql.Release, sql.release_key(project_key, version))
     if (row is None) or (row.project_key != project_key):
-        raise errors.NotFoundError(f"There is no release {version[:64]} of “{project_key[:60]}”.")
+        raise no_version(project_key, version)
     return row.key
 
 

@@ -44,6 +44,7 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         " drop_by, due_at, asked_in, made_in, verify_asked_by, verify_asked_at, verified_at, verified_digest,"
         " verify_problem)",
         "deployment_search": "INSERT",
+        "embargo_lift": "INSERT, UPDATE",
         "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
         " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble, accepted_files)",
         "promotion_target": "INSERT, UPDATE (holding)",

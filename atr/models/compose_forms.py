@@ -22,6 +22,8 @@ class StartForm(forms.Form):
     """A release by its version; its rules are the release writer's."""
 
     version: forms.Needed
+    # Ticked is "yes"; a browser sends nothing for an empty box.
+    expedited: Literal["yes", ""] = ""
 
 
 class UploadForm(forms.Form):

@@ -18,6 +18,8 @@ class StartView:
     why_not: str
     # The newest versions that were started, with the word of their phase.
     versions: tuple[tuple[str, str], ...]
+    # Whether the reader may start an expedited one.
+    may_expedite: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +129,8 @@ class ComposeView:
     may_vote: bool
     may_vote_why_not: str
     readiness: readiness_views.Panel
+    # What is said of its embargo; empty where there is none.
+    embargo: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

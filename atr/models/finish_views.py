@@ -56,3 +56,12 @@ class SearchView:
     candidates: tuple[CandidateView, ...]
     # Changes when the page does.
     etag: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbargoView:
+    """The embargo of a release, as the members of its committee see it."""
+
+    head: views.ReleaseHead
+    # Whether it holds: then it can be lifted.
+    holds: bool

@@ -262,6 +262,12 @@ class AbandonForm(Form):
     reason: Text = ""
 
 
+class LiftForm(Form):
+    """Lift the embargo of a release."""
+
+    reason: Text = ""
+
+
 class SwitchForm(Form):
     """Switch everything on a platform, or the whole site, off or on."""
 

@@ -76,6 +76,19 @@ class Switch(sqlmodel.SQLModel, table=True):
     set_at: datetime.datetime
 
 
+class EmbargoLift(sqlmodel.SQLModel, table=True):
+    """A committee member let an expedited release leave ATR before it is out. `expedited` itself is ATR's to change."""
+
+    __tablename__ = "embargo_lift"
+
+    release_key: str = sqlmodel.Field(primary_key=True)
+    # When the release was started: another one of the same version, after a deletion, is not lifted by this.
+    release_created: datetime.datetime
+    lifted_by: str
+    lifted_at: datetime.datetime
+    reason: str
+
+
 class PlatformAccount(sqlmodel.SQLModel, table=True):
     """How often a platform was asked, and whether it answers: one row that every process keeps to.
 

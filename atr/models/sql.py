@@ -169,6 +169,8 @@ class Release(sqlmodel.SQLModel, table=True):
     )
     created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
     released: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
+    # For a fix that nobody hears of before it is out: only members of the committee see the release until then.
+    expedited: bool = sqlmodel.Field(default=False, sa_column_kwargs={"server_default": sqlalchemy.false()})
     project_key: str = sqlmodel.Field(foreign_key="project.key")
     version: str
     # NULL in ATR before the first vote.
@@ -180,6 +182,11 @@ class Release(sqlmodel.SQLModel, table=True):
     vote_resolved: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
     # What the newest vote is or was about; None when it has failed or was cancelled, and for votes older than this.
     voted_revision_number: str | None = None
+
+    @property
+    def is_embargoed(self) -> bool:
+        """Whether it is expedited and not out, as ATR counts it. What a member lifted is no part of this."""
+        return self.expedited and (self.phase is not ReleasePhase.RELEASE)
 
 
 class RevisionCounter(sqlmodel.SQLModel, table=True):

@@ -258,6 +258,8 @@ class ReleaseHead:
     release_key: str
     # Compose, Vote, Finish, Announced.
     phase_word: str
+    # What is said of its embargo; empty where there is none.
+    embargo: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -338,6 +340,8 @@ class FinishView:
     may_record: bool
     may_record_why_not: str
     readiness: readiness_views.Panel
+    # What is said of its embargo; empty where there is none.
+    embargo: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

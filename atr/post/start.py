@@ -21,7 +21,7 @@ async def selected(project_key: str) -> Answer:
     try:
         async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
             form = compose_forms.StartForm.parse(given)
-            await participant.release.start(project_key, form.version)
+            await participant.release.start(project_key, form.version, expedited=bool(form.expedited))
     except (errors.InputError, errors.ConflictError) as error:
         # What was typed stays on the page, with what is wrong beside it.
         async with web.site().storage.read(web.asf_uid()) as read:

@@ -3,7 +3,7 @@
 
 The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
 changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent; only whose turn it
-is, and what is switched off, end nothing). To add a gate, add a fact and a row.
+is, what is switched off, and an embargo end nothing). To add a gate, add a fact and a row.
 """
 
 import dataclasses
@@ -52,6 +52,8 @@ class Facts:
     # voted on, as a sentence; empty where nothing does.
     newer_revision: str = ""
     newer_difference: str = ""
+    # An expedited release that is not out, whose embargo no committee member has lifted.
+    embargoed: bool = False
     # Who switched the platform or the whole site off, when and why, as a sentence; empty while it is on.
     switched_off: str = ""
 
@@ -73,6 +75,12 @@ class Gate:
     holds: Callable[[Facts], bool]
     sentence: Callable[[Facts], str]
     who: str
+
+
+EMBARGOED: Final = (
+    "The release is under embargo, so nothing of it leaves ATR: it is neither staged, looked for, served nor promoted. "
+    "A committee member can lift the embargo, with a reason."
+)
 
 
 def restored(backup_at: datetime.datetime | None, then: str = "promote again") -> str:
@@ -118,8 +126,8 @@ def listed(names: Sequence[str]) -> str:
 TURN: Final = frozenset({"turn", "stopped", "silent"})
 # What was asked for before a restore waits for a person, since nobody knows what was sent.
 ASKED_ANEW: Final = frozenset({"restored"})
-# All that is only waited for, and what is switched off: it goes on by itself when it is switched on again.
-WAITING: Final = TURN | ASKED_ANEW | {"switched-off"}
+# All that is only waited for, and what is switched off or under embargo: it goes on by itself when that has ended.
+WAITING: Final = TURN | ASKED_ANEW | {"switched-off", "embargo"}
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
 
@@ -135,6 +143,12 @@ GATES: Final[tuple[Gate, ...]] = (
         lambda f: f.project_active,
         lambda _: "The project is not active, so nothing of it is published.",
         "a foundation admin",
+    ),
+    Gate(
+        "embargo",
+        lambda f: not f.embargoed,
+        lambda _: EMBARGOED,
+        "a committee member",
     ),
     Gate(
         "phase",

@@ -20,12 +20,14 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.changes as changes
+import atr.storage.embargo as embargo
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
+import atr.storage.writers.embargo as embargoes
 import atr.storage.writers.extras as extras
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
@@ -134,7 +136,7 @@ class Storage:
         InputError for what cannot be done to them; AccessError. Then nothing has changed.
         """
         async with self.read(asf_uid) as read:
-            release_key = await queries.release_key(read.data, project_key, version)
+            release_key = await embargo.release_key(read, project_key, version)
         for _ in range(_OVERTAKEN):
             with files.no_room_said():
                 made = await self._revise_once(project_key, release_key, asf_uid, change, seen, description)
@@ -294,6 +296,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
         self.copies = copies.CommitteeMember(write)
         self.turns = turns.CommitteeMember(write)
         self.extras = extras.CommitteeMember(write)
+        self.embargo = embargoes.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:

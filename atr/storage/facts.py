@@ -21,6 +21,7 @@ import atr.promotion.mapping as mapping
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
@@ -120,6 +121,7 @@ async def case(
         freed=await _freed(data, sending) if sending else (),
         newer_revision=newer_revision,
         newer_difference=newer_difference,
+        embargoed=await embargo.holds(data, release),
         switched_off=await switchboard.why_off(data, platform),
     )
     evidence = fileset.evidence_digest(

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("phase", sa.String(23), nullable=False),
         sa.Column("created", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("released", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("expedited", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("project_key", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("current_vote_seq", sa.Integer(), nullable=True),

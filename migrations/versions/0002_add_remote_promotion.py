@@ -133,6 +133,13 @@ def _add_tables() -> None:
         indexed="release_key",
     )
     _table(
+        "embargo_lift",
+        *_columns(_TEXT, "release_key"),
+        *_columns(_INSTANT, "release_created lifted_at"),
+        *_columns(_TEXT, "lifted_by reason"),
+        key="release_key",
+    )
+    _table(
         "event",
         *_columns(_NUMBER, "seq number"),
         *_columns(_TEXT, "chain actor subject what previous hash"),
@@ -376,6 +383,7 @@ def downgrade() -> None:
     op.drop_table("file_set")
     op.drop_table("file_read")
     op.drop_table("event")
+    op.drop_table("embargo_lift")
     op.drop_table("deployment_search")
     append_only.forget(op.get_context())
 

@@ -59,6 +59,8 @@ ROUTES: Final = {
     "get.vote.count": "/vote/{project_key}/{version_key}/count",
     "get.resolve.selected": "/resolve/{project_key}/{version_key}",
     "get.abandon.selected": "/abandon/{project_key}/{version_key}",
+    "get.embargo.selected": "/embargo/{project_key}/{version_key}",
+    "post.embargo.selected": "/embargo/{project_key}/{version_key}",
     "get.announce.selected": "/announce/{project_key}/{version_key}",
     "post.voting.selected": "/voting/{project_key}/{version_key}",
     "post.voting.ballot": "/voting/ballot/{project_key}/{version_key}",

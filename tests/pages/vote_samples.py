@@ -4,6 +4,7 @@
 import dataclasses
 from typing import Any, Final
 
+import atr.models.finish_views as finish_views
 import atr.models.letters as letters
 import atr.models.views as views
 import atr.models.vote_views as vote_views
@@ -154,6 +155,9 @@ def over(word: str = "failed", css: str = "refused", phase: str = "Compose", **c
     return vote(head=head(phase), word=word, css=css, sentence=sentence, ended=ended, **{**why_not, **changes})
 
 
+_HELD = dataclasses.replace(head("Compose"), embargo="The release is under embargo, so nothing of it leaves ATR.")
+
+
 def abandoning(**changes: Any) -> vote_views.AbandonView:
     sample = vote_views.AbandonView(
         head=head("Finish"),
@@ -268,6 +272,15 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "resolve-wrong": _resolve(vote(), **form),
         "resolve-over": _resolve(over()),
         "resolve-reader": _resolve(vote(resolve_why_not="Only release managers of the Example committee can.")),
+        "embargo": (
+            "embargo.html",
+            {"view": finish_views.EmbargoView(_HELD, holds=True), "values": {}, "field_errors": {}},
+        ),
+        "embargo-wrong": ("embargo.html", {"view": finish_views.EmbargoView(_HELD, holds=True), **form}),
+        "embargo-lifted": (
+            "embargo.html",
+            {"view": finish_views.EmbargoView(_HELD, holds=False), "values": {}, "field_errors": {}},
+        ),
         "abandon": ("abandon.html", {"view": abandoning(), "values": {}, "field_errors": {}}),
         "abandon-wrong": ("abandon.html", {"view": abandoning(head=head("Vote")), **form}),
         "abandon-late": (

@@ -15,6 +15,7 @@ Platform = distribution.DistributionPlatform
 ORDER = (
     "unsupported",
     "project-inactive",
+    "embargo",
     "phase",
     "vote",
     "no-ballot",
@@ -54,6 +55,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
     [
         (samples.facts(platform=Platform.PYPI), "unsupported", "PyPI cannot hold an upload back"),
         (samples.facts(project_active=False), "project-inactive", "The project is not active"),
+        (samples.facts(embargoed=True), "embargo", "neither staged, looked for, served nor promoted"),
         (samples.facts(phase="release_candidate"), "phase", "The release is not in Finish"),
         # Announced already: Finish is over.
         (samples.facts(phase="release"), "phase", "The release is not in Finish"),
@@ -99,6 +101,7 @@ def test_every_no_is_said_in_the_order_of_the_list() -> None:
     facts = samples.facts(
         platform=Platform.DOCKER_HUB,
         project_active=False,
+        embargoed=True,
         phase="release_candidate_draft",
         vote_passed=False,
         deployment_state="validating",

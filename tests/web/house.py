@@ -359,6 +359,17 @@ async def _staging(house: House, version: str, wanted: Any, **tree: bool) -> Pla
     return Place(version, f"d{number}")
 
 
+async def _embargoed(house: House, version: str) -> Place:
+    """An expedited release with a file."""
+    async with house.world.member() as member:
+        release_key = await member.release.start(PROJECT, version, expedited=True)
+    async with house.world.store.draft(release_key) as draft:
+        await draft.add("maven/org/example/widgets/secret/1/secret-1.pom", worlds.stream(b"<project/>"))
+        async with house.world.member() as member:
+            await member.revision.create(release_key, draft, "The fix")
+    return Place(version)
+
+
 async def _staged(house: House, version: str) -> Place:
     return await _staging(house, version, lambda row: row.proof.staged is not None)
 
@@ -604,6 +615,7 @@ SITUATIONS: Final[Mapping[str, Callable[[House, str], Awaitable[Place]]]] = {
     "doubted": _in_doubt,
     "published by another hand": _by_other_hand,
     "composed": _composed,
+    "embargoed": _embargoed,
     "searched": _searched,
     "failed": _failed,
     "upload refused": _upload_refused,

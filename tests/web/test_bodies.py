@@ -35,6 +35,7 @@ FORMS: Final[dict[str, tuple[type[forms.Form], str]]] = {
     "vote": (forms.CastForm, "voting"),
     "resolve": (forms.ResolveForm, "voting"),
     "abandon": (forms.AbandonForm, "ready"),
+    "embargo": (forms.LiftForm, "embargoed"),
     "announce": (forms.AnnounceForm, "live"),
 }
 HOSTILE: Final = (

@@ -14,10 +14,12 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
@@ -64,7 +66,8 @@ async def start(read: transaction.Transaction, project_key: str) -> compose_view
         why_not = f"{project.name} is {project.status.value}, so no release of it can be started."
     elif not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can start a release. Ask one of them."
-    wanted = sqlmodel.select(sql.Release).where(sql.Release.project_key == project.key)
+    seen = await embargo.seen_by(read)
+    wanted = sqlmodel.select(sql.Release).where(sql.Release.project_key == project.key, seen)
     found = (await read.data.exec(wanted.order_by(col(sql.Release.created).desc()).limit(_VERSIONS))).all()
     return compose_views.StartView(
         project_key=project.key,
@@ -72,6 +75,7 @@ async def start(read: transaction.Transaction, project_key: str) -> compose_view
         committee_name=committee.name,
         why_not=why_not,
         versions=tuple((row.version, distributions.PHASE_WORDS[row.phase]) for row in found),
+        may_expedite=rights.is_member(committee, read.asf_uid),
     )
 
 
@@ -88,6 +92,7 @@ async def page(
     rows = await deployments.all_of(read, release_key)
     participant = rights.is_participant(committee, read.asf_uid)
     manager = rights.is_release_manager(committee, read.asf_uid)
+    held = await embargo.holds(read.data, release)
     change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
     change = obstacles.change_files(release) or change
     vote = _vote_why_not(release, revision, committee, manager=manager)
@@ -107,11 +112,14 @@ async def page(
         rows=rows,
         may_change=not change,
         may_change_why_not=change,
-        may_record=manager,
-        may_record_why_not="" if manager else "Only release managers and members of the committee can record or stage.",
+        may_record=manager and not held,
+        may_record_why_not=gates.EMBARGOED
+        if held
+        else ("" if manager else "Only release managers and members of the committee can record or stage."),
         may_vote=not vote,
         may_vote_why_not=vote,
         readiness=await readiness.panel(read, release),
+        embargo=await embargo.sentence(read.data, release),
     )
 
 

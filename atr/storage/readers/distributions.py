@@ -14,8 +14,10 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.upload_views as upload_views
 import atr.models.views as views
+import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.not_public as not_public
 import atr.storage.readers.uploads as shown
@@ -111,6 +113,8 @@ async def form(
     if not rights.is_release_manager(committee, read.asf_uid):
         doing = "stage" if platform else "record"
         why_not = f"Only release managers and members of the committee can {doing} from here."
+    elif await embargo.holds(read.data, release):
+        why_not = gates.EMBARGOED
     return views.RecordFormView(
         project_key=project.key,
         project_name=project.name,

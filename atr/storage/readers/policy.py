@@ -16,6 +16,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.readers.changes as changes
 import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
@@ -91,9 +92,7 @@ async def trial_case(
         patterns = (await queries.policy(read.data, project)).file_tag_mappings
     revision = None
     if version_key:
-        revision = await queries.latest_revision(
-            read.data, await queries.release_key(read.data, project_key, version_key)
-        )
+        revision = await queries.latest_revision(read.data, await embargo.release_key(read, project_key, version_key))
     targets = {
         platform.name: await queries.target(read.data, project_key, platform.name)
         for platform in distribution.DistributionPlatform
@@ -216,7 +215,11 @@ def _of_slug(slug: str) -> distribution.DistributionPlatform:
 async def _releases(read: transaction.Transaction, project_key: str) -> tuple[tuple[str, str], ...]:
     wanted = (
         sqlmodel.select(sql.Release)
-        .where(sql.Release.project_key == project_key, col(sql.Release.phase) != sql.ReleasePhase.RELEASE)
+        .where(
+            sql.Release.project_key == project_key,
+            col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
+            await embargo.seen_by(read),
+        )
         # Those in Compose first: their files can still change.
         .order_by(
             (col(sql.Release.phase) == sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT).desc(), col(sql.Release.created).desc()

@@ -19,6 +19,7 @@ import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.readers.usage as usages
 import atr.storage.rights as rights
@@ -102,7 +103,7 @@ async def panel(read: transaction.Transaction, release: sql.Release) -> views.Pa
 
 async def of(read: transaction.Transaction, project_key: str, version_key: str) -> views.Panel:
     """The panel of one version of a project. Raises NotFoundError."""
-    release_key = await queries.release_key(read.data, project_key, version_key)
+    release_key = await embargo.release_key(read, project_key, version_key)
     return await panel(read, await queries.demand_release(read.data, release_key))
 
 

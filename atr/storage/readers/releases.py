@@ -15,10 +15,12 @@ import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.announcing as announcing
 import atr.promotion.beside as beside
+import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
+import atr.storage.embargo as embargo
 import atr.storage.readers.acts as acts
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
@@ -56,6 +58,7 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
     rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
     manager = rights.is_release_manager(committee, read.asf_uid)
+    held = await embargo.holds(read.data, release)
     _, ballot_digest = await ballots.opened(read.data, release)
     count = await vote.tally(read, release)
     shown = [row for row in rows if not not_public.is_given_up(row)]
@@ -91,9 +94,12 @@ async def finish(read: transaction.Transaction, release_key: str) -> views.Finis
         announce_note=_announce_note(measure, holds, not_public.of_no_vote(rows, lacking)),
         announce_needs_reason=bool(holds),
         announced=await not_public.announced(read, release),
-        may_record=manager,
-        may_record_why_not="" if manager else "Only release managers and members of the committee can record or stage.",
+        may_record=manager and not held,
+        may_record_why_not=gates.EMBARGOED
+        if held
+        else ("" if manager else "Only release managers and members of the committee can record or stage."),
         readiness=await readiness.panel(read, release),
+        embargo=await embargo.sentence(read.data, release),
     )
 
 
@@ -107,8 +113,8 @@ async def row(read: transaction.Transaction, release_key: str, row_key: str) -> 
 
 
 async def key(read: transaction.Transaction, project_key: str, version_key: str) -> str:
-    """The key of a release. Raises NotFoundError."""
-    return await queries.release_key(read.data, project_key, version_key)
+    """The key of a release that the reader may see. Raises NotFoundError."""
+    return await embargo.release_key(read, project_key, version_key)
 
 
 async def head(read: transaction.Transaction, project_key: str, version_key: str) -> views.ReleaseHead:
@@ -123,12 +129,14 @@ async def head(read: transaction.Transaction, project_key: str, version_key: str
         version_key=release.version,
         release_key=release.key,
         phase_word=distributions.PHASE_WORDS[release.phase],
+        embargo=await embargo.sentence(read.data, release),
     )
 
 
 async def listing(read: transaction.Transaction) -> views.ReleaseList:
     """Every release that is on its way, those that need the reader first."""
-    found = (await read.data.exec(sqlmodel.select(sql.Release).order_by(col(sql.Release.created).desc()))).all()
+    wanted = sqlmodel.select(sql.Release).where(await embargo.seen_by(read))
+    found = (await read.data.exec(wanted.order_by(col(sql.Release.created).desc()))).all()
     measured = await measures.of_many(read.data)
     lines = [await _line(read, release, measured.get(release.key, voted.Measure())) for release in found]
     yours = sum(1 for line in lines if line.group == "you")

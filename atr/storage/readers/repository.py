@@ -12,9 +12,11 @@ import atr.models.promotion as tables
 import atr.models.repository_views as views
 import atr.models.sql as sql
 import atr.promotion.checksums as checksums
+import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
+import atr.storage.embargo as embargo
 import atr.storage.holdings as holdings
 import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
@@ -54,6 +56,9 @@ async def served(
 ) -> views.ServedFile | views.ServedFolder:
     """What stands at an address: a file, a checksum of one, or a folder. Raises NotFoundError."""
     release = await queries.demand_release(read.data, await queries.release_key(read.data, project_key, version_key))
+    # Maven signs in nowhere, so before the embargo is lifted nobody is served, and what is there is not told.
+    if await embargo.holds(read.data, release):
+        raise queries.no_version(project_key, version_key)
     entry = await _on_a_ballot(read, release, digest)
     row, algorithm = await read.data.get(tables.FileSetFile, (digest, path)), ""
     named = checksums.named_by(path)
@@ -174,6 +179,8 @@ async def _why_not(
     read: transaction.Transaction, release: sql.Release, row: tables.Deployment | None, digest: str
 ) -> str:
     """Why voters cannot get a file set from here, and what to do; empty if they can."""
+    if await embargo.holds(read.data, release):
+        return gates.EMBARGOED
     if await holdings.holder(read, release, digest) is not None:
         return ""
     if row is None:

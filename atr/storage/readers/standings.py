@@ -157,7 +157,9 @@ def shown(
         return blockers
     if turn:
         return (turn,)
-    return tuple(one for one in blockers if (one.code == "switched-off") and (promotion.state in _MAY_SEND))
+    return tuple(
+        one for one in blockers if (one.code in {"switched-off", "embargo"}) and (promotion.state in _MAY_SEND)
+    )
 
 
 def needs_person(

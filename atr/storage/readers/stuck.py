@@ -22,6 +22,7 @@ import atr.models.stuck_views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.agreement as agreement
+import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.readers.admins as admins
 import atr.storage.switchboard as switchboard
@@ -263,7 +264,7 @@ async def _rows(read: transaction.Transaction, row: Any, where: Any, since: Any)
         sqlmodel.select(row, sql.Release, sql.Project)
         .join(sql.Release, col(sql.Release.key) == row.release_key)
         .join(sql.Project, col(sql.Project.key) == col(sql.Release.project_key))
-        .where(where)
+        .where(where, embargo.may_leave(row.release_key))
         .order_by(since)
         .limit(_MOST + 1)
     )

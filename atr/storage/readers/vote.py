@@ -20,6 +20,7 @@ import atr.promotion.ballot as rules
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.readers.ballot as lines
 import atr.storage.readers.deployments as deployments
@@ -72,6 +73,7 @@ async def reader(read: transaction.Transaction, release_key: str) -> Reader:
         version_key=release.version,
         release_key=release.key,
         phase_word=distributions.PHASE_WORDS[release.phase],
+        embargo=await embargo.sentence(read.data, release),
     )
     return Reader(
         release=release,

@@ -18,6 +18,7 @@ import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.shared.pom as poms
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.reads as reads
@@ -123,11 +124,11 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
 
 
 async def readiness_cases(read: transaction.Transaction, release_key: str) -> tuple[ReadinessCase, ...]:
-    """A case for each platform that the release goes to; none once it was announced."""
+    """A case for each platform that the release goes to; none once it was announced, or while it is under embargo."""
     release = await queries.demand_release(read.data, release_key)
     project = await queries.demand_project(read.data, release.project_key)
     revision = await queries.latest_revision(read.data, release_key)
-    if release.phase is sql.ReleasePhase.RELEASE:
+    if (release.phase is sql.ReleasePhase.RELEASE) or await embargo.holds(read.data, release):
         return ()
     policy = await queries.policy(read.data, project)
     files = None

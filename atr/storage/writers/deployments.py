@@ -21,6 +21,7 @@ import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
@@ -37,6 +38,10 @@ _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
 # A state that only a newer program knows: the row is left to it.
 _KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(col(tables.Deployment.platform))
+# Nothing of a release under embargo is looked for; a request that may be on its way is followed to its end.
+_MAY_LEAVE = embargo.may_leave(tables.Deployment.release_key) | col(tables.Deployment.state).in_(
+    [_State.UPLOADING, _State.DROPPING]
+)
 
 
 class ReleaseManager:
@@ -129,6 +134,7 @@ class SystemService:
             row,
             self._write.now,
             _KNOWN,
+            _MAY_LEAVE,
             col(row.platform).not_in(closed),
             columns=(row.platform,),
             limit=limit,
@@ -145,7 +151,15 @@ class SystemService:
         write = self._write
         where = [col(tables.Deployment.platform) == lane.platform] if lane else []
         claimed = await leases.claim(
-            write.data, tables.Deployment, write.now, _KNOWN, *where, owner=owner, seconds=seconds, limit=limit
+            write.data,
+            tables.Deployment,
+            write.now,
+            _KNOWN,
+            _MAY_LEAVE,
+            *where,
+            owner=owner,
+            seconds=seconds,
+            limit=limit,
         )
         mine = []
         for row in claimed:
@@ -162,8 +176,10 @@ class SystemService:
         return mine
 
     async def take(self, deployment_id: int, *, owner: str, seconds: float) -> work.Deployment | None:
-        """Take one deployment for a task; None while somebody else works on it."""
+        """Take one deployment for a task; None while somebody else works on it, or nothing of its release may leave."""
         row = await queries.demand_deployment(self._write.data, deployment_id)
+        if await embargo.holds_key(self._write.data, row.release_key):
+            return None
         if not await leases.take(self._write.data, row, self._write.now, owner=owner, seconds=seconds):
             return None
         return await self._work(row)

@@ -22,6 +22,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.following as following
@@ -187,6 +188,7 @@ class ReleaseManager:
         release = await own.release(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
+        await embargo.demand_lifted(self._write.data, release)
         if staging and (release.phase not in _RECORDABLE):
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):

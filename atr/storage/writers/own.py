@@ -21,11 +21,13 @@ async def project(write: transaction.Transaction, project_key: str) -> sql.Proje
 
 
 async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
-    """The release. Raises NotFoundError for one of another project."""
+    """The release. Raises NotFoundError for one of another project, and for one under embargo for all but members."""
     await guards.hold(write.data, guards.release(release_key))
     row = await queries.demand_release(write.data, release_key, fresh=True)
     if write.project_key and (row.project_key != write.project_key):
         raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
+    if write.project_key and row.is_embargoed and not write.is_committee_member:
+        raise queries.no_release(release_key)
     write.chain, write.subject = row.key, write.subject or "release"
     return row
 

@@ -15,6 +15,7 @@ import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.budget as budget
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
@@ -37,6 +38,7 @@ class SystemService:
             self._write.now,
             self._on_idle_platforms(),
             lanes.known(col(row.platform)),
+            embargo.may_leave(row.release_key),
             col(row.platform).not_in(closed),
             columns=(row.platform,),
             limit=limit,
@@ -56,6 +58,7 @@ class SystemService:
             self._write.now,
             self._on_idle_platforms(),
             lanes.known(col(sql.Distribution.platform)),
+            embargo.may_leave(sql.Distribution.release_key),
             *where,
             owner=owner,
             seconds=seconds,

@@ -20,6 +20,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.agreement as agreement
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.reads as reads
@@ -166,6 +167,8 @@ class CommitteeMember:
 # While the program is being replaced a newer one may use a state or a platform that this one does not know: the row is
 # left alone.
 _KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(col(tables.Promotion.platform))
+# Nothing of a release under embargo is looked for before a call; after it, what came of it must be found out.
+_KNOWN &= embargo.may_leave(tables.Promotion.release_key) | (col(tables.Promotion.state) != State.REQUESTED)
 # What a row that nothing of ours wrote may raise when it is read. A database's own errors are not among them.
 _BAD_ROW: Final = (errors.AtrError, AttributeError, LookupError, TypeError, ValueError)
 

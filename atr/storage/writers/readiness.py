@@ -12,6 +12,7 @@ import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.sql as sql
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
@@ -32,6 +33,7 @@ class CommitteeParticipant:
         release = await own.release(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing is left to check.")
+        await embargo.demand_lifted(write.data, release)
         await queue_check(write, release_key, anew=True)
         await write.event(release_key, "release", "readiness_asked")
 

@@ -29,11 +29,17 @@ class CommitteeParticipant:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def start(self, project_key: str, version: str) -> str:
-        """Start a release in Compose and answer its key. Raises InputError, ConflictError."""
+    async def start(self, project_key: str, version: str, *, expedited: bool = False) -> str:
+        """Start a release in Compose and answer its key.
+
+        An expedited one is under embargo until it is announced. Raises InputError, ConflictError; AccessError for an
+        expedited one unless a committee member asks.
+        """
         write = self._write
         project = await own.project(write, project_key)
         ensure_project_active(project)
+        if expedited and not write.is_committee_member:
+            raise errors.AccessError("Only members of the committee start an expedited release. Ask one of them.")
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
             raise errors.InputError(
                 "A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version"
@@ -45,14 +51,19 @@ class CommitteeParticipant:
             if there.project_key == project_key:
                 raise errors.ConflictError(
                     f"{project.name} {version} was started already. Open it, or choose another version."
+                    if write.is_committee_member or not there.is_embargoed
+                    else f"{version} cannot be used. Choose another version, or ask a committee member."
                 )
             other = await queries.demand_project(write.data, there.project_key)
+            if there.is_embargoed:
+                raise errors.ConflictError(f"{version} cannot be used: its key, {key}, is taken. Choose another one.")
             raise errors.ConflictError(
                 f"{other.name} {there.version} goes by the same key, {key}, and was first. Choose another version."
             )
         await self._ensure_apart(project_key, version)
-        write.data.add(sql.Release(key=key, created=write.now, project_key=project_key, version=version))
-        await write.event(key, "release", "release_started", version=version)
+        release = sql.Release(key=key, created=write.now, project_key=project_key, version=version, expedited=expedited)
+        write.data.add(release)
+        await write.event(key, "release", "release_started", version=version, expedited=expedited)
         return key
 
     async def _ensure_apart(self, project_key: str, version: str) -> None:

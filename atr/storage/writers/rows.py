@@ -21,6 +21,7 @@ import atr.promotion.steps as steps
 import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
 import atr.storage.beside_rows as beside_rows
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.switchboard as switchboard
@@ -61,7 +62,8 @@ async def view_of(
         gone_since=row.gone_since,
         resend=row.resend,
         waits=any(await facts.held_by(write.data, row)),
-        off=bool(await switchboard.why_off(write.data, platform)),
+        off=bool(await switchboard.why_off(write.data, platform))
+        or await embargo.holds_key(write.data, row.release_key),
         drops=tuple(attempt.answer for attempt in asked),
         drop_marked=drops[-1].marked_at if drops else None,
         drop_taken=any(attempt.answer is steps.Answer.TAKEN for attempt in drops),

@@ -20,6 +20,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
 import atr.shared.distribution as distribution
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
@@ -49,6 +50,7 @@ class ReleaseManager:
         facts.uploads_supported(where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
+        await embargo.demand_lifted(write.data, release)
         await requests.demand_inside(write, release, (where,))
         row = await self._waiting(release, where)
         if row is None:
@@ -96,9 +98,11 @@ class SystemService:
         self._write = write
 
     async def take(self, search_id: int) -> work.Search | None:
-        """The search, if it still waits for its answer."""
+        """The search, if it still waits for its answer and something of its release may leave."""
         row = await self._write.data.get(tables.DeploymentSearch, search_id)
         if (row is None) or (row.answered_at is not None):
+            return None
+        if await embargo.holds_key(self._write.data, row.release_key):
             return None
         return work.Search(search_id, coordinates(row))
 

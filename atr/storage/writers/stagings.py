@@ -18,6 +18,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
+import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
 import atr.storage.transaction as transaction
@@ -104,6 +105,8 @@ async def voted_platform(
 
 async def again_why_not(read: transaction.Transaction, release: sql.Release, digest: str) -> str:
     """Why these voted files cannot be staged once more from here, in one sentence; empty if they can."""
+    if await embargo.holds(read.data, release):
+        return gates.EMBARGOED
     platform = await voted_platform(read, release, digest)
     if (release.phase not in _PHASES) or (platform is None):
         return "Only what an open vote or the vote that passed is about can be staged again."

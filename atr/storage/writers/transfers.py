@@ -9,8 +9,10 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.deployments as rules
+import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.storage.embargo as embargo
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.writers.gatekeeping as gatekeeping
@@ -30,7 +32,8 @@ class SystemService:
     async def mark(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
         """Write down that one upload or drop is about to be sent.
 
-        Raises ConflictError if one may be on its way, BlockedError while the platform is switched off.
+        Raises ConflictError if one may be on its way, BlockedError while the platform is switched off or, for an
+        upload, the release is under embargo.
         """
         write = self._write
         await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
@@ -39,6 +42,8 @@ class SystemService:
         why_off = await switchboard.why_off(write.data, claimed.platform)
         if why_off:
             raise errors.BlockedError([why_off])
+        if (kind is tables.AttemptKind.UPLOAD) and await embargo.holds_key(write.data, row.release_key):
+            raise errors.BlockedError([gates.EMBARGOED])
         expected = _State.UPLOADING if (kind is tables.AttemptKind.UPLOAD) else _State.DROPPING
         before = await queries.attempts(
             write.data, col(tables.Attempt.deployment_id) == row.id, col(tables.Attempt.kind) == kind

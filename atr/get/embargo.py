@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the embargo of a release is lifted."""
+
+import quart
+
+import atr.storage.readers.embargo as embargo
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("get_embargo", __name__)
+
+
+@BLUEPRINT.get("/embargo/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> str:
+    """URL: /embargo/<project_key>/<version_key>."""
+    async with web.site().storage.read(web.asf_uid()) as read:
+        view = await embargo.page(read, project_key, version_key)
+    return await web.render("embargo.html", view=view, values={}, field_errors={})

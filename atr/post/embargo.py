@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lift the embargo of a release."""
+
+import quart
+import werkzeug.wrappers
+
+import atr.errors as errors
+import atr.models.forms as forms
+import atr.models.sql as sql
+import atr.storage.readers.embargo as embargo
+import atr.web as web
+
+BLUEPRINT = quart.Blueprint("post_embargo", __name__)
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+
+
+@BLUEPRINT.post("/embargo/<project_key>/<version_key>")
+async def selected(project_key: str, version_key: str) -> Answer:
+    """URL: /embargo/<project_key>/<version_key>."""
+    given = await web.form()
+    try:
+        async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
+            form = forms.LiftForm.parse(given)
+            await member.embargo.lift(sql.release_key(project_key, version_key), form.reason)
+    except (errors.InputError, errors.ConflictError) as error:
+        async with web.site().storage.read(web.asf_uid()) as read:
+            view = await embargo.page(read, project_key, version_key)
+        html = await web.render("embargo.html", view=view, values=given, field_errors=forms.problems(error))
+        return html, 422 if isinstance(error, errors.InputError) else 409
+    return web.redirect(
+        "get.embargo.selected",
+        success="The embargo is lifted. The release can be staged, looked for, served and promoted.",
+        project_key=project_key,
+        version_key=version_key,
+    )

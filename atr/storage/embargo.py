@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases under embargo: who sees them, and when something of them may leave ATR.
+
+An expedited release that is not out is for members of its committee. Nothing of it reaches a platform or the served
+repository until a member lifts the embargo. Lifting lets it leave and shows it to nobody: the pages stay the members'.
+"""
+
+from typing import Any
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.operating as operating
+import atr.models.sql as sql
+import atr.promotion.gates as gates
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+
+async def release_key(read: transaction.Transaction, project_key: str, version: str) -> str:
+    """The key of a release that the reader may see. Raises NotFoundError, with one sentence for both reasons."""
+    key = await queries.release_key(read.data, project_key, version)
+    release = await queries.demand_release(read.data, key)
+    if release.is_embargoed and not await _is_member(read, release):
+        raise queries.no_version(project_key, version)
+    return key
+
+
+async def seen_by(read: transaction.Transaction) -> Any:
+    """The condition on `release` under which the reader sees it."""
+    every = (await read.data.exec(sqlmodel.select(sql.Committee))).all()
+    mine = [committee.key for committee in every if rights.is_member(committee, read.asf_uid)]
+    projects = sqlmodel.select(sql.Project.key).where(col(sql.Project.committee_key).in_(mine))
+    return ~_embargoed() | col(sql.Release.project_key).in_(projects)
+
+
+async def holds(data: session.Session, release: sql.Release) -> bool:
+    """Whether nothing of the release may leave: it is under embargo, and no member has lifted it."""
+    return release.is_embargoed and (await lift_of(data, release) is None)
+
+
+async def holds_key(data: session.Session, key: str) -> bool:
+    """The same by a release's key; a release that is not there any more is under no embargo."""
+    release = await data.get(sql.Release, key)
+    return (release is not None) and await holds(data, release)
+
+
+async def demand_lifted(data: session.Session, release: sql.Release) -> None:
+    """Raise BlockedError while nothing of the release may leave."""
+    if await holds(data, release):
+        raise errors.BlockedError([gates.EMBARGOED])
+
+
+async def lift_of(data: session.Session, release: sql.Release) -> operating.EmbargoLift | None:
+    """Who lifted the embargo of this very release, when and why."""
+    row = await data.get(operating.EmbargoLift, release.key)
+    return row if (row is not None) and (row.release_created == release.created) else None
+
+
+def may_leave(key: Any) -> Any:
+    """The condition on a row's release key under which the worker takes the row."""
+    lift, release = operating.EmbargoLift, sql.Release
+    lifted = sqlmodel.select(lift.release_key).where(
+        lift.release_key == release.key, lift.release_created == release.created
+    )
+    return col(key).not_in(sqlmodel.select(release.key).where(_embargoed(), ~lifted.exists()))
+
+
+async def sentence(data: session.Session, release: sql.Release) -> str:
+    """What the release's pages say of its embargo; empty where there is none."""
+    if not release.is_embargoed:
+        return ""
+    row = await lift_of(data, release)
+    seen = "Only members of the committee see this release until it is announced; send its mails to their list alone."
+    if row is None:
+        return f"{gates.EMBARGOED} {seen}"
+    at = f"{row.lifted_at.day} {row.lifted_at:%B %Y at %H:%M} UTC"
+    return f"{row.lifted_by} lifted the embargo on {at}: {row.reason.rstrip('.')}. {seen}"
+
+
+def _embargoed() -> Any:
+    return col(sql.Release.expedited) & (col(sql.Release.phase) != sql.ReleasePhase.RELEASE)
+
+
+async def _is_member(read: transaction.Transaction, release: sql.Release) -> bool:
+    project = await queries.demand_project(read.data, release.project_key)
+    return rights.is_member(await queries.demand_committee(read.data, project.committee_key), read.asf_uid)
