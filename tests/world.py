@@ -45,6 +45,7 @@ import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
 from tests import databases as provided
+from tests import in_the_loop
 
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
 TOKEN: Final = stand_in.Token("atr", "a-secret-of-the-test")
@@ -421,6 +422,7 @@ async def open_world(
         }
         settings = config.WorkerSettings.model_validate(given)
         async with worker.context(settings, clock) as hands, _web(hands, database, clock) as store:
+            in_the_loop.without_threads(hands.storage.database._engine.sync_engine)
             yield World(hands, store, sandbox, clock, settings)
 
 
