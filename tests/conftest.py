@@ -19,6 +19,21 @@ from tests import guarding, installed
 from tests import world as worlds
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
+_TESTS = pathlib.Path(__file__).parent
+# What walks long ways over lines that shorter tests reach too; and web, worker and stand-in as processes of their own,
+# as a person starts them.
+_UNMEASURED = (
+    "attacks/",
+    "benchmarks/",
+    "chaos/",
+    "demo/",
+    "hostile/",
+    "journeys/",
+    "model/",
+    "web/test_addresses.py",
+    "web/test_matrix.py",
+    "web/test_vote_forms.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +108,15 @@ async def voted(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncItera
     """A world with a deployment that waits for the click; it has the number 1."""
     async with voted_scene.opened(tmp_path) as opened:
         yield opened
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a run with coverage leaves to one without."""
+    for item in items:
+        driven = item.get_closest_marker("browser") or item.get_closest_marker("mvn")
+        if driven or item.path.relative_to(_TESTS).as_posix().startswith(_UNMEASURED):
+            item.add_marker("unmeasured")
 
 
 def pytest_report_header() -> list[str]:
