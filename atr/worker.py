@@ -272,6 +272,9 @@ async def free_names(hands: contexts.Context) -> None:
     """Free the packages that promotions hold outside the names of their projects."""
     async with hands.storage.write_as_system(services.PromotionService) as service:
         freed = await service.walls.free()
+        stopped = await service.stops.abort_deleted()
+    if stopped:
+        _LOG.warning("stopped %d promotions of deleted releases", stopped, extra={"action": "release_deleted"})
     if freed:
         _LOG.warning("freed %d packages that were held without right", freed, extra={"action": "packages_freed"})
 
@@ -332,6 +335,9 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
         error = str(problem)
     except errors.UnavailableError as problem:
         error, retry_after = str(problem), problem.retry_after or 0.0
+    except errors.NotFoundError as problem:
+        # A host has deleted the release that it was for, so there is nothing left to do.
+        _LOG.info("gave up a task: %s", problem, extra={"action": "not_there"})
     except errors.AtrError as problem:
         error = str(problem)
     except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)

@@ -3,6 +3,9 @@
 
 from collections.abc import Awaitable, Callable
 
+import sqlalchemy
+from sqlmodel import col
+
 import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.demo.people as people
@@ -10,6 +13,14 @@ import atr.models.sql as sql
 import atr.storage as storage
 import atr.storage.files as files
 import atr.storage.writers.revision as revisions
+from tests import world as worlds
+
+
+async def delete(world: worlds.World, release_key: str) -> None:
+    """A release is deleted, with all that ATR's own tables have of it; ours know nothing of that."""
+    async with world.by_hand() as data:
+        await data.exec(sqlalchemy.delete(sql.Revision).where(col(sql.Revision.release_key) == release_key))
+        await data.exec(sqlalchemy.delete(sql.Release).where(col(sql.Release.key) == release_key))
 
 
 async def revise(store: storage.Storage, release_key: str, change: Callable[[files.Draft], Awaitable[None]]) -> str:

@@ -50,9 +50,17 @@ async def demand_committee(data: session.Session, committee_key: str) -> sql.Com
     return committee
 
 
+async def get_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release | None:
+    """The release; None for one that a host has deleted, of which our own rows stay.
+
+    `fresh`: as it is now, and nobody else changes the row before this transaction ends.
+    """
+    return await data.get(sql.Release, release_key, **_FRESH if fresh else {})
+
+
 async def demand_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release:
-    """The release. `fresh`: as it is now, and nobody else changes the row before this transaction ends."""
-    release = await data.get(sql.Release, release_key, **_FRESH if fresh else {})
+    """The release; `fresh` as above."""
+    release = await get_release(data, release_key, fresh=fresh)
     if release is None:
         raise no_release(release_key)
     return release
@@ -260,24 +268,42 @@ async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any
     return files.digest
 
 
+def of_newest_vote(release: sql.Release) -> tuple[Any, ...]:
+    """What tells the entries of the newest vote's ballot. An older release of this key may have been deleted."""
+    entry = tables.BallotEntry
+    return (
+        col(entry.release_key) == release.key,
+        col(entry.vote_seq) == release.current_vote_seq,
+        col(entry.opened) >= release.created,
+    )
+
+
 async def ballot(data: session.Session, release: sql.Release) -> Sequence[tables.BallotEntry]:
     """What the newest vote on this release is or was about; empty before the first one."""
-    wanted = sqlmodel.select(tables.BallotEntry).where(
-        tables.BallotEntry.release_key == release.key, tables.BallotEntry.vote_seq == release.current_vote_seq
-    )
+    wanted = sqlmodel.select(tables.BallotEntry).where(*of_newest_vote(release))
     return (await data.exec(wanted.order_by(col(tables.BallotEntry.id)))).all()
 
 
-async def ballot_paths(data: session.Session, release: sql.Release, platform: str) -> frozenset[str]:
-    """The path of every file that the newest vote is about on this platform, whichever entry holds it."""
+async def has_old_ballot(data: session.Session, release: sql.Release) -> bool:
+    """Whether a vote of this number was opened on a release of this key that was deleted."""
+    entry = tables.BallotEntry
+    wanted = sqlmodel.select(entry.id).where(
+        entry.release_key == release.key, entry.vote_seq == release.current_vote_seq, entry.opened < release.created
+    )
+    return (await data.exec(wanted.limit(1))).first() is not None
+
+
+async def ballot_paths(data: session.Session, release_key: str, platform: str) -> frozenset[str]:
+    """The path of every file that the newest vote is about on this platform, whichever entry holds it.
+
+    Where a host has deleted the release, of every vote on it.
+    """
+    release = await get_release(data, release_key)
+    votes = of_newest_vote(release) if release else (col(tables.BallotEntry.release_key) == release_key,)
     wanted = (
         sqlmodel.select(tables.FileSetFile.path)
         .join(tables.BallotEntry, col(tables.BallotEntry.file_set_digest) == col(tables.FileSetFile.digest))
-        .where(
-            tables.BallotEntry.release_key == release.key,
-            tables.BallotEntry.vote_seq == release.current_vote_seq,
-            tables.BallotEntry.platform == platform,
-        )
+        .where(*votes, tables.BallotEntry.platform == platform)
         .distinct()
     )
     return frozenset((await data.exec(wanted)).all())

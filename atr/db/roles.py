@@ -170,7 +170,8 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             # Each file that shall become public is one of the ballot, by path, size and bytes.
             "EXISTS (SELECT FROM file_set_file AS voted WHERE voted.digest = NEW.voted_digest AND NOT EXISTS (SELECT"
             " FROM ballot_entry AS entry JOIN release ON release.key = entry.release_key"
-            " AND release.current_vote_seq = entry.vote_seq JOIN file_set_file AS file"
+            " AND release.current_vote_seq = entry.vote_seq AND release.created <= entry.opened"
+            " JOIN file_set_file AS file"
             " ON file.digest = entry.file_set_digest WHERE entry.release_key = NEW.release_key"
             " AND entry.platform = NEW.platform AND file.path = voted.path AND file.size = voted.size"
             " AND file.sha256 = voted.sha256))": "What is asked for is what was voted on.",
@@ -208,6 +209,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "ballot_entry": {
             # Who wrote the other entries, in which transaction: theirs is over, so the ballot is opened.
             "EXISTS (SELECT FROM ballot_entry WHERE release_key = NEW.release_key AND vote_seq = NEW.vote_seq"
+            " AND opened >= (SELECT created FROM release WHERE key = NEW.release_key)"
             " AND xmin <> pg_current_xact_id()::xid)": "An opened ballot is frozen: none can be added.",
             "NOT EXISTS (SELECT FROM release WHERE key = NEW.release_key AND current_vote_seq = NEW.vote_seq"
             f" AND phase = '{sql.ReleasePhase.RELEASE_CANDIDATE.name}' AND vote_started = NEW.opened"

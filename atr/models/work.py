@@ -86,6 +86,11 @@ class Deployment:
         return (self.state is states.DeploymentState.UPLOADING) and not self.may_upload
 
     @property
+    def is_on_its_way(self) -> bool:
+        """Whether an upload may have arrived that was not found yet, or a drop was asked for."""
+        return self.is_searched or (self.state is states.DeploymentState.DROPPING)
+
+    @property
     def subject(self) -> str:
         """How events and log lines name it."""
         return f"deployment:{self.id}"

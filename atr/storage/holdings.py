@@ -98,6 +98,7 @@ async def on_open_ballot(read: transaction.Transaction, project_key: str, digest
             release.project_key == project_key,
             release.phase == sql.ReleasePhase.RELEASE_CANDIDATE,
             entry.vote_seq == release.current_vote_seq,
+            entry.opened >= release.created,
             entry.file_set_digest == digest,
         )
     )

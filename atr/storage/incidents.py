@@ -96,8 +96,8 @@ async def of_promotion(data: session.Session, row: tables.Promotion) -> Incident
 
 async def was_voted(data: session.Session, row: tables.Deployment | tables.Promotion) -> bool:
     """Whether what it holds, or is compared with, is on the ballot of the vote that passed."""
-    release = await queries.demand_release(data, row.release_key)
-    if not facts.vote_passed(release):
+    release = await queries.get_release(data, row.release_key)
+    if (release is None) or not facts.vote_passed(release):
         return False
     if isinstance(row, tables.Promotion):
         # A part of a file set on the ballot has a digest of its own.
@@ -153,11 +153,7 @@ async def _has_other_paths(data: session.Session, release: sql.Release, platform
     on_ballot = (
         sqlmodel.select(voted.path)
         .join(entry, col(entry.file_set_digest) == col(voted.digest))
-        .where(
-            entry.release_key == release.key,
-            entry.vote_seq == release.current_vote_seq,
-            entry.platform == platform,
-        )
+        .where(*queries.of_newest_vote(release), entry.platform == platform)
     )
     wanted = sqlmodel.select(file.path).where(file.digest == digest, col(file.path).not_in(on_ballot))
     return (await data.exec(wanted.limit(1))).first() is not None

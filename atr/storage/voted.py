@@ -71,6 +71,7 @@ async def _entries(data: session.Session, where: Iterable[Any]) -> Sequence[tupl
             col(release.phase).in_(_AFTER_VOTE),
             col(release.vote_resolved).is_not(None),
             col(release.current_vote_seq) == col(entry.vote_seq),
+            col(release.created) <= col(entry.opened),
             entry.platform != "",
             *where,
         )

@@ -259,11 +259,11 @@ async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]
 
 
 async def _rows(read: transaction.Transaction, row: Any, where: Any, since: Any) -> Sequence[Any]:
-    """The oldest of these rows, each with its release and its project."""
+    """The oldest of these rows, each with its release and its project; None for both where a host has deleted it."""
     wanted = (
         sqlmodel.select(row, sql.Release, sql.Project)
-        .join(sql.Release, col(sql.Release.key) == row.release_key)
-        .join(sql.Project, col(sql.Project.key) == col(sql.Release.project_key))
+        .join(sql.Release, col(sql.Release.key) == row.release_key, isouter=True)
+        .join(sql.Project, col(sql.Project.key) == col(sql.Release.project_key), isouter=True)
         .where(where, embargo.may_leave(row.release_key))
         .order_by(since)
         .limit(_MOST + 1)
@@ -295,8 +295,8 @@ def _line(
     read: transaction.Transaction,
     kind: Kind,
     row: Any,
-    project: sql.Project,
-    release: sql.Release,
+    project: sql.Project | None,
+    release: sql.Release | None,
     *,
     key: str = "",
     waits_for: str = "",
@@ -304,14 +304,14 @@ def _line(
     return views.Line(
         css=kind.value.css,
         word=kind.value.word,
-        project_name=project.name,
-        project_key=project.key,
-        version_key=release.version,
+        project_name=project.name if project else f"{row.release_key}, deleted",
+        project_key=project.key if project else "",
+        version_key=release.version if release else "",
         platform=distribution.DistributionPlatform[row.platform].display_name,
         since=(row.created or read.now) if isinstance(row, sql.Distribution) else row.entered_at,
         waits_for=waits_for or kind.value.waits_for,
         advice=kind.value.advice,
-        row_key=key,
+        row_key=key if release else "",
     )
 
 

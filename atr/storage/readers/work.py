@@ -89,8 +89,7 @@ async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSe
 
 async def ballot_paths(read: transaction.Transaction, claimed: work.Promotion) -> frozenset[str]:
     """The path of every file on this vote's ballot for the promotion's platform, whichever entry holds it."""
-    release = await queries.demand_release(read.data, claimed.release_key)
-    return await queries.ballot_paths(read.data, release, claimed.platform.name)
+    return await queries.ballot_paths(read.data, claimed.release_key, claimed.platform.name)
 
 
 async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:

@@ -39,6 +39,11 @@ class ReleaseManager:
             raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
         if await queries.ballot(write.data, release):
             raise errors.ConflictError(f"The ballot of vote {release.current_vote_seq} on {release_key} is frozen.")
+        if await queries.has_old_ballot(write.data, release):
+            raise errors.ConflictError(
+                f"An older release of this version was deleted, and the ballot of vote {release.current_vote_seq} on "
+                "it stays in the record. Choose another version."
+            )
         proposal = await ballots.proposed(write.data, release)
         if seen and (seen != proposal.digest):
             raise errors.ConflictError(

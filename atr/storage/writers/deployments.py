@@ -146,7 +146,7 @@ class SystemService:
     ) -> Sequence[work.Deployment]:
         """Take the deployments that are due, of one lane or of all, oldest first.
 
-        One that an open promotion works on is passed over.
+        One that an open promotion works on is passed over, and one whose release a host has deleted is left alone.
         """
         write = self._write
         where = [col(tables.Deployment.platform) == lane.platform] if lane else []
@@ -161,6 +161,10 @@ class SystemService:
             seconds=seconds,
             limit=limit,
         )
+        keys = [row.release_key for row in claimed]
+        there = set(
+            (await write.data.exec(sqlmodel.select(sql.Release.key).where(col(sql.Release.key).in_(keys)))).all()
+        )
         mine = []
         for row in claimed:
             open_promotions = await queries.promotions(
@@ -171,8 +175,13 @@ class SystemService:
             if open_promotions:
                 row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
                 row.lease_until = None
+                continue
+            work_on = await self._work(row)
+            if (row.release_key in there) or work_on.is_on_its_way:
+                mine.append(work_on)
             else:
-                mine.append(await self._work(row))
+                # A host has deleted the release. What stands on the platform is nobody's any more.
+                row.due_at = row.lease_until = None
         return mine
 
     async def take(self, deployment_id: int, *, owner: str, seconds: float) -> work.Deployment | None:

@@ -330,7 +330,7 @@ class CommitteeMember(ReleaseManager):
                 seconds = write.place.timing(claimed.platform).deadline
                 row.deadline = write.now + datetime.timedelta(seconds=seconds)
             await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
-        for where in await queries.targets(write.data, row):
+        for where in await rows.targets(write, row):
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:
                 await self.__upgrade_staging_to_final(row, where, address)

@@ -90,7 +90,9 @@ async def public(
     Whoever of this release holds one of them already gets the finding; what another release holds is not compared with
     the vote of this one. `deployment` is what made them public, None for another one.
     """
-    release = await queries.demand_release(write.data, release_key)
+    release = await queries.get_release(write.data, release_key)
+    if release is None:
+        return False
     holders = await _holders(write, packages)
     for holder in {id(row): row for row in holders.values() if row.release_key == release_key}.values():
         # What is live has its own after-care.

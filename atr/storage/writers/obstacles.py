@@ -146,9 +146,7 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
     release = await queries.demand_release(read.data, row.release_key)
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
         wanted = sqlmodel.select(tables.BallotEntry.id).where(
-            tables.BallotEntry.release_key == release.key,
-            tables.BallotEntry.vote_seq == release.current_vote_seq,
-            tables.BallotEntry.deployment_id == row.id,
+            *queries.of_newest_vote(release), tables.BallotEntry.deployment_id == row.id
         )
         if (await read.data.exec(wanted)).first() is not None:
             return "It is on the ballot of an open vote."

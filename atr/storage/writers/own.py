@@ -22,27 +22,35 @@ async def project(write: transaction.Transaction, project_key: str) -> sql.Proje
 
 async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
     """The release. Raises NotFoundError for one of another project, and for one under embargo for all but members."""
-    await guards.hold(write.data, guards.release(release_key))
-    row = await queries.demand_release(write.data, release_key, fresh=True)
-    if write.project_key and (row.project_key != write.project_key):
-        raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
-    if write.project_key and row.is_embargoed and not write.is_committee_member:
-        raise queries.no_release(release_key)
-    write.chain, write.subject = row.key, write.subject or "release"
-    return row
+    row = await _release(write, release_key)
+    return row or await queries.demand_release(write.data, release_key)
 
 
 async def deployment(write: transaction.Transaction, deployment_id: int) -> tables.Deployment:
-    """The deployment. Raises NotFoundError for one of another project."""
+    """The deployment. Raises NotFoundError for one of another project.
+
+    The worker, which acts for no project, gets it though a host has deleted its release.
+    """
     row = await queries.demand_deployment(write.data, deployment_id)
     write.subject = f"deployment:{deployment_id}"
-    await release(write, row.release_key)
+    await _release(write, row.release_key)
     return await queries.demand_deployment(write.data, deployment_id, fresh=True)
 
 
 async def promotion(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
-    """The promotion. Raises NotFoundError for one of another project."""
+    """The promotion; as above."""
     row = await queries.demand_promotion(write.data, promotion_id)
     write.subject = f"promotion:{promotion_id}"
-    await release(write, row.release_key)
+    await _release(write, row.release_key)
     return await queries.demand_promotion(write.data, promotion_id, fresh=True)
+
+
+async def _release(write: transaction.Transaction, release_key: str) -> sql.Release | None:
+    await guards.hold(write.data, guards.release(release_key))
+    row = await queries.get_release(write.data, release_key, fresh=True)
+    if write.project_key and ((row is None) or (row.project_key != write.project_key)):
+        raise errors.NotFoundError(f"{write.project_key} has no release “{release_key[:80]}”.")
+    if write.project_key and row and row.is_embargoed and not write.is_committee_member:
+        raise queries.no_release(release_key)
+    write.chain, write.subject = release_key, write.subject or "release"
+    return row

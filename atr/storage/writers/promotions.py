@@ -268,8 +268,11 @@ class SystemService:
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         if await self._is_frozen(row):
             return None
-        deployment = await queries.demand_deployment(write.data, row.deployment_id)
         before = await rows.publish_attempts(write, row)
+        if await queries.get_release(write.data, row.release_key) is None:
+            await self._refuse(row, before, gatekeeping.DELETED)
+            return None
+        deployment = await queries.demand_deployment(write.data, row.deployment_id)
         case = await facts.case(write.data, deployment, row.requested_by, sending=row)
         blockers = gates.blockers(case.facts)
         reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
@@ -281,10 +284,8 @@ class SystemService:
         if blockers:
             await self._wait(row, blockers[0])
             return None
-        by_person = row.resend
-        await moves.promotion(
-            write, row, State.SENDING, "Every gate held; the call is about to be made.", by_person=by_person
-        )
+        by_person, why = row.resend, "Every gate held; the call is about to be made."
+        await moves.promotion(write, row, State.SENDING, why, by_person=by_person)
         # Absence is counted anew: what was seen before this call says nothing of it.
         row.resend, row.held, row.absent_since = False, False, None
         number = 1 + len(
@@ -353,7 +354,8 @@ class SystemService:
     async def _refuse(self, row: tables.Promotion, before: Sequence[tables.Attempt], reason: str) -> None:
         row.lease_until = None
         if (row.state is State.REQUESTED) and (await rows.view_of(self._write, row, before)).surely_unsent:
-            await moves.promotion(self._write, row, State.REFUSED, f"{reason} Nothing was sent.")
+            to = State.ABORTED if (reason == gatekeeping.DELETED) else State.REFUSED
+            await moves.promotion(self._write, row, to, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await moves.promotion(
                 self._write, row, State.IN_DOUBT, f"{reason} A call was made before, so we keep looking."

@@ -49,8 +49,8 @@ async def queue_check(write: transaction.Transaction, release_key: str, *, anew:
 
 async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:
     """The same, if the platform's last answer is a day old or there is none. The scan calls it at each look."""
-    release = await queries.demand_release(write.data, release_key)
-    if release.phase is sql.ReleasePhase.RELEASE:
+    release = await queries.get_release(write.data, release_key)
+    if (release is None) or (release.phase is sql.ReleasePhase.RELEASE):
         return
     results = await facts.readiness_results(write.data, release_key, platform)
     if (not results) or (min(result.created for result in results) + _OLD <= write.now):

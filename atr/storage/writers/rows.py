@@ -357,3 +357,9 @@ async def note_problem(write: transaction.Transaction, row: tables.Deployment, p
     if problem and (problem != row.problem):
         await write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
     row.problem = problem
+
+
+async def targets(write: transaction.Transaction, row: tables.Promotion) -> tuple[distribution.Coordinates, ...]:
+    """The packages of a promotion that have rows in ATR's list; none where a host has deleted it with the release."""
+    is_there = await queries.get_release(write.data, row.release_key) is not None
+    return await queries.targets(write.data, row) if is_there else ()

@@ -7,11 +7,14 @@ same discipline: every fact once more under the guards, on disk before the first
 
 from collections.abc import Sequence
 
+import sqlmodel
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.promotion.steps as steps
@@ -66,6 +69,20 @@ class SystemService:
 
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
+
+    async def abort_deleted(self) -> int:
+        """Stop every promotion that waits and whose release a host has deleted, and answer how many those were.
+
+        What was sent goes on: what the platform makes public is compared and told as ever.
+        """
+        write, row = self._write, tables.Promotion
+        there = sqlmodel.select(sql.Release.key).where(col(sql.Release.key) == col(row.release_key)).exists()
+        waiting = (col(row.state) == State.REQUESTED, ~there)
+        found = await queries.promotions(write.data, *waiting)
+        await guards.hold(write.data, *(guards.release(one.release_key) for one in found))
+        for one in await queries.promotions(write.data, *waiting) if found else ():
+            await moves.promotion(write, one, State.ABORTED, f"{gatekeeping.DELETED} Nothing was sent.")
+        return len(found)
 
     async def mark(self, claimed: work.Promotion, *, seconds: float) -> work.Permit | None:
         """The mark of a drop: every fact once more, at this instant, and the attempt on disk before its first byte.
@@ -130,7 +147,10 @@ class SystemService:
             return "It moved since the platform was asked, so it is asked once more before anything is dropped."
         if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
             return f"The deployment is {deployment.state.value}, so it is not dropped."
-        release = await queries.demand_release(write.data, row.release_key)
+        release = await queries.get_release(write.data, row.release_key)
+        if release is None:
+            # Whoever asked for the stop was allowed to then, and nobody can ask again.
+            return ""
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)
         if not rights.is_member(committee, deployment.drop_by):

@@ -38,6 +38,8 @@ class SystemService:
         write = self._write
         await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
         row = await rows.claimed_deployment(self._write, claimed)
+        if (kind is tables.AttemptKind.UPLOAD) and (await queries.get_release(write.data, row.release_key) is None):
+            raise errors.BlockedError([gatekeeping.DELETED])
         await requests.demand_answering(write, claimed.platform)
         why_off = await switchboard.why_off(write.data, claimed.platform)
         if why_off:
