@@ -141,7 +141,7 @@ async def test_what_atr_votes_on_goes_live_and_atr_announces_it(
 
 @pytest.mark.parametrize("step", ["staged", "voted", "asked for", "live", "announced"])
 async def test_atr_deletes_a_release_whatever_we_have_of_it(tmp_path: pathlib.Path, step: str) -> None:
-    """What was recorded outlives it."""
+    """What was recorded outlives it, what waits is stopped, and the worker goes on."""
     async with _atrs(tmp_path, checks=True) as place:
         world = place.world
         deployment_id = await _stage(place, elsewhere=False)
@@ -158,11 +158,13 @@ async def test_atr_deletes_a_release_whatever_we_have_of_it(tmp_path: pathlib.Pa
         events = len(await world.events_of(atrs.RELEASE))
         place.act(*atrs.DELETE_RELEASE)
         assert {row["release_key"] for row in place.rows("distribution", "checkresult")["distribution"]} == {atrs.OLDER}
-        if step in {"staged", "voted"}:
-            await world.pass_time(rounds=3, days=1)
+        await world.pass_time(rounds=3, days=1)
         assert [len(await world.rows(table)) for table in kept] == counts
         assert len(await world.events_of(atrs.RELEASE)) >= events
         assert await world.chain_holds()
+        ends = {"asked for": [states.State.ABORTED], "live": [states.State.LIVE], "announced": [states.State.LIVE]}
+        assert [row.state for row in await world.rows(tables.Promotion)] == ends.get(step, [])
+        assert world.publish_calls == (step in {"live", "announced"})
         with pytest.raises(errors.NotFoundError):
             await world.row(deployment_id)
         with history.raw(place.path) as connection:
