@@ -276,6 +276,7 @@ def _assumed(release: sql.Release, case: facts.Case) -> gates.Facts:
         ballot = frozenset(entry.file_set_digest for entry in case.ballot if entry.platform == platform)
     else:
         ballot = frozenset() if case.deployment.off_ballot else frozenset({known.staged_digest})
+        known = dataclasses.replace(known, has_ballot=True)
     return dataclasses.replace(known, phase=gates.RELEASE_PREVIEW, vote_passed=True, ballot=ballot)
 
 
