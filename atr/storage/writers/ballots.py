@@ -22,15 +22,15 @@ class ReleaseManager:
     def __init__(self, write: transaction.Transaction) -> None:
         self._write = write
 
-    async def freeze(self, release_key: str, *, seen: str = "") -> str:
+    async def freeze(self, release_key: str, *, proposal: ballots.Proposal | None = None) -> str:
         """Write down what the vote is about that this transaction has started, and answer the ballot digest.
 
         It follows the statement that starts the vote, which has set the phase, the number of the vote, its beginning
-        and `voted_revision_number`. `seen` is the ballot digest that the person saw; empty for whoever takes what is
-        there. Raises BlockedError with a sentence for everything that holds the vote: what is neither captured nor
-        taken off the ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if
-        the ballot is not the one that was seen, if the vote is not about the newest revision, or if no vote was
-        started. Whoever calls must roll back then: a vote without its ballot authorises nothing.
+        and `voted_revision_number`. `proposal` is the ballot, for whoever has read it in this transaction. Raises
+        BlockedError with a sentence for everything that holds the vote: what is neither captured nor taken off the
+        ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if the vote is not
+        about the newest revision, or if no vote was started. Whoever calls must roll back then: a vote without its
+        ballot authorises nothing.
         """
         write = self._write
         await write.data.flush()
@@ -44,14 +44,8 @@ class ReleaseManager:
                 f"An older release of this version was deleted, and the ballot of vote {release.current_vote_seq} on "
                 "it stays in the record. Choose another version."
             )
-        proposal = await ballots.proposed(write.data, release)
-        if seen and (seen != proposal.digest):
-            raise errors.ConflictError(
-                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
-                "No vote was opened; look at the ballot as it is now."
-            )
-        if proposal.blockers:
-            raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
+        proposal = proposal or await ballots.proposed(write.data, release)
+        demand_free(proposal)
         number = proposal.revision.number if proposal.revision else ""
         if release.voted_revision_number != number:
             raise errors.ConflictError(
@@ -84,6 +78,12 @@ class ReleaseManager:
         )
         await readiness.queue_check(write, release_key)
         return proposal.digest
+
+
+def demand_free(proposal: ballots.Proposal) -> None:
+    """Raise BlockedError with a sentence for everything that holds the vote."""
+    if proposal.blockers:
+        raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
 
 
 class Host:

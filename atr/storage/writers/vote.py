@@ -94,13 +94,20 @@ class ReleaseManager(CommitteeParticipant):
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             return await self._opened_already(release, ballot_digest)
-        revision = await queries.latest_revision(write.data, release_key)
-        number = revision.number if revision else ""
+        proposal = await proposals.proposed(write.data, release)
+        number = proposal.revision.number if proposal.revision else ""
         if revision_number and (revision_number != number):
             raise errors.ConflictError(
                 f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
                 "No vote was opened; look at the ballot as it is now."
             )
+        if ballot_digest and (ballot_digest != proposal.digest):
+            raise errors.ConflictError(
+                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
+                "No vote was opened; look at the ballot as it is now."
+            )
+        # Before anything is written: a vote that was started must not stand without its ballot.
+        ballots.demand_free(proposal)
         vote_seq = release.current_vote_seq + 1
         await moves.phase(
             write,
@@ -113,7 +120,7 @@ class ReleaseManager(CommitteeParticipant):
             # What voters are told now holds to the end, whatever becomes of the policy.
             vote_hours=(await queries.policy(write.data, project)).min_hours,
         )
-        await ballots.ReleaseManager(write).freeze(release_key, seen=ballot_digest)
+        await ballots.ReleaseManager(write).freeze(release_key, proposal=proposal)
         return vote_seq
 
     async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
