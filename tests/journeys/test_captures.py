@@ -125,8 +125,8 @@ async def test_the_check_runs_after_a_capture_when_a_vote_is_resolved_and_on_eac
     row = await staged.row(1)
     assert row.check_messages[0][0] == "concern"
     assert "widgets-core-2.4.0.jar" in row.check_messages[0][1]
-    async with staged.member() as member:
-        with pytest.raises(errors.BlockedError, match=r"widgets-core-2\.4\.0\.jar with other bytes"):
+    with pytest.raises(errors.BlockedError, match=r"widgets-core-2\.4\.0\.jar with other bytes"):
+        async with staged.member() as member:
             await member.vote.open_vote(RELEASE)
     async with staged.member() as member:
         await member.deployments.take_off_ballot(1, "It is the one before.")

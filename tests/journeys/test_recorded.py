@@ -108,8 +108,8 @@ async def test_what_published_itself_is_loud_and_no_candidate(world: worlds.Worl
     deployment_id = await world.record(release_key, external_id)
     row = await world.until(deployment_id, _is(_State.PUBLISHED))
     assert "not voted on" in row.standing.sentence
-    async with world.member() as member:
-        with pytest.raises(errors.BlockedError, match=external_id):
+    with pytest.raises(errors.BlockedError, match=external_id):
+        async with world.member() as member:
             await member.vote.open_vote(release_key)
 
 

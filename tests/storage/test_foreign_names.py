@@ -161,7 +161,7 @@ async def test_what_was_published_by_hand_is_tracked_only_inside_the_names(voted
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
     voted.knob(await voted.row(1), "publish-by-hand")
     await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
-    with pytest.raises(errors.BlockedError, match="Outside the names"):
+    with pytest.raises(errors.ConflictError, match="Outside the names"):
         async with voted.member() as member:
             await member.acts.prove_published(1)
     assert not await voted.rows(tables.PromotionTarget)

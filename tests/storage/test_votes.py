@@ -219,9 +219,11 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
     """Each in its sentence."""
     async with voted.member() as member:
         empty = await member.release.start(people.PROJECT, "9.0")
-        with pytest.raises(errors.BlockedError, match="no files"):
+    with pytest.raises(errors.BlockedError, match="no files"):
+        async with voted.member() as member:
             await member.vote.open_vote(empty)
-        with pytest.raises(errors.ConflictError, match="started already"):
+    with pytest.raises(errors.ConflictError, match="started already"):
+        async with voted.member() as member:
             await member.release.start(people.PROJECT, "9.0")
     promotion_id = await voted.promote(1)
     for expected in ("still asked for", "on its way"):
