@@ -96,6 +96,9 @@ class _Connection:
     async def create_function(self, *arguments: Any, **options: Any) -> None:
         self._conn.create_function(*arguments, **options)
 
+    async def set_trace_callback(self, callback: Any) -> None:
+        self._conn.set_trace_callback(callback)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._conn, name)
 

@@ -89,7 +89,7 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
     assert carried[0] == {"release", "revision", "vote", "promotions", "verification", "readiness"}
     managers = {"vote_resolution", "announce", "policy", "deployments", "distributions", "searches"}
     assert carried[1] == carried[0] | managers
-    assert carried[2] == carried[1] | {"acts", "copies", "turns", "extras"}
+    assert carried[2] == carried[1] | {"acts", "copies", "turns", "extras", "embargo"}
     assert set(vars(storage.WriteAsFoundationAdmin(fake))) == {"policy", "switches"}
     assert not hasattr(storage.WriteAsFoundationAdmin(fake), "distributions")
 

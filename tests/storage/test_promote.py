@@ -181,6 +181,7 @@ _CALLS: dict[str, Call] = {
     "cast": lambda member, _: member.vote.cast(RELEASE, sql.VoteChoice.NO),
     "resolve passed": _resolve_passed,
     "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE, "A test failed."),
+    "lift the embargo": lambda member, _: member.embargo.lift(RELEASE, "Mine now."),
     "announce": lambda member, _: member.announce.announce(RELEASE),
     "announce without": lambda member, _: member.announce.announce_without(RELEASE, seen="", reason="Mine now."),
 }

@@ -138,23 +138,32 @@ async def _task(world: worlds.World, args: dict[str, object]) -> None:
         )
 
 
+async def test_a_task_for_what_is_not_there_any_more_is_over(voted: worlds.World) -> None:
+    """A host may have deleted what it was for."""
+    await _task(voted, {"deployment_id": 999})
+    await voted.work()
+    (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == {"deployment_id": 999}]
+    assert (task.status, task.tries) == (operating.TaskStatus.COMPLETED, 1)
+
+
 async def test_a_task_is_tried_again_longer_apart_and_then_failed(voted: worlds.World) -> None:
     """Five tries; the rows it works on carry the truth, so that a lost task loses nothing."""
-    await _task(voted, {"deployment_id": 999})
+    wrong: dict[str, object] = {"deployment": 1}
+    await _task(voted, wrong)
     began = voted.clock.at
     instants = []
     for _ in range(20):
         if await worker.drain(voted.hands):
             instants.append((voted.clock.at - began).total_seconds())
         voted.clock.turn(seconds=1)
-        (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == {"deployment_id": 999}]
+        (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == wrong]
         if task.status is operating.TaskStatus.FAILED:
             break
         voted.clock.turn(seconds=2)
     await voted.pass_time(rounds=5, minutes=1)
-    (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == {"deployment_id": 999}]
+    (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == wrong]
     assert (task.status, task.tries) == (operating.TaskStatus.FAILED, 5)
-    assert "no deployment 999" in (task.error or "")
+    assert "KeyError" in (task.error or "")
     gaps = [later - earlier for earlier, later in itertools.pairwise(instants)]
     assert gaps == sorted(gaps)
 
