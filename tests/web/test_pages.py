@@ -185,7 +185,9 @@ async def test_a_web_address_of_a_platform_is_a_link_only_when_it_is_one(house: 
         assert "data:text" not in answer.text
 
 
-@pytest.mark.parametrize("name", [name for name in houses.SITUATIONS if name not in {"composed", "searched", "embargoed"}])
+@pytest.mark.parametrize(
+    "name", [name for name in houses.SITUATIONS if name not in {"composed", "searched", "embargoed"}]
+)
 async def test_a_fragment_is_sent_only_when_it_differs(house: houses.House, name: str) -> None:
     place, alice = house.places[name], house.people[houses.MEMBER]
     answer = await alice.get(place.url("row"))
