@@ -150,7 +150,7 @@ def requested(**changes: Any) -> views.DeploymentView:
             gates.Blocker(
                 "policy",
                 "The project's policy does not allow remote promotion to Maven Central.",
-                "a committee member",
+                "a release manager",
             ),
             gates.Blocker("not-captured", "We have not read the staged files yet.", "nobody"),
         ),
