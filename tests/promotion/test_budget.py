@@ -127,3 +127,12 @@ def test_the_sandbox_runs_the_same_table_faster() -> None:
     fast = LIMITS.faster(60)
     assert (fast.looks, fast.per, fast.faults, fast.within, fast.rest) == (10, 1, 5, 2, 1)
     assert "within 2 seconds" in budget.silence("x", fast)
+
+
+def test_a_fault_as_old_as_the_window_counts_no_more_and_an_open_breaker_has_none_left() -> None:
+    account = NEW
+    for _ in range(LIMITS.faults - 1):
+        account = budget.after_fault(account, LIMITS, at(0))
+    assert budget.after_fault(account, LIMITS, at(LIMITS.within)).faults == (at(LIMITS.within),)
+    opened = budget.after_fault(account, LIMITS, at(1))
+    assert (opened.opened_at, opened.faults) == (at(1), ())

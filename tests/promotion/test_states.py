@@ -161,3 +161,10 @@ def reached(start: _S, arrows: Mapping[_S, frozenset[_S]]) -> set[_S]:
         found |= new
         waiting.extend(new)
     return found
+
+
+def test_who_does_not_say_that_a_person_moves_it_has_the_arrows_of_the_machine_alone() -> None:
+    with pytest.raises(errors.TransitionError):
+        states.check_move(State.DIVERGED, State.CHECKING)
+    with pytest.raises(errors.TransitionError):
+        states.check_deployment_move(DeploymentState.LOST, DeploymentState.VALIDATING)

@@ -516,3 +516,9 @@ def test_what_is_limited_is_looked_at_rarely_and_at_its_very_instant(seconds: fl
     assert waited(steps.next_look(view(S.ABORTING, drop_limit=wait), jitter=1.0)) == waits
     # A limit of the other kind says nothing of it.
     assert waited(steps.next_look(view(S.ABORTING, limit=wait))) == 10
+
+
+@pytest.mark.parametrize("seen", [Seen.PUBLIC, Seen.WORKING])
+@pytest.mark.parametrize(("answer", "outside"), [(REFUSED, True), (UNCLEAR, False)])
+def test_what_a_stop_finds_public_is_marked_so_too(seen: Seen, answer: steps.Answer, outside: bool) -> None:  # noqa: FBT001
+    assert steps.after_ask(view(S.ABORTING, answers=[answer]), seen).out_of_band is outside

@@ -21,6 +21,7 @@ def test_the_month_begins_at_midnight_utc_of_its_first_day() -> None:
     assert usage.month(samples.NOW) == datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
     assert usage.month(datetime.datetime(2026, 6, 1, 4, 59, tzinfo=zone)).month == 5
     assert usage.month(datetime.datetime(2026, 6, 1, 5, 0, tzinfo=zone)).month == 6
+    assert usage.month(datetime.datetime(2026, 6, 1, 5, 0, tzinfo=zone)).tzinfo is datetime.UTC
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,7 @@ def test_what_is_not_known_is_said() -> None:
         "In May (UTC) 1 deployment was promoted from here under the same account: 1 file with 1 byte.",
         "The operator has set no limits of a month.",
     )
+
+
+def test_usages_add_up() -> None:
+    assert Usage(1, 20, 300) + Usage(4, 50, 600) == Usage(5, 70, 900)

@@ -151,6 +151,11 @@ def test_coordinates(platform: Platform, owner: str, package: str, version: str,
     assert (str(where), where.purl) == (said, purl)
 
 
+def test_a_scope_may_be_written_as_people_see_it() -> None:
+    seen = distribution.coordinates(Platform.NPM_SCOPED, "@apache", "arrow-js", "1.0.0")
+    assert seen == distribution.coordinates(Platform.NPM_SCOPED, "apache", "arrow-js", "1.0.0")
+
+
 @pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
 def test_every_platform_has_a_purl(platform: Platform) -> None:
     owner = "owner" if platform.requires_owner_namespace else ""
