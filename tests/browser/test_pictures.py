@@ -102,7 +102,9 @@ async def test_what_has_to_be_set(house: worlds.World, web: str, visit: fixtures
     await house.staged()
     alice = await somebody(visit, web, "alice")
     await alice.go(f"/policy/{people.PROJECT}")
-    await alice.page.get_by_label("Files that go to Maven Central").fill("maven/org/**\nmaven/**")
+    await alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral").fill(
+        "maven/org/**\nmaven/**"
+    )
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("does nothing")
     await photograph(alice, "policy", tallest=800)
     erin = await somebody(visit, web, people.ADMIN)

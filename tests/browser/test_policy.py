@@ -47,7 +47,7 @@ async def test_patterns_are_tried_while_one_types(house: worlds.World, web: str,
     await house.staged()
     alice = await _member(visit, web)
     await alice.go(f"/policy/{people.PROJECT}")
-    field = alice.page.get_by_label("Files that go to Maven Central")
+    field = alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral")
     await field.fill("nothing/**")
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("“nothing/**” matches no file")
     await field.fill("maven/[")
@@ -64,10 +64,12 @@ async def test_without_a_script_a_button_tries_them(house: worlds.World, web: st
     await house.staged()
     alice = await _member(visit, web, java_script_enabled=False)
     await alice.go(f"/policy/{people.PROJECT}")
-    await alice.page.get_by_label("Files that go to Maven Central").fill("nothing/**")
+    await alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral").fill("nothing/**")
     await alice.page.get_by_role("button", name="Try it").click()
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("“nothing/**” matches no file")
-    await async_api.expect(alice.page.get_by_label("Files that go to Maven Central")).to_have_value("nothing/**")
+    await async_api.expect(
+        alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral")
+    ).to_have_value("nothing/**")
     await alice.page.get_by_role("button", name="Save the policy").click()
     await async_api.expect(alice.page.get_by_text("The policy is saved.")).to_be_visible()
 

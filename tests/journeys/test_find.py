@@ -150,11 +150,14 @@ async def test_asking_twice_while_it_is_looked_for_is_one_search(world: worlds.W
     assert len(tasks) == len(await world.rows(tables.DeploymentSearch)) == 1
 
 
-async def test_only_members_ask_and_see(world: worlds.World) -> None:
-    """Neither a committer nor a stranger."""
+async def test_release_managers_and_members_ask_and_see(world: worlds.World) -> None:
+    """Nobody else."""
     await world.composed()
     number = await _ask(world)
-    for who in (people.COMMITTER, people.STRANGER, ""):
+    async with world.manager() as manager:
+        assert await manager.searches.ask(RELEASE, CORE) == number
+    assert (await _page(world, number, people.COMMITTER)).etag == (await _page(world, number)).etag
+    for who in (people.STRANGER, ""):
         with pytest.raises(errors.AccessError):
             await _ask(world, asf_uid=who)
         with pytest.raises(errors.AccessError):
