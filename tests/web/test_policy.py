@@ -207,7 +207,8 @@ async def test_two_files_for_one_path_are_both_named(house: houses.House) -> Non
     alice = house.people[houses.MEMBER]
     place = house.places["composed"]
     ((digest, path),) = house.rows(
-        "SELECT file_set_file.digest, file_set_file.path FROM file_set_file JOIN revision_files ON digest = file_set_digest"
+        "SELECT file_set_file.digest, file_set_file.path"
+        " FROM file_set_file JOIN revision_files ON digest = file_set_digest"
         " WHERE release_key = ? AND path LIKE 'maven/%.pom' LIMIT 1",
         f"{houses.PROJECT}-{place.version}",
     )
