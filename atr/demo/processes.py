@@ -129,11 +129,12 @@ class Stack:
             self._processes[part] = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "atr",
+                "atr.demo.part",
                 part,
                 *arguments,
                 env={**inherited, **environment},
-                stdin=asyncio.subprocess.DEVNULL,
+                # Closed when we end, however that happens; nothing is written to it.
+                stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 pass_fds=() if hand_down is None else (hand_down.fileno(),),

@@ -119,7 +119,7 @@ def command_of(pid: int) -> list[str]:
 
 async def assert_nobody_left(leader: int) -> None:
     """Every process of the session has gone."""
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + starting.PATIENCE
     # Nothing announces the end of a process that is not our child.
     while of_session(leader) and time.monotonic() < ends:  # noqa: ASYNC110
         await asyncio.sleep(_EVERY)
@@ -244,4 +244,12 @@ async def test_a_part_that_ends_by_itself_ends_the_rest_and_is_named(state_dir: 
         code, complaint = await run.ended()
         assert code == 2
         assert complaint.startswith("atr: The worker process ended.")
+        await assert_nobody_left(run.process.pid)
+
+
+async def test_its_parts_end_with_it_when_it_is_killed(state_dir: pathlib.Path) -> None:
+    """As when a terminal is closed, or the machine is short of memory: nobody is left to stop them."""
+    async with start(state_dir, "--port", str(ports.free_port())) as run:
+        await run.welcome()
+        run.process.kill()
         await assert_nobody_left(run.process.pid)
