@@ -32,8 +32,8 @@ import atr.promotion.steps as steps
 import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
 import atr.storage as storage
-import atr.storage.services as services
 import atr.storage.transaction as transaction
+import atr.storage.worker.services as services
 import atr.tasks as tasks
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan

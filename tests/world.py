@@ -40,7 +40,7 @@ import atr.storage.audit as audit
 import atr.storage.facts as facts
 import atr.storage.files as files
 import atr.storage.readers.deployments as deployments
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker

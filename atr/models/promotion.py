@@ -179,6 +179,11 @@ class Deployment(sqlmodel.SQLModel, table=True):
     lease_epoch: int = 0
     lease_until: datetime.datetime | None = None
 
+    @property
+    def is_verifying(self) -> bool:
+        """Whether somebody asked for Verify now, and there is no answer yet."""
+        return (self.verify_asked_at is not None) and (self.verified_at is None)
+
 
 class DeploymentPackage(sqlmodel.SQLModel, table=True):
     """One package of a deployment; its columns are the key of its Distribution row, with the deployment's release."""

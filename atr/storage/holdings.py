@@ -137,3 +137,9 @@ async def _contains(read: transaction.Transaction, whole: str, digest: str) -> b
         .where(row.digest == digest, col(row.sha256).not_in(there))
     )
     return (await read.data.exec(wanted)).one() == 0
+
+
+async def is_wanted(read: transaction.Transaction, release: sql.Release) -> bool:
+    """Whether the release's project keeps copies."""
+    project = await queries.demand_project(read.data, release.project_key)
+    return (await queries.policy(read.data, project)).keep_copies

@@ -2,7 +2,7 @@
 """Public, and compared with nothing: what stands in public of a release and no promotion holds."""
 
 import dataclasses
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy.orm
 import sqlmodel
@@ -15,6 +15,7 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
+import atr.storage.transaction as transaction
 
 _PUBLIC = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
 
@@ -179,3 +180,14 @@ async def _is_held(
         )
     )
     return bool(packages) and ({one.purl for one in packages} <= set((await data.exec(wanted)).all()))
+
+
+async def look_anew(write: transaction.Transaction, *releases: Any) -> None:
+    """Have every incident of these releases looked at at once: it may be possible to compare it now."""
+    keys = sqlmodel.select(sql.Release.key).where(*releases)
+    for table in (tables.Deployment, tables.Promotion):
+        await write.data.exec(
+            sqlalchemy.update(table)
+            .where(col(table.release_key).in_(keys), col(table.found_at).is_not(None))
+            .values(due_at=write.now)
+        )

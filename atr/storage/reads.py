@@ -55,3 +55,8 @@ async def kept(read: transaction.Transaction, owner: str, side: tables.Side, num
     )
     rows = (await read.data.exec(wanted)).all()
     return tuple(work.Read(fileset.File(row.path, row.size, row.sha256), row.problem, row.text) for row in rows)
+
+
+def of_verification(deployment_id: int) -> str:
+    """Under which owner Verify now keeps what it read: apart from what a capture keeps."""
+    return f"verify:{deployment_id}"

@@ -14,8 +14,8 @@ import atr.promotion.beside as beside
 import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.storage.lanes as lanes
-import atr.storage.readers.work as readers
-import atr.storage.services as services
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 # So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
@@ -37,7 +37,7 @@ async def look(
     if asked:
         named, problem = await _named(context, promoter, claimed, voted)
     async with context.storage.read() as read:
-        known = await readers.ballot_paths(read, claimed)
+        known = await inputs.ballot_paths(read, claimed)
     accepted = frozenset(memory.accepted)
     unknown = beside.unknown(named, known | {file.path for file in voted.files})
     # An accepted name does not cover other bytes that an earlier look found under it.
@@ -87,6 +87,6 @@ async def _hear(context: contexts.Context, claimed: work.Promotion, error: error
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         async with context.storage.write_as_system(services.PromotionService) as service:
-            await service.accounts.heard(
+            await service.rate_limits.heard(
                 lanes.Lane(claimed.platform.name, budget.Reach.PUBLIC), retry_after=retry_after
             )

@@ -8,7 +8,7 @@ import atr.errors as errors
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.shared.maven as maven
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping

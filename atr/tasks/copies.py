@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import atr.errors as errors
-import atr.storage.services as services
-import atr.storage.writers.copies as writers
+import atr.storage.worker.copies as copies
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
@@ -59,7 +59,7 @@ async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
     storage = context.storage
     store = storage.place.blobs
     async with storage.read() as read:
-        before = read.now - writers.GRACE
+        before = read.now - copies.GRACE
     found = await asyncio.to_thread(list, store.found())
     await asyncio.to_thread(store.remove_parts, before)
     freed = 0

@@ -19,7 +19,7 @@ import atr.models.work as work
 import atr.promotion.budget as budget
 import atr.promotion.deployments as deployment_rules
 import atr.storage.lanes as lanes
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.promote as promote
 import atr.tasks.tend as tend
@@ -62,17 +62,17 @@ async def status_check(
         if not waiting:
             # What there is nothing to do for costs these few reads, and no lock.
             return []
-        verdicts = await service.accounts.verdicts(at_most=limit)
+        verdicts = await service.rate_limits.verdicts(at_most=limit)
         places = {lane: limit - busy[lane] for lane in verdicts}
         room = {lane: min(one.looks, places[lane]) for lane, one in verdicts.items()}
         while waiting:
             for (kind, lane), count in _shared(waiting, room).items():
                 room[lane] -= count
                 probe = verdicts[lane].breaker is not budget.Breaker.CLOSED
-                if probe and not await service.accounts.take_probe(lane, seconds=context.lease):
+                if probe and not await service.rate_limits.take_probe(lane, seconds=context.lease):
                     continue
                 claimed = await kind.claimer.claim(owner=context.owner, seconds=context.lease, limit=count, lane=lane)
-                await service.accounts.spend(lane, len(claimed))
+                await service.rate_limits.spend(lane, len(claimed))
                 taken.extend((kind.work_on, dataclasses.replace(one, probe=probe), lane) for one in claimed)
             waiting = await _waiting(kinds, limit, frozenset(lane for lane, left in room.items() if left <= 0))
         if taken:
@@ -137,7 +137,9 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
     retry_after = getattr(error, "retry_after", None)
     if fault or (claimed.probe and answered) or (retry_after is not None):
         async with context.storage.write_as_system(services.PromotionService) as service:
-            await service.accounts.heard(lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after)
+            await service.rate_limits.heard(
+                lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after
+            )
 
 
 async def _promotion(context: contexts.Context, claimed: work.Promotion) -> errors.AtrError | None:

@@ -7,7 +7,7 @@ from typing import Any
 import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 

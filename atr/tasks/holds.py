@@ -10,9 +10,9 @@ from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.work as work
-import atr.storage.readers.work as readers
-import atr.storage.services as services
-import atr.storage.writers.verification as verification
+import atr.storage.reads as reads
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 _LOG: Final = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class DeploymentHold:
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken capture left."""
         async with self.context.storage.read() as read:
-            return await readers.kept(read, f"deployment:{self.claimed.id}", tables.Side.CAPTURED, 1)
+            return await inputs.kept(read, f"deployment:{self.claimed.id}", tables.Side.CAPTURED, 1)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
@@ -101,7 +101,7 @@ class VerifyHold:
     async def kept(self) -> tuple[work.Read, ...]:
         """What a try that died left."""
         async with self.context.storage.read() as read:
-            return await readers.kept(read, verification.owner(self.claimed.id), tables.Side.STAGED, 1)
+            return await inputs.kept(read, reads.of_verification(self.claimed.id), tables.Side.STAGED, 1)
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
         """Keep what was read."""
@@ -124,7 +124,7 @@ class PromotionHold:
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken reading of this round left."""
         async with self.context.storage.read() as read:
-            return await readers.kept(read, f"promotion:{self.claimed.id}", self.side, self.claimed.round)
+            return await inputs.kept(read, f"promotion:{self.claimed.id}", self.side, self.claimed.round)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was read in this round."""

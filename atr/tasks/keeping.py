@@ -13,8 +13,8 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.storage as storage
 import atr.storage.blobs as blobs
-import atr.storage.services as services
-import atr.storage.writers.copies as writers
+import atr.storage.worker.copies as copies
+import atr.storage.worker.services as services
 
 _DISK: Final = (
     "No copy is kept: the disk of this server did not take it ({why}). Tell the operator; when there is room, "
@@ -64,7 +64,7 @@ class Keeper:
             # Counted before it is written: other files of the same deployment are on their way beside it.
             self._new[part.sha256] = part.size
             if sum(self._new.values()) > self._plan.room:
-                self.problem = writers.over_quota(self._plan.quota)
+                self.problem = copies.over_quota(self._plan.quota)
                 return
         try:
             await asyncio.to_thread(part.keep, self._plan.at)

@@ -17,8 +17,8 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.storage.readers.work as readers
-import atr.storage.services as services
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -348,7 +348,7 @@ async def _read_public(
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:
     async with context.storage.read() as read:
-        return await readers.file_set(read, claimed.voted_digest)
+        return await inputs.file_set(read, claimed.voted_digest)
 
 
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:

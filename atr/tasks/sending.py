@@ -7,7 +7,7 @@ import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.lanes as lanes
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 
@@ -39,4 +39,4 @@ async def hear(context: contexts.Context, platform: distribution.DistributionPla
     fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
     if fault or (reply.retry_after is not None):
         async with context.storage.write_as_system(services.PromotionService) as service:
-            await service.accounts.heard(lanes.Lane(platform.name), fault=fault, retry_after=reply.retry_after)
+            await service.rate_limits.heard(lanes.Lane(platform.name), fault=fault, retry_after=reply.retry_after)

@@ -10,8 +10,8 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.readers.work as readers
-import atr.storage.services as services
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.sending as sending
@@ -32,7 +32,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
     try:
         promoter = context.promoter(claimed.platform)
         async with storage.read() as read:
-            files = [contract.Upload(path, source) for path, source in await readers.uploads(read, claimed.id)]
+            files = [contract.Upload(path, source) for path, source in await inputs.uploads(read, claimed.id)]
     except errors.AtrError as error:
         # Nothing was sent: the row says why, and the scan asks again.
         async with storage.write_as_system(services.PromotionService) as service:

@@ -7,7 +7,7 @@ import atr.platforms.contract as contract
 import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.records as records

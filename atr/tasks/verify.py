@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import atr.errors as errors
-import atr.storage.services as services
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading

@@ -39,10 +39,10 @@ import atr.server as server
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.readers.deployments as deployments
-import atr.storage.readers.work as readers
-import atr.storage.services as services
 import atr.storage.transaction as transaction
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import tests.benchmarks.many_files as many_files
 
 SIZES: Final = (10, 1_000, 10_000)
@@ -223,7 +223,7 @@ async def _live(store: storage.Storage, release_key: str) -> None:
             release_key, _MAVEN, 1, evidence_digest=row.evidence_digest, row_version=row.row_version
         )
     async with store.read() as read:
-        voted = await readers.file_set(read, row.proof.voted.digest if row.proof.voted else "")
+        voted = await inputs.file_set(read, row.proof.voted.digest if row.proof.voted else "")
     urls = tuple(work.PublicAddress(one, "http://127.0.0.1/", "http://127.0.0.1/", None) for one in row.packages)
     for state in (states.State.CHECKING, states.State.LIVE):
         async with store.write_as_system(services.PromotionService) as service:

@@ -22,8 +22,8 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.promotion.states as states
 import atr.storage as storage
-import atr.storage.services as services
 import atr.storage.transaction as transaction
+import atr.storage.worker.services as services
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 

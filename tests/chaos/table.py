@@ -28,8 +28,8 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.audit as audit
-import atr.storage.services as services
 import atr.storage.transaction as transaction
+import atr.storage.worker.services as services
 import atr.storage.writers.moves as moves
 import tests.chaos.outcome as outcome
 from tests import databases as provided

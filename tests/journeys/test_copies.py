@@ -19,7 +19,7 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.blobs as blobs
 import atr.storage.holdings as holdings
-import atr.storage.writers.copies as writers
+import atr.storage.worker.copies as writers
 from tests import world as worlds
 from tests.journeys import test_kills as kills
 

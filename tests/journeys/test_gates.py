@@ -13,7 +13,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.files as files
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
 from tests import hosting
 from tests import world as worlds
 

@@ -123,7 +123,7 @@ async def test_the_breaker_of_a_platform_is_told_by_what_is_reached(voted: world
     assert (await _told(voted.store))["atr_breaker", "MAVEN", "account", "closed"] == 1
     for _ in range(5):
         async with voted.service() as service:
-            await service.accounts.heard(lanes.Lane("MAVEN"), fault=True)
+            await service.rate_limits.heard(lanes.Lane("MAVEN"), fault=True)
     told = await _told(voted.store)
     states_now = {state: told["atr_breaker", "MAVEN", "account", state] for state in ("closed", "open", "half-open")}
     assert states_now == {"closed": 0, "open": 1, "half-open": 0}

@@ -60,7 +60,7 @@ def following(setting: Setting, world: World) -> Iterator[Step]:
     yield from _requests(setting, world)
     yield from _platform(setting, world)
     if _unseen(world) and (setting.without is not Rule.LOOK_AGAIN):
-        # `writers/findings.public`: it is tracked, and never sent.
+        # `worker/findings.public`: it is tracked, and never sent.
         yield Step("it is looked at again", world._replace(rows=(*world.rows, Row(tracked=True))))
     for index, worker in enumerate(world.workers):
         # Two that stand at the same do the same.

@@ -19,7 +19,7 @@ import atr.storage as storage
 import atr.storage.embargo as embargo
 import atr.storage.readers.releases as releases
 import atr.storage.readers.repository as repository
-import atr.storage.readers.work as works
+import atr.storage.worker.inputs as inputs
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -196,7 +196,7 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
         release = await queries.demand_release(read.data, RELEASE)
         assert await embargo.holds(read.data, release)
         assert gates.EMBARGOED in await embargo.sentence(read.data, release)
-        assert await works.readiness_cases(read, RELEASE) == ()
+        assert await inputs.readiness_cases(read, RELEASE) == ()
     async with voted.service() as service:
         assert await service.deployments.take(1, owner="w", seconds=60) is None
         assert not await service.deployments.claim(owner="w", seconds=60, limit=9)

@@ -16,7 +16,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.audit as audit
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"

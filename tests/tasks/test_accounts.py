@@ -35,7 +35,7 @@ PORTAL = lanes.Lane(Platform.MAVEN.name)
 async def _fault(world: worlds.World, *, times: int = 5, lane: lanes.Lane = PORTAL) -> None:
     for _ in range(times):
         async with world.service() as service:
-            await service.accounts.heard(lane, fault=True)
+            await service.rate_limits.heard(lane, fault=True)
 
 
 async def _account(world: worlds.World, lane: lanes.Lane = PORTAL) -> budget.Account:

@@ -7,8 +7,8 @@ from sqlmodel import col
 
 import atr.models.promotion as tables
 import atr.models.views as views
+import atr.storage.reads as reads
 import atr.storage.transaction as transaction
-import atr.storage.writers.verification as verification
 
 
 async def of(read: transaction.Transaction, deployment: tables.Deployment) -> views.Verified | None:
@@ -31,7 +31,7 @@ async def of(read: transaction.Transaction, deployment: tables.Deployment) -> vi
 
 async def _read(read: transaction.Transaction, deployment: tables.Deployment) -> int:
     wanted = sqlmodel.select(sqlalchemy.func.count()).where(
-        col(tables.FileRead.owner) == verification.owner(deployment.id or 0),
+        col(tables.FileRead.owner) == reads.of_verification(deployment.id or 0),
         # Checksums are read, and are no members.
         col(tables.FileRead.text) == "",
     )

@@ -16,10 +16,10 @@ import atr.promotion.mapping as mapping
 import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
+import atr.storage.incidents as incidents
 import atr.storage.seen as seen_digests
 import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
-import atr.storage.writers.findings as findings
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.walls as walls
@@ -156,7 +156,7 @@ class FoundationAdmin:
         )
         await readiness.queue_project(write, project_key)
         # What is public under these names and was compared with nothing can be compared now.
-        await findings.look_anew(write, col(sql.Release.project_key) == project_key)
+        await incidents.look_anew(write, col(sql.Release.project_key) == project_key)
         return True
 
     async def _ensure_apart(

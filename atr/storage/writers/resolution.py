@@ -14,8 +14,8 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.ballots as ballots
+import atr.storage.incidents as incidents
 import atr.storage.transaction as transaction
-import atr.storage.writers.findings as findings
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
@@ -53,7 +53,7 @@ class ReleaseManager:
         for deployment in await queries.deployments(write.data, release_key):
             if deployment.state is states.DeploymentState.PUBLISHED:
                 deployment.due_at = write.now
-        await findings.look_anew(write, col(sql.Release.key) == release_key)
+        await incidents.look_anew(write, col(sql.Release.key) == release_key)
         await write.event(
             release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
         )

@@ -6,19 +6,16 @@ project's PlatformTarget, and of a deployment that also holds packages outside i
 """
 
 import datetime
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlmodel
 from sqlmodel import col
 
-import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.work as work
 import atr.shared.distribution as distribution
 import atr.storage.embargo as embargo
 import atr.storage.facts as facts
@@ -29,8 +26,6 @@ import atr.storage.writers.rows as rows
 
 # One that was not answered by then is asked for anew.
 _PATIENCE: Final = datetime.timedelta(minutes=10)
-# A row keeps so many; the newest count.
-_KEPT: Final = 50
 
 
 class ReleaseManager:
@@ -91,49 +86,6 @@ class ReleaseManager:
         return (await self._write.data.exec(wanted)).first()
 
 
-class SystemService:
-    """What the worker notes."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
-
-    async def take(self, search_id: int) -> work.Search | None:
-        """The search, if it still waits for its answer and something of its release may leave."""
-        row = await self._write.data.get(tables.DeploymentSearch, search_id)
-        if (row is None) or (row.answered_at is not None):
-            return None
-        if await embargo.holds_key(self._write.data, row.release_key):
-            return None
-        return work.Search(search_id, coordinates(row))
-
-    async def answered(self, search: work.Search, found: Sequence[work.Candidate], problem: str = "") -> None:
-        """Store the answer, once. `problem` says why there is none."""
-        write = self._write
-        row = await write.data.get(tables.DeploymentSearch, search.id)
-        if (row is None) or (row.answered_at is not None):
-            return
-        release = await queries.demand_release(write.data, row.release_key)
-        target = await queries.target(write.data, release.project_key, row.platform)
-        row.answered_at, row.problem = write.now, problem
-        row.found = [_kept(one, target) for one in found[-_KEPT:]]
-        await write.event(
-            row.release_key, f"search:{row.id}", "deployment_search_answered", found=len(found), problem=problem
-        )
-
-
 def coordinates(row: tables.DeploymentSearch) -> distribution.Coordinates:
     """What is looked for."""
     return distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version)
-
-
-def _kept(one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
-    """What is stored of it: of one that also holds what belongs to others only its id."""
-    if (target is None) or facts.outside(one.packages, target):
-        return {"external_id": one.external_id, "packages": []}
-    return {
-        "external_id": one.external_id,
-        "name": one.name,
-        "word": one.word,
-        "packages": [[where.owner_namespace, where.package, where.version] for where in one.packages],
-        "created": one.created.isoformat() if one.created else "",
-    }

@@ -15,8 +15,8 @@ import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.shared.maven as maven
 import atr.shared.pom as poms
-import atr.storage.readers.work as readers
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
+import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 
 CODE: Final = "parents"
@@ -41,7 +41,7 @@ class _Found:
     silence: str = ""
 
 
-async def check(context: contexts.Context, case: readers.ReadinessCase) -> checks.Result:
+async def check(context: contexts.Context, case: inputs.ReadinessCase) -> checks.Result:
     """What can be said of the parents of this release's POMs on one platform. Only reads; nothing is open meanwhile."""
     if not case.poms:
         return _result(_Status.CONCERN, "unknown", "No POM is known yet.", "nobody", case, _Found())
@@ -52,7 +52,7 @@ async def check(context: contexts.Context, case: readers.ReadinessCase) -> check
     if len(case.poms) > _POMS_LIMIT:
         found.silence = found.silence or f"Only {_POMS_LIMIT} of {len(case.poms):,} POMs were read."
     here = {maven.pom_path(pom.package) for pom in case.poms}
-    wanted: dict[str, list[readers.Pom]] = {}
+    wanted: dict[str, list[inputs.Pom]] = {}
     for pom in case.poms:
         parent, _ = found.parents.get(pom.sha256, ("", ""))
         if parent and (parent not in here):
@@ -61,7 +61,7 @@ async def check(context: contexts.Context, case: readers.ReadinessCase) -> check
     return _said(case, wanted, found)
 
 
-async def _read(context: contexts.Context, case: readers.ReadinessCase, pom: readers.Pom, found: _Found) -> None:
+async def _read(context: contexts.Context, case: inputs.ReadinessCase, pom: inputs.Pom, found: _Found) -> None:
     """Read one POM: from our disk if its bytes lie there, else from the platform."""
     try:
         content = _here(pom)
@@ -78,7 +78,7 @@ async def _read(context: contexts.Context, case: readers.ReadinessCase, pom: rea
         found.parents[pom.sha256] = (maven.pom_path(parent) if parent else "", "")
 
 
-def _here(pom: readers.Pom) -> bytes | None:
+def _here(pom: inputs.Pom) -> bytes | None:
     for file in pom.files:
         try:
             return b"".join(file.pieces())
@@ -88,14 +88,14 @@ def _here(pom: readers.Pom) -> bytes | None:
     return None
 
 
-async def _there(promoter: contract.Promoter, pom: readers.Pom) -> bytes:
+async def _there(promoter: contract.Promoter, pom: inputs.Pom) -> bytes:
     if not pom.external_id:
         raise errors.UnavailableError("its file is not here.")
     async with promoter.staged_bytes(pom.external_id, pom.path, at_most=pom.size) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
 
-async def _ask(context: contexts.Context, case: readers.ReadinessCase, parents: Sequence[str], found: _Found) -> None:
+async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: Sequence[str], found: _Found) -> None:
     """Ask the public place for each of these."""
     if len(parents) > _PROBES_LIMIT:
         found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were asked for."
@@ -108,7 +108,7 @@ async def _ask(context: contexts.Context, case: readers.ReadinessCase, parents: 
         (found.public if is_public else found.absent).add(parent)
 
 
-def _said(case: readers.ReadinessCase, wanted: Mapping[str, Sequence[readers.Pom]], found: _Found) -> checks.Result:
+def _said(case: inputs.ReadinessCase, wanted: Mapping[str, Sequence[inputs.Pom]], found: _Found) -> checks.Result:
     unread = [
         f"The POM of {pom.package} {found.parents[pom.sha256][1]}."
         for pom in case.poms
@@ -147,7 +147,7 @@ def _result(
     answer: str,
     sentence: str,
     who: str,
-    case: readers.ReadinessCase,
+    case: inputs.ReadinessCase,
     found: _Found,
 ) -> checks.Result:
     ours = {pom.sha256 for pom in case.poms}

@@ -17,9 +17,9 @@ import atr.promotion.mapping as mapping
 import atr.shared.bundle as bundles
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
-import atr.storage.readers.work as readers
-import atr.storage.services as services
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.checks.parents as parents
 import atr.tasks.context as contexts
 
@@ -38,7 +38,7 @@ _Status = sql.CheckResultStatus
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Ask each platform about the release `release_key` and store what it said. Nothing is open while we ask."""
     async with context.storage.read() as read:
-        cases = await readers.readiness_cases(read, args["release_key"])
+        cases = await inputs.readiness_cases(read, args["release_key"])
     for case in cases:
         compared, files = _compared(case)
         mapped = {maven.parse_path(file.path).coordinates for file in files}
@@ -55,7 +55,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
 
 async def _asked(
-    context: contexts.Context, case: readers.ReadinessCase, packages: Sequence[distribution.Coordinates], *, anew: bool
+    context: contexts.Context, case: inputs.ReadinessCase, packages: Sequence[distribution.Coordinates], *, anew: bool
 ) -> Sequence[checks.Result]:
     wanted = [one for one in packages if one not in case.spoken_for]
     if not wanted:
@@ -74,7 +74,7 @@ async def _asked(
     return [dataclasses.replace(result, data={**result.data, "about": about}) for result in await ask(promoter, wanted)]
 
 
-def _still_good(case: readers.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[checks.Result, ...]:
+def _still_good(case: inputs.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[checks.Result, ...]:
     """What the platform answered about these very packages within the hour, if all of it was a yes; else empty.
 
     A candidate is composed, staged and put to the vote in one go; each step would ask once for every package.
@@ -179,7 +179,7 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
     return _yes("free", f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} free in this version.")
 
 
-def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[fileset.File, ...]]:
+def _compared(case: inputs.ReadinessCase) -> tuple[checks.Result, tuple[fileset.File, ...]]:
     """Is what is staged what is mapped? And which files are mapped."""
     if (case.voted is None) and not case.patterns:
         said = "The policy maps no file to it, so the staged files speak for themselves."
@@ -195,7 +195,7 @@ def _compared(case: readers.ReadinessCase) -> tuple[checks.Result, tuple[fileset
     return _completeness(case, mapped), tuple(mapped.files)
 
 
-def _completeness(case: readers.ReadinessCase, mapped: fileset.FileSet) -> checks.Result:
+def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> checks.Result:
     count = f"{len(mapped.files):,} {'file' if len(mapped.files) == 1 else 'files'}"
     closest = fileset.closest(mapped, _whole(case))
     if closest is None:
@@ -217,7 +217,7 @@ def _completeness(case: readers.ReadinessCase, mapped: fileset.FileSet) -> check
     return _result("mapping", status, "no", f"Of {count}: {said}.", "the release manager", case.basis)
 
 
-def _whole(case: readers.ReadinessCase) -> Sequence[fileset.FileSet]:
+def _whole(case: inputs.ReadinessCase) -> Sequence[fileset.FileSet]:
     """Each deployment's files; and where they share no path, as modules staged apart, all of them together."""
     sets = [files for _, files in case.staged]
     every = [file for files in sets for file in files.files]

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
-import atr.storage.readers.work as readers
-import atr.storage.services as services
-import atr.storage.writers.checks as checks
+import atr.storage.worker.checks as checks
+import atr.storage.worker.inputs as inputs
+import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 CHECK_VERSION: Final = "1"
@@ -22,11 +22,11 @@ _Status = sql.CheckResultStatus
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Check the deployment `deployment_id` and store what was found. One transaction, no network."""
     async with context.storage.write_as_system(services.PromotionService) as service:
-        case = await readers.staged_case(service.write, args["deployment_id"])
+        case = await inputs.staged_case(service.write, args["deployment_id"])
         await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
 
 
-def findings(case: readers.StagedCase) -> Sequence[checks.Result]:
+def findings(case: inputs.StagedCase) -> Sequence[checks.Result]:
     """What there is to say about the staged files. Pure."""
     if case.staged is None:
         return ()

@@ -14,7 +14,7 @@ import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
-import atr.storage.writers.captures as captures
+import atr.storage.worker.captures as captures
 import atr.storage.writers.own as own
 
 

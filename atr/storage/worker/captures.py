@@ -20,7 +20,7 @@ import atr.storage.facts as facts
 import atr.storage.names as names
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
-import atr.storage.writers.copies as copies
+import atr.storage.worker.copies as copies
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.readiness as readiness

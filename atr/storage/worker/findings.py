@@ -8,7 +8,6 @@ finding to CHECKING. Where nothing voted on can be compared, it is an incident (
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -129,17 +128,6 @@ async def note(
         # What was voted on and cannot be compared is not said to be unvoted.
         known: dict[str, Any] = {"voted": True} if await incidents.was_voted(write.data, row) else {}
         await write.event(row.release_key, subject, "public_not_voted", **known)
-
-
-async def look_anew(write: transaction.Transaction, *releases: Any) -> None:
-    """Have every incident of these releases looked at at once: it may be possible to compare it now."""
-    keys = sqlmodel.select(sql.Release.key).where(*releases)
-    for table in (tables.Deployment, tables.Promotion):
-        await write.data.exec(
-            sqlalchemy.update(table)
-            .where(col(table.release_key).in_(keys), col(table.found_at).is_not(None))
-            .values(due_at=write.now)
-        )
 
 
 async def _holders(

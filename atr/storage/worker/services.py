@@ -6,22 +6,22 @@ what a platform did.
 """
 
 import atr.storage as storage
-import atr.storage.writers.accounts as accounts
-import atr.storage.writers.captures as captures
-import atr.storage.writers.checks as checks
-import atr.storage.writers.copies as copies
-import atr.storage.writers.deployments as deployments
+import atr.storage.worker.captures as captures
+import atr.storage.worker.checks as checks
+import atr.storage.worker.copies as copies
+import atr.storage.worker.deployments as deployments
+import atr.storage.worker.findings as findings
+import atr.storage.worker.heads as heads
+import atr.storage.worker.pending as pending
+import atr.storage.worker.promotions as promotions
+import atr.storage.worker.rate_limits as rate_limits
+import atr.storage.worker.searches as searches
+import atr.storage.worker.stops as stops
+import atr.storage.worker.tasks as tasks
+import atr.storage.worker.transfers as transfers
+import atr.storage.worker.verification as verification
+import atr.storage.worker.walls as walls
 import atr.storage.writers.distributions as distributions
-import atr.storage.writers.findings as findings
-import atr.storage.writers.heads as heads
-import atr.storage.writers.pending as pending
-import atr.storage.writers.promotions as promotions
-import atr.storage.writers.searches as searches
-import atr.storage.writers.stops as stops
-import atr.storage.writers.tasks as tasks
-import atr.storage.writers.transfers as transfers
-import atr.storage.writers.verification as verification
-import atr.storage.writers.walls as walls
 
 
 class PromotionService(storage.WriteAsSystemService):
@@ -29,7 +29,7 @@ class PromotionService(storage.WriteAsSystemService):
 
     def __init__(self, write: storage.Write) -> None:
         super().__init__(write)
-        self.accounts = accounts.SystemService(write)
+        self.rate_limits = rate_limits.SystemService(write)
         self.deployments = deployments.SystemService(write)
         self.captures = captures.SystemService(write)
         self.copies = copies.SystemService(write)

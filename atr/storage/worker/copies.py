@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the worker does with copies of what was captured."""
+
+import asyncio
+import datetime
+from collections.abc import Collection
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.guards as guards
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.models.work as work
+import atr.promotion.fileset as fileset
+import atr.promotion.states as states
+import atr.storage.blobs as blobs
+import atr.storage.holdings as holdings
+import atr.storage.transaction as transaction
+import atr.storage.writers.copies as writers
+import atr.storage.writers.rows as rows
+
+# What was put into the store this short a time ago may belong to a capture that is still reading.
+GRACE: Final = datetime.timedelta(days=1)
+# Names that are looked for in one statement.
+_BATCH: Final = 500
+
+
+class SystemService:
+    """What the worker does with copies."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        self._write = write
+
+    async def plan(self, claimed: work.Deployment) -> work.CopyPlan | None:
+        """What a reading of this deployment may put into the store; None if its project wants no copies."""
+        release = await queries.demand_release(self._write.data, claimed.release_key)
+        if not await holdings.is_wanted(self._write, release):
+            return None
+        paid = await holdings.usage(self._write, release.project_key)
+        # Whatever becomes of the reading, what it leaves and no copy needs is freed.
+        await self.ask_to_sweep_later()
+        quota = self._write.place.copies_quota
+        return work.CopyPlan(quota - sum(paid.values()), quota, frozenset(paid), self._write.now)
+
+    async def missing(self, claimed: work.Deployment) -> tuple[fileset.File, ...]:
+        """The captured files that no copy, revision or blob of ours holds, for `tasks/copies.py` to read again."""
+        write = self._write
+        row = await rows.claimed_deployment(write, claimed)
+        release = await queries.demand_release(write.data, row.release_key)
+        if (row.state is not states.DeploymentState.STAGED) or not row.file_set_digest:
+            return ()
+        if (not await holdings.is_wanted(write, release)) or await holdings.holder(write, release, row.file_set_digest):
+            return ()
+        return (await queries.file_set(write.data, row.file_set_digest)).files
+
+    async def kept(self, claimed: work.Deployment, problem: str) -> None:
+        """Store the copy of a captured deployment, if all of it is there; else why there is none (`problem`)."""
+        row = await rows.claimed_deployment(self._write, claimed)
+        row.lease_until = None
+        if row.file_set_digest:
+            await keep(self._write, row, await queries.file_set(self._write.data, row.file_set_digest), problem)
+
+    async def free(self, names: Collection[str]) -> int:
+        """Remove those of these blobs that no kept copy needs, and answer how many bytes that freed."""
+        return await free(self._write, names)
+
+    async def ask_to_sweep_later(self) -> None:
+        """Ask for a sweep when what is put there now has its day behind it; one a day is enough."""
+        midnight = self._write.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        await writers.ask_to_sweep(self._write, midnight + 2 * GRACE)
+
+
+async def keep(
+    write: transaction.Transaction, row: tables.Deployment, files: fileset.FileSet, problem: str = ""
+) -> None:
+    """Store the copy of what was captured, in the transaction that stores the capture or a later one.
+
+    Nothing is stored where the project wants none. The row says why not where it does.
+    """
+    release = await queries.demand_release(write.data, row.release_key)
+    known, row.copy_problem = row.copy_problem, ""
+    if (not await holdings.is_wanted(write, release)) or await holdings.is_kept(
+        write, release.project_key, files.digest
+    ):
+        return
+    await guards.hold(write.data, guards.BLOBS)
+    if not problem and await asyncio.to_thread(_all_there, write.place.blobs, files):
+        problem = await _over_quota(write, release, files)
+        if not problem:
+            write.data.add(
+                tables.KeptCopy(project_key=release.project_key, file_set_digest=files.digest, kept_at=write.now)
+            )
+            await write.data.flush()
+            await write.event(
+                row.release_key,
+                f"deployment:{row.id}",
+                "copy_kept",
+                digest=files.digest,
+                files=len(files.files),
+                size=files.size,
+            )
+            return
+    if await holdings.holder(write, release, files.digest) is not None:
+        # Uploaded from here: its bytes are in the revision, and a second place for them would only cost.
+        return
+    if not problem:
+        # Switched on while it was read, or a sweep was faster: it is read once more.
+        await writers.ask_to_keep(write, row)
+        return
+    await free(write, {file.sha256 for file in files.files})
+    row.copy_problem = problem
+    if problem != known:
+        await write.event(row.release_key, f"deployment:{row.id}", "copy_not_kept", problem=problem)
+
+
+async def free(write: transaction.Transaction, names: Collection[str]) -> int:
+    """Remove those of these blobs that no kept copy needs, and answer how many bytes that freed. Changes no row."""
+    await guards.hold(write.data, guards.BLOBS)
+    freed = 0
+    every = sorted(names)
+    row, copy = tables.FileSetFile, tables.KeptCopy
+    for first in range(0, len(every), _BATCH):
+        batch = every[first : first + _BATCH]
+        wanted = (
+            sqlmodel.select(row.sha256)
+            .join(copy, col(copy.file_set_digest) == col(row.digest))
+            .where(col(row.sha256).in_(batch))
+        )
+        needed = set((await write.data.exec(wanted)).all())
+        freed += await asyncio.to_thread(write.place.blobs.remove, set(batch) - needed)
+    return freed
+
+
+async def _over_quota(write: transaction.Transaction, release: sql.Release, files: fileset.FileSet) -> str:
+    before = await holdings.usage(write, release.project_key)
+    after = before | {file.sha256: file.size for file in files.files}
+    return over_quota(write.place.copies_quota) if sum(after.values()) > write.place.copies_quota else ""
+
+
+def _all_there(store: blobs.Blobs, files: fileset.FileSet) -> bool:
+    return all(store.has(file.sha256, file.size) for file in files.files)
+
+
+def over_quota(quota: int) -> str:
+    """Why nothing more is kept, and what to do."""
+    return (
+        f"No copy is kept: the project may keep {quota:,} bytes of copies, and this one is more than what is left. "
+        "Forget copies of older candidates, or ask the operator for more room; then keep a copy of this one."
+    )
