@@ -108,7 +108,7 @@ class Campaign:
         location = self._hostile.location(slot, case.location)
         hostile = cases.answer(case, endpoint.valid, endpoint.other, location, echo)
         before = cases.answer(cases.Case(case.endpoint, 200, "valid"), endpoint.before, b"", "", "")
-        slot.play((before, hostile) if endpoint.before else (hostile,), case.timing)
+        slot.play((before, hostile) if endpoint.before else (hostile,), case.timing, endpoint.deadline(patience))
         came: endpoints.Outcome | None = None
         error: BaseException | None = None
         started = time.monotonic()

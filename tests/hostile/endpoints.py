@@ -68,6 +68,13 @@ class Endpoint:
     # What is answered before the hostile answer comes.
     before: bytes = b""
 
+    def deadline(self, patience: float) -> float:
+        """The seconds in which all of an answer must come, where one call may take `patience`.
+
+        A file has those of its size besides: 256 KiB a second is the slowest that is waited for.
+        """
+        return patience + self.at_most / (256 * 1024) * self.is_file
+
 
 def strict(body: bytes) -> Mapping[str, Any] | None:
     """The JSON object of this body by the letter of RFC 8259; None for anything else."""

@@ -68,7 +68,7 @@ def _of_traffic(endpoint: endpoints.Endpoint, ran: Ran) -> Iterator[str]:
     most = calls * endpoint.at_most + _BUFFERS
     if slot.sent > most:
         yield f"{slot.sent:,} bytes were taken where {most:,} are the bound"
-    allowed = calls * (ran.patience + endpoint.at_most / (256 * 1024) * endpoint.is_file) + SLACK_SECONDS
+    allowed = calls * endpoint.deadline(ran.patience) + SLACK_SECONDS
     if ran.seconds > allowed:
         yield f"took {ran.seconds:.1f} s where {allowed:.1f} s are the deadline"
 

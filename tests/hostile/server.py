@@ -10,7 +10,7 @@ from typing import Self
 
 import tests.hostile.cases as cases
 
-# Between two bytes of a dripping answer, and all of it at least: longer than any patience of an impatient caller.
+# Between two bytes of a dripping answer, and how much longer all of it takes than the caller may wait.
 _DRIP_SECONDS = 0.05
 _DRIPPING_SECONDS = 3.0
 _STALLED_SECONDS = 30.0
@@ -30,6 +30,8 @@ class Slot:
 
     name: str
     timing: str = "at-once"
+    # How long the caller may wait for all of an answer.
+    patience: float = 0.0
     # Answered in turn; the last one again and again.
     answers: tuple[cases.Bytes, ...] = ()
     arrived: list[Arrival] = dataclasses.field(default_factory=list)
@@ -38,9 +40,9 @@ class Slot:
     elsewhere: list[Arrival] = dataclasses.field(default_factory=list)
     strangers: list[Arrival] = dataclasses.field(default_factory=list)
 
-    def play(self, answers: tuple[cases.Bytes, ...], timing: str) -> None:
-        """Answer so from now on, with nothing seen yet."""
-        self.answers, self.timing, self.sent = answers, timing, 0
+    def play(self, answers: tuple[cases.Bytes, ...], timing: str, patience: float) -> None:
+        """Answer so from now on a caller who may wait that long, with nothing seen yet."""
+        self.answers, self.timing, self.patience, self.sent = answers, timing, patience, 0
         self.arrived, self.elsewhere, self.strangers = [], [], []
 
 
@@ -134,8 +136,9 @@ async def _send(slot: Slot, writer: asyncio.StreamWriter, answer: cases.Bytes, t
             if answer.body:
                 await _write(slot, writer, answer.head)
             drops = answer.body or answer.head
+            pause = max(_DRIP_SECONDS, (slot.patience + _DRIPPING_SECONDS) / len(drops))
             for place in range(len(drops)):
-                await asyncio.sleep(max(_DRIP_SECONDS, _DRIPPING_SECONDS / len(drops)))
+                await asyncio.sleep(pause)
                 await _write(slot, writer, drops[place : place + 1])
         case "stalled-head":
             await asyncio.sleep(_STALLED_SECONDS)
