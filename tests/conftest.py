@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every test may ask for. No test reaches anything but this machine; in CI none is skipped."""
 
+import gc
 import io
 import json
 import logging
 import os
 import pathlib
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
@@ -14,9 +16,14 @@ import pytest_asyncio
 
 import atr.db.migrate as migrate
 import atr.log as log
+from tests import compiled, guarding, installed
 from tests import databases as provided
-from tests import guarding, installed
 from tests import world as worlds
+
+# httpcore looks for it with every lock that it makes, and a module that is not installed is looked for on the disk each
+# time: a twentieth of a world's processor time. None means: not there, do not look.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # a documented value
+compiled.once()
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
 _TESTS = pathlib.Path(__file__).parent
@@ -71,6 +78,13 @@ async def world(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.W
         yield opened
 
 
+@pytest_asyncio.fixture
+async def served_world(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.World]:
+    """The same, with the stand-in on a port, for other clients than ours."""
+    async with worlds.open_world(tmp_path, database, sockets=True) as opened:
+        yield opened
+
+
 @pytest.fixture
 def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The lines that a process would have written to its log so far."""
@@ -117,6 +131,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         driven = item.get_closest_marker("browser") or item.get_closest_marker("mvn")
         if driven or item.path.relative_to(_TESTS).as_posix().startswith(_UNMEASURED):
             item.add_marker("unmeasured")
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays, so the collector need not look at it again in each test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:
