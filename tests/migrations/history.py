@@ -11,8 +11,10 @@ import alembic.operations
 import alembic.runtime.migration as migration
 import alembic.script
 import sqlalchemy
+import sqlmodel
 
 import atr.db.migrate as migrate
+import atr.db.session as session
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -357,3 +359,16 @@ def run_alone(path: pathlib.Path, run: Callable[[], None], foreign_keys: str) ->
             run()
         connection.commit()
     engine.dispose()
+
+
+async def through_models(path: pathlib.Path) -> dict[str, list[Any]]:
+    """Every row of the database, by its table, as the models read it."""
+    database = session.Database(url(path))
+    try:
+        async with database.read() as data:
+            return {
+                str(mapper.local_table): list((await data.exec(sqlmodel.select(mapper.class_))).all())
+                for mapper in sqlmodel.SQLModel._sa_registry.mappers
+            }
+    finally:
+        await database.close()

@@ -9,10 +9,8 @@ import sys
 from typing import Any, Final
 
 import pytest
-import sqlmodel
 
 import atr.db.migrate as migrate
-import atr.db.session as session
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import tests.contract.atr as atrs
@@ -89,15 +87,7 @@ async def test_rows_of_atrs_are_read_through_our_models(path: pathlib.Path) -> N
     """What is NULL there has one value for us."""
     atrs.make(path)
     atrs.add_ours(path)
-    database = session.Database(history.url(path))
-    read: dict[str, list[Any]] = {}
-    try:
-        async with database.read() as data:
-            for mapper in sqlmodel.SQLModel._sa_registry.mappers:
-                found = await data.exec(sqlmodel.select(mapper.class_))
-                read[str(mapper.local_table)] = list(found.all())
-    finally:
-        await database.close()
+    read = await history.through_models(path)
     assert {table: len(rows) for table, rows in read.items() if rows} == {
         table: len(rows) for table, rows in atrs.ROWS.items() if table in read
     }

@@ -3,13 +3,11 @@
 
 import datetime
 import pathlib
-from typing import Any
 
 import alembic.autogenerate
 import alembic.runtime.migration as migration
 import pytest
 import sqlalchemy
-import sqlmodel
 
 import atr.db.migrate as migrate
 import atr.db.session as session
@@ -49,15 +47,7 @@ async def test_rows_from_before_are_read_through_the_models(path: pathlib.Path) 
     migrate.upgrade(history.url(path))
     for later in history.REVISIONS[1:]:
         history.fill(path, later)
-    database = session.Database(history.url(path))
-    read: dict[str, list[Any]] = {}
-    try:
-        async with database.read() as data:
-            for mapper in sqlmodel.SQLModel._sa_registry.mappers:
-                found = await data.exec(sqlmodel.select(mapper.class_))
-                read[str(mapper.local_table)] = list(found.all())
-    finally:
-        await database.close()
+    read = await history.through_models(path)
     written = [(table, rows) for each in history.REVISIONS for table, rows in history.ROWS[each].items()]
     assert {table: len(read[table]) for table, _ in written} == {table: len(rows) for table, rows in written}
 
