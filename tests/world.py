@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole world in one process: the real storage, the real worker, the stand-in over real HTTP, and one clock.
+"""A whole world in one process: the real storage, the real worker, the stand-in's real handlers, and one clock.
 
 The clock stands still until a test turns it, for the worker, the rows and the stand-in alike, so that a day of waiting
 takes no time and every run is the same.
@@ -45,7 +45,7 @@ import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
 from tests import databases as provided
-from tests import in_the_loop
+from tests import in_the_loop, inprocess
 
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
 TOKEN: Final = stand_in.Token("atr", "a-secret-of-the-test")
@@ -396,13 +396,21 @@ class World:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    state_dir: pathlib.Path, database: str, *, began: datetime.datetime = _BEGAN, **overrides: Any
+    state_dir: pathlib.Path,
+    database: str,
+    *,
+    began: datetime.datetime = _BEGAN,
+    sockets: bool = False,
+    **overrides: Any,
 ) -> AsyncIterator[World]:
-    """A world over a fresh copy of a migrated database. `overrides` are settings of the worker."""
+    """A world over a fresh copy of a migrated database. `overrides` are settings of the worker.
+
+    With `sockets` the stand-in is served for real: for other clients than ours, and for bytes that take their time.
+    """
     clock = Clock(began)
     platform = stand_in.World(state_dir / "sandbox", clock=clock.seconds)
     platform.add_account("atr", ("org.example", "commons-cli"), TOKEN)
-    async with server.RunningSandbox(platform) as sandbox:
+    async with _served(platform) if sockets else inprocess.standing_in(platform) as (sandbox, wires):
         given: Mapping[str, Any] = {
             "state_dir": state_dir,
             "database_url": provided.as_role(database, roles.WORKER),
@@ -423,7 +431,15 @@ async def open_world(
         settings = config.WorkerSettings.model_validate(given)
         async with worker.context(settings, clock) as hands, _web(hands, database, clock) as store:
             in_the_loop.without_threads(hands.storage.database._engine.sync_engine)
+            if wires is not None:
+                wires.carry(hands)
             yield World(hands, store, sandbox, clock, settings)
+
+
+@contextlib.asynccontextmanager
+async def _served(platform: stand_in.World) -> AsyncIterator[tuple[server.RunningSandbox, None]]:
+    async with server.RunningSandbox(platform) as sandbox:
+        yield sandbox, None
 
 
 @contextlib.asynccontextmanager

@@ -66,7 +66,7 @@ async def stack(tmp_path: pathlib.Path) -> AsyncIterator[tuple[processes.Stack, 
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.World]:
     """The storage, the worker's hands and the stand-in in this process; time passes when a test says so."""
-    async with worlds.open_world(tmp_path, database) as opened:
+    async with worlds.open_world(tmp_path, database, sockets=True) as opened:
         yield opened
 
 

@@ -29,20 +29,17 @@ import atr.demo.tree as trees
 import atr.platforms.http as http
 import atr.platforms.maven_central as maven_central
 import atr.promotion.steps as steps
-import atr.sandbox.current as current
-import atr.sandbox.gate as gate
-import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.transaction as transaction
 import atr.tasks.context as contexts
-import tests.chaos.inprocess as inprocess
 import tests.chaos.outcome as outcome
 import tests.chaos.simulated as simulated
 import tests.chaos.virtual as virtual
 import tests.chaos.watched as watched
 from tests import databases as provided
+from tests import inprocess
 from tests import world as worlds
 
 BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
@@ -101,9 +98,6 @@ class Theatre:
         self._prepared.mkdir()
         self._address = databases.empty(self._prepared)
         self._engines: dict[str, tuple[session.Database, Callable[[], int]]] = {}
-        # Made once: routes are the same for every world that is shown.
-        self._app = server.create_app(stand_in.World(directory / "nothing"))
-        self._behind_gate = self._app.gate._app
         self.run(self._prepare())
         # What is there by now stays, so the collector need not look at it again for each seed.
         gc.collect()
@@ -135,40 +129,37 @@ class Theatre:
         clock = simulated.Clock(self.loop, BEGAN)
         platform = stand_in.World(directory / "sandbox", clock=clock.seconds)
         platform.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
-        wires = inprocess.Wires(lambda: chance.uniform(0.01, 1.0))
-        app = self._app
-        app.extensions[current.WORLD] = platform
-        app.gate = app.asgi_app = gate.Gate(self._behind_gate, platform, wires.cut)  # type: ignore[method-assign]
-        wires.app = app
         settings = config.WorkerSettings.model_validate(
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )
         database, written = self._database(address, clock)
-        place = transaction.Place(directory, {distribution.Mechanism.CENTRAL_PORTAL: build.timing}, plain=build.timing)
-        watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
-        made = contexts.Context(
-            storage=cast("storage.Storage", watched_storage),
-            promoters={worlds.MAVEN: _adapter(wires, build.pace)},
-            catalogues={},
-            owner="nobody",
-            lease=LEASE,
-            scratch=directory / "temporary",
-            failpoint=virtual.at,
-            monotonic=self.loop.time,
-        )
-        made.scratch.mkdir(exist_ok=True)
-        world = simulated.Simulated(build.hands(made), server.RunningSandbox(platform), clock, settings, chance)
-        world.tree = tree()
-        world.put_to_vote()
-        wires.note, wires.sending = world.note, world.sending
-        world.moves, world.written = watched_storage.moves, written
-        watched_storage.became_live = world.became_live
-        try:
-            yield world
-        finally:
-            await wires.close()
-            await app.gate.close()
-            await database.close()
+        async with inprocess.standing_in(platform, lambda: chance.uniform(0.01, 1.0)) as (sandbox, wires):
+            place = transaction.Place(
+                directory, {distribution.Mechanism.CENTRAL_PORTAL: build.timing}, plain=build.timing
+            )
+            watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
+            made = contexts.Context(
+                storage=cast("storage.Storage", watched_storage),
+                promoters={worlds.MAVEN: _adapter(wires, build.pace)},
+                catalogues={},
+                owner="nobody",
+                lease=LEASE,
+                scratch=directory / "temporary",
+                failpoint=virtual.at,
+                monotonic=self.loop.time,
+            )
+            made.scratch.mkdir(exist_ok=True)
+            world = simulated.Simulated(build.hands(made), sandbox, clock, settings, chance)
+            world.tree = tree()
+            world.put_to_vote()
+            wires.note, wires.sending = world.note, world.sending
+            world.moves, world.written = watched_storage.moves, written
+            watched_storage.became_live = world.became_live
+            try:
+                yield world
+            finally:
+                await wires.close()
+                await database.close()
 
     def _database(self, address: str, clock: simulated.Clock) -> tuple[session.Database, Callable[[], int]]:
         """The same engine for every seed that has the same address: it has compiled its statements already."""

@@ -8,8 +8,9 @@ import atr.models.promotion as tables
 from tests import world as worlds
 
 
-async def test_an_upload_says_how_far_it_is_while_it_leaves(world: worlds.World) -> None:
+async def test_an_upload_says_how_far_it_is_while_it_leaves(served_world: worlds.World) -> None:
     """The row has the bytes that left and the whole; at its end they are the same."""
+    world = served_world
     release_key = await world.composed(trees.example(12_000_000))
     deployment_id = await world.stage(release_key)
     world.fault("upload", effect=True, delay=1.2)

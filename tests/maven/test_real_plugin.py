@@ -153,6 +153,12 @@ async def _run(mvn: str, where: pathlib.Path, *arguments: str) -> Run:
     return Run(process.returncode or 0, output.decode(errors="replace"))
 
 
+@pytest.fixture
+def world(served_world: worlds.World) -> worlds.World:
+    """Maven needs a port to speak to."""
+    return served_world
+
+
 @pytest.mark.mvn
 @pytest.mark.slow
 @pytest.mark.timeout(PATIENCE + 60)
