@@ -165,7 +165,7 @@ def told(logs: Iterable[Iterable[str]], files: Iterable[pathlib.Path]) -> dict[s
 async def _opened(url: str, clock: session.Clock | None) -> AsyncIterator[storage.Storage]:
     database = session.Database(url, clock)
     try:
-        yield storage.Storage(database, transaction.Place(pathlib.Path(), {}))
+        yield storage.Storage(database, transaction.Place(pathlib.Path()))
     finally:
         await database.close()
 

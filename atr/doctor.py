@@ -254,9 +254,9 @@ async def _platforms(settings: config.WorkerSettings, names: dict[str, tuple[str
         return
     if not (promoters or catalogues):
         yield Finding(Grade.WARN, "platforms", "No platform's address is set, so none is ever contacted.")
-    for platform, promoter in promoters.items():
+    for promoter in promoters.values():
         async with aclosing(promoter):
-            for finding in await _promoter(promoter, names.get(platform.name, ())):
+            for finding in await _promoter(promoter, names.get(promoter.platform.name, ())):
                 yield finding
             yield await _public(promoter)
     for catalogue in catalogues.values():

@@ -24,6 +24,7 @@ import atr.models.figures as figures
 import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 import atr.storage as storage
 import atr.storage.readers.figures as readers
 
@@ -96,13 +97,13 @@ class _Rows(registries.Collector):
             "atr_attempts", "How many calls were marked, by what was answered.", ("kind", "answer"), self._read.attempts
         )
         breakers: dict[tuple[str, str], budget.Breaker] = {
-            (name, reach): budget.Breaker.CLOSED for name in promoting for reach in budget.Reach
+            (one.name, reach): budget.Breaker.CLOSED for one in layouts.BUILT.by_mechanism for reach in budget.Reach
         }
         breakers.update(self._read.breakers)
         yield _gauge(
             "atr_breaker",
             "Whether a platform is asked as usual: 1 for the state that it is in.",
-            ("platform", "reach", "state"),
+            ("account", "reach", "state"),
             {
                 (name, str(reach), str(state)): float(state is now)
                 for (name, reach), now in breakers.items()

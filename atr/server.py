@@ -182,7 +182,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     database = session.Database(settings.database)
     # The web asks no platform, so the timings are those that pages show.
     monthly = usage.Usage(*settings.maven_central_monthly)
-    place = transaction.Place(settings.state_dir, {}, settings.copies_quota, monthly=monthly)
+    place = transaction.Place(settings.state_dir, copies_quota=settings.copies_quota, monthly=monthly)
     store = storage.Storage(database, place)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,6 +31,7 @@ import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.transaction as transaction
 import atr.storage.worker.services as services
@@ -78,9 +79,9 @@ async def context(
     await asyncio.to_thread(migrate.upgrade, settings.database)
     failpoint = _failpoint(settings)
     async with AsyncExitStack() as stack:
-        promoters: dict[distribution.DistributionPlatform, contract.Promoter] = {}
-        for platform, adapter in adapters(settings, failpoint).items():
-            promoters[platform] = await stack.enter_async_context(aclosing(adapter))
+        promoters: dict[mechanisms.Mechanism, contract.Promoter] = {}
+        for mechanism, adapter in adapters(settings, failpoint).items():
+            promoters[mechanism] = await stack.enter_async_context(aclosing(adapter))
         looking: dict[distribution.DistributionPlatform, contract.Catalogue] = {}
         for platform, lookup in catalogues(settings).items():
             looking[platform] = await stack.enter_async_context(aclosing(lookup))
@@ -123,14 +124,14 @@ async def _carrier(
 
 def adapters(
     settings: config.WorkerSettings, trace: wire.Trace = wire.untraced
-) -> Mapping[distribution.DistributionPlatform, registry.Adapter]:
-    """An adapter for each platform whose address the operator has named; none is contacted otherwise."""
+) -> Mapping[mechanisms.Mechanism, registry.Adapter]:
+    """An adapter for each mechanism whose address the operator has named; none is contacted otherwise."""
     if not settings.maven_central_portal_url:
         return {}
     name, password = settings.maven_central_credential
-    platform = distribution.DistributionPlatform.MAVEN
+    mechanism = mechanisms.Mechanism.CENTRAL_PORTAL
     return {
-        platform: registry.PROMOTERS[platform](
+        mechanism: registry.PROMOTERS[mechanism](
             portal_url=settings.maven_central_portal_url,
             repository_url=settings.maven_central_repository_url,
             token_name=name,
@@ -169,7 +170,7 @@ def catalogues(
     }
 
 
-def timings(settings: config.WorkerSettings) -> Mapping[distribution.Mechanism, steps.Timing]:
+def timings(settings: config.WorkerSettings) -> Mapping[mechanisms.Mechanism, steps.Timing]:
     """How fast each mechanism is asked."""
     return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
 

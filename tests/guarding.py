@@ -41,7 +41,7 @@ FACTS: Final[Mapping[type, Callable[[Any], str]]] = {
     tables.Deployment: _release,
     tables.Promotion: _release,
     operating.Site: lambda _row: guards.SITE,
-    operating.PlatformAccount: lambda row: f"platform:{row.platform}",
+    operating.PlatformAccount: lambda row: f"mechanism:{row.name}",
 }
 
 

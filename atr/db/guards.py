@@ -17,7 +17,6 @@ from sqlmodel import col
 
 import atr.db.session as session
 import atr.models.operating as operating
-import atr.shared.distribution as distribution
 
 # Under this name a session keeps what it holds.
 HELD: Final = "guards"
@@ -29,7 +28,7 @@ class Rank(enum.IntEnum):
     """The order in which scopes are taken: nobody who waits for one holds a later one."""
 
     SITE = 1
-    PLATFORM = 2
+    MECHANISM = 2
     COMMITTEE = 3
     RELEASE = 4
     # The store of copies: held while a copy is written down or bytes are freed.
@@ -38,9 +37,9 @@ class Rank(enum.IntEnum):
     CHAIN = 6
 
 
-def platform(which: distribution.DistributionPlatform) -> str:
-    """What holds for everything on a platform."""
-    return f"platform:{which.name}"
+def mechanism(name: str) -> str:
+    """What holds for everything that is published by a mechanism."""
+    return f"mechanism:{name}"
 
 
 def committee(key: str) -> str:

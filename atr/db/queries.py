@@ -19,6 +19,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 # A row that was read before its scope was held may be old by now, and a lease must not change hands before we commit.
 # Its key stays, so whoever only refers to it waits for nobody. (SQLite has no such lock and needs none.)
@@ -315,6 +316,23 @@ async def target(data: session.Session, project_key: str, platform: str) -> tabl
         tables.PlatformTarget.project_key == project_key, tables.PlatformTarget.platform == platform
     )
     return (await data.exec(wanted)).first()
+
+
+async def mechanism(
+    data: session.Session, project_key: str, platform: distribution.DistributionPlatform
+) -> mechanisms.Mechanism:
+    """How a project publishes on a platform: what its target says, else the first that there is.
+
+    Raises UnsupportedError where nothing is promoted from here.
+    """
+    first = data.built.mechanism(platform)
+    if first is None:
+        raise errors.UnsupportedError(platform.why_not)
+    chosen = await target(data, project_key, platform.name)
+    name = chosen.mechanism if chosen else first.name
+    if name not in {one.name for one in data.built.by_mechanism}:
+        raise errors.UnsupportedError(f"The project publishes on {platform.display_name} by “{name}”, not built here.")
+    return mechanisms.Mechanism[name]
 
 
 async def names(data: session.Session, platform: str) -> Sequence[str]:

@@ -24,8 +24,8 @@ import sqlmodel
 import sqlmodel.ext.asyncio.session as asyncio_session
 
 import atr.errors as errors
+import atr.shared.layouts as layouts
 
-Session = asyncio_session.AsyncSession
 Clock = Callable[[], datetime.datetime]
 
 _BUSY_MS: Final = 30_000
@@ -50,11 +50,18 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-class Database:
-    """One database. `clock` stands in for its time, for tests that simulate it."""
+class Session(asyncio_session.AsyncSession):
+    """One transaction, and what this program can publish: a row is worked on by whoever has its mechanism."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    built: layouts.Layouts = layouts.BUILT
+
+
+class Database:
+    """One database. `clock` stands in for its time, for tests that simulate it; `layouts` for what is built."""
+
+    def __init__(self, url: str, clock: Clock | None = None, built: layouts.Layouts = layouts.BUILT) -> None:
         self._clock = clock
+        self.built = built
         address = driven(url)
         self.on_sqlite = address.get_backend_name() == "sqlite"
         if self.on_sqlite:
@@ -85,6 +92,7 @@ class Database:
     async def read(self) -> AsyncIterator[Session]:
         """One transaction that only reads."""
         async with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            session.built = self.built
             yield session
 
     @contextlib.asynccontextmanager
@@ -96,6 +104,7 @@ class Database:
                 Session(self._immediate, expire_on_commit=False) as session,
                 session.begin(),
             ):
+                session.built = self.built
                 yield session
         except sqlalchemy.exc.OperationalError as error:
             state = getattr(error.orig, "sqlstate", "")

@@ -29,5 +29,5 @@ class Figures:
     attempts: Mapping[tuple[str, str], int]
     # By kind of row: promotion, deployment, distribution, task.
     waiting: Mapping[str, Waiting]
-    # By platform and what is reached; of an account that was never used nothing is there.
+    # By account and what is reached; of an account that was never used nothing is there.
     breakers: Mapping[tuple[str, str], budget.Breaker]

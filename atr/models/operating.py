@@ -90,14 +90,14 @@ class EmbargoLift(sqlmodel.SQLModel, table=True):
 
 
 class PlatformAccount(sqlmodel.SQLModel, table=True):
-    """How often a platform was asked, and whether it answers: one row that every process keeps to.
+    """How often an account was used, and whether its platform answers: one row that every process keeps to.
 
-    One credential for each platform today, so the platform's name is the account.
+    One credential for each mechanism today, so its name is the account; a platform that is only looked at has its own.
     """
 
     __tablename__ = "platform_account"
 
-    platform: str = sqlmodel.Field(primary_key=True)
+    name: str = sqlmodel.Field(primary_key=True)
     # A budget.Reach: with the credential, or in public.
     reach: str = sqlmodel.Field(primary_key=True)
     tokens: float | None = None

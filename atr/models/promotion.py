@@ -81,7 +81,7 @@ class RevisionFiles(sqlmodel.SQLModel, table=True):
 
 
 class PlatformTarget(sqlmodel.SQLModel, table=True):
-    """Which names on a platform belong to a project. Only a foundation admin sets it: the wall between committees."""
+    """Which names on a platform belong to a project, and how they are published. Only a foundation admin sets it."""
 
     __tablename__ = "platform_target"
     __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "platform"),)
@@ -101,7 +101,7 @@ class PlatformTarget(sqlmodel.SQLModel, table=True):
 
 
 class Deployment(sqlmodel.SQLModel, table=True):
-    """One staging attempt on a platform. RC1 and RC2 have one each."""
+    """One staging attempt on a platform, by the mechanism that the project's target named then."""
 
     __table_args__ = (
         # A deployment belongs to one release, whoever records it.
@@ -118,9 +118,9 @@ class Deployment(sqlmodel.SQLModel, table=True):
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
     release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
-    # The platform's id; None until an upload was answered.
+    mechanism: str = sqlmodel.Field(sa_column=sql.mechanism_column())
+    # The platform's id; None until an upload was answered. And the name we gave it; empty if it was staged elsewhere.
     external_id: str | None = None
-    # The name we gave it; empty if it was staged elsewhere.
     name: str = ""
     state: states.DeploymentState = sqlmodel.Field(sa_column=sql.enum_column(states.DeploymentState, name="state"))
     entered_at: datetime.datetime
@@ -218,6 +218,7 @@ class Promotion(sqlmodel.SQLModel, table=True):
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
     release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
+    mechanism: str = sqlmodel.Field(sa_column=sql.mechanism_column())
     # None for what was published by hand and is only tracked.
     deployment_id: int | None = sqlmodel.Field(default=None, foreign_key="deployment.id", index=True)
     state: states.State = sqlmodel.Field(sa_column=sql.enum_column(states.State, name="state"))

@@ -95,6 +95,11 @@ def platform_column() -> sqlalchemy.Column[Any]:
     return sqlalchemy.Column(sqlalchemy.String(32), nullable=False)
 
 
+def mechanism_column() -> sqlalchemy.Column[Any]:
+    """A column that holds the member name of a Mechanism. No CHECK: a new mechanism needs no migration."""
+    return sqlalchemy.Column(sqlalchemy.String(32), nullable=False, server_default="")
+
+
 def json_column(*, server_default: str | None = None, nullable: bool = False) -> sqlalchemy.Column[Any]:
     """A JSON column. Assign a new value to change it: a change in place is not seen."""
     return sqlalchemy.Column(sqlalchemy.JSON(none_as_null=nullable), nullable=nullable, server_default=server_default)

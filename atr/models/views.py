@@ -14,6 +14,7 @@ import atr.promotion.beside as beside
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +151,7 @@ class DeploymentView:
     project_name: str
     version_key: str
     platform: distribution.DistributionPlatform
+    mechanism: mechanisms.Mechanism
     external_id: str
     packages: tuple[distribution.Coordinates, ...]
     # "org.apache.example:widgets-*:2.4.0": the packages in one line.
@@ -185,7 +187,6 @@ class DeploymentView:
     bytes_sent: int
     platform_word: str
     public_urls: tuple[tuple[str, str], ...]
-    undo: str
     # What the confirm form must carry back.
     evidence_digest: str
     row_version: int

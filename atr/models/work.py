@@ -13,6 +13,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Promotion:
     probe: bool = False
 
     @property
+    def mechanism(self) -> mechanisms.Mechanism:
+        """How it becomes public."""
+        return self.view.mechanism
+
+    @property
     def subject(self) -> str:
         """How events and log lines name it."""
         return f"promotion:{self.id}"
@@ -51,6 +57,7 @@ class Deployment:
     epoch: int
     release_key: str
     platform: distribution.DistributionPlatform
+    mechanism: mechanisms.Mechanism
     external_id: str
     # The name we gave it; empty if it was staged elsewhere.
     name: str
@@ -209,6 +216,7 @@ class Search:
 
     id: int
     coordinates: distribution.Coordinates
+    mechanism: mechanisms.Mechanism
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ import atr.disk as disk
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Promoter(Catalogue, Protocol):
     """A platform where a staged deployment can be made public by one call."""
 
     @property
-    def mechanism(self) -> distribution.Mechanism:
+    def mechanism(self) -> mechanisms.Mechanism:
         """How it promotes."""
 
     async def taken(self, where: distribution.Coordinates) -> bool:

@@ -16,10 +16,10 @@ from typing import IO, Final
 import atr.errors as errors
 import atr.platforms.contract as contract
 import atr.shared.bundle as bundles
-import atr.shared.distribution as distribution
 import atr.shared.maven as maven
+import atr.shared.mechanisms as mechanisms
 
-LIMIT: Final = distribution.DistributionPlatform.MAVEN.largest_upload
+LIMIT: Final = mechanisms.Mechanism.CENTRAL_PORTAL.largest_upload
 _CHUNK: Final = 1024**2
 # The same files make the same bundle: the earliest moment that a zip can hold.
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)

@@ -28,6 +28,7 @@ import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
+import atr.shared.mechanisms as mechanisms
 
 _OK: Final = httpx.codes.OK
 _ABSENT: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
@@ -71,7 +72,7 @@ class MavenCentral:
     """The Promoter for Maven Central. One for each credential; close it with `aclose`."""
 
     platform: Final = distribution.DistributionPlatform.MAVEN
-    mechanism: Final = distribution.Mechanism.CENTRAL_PORTAL
+    mechanism: Final = mechanisms.Mechanism.CENTRAL_PORTAL
 
     def __init__(
         self,
@@ -268,8 +269,7 @@ class MavenCentral:
     @contextlib.asynccontextmanager
     async def _looking(self, method: str, path: str, at_most: int) -> AsyncIterator[http.Stream | None]:
         # The public repository bans whole addresses for half an hour, so all reads there go one by one at our pace,
-        # whoever asks: https://central.sonatype.org/faq/429-error/
-        # No headers: the public gets no token.
+        # whoever asks: https://central.sonatype.org/faq/429-error/. No headers: the public gets no token.
         opened = self._repository.opened(method, path, what=path, at_most=at_most)
         async with self._public_turn.taken(), opened as stream:
             if stream.status in _ABSENT:

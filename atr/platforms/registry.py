@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which adapter speaks to which platform: literal tables, tied by a test to what the enum promises of each platform."""
+"""Which adapter speaks to which platform: literal tables, tied by tests to the layouts and to the enum of platforms."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ import atr.platforms.npm as npm
 import atr.platforms.pypi as pypi
 import atr.platforms.wire as wire
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 class Lookup(contract.Catalogue, Protocol):
@@ -48,10 +49,10 @@ class Builder(Protocol):
         """The adapter, ready to use in the event loop that will run it. `trace` follows its irreversible requests."""
 
 
-# A promoter looks versions up too, so a platform stands in one table only.
-PROMOTERS: Final[Mapping[distribution.DistributionPlatform, Builder]] = {
-    distribution.DistributionPlatform.MAVEN: maven_central.build,
+PROMOTERS: Final[Mapping[mechanisms.Mechanism, Builder]] = {
+    mechanisms.Mechanism.CENTRAL_PORTAL: maven_central.build,
 }
+# A promoter looks versions up too, so its platform does not stand here.
 CATALOGUES: Final[Mapping[distribution.DistributionPlatform, Callable[[http.Reading], Lookup]]] = {
     distribution.DistributionPlatform.ARTIFACT_HUB: artifact_hub.build,
     distribution.DistributionPlatform.DOCKER_HUB: docker_hub.build,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
+import atr.shared.layouts as layouts
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -90,13 +90,15 @@ def lines(entries: Iterable[Entry]) -> tuple[str, ...]:
     return tuple(sorted(entry.line for entry in entries))
 
 
-def clashes(held: Sequence[Held]) -> tuple[Clash, ...]:
+def clashes(held: Sequence[Held], built: layouts.Layouts) -> tuple[Clash, ...]:
     """Every two entries of one platform that hold a package in common with different files under it.
 
     Mapped files come first in each pair. Equal sets are never looked into.
     """
     ordered = sorted(held, key=lambda one: not one.is_mapped)
-    by_package = {id(one): packages(one.files) for one in ordered}
+    by_package = {
+        id(one): packages(one.files, built.on(distribution.DistributionPlatform[one.platform])) for one in ordered
+    }
     found = []
     for one, other in itertools.combinations(ordered, 2):
         if (one.platform != other.platform) or (one.files.digest == other.files.digest):
@@ -110,15 +112,17 @@ def clashes(held: Sequence[Held]) -> tuple[Clash, ...]:
     return tuple(found)
 
 
-def packages(files: fileset.FileSet) -> Mapping[distribution.Coordinates, fileset.FileSet]:
+def packages(files: fileset.FileSet, layout: layouts.Layout) -> Mapping[distribution.Coordinates, fileset.FileSet]:
     """The files of each package, in the platform's layout. Raises InputError for a path that is not of it."""
     parts: dict[distribution.Coordinates, list[fileset.File]] = collections.defaultdict(list)
     for file in files.files:
-        parts[maven.parse_path(file.path).coordinates].append(file)
+        parts[layout.package(file.path)].append(file)
     return {where: fileset.FileSet.of(parts[where]) for where in sorted(parts)}
 
 
-def named_apart(named: Iterable[distribution.Coordinates], files: fileset.FileSet) -> tuple[str, tuple[str, ...]]:
+def named_apart(
+    named: Iterable[distribution.Coordinates], files: fileset.FileSet, layout: layouts.Layout
+) -> tuple[str, tuple[str, ...]]:
     """How the packages that a platform names differ from those of the files that were read.
 
     First a sentence for those of which no file was read: they may become public unseen, so nothing is sent. Then one
@@ -129,7 +133,7 @@ def named_apart(named: Iterable[distribution.Coordinates], files: fileset.FileSe
     for file in files.files:
         # What is of no layout is refused elsewhere, by its name.
         with contextlib.suppress(errors.InputError):
-            held.add(maven.parse_path(file.path).coordinates)
+            held.add(layout.package(file.path))
     unread = [str(where) for where in sorted(said - held)]
     return (
         f"The platform names {fileset.names(unread)} in this deployment and lists no file of it, so nobody can tell "

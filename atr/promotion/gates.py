@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +108,11 @@ def is_outside(packages: tuple[str, ...]) -> str:
     return f"Outside the names that belong to this project: {listed(packages)}."
 
 
-def is_too_large(platform: distribution.DistributionPlatform, least: int) -> str:
+def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
     """The sentence for an upload that has at least so many bytes, more than the platform takes."""
     return (
-        f"The upload would have at least {least:,} bytes, its checksums included, and {platform.display_name} takes "
-        f"{platform.largest_upload:,} at once. Map fewer files to it, or stage the release in several deployments."
+        f"The upload would have at least {least:,} bytes, its checksums included, and {mechanism.display_name} takes "
+        f"{mechanism.largest_upload:,} at once. Map fewer files to it, or stage the release in several deployments."
     )
 
 
@@ -279,15 +280,3 @@ GATES: Final[tuple[Gate, ...]] = (
 def blockers(facts: Facts) -> tuple[Blocker, ...]:
     """Every gate that says no, in the order of the list; empty means it may be sent."""
     return tuple(Blocker(gate.code, gate.sentence(facts), gate.who) for gate in GATES if not gate.holds(facts))
-
-
-def outside_target(purls_namespaces: dict[str, str], namespaces: tuple[str, ...]) -> tuple[str, ...]:
-    """The packages whose owner is not one of these namespaces and not below one: `org.x` covers `org.x.y`.
-
-    `purls_namespaces` maps a package, as people write it, to its owner.
-    """
-    return tuple(
-        name
-        for name, owner in purls_namespaces.items()
-        if not any((owner == allowed) or owner.startswith(f"{allowed}.") for allowed in namespaces)
-    )

@@ -11,7 +11,7 @@ import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
+import atr.shared.layouts as layouts
 
 _WILDCARD: Final = re.compile(r"[*?\[]")
 
@@ -41,19 +41,19 @@ def unknown_tags(file_tag_mappings: Iterable[str]) -> tuple[str, ...]:
     return tuple(tag for tag in file_tag_mappings if tag not in known)
 
 
-def placed(revision: fileset.FileSet, patterns: Sequence[str]) -> tuple[Placed, ...]:
+def placed(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout) -> tuple[Placed, ...]:
     """Every file that the policy maps, each with what is wrong with its place.
 
     The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
     first pattern that matches a file counts. Raises InputError for a pattern that is none.
     """
     cut = [(file, where) for file in revision.files if (where := _cut(file.path, patterns)) is not None]
-    sides = _sides(cut)
+    sides = _sides(cut, layout)
     found: dict[str, str] = {}
     every = []
     for file, where in cut:
         of = sides[where].path if (where in sides) else ""
-        problem = wrong_checksum(file) if of else _why_not(where)
+        problem = wrong_checksum(file) if of else _why_not(where, layout)
         if (not problem) and (where in found):
             problem = f"The policy maps both {found[where]} and {file.path} to {where}."
         found.setdefault(where, file.path)
@@ -61,13 +61,13 @@ def placed(revision: fileset.FileSet, patterns: Sequence[str]) -> tuple[Placed, 
     return tuple(every)
 
 
-def mapped(revision: fileset.FileSet, patterns: Sequence[str]) -> fileset.FileSet:
-    """The file set that the platform should hold, in the layout of a Maven repository, without checksums.
+def mapped(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout) -> fileset.FileSet:
+    """The file set that the platform should hold, in its layout, without checksums.
 
     Raises InputError, naming the file, for a path that does not parse, for a checksum that is wrong, for two files on
     one path, for a pattern that is none, and when nothing is mapped.
     """
-    found = placed(revision, patterns)
+    found = placed(revision, patterns, layout)
     for one in found:
         if one.problem:
             raise errors.InputError(one.problem)
@@ -106,21 +106,21 @@ class Trial:
     packages: tuple[distribution.Coordinates, ...]
 
 
-def tried(revision: fileset.FileSet, patterns: Sequence[str], *, layout: bool) -> Trial:
+def tried(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout | None) -> Trial:
     """What the patterns would do, by the rules of `mapped`. Raises InputError only for a pattern that is none.
 
     Without `layout` it is not known what a path of the platform looks like, and nothing is said about it.
     """
     hits = [(file, _first(file.path, patterns)) for file in revision.files]
     cut = [(file, _below(file.path, pattern)) for file, pattern in hits if pattern is not None]
-    checks = _sides(cut) if layout else {}
+    checks = _sides(cut, layout) if layout else {}
     taken: dict[str, str] = {}
     misfits, doubles = [], []
     packages: set[distribution.Coordinates] = set()
     for file, where in cut:
         try:
             if layout and (where not in checks):
-                packages.add(maven.parse_path(where).coordinates)
+                packages.add(layout.package(where))
         except errors.InputError as error:
             misfits.append((file.path, str(error)))
             continue
@@ -143,8 +143,10 @@ def tried(revision: fileset.FileSet, patterns: Sequence[str], *, layout: bool) -
     )
 
 
-def _sides(cut: Sequence[tuple[fileset.File, str]]) -> dict[str, checksums.Named]:
+def _sides(cut: Sequence[tuple[fileset.File, str]], layout: layouts.Layout) -> dict[str, checksums.Named]:
     """Which places hold checksums, decided on all places together, with what each is a checksum of there."""
+    if not layout.has_checksums:
+        return {}
     return fileset.checksums_of(dataclasses.replace(file, path=where) for file, where in cut)
 
 
@@ -175,9 +177,9 @@ def _below(path: str, pattern: str) -> str:
     return path.removeprefix(prefix.lstrip("/")).lstrip("/")
 
 
-def _why_not(where: str) -> str:
+def _why_not(where: str, layout: layouts.Layout) -> str:
     try:
-        maven.parse_path(where)
+        layout.package(where)
     except errors.InputError as error:
         return str(error)
     return ""

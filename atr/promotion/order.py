@@ -12,19 +12,8 @@ from typing import Final
 
 import atr.errors as errors
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
-# How little can be undone once it is public; docs/platforms.md has the facts.
-_UNDO: Final[Mapping[distribution.Mechanism, int]] = {
-    # A tag is moved back.
-    distribution.Mechanism.OCI_TAG: 1,
-    distribution.Mechanism.NPM_DIST_TAG: 1,
-    # For some days a version may be taken away again.
-    distribution.Mechanism.NPM_STAGE: 2,
-    # Kept for good.
-    distribution.Mechanism.NEXUS_STAGING: 3,
-    distribution.Mechanism.CENTRAL_PORTAL: 3,
-}
 _TROUBLE: Final = frozenset({states.State.REFUSED, states.State.ABORTED, states.State.DIVERGED, states.State.IN_DOUBT})
 
 
@@ -41,7 +30,7 @@ class Candidate:
     """A deployment that could be promoted now."""
 
     deployment_id: int
-    platform: distribution.DistributionPlatform
+    mechanism: mechanisms.Mechanism
     purls: frozenset[str]
 
 
@@ -94,7 +83,7 @@ def by_number(numbers: Mapping[int, int]) -> tuple[int, ...]:
 
 
 def _undo(one: Candidate) -> int:
-    return _UNDO[one.platform.mechanism] if one.platform.mechanism else 0
+    return one.mechanism.permanence
 
 
 def _newest_first(one: Candidate) -> int:

@@ -17,7 +17,7 @@ import atr.promotion.heard as heard
 import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.timing as timing
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 State = states.State
 Timing = timing.Timing
@@ -70,7 +70,7 @@ class View:
 
     state: State
     now: datetime.datetime
-    mechanism: distribution.Mechanism
+    mechanism: mechanisms.Mechanism
     # When it entered its state.
     entered: datetime.datetime
     timing: Timing

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 from typing import Final
 
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Timing:
 
 # One polling table per mechanism; the other mechanisms come with their adapters.
 # Central: 20 to 40 minutes are usual, more than an hour is seen. reference: Sonatype's answers to its users.
-TIMINGS: Final = {distribution.Mechanism.CENTRAL_PORTAL: Timing()}
+TIMINGS: Final = {mechanisms.Mechanism.CENTRAL_PORTAL: Timing()}
 
 
 def interval(table: tuple[tuple[float, float], ...], age: float) -> float:

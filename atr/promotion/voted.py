@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import atr.errors as errors
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
+import atr.shared.layouts as layouts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def called(packages: Sequence[distribution.Coordinates], platform: distribution.
     return f"{distribution.in_one_line(packages)} on {platform.display_name}" if packages else platform.display_name
 
 
-def measured(entries: Iterable[Entry]) -> Measure:
+def measured(entries: Iterable[Entry], built: layouts.Layouts) -> Measure:
     """What of these file sets is public, each file counted once.
 
     Equal digests are one file set. What the deployments hold comes before what the policy maps: a mapped set whose
@@ -109,25 +109,25 @@ def measured(entries: Iterable[Entry]) -> Measure:
                 digest=entry.digest,
                 files=sum(part.files for part in own),
                 not_public=sum(part.files - part.public for part in lacking),
-                packages=_packages(entry.platform, lacking),
+                packages=_packages(entry.platform, lacking, built),
             )
         )
     sets.sort(key=lambda one: (one.platform.name, one.packages, one.digest))
     return Measure(
-        sets=tuple(one for one in sets if one.platform.supports_remote_promotion),
-        unprovable=tuple(one for one in sets if not one.platform.supports_remote_promotion),
+        sets=tuple(one for one in sets if built.supports(one.platform)),
+        unprovable=tuple(one for one in sets if not built.supports(one.platform)),
     )
 
 
 def _packages(
-    platform: distribution.DistributionPlatform, parts: Iterable[Part]
+    platform: distribution.DistributionPlatform, parts: Iterable[Part], built: layouts.Layouts
 ) -> tuple[distribution.Coordinates, ...]:
-    if not platform.supports_remote_promotion:
+    if not built.supports(platform):
         return ()
     found = set()
     for part in parts:
         try:
-            found.add(maven.parse_path(part.path).coordinates)
+            found.add(built.on(platform).package(part.path))
         except errors.InputError:
             # An old ballot may hold what today's rules do not take. It counts by its files.
             continue

@@ -40,7 +40,7 @@ _NOTED: Final = 30 + 46
 
 
 @dataclasses.dataclass(frozen=True)
-class Bundle:
+class Upload:
     """An upload: how many files, the `made` checksums among them, and all their bytes.
 
     `certain` is what the zip cannot be smaller than: how far the rest lets itself be compressed shows when it is made.
@@ -52,7 +52,7 @@ class Bundle:
     certain: int
 
 
-def planned(sizes: Mapping[str, int]) -> Bundle:
+def planned(sizes: Mapping[str, int]) -> Upload:
     """The bundle of these files, each path of the platform with its bytes, and of the checksums that are made."""
     made = {
         f"{path}.{name}": length
@@ -64,7 +64,7 @@ def planned(sizes: Mapping[str, int]) -> Bundle:
     entries = {**sizes, **made}
     packed = sum(size for path, size in entries.items() if stays_as_it_is(path))
     noted = sum(_NOTED + 2 * len(path) for path in entries)
-    return Bundle(len(entries), len(made), sum(entries.values()), packed + noted)
+    return Upload(len(entries), len(made), sum(entries.values()), packed + noted)
 
 
 def has_side_files(path: str) -> bool:

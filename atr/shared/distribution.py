@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vocabulary of third-party distributions: platforms, mechanisms, coordinates. Pure facts, no I/O.
+"""The vocabulary of third-party distributions: platforms and coordinates. Pure facts, no I/O.
 
 What a platform can do is declared here and nowhere else; tests tie every other list to this enum.
 """
@@ -11,38 +11,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import atr.errors as errors
+import atr.shared.mechanisms as mechanisms
 
+_Mechanism = mechanisms.Mechanism
 _MAX_NAME: Final = 200
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _OWNER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
-# https://central.sonatype.org/publish/publish-portal-api/
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,99}")
 # A line names so many versions.
 _VERSIONS: Final = 5
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]*[A-Za-z0-9])?")
-
-
-class Mechanism(enum.Enum):
-    """How a staged deployment is made public, with the two facts that decide how often we may ask.
-
-    `repeatable`: a second send has no second effect. `content_pinned`: what is staged cannot change under its id.
-    Facts and sources: docs/platforms.md.
-    """
-
-    # https://central.sonatype.org/publish/publish-portal-api/: an id leaves VALIDATED once, and nothing in the API
-    # adds a file to an uploaded bundle.
-    CENTRAL_PORTAL = ("central-portal", True, True)
-    NEXUS_STAGING = ("nexus-staging", True, True)
-    NPM_STAGE = ("npm-stage", True, True)
-    # A tag can be moved by anyone with the credential between our look and our call.
-    NPM_DIST_TAG = ("npm-dist-tag", False, True)
-    OCI_TAG = ("oci-tag", False, False)
-
-    def __init__(self, slug: str, repeatable: bool, content_pinned: bool) -> None:  # noqa: FBT001
-        self.slug = slug
-        self.repeatable = repeatable
-        self.content_pinned = content_pinned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +28,14 @@ class _Traits:
     gh_slug: str
     # What else names it in `file_tag_mappings`.
     other_slugs: tuple[str, ...] = ()
-    # The adapter can look a version up in public (feeds `record`).
-    looks_up: bool = False
     requires_owner_namespace: bool = False
     default_owner_namespace: str = ""
-    mechanism: Mechanism | None = None
+    # How what is staged there becomes public; the first that this program has is the one that is meant.
+    mechanisms: tuple[_Mechanism, ...] = ()
     # One sentence for the page: why it cannot be staged or promoted from here. Empty for those that can.
     why_not: str = ""
     # How a sentence ends that says why its public files are not proved. Empty for those whose files are.
     no_proof: str = ""
-    # One sentence for the confirm page, said before the click.
-    undo: str = ""
-    # The bytes that one upload may have; 0 where we upload nothing.
-    largest_upload: int = 0
 
 
 @enum.unique
@@ -76,7 +48,6 @@ class DistributionPlatform(enum.Enum):
     ARTIFACT_HUB = _Traits(
         name="Artifact Hub",
         gh_slug="artifacthub",
-        looks_up=True,
         requires_owner_namespace=True,
         why_not="Artifact Hub is an index that reads charts where they stand, so there is nothing to stage or promote.",
         no_proof="Artifact Hub has no files, only what it read of them",
@@ -84,8 +55,8 @@ class DistributionPlatform(enum.Enum):
     DOCKER_HUB = _Traits(
         name="Docker Hub",
         gh_slug="dockerhub",
-        looks_up=True,
         default_owner_namespace="library",
+        mechanisms=(_Mechanism.OCI_TAG,),
         why_not="Pushing an image to Docker Hub and promoting its tag are not built yet.",
         no_proof="we do not read images there yet",
     )
@@ -94,24 +65,20 @@ class DistributionPlatform(enum.Enum):
         gh_slug="mavencentral",
         # ATR's workflows fetch the files below this tag; its announcement asks for the one above.
         other_slugs=("maven",),
-        looks_up=True,
         requires_owner_namespace=True,
-        mechanism=Mechanism.CENTRAL_PORTAL,
-        undo="Nothing can be undone: Maven Central keeps every published version for good.",
-        # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check take it for 1 GiB.
-        largest_upload=1024**3,
+        mechanisms=(_Mechanism.CENTRAL_PORTAL, _Mechanism.NEXUS_STAGING),
     )
     NPM = _Traits(
         name="npm",
         gh_slug="npm",
-        looks_up=True,
+        mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
         why_not="Staging a version on npm and approving it are not built yet.",
         no_proof="we do not read packages there yet",
     )
     NPM_SCOPED = _Traits(
         name="npm (scoped)",
         gh_slug="npm",
-        looks_up=True,
+        mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
         requires_owner_namespace=True,
         why_not="Staging a version on npm and approving it are not built yet.",
         no_proof="we do not read packages there yet",
@@ -119,7 +86,6 @@ class DistributionPlatform(enum.Enum):
     PYPI = _Traits(
         name="PyPI",
         gh_slug="pypi",
-        looks_up=True,
         why_not="PyPI cannot hold an upload back and publish it later, so there is nothing to stage or promote.",
         no_proof="we do not read files there yet",
     )
@@ -140,14 +106,9 @@ class DistributionPlatform(enum.Enum):
         return (self.value.gh_slug, *self.value.other_slugs)
 
     @property
-    def looks_up(self) -> bool:
-        """Whether we can see what is public of a version."""
-        return self.value.looks_up
-
-    @property
-    def mechanism(self) -> Mechanism | None:
-        """How it promotes, or None."""
-        return self.value.mechanism
+    def mechanisms(self) -> tuple[_Mechanism, ...]:
+        """How what is staged there becomes public, built here or not."""
+        return self.value.mechanisms
 
     @property
     def requires_owner_namespace(self) -> bool:
@@ -162,7 +123,7 @@ class DistributionPlatform(enum.Enum):
     @property
     def supports_remote_promotion(self) -> bool:
         """Whether a staged deployment can be made public by one call of ours. The first gate."""
-        return self.value.mechanism is not None
+        return not self.value.why_not
 
     @property
     def why_not(self) -> str:
@@ -173,16 +134,6 @@ class DistributionPlatform(enum.Enum):
     def no_proof(self) -> str:
         """Why its public files are not proved, as the end of a sentence; empty where they are."""
         return self.value.no_proof
-
-    @property
-    def undo(self) -> str:
-        """What can be undone after publishing, in one sentence; empty where nothing is promoted from here."""
-        return self.value.undo
-
-    @property
-    def largest_upload(self) -> int:
-        """How many bytes one upload may have; 0 where we upload nothing."""
-        return self.value.largest_upload
 
     @classmethod
     def from_slug(cls, text: str) -> "DistributionPlatform":
@@ -309,18 +260,6 @@ def coordinates(platform: DistributionPlatform, owner_namespace: str, package: s
     _check(_NAME, package.strip(), "package")
     _check(_VERSION, version.strip(), "version")
     return Coordinates(platform.name, owner, package.strip(), version.strip())
-
-
-def checked_external_id(platform: DistributionPlatform, text: str) -> str:
-    """A platform's id of a deployment, safe to use in an address. Raises InputError for what it never gives out."""
-    pattern = _UUID if (platform.mechanism is Mechanism.CENTRAL_PORTAL) else _EXTERNAL_ID
-    if not pattern.fullmatch(text):
-        raise errors.InputError(
-            "Give the id that the platform gave the deployment: letters, digits, hyphens, like "
-            "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",
-            field="deployment_id",
-        )
-    return text
 
 
 def _check(pattern: re.Pattern[str], text: str, field: str) -> None:

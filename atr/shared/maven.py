@@ -7,9 +7,11 @@ https://maven.apache.org/repository/layout.html
 import dataclasses
 import functools
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import atr.errors as errors
+import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
 
 # What a server writes beside the files of an artifact, with what belongs to it. In a deployment of Central's Portal it
@@ -19,6 +21,10 @@ _METADATA: Final = re.compile(r"maven-metadata\.xml(?:\.(?:asc|md5|sha1|sha256|s
 # group/artifact/version/file is the shortest path there is: old groupIds have no dot.
 _MIN_SEGMENTS: Final = 4
 _MAX_PATH: Final = 1000
+# https://central.sonatype.org/publish/publish-portal-api/
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_MAX_NAMESPACE: Final = 200
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_+~][A-Za-z0-9._+~-]*")
 
 
@@ -83,3 +89,41 @@ def directory(where: distribution.Coordinates) -> str:
 def pom_path(where: distribution.Coordinates) -> str:
     """The path of the POM, the one file that every version has."""
     return f"{directory(where)}/{where.package}-{where.version}.pom"
+
+
+class Repository:
+    """The layout of Central's Portal: a tree of groups, artifacts and versions."""
+
+    has_checksums: Final = True
+    is_maven_repository: Final = True
+
+    def package(self, path: str) -> distribution.Coordinates:
+        """Whose file this is. Raises InputError."""
+        return parse_path(path).coordinates
+
+    def upload(self, sizes: Mapping[str, int]) -> bundle.Upload:
+        """One zip of the files, with the checksums that are made for it."""
+        return bundle.planned(sizes)
+
+    def checked_external_id(self, text: str) -> str:
+        """A deployment's id, a UUID. Raises InputError."""
+        if not _UUID.fullmatch(text):
+            raise errors.InputError(
+                "Give the id that the platform gave the deployment, like 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",
+                field="deployment_id",
+            )
+        return text
+
+    def checked_name(self, text: str) -> str:
+        """A groupId. Raises InputError."""
+        if not (_NAMESPACE.fullmatch(text) and (len(text) <= _MAX_NAMESPACE)):
+            raise errors.InputError("Name one groupId or more, like org.apache.commons.", field="namespaces")
+        return text
+
+    def owner(self, where: distribution.Coordinates) -> str:
+        """Its groupId."""
+        return where.owner_namespace
+
+    def covers(self, name: str, owner: str) -> bool:
+        """Whether the groupId is this one or below it: `org.x` covers `org.x.y`."""
+        return (owner == name) or owner.startswith(f"{name}.")

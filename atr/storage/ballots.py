@@ -71,7 +71,7 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
     parts = [await _stored(data, tables.BallotKind.REVISION, revision.digest)]
     unreadable = []
     for platform in distribution.DistributionPlatform:
-        if not platform.supports_remote_promotion:
+        if not data.built.supports(platform):
             continue
         try:
             mapped = await facts.mapped_now(data, project, revision, platform)
@@ -91,7 +91,10 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
         *(_unread(row) for row in deployments if not row.file_set_digest),
         *(_unfit(row) for row in deployments if row.side_problems),
         *await _foreign(data, project, parts),
-        *(gates.Blocker("clash", clash.sentence, _MANAGER) for clash in ballots.clashes(await _held(data, parts))),
+        *(
+            gates.Blocker("clash", clash.sentence, _MANAGER)
+            for clash in ballots.clashes(await _held(data, parts), data.built)
+        ),
     )
     return Proposal(revision, tuple(parts), tuple(unreadable), blockers)
 
@@ -176,7 +179,8 @@ async def _foreign(data: session.Session, project: sql.Project, parts: Sequence[
     found: set[distribution.Coordinates] = set()
     for part in parts:
         if part.mapped is not None:
-            found.update(ballots.packages(part.mapped))
+            layout = data.built.on(distribution.DistributionPlatform[part.platform])
+            found.update(ballots.packages(part.mapped, layout))
     found.update(await queries.packages_of(data, [part.deployment for part in parts if part.deployment]))
     by_platform = [
         sorted(package for package in found if package.platform_name == name)

@@ -4,7 +4,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import sqlmodel
@@ -21,6 +21,7 @@ import atr.promotion.mapping as mapping
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.rights as rights
@@ -80,6 +81,7 @@ async def case(
     project = await queries.demand_project(data, release.project_key)
     committee = await queries.demand_committee(data, project.committee_key)
     platform = distribution.DistributionPlatform[deployment.platform]
+    mechanism = mechanisms.Mechanism[deployment.mechanism]
     policy = await queries.policy(data, project)
     target = await queries.target(data, project.key, deployment.platform)
     packages = await queries.packages(data, deployment)
@@ -101,7 +103,7 @@ async def case(
         ballot=digests if vote_passed(release) else frozenset(),
         has_ballot=bool(ballot),
         has_target=target is not None,
-        outside=outside(packages, target),
+        outside=outside(data, packages, target),
         policy_allows=bool(policy.remote_promotion.get(platform.gh_slug, False)),
         asf_uid=asf_uid,
         is_committee_member=rights.is_member(committee, asf_uid),
@@ -117,12 +119,12 @@ async def case(
         waits_for=waits_for,
         stopped_by=stopped_by,
         restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
-        silence=await lanes.silence(data, platform) if asked_for else "",
+        silence=await lanes.silence(data, mechanism) if asked_for else "",
         freed=await _freed(data, sending) if sending else (),
         newer_revision=newer_revision,
         newer_difference=newer_difference,
         embargoed=await embargo.holds(data, release),
-        switched_off=await switchboard.why_off(data, platform),
+        switched_off=await switchboard.why_off(data, mechanism),
     )
     evidence = fileset.evidence_digest(
         deployment.external_id or "",
@@ -239,13 +241,11 @@ def voted_digest(ballot: tuple[tables.BallotEntry, ...], deployment: tables.Depl
     return ordered[0].file_set_digest if ordered else ""
 
 
-def outside(packages: tuple[distribution.Coordinates, ...], target: tables.PlatformTarget | None) -> tuple[str, ...]:
+def outside(
+    data: session.Session, packages: Iterable[distribution.Coordinates], target: tables.PlatformTarget | None
+) -> tuple[str, ...]:
     """The packages that lie outside the names that belong to the project."""
-    if target is None:
-        return ()
-    return gates.outside_target(
-        {str(package): package.owner_namespace for package in packages}, tuple(target.namespaces)
-    )
+    return tuple(str(one) for one in data.built.outside(packages, target.namespaces)) if target else ()
 
 
 async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:
@@ -278,7 +278,7 @@ async def mapped_now(
     patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
     if not patterns:
         return None
-    return mapping.mapped(await queries.revision_files(data, revision), patterns)
+    return mapping.mapped(await queries.revision_files(data, revision), patterns, data.built.on(platform))
 
 
 def why_no_files(revision: queries.Revision | None) -> str:
@@ -290,16 +290,16 @@ def why_no_files(revision: queries.Revision | None) -> str:
     return ""
 
 
-def cannot_stage(platform: distribution.DistributionPlatform) -> str:
+def cannot_stage(data: session.Session, platform: distribution.DistributionPlatform) -> str:
     """Why ATR cannot stage on the platform, in a sentence or two; empty if it can."""
-    if platform.supports_remote_promotion:
+    if data.built.supports(platform):
         return ""
     return f"ATR cannot stage on {platform.display_name}. {platform.why_not}"
 
 
-def uploads_supported(platform: distribution.DistributionPlatform) -> None:
+def uploads_supported(data: session.Session, platform: distribution.DistributionPlatform) -> None:
     """Raise UnsupportedError unless ATR can stage on the platform."""
-    if why_not := cannot_stage(platform):
+    if why_not := cannot_stage(data, platform):
         raise errors.UnsupportedError(why_not)
 
 
@@ -311,7 +311,7 @@ async def wanted_platforms(
     return tuple(
         platform
         for platform in distribution.DistributionPlatform
-        if platform.supports_remote_promotion
+        if data.built.supports(platform)
         and (
             (platform.name in staged)
             or mapping.patterns_of(policy.file_tag_mappings, platform)

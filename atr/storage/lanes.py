@@ -15,6 +15,7 @@ import atr.models.promotion as tables
 import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.transaction as transaction
 
 _IN_PUBLIC: Final = (states.State.CHECKING, states.State.LIVE)
@@ -24,13 +25,15 @@ _IN_PUBLIC: Final = (states.State.CHECKING, states.State.LIVE)
 class Lane:
     """What is looked at through one account: its rows wait for each other, and for no other lane's."""
 
-    platform: str
+    # A member of Mechanism, or of DistributionPlatform where nothing is promoted from here.
+    name: str
     reach: budget.Reach = budget.Reach.ACCOUNT
 
     @property
     def display_name(self) -> str:
         """For sentences."""
-        name = distribution.DistributionPlatform[self.platform].display_name
+        found = mechanisms.Mechanism.__members__.get(self.name)
+        name = (found or distribution.DistributionPlatform[self.name]).display_name
         return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public place"
 
 
@@ -58,7 +61,7 @@ def lane_of(promotion: tables.Promotion) -> Lane:
     """What the next look at a promotion reaches; `is_public` is the same as a condition."""
     tracked = (promotion.deployment_id is None) and (promotion.state not in states.ENDED)
     public = tracked or (promotion.state in _IN_PUBLIC)
-    return Lane(promotion.platform, budget.Reach.PUBLIC if public else budget.Reach.ACCOUNT)
+    return Lane(promotion.mechanism, budget.Reach.PUBLIC if public else budget.Reach.ACCOUNT)
 
 
 def is_public() -> Any:
@@ -69,17 +72,18 @@ def is_public() -> Any:
     return tracked | col(row.state).in_(_IN_PUBLIC)
 
 
-def known(platform: Any) -> Any:
-    """Rows of platforms that this program has; a newer one, which works beside it, may have more."""
-    return platform.in_([one.name for one in distribution.DistributionPlatform])
+def known(platform: Any, mechanism: Any = None) -> Any:
+    """Rows of what this program has; a newer one, which works beside it, may have more."""
+    is_known = platform.in_([one.name for one in distribution.DistributionPlatform])
+    return is_known if mechanism is None else is_known & mechanism.in_([one.name for one in mechanisms.Mechanism])
 
 
-async def silence(data: session.Session, platform: distribution.DistributionPlatform) -> str:
-    """Why nothing may be sent to the platform now, in a sentence; empty if it answers."""
-    row = await _row(data, Lane(platform.name))
+async def silence(data: session.Session, mechanism: mechanisms.Mechanism) -> str:
+    """Why nothing may be sent by this mechanism now, in a sentence; empty if its platform answers."""
+    row = await _row(data, Lane(mechanism.name))
     if (row is None) or (row.opened_at is None):
         return ""
-    return budget.silence(platform.display_name, budget.LIMITS[budget.Reach.ACCOUNT])
+    return budget.silence(mechanism.display_name, budget.LIMITS[budget.Reach.ACCOUNT])
 
 
 async def waiting(
@@ -87,8 +91,7 @@ async def waiting(
 ) -> tuple[str, datetime.datetime | None]:
     """When the next look at a row of a page is, and why not before; no sentence if nothing but the table says so."""
     due_at = (promotion.due_at if promotion else None) or (deployment.due_at if deployment else None)
-    platform = deployment.platform if deployment else ""
-    lane = lane_of(promotion) if promotion else Lane(platform)
+    lane = lane_of(promotion) if promotion else Lane(deployment.mechanism if deployment else "")
     row = await _row(read.data, lane) if due_at is not None else None
     if row is None:
         return "", due_at
@@ -100,7 +103,7 @@ async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
     """The lanes in which no row is looked at now, each with the sentence that says why and until when."""
     found = {}
     for row in (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all():
-        lane = Lane(row.platform, budget.Reach(row.reach))
+        lane = Lane(row.name, budget.Reach(row.reach))
         why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
         if why is not None:
             found[lane] = why[0]
@@ -109,5 +112,5 @@ async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
 
 async def _row(data: session.Session, lane: Lane) -> operating.PlatformAccount | None:
     row = operating.PlatformAccount
-    wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
+    wanted = sqlmodel.select(row).where(row.name == lane.name, row.reach == lane.reach.value)
     return (await data.exec(wanted)).first()

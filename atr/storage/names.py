@@ -24,8 +24,8 @@ async def blocker(
     platform = packages[0].platform
     target = await queries.target(data, project_key, platform.name)
     if target is not None:
-        beyond = facts.outside(tuple(packages), target)
-    elif platform.supports_remote_promotion:
+        beyond = facts.outside(data, packages, target)
+    elif data.built.supports(platform):
         return gates.Blocker("no-target", gates.no_target(platform), _WHO)
     else:
         beyond = await of_others(data, project_key, packages)
@@ -38,7 +38,6 @@ async def of_others(
     """Those of these packages of one platform that lie outside this project's names and inside another one's."""
     platform = packages[0].platform_name
     target = await queries.target(data, project_key, platform)
-    owners = {str(package): package.owner_namespace for package in packages}
-    beyond = gates.outside_target(owners, tuple(target.namespaces) if target else ())
-    free = gates.outside_target({name: owners[name] for name in beyond}, tuple(await queries.names(data, platform)))
-    return tuple(name for name in beyond if name not in free)
+    beyond = data.built.outside(packages, target.namespaces if target else ())
+    free = data.built.outside(beyond, await queries.names(data, platform))
+    return tuple(str(one) for one in beyond if one not in free)

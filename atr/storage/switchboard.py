@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a foundation admin switched off, and the sentence that says so everywhere.
 
-A scope is a guard's name: everything on a platform, or the whole site. Where there is no row, it is on. What is off
+A scope is a guard's name: everything by one mechanism, or the whole site. Where there is no row, it is on. What is off
 holds every mark (publish, upload, drop) and nothing else: looking and asking go on, so that what is on its way ends.
 """
 
@@ -14,24 +14,27 @@ from sqlmodel import col
 import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.operating as operating
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
-# Everything that can be switched off, and how people call it.
+# Everything that may be switched off, and how people call it; a switch is there for those that this program has.
 NAMES: Final[Mapping[str, str]] = {
     guards.SITE: "everything",
-    **{
-        guards.platform(one): one.display_name
-        for one in distribution.DistributionPlatform
-        if one.supports_remote_promotion
-    },
+    **{guards.mechanism(one.name): one.display_name for one in mechanisms.Mechanism},
 }
 
 
-async def why_off(data: session.Session, platform: distribution.DistributionPlatform) -> str:
-    """Who switched the platform or the whole site off, when and why, in a sentence or two; empty while it is on."""
+def scopes(data: session.Session) -> tuple[str, ...]:
+    """Everything that can be switched off here."""
+    return (guards.SITE, *(guards.mechanism(one.name) for one in data.built.by_mechanism))
+
+
+async def why_off(data: session.Session, mechanism: mechanisms.Mechanism) -> str:
+    """Who switched the mechanism or the whole site off, when and why, in a sentence or two; empty while it is on."""
     wanted = (
         sqlmodel.select(operating.Switch)
-        .where(col(operating.Switch.scope).in_([guards.SITE, guards.platform(platform)]), col(operating.Switch.off))
+        .where(
+            col(operating.Switch.scope).in_([guards.SITE, guards.mechanism(mechanism.name)]), col(operating.Switch.off)
+        )
         .order_by(col(operating.Switch.scope).desc())
         .execution_options(populate_existing=True)
     )

@@ -16,7 +16,7 @@ import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.promotion.usage as usage
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 import atr.storage.blobs as blobs
 
@@ -30,10 +30,10 @@ class Place:
 
     # Revisions lie under `unfinished/<project>/<version>/<number>`.
     state_dir: pathlib.Path
-    timings: Mapping[distribution.Mechanism, steps.Timing]
+    timings: Mapping[mechanisms.Mechanism, steps.Timing] = dataclasses.field(default_factory=lambda: steps.TIMINGS)
     # How many bytes of copies each project may keep.
     copies_quota: int = 10_000_000_000
-    # For a platform that promotes nothing, or whose mechanism has no table of its own.
+    # For what is only looked for in public.
     plain: steps.Timing = dataclasses.field(default_factory=steps.Timing)
     # How much is asked of each platform, by what is reached.
     limits: Mapping[budget.Reach, budget.Limits] = dataclasses.field(default_factory=lambda: budget.LIMITS)
@@ -41,10 +41,9 @@ class Place:
     # What a calendar month allows of the one platform that promotes.
     monthly: usage.Usage = dataclasses.field(default_factory=usage.Usage)
 
-    def timing(self, platform: distribution.DistributionPlatform) -> steps.Timing:
-        """How a platform is asked; the plain table where nothing else was set."""
-        mechanism = platform.mechanism
-        return self.timings.get(mechanism, self.plain) if mechanism else self.plain
+    def timing(self, mechanism: str) -> steps.Timing:
+        """How often is asked by a mechanism, given by the name that a row keeps."""
+        return self.timings[mechanisms.Mechanism[mechanism]]
 
     @property
     def blobs(self) -> blobs.Blobs:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
-import atr.shared.bundle as bundles
+import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import atr.storage.facts as facts
 
 
@@ -33,11 +31,10 @@ class Plan:
 
     files: Mapping[str, File]
     why_not: str
-
-    @functools.cached_property
-    def bundle(self) -> bundles.Bundle:
-        """What they come to, with the checksums that are made."""
-        return bundles.planned({where: file.size for where, file in self.files.items()})
+    # What they come to; None where it cannot be told.
+    upload: bundle.Upload | None = None
+    # How many bytes one upload may have; 0 where no limit is known.
+    limit: int = 0
 
     @functools.cached_property
     def packages(self) -> tuple[distribution.Coordinates, ...]:
@@ -52,7 +49,7 @@ async def planned(
     platform: distribution.DistributionPlatform,
 ) -> Plan:
     """What this revision would send now; with the reason if it cannot, and with its files as far as they are known."""
-    why_not = facts.cannot_stage(platform) or facts.why_no_files(revision)
+    why_not = facts.cannot_stage(data, platform) or facts.why_no_files(revision)
     if why_not or (revision is None):
         return Plan({}, why_not)
     patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
@@ -60,24 +57,23 @@ async def planned(
         return Plan({}, gates.no_mapping(platform))
     every = await queries.revision_files(data, revision)
     try:
-        mapping.mapped(every, patterns)
+        mechanism = await queries.mechanism(data, project.key, platform)
+        layout = data.built.of(mechanism)
+        mapping.mapped(every, patterns, layout)
         by_path = every.by_path
         files = {
-            where: File(maven.parse_path(where).coordinates, here, by_path[here].size)
+            where: File(layout.package(where), here, by_path[here].size)
             for where, here in sorted(mapping.sources(every, patterns).items())
         }
     except errors.InputError as error:
         return Plan({}, str(error))
-    plan = Plan(files, "")
+    upload = layout.upload({where: file.size for where, file in files.items()})
+    plan = Plan(files, "", upload, mechanism.largest_upload)
     target = await queries.target(data, project.key, platform.name)
-    return dataclasses.replace(plan, why_not=_why_not(plan, platform, target))
-
-
-def _why_not(plan: Plan, platform: distribution.DistributionPlatform, target: tables.PlatformTarget | None) -> str:
     if target is None:
-        return gates.no_target(platform)
-    if beyond := facts.outside(plan.packages, target):
-        return gates.is_outside(beyond)
-    if plan.bundle.certain > platform.largest_upload:
-        return gates.is_too_large(platform, plan.bundle.certain)
-    return ""
+        why_not = gates.no_target(platform)
+    elif beyond := facts.outside(data, plan.packages, target):
+        why_not = gates.is_outside(beyond)
+    elif plan.limit and (upload.certain > plan.limit):
+        why_not = gates.is_too_large(mechanism, upload.certain)
+    return dataclasses.replace(plan, why_not=why_not)

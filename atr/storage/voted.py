@@ -53,7 +53,7 @@ async def of_many(data: session.Session, *where: Any) -> Mapping[str, voted.Meas
                 parts=tuple(parts.get(entry.id, (voted.Part(f"{entry.file_set_digest}/", files, files),))),
             )
         )
-    return {release_key: voted.measured(these) for release_key, these in found.items()}
+    return {release_key: voted.measured(these, data.built) for release_key, these in found.items()}
 
 
 def _where(entry: tables.BallotEntry) -> _Where:

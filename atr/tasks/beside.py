@@ -88,5 +88,5 @@ async def _hear(context: contexts.Context, claimed: work.Promotion, error: error
     if retry_after is not None:
         async with context.storage.write_as_system(services.PromotionService) as service:
             await service.rate_limits.heard(
-                lanes.Lane(claimed.platform.name, budget.Reach.PUBLIC), retry_after=retry_after
+                lanes.Lane(claimed.mechanism.name, budget.Reach.PUBLIC), retry_after=retry_after
             )

@@ -6,8 +6,8 @@ from typing import Any
 
 import atr.errors as errors
 import atr.models.work as work
+import atr.promotion.ballot as ballot
 import atr.promotion.states as states
-import atr.shared.maven as maven
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -32,8 +32,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     keeper = keeping.Keeper(storage, None if claimed.name else plan)
     try:
         found = await _read(context, claimed, keeper)
-        for file in found.files.files:
-            maven.parse_path(file.path)
+        ballot.packages(found.files, context.layout(claimed.mechanism))
         if found.unread:
             raise errors.InputError(f"{found.unread} So it is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
@@ -56,6 +55,8 @@ async def _read(context: contexts.Context, claimed: work.Deployment, keeper: kee
     hold = holds.DeploymentHold(context, claimed)
     kept = await hold.kept()
     async with hold.alive():
-        promoter = context.promoter(claimed.platform)
+        promoter, layout = context.promoter(claimed.mechanism), context.layout(claimed.mechanism)
         named = await reading.packages(promoter, claimed.external_id)
-        return await reading.staged(promoter, claimed.external_id, kept, hold.keep, named=named, keeper=keeper)
+        return await reading.staged(
+            promoter, claimed.external_id, kept, hold.keep, named=named, layout=layout, keeper=keeper
+        )

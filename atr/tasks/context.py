@@ -13,6 +13,8 @@ import atr.errors as errors
 import atr.metrics as metrics
 import atr.platforms.contract as contract
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 
 # A mark that is older than this, by a clock that nobody can set, sends nothing any more.
@@ -54,7 +56,7 @@ class Context:
     """The worker's hands."""
 
     storage: storage.Storage
-    promoters: Mapping[distribution.DistributionPlatform, contract.Promoter]
+    promoters: Mapping[mechanisms.Mechanism, contract.Promoter]
     # What looks a version up where nothing is promoted from here; a promoter looks up itself.
     catalogues: Mapping[distribution.DistributionPlatform, contract.Catalogue]
     # Unique for each process, so that a lease says who holds it.
@@ -82,18 +84,23 @@ class Context:
                 "The machine stood still after the mark, so nothing was sent. We ask first.", faultless=True
             )
 
-    def promoter(self, platform: distribution.DistributionPlatform) -> contract.Promoter:
-        """The adapter. Raises UnsupportedError when the operator has named no address for the platform."""
-        found = self.promoters.get(platform)
+    def promoter(self, mechanism: mechanisms.Mechanism) -> contract.Promoter:
+        """The adapter. Raises UnsupportedError when the operator has named no address for it."""
+        found = self.promoters.get(mechanism)
         if found is None:
             raise errors.UnsupportedError(
-                f"The operator has set no address for {platform.display_name}, so nothing of it is read or sent."
+                f"The operator has set no address for {mechanism.display_name}, so nothing of it is read or sent."
             )
         return found
 
+    def layout(self, mechanism: mechanisms.Mechanism) -> layouts.Layout:
+        """How files lie there. Raises UnsupportedError."""
+        return self.storage.database.built.of(mechanism)
+
     def catalogue(self, platform: distribution.DistributionPlatform) -> contract.Catalogue:
         """What looks a version up. Raises UnsupportedError when the operator has named no address for the platform."""
-        found = self.promoters.get(platform) or self.catalogues.get(platform)
+        promoters = (self.promoters[one] for one in platform.mechanisms if one in self.promoters)
+        found = next(promoters, None) or self.catalogues.get(platform)
         if found is None:
             raise errors.UnsupportedError(
                 f"The operator has set no address for {platform.display_name}, so we do not look there."

@@ -39,7 +39,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     fault: errors.AtrError | None = None
     try:
         async with holds.DeploymentHold(context, claimed).alive():
-            await reading.into_store(context.promoter(claimed.platform), claimed.external_id, files, keeper)
+            await reading.into_store(context.promoter(claimed.mechanism), claimed.external_id, files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
     async with storage.write_as_system(services.PromotionService) as service:

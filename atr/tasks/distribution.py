@@ -212,7 +212,7 @@ async def _note_pending(
     found: work.PublicAddress | None,
     problem: errors.AtrError | None,
 ) -> None:
-    timing = context.storage.place.timing(claimed.coordinates.platform)
+    timing = context.storage.place.plain
     retry_after = getattr(problem, "retry_after", None)
     looked = not isinstance(problem, errors.UnsupportedError)
     async with context.storage.write_as_system(services.PromotionService) as service:

@@ -19,7 +19,7 @@ async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     held = contract.Holding(())
     try:
-        held = await context.promoter(search.coordinates.platform).holding(search.coordinates)
+        held = await context.promoter(search.mechanism).holding(search.coordinates)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         held = contract.Holding((), str(error))
     async with context.storage.write_as_system(services.PromotionService) as service:

@@ -36,7 +36,7 @@ _NOT_FOUND = "The platform has nothing under this id just now. That alone proves
 async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
     """Do what is due with this promotion. Raises errors of the tree; the scan notes them on the row."""
     context.failpoint("after_claim")
-    promoter = context.promoter(claimed.platform)
+    promoter = context.promoter(claimed.mechanism)
     async with holds.PromotionHold(context, claimed).alive():
         match steps.plan(claimed.view):
             case Do.VERIFY | Do.ASK:
@@ -175,6 +175,7 @@ async def _verify(
         await hold.kept(),
         hold.keep,
         named=observation.coordinates,
+        layout=context.layout(claimed.mechanism),
         each=functools.partial(context.failpoint, "mid_download"),
     )
     text = found.difference(voted)
@@ -220,7 +221,7 @@ async def _send(
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
-    await sending.hear(context, claimed.platform, reply)
+    await sending.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
         return
@@ -237,7 +238,7 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
     reply = await sending.drop(context, promoter, claimed.external_id, before)
     async with context.storage.write_as_system(services.PromotionService) as service:
         after = await service.stops.answered(claimed, permit, sending.outcome(reply))
-    await sending.hear(context, claimed.platform, reply)
+    await sending.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return

@@ -24,6 +24,7 @@ import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 import atr.tasks.keeping as keeping
 
 # Readers at once for one account.
@@ -97,13 +98,14 @@ class Public:
         return "" if difference.is_empty else difference.described("public")
 
 
-async def staged(
+async def staged(  # noqa: PLR0913  (what is read, from where, and who is told of it)
     promoter: contract.Promoter,
     external_id: str,
     kept: Sequence[work.Read],
     keep: Keep,
     *,
     named: Sequence[distribution.Coordinates],
+    layout: layouts.Layout,
     keeper: keeping.Keeper | None = None,
     each: Each = lambda: None,
 ) -> Staged:
@@ -116,7 +118,8 @@ async def staged(
     """
     keeper = keeper or keeping.Keeper()
     listed = {one.path: one for one in await promoter.staged(external_id)}
-    candidates = checksums.candidates({path: one.size for path, one in listed.items()})
+    sizes = {path: one.size for path, one in listed.items()}
+    candidates = checksums.candidates(sizes) if layout.has_checksums else {}
     known = {read.file.path: read for read in kept if read.file.path in listed}
     progress = _Progress(keep, each, len(listed), {path for path, read in known.items() if read.text})
     unread = [
@@ -148,8 +151,8 @@ async def staged(
     files = fileset.FileSet.of(read.file for read in done.values())
     wrong = [read.problem for read in done.values()]
     wrong += [_against_text(sides[path], beside) for path, beside in said.items() if path in sides]
-    unlisted, unnamed = ballot.named_apart(named, files)
-    remarks = checksums.remarks({file.path: file.size for file in files.files}, listed)
+    unlisted, unnamed = ballot.named_apart(named, files, layout)
+    remarks = checksums.remarks({file.path: file.size for file in files.files}, listed) if layout.has_checksums else ()
     counted = (len(listed), files.size + sum(read.file.size for read in sides.values()))
     return Staged(files, tuple(sorted(filter(None, wrong))), unlisted, (*remarks, *unnamed), counted)
 

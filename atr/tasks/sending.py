@@ -5,7 +5,7 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.promotion.budget as budget
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.lanes as lanes
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
@@ -34,9 +34,9 @@ def outcome(reply: contract.Reply) -> work.Outcome:
     )
 
 
-async def hear(context: contexts.Context, platform: distribution.DistributionPlatform, reply: contract.Reply) -> None:
+async def hear(context: contexts.Context, mechanism: mechanisms.Mechanism, reply: contract.Reply) -> None:
     """What the reply says of the platform itself counts for all its rows."""
     fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
     if fault or (reply.retry_after is not None):
         async with context.storage.write_as_system(services.PromotionService) as service:
-            await service.rate_limits.heard(lanes.Lane(platform.name), fault=fault, retry_after=reply.retry_after)
+            await service.rate_limits.heard(lanes.Lane(mechanism.name), fault=fault, retry_after=reply.retry_after)

@@ -30,7 +30,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             await (service.deployments.release if over else service.deployments.wait)(claimed)
         return
     try:
-        promoter = context.promoter(claimed.platform)
+        promoter = context.promoter(claimed.mechanism)
         async with storage.read() as read:
             files = [contract.Upload(path, source) for path, source in await inputs.uploads(read, claimed.id)]
     except errors.AtrError as error:
@@ -57,7 +57,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         context.failpoint("after_upload_reply")
         async with storage.write_as_system(services.PromotionService) as service:
             await service.transfers.answered(claimed, permit, sending.outcome(reply))
-        await sending.hear(context, claimed.platform, reply)
+        await sending.hear(context, claimed.mechanism, reply)
 
 
 async def _upload(

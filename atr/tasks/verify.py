@@ -27,10 +27,12 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     hold = holds.VerifyHold(context, claimed)
     try:
-        promoter = context.promoter(claimed.platform)
+        promoter, layout = context.promoter(claimed.mechanism), context.layout(claimed.mechanism)
         async with hold.alive():
             named = await reading.packages(promoter, claimed.external_id)
-            found = await reading.staged(promoter, claimed.external_id, await hold.kept(), hold.keep, named=named)
+            found = await reading.staged(
+                promoter, claimed.external_id, await hold.kept(), hold.keep, named=named, layout=layout
+            )
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
         async with storage.write_as_system(services.PromotionService) as service:

@@ -25,6 +25,7 @@ import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.tasks.reading as reading
 import atr.worker as workers
 
@@ -86,7 +87,7 @@ def main() -> None:
 
 async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[str, Any]:
     async with workers.context(settings) as hands:
-        promoter = hands.promoters[_MAVEN]
+        promoter = hands.promoters[mechanisms.Mechanism.CENTRAL_PORTAL]
         timing = workers.timings(settings)[promoter.mechanism]
         # As often as the worker asks: it looks for what is due at every tick.
         every = max(steps.interval(timing.asking, 0), settings.tick)

@@ -166,7 +166,7 @@ async def _house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage
     await asyncio.to_thread(state_dir.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     database = session.Database(settings.database)
-    store = storage.Storage(database, transaction.Place(state_dir, {}))
+    store = storage.Storage(database, transaction.Place(state_dir))
     try:
         yield store, server.create_app(settings, store)
     finally:

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple, cast
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.states as states
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.tasks.context as contexts
 import tests.chaos.broken_adapters as adapters
 import tests.chaos.conformance as conformance
 import tests.chaos.theatre as theatre
-from tests import world as worlds
 
 
 class _But:
@@ -185,6 +185,9 @@ def _otherwise(
     return hands
 
 
+_PORTAL = mechanisms.Mechanism.CENTRAL_PORTAL
+
+
 def _timed(name: str, **rules: Any) -> theatre.Build:
     """A build with other rules of time."""
     return theatre.Build(name, timing=dataclasses.replace(theatre.TIMING, **rules))
@@ -192,7 +195,7 @@ def _timed(name: str, **rules: Any) -> theatre.Build:
 
 def _with(adapter: type[adapters.Adapter]) -> Callable[[contexts.Context], contexts.Context]:
     def hands(ours: contexts.Context) -> contexts.Context:
-        promoters: Mapping[Any, Any] = {worlds.MAVEN: adapter(ours.promoters[worlds.MAVEN])}
+        promoters: Mapping[Any, Any] = {_PORTAL: adapter(ours.promoters[_PORTAL])}
         return dataclasses.replace(ours, promoters=promoters)
 
     return hands

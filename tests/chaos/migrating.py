@@ -277,7 +277,7 @@ async def _skew(url: str) -> list[str]:
         connection.commit()
     database = session.Database(url)
     try:
-        store = storage.Storage(database, transaction.Place(pathlib.Path(), {}))
+        store = storage.Storage(database, transaction.Place(pathlib.Path()))
         async with store.write_as_system(services.PromotionService) as service:
             claimed = await service.promotions.claim(owner="old", seconds=60, limit=5)
     finally:

@@ -77,7 +77,7 @@ async def tried(address: str, kinds: tuple["Kind", ...] | None = None) -> tuple[
     """How many pairs were tried in this empty database, and what was wrong; with our writers if no others are given."""
     clock = worlds.Clock()
     database = session.Database(address, clock)
-    store = storage.Storage(database, transaction.Place(pathlib.Path(), {}))
+    store = storage.Storage(database, transaction.Place(pathlib.Path()))
     count, wrong = 0, []
     try:
         await _settle_in(store)

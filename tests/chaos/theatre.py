@@ -30,7 +30,7 @@ import atr.platforms.http as http
 import atr.platforms.maven_central as maven_central
 import atr.promotion.steps as steps
 import atr.sandbox.world as stand_in
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.transaction as transaction
 import atr.tasks.context as contexts
@@ -135,12 +135,12 @@ class Theatre:
         database, written = self._database(address, clock)
         async with inprocess.standing_in(platform, lambda: chance.uniform(0.01, 1.0)) as (sandbox, wires):
             place = transaction.Place(
-                directory, {distribution.Mechanism.CENTRAL_PORTAL: build.timing}, plain=build.timing
+                directory, {mechanisms.Mechanism.CENTRAL_PORTAL: build.timing}, plain=build.timing
             )
             watched_storage = watched.Storage(storage.Storage(database, place), fenced=build.fenced)
             made = contexts.Context(
                 storage=cast("storage.Storage", watched_storage),
-                promoters={worlds.MAVEN: _adapter(wires, build.pace)},
+                promoters={mechanisms.Mechanism.CENTRAL_PORTAL: _adapter(wires, build.pace)},
                 catalogues={},
                 owner="nobody",
                 lease=LEASE,

@@ -71,7 +71,7 @@ async def test_two_webs_and_two_workers_publish_each_release_once_though_a_worke
     with databases.server() as server:
         database = databases.Postgresql(server).empty(tmp_path)
         rows = session.Database(database)
-        store = storage.Storage(rows, transaction.Place(tmp_path, {}))
+        store = storage.Storage(rows, transaction.Place(tmp_path))
         try:
             async with Several(tmp_path, database, tree) as stack:
                 await people.settle_in(store, tree.namespaces)

@@ -16,6 +16,7 @@ import atr.demo.faults as faults
 import atr.promotion.gates as gates
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 from tests import databases
 from tests.chaos import outcome
 
@@ -117,9 +118,11 @@ def test_every_platform_and_mechanism_has_its_row() -> None:
         row = next(line for line in platforms.splitlines() if line.startswith(f"| `{platform.name}` |"))
         assert f"| {platform.display_name} | `{platform.gh_slug}`" in row
         assert ("| **yes** |" in row) == platform.supports_remote_promotion
-    for mechanism in distribution.Mechanism:
-        facts = ("yes" if fact else "no" for fact in (mechanism.repeatable, mechanism.content_pinned))
-        assert f"| `{mechanism.name}` | `{mechanism.slug}` | {' | '.join(facts)} |" in platforms
+    for mechanism in mechanisms.Mechanism:
+        facts = (
+            "yes" if fact else "no" for fact in (mechanism.repeatable, mechanism.content_pinned, mechanism.needs_code)
+        )
+        assert f"| `{mechanism.name}` | {' | '.join(facts)} |" in platforms
 
 
 def test_every_command_and_option_of_the_demo_is_described() -> None:

@@ -16,6 +16,7 @@ import hypothesis.strategies as st
 
 import atr.platforms.http as http
 import atr.platforms.registry as registry
+import atr.shared.mechanisms as mechanisms
 import tests.chaos.outcome as outcome
 import tests.hostile.cases as cases
 import tests.hostile.endpoints as endpoints
@@ -104,7 +105,7 @@ class Campaign:
         adapter = self._adapter(endpoint, slot, patience)
         secrets = (_BEARER, _TOKEN.password)
         # Nobody can show what they were not sent.
-        echo = _BEARER if endpoint.platform in registry.PROMOTERS else ""
+        echo = "" if endpoint.platform in registry.CATALOGUES else _BEARER
         location = self._hostile.location(slot, case.location)
         hostile = cases.answer(case, endpoint.valid, endpoint.other, location, echo)
         before = cases.answer(cases.Case(case.endpoint, 200, "valid"), endpoint.before, b"", "", "")
@@ -129,7 +130,7 @@ class Campaign:
         listed = frozenset({f"127.0.0.1:{self._hostile.listed_port}"})
         if endpoint.platform in registry.CATALOGUES:
             return registry.CATALOGUES[endpoint.platform](http.Reading(url, _USER_AGENT, patience, listed))
-        return registry.PROMOTERS[endpoint.platform](
+        return registry.PROMOTERS[mechanisms.Mechanism.CENTRAL_PORTAL](
             portal_url=url,
             repository_url=url,
             token_name=_TOKEN.name,

@@ -15,6 +15,8 @@ import atr.models.sql as sql
 import atr.platforms.registry as registry
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.mechanisms as mechanisms
 import atr.storage.files as files
 import atr.worker as worker
 from tests import hosting
@@ -91,7 +93,7 @@ async def test_defect_04_no_row_starves_and_one_hung_host_holds_up_only_its_own(
 async def test_defect_05_an_uncaught_error_ends_polling_for_nobody(voted: worlds.World) -> None:
     """There is no task that must ask for itself again; the rows are due whatever happened before."""
     await voted.promote(1)
-    broken: dict[distribution.DistributionPlatform, object] = {worlds.MAVEN: object()}
+    broken: dict[mechanisms.Mechanism, object] = {mechanisms.Mechanism.CENTRAL_PORTAL: object()}
     with voted.other_hands(promoters=broken):
         await voted.pass_time(rounds=3, minutes=5)
     await voted.live(1)
@@ -172,9 +174,11 @@ def test_defect_12_the_enum_is_the_only_list_of_platforms_that_stage_or_promote(
         for path in sorted(root.rglob("*.py"))
         if path != enums and (names := _listed_platforms(path))
     }
-    assert lists == {"platforms/registry.py": {one.name for one in distribution.DistributionPlatform if one.looks_up}}
-    supporting = {one for one in distribution.DistributionPlatform if one.supports_remote_promotion}
-    assert registry.PROMOTERS.keys() == supporting
+    every = set(distribution.DistributionPlatform)
+    supporting = {one for one in every if one.supports_remote_promotion}
+    assert lists == {"platforms/registry.py": {one.name for one in every - supporting}}
+    assert registry.PROMOTERS.keys() == layouts.BUILT.by_mechanism.keys()
+    assert {one for one in every if layouts.BUILT.supports(one)} == supporting
 
 
 def _listed_platforms(path: pathlib.Path) -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.tasks.context as contexts
 from tests import world as worlds
 
@@ -37,8 +37,8 @@ class Mortal:
 
 def mortal(hands: contexts.Context, method: str, *, after: int) -> contexts.Context:
     """Hands that die at the adapter's `after`-th use of this method."""
-    maven = distribution.DistributionPlatform.MAVEN
-    adapters: Mapping[Any, Any] = {maven: Mortal(hands.promoters[maven], method, after=after)}
+    portal = mechanisms.Mechanism.CENTRAL_PORTAL
+    adapters: Mapping[Any, Any] = {portal: Mortal(hands.promoters[portal], method, after=after)}
     return dataclasses.replace(hands, owner=f"dies-in-{method}", promoters=adapters)
 
 

@@ -63,7 +63,7 @@ async def test_an_id_belongs_to_one_release(voted: worlds.World) -> None:
         tables.PlatformTarget(
             project_key="gadgets",
             platform="MAVEN",
-            mechanism="central-portal",
+            mechanism="CENTRAL_PORTAL",
             namespaces=["org.example"],
             set_by=people.ADMIN,
             set_at=voted.clock.at,

@@ -110,7 +110,7 @@ async def test_a_database_that_is_away_is_told_and_is_no_fault(
     database = session.Database(f"sqlite+aiosqlite:////nonexistent/{CANARY}/atr.db")
     meters = metrics.Meters()
     meters.scan_errors.inc()
-    told = await _told(storage.Storage(database, transaction.Place(tmp_path, {})), meters)
+    told = await _told(storage.Storage(database, transaction.Place(tmp_path)), meters)
     assert told["atr_rows_read",] == 0
     assert told["atr_scan_errors_total",] == 1
     assert not any(key[0] == "atr_promotions" for key in told)
@@ -120,16 +120,18 @@ async def test_a_database_that_is_away_is_told_and_is_no_fault(
 
 async def test_the_breaker_of_a_platform_is_told_by_what_is_reached(voted: worlds.World) -> None:
     """Closed as long as nothing is known of it, then as its account stands."""
-    assert (await _told(voted.store))["atr_breaker", "MAVEN", "account", "closed"] == 1
+    assert (await _told(voted.store))["atr_breaker", "CENTRAL_PORTAL", "account", "closed"] == 1
     for _ in range(5):
         async with voted.service() as service:
-            await service.rate_limits.heard(lanes.Lane("MAVEN"), fault=True)
+            await service.rate_limits.heard(lanes.Lane("CENTRAL_PORTAL"), fault=True)
     told = await _told(voted.store)
-    states_now = {state: told["atr_breaker", "MAVEN", "account", state] for state in ("closed", "open", "half-open")}
+    states_now = {
+        state: told["atr_breaker", "CENTRAL_PORTAL", "account", state] for state in ("closed", "open", "half-open")
+    }
     assert states_now == {"closed": 0, "open": 1, "half-open": 0}
-    assert told["atr_breaker", "MAVEN", "public", "closed"] == 1
+    assert told["atr_breaker", "CENTRAL_PORTAL", "public", "closed"] == 1
     voted.clock.turn(seconds=61)
-    assert (await _told(voted.store))["atr_breaker", "MAVEN", "account", "half-open"] == 1
+    assert (await _told(voted.store))["atr_breaker", "CENTRAL_PORTAL", "account", "half-open"] == 1
 
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(world: worlds.World) -> None:

@@ -256,7 +256,40 @@ ROWS: Final[Mapping[str, Rows]] = {
             }
         ],
     },
+    "0003": {
+        "platform_target": [
+            {
+                "id": 1,
+                "project_key": "example-kit",
+                "platform": "NPM",
+                "mechanism": "NPM_STAGE",
+                "source": "",
+                "target": "",
+                "namespaces": '["example-kit"]',
+                "pointer": "latest",
+                "set_by": "root",
+                "set_at": _THEN,
+            }
+        ]
+    },
 }
+
+
+def _by_mechanism(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of 0002 as 0003 leaves it: what was known by its platform is known by its mechanism."""
+    found = dict(row)
+    if table == "deployment":
+        found["mechanism"] = "CENTRAL_PORTAL"
+    if table == "platform_account":
+        del found["platform"]
+        found["name"] = "CENTRAL_PORTAL"
+    if table == "switch":
+        found["scope"] = "mechanism:CENTRAL_PORTAL"
+    return found
+
+
+# What a revision says differently of the rows that it finds.
+SAID_ANEW: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]] = {"0003": _by_mechanism}
 
 
 def url(path: pathlib.Path) -> str:
@@ -283,18 +316,22 @@ def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any], *
 
 
 def fill(path: pathlib.Path, revision: str) -> None:
-    """Put in what belongs to this revision."""
+    """Put in what belongs to this revision, anew where going down has left it."""
     with raw(path) as connection:
         for table, rows in ROWS[revision].items():
             for row in rows:
-                insert(connection, table, row)
+                insert(connection, table, row, verb="INSERT OR REPLACE")
 
 
 def lost(path: pathlib.Path, revision: str) -> list[str]:
-    """Which values put in at this revision are not there as they were; empty if all are."""
+    """Which values put in at this revision are not as they were, or as a later one says them; empty if all are."""
     missing = []
+    now = migrate.current(url(path)) or revision
     with raw(path) as connection:
-        for table, rows in ROWS[revision].items():
+        for table, before in ROWS[revision].items():
+            rows = before
+            for later, said in SAID_ANEW.items():
+                rows = [said(table, row) for row in rows] if (revision < later <= now) else rows
             there = [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
             missing += [f"{table}: {row}" for row in rows if not any(row.items() <= found.items() for found in there)]
             if len(there) != len(rows):

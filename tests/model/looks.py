@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import tests.model.worlds as worlds
 
 Do = steps.Do
@@ -27,11 +27,11 @@ class Outcome(NamedTuple):
 
 @functools.cache
 def outcomes(
-    mechanism: distribution.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
+    mechanism: mechanisms.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
 ) -> tuple[Outcome, ...]:
     """Each once; as no fault if there is a way to it without one."""
     # A rule of ours is missing: the platform is blind, and we take it for another.
-    believed = distribution.Mechanism.CENTRAL_PORTAL if (without is worlds.Rule.NO_RESEND) else mechanism
+    believed = mechanisms.Mechanism.CENTRAL_PORTAL if (without is worlds.Rule.NO_RESEND) else mechanism
     found: dict[tuple[worlds.Phase, str], Outcome] = {}
     match steps.plan(worlds.view(believed, row)):
         case Do.CHECK:
@@ -48,7 +48,7 @@ def outcomes(
 
 
 def _checks(
-    mechanism: distribution.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
+    mechanism: mechanisms.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
 ) -> Iterator[Outcome]:
     """`tasks/promote._check`. The public files may not be there yet, or not for us."""
     for overdue in (False, True):
@@ -63,7 +63,7 @@ def _checks(
 
 
 def _asks(
-    mechanism: distribution.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
+    mechanism: mechanisms.Mechanism, without: worlds.Rule | None, row: worlds.Row, platform: worlds.Platform
 ) -> Iterator[Outcome]:
     """`tasks/promote._ask` and `_verify`."""
     for seen, public, stale in _answers(platform.stage):
@@ -111,7 +111,7 @@ def _answers(stage: Stage) -> Iterator[tuple[Seen, Look, bool]]:
 
 
 @functools.cache
-def left_to_a_person(mechanism: distribution.Mechanism, row: worlds.Row, stage: Stage) -> bool:
+def left_to_a_person(mechanism: mechanisms.Mechanism, row: worlds.Row, stage: Stage) -> bool:
     """Whether the rules only say what is wrong: after a refused call, a platform that has forgotten the deployment."""
     view = worlds.view(mechanism, row)
     told = [steps.after_ask(view, seen, public) for seen, public, stale in _answers(stage) if not stale]

@@ -3,11 +3,11 @@
 
 from typing import Final, NamedTuple
 
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import tests.model.search as search
 import tests.model.worlds as worlds
 
-_BLIND: Final = distribution.Mechanism.OCI_TAG
+_BLIND: Final = mechanisms.Mechanism.OCI_TAG
 Rule = worlds.Rule
 Setting = worlds.Setting
 
@@ -19,7 +19,7 @@ class Removal(NamedTuple):
     breaks: str
 
 
-def without(rule: Rule, mechanism: distribution.Mechanism = distribution.Mechanism.CENTRAL_PORTAL) -> Setting:
+def without(rule: Rule, mechanism: mechanisms.Mechanism = mechanisms.Mechanism.CENTRAL_PORTAL) -> Setting:
     """The small world without this rule."""
     return Setting(rule, mechanism=mechanism, without=rule)
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import tests.model.invariants as invariants
 from tests.promotion import samples
 
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
     """How large a world, which platform, and which rule is missing."""
 
     name: str
-    mechanism: distribution.Mechanism = distribution.Mechanism.CENTRAL_PORTAL
+    mechanism: mechanisms.Mechanism = mechanisms.Mechanism.CENTRAL_PORTAL
     workers: int = 2
     clicks: int = 2
     by_hand: bool = False
@@ -165,7 +165,7 @@ def described(setting: Setting, world: World) -> invariants.World:
 
 @functools.cache
 def _described(
-    mechanism: distribution.Mechanism, rows: tuple[Row, ...], platform: Platform, flying: frozenset[int]
+    mechanism: mechanisms.Mechanism, rows: tuple[Row, ...], platform: Platform, flying: frozenset[int]
 ) -> invariants.World:
     accepts = (platform.stage is Stage.STAGED) or not mechanism.repeatable
     at_work = {platform.owner} if platform.stage is Stage.WORKING else set()
@@ -190,7 +190,7 @@ def _described(
 
 
 @functools.cache
-def view(mechanism: distribution.Mechanism, row: Row, *, overdue: bool = False) -> steps.View:
+def view(mechanism: mechanisms.Mechanism, row: Row, *, overdue: bool = False) -> steps.View:
     """The row as the rules see it; whatever needs time or several looks has had them."""
     refusals = (steps.Answer.REFUSED,) if row.refused else ()
     return samples.view(

@@ -29,7 +29,7 @@ def switches(*, off: bool) -> views.SwitchesView:
         switches=(
             views.Switch("site", "everything", off=False, reason="", set_by="", set_at=None),
             views.Switch(
-                "platform:MAVEN",
+                "mechanism:CENTRAL_PORTAL",
                 "Maven Central",
                 off=off,
                 reason="Its status page is red.",
@@ -64,7 +64,7 @@ def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     held = ("an-admin switched Maven Central off on 17 September 2026 at 21:19 UTC: Its status page is red.",)
     left_alone = ("npm asked us to wait until 21:40 UTC.",)
     form: dict[str, Any] = {"values": {}, "field_errors": {}, **admin}
-    typed = {"scope": "platform:MAVEN", "to": "off", "reason": " "}
+    typed = {"scope": "mechanism:CENTRAL_PORTAL", "to": "off", "reason": " "}
     return {
         "stuck": (
             "admin/stuck.html",

@@ -15,11 +15,13 @@ import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 _T = TypeVar("_T")
 
 NOW: Final = datetime.datetime(2026, 9, 17, 21, 31, 21, tzinfo=datetime.UTC)
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
+PORTAL: Final = mechanisms.Mechanism.CENTRAL_PORTAL
 
 # What a person could write into any field that takes text.
 HOSTILE: Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
@@ -114,7 +116,7 @@ def row(**changes: Any) -> views.DeploymentView:
         bytes_sent=0,
         platform_word="VALIDATED",
         public_urls=(),
-        undo=MAVEN.undo,
+        mechanism=PORTAL,
         evidence_digest=digest("evidence"),
         row_version=3,
         is_moving=False,
@@ -387,7 +389,7 @@ def promote_all(**changes: Any) -> finish_views.PromoteAllView:
         rows=(row(deployment_id=4), row(deployment_id=5, packages_line="org.apache.example:widgets-cli:2.4.0")),
         left_out=(("org.apache.example:old-*:2.4.0 on Maven Central", "d3", "It is not staged; it is gone."),),
         why_not="",
-        undo=(MAVEN.undo,),
+        undo=(PORTAL.undo,),
     )
     return dataclasses.replace(sample, **changes)
 
@@ -784,7 +786,7 @@ def upload(count: int, **changes: Any) -> upload_views.Upload:
         made=4 * count,
         size=640_144 * count,
         packages=count,
-        limit=MAVEN.largest_upload,
+        limit=PORTAL.largest_upload,
         may_be_too_large=False,
         listed=tuple(
             upload_views.Package(

@@ -351,7 +351,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.form(
                     upload=samples.upload(3, size=1_301_000_000),
-                    why_not=gates.is_too_large(samples.MAVEN, 1_300_000_512),
+                    why_not=gates.is_too_large(samples.PORTAL, 1_300_000_512),
                 ),
                 "staging": True,
                 "field_errors": {},

@@ -198,7 +198,7 @@ def test_the_confirm_form_carries_what_was_seen() -> None:
         "row_version": "3",
         "version": "",
     }
-    assert row.undo in reading.read(stand_in.render("confirm")).text
+    assert row.mechanism.undo in reading.read(stand_in.render("confirm")).text
 
 
 def test_an_act_that_is_off_says_why_beside_it() -> None:

@@ -24,12 +24,14 @@ import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import atr.sandbox.world as world
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.mechanisms as mechanisms
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
 
 CHECKSUMS: Final = (".md5", ".sha1", ".sha256", ".sha512")
 
-Platform = distribution.DistributionPlatform
+Mechanism = mechanisms.Mechanism
 
 NAME = "atr:app-1.0:1"
 # What an adapter may raise, by its contract.
@@ -86,7 +88,7 @@ async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     place.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
     async with server.RunningSandbox(place) as sandbox:
         adapter, impatient = (
-            registry.PROMOTERS[Platform.MAVEN](
+            registry.PROMOTERS[Mechanism.CENTRAL_PORTAL](
                 portal_url=sandbox.portal_url,
                 repository_url=sandbox.repository_url,
                 token_name=conftest.TOKEN.name,
@@ -102,12 +104,12 @@ async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
             yield Bench(adapter, impatient, place, samples.coordinates(), samples.release(directory), directory)
 
 
-BENCHES: dict[Platform, Callable[[pathlib.Path], contextlib.AbstractAsyncContextManager[Bench]]] = {
-    Platform.MAVEN: maven_bench,
+BENCHES: dict[Mechanism, Callable[[pathlib.Path], contextlib.AbstractAsyncContextManager[Bench]]] = {
+    Mechanism.CENTRAL_PORTAL: maven_bench,
 }
 
 
-@pytest.fixture(params=list(BENCHES), ids=lambda platform: platform.name)
+@pytest.fixture(params=list(BENCHES), ids=lambda mechanism: mechanism.name)
 async def bench(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> AsyncIterator[Bench]:
     async with BENCHES[request.param](tmp_path) as made:
         yield made
@@ -116,15 +118,14 @@ async def bench(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Async
 # The registry
 
 
-def test_the_registry_has_what_the_enum_promises() -> None:
-    promoting = {platform for platform in Platform if platform.supports_remote_promotion}
-    assert set(registry.PROMOTERS) == promoting
-    assert set(BENCHES) == promoting
+def test_every_mechanism_that_has_a_layout_has_an_adapter_and_a_bench() -> None:
+    assert registry.PROMOTERS.keys() == layouts.BUILT.by_mechanism.keys()
+    assert BENCHES.keys() == registry.PROMOTERS.keys()
 
 
 async def test_an_adapter_says_what_it_is(bench: Bench) -> None:
-    assert registry.PROMOTERS[bench.adapter.platform]
-    assert bench.adapter.mechanism is bench.adapter.platform.mechanism
+    assert registry.PROMOTERS[bench.adapter.mechanism]
+    assert bench.adapter.mechanism in bench.adapter.platform.mechanisms
 
 
 async def test_every_method_of_the_contract_is_there(bench: Bench) -> None:

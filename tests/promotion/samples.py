@@ -13,10 +13,11 @@ import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 NOW: Final = datetime.datetime(2026, 5, 4, 12, 0, tzinfo=datetime.UTC)
 TIMING: Final = steps.Timing()
-PORTAL: Final = distribution.Mechanism.CENTRAL_PORTAL
+PORTAL: Final = mechanisms.Mechanism.CENTRAL_PORTAL
 
 
 def ago(seconds: float) -> datetime.datetime:
@@ -28,7 +29,7 @@ def view(
     state: states.State,
     *,
     answers: Sequence[steps.Answer] = (),
-    mechanism: distribution.Mechanism = PORTAL,
+    mechanism: mechanisms.Mechanism = PORTAL,
     age: float = 0,
     marked: float | None = None,
     overdue: bool = False,

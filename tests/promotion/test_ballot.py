@@ -8,6 +8,12 @@ import pytest
 import atr.promotion.ballot as ballot
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.maven as maven
+import atr.shared.mechanisms as mechanisms
+
+LAYOUT = maven.Repository()
+Mechanism = mechanisms.Mechanism
 
 
 def _file(path: str, content: str) -> fileset.File:
@@ -45,11 +51,13 @@ def test_whatever_changes_on_a_ballot_changes_its_digest(other: list[ballot.Entr
 
 def test_equal_sets_and_sets_without_a_package_in_common_agree() -> None:
     same = [_held("one", core="1", cli="1"), _held("other", core="1", cli="1")]
-    assert ballot.clashes([*same, _held("third", web="2"), _held("mapped", mapped=True, core="1")]) == ()
+    assert ballot.clashes([*same, _held("third", web="2"), _held("mapped", mapped=True, core="1")], layouts.BUILT) == ()
 
 
 def test_the_same_package_with_other_bytes_names_both_and_the_way_out() -> None:
-    (clash,) = ballot.clashes([_held("deployment rc1", core="1", cli="1"), _held("deployment rc2", core="2", cli="1")])
+    (clash,) = ballot.clashes(
+        [_held("deployment rc1", core="1", cli="1"), _held("deployment rc2", core="2", cli="1")], layouts.BUILT
+    )
     assert clash.packages == ("org.x:core:1.0",)
     for part in ("deployment rc1", "deployment rc2", "org.x:core:1.0", "core-1.0.jar", "Drop one", "off the ballot"):
         assert part in clash.sentence
@@ -57,26 +65,29 @@ def test_the_same_package_with_other_bytes_names_both_and_the_way_out() -> None:
 
 def test_what_only_one_of_them_has_of_a_package_is_a_difference_too() -> None:
     more = fileset.FileSet.of([_file("org/x/core/1.0/core-1.0.jar", "1"), _file("org/x/core/1.0/core-1.0.pom", "p")])
-    (clash,) = ballot.clashes([_held("one", core="1"), ballot.Held("other", "MAVEN", more)])
+    (clash,) = ballot.clashes([_held("one", core="1"), ballot.Held("other", "MAVEN", more)], layouts.BUILT)
     assert "core-1.0.pom" in clash.sentence
     assert "only in the second" in clash.sentence
 
 
 def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> None:
-    clash = ballot.clashes([_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")])[0]
+    clash = ballot.clashes(
+        [_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")], layouts.BUILT
+    )[0]
     assert clash.sentence.startswith("the mapped files and deployment rc1 both hold")
     assert "Drop deployment rc1 or take it off the ballot" in clash.sentence
     assert "put them into the revision" in clash.sentence
 
 
 def test_another_platform_is_another_matter() -> None:
-    assert ballot.clashes([_held("one", core="1"), _held("two", platform="OTHER", core="2")]) == ()
+    both = layouts.Layouts(dict.fromkeys([Mechanism.CENTRAL_PORTAL, Mechanism.NPM_STAGE], LAYOUT))
+    assert ballot.clashes([_held("one", core="1"), _held("two", platform="NPM", core="2")], both) == ()
 
 
 def test_many_packages_are_one_sentence() -> None:
     names = [f"part{number}" for number in range(6)]
     one, two = (_holding(name, dict.fromkeys(names, name)) for name in ("one", "two"))
-    (clash,) = ballot.clashes([one, two])
+    (clash,) = ballot.clashes([one, two], layouts.BUILT)
     assert "and 3 more" in clash.sentence
 
 
@@ -86,11 +97,11 @@ def test_a_package_that_is_named_and_not_read_refuses_and_one_that_is_read_and_n
         distribution.coordinates(distribution.DistributionPlatform.MAVEN, "org.x", name, "1.0")
         for name in ("core", "b", "a", "c", "d")
     )
-    assert ballot.named_apart([], files) == ("", ())
-    assert ballot.named_apart([core], files) == ("", ())
-    unread, unnamed = ballot.named_apart([core, *hidden[:1]], files)
+    assert ballot.named_apart([], files, LAYOUT) == ("", ())
+    assert ballot.named_apart([core], files, LAYOUT) == ("", ())
+    unread, unnamed = ballot.named_apart([core, *hidden[:1]], files, LAYOUT)
     assert unread.startswith("The platform names org.x:b:1.0 in this deployment and lists no file of it")
     assert unnamed == ()
-    unread, unnamed = ballot.named_apart(hidden, files)
+    unread, unnamed = ballot.named_apart(hidden, files, LAYOUT)
     assert unread.startswith("The platform names org.x:a:1.0, org.x:b:1.0, org.x:c:1.0 and 1 more in this")
     assert unnamed == ("The platform does not name org.x:core:1.0 among the packages of this deployment.",)

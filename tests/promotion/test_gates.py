@@ -7,6 +7,7 @@ import pytest
 
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 from tests.promotion import samples
 
 Platform = distribution.DistributionPlatform
@@ -160,7 +161,8 @@ def test_every_platform_without_a_mechanism_is_barred_by_the_first_gate_with_a_r
     ],
 )
 def test_what_lies_outside_the_target(owner: str, namespaces: tuple[str, ...], inside: bool) -> None:  # noqa: FBT001
-    assert gates.outside_target({f"{owner}:a:1": owner}, namespaces) == (() if inside else (f"{owner}:a:1",))
+    where = distribution.Coordinates("MAVEN", owner, "a", "1")
+    assert layouts.BUILT.outside([where], namespaces) == (() if inside else (where,))
 
 
 @pytest.mark.parametrize(
@@ -178,9 +180,7 @@ def test_the_sentences_say_which_platform_and_what_to_do() -> None:
 
 
 def test_only_the_packages_outside_are_named() -> None:
-    packages = {
-        "org.apache.x:a:1": "org.apache.x",
-        "org.other:b:1": "org.other",
-        "org.apache.x.z:c:1": "org.apache.x.z",
-    }
-    assert gates.outside_target(packages, ("org.apache.x",)) == ("org.other:b:1",)
+    inside, outside, below = (
+        distribution.Coordinates("MAVEN", owner, "a", "1") for owner in ("org.apache.x", "org.other", "org.apache.x.z")
+    )
+    assert layouts.BUILT.outside([inside, outside, below], ["org.apache.x"]) == (outside,)

@@ -11,10 +11,12 @@ import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.shared.maven as maven
 from tests.promotion import samples
 
 JAR: Final = "org/apache/x/core/1.0/core-1.0.jar"
 POM: Final = "org/apache/x/core/1.0/core-1.0.pom"
+LAYOUT = maven.Repository()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_tag_means_a_platform_only_as_it_is_written() -> None:
 
 def test_the_text_before_the_first_wildcard_is_cut_off() -> None:
     revision = samples.files(f"maven/{JAR}", f"maven/{POM}", "apache-x-1.0-src.tar.gz")
-    mapped = mapping.mapped(revision, ["maven/**"])
+    mapped = mapping.mapped(revision, ["maven/**"], LAYOUT)
     assert [file.path for file in mapped.files] == [JAR, POM]
     assert mapped.by_path[JAR] == samples.file(JAR, f"maven/{JAR}")
 
@@ -70,29 +72,29 @@ def test_patterns_are_those_of_gitignore(path: str, pattern: str) -> None:
     """What is left after the cut must be a path of the layout."""
     if pattern.startswith("rel-"):
         with pytest.raises(errors.InputError, match=r"1\.0/org"):
-            mapping.mapped(samples.files(f"rel-1.0/{JAR}.x/y"), [pattern])
+            mapping.mapped(samples.files(f"rel-1.0/{JAR}.x/y"), [pattern], LAYOUT)
         return
-    (file,) = mapping.mapped(samples.files(path), [pattern]).files
+    (file,) = mapping.mapped(samples.files(path), [pattern], LAYOUT).files
     assert file.path == JAR
 
 
 @pytest.mark.parametrize("pattern", ["other/**", "*.war"])
 def test_nothing_mapped_is_refused_and_the_patterns_are_named(pattern: str) -> None:
     with pytest.raises(errors.InputError) as raised:
-        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
+        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern], LAYOUT)
     assert f"({pattern}) match no file" in str(raised.value)
 
 
 @pytest.mark.parametrize("pattern", ["!", "\\", "!maven/**", "# maven/**", "", "/", "[z-a]", "a\\*"])
 def test_a_pattern_that_is_none_is_refused_by_name(pattern: str) -> None:
     with pytest.raises(errors.InputError, match="is no pattern") as raised:
-        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern])
+        mapping.mapped(samples.files(f"maven/{JAR}"), [pattern], LAYOUT)
     assert f"“{pattern}”" in str(raised.value)
 
 
 def test_no_patterns_map_nothing() -> None:
     with pytest.raises(errors.InputError, match="match no file"):
-        mapping.mapped(samples.files(JAR), [])
+        mapping.mapped(samples.files(JAR), [], LAYOUT)
 
 
 def test_the_first_pattern_that_matches_counts() -> None:
@@ -103,19 +105,19 @@ def test_the_first_pattern_that_matches_counts() -> None:
 
 def test_two_files_on_one_path_are_refused_by_name() -> None:
     with pytest.raises(errors.InputError, match=f"maps both a/{JAR} and b/{JAR} to {JAR}"):
-        mapping.mapped(samples.files(f"a/{JAR}", f"b/{JAR}"), ["a/**", "b/**"])
+        mapping.mapped(samples.files(f"a/{JAR}", f"b/{JAR}"), ["a/**", "b/**"], LAYOUT)
 
 
 @pytest.mark.parametrize("path", ["maven/README.txt", "maven/org/apache/x/core/1.0/other-1.0.jar"])
 def test_a_path_that_is_none_of_the_layout_is_refused_by_name(path: str) -> None:
     with pytest.raises(errors.InputError, match=path.removeprefix("maven/")):
-        mapping.mapped(samples.files(f"maven/{JAR}", path), ["maven/**"])
+        mapping.mapped(samples.files(f"maven/{JAR}", path), ["maven/**"], LAYOUT)
 
 
 def test_a_trial_names_everything_where_a_mapping_would_stop_at_the_first() -> None:
     """What goes where, what is skipped, what is wrong, and which pattern does nothing."""
     revision = samples.files(f"a/{JAR}", f"a/{JAR}.sha1", f"b/{JAR}", "a/README.txt", f"a/{POM}", "src.tar.gz")
-    trial = mapping.tried(revision, ["a/**", "b/**", "a/org/**", "war/**"], layout=True)
+    trial = mapping.tried(revision, ["a/**", "b/**", "a/org/**", "war/**"], LAYOUT)
     assert trial.placed == ((JAR, f"a/{JAR}"), (POM, f"a/{POM}"))
     assert (trial.sides, trial.skipped) == (1, ("src.tar.gz",))
     assert trial.doubles == ((JAR, f"a/{JAR}", f"b/{JAR}"),)
@@ -126,7 +128,7 @@ def test_a_trial_names_everything_where_a_mapping_would_stop_at_the_first() -> N
 
 
 def test_a_trial_without_a_known_layout_judges_no_path() -> None:
-    trial = mapping.tried(samples.files("npm/x.tgz", "npm/x.tgz.sha512"), ["npm/**"], layout=False)
+    trial = mapping.tried(samples.files("npm/x.tgz", "npm/x.tgz.sha512"), ["npm/**"], None)
     assert trial.placed == (("x.tgz", "npm/x.tgz"), ("x.tgz.sha512", "npm/x.tgz.sha512"))
     assert (trial.sides, trial.misfits, trial.packages) == (0, (), ())
 
@@ -140,10 +142,10 @@ def test_a_trial_without_a_known_layout_judges_no_path() -> None:
 def test_a_trial_is_clean_exactly_when_the_mapping_is_made(paths: set[str], patterns: list[str]) -> None:
     """And both put the same files at the same places."""
     revision = samples.files(*paths)
-    trial = mapping.tried(revision, patterns, layout=True)
+    trial = mapping.tried(revision, patterns, LAYOUT)
     clean = bool(trial.placed) and not (trial.misfits or trial.doubles)
     try:
-        mapped = mapping.mapped(revision, patterns)
+        mapped = mapping.mapped(revision, patterns, LAYOUT)
     except errors.InputError:
         assert not clean
     else:
@@ -155,9 +157,9 @@ def test_checksums_are_no_members_but_travel_with_an_upload() -> None:
     """Checksums of checksums too."""
     sides = [f"{JAR}.md5", f"{JAR}.sha1", f"{JAR}.sha256", f"{JAR}.sha512", f"{JAR}.asc.md5", f"{JAR}.sha512.md5"]
     revision = samples.files(*(f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides)))
-    assert [file.path for file in mapping.mapped(revision, ["maven/**"]).files] == [JAR, f"{JAR}.asc"]
+    assert [file.path for file in mapping.mapped(revision, ["maven/**"], LAYOUT).files] == [JAR, f"{JAR}.asc"]
     assert mapping.sources(revision, ["maven/**"]) == {path: f"maven/{path}" for path in (JAR, f"{JAR}.asc", *sides)}
-    assert mapping.remarks(mapping.placed(revision, ["maven/**"])) == ()
+    assert mapping.remarks(mapping.placed(revision, ["maven/**"], LAYOUT)) == ()
 
 
 def test_what_is_no_checksum_is_a_member_and_remarked() -> None:
@@ -166,17 +168,17 @@ def test_what_is_no_checksum_is_a_member_and_remarked() -> None:
     other = fileset.File(f"maven/{POM}.sha1", 40, "b" * 64, fileset.Odd.TEXT)
     orphan = samples.file(f"maven/{JAR}.asc.md5")
     revision = fileset.FileSet.of([*samples.files(f"maven/{JAR}", f"maven/{POM}").files, large, other, orphan])
-    members = [file.path for file in mapping.mapped(revision, ["maven/**"]).files]
+    members = [file.path for file in mapping.mapped(revision, ["maven/**"], LAYOUT).files]
     assert members == [JAR, f"{JAR}.asc.md5", f"{JAR}.sha1", POM, f"{POM}.sha1"]
-    said = mapping.remarks(mapping.placed(revision, ["maven/**"]))
+    said = mapping.remarks(mapping.placed(revision, ["maven/**"], LAYOUT))
     assert [remark.partition(":")[2].split()[0:3] for remark in said] == [
         [f"{JAR}.asc", "is", "not"],
         ["it", "is", "larger"],
         ["its", "text", "is"],
     ]
-    assert mapping.tried(revision, ["maven/**"], layout=True).sides == 0
+    assert mapping.tried(revision, ["maven/**"], LAYOUT).sides == 0
     # The same checksum is none where its file is not mapped with it.
-    alone = mapping.mapped(samples.files(JAR, f"{JAR}.md5", POM), ["**/*.md5", "**/*.pom"])
+    alone = mapping.mapped(samples.files(JAR, f"{JAR}.md5", POM), ["**/*.md5", "**/*.pom"], LAYOUT)
     assert [file.path for file in alone.files] == [f"{JAR}.md5", POM]
 
 
@@ -184,8 +186,8 @@ def test_a_wrong_checksum_is_refused_by_its_name() -> None:
     wrong = fileset.File(f"maven/{JAR}.sha1", 40, "a" * 64, fileset.Odd.DIGEST)
     revision = fileset.FileSet.of([*samples.files(f"maven/{JAR}").files, wrong])
     with pytest.raises(errors.InputError, match=r"jar\.sha1 is not the sha1 of maven/org/.*core-1\.0\.jar\. Put"):
-        mapping.mapped(revision, ["maven/**"])
-    ((path, said),) = mapping.tried(revision, ["maven/**"], layout=True).misfits
+        mapping.mapped(revision, ["maven/**"], LAYOUT)
+    ((path, said),) = mapping.tried(revision, ["maven/**"], LAYOUT).misfits
     assert (path, "is not the sha1 of" in said) == (wrong.path, True)
     assert mapping.wrong_checksum(samples.file(JAR)) == ""
 
@@ -193,12 +195,14 @@ def test_a_wrong_checksum_is_refused_by_its_name() -> None:
 def test_two_checksums_on_one_place_are_refused() -> None:
     """Nobody could tell which would be uploaded."""
     with pytest.raises(errors.InputError, match="maps both"):
-        mapping.mapped(samples.files(f"a/{JAR}", f"a/{JAR}.md5", f"b/{JAR}.md5"), ["a/**", "b/**"])
+        mapping.mapped(samples.files(f"a/{JAR}", f"a/{JAR}.md5", f"b/{JAR}.md5"), ["a/**", "b/**"], LAYOUT)
 
 
 def test_metadata_is_refused_by_its_name() -> None:
     with pytest.raises(errors.InputError, match=r"x/core/maven-metadata\.xml.*repository metadata"):
-        mapping.mapped(samples.files(f"maven/{JAR}", "maven/org/apache/x/core/maven-metadata.xml"), ["maven/**"])
+        mapping.mapped(
+            samples.files(f"maven/{JAR}", "maven/org/apache/x/core/maven-metadata.xml"), ["maven/**"], LAYOUT
+        )
 
 
 @pytest.mark.parametrize(

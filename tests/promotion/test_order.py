@@ -8,16 +8,16 @@ import pytest
 import atr.errors as errors
 import atr.promotion.order as order
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 
 S = states.State
 Turn = order.Turn
-MAVEN = distribution.DistributionPlatform.MAVEN
+PORTAL = mechanisms.Mechanism.CENTRAL_PORTAL
 NUMBERS = st.dictionaries(st.integers(1, 9), st.integers(1, 9), max_size=6)
 
 
-def candidate(number: int, *purls: str, platform: distribution.DistributionPlatform = MAVEN) -> order.Candidate:
-    return order.Candidate(number, platform, frozenset(purls or {f"pkg:maven/g/p{number}@1"}))
+def candidate(number: int, *purls: str, mechanism: mechanisms.Mechanism = PORTAL) -> order.Candidate:
+    return order.Candidate(number, mechanism, frozenset(purls or {f"pkg:maven/g/p{number}@1"}))
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,19 @@ def test_every_state_of_the_one_before_has_an_answer() -> None:
 
 
 def test_what_cannot_be_undone_goes_last_and_else_the_order_stays() -> None:
-    given = [candidate(3), candidate(1), candidate(7, platform=distribution.DistributionPlatform.PYPI), candidate(2)]
+    given = [candidate(3), candidate(1), candidate(7, mechanism=mechanisms.Mechanism.OCI_TAG), candidate(2)]
     assert [one.deployment_id for one in order.in_order(given)] == [7, 3, 1, 2]
 
 
 def test_every_mechanism_says_how_little_can_be_undone() -> None:
-    assert set(order._UNDO) == set(distribution.Mechanism)
+    assert all(one.undo.endswith(".") for one in mechanisms.Mechanism)
+    assert {one.name: one.permanence for one in mechanisms.Mechanism} == {
+        "CENTRAL_PORTAL": 3,
+        "NEXUS_STAGING": 3,
+        "NPM_STAGE": 2,
+        "NPM_DIST_TAG": 1,
+        "OCI_TAG": 1,
+    }
 
 
 def test_of_two_that_hold_one_package_the_newer_one_is_kept() -> None:
@@ -79,7 +86,7 @@ def test_nothing_is_lost_or_doubled_by_numbering(numbers: dict[int, int]) -> Non
 
 @hypothesis.given(st.lists(st.frozensets(st.sampled_from("abcdef"), min_size=1), max_size=8))
 def test_what_is_kept_shares_no_package(sets: list[frozenset[str]]) -> None:
-    given = [order.Candidate(number, MAVEN, purls) for number, purls in enumerate(sets, start=1)]
+    given = [order.Candidate(number, PORTAL, purls) for number, purls in enumerate(sets, start=1)]
     left = order.twins(given)
     kept = [one for one in given if one.deployment_id not in left]
     assert sum(len(one.purls) for one in kept) == len(frozenset().union(*(one.purls for one in kept)))

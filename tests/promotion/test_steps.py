@@ -9,7 +9,8 @@ import pytest
 
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.mechanisms as mechanisms
 from tests.promotion import samples
 
 S = states.State
@@ -23,8 +24,8 @@ NONE, REFUSED, LIMITED, TAKEN, UNCLEAR = (
     steps.Answer.TAKEN,
     steps.Answer.UNCLEAR,
 )
-DIST_TAG: Final = distribution.Mechanism.NPM_DIST_TAG
-OCI_TAG: Final = distribution.Mechanism.OCI_TAG
+DIST_TAG: Final = mechanisms.Mechanism.NPM_DIST_TAG
+OCI_TAG: Final = mechanisms.Mechanism.OCI_TAG
 TIMING: Final = samples.TIMING
 LOOKED, STAY = Look.NOT_LOOKED, Do.NOTHING
 view = samples.view
@@ -479,8 +480,7 @@ def test_what_has_ended_is_looked_at_again_at_fixed_ages_and_then_no_more(age: f
 
 
 def test_every_mechanism_of_a_platform_has_its_polling_table() -> None:
-    mechanisms = {platform.mechanism for platform in distribution.DistributionPlatform} - {None}
-    assert set(steps.TIMINGS) == mechanisms
+    assert steps.TIMINGS.keys() == layouts.BUILT.by_mechanism.keys()
 
 
 def waited(when: datetime.datetime) -> float:

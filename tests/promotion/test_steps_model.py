@@ -9,7 +9,7 @@ import pytest
 
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 from tests.promotion import samples
 
 S = states.State
@@ -26,7 +26,7 @@ ANSWERS: Final = tuple(
     for answers in itertools.combinations_with_replacement((Answer.REFUSED, Answer.LIMITED, Answer.UNCLEAR), count)
 )
 # One where a repeat has no second effect, one where it may.
-MECHANISMS: Final = (distribution.Mechanism.CENTRAL_PORTAL, distribution.Mechanism.OCI_TAG)
+MECHANISMS: Final = (mechanisms.Mechanism.CENTRAL_PORTAL, mechanisms.Mechanism.OCI_TAG)
 FLAGS: Final = tuple(itertools.product((False, True), repeat=6))
 REFUSALS: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
 

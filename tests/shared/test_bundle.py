@@ -11,10 +11,10 @@ import atr.platforms.maven_bundle as maven_bundle
 import atr.promotion.gates as gates
 import atr.sandbox.settings as settings
 import atr.shared.bundle as bundle
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 from tests.platforms import samples
 
-_MAVEN = distribution.DistributionPlatform.MAVEN
+_PORTAL = mechanisms.Mechanism.CENTRAL_PORTAL
 _POM = "org/example/widgets/1.0/widgets-1.0.pom"
 _JAR = "org/example/widgets/1.0/widgets-1.0.jar"
 
@@ -46,6 +46,5 @@ def test_no_bundle_is_smaller_than_was_certain(tmp_path: pathlib.Path, compressi
 
 def test_everybody_means_the_same_limit() -> None:
     """What the page says, what the adapter refuses, and what the stand-in refuses."""
-    assert _MAVEN.largest_upload == maven_bundle.LIMIT == settings.BUNDLE_LIMIT == 2**30
-    assert "1,073,741,824" in gates.is_too_large(_MAVEN, 2**31)
-    assert all(bool(one.largest_upload) is one.supports_remote_promotion for one in distribution.DistributionPlatform)
+    assert _PORTAL.largest_upload == maven_bundle.LIMIT == settings.BUNDLE_LIMIT == 2**30
+    assert "1,073,741,824" in gates.is_too_large(_PORTAL, 2**31)

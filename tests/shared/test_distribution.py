@@ -5,35 +5,43 @@ import pytest
 
 import atr.errors as errors
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.shared.mechanisms as mechanisms
 
 Platform = distribution.DistributionPlatform
-Mechanism = distribution.Mechanism
+Mechanism = mechanisms.Mechanism
 
 
 @pytest.mark.parametrize(
-    ("platform", "name", "slug", "looks_up", "needs_owner", "owner", "mechanism"),
+    ("platform", "name", "slug", "needs_owner", "owner", "mechanisms"),
     [
-        (Platform.ARTIFACT_HUB, "Artifact Hub", "artifacthub", True, True, "", None),
-        (Platform.DOCKER_HUB, "Docker Hub", "dockerhub", True, False, "library", None),
-        (Platform.MAVEN, "Maven Central", "mavencentral", True, True, "", Mechanism.CENTRAL_PORTAL),
-        (Platform.NPM, "npm", "npm", True, False, "", None),
-        (Platform.NPM_SCOPED, "npm (scoped)", "npm", True, True, "", None),
-        (Platform.PYPI, "PyPI", "pypi", True, False, "", None),
+        (Platform.ARTIFACT_HUB, "Artifact Hub", "artifacthub", True, "", ()),
+        (Platform.DOCKER_HUB, "Docker Hub", "dockerhub", False, "library", (Mechanism.OCI_TAG,)),
+        (
+            Platform.MAVEN,
+            "Maven Central",
+            "mavencentral",
+            True,
+            "",
+            (Mechanism.CENTRAL_PORTAL, Mechanism.NEXUS_STAGING),
+        ),
+        (Platform.NPM, "npm", "npm", False, "", (Mechanism.NPM_STAGE, Mechanism.NPM_DIST_TAG)),
+        (Platform.NPM_SCOPED, "npm (scoped)", "npm", True, "", (Mechanism.NPM_STAGE, Mechanism.NPM_DIST_TAG)),
+        (Platform.PYPI, "PyPI", "pypi", False, "", ()),
     ],
 )
 def test_the_facts_of_each_platform(
     platform: Platform,
     name: str,
     slug: str,
-    looks_up: bool,  # noqa: FBT001
     needs_owner: bool,  # noqa: FBT001
     owner: str,
-    mechanism: Mechanism | None,
+    mechanisms: tuple[Mechanism, ...],
 ) -> None:
-    assert (platform.display_name, platform.gh_slug, platform.looks_up) == (name, slug, looks_up)
+    assert (platform.display_name, platform.gh_slug) == (name, slug)
     assert (platform.requires_owner_namespace, platform.default_owner_namespace) == (needs_owner, owner)
-    assert platform.mechanism is mechanism
-    assert platform.supports_remote_promotion is (mechanism is not None)
+    assert platform.mechanisms == mechanisms
+    assert platform.supports_remote_promotion is layouts.BUILT.supports(platform)
 
 
 def test_there_are_six_platforms() -> None:
@@ -41,26 +49,24 @@ def test_there_are_six_platforms() -> None:
 
 
 @pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
-def test_a_platform_says_either_why_not_or_what_can_be_undone(platform: Platform) -> None:
+def test_a_platform_says_why_nothing_is_promoted_from_here(platform: Platform) -> None:
     assert bool(platform.why_not) is not platform.supports_remote_promotion
-    assert bool(platform.undo) is platform.supports_remote_promotion
     assert bool(platform.no_proof) is not platform.supports_remote_promotion
-    assert (platform.why_not or platform.undo).endswith(".")
+    assert platform.why_not.endswith(".") is not platform.supports_remote_promotion
 
 
 @pytest.mark.parametrize(
-    ("mechanism", "repeatable", "pinned"),
+    ("mechanism", "facts"),
     [
-        (Mechanism.CENTRAL_PORTAL, True, True),
-        (Mechanism.NEXUS_STAGING, True, True),
-        (Mechanism.NPM_STAGE, True, True),
-        (Mechanism.NPM_DIST_TAG, False, True),
-        (Mechanism.OCI_TAG, False, False),
+        (Mechanism.CENTRAL_PORTAL, (True, True, False)),
+        (Mechanism.NEXUS_STAGING, (True, True, False)),
+        (Mechanism.NPM_STAGE, (True, True, True)),
+        (Mechanism.NPM_DIST_TAG, (False, True, True)),
+        (Mechanism.OCI_TAG, (False, False, False)),
     ],
 )
-def test_the_two_facts_of_each_mechanism(mechanism: Mechanism, repeatable: bool, pinned: bool) -> None:  # noqa: FBT001
-    assert (mechanism.repeatable, mechanism.content_pinned) == (repeatable, pinned)
-    assert mechanism.slug == mechanism.name.lower().replace("_", "-")
+def test_the_facts_of_each_mechanism(mechanism: Mechanism, facts: tuple[bool, bool, bool]) -> None:
+    assert (mechanism.repeatable, mechanism.content_pinned, mechanism.needs_code) == facts
 
 
 @pytest.mark.parametrize(
@@ -255,34 +261,6 @@ def test_what_is_no_version(version: str) -> None:
     with pytest.raises(errors.InputError) as raised:
         distribution.coordinates(Platform.MAVEN, "a", "a", version)
     assert raised.value.field == "version"
-
-
-@pytest.mark.parametrize("text", ["6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "abc", "orgapache-1234", "a_1", "0" * 100])
-def test_an_id_that_is_safe_in_an_address(text: str) -> None:
-    assert distribution.checked_external_id(Platform.NPM, text) == text
-
-
-@pytest.mark.parametrize("text", ["6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa", "6F2A9C54-81BE-4D0E-B7A3-2F5D10C9E6AA"])
-def test_the_portal_gives_out_uuids(text: str) -> None:
-    assert distribution.checked_external_id(Platform.MAVEN, text) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["abc", "orgapache-1234", "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6a", "6f2a9c5481be4d0eb7a32f5d10c9e6aa"]
-)
-def test_the_portal_gives_out_nothing_else(text: str) -> None:
-    with pytest.raises(errors.InputError, match="deployment"):
-        distribution.checked_external_id(Platform.MAVEN, text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "ab", "0" * 101, "-abc", "_abc", "a/b", "../..", "a.b", "a b", "abc\n", " abc", "a%2f", "a?b", "äbc", "٣٣٣"],
-)
-def test_an_id_that_is_not(text: str) -> None:
-    with pytest.raises(errors.InputError, match="deployment") as raised:
-        distribution.checked_external_id(Platform.NPM, text)
-    assert raised.value.field == "deployment_id"
 
 
 def _packages(

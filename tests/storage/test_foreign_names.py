@@ -144,7 +144,7 @@ async def test_a_name_that_is_set_for_another_project_is_refused_where_one_only_
             tables.PlatformTarget(
                 project_key=people.PROJECT,
                 platform=scoped.name,
-                mechanism="",
+                mechanism="CENTRAL_PORTAL",
                 namespaces=["example"],
                 set_by=people.ADMIN,
                 set_at=voted.clock.at,

@@ -15,7 +15,7 @@ import atr.storage.audit as audit
 from tests import world as worlds
 
 _State = states.State
-_MAVEN = "platform:MAVEN"
+_MAVEN = "mechanism:CENTRAL_PORTAL"
 _WHY = "Its status page is red."
 
 

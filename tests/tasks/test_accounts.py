@@ -21,6 +21,7 @@ import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.lanes as lanes
 import atr.tasks.distribution as scan
@@ -29,7 +30,8 @@ from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 Platform = distribution.DistributionPlatform
-PORTAL = lanes.Lane(Platform.MAVEN.name)
+_CENTRAL = mechanisms.Mechanism.CENTRAL_PORTAL
+PORTAL = lanes.Lane(_CENTRAL.name)
 
 
 async def _fault(world: worlds.World, *, times: int = 5, lane: lanes.Lane = PORTAL) -> None:
@@ -40,7 +42,7 @@ async def _fault(world: worlds.World, *, times: int = 5, lane: lanes.Lane = PORT
 
 async def _account(world: worlds.World, lane: lanes.Lane = PORTAL) -> budget.Account:
     rows = await world.rows(operating.PlatformAccount)
-    return next(lanes.of_row(one) for one in rows if (one.platform, one.reach) == (lane.platform, lane.reach))
+    return next(lanes.of_row(one) for one in rows if (one.name, one.reach) == (lane.name, lane.reach))
 
 
 async def _many(world: worlds.World, count: int) -> list[int]:
@@ -53,6 +55,7 @@ async def _many(world: worlds.World, count: int) -> list[int]:
             row = tables.Promotion(
                 release_key=RELEASE,
                 platform=Platform.MAVEN.name,
+                mechanism=PORTAL.name,
                 deployment_id=1,
                 state=states.State.PUBLISHING,
                 entered_at=world.clock.at,
@@ -72,7 +75,7 @@ async def _many(world: worlds.World, count: int) -> list[int]:
 class _Slow:
     """A platform that never answers, or not before a test lets it."""
 
-    mechanism = distribution.Mechanism.CENTRAL_PORTAL
+    mechanism = mechanisms.Mechanism.CENTRAL_PORTAL
 
     def __init__(self) -> None:
         self.asked = 0
@@ -90,7 +93,7 @@ class _Slow:
 class _Prompt:
     """A platform that answers at once, always the same."""
 
-    mechanism = distribution.Mechanism.CENTRAL_PORTAL
+    mechanism = mechanisms.Mechanism.CENTRAL_PORTAL
 
     def __init__(self, enough: int = 0) -> None:
         self.asked = 0
@@ -122,7 +125,7 @@ async def test_ten_rows_a_minute_and_the_longest_waiting_first(voted: worlds.Wor
     """Twenty-five are due at once: however many workers look, ten are asked about, then one every six seconds."""
     numbers = await _many(voted, 25)
     prompt: Any = _Prompt()
-    with voted.other_hands(promoters={Platform.MAVEN: prompt}) as one:
+    with voted.other_hands(promoters={_CENTRAL: prompt}) as one:
         two = dataclasses.replace(one, owner="a-third")
         await asyncio.gather(worker.drain(one, limit=8), worker.drain(two, limit=8))
         await worker.drain(one)
@@ -169,7 +172,7 @@ async def test_five_faults_open_the_breaker_for_every_worker_and_one_probe_close
     await asyncio.gather(*[step for one in probes for step in one])
     assert voted.requests("status") == asked + 1
     assert (await _account(voted)).opened_at is None
-    assert [one.what for one in await voted.events("platform:MAVEN")] == ["breaker_opened", "breaker_closed"]
+    assert [one.what for one in await voted.events("mechanism:CENTRAL_PORTAL")] == ["breaker_opened", "breaker_closed"]
     await voted.live(1)
     assert voted.publish_calls == 1
 
@@ -203,7 +206,7 @@ class _OpensWhileRead:
 
     def __init__(self, world: worlds.World) -> None:
         self._world = world
-        self._promoter = world.hands.promoters[Platform.MAVEN]
+        self._promoter = world.hands.promoters[mechanisms.Mechanism.CENTRAL_PORTAL]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._promoter, name)
@@ -217,7 +220,7 @@ async def test_no_mark_is_made_while_the_breaker_is_open(voted: worlds.World) ->
     """The gate is looked at in the mark; it refuses nothing, and the page says why it waits."""
     promotion_id = await voted.promote(1)
     opens: Any = _OpensWhileRead(voted)
-    with voted.other_hands(promoters={Platform.MAVEN: opens}):
+    with voted.other_hands(promoters={_CENTRAL: opens}):
         await worker.drain(voted.hands)
     assert (await voted.promotion(promotion_id)).state is states.State.REQUESTED
     assert voted.publish_calls == 0
@@ -271,7 +274,7 @@ async def test_a_dead_platform_with_rows_for_all_places_keeps_no_other_waiting(v
     async with voted.member() as member:
         await member.distributions.record(RELEASE, where, staging=False)
     voted.platform.publish_version("npm", "", "widgets", "2.4.0")
-    with voted.other_hands(promoters={Platform.MAVEN: slow}) as hands:
+    with voted.other_hands(promoters={_CENTRAL: slow}) as hands:
         shift = worker.Shift(hands, 4)
         await shift.start()
         await asyncio.wait(shift.running, timeout=20, return_when=asyncio.FIRST_COMPLETED)
@@ -294,7 +297,7 @@ async def test_a_place_that_becomes_free_is_taken_at_once_where_more_is_due(vote
     await _many(voted, 9)
     prompt: Any = _Prompt(enough=9)
     stop = asyncio.Event()
-    with voted.other_hands(promoters={Platform.MAVEN: prompt}) as hands:
+    with voted.other_hands(promoters={_CENTRAL: prompt}) as hands:
         working = asyncio.create_task(worker.work_until(hands, stop, tick=3_600, slots=2))
         await asyncio.wait_for(prompt.enough.wait(), 30)
         stop.set()
@@ -307,7 +310,7 @@ async def test_a_stop_drops_what_does_not_end_and_it_writes_nothing(voted: world
     before = await voted.promotion(number)
     slow: Any = _Slow()
     stop = asyncio.Event()
-    with voted.other_hands(promoters={Platform.MAVEN: slow}) as hands:
+    with voted.other_hands(promoters={_CENTRAL: slow}) as hands:
         working = asyncio.create_task(worker.work_until(hands, stop, tick=0.01, slots=2, grace=0.1))
         await asyncio.wait_for(slow.begun.wait(), 20)
         stop.set()
@@ -341,7 +344,7 @@ async def test_a_row_costs_as_many_statements_whether_few_wait_or_many(voted: wo
     for few_or_many in (10, 100):
         await _many(voted, few_or_many)
         with (
-            voted.other_hands(storage=_unlimited(voted.hands.storage), promoters={Platform.MAVEN: prompt}) as hands,
+            voted.other_hands(storage=_unlimited(voted.hands.storage), promoters={_CENTRAL: prompt}) as hands,
             _statements(voted.hands.storage.database) as seen,
         ):
             found = await scan.status_check(hands, limit=few_or_many)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import atr.log as log
+import atr.shared.mechanisms as mechanisms
 from tests import world as worlds
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -34,7 +35,7 @@ async def test_a_fault_of_ours_is_logged_with_its_row(staged: worlds.World, logg
         async def observe(self, _external_id: str) -> None:
             raise ZeroDivisionError
 
-    with staged.other_hands(promoters={worlds.MAVEN: Broken()}):
+    with staged.other_hands(promoters={mechanisms.Mechanism.CENTRAL_PORTAL: Broken()}):
         await staged.pass_time(days=1)
     lines = [line for line in logged() if "ZeroDivisionError" in line.get("exception", "")]
     assert lines

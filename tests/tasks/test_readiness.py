@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.models.readiness_views as views
 import atr.models.sql as sql
 import atr.sandbox.knobs as knobs
+import atr.shared.mechanisms as mechanisms
 import atr.storage.facts as facts
 import atr.storage.readers.readiness as readiness
 import atr.tasks.checks.readiness as checks
@@ -288,7 +289,7 @@ async def test_no_transaction_is_open_while_the_platform_is_asked(staged: worlds
                 assert found is not None
             return False
 
-    with staged.other_hands(promoters={worlds.MAVEN: Slow()}):
+    with staged.other_hands(promoters={mechanisms.Mechanism.CENTRAL_PORTAL: Slow()}):
         await staged.work()
     assert _words(await _panel(staged)) == _ALL_WELL
 

@@ -19,6 +19,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.tasks.distribution as scan
 import atr.worker as worker
 from tests import world as worlds
@@ -67,7 +68,7 @@ async def test_a_bug_in_an_adapter_is_a_sentence_on_each_row_and_the_worker_goes
     other = distribution.coordinates(worlds.MAVEN, "org.example.widgets", "widgets-more", "2.4.0")
     async with voted.member() as member:
         await member.distributions.record(RELEASE, other, staging=False)
-    odd: dict[distribution.DistributionPlatform, object] = {worlds.MAVEN: _Odd()}
+    odd: dict[mechanisms.Mechanism, object] = {mechanisms.Mechanism.CENTRAL_PORTAL: _Odd()}
     with voted.other_hands(promoters=odd):
         await voted.pass_time(rounds=3, minutes=2)
     row = await voted.row(1)

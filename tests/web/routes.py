@@ -38,7 +38,7 @@ def rules() -> tuple[tuple[str, str, frozenset[str]], ...]:
         place = pathlib.Path(directory)
         database = session.Database("sqlite+aiosqlite://")
         app = server.create_app(
-            config.WebSettings(state_dir=place), storage.Storage(database, transaction.Place(place, {}))
+            config.WebSettings(state_dir=place), storage.Storage(database, transaction.Place(place))
         )
         return tuple(
             (str(rule.endpoint), rule.rule, frozenset(rule.methods or ()) - {"OPTIONS"})

@@ -8,7 +8,7 @@ from tests.web import house as houses
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _SWITCHES = "/admin/switches"
-_OFF = {"scope": "platform:MAVEN", "to": "off", "reason": "Its status page is red."}
+_OFF = {"scope": "mechanism:CENTRAL_PORTAL", "to": "off", "reason": "Its status page is red."}
 
 
 async def test_a_platform_is_switched_off_and_every_page_says_who_and_why(house: houses.House) -> None:

@@ -11,6 +11,7 @@ import pytest
 import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.shared.mechanisms as mechanisms
 from tests import world as worlds
 from tests.web import house as houses
 
@@ -34,7 +35,7 @@ async def _nobodys(house: houses.House) -> None:
 async def _too_large(house: houses.House) -> None:
     """A revision with one archive of exactly as many bytes as the platform takes: its checksums are too much."""
     jar = "maven/org/example/widgets/widgets-many/1.0/widgets-many-1.0.jar"
-    large = fileset.FileSet.of([fileset.File(jar, worlds.MAVEN.largest_upload, "0" * 64)])
+    large = fileset.FileSet.of([fileset.File(jar, mechanisms.Mechanism.CENTRAL_PORTAL.largest_upload, "0" * 64)])
     async with house.world.hands.storage.database.write() as data:
         await queries.store_file_set(data, large, house.world.clock.at)
     house.change("UPDATE revision_files SET file_set_digest = ?", large.digest)

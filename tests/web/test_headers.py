@@ -216,7 +216,7 @@ class TestOutsideSandboxMode:
         database = tmp_path / "atr.db"
         shutil.copy(migrated, database)
         rows = session.Database(f"sqlite+aiosqlite:///{database}")
-        store = storage.Storage(rows, transaction.Place(tmp_path, {}))
+        store = storage.Storage(rows, transaction.Place(tmp_path))
         await people.settle_in(store, ("org.example",))
         app = server.create_app(config.WebSettings(state_dir=tmp_path, secure_cookies=secure), store)
         client = app.test_client()

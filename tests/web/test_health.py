@@ -23,7 +23,7 @@ async def _answer(state_dir: pathlib.Path, url: str, path: str) -> houses.Answer
     database = session.Database(url)
     try:
         app = server.create_app(
-            config.WebSettings(state_dir=state_dir), storage.Storage(database, transaction.Place(state_dir, {}))
+            config.WebSettings(state_dir=state_dir), storage.Storage(database, transaction.Place(state_dir))
         )
         return await houses.Person(app).get(path)
     finally:
@@ -74,7 +74,7 @@ async def test_a_database_that_was_not_migrated(tmp_path: pathlib.Path, at: str 
 
 async def test_a_directory_that_takes_no_file(tmp_path: pathlib.Path, database: str) -> None:
     state_dir = tmp_path / "state"
-    store = storage.Storage(session.Database(database), transaction.Place(state_dir, {}))
+    store = storage.Storage(session.Database(database), transaction.Place(state_dir))
     assert await health.lacks(store) == (
         health.Lack("disk", "The state directory takes no file: No such file or directory."),
     )
@@ -86,7 +86,7 @@ async def test_a_directory_that_takes_no_file(tmp_path: pathlib.Path, database: 
 
 
 async def test_what_does_not_answer_in_time_is_not_waited_for(tmp_path: pathlib.Path, database: str) -> None:
-    store = storage.Storage(session.Database(database), transaction.Place(tmp_path, {}))
+    store = storage.Storage(session.Database(database), transaction.Place(tmp_path))
     lacks = await health.lacks(store, patience=0)
     assert [lack.what for lack in lacks] == ["database", "disk"]
     assert "did not answer within 0 s" in lacks[0].why

@@ -118,7 +118,7 @@ def _target(house: houses.House, _place: houses.Place) -> Form:
     row = tables.PlatformTarget(
         project_key=houses.PROJECT,
         platform="MAVEN",
-        mechanism="",
+        mechanism="CENTRAL_PORTAL",
         namespaces=json.loads(names),
         source=source,
         target=target,
@@ -270,7 +270,7 @@ TABLE: Final = (
         "post_admin.switches",
         ADMINS,
         page="/admin/switches",
-        form=lambda *_: {"scope": "platform:MAVEN", "to": "on", "reason": "because"},
+        form=lambda *_: {"scope": "mechanism:CENTRAL_PORTAL", "to": "on", "reason": "because"},
     ),
     Row("post_distribution.delete", MANAGERS, "recorded", "distribution/delete", _deleted),
     Row("post_distribution.act", PARTICIPANTS, "ready", "distribution/act", _act("look"), about="look"),

@@ -166,11 +166,11 @@ async def _mapped(
     remarks = []
     for platform in distribution.DistributionPlatform:
         patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
-        if not (patterns and files and platform.supports_remote_promotion):
+        if not (patterns and files and read.data.built.supports(platform)):
             continue
         found: tuple[mapping.Placed, ...] = ()
         try:
-            found = mapping.placed(fileset.FileSet.of(files), patterns)
+            found = mapping.placed(fileset.FileSet.of(files), patterns, read.data.built.on(platform))
             problems = [one.problem for one in found if one.problem]
             if not found:
                 problems = [f"The policy's patterns ({', '.join(patterns)}) match no file of the revision."]

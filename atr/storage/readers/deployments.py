@@ -17,6 +17,7 @@ import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.beside_rows as beside_rows
 import atr.storage.facts as facts
 import atr.storage.holdings as holdings
@@ -102,7 +103,7 @@ async def _view(
     )
     over = standings.overruling(deployment, promotion, outside)
     attempts = await _attempts(read, promotion)
-    row = await _shared(read, case.release, case.project, promotion, case.packages, attempts)
+    row = await _shared(read, case.release, case.project, deployment, promotion, case.packages, attempts)
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
@@ -157,9 +158,8 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     release = await queries.demand_release(read.data, promotion.release_key)
     project = await queries.demand_project(read.data, release.project_key)
     committee = await queries.demand_committee(read.data, project.committee_key)
-    row = await _shared(
-        read, release, project, promotion, await queries.targets(read.data, promotion), await _attempts(read, promotion)
-    )
+    packages, attempts = await queries.targets(read.data, promotion), await _attempts(read, promotion)
+    row = await _shared(read, release, project, promotion, promotion, packages, attempts)
     waits, next_look = await lanes.waiting(read, promotion, None)
     return _stamped(
         dataclasses.replace(
@@ -199,16 +199,12 @@ async def _shared(
     read: transaction.Transaction,
     release: sql.Release,
     project: sql.Project,
+    source: tables.Deployment | tables.Promotion,
     promotion: tables.Promotion | None,
     packages: tuple[distribution.Coordinates, ...],
     attempts: Sequence[tables.Attempt],
 ) -> views.DeploymentView:
     """The part that rows with and without a deployment share."""
-    platform = (
-        distribution.DistributionPlatform[promotion.platform]
-        if promotion
-        else (packages[0].platform if packages else distribution.DistributionPlatform.MAVEN)
-    )
     return views.DeploymentView(
         deployment_id=None,
         promotion_id=promotion.id if promotion else None,
@@ -216,7 +212,8 @@ async def _shared(
         project_key=project.key,
         project_name=project.name,
         version_key=release.version,
-        platform=platform,
+        platform=distribution.DistributionPlatform[source.platform],
+        mechanism=mechanisms.Mechanism[source.mechanism],
         external_id="",
         packages=packages,
         packages_line=distribution.in_one_line(packages),
@@ -251,7 +248,6 @@ async def _shared(
         bytes_sent=sum(attempt.bytes_sent for attempt in attempts),
         platform_word=promotion.platform_word if promotion else "",
         public_urls=await _urls(read, release, packages, promotion),
-        undo=platform.undo,
         evidence_digest="",
         row_version=0,
         is_moving=bool(promotion and promotion.state in standings.MOVING),
@@ -271,7 +267,7 @@ def _stamped(row: views.DeploymentView) -> views.DeploymentView:
 def _elapsed(read: transaction.Transaction, promotion: tables.Promotion | None) -> views.Elapsed | None:
     if (promotion is None) or (promotion.state not in {_State.SENDING, _State.PUBLISHING, _State.CHECKING}):
         return None
-    usual = read.place.timing(distribution.DistributionPlatform[promotion.platform]).usual
+    usual = read.place.timing(promotion.mechanism).usual
     minutes = (read.now - promotion.requested_at).total_seconds() / 60
     return views.Elapsed(minutes, usual[0] / 60, usual[1] / 60, max(minutes, usual[1] / 60 * 1.5))
 

@@ -109,7 +109,7 @@ async def form(
     why_not = ""
     if platform is not None:
         plan = await uploads.planned(read.data, project, revision, platform)
-        upload, why_not = shown.view(plan, platform, page), plan.why_not
+        upload, why_not = shown.view(plan, page), plan.why_not
     if not rights.is_release_manager(committee, read.asf_uid):
         doing = "stage" if platform else "record"
         why_not = f"Only release managers and members of the committee can {doing} from here."

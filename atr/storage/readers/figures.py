@@ -54,7 +54,7 @@ async def _breakers(read: transaction.Transaction) -> dict[tuple[str, str], budg
     rows = (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all()
     limits = read.place.limits
     return {
-        (row.platform, row.reach): budget.breaker_of(lanes.of_row(row), limits[budget.Reach(row.reach)], read.now)
+        (row.name, row.reach): budget.breaker_of(lanes.of_row(row), limits[budget.Reach(row.reach)], read.now)
         for row in rows
     }
 

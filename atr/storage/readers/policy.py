@@ -13,9 +13,9 @@ import atr.errors as errors
 import atr.models.policy_views as views
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
-import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 import atr.storage.embargo as embargo
 import atr.storage.readers.changes as changes
 import atr.storage.readers.distributions as distributions
@@ -42,6 +42,7 @@ class TrialCase:
     patterns: Mapping[str, Sequence[str]]
     # By member name; a platform without names is not there.
     namespaces: Mapping[str, tuple[str, ...]]
+    built: layouts.Layouts
 
 
 async def page(read: transaction.Transaction, project_key: str) -> views.PolicyView:
@@ -96,7 +97,7 @@ async def trial_case(
     targets = {
         platform.name: await queries.target(read.data, project_key, platform.name)
         for platform in distribution.DistributionPlatform
-        if platform.supports_remote_promotion
+        if read.data.built.supports(platform)
     }
     return TrialCase(
         version_key=version_key,
@@ -104,6 +105,7 @@ async def trial_case(
         files=await queries.revision_files(read.data, revision) if (revision and revision.digest) else None,
         patterns=patterns,
         namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
+        built=read.data.built,
     )
 
 
@@ -129,10 +131,9 @@ def tried(case: TrialCase) -> views.TrialView:
 
 
 def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> views.TrialPlatform:
-    platform = _of_slug(slug)
-    trial = mapping.tried(
-        files, mapping.patterns_of(case.patterns, platform), layout=platform.supports_remote_promotion
-    )
+    platform, built = _of_slug(slug), case.built
+    layout = built.on(platform) if built.supports(platform) else None
+    trial = mapping.tried(files, mapping.patterns_of(case.patterns, platform), layout)
     problems = [
         *(f"{first} and {second} both go to {where}." for where, first, second in trial.doubles),
         *(f"{path}: {why}" for path, why in trial.misfits),
@@ -141,9 +142,7 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> vie
     more = len(problems) - _PROBLEMS
     owned = case.namespaces.get(platform.name)
     packages = [
-        views.TrialPackage(
-            str(one), None if owned is None else not gates.outside_target({"": one.owner_namespace}, owned)
-        )
+        views.TrialPackage(str(one), None if owned is None else not built.outside([one], owned))
         for one in trial.packages
     ]
     beyond = sum(1 for package in packages if package.inside is False)

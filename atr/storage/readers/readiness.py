@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.readiness_views as views
@@ -73,7 +75,7 @@ async def panel(read: transaction.Transaction, release: sql.Release) -> views.Pa
     # What has been sent is watched on its own row; nothing is left to ask about it.
     columns = [column for column in known if not _is_sent(column)]
     checks = tuple(
-        views.Check(code, title, tuple(_cell(code, release, column) for column in columns))
+        views.Check(code, title, tuple(_cell(read.data, code, release, column) for column in columns))
         for code, title in _TITLES.items()
     )
     used = tuple(
@@ -148,10 +150,10 @@ async def _is_asking(read: transaction.Transaction, release: sql.Release) -> boo
     return (await read.data.exec(wanted)).first() is not None
 
 
-def _cell(code: str, release: sql.Release, column: _Column) -> views.Cell:
+def _cell(data: session.Session, code: str, release: sql.Release, column: _Column) -> views.Cell:
     match code:
         case "names":
-            return _names(column)
+            return _names(data, column)
         case "policy":
             return _policy(column)
         case "sides":
@@ -177,14 +179,15 @@ def _told(code: str, column: _Column) -> views.Cell:
     return _of((css, word), found.message, found.data["who"], found.created)
 
 
-def _names(column: _Column) -> views.Cell:
+def _names(data: session.Session, column: _Column) -> views.Cell:
     if column.target is None:
         return _of(_WORDS["no"], gates.no_target(column.platform), "a foundation admin")
     held = ", ".join(column.target.namespaces[:_NAMED])
     packages = sorted({package for case in column.cases for package in case.packages})
-    outside = facts.outside(tuple(packages), column.target)
+    outside = facts.outside(data, packages, column.target)
     mapped: list[str] = next((one.data["owners"] for one in column.results if "owners" in one.data), [])
-    outside = outside or gates.outside_target({owner: owner for owner in mapped}, tuple(column.target.namespaces))
+    covers, names = functools.partial(data.built.covers, column.platform), column.target.namespaces
+    outside = outside or tuple(owner for owner in mapped if not any(covers(name, owner) for name in names))
     if outside:
         return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
     if not (packages or mapped):

@@ -150,7 +150,9 @@ async def _folder(
 async def _entry(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry) -> views.VoterEntry:
     stored = await read.data.get(tables.FileSetRow, entry.file_set_digest)
     row = await read.data.get(tables.Deployment, entry.deployment_id) if entry.deployment_id else None
-    is_maven = entry.platform == distribution.DistributionPlatform.MAVEN.name
+    platform = distribution.DistributionPlatform[entry.platform] if entry.platform else None
+    built = read.data.built
+    is_maven = (platform is not None) and built.supports(platform) and built.on(platform).is_maven_repository
     return views.VoterEntry(
         kind=entry.kind.value,
         title=_title(entry, row),

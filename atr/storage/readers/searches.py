@@ -8,6 +8,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.db.session as session
 import atr.errors as errors
 import atr.models.finish_views as finish_views
 import atr.models.promotion as tables
@@ -45,7 +46,7 @@ async def one(
         answered_at=row.answered_at,
         problem=row.problem,
         # The newest first: it is the likeliest.
-        candidates=tuple(_candidate(row, found, target, recorded) for found in reversed(row.found)),
+        candidates=tuple(_candidate(read.data, row, found, target, recorded) for found in reversed(row.found)),
         etag=f"{number}.{'answered' if row.answered_at else 'waiting'}",
     )
 
@@ -59,6 +60,7 @@ async def _recorded(read: transaction.Transaction, row: tables.DeploymentSearch)
 
 
 def _candidate(
+    data: session.Session,
     row: tables.DeploymentSearch,
     found: dict[str, Any],
     target: tables.PlatformTarget | None,
@@ -68,7 +70,7 @@ def _candidate(
     there = recorded.get(found["external_id"])
     here = (there is not None) and (there.release_key == row.release_key)
     # The names may have been set anew since the answer: what lies outside now is not shown either.
-    beyond = (target is None) or bool(facts.outside(packages, target))
+    beyond = (target is None) or bool(facts.outside(data, packages, target))
     if (not packages) or beyond:
         return finish_views.CandidateView(
             found["external_id"],

@@ -222,7 +222,7 @@ def _of_deployment(read: transaction.Transaction, row: tables.Deployment, shut: 
     if row.state is _Deployment.LOST:
         return Kind.LOST
     long = (row.state in _MOVING) and (row.entered_at <= read.now - _TOO_LONG)
-    return _nobody_has(read, row, lanes.Lane(row.platform), shut) or (Kind.MOVING_LONG if long else None)
+    return _nobody_has(read, row, lanes.Lane(row.mechanism), shut) or (Kind.MOVING_LONG if long else None)
 
 
 async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, views.Line]]:

@@ -25,7 +25,9 @@ async def page(read: transaction.Transaction) -> views.SwitchesView:
     event = tables.Event
     wanted = sqlmodel.select(event).where(col(event.what).in_(_MOVED)).order_by(col(event.seq).desc()).limit(_LAST)
     return views.SwitchesView(
-        switches=tuple(_switch(scope, name, moved.get(scope)) for scope, name in switchboard.NAMES.items()),
+        switches=tuple(
+            _switch(scope, switchboard.NAMES[scope], moved.get(scope)) for scope in switchboard.scopes(read.data)
+        ),
         changes=tuple(
             policy_views.Change(one.at, one.actor, (_said(one),)) for one in (await read.data.exec(wanted)).all()
         ),

@@ -20,7 +20,7 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
     every = await deployments.all_of(read, head.release_key)
     ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row)}
     candidates = [
-        order.Candidate(number, row.platform, frozenset(package.purl for package in row.packages))
+        order.Candidate(number, row.mechanism, frozenset(package.purl for package in row.packages))
         for number, row in ready.items()
     ]
     twins = order.twins(candidates)
@@ -32,7 +32,7 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
         rows=rows,
         left_out=tuple((_name(row), not_public.anchor(row), why) for row, why in left_out if why),
         why_not=_not_you(every) if not rows else "",
-        undo=tuple(dict.fromkeys(row.platform.undo for row in rows)),
+        undo=tuple(dict.fromkeys(row.mechanism.undo for row in rows)),
     )
 
 

@@ -12,9 +12,10 @@ import atr.storage.uploads as uploads
 LINES: Final = 200
 
 
-def view(plan: uploads.Plan, platform: distribution.DistributionPlatform, page: int = 1) -> upload_views.Upload | None:
+def view(plan: uploads.Plan, page: int = 1) -> upload_views.Upload | None:
     """A page of the files that would be sent, and what all of them come to; None where it cannot be told."""
-    if not plan.files:
+    upload = plan.upload
+    if (not plan.files) or (upload is None):
         return None
     count: collections.Counter[distribution.Coordinates] = collections.Counter()
     size: collections.Counter[distribution.Coordinates] = collections.Counter()
@@ -26,14 +27,13 @@ def view(plan: uploads.Plan, platform: distribution.DistributionPlatform, page: 
     listed: dict[distribution.Coordinates, list[upload_views.Line]] = collections.defaultdict(list)
     for where, file in list(plan.files.items())[(page - 1) * LINES : page * LINES]:
         listed[file.package].append(upload_views.Line(where.rpartition("/")[2], file.here, file.size))
-    bundle = plan.bundle
     return upload_views.Upload(
         files=len(plan.files),
-        made=bundle.made,
-        size=bundle.size,
+        made=upload.made,
+        size=upload.size,
         packages=len(count),
-        limit=platform.largest_upload,
-        may_be_too_large=bundle.certain <= platform.largest_upload < bundle.size,
+        limit=plan.limit,
+        may_be_too_large=upload.certain <= plan.limit < upload.size,
         listed=tuple(
             upload_views.Package(str(package), count[package], size[package], tuple(lines))
             for package, lines in listed.items()

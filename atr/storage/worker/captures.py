@@ -11,11 +11,11 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
+import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import atr.storage.facts as facts
 import atr.storage.names as names
 import atr.storage.reads as reads
@@ -63,7 +63,7 @@ class SystemService:
         write = self._write
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = None
-        packages = sorted({maven.parse_path(file.path).coordinates for file in files.files})
+        packages = sorted(ballots.packages(files, write.data.built.of(claimed.mechanism)))
         release = await queries.demand_release(write.data, row.release_key)
         beyond = await names.blocker(write.data, release.project_key, packages)
         if beyond is not None:

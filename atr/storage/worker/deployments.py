@@ -20,6 +20,7 @@ import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.embargo as embargo
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
@@ -33,7 +34,9 @@ import atr.storage.writers.rows as rows
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
 # A state that only a newer program knows: the row is left to it.
-_KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(col(tables.Deployment.platform))
+_KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(
+    col(tables.Deployment.platform), col(tables.Deployment.mechanism)
+)
 # Nothing of a release under embargo is looked for; a request that may be on its way is followed to its end.
 _MAY_LEAVE = embargo.may_leave(tables.Deployment.release_key) | col(tables.Deployment.state).in_(
     [_State.UPLOADING, _State.DROPPING]
@@ -48,18 +51,18 @@ class SystemService:
 
     async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
         """The oldest rows that are due, but for those of lanes that are shut."""
-        row, closed = tables.Deployment, [lane.platform for lane in shut if lane == lanes.Lane(lane.platform)]
+        row, closed = tables.Deployment, [lane.name for lane in shut if lane == lanes.Lane(lane.name)]
         found = await leases.due(
             self._write.data,
             row,
             self._write.now,
             _KNOWN,
             _MAY_LEAVE,
-            col(row.platform).not_in(closed),
-            columns=(row.platform,),
+            col(row.mechanism).not_in(closed),
+            columns=(row.mechanism,),
             limit=limit,
         )
-        return [lanes.Due(since, lanes.Lane(platform)) for since, platform in found]
+        return [lanes.Due(since, lanes.Lane(mechanism)) for since, mechanism in found]
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
@@ -69,7 +72,7 @@ class SystemService:
         One that an open promotion works on is passed over, and one whose release a host has deleted is left alone.
         """
         write = self._write
-        where = [col(tables.Deployment.platform) == lane.platform] if lane else []
+        where = [col(tables.Deployment.mechanism) == lane.name] if lane else []
         claimed = await leases.claim(
             write.data,
             tables.Deployment,
@@ -286,6 +289,7 @@ class SystemService:
             epoch=row.lease_epoch,
             release_key=row.release_key,
             platform=distribution.DistributionPlatform[row.platform],
+            mechanism=mechanisms.Mechanism[row.mechanism],
             external_id=row.external_id or "",
             name=row.name,
             state=row.state,

@@ -45,7 +45,7 @@ class SystemService:
         row.lease_until, row.last_look = None, write.now
         if row.state not in states.ENDED:
             return
-        timing = write.place.timing(claimed.platform)
+        timing = write.place.timing(claimed.mechanism.name)
         row.platform_word = looked.word or row.platform_word
         row.due_at = steps.again(row.entered_at, write.now, timing)
         row.blocker = {
@@ -152,7 +152,7 @@ async def _voted(
     if not (packages and facts.vote_passed(release)):
         return None
     target = await queries.target(write.data, release.project_key, packages[0].platform_name)
-    if (target is None) or facts.outside(tuple(packages), target):
+    if (target is None) or facts.outside(write.data, packages, target):
         return None
     if (deployment is not None) and deployment.file_set_digest:
         ballot = await queries.ballot(write.data, release)
@@ -160,7 +160,7 @@ async def _voted(
         if not any((entry.platform == deployment.platform) and (entry.file_set_digest == digest) for entry in ballot):
             # Only voted paths are compared: what else it made public would be called live unseen.
             return None
-        held = ballots.packages(await queries.file_set(write.data, digest))
+        held = ballots.packages(await queries.file_set(write.data, digest), write.data.built.on(packages[0].platform))
         return _together([held.get(one) for one in packages])
     return await requests.voted_of_all(write, release, packages)
 
@@ -185,6 +185,9 @@ async def _track(
     promotion = tables.Promotion(
         release_key=release.key,
         platform=platform.name,
+        mechanism=deployment.mechanism
+        if deployment
+        else (await queries.mechanism(write.data, release.project_key, platform)).name,
         deployment_id=deployment.id if deployment else None,
         state=states.State.REQUESTED,
         entered_at=write.now,

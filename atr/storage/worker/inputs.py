@@ -13,10 +13,13 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
+import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 import atr.shared.maven as maven
+import atr.shared.mechanisms as mechanisms
 import atr.shared.pom as poms
 import atr.storage.embargo as embargo
 import atr.storage.facts as facts
@@ -64,6 +67,7 @@ class ReadinessCase:
     """What is asked of one platform about a release, and what of ours is compared meanwhile."""
 
     platform: distribution.DistributionPlatform
+    mechanism: mechanisms.Mechanism
     # What is staged and what the policy maps, but for what a call of ours may have made public.
     staged_packages: tuple[distribution.Coordinates, ...]
     spoken_for: frozenset[distribution.Coordinates]
@@ -76,6 +80,7 @@ class ReadinessCase:
     # What the comparison depends on; see `facts.mapping_basis`.
     basis: str
     # Every POM that is mapped or staged, each once, and what an earlier check found in them.
+    has_poms: bool = True
     poms: tuple[Pom, ...] = ()
     parents_known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     # What the platform was asked last within the hour; empty if that was longer ago.
@@ -106,9 +111,10 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
-    await requests.demand_answering(read, distribution.DistributionPlatform[row.platform])
+    await requests.demand_answering(read, mechanisms.Mechanism[row.mechanism])
     if row.stage_digest:
-        return await _voted(read, release, row.stage_digest)
+        layout = read.data.built.of(mechanisms.Mechanism[row.mechanism])
+        return await _voted(read, release, row.stage_digest, layout)
     project = await queries.demand_project(read.data, release.project_key)
     revision = await queries.revision(read.data, release.key, row.revision_number or "")
     platform = distribution.DistributionPlatform[row.platform]
@@ -139,12 +145,16 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
         mine = await facts.candidates(read.data, release, platform)
         voted = await facts.voted_mapping(read.data, release, platform)
         patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
+        mechanism = await queries.mechanism(read.data, project.key, platform)
+        has_poms = read.data.built.of(mechanism).is_maven_repository
         staged = [(row, await queries.file_set(read.data, row.file_set_digest)) for row in mine if row.file_set_digest]
         whose = (project.key, release.version, revision.number if revision else "")
         cases.append(
             ReadinessCase(
                 platform=platform,
-                poms=await _poms(read, whose, files, patterns, staged),
+                mechanism=mechanism,
+                has_poms=has_poms,
+                poms=await _poms(read, whose, files, patterns, staged) if has_poms else (),
                 parents_known=await _parents_known(read, release_key, platform),
                 staged_packages=tuple([one for row in mine for one in await queries.packages(read.data, row)]),
                 spoken_for=spoken_for,
@@ -208,12 +218,10 @@ async def _parents_known(
 
 
 async def _voted(
-    read: transaction.Transaction, release: sql.Release, digest: str
+    read: transaction.Transaction, release: sql.Release, digest: str, layout: layouts.Layout
 ) -> tuple[tuple[str, disk.Recorded], ...]:
     files = await queries.file_set(read.data, digest)
-    await requests.demand_inside(
-        read, release, tuple({maven.parse_path(file.path).coordinates for file in files.files})
-    )
+    await requests.demand_inside(read, release, tuple(ballots.packages(files, layout)))
     held = await holdings.holder(read, release, digest)
     if held is None:
         raise errors.NotFoundError("The copy of the voted files was given up, so there is nothing to upload.")

@@ -31,7 +31,10 @@ class SystemService:
 
     async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
         """The oldest row that is due of each platform, but for those whose lane is shut."""
-        row, closed = sql.Distribution, [lane.platform for lane in shut if lane == _lane(lane.platform)]
+        row, closed = (
+            sql.Distribution,
+            [one.name for one in distribution.DistributionPlatform if self._lane(one.name) in shut],
+        )
         found = await leases.due(
             self._write.data,
             row,
@@ -45,13 +48,14 @@ class SystemService:
         )
         # Oldest first, so of each platform the first one stays.
         oldest = {platform: since for since, platform in reversed(found)}
-        return [lanes.Due(since, _lane(platform)) for platform, since in oldest.items()]
+        return [lanes.Due(since, self._lane(platform)) for platform, since in oldest.items()]
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
     ) -> Sequence[work.Distribution]:
         """Take the pending rows that are due, of one lane or of all, oldest first."""
-        where = [col(sql.Distribution.platform) == lane.platform] if lane else []
+        mine = [one.name for one in distribution.DistributionPlatform if self._lane(one.name) == lane]
+        where = [col(sql.Distribution.platform).in_(mine)] if lane else []
         claimed = await leases.claim(
             self._write.data,
             sql.Distribution,
@@ -91,6 +95,7 @@ class SystemService:
         busy = sqlmodel.select(held.platform).where(col(held.lease_until) > self._write.now)
         return col(sql.Distribution.platform).not_in(busy)
 
-
-def _lane(platform: str) -> lanes.Lane:
-    return lanes.Lane(platform, budget.Reach.PUBLIC)
+    def _lane(self, platform: str) -> lanes.Lane:
+        """Whose public place is asked: that of the mechanism which promotes there, else the platform's own."""
+        one = distribution.DistributionPlatform[platform]
+        return lanes.Lane((self._write.data.built.mechanism(one) or one).name, budget.Reach.PUBLIC)

@@ -35,7 +35,9 @@ _REACH: Final = {False: budget.Reach.ACCOUNT, True: budget.Reach.PUBLIC}
 _SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
 # While the program is being replaced a newer one may use a state or a platform that this one does not know: the row is
 # left alone.
-_KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(col(tables.Promotion.platform))
+_KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(
+    col(tables.Promotion.platform), col(tables.Promotion.mechanism)
+)
 # Nothing of a release under embargo is looked for before a call; after it, what came of it must be found out.
 _KNOWN &= embargo.may_leave(tables.Promotion.release_key) | (col(tables.Promotion.state) != State.REQUESTED)
 # What a row that nothing of ours wrote may raise when it is read. A database's own errors are not among them.
@@ -57,10 +59,10 @@ class SystemService:
             self._write.now,
             _KNOWN,
             *(~_in(lane) for lane in shut),
-            columns=(row.platform, lanes.is_public()),
+            columns=(row.mechanism, lanes.is_public()),
             limit=limit,
         )
-        return [lanes.Due(since, lanes.Lane(platform, _REACH[bool(public)])) for since, platform, public in found]
+        return [lanes.Due(since, lanes.Lane(mechanism, _REACH[bool(public)])) for since, mechanism, public in found]
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
@@ -85,9 +87,7 @@ class SystemService:
 
     def _give_back(self, row: tables.Promotion) -> None:
         row.lease_until = None
-        row.due_at = self._write.now + datetime.timedelta(
-            seconds=self._write.place.timing(rows.platform_of(row)).doubting
-        )
+        row.due_at = self._write.now + datetime.timedelta(seconds=self._write.place.plain.doubting)
 
     async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
         """Hold it longer. Raises ConflictError when somebody else does."""
@@ -128,7 +128,7 @@ class SystemService:
         Raises ConflictError when the row is not ours any more.
         """
         write = self._write
-        await gatekeeping.hold(write, claimed.release_key, claimed.platform)
+        await gatekeeping.hold(write, claimed.release_key, claimed.mechanism.name)
         row = await rows.claimed_promotion(self._write, claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("What was proved is not what would be sent.")
@@ -173,7 +173,7 @@ class SystemService:
             marked_at=write.now,
             marked_for=row.requested_by,
         )
-        timing = write.place.timing(case.platform)
+        timing = write.place.timing(case.deployment.mechanism)
         # A call that was refused for certain never left anything behind to wait for.
         first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
@@ -186,7 +186,7 @@ class SystemService:
         row = await rows.claimed_promotion(self._write, claimed)
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
         every = await rows.publish_attempts(write, row)
-        wait = rows.wait(every, write.place.timing(claimed.platform))
+        wait = rows.wait(every, write.place.timing(claimed.mechanism.name))
         if row.state is State.ABORTING:
             return await rows.work_of(self._write, row)
         if outcome.answer is steps.Answer.REFUSED:
@@ -231,9 +231,7 @@ class SystemService:
             )
         else:
             row.resend, row.blocker = False, reason
-            row.due_at = self._write.now + datetime.timedelta(
-                seconds=self._write.place.timing(rows.platform_of(row)).doubting
-            )
+            row.due_at = self._write.now + datetime.timedelta(seconds=self._write.place.timing(row.mechanism).doubting)
             await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
 
 
@@ -245,4 +243,4 @@ def _in(lane: lanes.Lane) -> Any:
     """Whether a promotion's next look is of this lane."""
     public = lanes.is_public()
     reached = public if (lane.reach is budget.Reach.PUBLIC) else ~public
-    return (col(tables.Promotion.platform) == lane.platform) & reached
+    return (col(tables.Promotion.mechanism) == lane.name) & reached

@@ -20,13 +20,14 @@ import atr.db.guards as guards
 import atr.models.operating as operating
 import atr.promotion.budget as budget
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 _EVERY = tuple(
-    lanes.Lane(platform.name, reach)
-    for platform, reach in itertools.product(distribution.DistributionPlatform, budget.Reach)
+    lanes.Lane(one.name, reach)
+    for one, reach in itertools.product((*mechanisms.Mechanism, *distribution.DistributionPlatform), budget.Reach)
 )
 
 
@@ -60,7 +61,7 @@ class SystemService:
         statement = (
             sqlalchemy.update(row)
             .where(
-                col(row.platform) == lane.platform,
+                col(row.name) == lane.name,
                 col(row.reach) == lane.reach.value,
                 col(row.opened_at).is_not(None),
                 col(row.opened_at) <= now - datetime.timedelta(seconds=self._limits(lane).rest),
@@ -76,7 +77,7 @@ class SystemService:
     ) -> None:
         """Note what a look came to: a fault of the platform, an answer to the probe, a wish that we stay away."""
         write = self._write
-        await guards.hold(write.data, guards.platform(distribution.DistributionPlatform[lane.platform]))
+        await guards.hold(write.data, guards.mechanism(lane.name))
         await self._insert({})
         row = await self._locked(lane)
         account, limits = lanes.of_row(row), self._limits(lane)
@@ -90,7 +91,7 @@ class SystemService:
         self._store(row, account)
         if (account.opened_at is None) != (was is None):
             what = "breaker_closed" if account.opened_at is None else "breaker_opened"
-            await write.event(audit.SITE, f"platform:{lane.platform}", what, reach=lane.reach.value)
+            await write.event(audit.SITE, guards.mechanism(lane.name), what, reach=lane.reach.value)
 
     def _limits(self, lane: lanes.Lane) -> budget.Limits:
         return self._write.place.limits[lane.reach]
@@ -98,13 +99,13 @@ class SystemService:
     async def _every(self) -> dict[lanes.Lane, operating.PlatformAccount]:
         row = operating.PlatformAccount
         # In one order, so that no two scans wait for each other.
-        wanted = sqlmodel.select(row).order_by(col(row.platform), col(row.reach)).with_for_update()
+        wanted = sqlmodel.select(row).order_by(col(row.name), col(row.reach)).with_for_update()
         found = await self._write.data.exec(wanted.execution_options(populate_existing=True))
-        return {lanes.Lane(one.platform, budget.Reach(one.reach)): one for one in found.all()}
+        return {lanes.Lane(one.name, budget.Reach(one.reach)): one for one in found.all()}
 
     async def _locked(self, lane: lanes.Lane) -> operating.PlatformAccount:
         row = operating.PlatformAccount
-        wanted = sqlmodel.select(row).where(row.platform == lane.platform, row.reach == lane.reach.value)
+        wanted = sqlmodel.select(row).where(row.name == lane.name, row.reach == lane.reach.value)
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
         return (await self._write.data.exec(wanted)).one()
 
@@ -114,7 +115,7 @@ class SystemService:
         on_postgresql = (await data.connection()).dialect.name == "postgresql"
         dialect: Any = sqlalchemy.dialects.postgresql if on_postgresql else sqlalchemy.dialects.sqlite
         rows: list[dict[str, Any]] = [
-            {"platform": lane.platform, "reach": lane.reach.value, "faults": []} for lane in _EVERY if lane not in there
+            {"name": lane.name, "reach": lane.reach.value, "faults": []} for lane in _EVERY if lane not in there
         ]
         await data.exec(dialect.insert(operating.PlatformAccount).values(rows).on_conflict_do_nothing())
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import atr.db.queries as queries
+import atr.db.session as session
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.embargo as embargo
@@ -29,7 +30,11 @@ class SystemService:
             return None
         if await embargo.holds_key(self._write.data, row.release_key):
             return None
-        return work.Search(search_id, writers.coordinates(row))
+        release = await queries.demand_release(self._write.data, row.release_key)
+        where = writers.coordinates(row)
+        return work.Search(
+            search_id, where, await queries.mechanism(self._write.data, release.project_key, where.platform)
+        )
 
     async def answered(self, search: work.Search, found: Sequence[work.Candidate], problem: str = "") -> None:
         """Store the answer, once. `problem` says why there is none."""
@@ -40,15 +45,15 @@ class SystemService:
         release = await queries.demand_release(write.data, row.release_key)
         target = await queries.target(write.data, release.project_key, row.platform)
         row.answered_at, row.problem = write.now, problem
-        row.found = [_kept(one, target) for one in found[-_KEPT:]]
+        row.found = [_kept(write.data, one, target) for one in found[-_KEPT:]]
         await write.event(
             row.release_key, f"search:{row.id}", "deployment_search_answered", found=len(found), problem=problem
         )
 
 
-def _kept(one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
+def _kept(data: session.Session, one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
     """What is stored of it: of one that also holds what belongs to others only its id."""
-    if (target is None) or facts.outside(one.packages, target):
+    if (target is None) or facts.outside(data, one.packages, target):
         return {"external_id": one.external_id, "packages": []}
     return {
         "external_id": one.external_id,

@@ -14,6 +14,7 @@ import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.shared.mechanisms as mechanisms
 import atr.storage.lanes as lanes
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
@@ -53,7 +54,7 @@ class SystemService:
         ConflictError when the row is not ours, or is not being stopped any more.
         """
         write = self._write
-        await gatekeeping.hold(write, claimed.release_key, claimed.platform)
+        await gatekeeping.hold(write, claimed.release_key, claimed.mechanism.name)
         row = await rows.claimed_promotion(write, claimed)
         if (row.state is not State.ABORTING) or (row.deployment_id is None):
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is dropped.")
@@ -92,7 +93,7 @@ class SystemService:
         elif (outcome.answer is steps.Answer.LIMITED) and (row.state is State.ABORTING):
             drops = await self._drops(col(tables.Attempt.promotion_id) == row.id)
             asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
-            wait = rows.wait(asked, write.place.timing(claimed.platform))
+            wait = rows.wait(asked, write.place.timing(claimed.mechanism.name))
             row.held = wait is not None and wait.is_over
             row.blocker = wait.sentence("drop") if wait else ""
         return await rows.work_of(write, row)
@@ -100,8 +101,8 @@ class SystemService:
     async def _why_wait(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
         """Why the drop may not be sent now, in one sentence; empty if it may."""
         write = self._write
-        platform = rows.platform_of(row)
-        why_not = await switchboard.why_off(write.data, platform) or await lanes.silence(write.data, platform)
+        mechanism = mechanisms.Mechanism[row.mechanism]
+        why_not = await switchboard.why_off(write.data, mechanism) or await lanes.silence(write.data, mechanism)
         if why_not:
             return why_not
         view = await rows.view_of(write, row, await rows.publish_attempts(write, row))

@@ -36,12 +36,12 @@ class SystemService:
         upload, the release is under embargo.
         """
         write = self._write
-        await gatekeeping.hold(self._write, claimed.release_key, claimed.platform)
+        await gatekeeping.hold(self._write, claimed.release_key, claimed.mechanism.name)
         row = await rows.claimed_deployment(self._write, claimed)
         if (kind is tables.AttemptKind.UPLOAD) and (await queries.get_release(write.data, row.release_key) is None):
             raise errors.BlockedError([gatekeeping.DELETED])
-        await requests.demand_answering(write, claimed.platform)
-        why_off = await switchboard.why_off(write.data, claimed.platform)
+        await requests.demand_answering(write, claimed.mechanism)
+        why_off = await switchboard.why_off(write.data, claimed.mechanism)
         if why_off:
             raise errors.BlockedError([why_off])
         if (kind is tables.AttemptKind.UPLOAD) and await embargo.holds_key(write.data, row.release_key):

@@ -3,6 +3,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy
 import sqlmodel
@@ -11,11 +12,15 @@ from sqlmodel import col
 import atr.db.guards as guards
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.facts as facts
 import atr.storage.transaction as transaction
+
+# What has no owner is named by itself; of what has one there may be thousands, and the owner decides.
+_UNOWNED: Any = sqlalchemy.case(
+    (col(tables.PromotionTarget.owner_namespace) == "", col(tables.PromotionTarget.package)), else_=""
+)
 
 
 class SystemService:
@@ -36,7 +41,7 @@ class SystemService:
         # Names are set, and calls are marked, under this guard too: what is read from here on stays.
         await guards.hold(write.data, guards.SITE)
         row, promotion, release = tables.PromotionTarget, tables.Promotion, sql.Release
-        whose = sqlalchemy.tuple_(col(release.project_key), col(promotion.platform), col(row.owner_namespace))
+        whose = sqlalchemy.tuple_(col(release.project_key), col(promotion.platform), col(row.owner_namespace), _UNOWNED)
         wanted = (
             sqlmodel.select(row, promotion, release.project_key)
             .join(promotion, col(promotion.id) == col(row.promotion_id))
@@ -85,18 +90,19 @@ class SystemService:
             )
         )
         found = (await self._write.data.exec(wanted)).all()
-        return sorted({one.release_key for one, target in found if not facts.outside((one.coordinates,), target)})
+        data = self._write.data
+        return sorted({one.release_key for one, target in found if not facts.outside(data, (one.coordinates,), target)})
 
 
 def _coordinates(platform: str, row: tables.PromotionTarget) -> distribution.Coordinates:
     return distribution.Coordinates(platform, row.owner_namespace, row.package, row.version)
 
 
-async def _held_outside(read: transaction.Transaction) -> list[tuple[str, str, str]]:
-    """(project, platform, owner) of what promotions hold outside the names that belong to the project."""
+async def _held_outside(read: transaction.Transaction) -> list[tuple[str, str, str, str]]:
+    """(project, platform, owner, package without one) of what promotions hold outside the names of the project."""
     row, promotion, release = tables.PromotionTarget, tables.Promotion, sql.Release
     wanted = (
-        sqlmodel.select(release.project_key, promotion.platform, row.owner_namespace)
+        sqlmodel.select(release.project_key, promotion.platform, row.owner_namespace, _UNOWNED)
         .join(promotion, col(promotion.id) == col(row.promotion_id))
         .join(release, col(release.key) == col(promotion.release_key))
         .where(col(row.holding))
@@ -106,7 +112,9 @@ async def _held_outside(read: transaction.Transaction) -> list[tuple[str, str, s
     targets = (await read.data.exec(sqlmodel.select(tables.PlatformTarget))).all() if held else ()
     names = {(target.project_key, target.platform): tuple(target.namespaces) for target in targets}
     return [
-        (project_key, platform, owner)
-        for project_key, platform, owner in held
-        if gates.outside_target({"": owner}, names.get((project_key, platform), ()))
+        (project_key, platform, owner, package)
+        for project_key, platform, owner, package in held
+        if read.data.built.outside(
+            [distribution.Coordinates(platform, owner, package, "")], names.get((project_key, platform), ())
+        )
     ]

@@ -8,7 +8,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.obstacles as obstacles
@@ -66,7 +66,7 @@ class ReleaseManager:
 
     async def _free_id(self, row: tables.Deployment, external_id: str) -> str:
         """The platform's id, if no other row has it. Raises InputError, ConflictError."""
-        distribution.checked_external_id(distribution.DistributionPlatform[row.platform], external_id)
+        self._write.data.built.of(mechanisms.Mechanism[row.mechanism]).checked_external_id(external_id)
         wanted = sqlmodel.select(tables.Deployment).where(
             tables.Deployment.platform == row.platform, tables.Deployment.external_id == external_id
         )

@@ -72,7 +72,7 @@ class ReleaseManager:
             await self._record_public(release, where)
             return None
         deployment: tables.Deployment | None = None
-        if where.platform.supports_remote_promotion:
+        if write.data.built.supports(where.platform):
             deployment = await requests.deployment_for(write, release, where, deployment_id.strip())
         await self._row(release_key, where, staging=True)
         await write.event(
@@ -131,7 +131,7 @@ class ReleaseManager:
         Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
         """
         write = self._write
-        facts.uploads_supported(platform)
+        facts.uploads_supported(write.data, platform)
         release = await self._recordable(release_key, staging=staging)
         project = await queries.demand_project(write.data, release.project_key)
         revision = await queries.latest_revision(write.data, release_key)
@@ -192,9 +192,8 @@ class ReleaseManager:
         if staging and (release.phase not in _RECORDABLE):
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
-            raise errors.ConflictError(
-                "Something can be public only after its vote has passed: the release is not in Finish."
-            )
+            why_not = "Something can be public only after its vote has passed: the release is not in Finish."
+            raise errors.ConflictError(why_not)
         return release
 
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
@@ -207,6 +206,7 @@ class ReleaseManager:
             promotion = tables.Promotion(
                 release_key=release.key,
                 platform=where.platform_name,
+                mechanism=(await queries.mechanism(write.data, release.project_key, where.platform)).name,
                 state=states.State.REQUESTED,
                 entered_at=write.now,
                 requested_by=write.asf_uid,
@@ -237,7 +237,7 @@ class ReleaseManager:
             await self._write.data.flush()
         elif not staging and row.pending:
             # What we saw staged stays staged until the proof; what is said once more is looked for at once.
-            row.staging, row.due_at = False, self._write.now if where.platform.looks_up else None
+            row.staging, row.due_at = False, self._write.now
         return row
 
     def _new_row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
@@ -251,7 +251,7 @@ class ReleaseManager:
             pending=True,
             created_by=self._write.asf_uid,
             created=self._write.now,
-            due_at=self._write.now if (where.platform.looks_up and not staging) else None,
+            due_at=None if staging else self._write.now,
         )
 
     async def _held(self, where: distribution.Coordinates) -> int | None:
@@ -279,7 +279,7 @@ class CommitteeMember(ReleaseManager):
         it), BlockedError (gates).
         """
         write = self._write
-        if not platform.supports_remote_promotion:
+        if not write.data.built.supports(platform):
             raise errors.UnsupportedError(platform.why_not)
         deployment = await own.deployment(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
@@ -327,7 +327,7 @@ class CommitteeMember(ReleaseManager):
                 public_digest=learnt.public.digest if learnt.public else "",
             )
             if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
-                seconds = write.place.timing(claimed.platform).deadline
+                seconds = write.place.timing(claimed.mechanism.name).deadline
                 row.deadline = write.now + datetime.timedelta(seconds=seconds)
             await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
         for where in await rows.targets(write, row):
@@ -339,10 +339,10 @@ class CommitteeMember(ReleaseManager):
         row.lease_until = None
         if (row.state in states.ENDED) and (to is None):
             # A look after its end that could not be made is made up for.
-            seconds = write.place.timing(claimed.platform).doubting
+            seconds = write.place.timing(claimed.mechanism.name).doubting
             row.due_at = rows.later(write, seconds)
             if learnt.retry_after is not None:
-                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.platform))
+                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.mechanism.name))
         elif row.state not in {*states.ENDED, states.State.DIVERGED}:
             view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
             row.due_at = steps.next_look(

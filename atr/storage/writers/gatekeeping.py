@@ -5,16 +5,15 @@ from typing import Final
 
 import atr.db.guards as guards
 import atr.db.queries as queries
-import atr.shared.distribution as distribution
 import atr.storage.transaction as transaction
 
 # Of what a host has deleted together with its release.
 DELETED: Final = "The release was deleted."
 
 
-async def hold(write: transaction.Transaction, release_key: str, platform: distribution.DistributionPlatform) -> None:
-    """Hold the site, the platform, the committee and the release. Read the facts after this, never before."""
-    scopes = [guards.SITE, guards.platform(platform), guards.release(release_key)]
+async def hold(write: transaction.Transaction, release_key: str, mechanism: str) -> None:
+    """Hold the site, the mechanism, the committee and the release. Read the facts after this, never before."""
+    scopes = [guards.SITE, guards.mechanism(mechanism), guards.release(release_key)]
     release = await queries.get_release(write.data, release_key)
     if release is not None:
         project = await queries.demand_project(write.data, release.project_key)

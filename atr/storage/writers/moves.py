@@ -11,7 +11,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
 import atr.storage.transaction as transaction
 import atr.storage.writers.turns as turns
 
@@ -109,7 +108,7 @@ async def deployment(
 
 
 def _timing(write: transaction.Transaction, row: tables.Promotion | tables.Deployment) -> steps.Timing:
-    return write.place.timing(distribution.DistributionPlatform[row.platform])
+    return write.place.timing(row.mechanism)
 
 
 async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase, **vote: Any) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a project allows, and which names belong to it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -25,8 +24,6 @@ import atr.storage.writers.readiness as readiness
 import atr.storage.writers.walls as walls
 
 _MAX_NAMESPACES: Final = 50
-_MAX_NAMESPACE: Final = 200
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 class ReleaseManager:
@@ -68,7 +65,7 @@ class ReleaseManager:
             }
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():
-                if allowed and not platform.supports_remote_promotion:
+                if allowed and not write.data.built.supports(platform):
                     raise errors.UnsupportedError(platform.why_not)
             policy.remote_promotion = policy.remote_promotion | {
                 platform.gh_slug: allowed for platform, allowed in remote_promotion.items()
@@ -122,11 +119,10 @@ class FoundationAdmin:
         # Names of two committees are compared, so this is everybody's business.
         project = await queries.demand_project(write.data, project_key)
         await guards.hold(write.data, guards.SITE, guards.committee(project.committee_key))
-        if platform.mechanism is None:
-            raise errors.UnsupportedError(platform.why_not)
-        names = list(dict.fromkeys(namespaces))
-        if (not names) or not all(_NAMESPACE.fullmatch(name) and (len(name) <= _MAX_NAMESPACE) for name in names):
-            raise errors.InputError("Name one groupId or more, like org.apache.commons.", field="namespaces")
+        mechanism = await queries.mechanism(write.data, project_key, platform)
+        layout = write.data.built.of(mechanism)
+        # Where none is given, an empty one says what a name is.
+        names = [layout.checked_name(name) for name in dict.fromkeys(namespaces or [""])]
         if len(names) > _MAX_NAMESPACES:
             raise errors.InputError(f"Name at most {_MAX_NAMESPACES}; these are {len(names)}.", field="namespaces")
         row = await queries.target(write.data, project_key, platform.name)
@@ -141,7 +137,7 @@ class FoundationAdmin:
             row = tables.PlatformTarget(
                 project_key=project_key,
                 platform=platform.name,
-                mechanism=platform.mechanism.slug,
+                mechanism=mechanism.name,
                 set_by=write.asf_uid,
                 set_at=write.now,
             )

@@ -162,7 +162,7 @@ async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> b
 
 
 def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime.timedelta:
-    return datetime.timedelta(seconds=write.place.timing(rows.platform_of(row)).deadline)
+    return datetime.timedelta(seconds=write.place.timing(row.mechanism).deadline)
 
 
 async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:

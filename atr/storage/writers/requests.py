@@ -15,7 +15,7 @@ import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
+import atr.shared.mechanisms as mechanisms
 import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.names as names
@@ -45,6 +45,7 @@ async def open_promotion(
     promotion = tables.Promotion(
         release_key=deployment.release_key,
         platform=deployment.platform,
+        mechanism=deployment.mechanism,
         deployment_id=deployment.id,
         state=states.State.REQUESTED,
         entered_at=write.now,
@@ -109,17 +110,16 @@ async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:
     """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
-    if not (where.platform.supports_remote_promotion and facts.vote_passed(release)):
+    if not (write.data.built.supports(where.platform) and facts.vote_passed(release)):
         return None
     found: dict[str, fileset.FileSet] = {}
     for entry in await queries.ballot(write.data, release):
         if entry.platform != where.platform_name:
             continue
         files = await queries.file_set(write.data, entry.file_set_digest)
-        own = [file for file in files.files if maven.parse_path(file.path).coordinates == where]
-        if own:
-            part = fileset.FileSet.of(own)
-            found[part.digest] = part
+        own = ballots.packages(files, write.data.built.on(where.platform)).get(where)
+        if own is not None:
+            found[own.digest] = own
     if len(found) > 1:
         raise errors.BlockedError([f"The ballot has different files for {where}, so we cannot tell which were meant."])
     return next(iter(found.values()), None)
@@ -129,12 +129,13 @@ async def voted_of_all(
     read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> fileset.FileSet | None:
     """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
-    if not (packages and packages[0].platform.supports_remote_promotion and facts.vote_passed(release)):
+    if not (packages and read.data.built.supports(packages[0].platform) and facts.vote_passed(release)):
         return None
+    layout = read.data.built.on(packages[0].platform)
     entries = await queries.ballot(read.data, release)
     found: dict[distribution.Coordinates, fileset.FileSet] = {}
     for digest in {one.file_set_digest for one in entries if one.platform == packages[0].platform_name}:
-        held = ballots.packages(await queries.file_set(read.data, digest))
+        held = ballots.packages(await queries.file_set(read.data, digest), layout)
         for one in packages:
             if (one in held) and (found.setdefault(one, held[one]).digest != held[one].digest):
                 return None
@@ -194,7 +195,8 @@ async def deployment_for(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates, external_id: str
 ) -> tables.Deployment:
     """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
-    distribution.checked_external_id(where.platform, external_id)
+    mechanism = await queries.mechanism(write.data, release.project_key, where.platform)
+    write.data.built.of(mechanism).checked_external_id(external_id)
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
     )
@@ -209,6 +211,7 @@ async def deployment_for(
     deployment = tables.Deployment(
         release_key=release.key,
         platform=where.platform_name,
+        mechanism=mechanism.name,
         external_id=external_id,
         state=states.DeploymentState.VALIDATING,
         entered_at=write.now,
@@ -230,9 +233,9 @@ async def demand_inside(
         raise errors.BlockedError([blocker.sentence])
 
 
-async def demand_answering(read: transaction.Transaction, platform: distribution.DistributionPlatform) -> None:
+async def demand_answering(read: transaction.Transaction, mechanism: mechanisms.Mechanism) -> None:
     """Raise BlockedError while the platform does not answer: nothing irreversible is sent there then."""
-    why_not = await lanes.silence(read.data, platform)
+    why_not = await lanes.silence(read.data, mechanism)
     if why_not:
         raise errors.BlockedError([why_not])
 

@@ -20,6 +20,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.beside_rows as beside_rows
 import atr.storage.embargo as embargo
 import atr.storage.facts as facts
@@ -39,17 +40,17 @@ async def view_of(
     write: transaction.Transaction, row: tables.Promotion, attempts: Sequence[tables.Attempt]
 ) -> steps.View:
     """What the rules may know of a promotion's row."""
-    platform = platform_of(row)
+    mechanism = mechanisms.Mechanism[row.mechanism]
     # Only a promotion that is being stopped has drops, and they tell nothing of another state.
     drops = await _drop_attempts(write, row) if (row.state is states.State.ABORTING) else ()
     asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
     generation = (await queries.site(write.data)).generation
-    table = write.place.timing(platform)
+    table = write.place.timing(row.mechanism)
     resends = row.state in _SENT_FROM
     return steps.View(
         state=row.state,
         now=write.now,
-        mechanism=platform.mechanism or distribution.Mechanism.CENTRAL_PORTAL,
+        mechanism=mechanism,
         entered=row.entered_at,
         timing=table,
         answers=tuple(attempt.answer for attempt in attempts),
@@ -62,7 +63,7 @@ async def view_of(
         gone_since=row.gone_since,
         resend=row.resend,
         waits=any(await facts.held_by(write.data, row)),
-        off=bool(await switchboard.why_off(write.data, platform))
+        off=bool(await switchboard.why_off(write.data, mechanism))
         or await embargo.holds_key(write.data, row.release_key),
         drops=tuple(attempt.answer for attempt in asked),
         drop_marked=drops[-1].marked_at if drops else None,
@@ -329,7 +330,7 @@ def _asked(
 
 async def deployment_view(write: transaction.Transaction, row: tables.Deployment) -> deployments.View:
     """What the rules may know of a deployment's row."""
-    table = write.place.timing(distribution.DistributionPlatform[row.platform])
+    table = write.place.timing(row.mechanism)
     every = await _attempts(write, row)
     uploads, drops = _asked(row, every, tables.AttemptKind.UPLOAD), _asked(row, every, tables.AttemptKind.DROP)
     told = wait({_Deployment.UPLOADING: uploads, _Deployment.DROPPING: drops}.get(row.state, ()), table)

@@ -42,7 +42,7 @@ class ReleaseManager:
         """
         write = self._write
         release = await own.release(write, release_key)
-        facts.uploads_supported(where.platform)
+        facts.uploads_supported(write.data, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         await embargo.demand_lifted(write.data, release)

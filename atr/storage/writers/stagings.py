@@ -16,7 +16,6 @@ import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
 import atr.storage.ballots as ballots
 import atr.storage.embargo as embargo
 import atr.storage.facts as facts
@@ -43,9 +42,11 @@ async def upload(
     generation = (await queries.site(write.data)).generation
     # A number may have been given before the restore already, and the platform keeps the name that went with it.
     name = f"atr:{release.key}:{number}" + (f":{generation}" if generation else "")
+    mechanism = (await queries.mechanism(write.data, release.project_key, platform)).name
     deployment = tables.Deployment(
         release_key=release.key,
         platform=platform.name,
+        mechanism=mechanism,
         name=name,
         state=_State.UPLOADING,
         entered_at=write.now,
@@ -57,7 +58,7 @@ async def upload(
         asked_in=generation,
         then_promote=then_promote,
         # Should the task be lost, the scan asks for the upload again.
-        due_at=write.now + datetime.timedelta(seconds=write.place.timing(platform).settling),
+        due_at=write.now + datetime.timedelta(seconds=write.place.timing(mechanism).settling),
     )
     write.data.add(deployment)
     await write.data.flush()
@@ -80,7 +81,7 @@ async def again(write: transaction.Transaction, release: sql.Release, digest: st
     held = await holdings.holder(write, release, digest)
     if why_not or (platform is None) or (held is None):
         raise errors.BlockedError([why_not])
-    facts.uploads_supported(platform)
+    facts.uploads_supported(write.data, platform)
     deployment = await upload(write, release, platform, stage_digest=digest)
     await write.event(
         release.key,
@@ -118,7 +119,8 @@ async def again_why_not(read: transaction.Transaction, release: sql.Release, dig
     if target is None:
         return gates.no_target(platform)
     files = (await queries.file_set(read.data, digest)).files
-    beyond = facts.outside(tuple({maven.parse_path(file.path).coordinates for file in files}), target)
+    layout = read.data.built.on(platform)
+    beyond = facts.outside(read.data, {layout.package(file.path) for file in files}, target)
     if beyond:
         return gates.is_outside(beyond)
     if await holdings.holder(read, release, digest) is None:

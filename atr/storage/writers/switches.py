@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Switch a platform off, or the whole site: from that instant no mark is written there until it is on again."""
+"""Switch a mechanism off, or the whole site: from that instant no mark is written there until it is on again."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ class FoundationAdmin:
     async def _held(self, scope: str) -> operating.Switch:
         """The switch, its scope held: either a mark came first, or it sees what is written here."""
         write = self._write
-        if scope not in switchboard.NAMES:
+        if scope not in switchboard.scopes(write.data):
             raise errors.InputError("There is nothing of this name to switch.", field="scope")
         write.subject = f"switch:{scope}"
         await guards.hold(write.data, scope)
@@ -77,7 +77,7 @@ class FoundationAdmin:
         now = self._write.now
         where = [waits, table.due_at > now]
         if scope != guards.SITE:
-            where.append(table.platform == scope.partition(":")[2])
+            where.append(table.mechanism == scope.partition(":")[2])
         await self._write.data.exec(
             sqlalchemy.update(table).where(*where).values(due_at=now).execution_options(synchronize_session=False)
         )

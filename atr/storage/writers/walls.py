@@ -28,12 +28,14 @@ async def overlapping(
         .where(tables.PlatformTarget.platform == platform.name, tables.PlatformTarget.project_key != project_key)
         .order_by(col(sql.Project.key))
     )
+    # Whatever the case of the letters: some disks, and people, do not tell it apart.
+    covers = read.data.built.covers
     return tuple(
         (project, theirs, name)
         for row, project in (await read.data.exec(wanted)).all()
         for theirs in row.namespaces
         for name in names
-        if _lies_inside(theirs, name) or _lies_inside(name, theirs)
+        if covers(platform, theirs.lower(), name.lower()) or covers(platform, name.lower(), theirs.lower())
     )
 
 
@@ -57,16 +59,11 @@ async def outside_of(
     )
     sentences = []
     for row, release in (await read.data.exec(wanted)).all():
-        packages = {str(one): one.owner_namespace for one in await queries.packages(read.data, row)}
-        beyond = gates.outside_target(packages, tuple(names))
+        packages = await queries.packages(read.data, row)
+        beyond = tuple(str(one) for one in read.data.built.outside(packages, names))
         if beyond:
             sentences.append(
                 f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} "
                 "would lie outside, so it could not be promoted."
             )
     return tuple(sentences)
-
-
-def _lies_inside(name: str, other: str) -> bool:
-    """Whatever the case of the letters: some disks, and people, do not tell it apart."""
-    return not gates.outside_target({"": name.lower()}, (other.lower(),))

@@ -43,6 +43,8 @@ class _Found:
 
 async def check(context: contexts.Context, case: inputs.ReadinessCase) -> checks.Result:
     """What can be said of the parents of this release's POMs on one platform. Only reads; nothing is open meanwhile."""
+    if not case.has_poms:
+        return _result(_Status.NOTE, "unneeded", "Packages have no POM there.", "", case, _Found())
     if not case.poms:
         return _result(_Status.CONCERN, "unknown", "No POM is known yet.", "nobody", case, _Found())
     found = _known(case.parents_known)
@@ -66,7 +68,7 @@ async def _read(context: contexts.Context, case: inputs.ReadinessCase, pom: inpu
     try:
         content = _here(pom)
         if content is None:
-            content = await _there(context.promoter(case.platform), pom)
+            content = await _there(context.promoter(case.mechanism), pom)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         found.silence = found.silence or f"The POM of {pom.package} could not be read: {error}"
         return
@@ -101,7 +103,7 @@ async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: S
         found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were asked for."
     for parent in parents[:_PROBES_LIMIT]:
         try:
-            is_public = await context.promoter(case.platform).probe(parent)
+            is_public = await context.promoter(case.mechanism).probe(parent)
         except (errors.PlatformError, errors.UnsupportedError) as error:
             found.silence = f"The public repository could not be asked: {error}"
             return

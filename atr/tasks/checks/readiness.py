@@ -14,9 +14,8 @@ import atr.models.sql as sql
 import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
-import atr.shared.bundle as bundles
 import atr.shared.distribution as distribution
-import atr.shared.maven as maven
+import atr.shared.layouts as layouts
 import atr.storage.worker.checks as checks
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
@@ -40,13 +39,14 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with context.storage.read() as read:
         cases = await inputs.readiness_cases(read, args["release_key"])
     for case in cases:
-        compared, files = _compared(case)
-        mapped = {maven.parse_path(file.path).coordinates for file in files}
+        layout = context.layout(case.mechanism)
+        compared, files = _compared(case, layout)
+        mapped = {layout.package(file.path) for file in files}
         packages = sorted({*case.staged_packages, *mapped})
-        owners = sorted({package.owner_namespace for package in mapped})
+        owners = sorted({layout.owner(package) for package in mapped})
         # What an upload of them would hold, the checksums that are made counted too.
-        bundle = bundles.planned({file.path: file.size for file in files})
-        told = {"owners": owners, "planned": [bundle.files, bundle.size] if files else None}
+        upload = layout.upload({file.path: file.size for file in files})
+        told = {"owners": owners, "planned": [upload.files, upload.size] if files else None}
         compared = dataclasses.replace(compared, data={**compared.data, **told})
         asked = await _asked(context, case, packages, anew=bool(args.get("anew")))
         results = (*asked, await parents.check(context, case), compared)
@@ -64,7 +64,7 @@ async def _asked(
     if heard:
         return heard
     try:
-        promoter = context.promoter(case.platform)
+        promoter = context.promoter(case.mechanism)
     except errors.UnsupportedError as error:
         return [
             _no("credential", str(error), "an operator"),
@@ -179,7 +179,7 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
     return _yes("free", f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} free in this version.")
 
 
-def _compared(case: inputs.ReadinessCase) -> tuple[checks.Result, tuple[fileset.File, ...]]:
+def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[checks.Result, tuple[fileset.File, ...]]:
     """Is what is staged what is mapped? And which files are mapped."""
     if (case.voted is None) and not case.patterns:
         said = "The policy maps no file to it, so the staged files speak for themselves."
@@ -189,7 +189,7 @@ def _compared(case: inputs.ReadinessCase) -> tuple[checks.Result, tuple[fileset.
         if case.revision is None:
             return _unknown("mapping", "The release has no files yet.", case.basis), ()
         try:
-            mapped = mapping.mapped(case.revision, case.patterns)
+            mapped = mapping.mapped(case.revision, case.patterns, layout)
         except errors.InputError as error:
             return _no("mapping", str(error), "a release manager", case.basis), ()
     return _completeness(case, mapped), tuple(mapped.files)

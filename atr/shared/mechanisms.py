@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a staged deployment becomes public: each mechanism with its facts, declared once. Sources: docs/platforms.md."""
+
+import dataclasses
+import enum
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What decides how often we may ask, what a person is told first, and in which order we publish."""
+
+    # Its name for people.
+    name: str
+    # A second send has no second effect.
+    repeatable: bool
+    # What is staged cannot change under its id.
+    content_pinned: bool
+    # Publishing needs a one-time code that a person types.
+    needs_code: bool
+    # One sentence for the confirm page, said before the click.
+    undo: str
+    # How little can be undone: 1 can be moved back, 2 can be taken away for some days, 3 is kept for good.
+    permanence: int
+    # The bytes that one upload may have; 0 where no limit is known.
+    largest_upload: int = 0
+
+
+@enum.unique
+class Mechanism(enum.Enum):
+    """How a staged deployment is made public. The member's name is what the database keeps."""
+
+    # https://central.sonatype.org/publish/publish-portal-api/: an id leaves VALIDATED once, and nothing in the API
+    # adds a file to an uploaded bundle.
+    CENTRAL_PORTAL = Facts(
+        name="Maven Central",
+        repeatable=True,
+        content_pinned=True,
+        needs_code=False,
+        undo="Nothing can be undone: Maven Central keeps every published version for good.",
+        permanence=3,
+        # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check take it for 1 GiB.
+        largest_upload=1024**3,
+    )
+    NEXUS_STAGING = Facts(
+        name="Nexus staging",
+        repeatable=True,
+        content_pinned=True,
+        needs_code=False,
+        undo="Nothing can be undone: what a staging repository releases is kept for good.",
+        permanence=3,
+    )
+    # npm's policy on unpublishing: within 72 hours, and only while nobody depends on the version.
+    NPM_STAGE = Facts(
+        name="npm staged publishing",
+        repeatable=True,
+        content_pinned=True,
+        needs_code=True,
+        undo="A version can be unpublished within 72 hours; its number can never be used again.",
+        permanence=2,
+    )
+    # A tag can be moved by anyone with the credential between our look and our call.
+    NPM_DIST_TAG = Facts(
+        name="npm dist-tag",
+        repeatable=False,
+        content_pinned=True,
+        needs_code=True,
+        undo="The tag can be moved back; the version stays public.",
+        permanence=1,
+    )
+    OCI_TAG = Facts(
+        name="container registry",
+        repeatable=False,
+        content_pinned=False,
+        needs_code=False,
+        undo="The tag can be moved back; whoever pulled it keeps what they have.",
+        permanence=1,
+    )
+
+    @property
+    def display_name(self) -> str:
+        """Its name for people."""
+        return self.value.name
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a second send has no second effect."""
+        return self.value.repeatable
+
+    @property
+    def content_pinned(self) -> bool:
+        """Whether what is staged cannot change under its id."""
+        return self.value.content_pinned
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether publishing needs a one-time code that a person types."""
+        return self.value.needs_code
+
+    @property
+    def undo(self) -> str:
+        """What can be undone after publishing, in one sentence."""
+        return self.value.undo
+
+    @property
+    def permanence(self) -> int:
+        """How little can be undone, from 1 to 3."""
+        return self.value.permanence
+
+    @property
+    def largest_upload(self) -> int:
+        """How many bytes one upload may have; 0 where no limit is known."""
+        return self.value.largest_upload
