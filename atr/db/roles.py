@@ -131,10 +131,13 @@ def _values(members: Iterable[_State] | Iterable[_Deployment]) -> str:
 
 
 def _purl() -> str:
-    """The package URL of a new `promotion_target` of a row of `promotion`, as SQL: that of `Coordinates.purl`."""
-    columns = [f"' || NEW.{column} || '" for column in ("owner_namespace", "package", "version")]
+    """The package URL of a new `promotion_target` of a row of `promotion`, as SQL: that of `Coordinates.purl`.
+
+    A plus sign is the one character of a Maven coordinate that a package URL encodes.
+    """
     cases = [
-        f"WHEN '{platform.name}' THEN '{distribution.Coordinates(platform.name, *columns).purl}'"
+        f"WHEN '{platform.name}' THEN 'pkg:{platform.grammar.purl_type}/' || NEW.owner_namespace || '/'"
+        " || NEW.package || '@' || replace(NEW.version, '+', '%2B')"
         for platform in distribution.DistributionPlatform
         if platform.supports_remote_promotion
     ]
@@ -281,6 +284,11 @@ def upright() -> list[str]:
     return statements
 
 
+def written_anew(table: str) -> list[str]:
+    """The statements that give a table's wall the rules of now, for a migration."""
+    return [_trigger_function(table), _own_schema(f"atr_web_{table}()")]
+
+
 def taken_down() -> list[str]:
     """The statements that take them away again."""
     statements = [f"DROP FUNCTION {_STORE}"]
@@ -328,7 +336,7 @@ def _own_schema(*functions: str) -> str:
 
 def _trigger_function(table: str) -> str:
     return (
-        f"CREATE FUNCTION atr_web_{table}() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+        f"CREATE OR REPLACE FUNCTION atr_web_{table}() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
         f"  IF TG_OP = 'INSERT' THEN\n{_checks(_INSERTS.get(table, {}))}"
         f"  ELSE\n{_checks(_UPDATES.get(table, {}))}  END IF;\n  RETURN NEW;\nEND $$"
     )

@@ -44,7 +44,7 @@ Text = Annotated[
 ]
 Needed = Annotated[
     str,
-    pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     pydantic.AfterValidator(printed),
 ]
 _Number = Annotated[int, pydantic.Field(ge=1, le=2**53)]
@@ -135,22 +135,6 @@ class PromoteAllForm(Form):
         return tuple(order.Asked(one, self.rows[one].evidence_digest, self.rows[one].row_version) for one in numbers)
 
 
-class DistributionRecordForm(Form):
-    """Something staged or published without ATR."""
-
-    platform: Needed
-    owner_namespace: Text = ""
-    package: Needed
-    version: Needed
-    deployment_id: Text = ""
-
-    @property
-    def coordinates(self) -> distribution.Coordinates:
-        """The coordinates. Raises InputError with the field."""
-        platform = distribution.DistributionPlatform.from_slug(self.platform)
-        return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
-
-
 class DistributionSearchForm(Form):
     """Look for what was staged without ATR, by its coordinates alone."""
 
@@ -164,6 +148,12 @@ class DistributionSearchForm(Form):
         """The coordinates. Raises InputError with the field."""
         platform = distribution.DistributionPlatform.from_slug(self.platform)
         return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
+
+
+class DistributionRecordForm(DistributionSearchForm):
+    """Something staged or published without ATR."""
+
+    deployment_id: Text = ""
 
 
 class DistributionAutomateForm(Form):
@@ -183,9 +173,9 @@ class DeleteForm(Form):
 
     @property
     def coordinates(self) -> distribution.Coordinates:
-        """The coordinates. Raises InputError with the field."""
+        """The coordinates as the row has them, checked by no rule: a row may be older than the rules."""
         platform = distribution.DistributionPlatform.from_slug(self.platform)
-        return distribution.coordinates(platform, self.owner_namespace, self.package, self.version)
+        return distribution.Coordinates(platform.name, self.owner_namespace, self.package, self.version)
 
 
 class ActForm(Form):

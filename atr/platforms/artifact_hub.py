@@ -39,9 +39,9 @@ def published(
         return None
     repository = chart.get("repository")
     owner = repository.get("name") if isinstance(repository, dict) else None
-    names = {str(chart.get("name")), str(chart.get("normalized_name"))}
-    if (chart.get("version") != where.version) or (owner != where.owner_namespace) or (where.package not in names):
-        raise answers.another(_NAME, f"{where}", [owner, chart.get("name"), chart.get("version")])
+    said = [owner, chart.get("name"), chart.get("version")]
+    if distribution.Coordinates(where.platform_name, *map(str, said)) != where:
+        raise answers.another(_NAME, f"{where}", said)
     return contract.Published(
         where, answers.instant(chart.get("ts")), site.address(version_path(where)), page(site, where)
     )
@@ -63,6 +63,7 @@ class ArtifactHub:
         """See the contract. The index follows the charts' own repositories, half an hour behind as a rule."""
         if where.platform is not self.platform:
             raise errors.UnsupportedError(f"{where} is no chart of Artifact Hub.")
+        where = where.canonical
         answered = await self._place.document(version_path(where), what=f"{where}", at_most=_LIMIT)
         return published(answered, where, self._place.site)
 

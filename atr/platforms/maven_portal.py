@@ -7,9 +7,10 @@ The vendor's guide: https://central.sonatype.org/publish/publish-portal-api/
 import dataclasses
 import datetime
 import re
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+import packageurl
 
 import atr.errors as errors
 import atr.platforms.answers as answers
@@ -37,7 +38,6 @@ _DETAIL_LIMIT: Final = 2_000
 _UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _ID: Final = re.compile(_UUID)
 _ID_BODY: Final = re.compile(_UUID.encode())
-_PURL: Final = re.compile(r"pkg:maven/([^/@?#]+)/([^/@?#]+)@([^/@?#]+)(?:[?#].*)?", re.DOTALL)
 # The sentence as users reported it; NucleusFramework/ComposeNativeWebview#53 is one such report.
 _HELD: Final = re.compile(rf"currently being published in another deployment \(({_UUID})\)")
 
@@ -288,14 +288,14 @@ def call_reply(answered: answers.Answered) -> contract.Reply:
 
 def coordinates(purl: str) -> distribution.Coordinates | None:
     """The package that a purl names, its query left out; None if it names none of Maven."""
-    match = _PURL.fullmatch(purl)
-    if match is None:
-        return None
     try:
+        named = packageurl.PackageURL.from_string(purl)
+        if named.type != "maven":
+            return None
         return distribution.coordinates(
-            distribution.DistributionPlatform.MAVEN, *(urllib.parse.unquote(part) for part in match.groups())
+            distribution.DistributionPlatform.MAVEN, named.namespace or "", named.name, named.version or ""
         )
-    except errors.InputError:
+    except (ValueError, errors.InputError):
         return None
 
 

@@ -28,7 +28,7 @@ _Platform = distribution.DistributionPlatform
 
 def full_name(where: distribution.Coordinates) -> str:
     """The package's name as npm knows it, with its scope."""
-    return f"@{where.owner_namespace}/{where.package}" if where.owner_namespace else where.package
+    return where.platform.grammar.full_name(where.owner_namespace, where.package)
 
 
 def version_path(where: distribution.Coordinates) -> tuple[str, ...]:
@@ -84,6 +84,7 @@ class Npm:
         """See the contract. Two reads for a version that is there, one for a version that is not."""
         if where.platform is not self.platform:
             raise errors.UnsupportedError(f"{where} is no package of {self.platform.display_name}.")
+        where = where.canonical
         answered = await self._place.document(version_path(where), what=f"{where}")
         if not is_public(answered, where):
             return None

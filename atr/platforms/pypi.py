@@ -4,7 +4,6 @@
 Each upload is public at once, so nothing waits there to be promoted.
 """
 
-import re
 from typing import Final
 
 import atr.errors as errors
@@ -16,30 +15,16 @@ import atr.shared.distribution as distribution
 _NAME: Final = "PyPI"
 # An answer carries the project's description, and a kilobyte for each file.
 _LIMIT: Final = 4 * 1024**2
-# https://packaging.python.org/en/latest/specifications/name-normalization/
-_SEPARATORS: Final = re.compile(r"[-_.]+")
-# https://packaging.python.org/en/latest/specifications/version-specifiers/#public-version-identifiers: 1.0 is 1.0.0.
-_RELEASE: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*?)(?:\.0+)*(?=[^0-9.]|\.[a-z]|$)")
 
 
 def document_path(where: distribution.Coordinates) -> tuple[str, ...]:
     """Where the version's document stands, below the address. https://github.com/pypi/warehouse/blob/main/docs/user/api/json.md."""
-    return ("pypi", normal_name(where.package), where.version, "json")
+    return ("pypi", where.package, where.version, "json")
 
 
 def page(site: http.Site, where: distribution.Coordinates) -> str:
     """The page for people about this version."""
-    return f"{site.address(('project', normal_name(where.package), where.version))}/"
-
-
-def normal_name(name: str) -> str:
-    """A project's name as the index files it: case and separators make no difference."""
-    return _SEPARATORS.sub("-", name).lower()
-
-
-def same_version(one: str, other: str) -> bool:
-    """Whether two spellings mean one version for certain. Others may do so too; then we cannot tell."""
-    return _plain(one) == _plain(other)
+    return f"{site.address(('project', where.package, where.version))}/"
 
 
 def published(
@@ -53,19 +38,13 @@ def published(
     name, version = (info.get("name"), info.get("version")) if isinstance(info, dict) else (None, None)
     if not (isinstance(name, str) and isinstance(version, str) and isinstance(files, list)):
         raise errors.MalformedError(f"{_NAME}'s answer for {where} lacks what every version has.")
-    if (normal_name(name) != normal_name(where.package)) or not same_version(version, where.version):
+    if distribution.Coordinates(where.platform_name, "", name, version) != where:
         raise answers.another(_NAME, f"{where}", [name, version])
     if not files:
         raise errors.UnavailableError(f"{_NAME} knows {where} and shows no file of it. We will look again.")
     dates = [answers.instant(file.get("upload_time_iso_8601")) for file in files if isinstance(file, dict)]
     date = min((one for one in dates if one is not None), default=None)
     return contract.Published(where, date, site.address(document_path(where)), page(site, where))
-
-
-def _plain(version: str) -> str:
-    lowered = version.lower()
-    release = _RELEASE.match(lowered)
-    return f"{release[1]}{lowered[release.end() :]}" if release else lowered
 
 
 class PyPI:
@@ -84,6 +63,7 @@ class PyPI:
         """See the contract."""
         if where.platform is not self.platform:
             raise errors.UnsupportedError(f"{where} is no package of PyPI.")
+        where = where.canonical
         answered = await self._place.document(document_path(where), what=f"{where}", at_most=_LIMIT)
         return published(answered, where, self._place.site)
 

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+import packaging.utils
+
 import atr.errors as errors
 
-_NAME: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._+/-]{0,200}")
+_NAME: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._+!~/-]{0,254}")
 
 
 class Registry(enum.StrEnum):
@@ -51,7 +53,12 @@ class Version:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        return self.registry, self.owner, _filed(self.registry, self.package), self.version
+        package, version = self.package, self.version
+        if self.registry is Registry.PYPI:
+            # It makes no difference between some of them.
+            package = packaging.utils.canonicalize_name(package)
+            version = packaging.utils.canonicalize_version(version)
+        return self.registry, self.owner, package, version
 
 
 class Shelf:
@@ -97,11 +104,6 @@ class Shelf:
     def all(self) -> list[Version]:
         """All there is, for keeping."""
         return list(self._versions.values())
-
-
-def _filed(registry: Registry, package: str) -> str:
-    """The name under which a package is found: PyPI makes no difference between some of them."""
-    return re.sub(r"[-_.]+", "-", package).lower() if registry is Registry.PYPI else package
 
 
 def _since(version: Version) -> float:

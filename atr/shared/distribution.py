@@ -6,26 +6,25 @@ What a platform can do is declared here and nowhere else; tests tie every other 
 
 import dataclasses
 import enum
-import re
 from collections.abc import Sequence
 from typing import Final
 
+import packageurl
+
 import atr.errors as errors
+import atr.shared.grammar as grammars
 import atr.shared.mechanisms as mechanisms
 
 _Mechanism = mechanisms.Mechanism
-_MAX_NAME: Final = 200
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
-_OWNER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 # A line names so many versions.
 _VERSIONS: Final = 5
-_VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]*[A-Za-z0-9])?")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Traits:
     name: str
     gh_slug: str
+    grammar: grammars.Grammar
     # What else names it in `file_tag_mappings`.
     other_slugs: tuple[str, ...] = ()
     requires_owner_namespace: bool = False
@@ -48,6 +47,7 @@ class DistributionPlatform(enum.Enum):
     ARTIFACT_HUB = _Traits(
         name="Artifact Hub",
         gh_slug="artifacthub",
+        grammar=grammars.ARTIFACT_HUB,
         requires_owner_namespace=True,
         why_not="Artifact Hub is an index that reads charts where they stand, so there is nothing to stage or promote.",
         no_proof="Artifact Hub has no files, only what it read of them",
@@ -55,6 +55,7 @@ class DistributionPlatform(enum.Enum):
     DOCKER_HUB = _Traits(
         name="Docker Hub",
         gh_slug="dockerhub",
+        grammar=grammars.DOCKER_HUB,
         default_owner_namespace="library",
         mechanisms=(_Mechanism.OCI_TAG,),
         why_not="Pushing an image to Docker Hub and promoting its tag are not built yet.",
@@ -63,6 +64,7 @@ class DistributionPlatform(enum.Enum):
     MAVEN = _Traits(
         name="Maven Central",
         gh_slug="mavencentral",
+        grammar=grammars.MAVEN,
         # ATR's workflows fetch the files below this tag; its announcement asks for the one above.
         other_slugs=("maven",),
         requires_owner_namespace=True,
@@ -71,6 +73,7 @@ class DistributionPlatform(enum.Enum):
     NPM = _Traits(
         name="npm",
         gh_slug="npm",
+        grammar=grammars.NPM,
         mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
         why_not="Staging a version on npm and approving it are not built yet.",
         no_proof="we do not read packages there yet",
@@ -78,6 +81,7 @@ class DistributionPlatform(enum.Enum):
     NPM_SCOPED = _Traits(
         name="npm (scoped)",
         gh_slug="npm",
+        grammar=grammars.NPM_SCOPED,
         mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
         requires_owner_namespace=True,
         why_not="Staging a version on npm and approving it are not built yet.",
@@ -86,6 +90,7 @@ class DistributionPlatform(enum.Enum):
     PYPI = _Traits(
         name="PyPI",
         gh_slug="pypi",
+        grammar=grammars.PYPI,
         why_not="PyPI cannot hold an upload back and publish it later, so there is nothing to stage or promote.",
         no_proof="we do not read files there yet",
     )
@@ -104,6 +109,11 @@ class DistributionPlatform(enum.Enum):
     def slugs(self) -> tuple[str, ...]:
         """Every key of `file_tag_mappings` that means this platform, `gh_slug` first."""
         return (self.value.gh_slug, *self.value.other_slugs)
+
+    @property
+    def grammar(self) -> grammars.Grammar:
+        """What its packages are called."""
+        return self.value.grammar
 
     @property
     def mechanisms(self) -> tuple[_Mechanism, ...]:
@@ -161,12 +171,22 @@ class Proof(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Coordinates:
-    """One package in one version on one platform. `owner_namespace` is the groupId for Maven, empty where unused."""
+    """One package in one version on one platform. `owner_namespace` is the groupId for Maven, empty where unused.
+
+    Two are equal where the platform makes no difference between them, however they are spelt: `Foo_Bar 1.0` and
+    `foo-bar 1.0.0` on PyPI. `coordinates` makes them from what somebody wrote; those of a row are as they were stored.
+    """
 
     platform_name: str
-    owner_namespace: str
-    package: str
-    version: str
+    owner_namespace: str = dataclasses.field(compare=False)
+    package: str = dataclasses.field(compare=False)
+    version: str = dataclasses.field(compare=False)
+    # By which they are compared.
+    key: tuple[str, str, str] = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        key = self.platform.grammar.key(self.owner_namespace, self.package, self.version)
+        object.__setattr__(self, "key", key)
 
     @property
     def platform(self) -> DistributionPlatform:
@@ -174,27 +194,26 @@ class Coordinates:
         return DistributionPlatform[self.platform_name]
 
     @property
+    def canonical(self) -> "Coordinates":
+        """The same, as the platform itself writes it; those that `coordinates` made are so already."""
+        names = self.platform.grammar.canonical(self.owner_namespace, self.package, self.version)
+        return Coordinates(self.platform_name, *names)
+
+    @property
     def purl(self) -> str:
         """The package URL, which is also the key that one open promotion may hold.
 
         https://github.com/package-url/purl-spec
         """
-        kind, owner = _PURL[self.platform]
-        namespace = f"{owner}{self.owner_namespace}/" if self.owner_namespace else ""
-        return f"pkg:{kind}/{namespace}{self.package}@{self.version}"
+        grammar = self.platform.grammar
+        owner = f"{grammar.owner_prefix}{self.owner_namespace}" if self.owner_namespace else None
+        return packageurl.PackageURL(grammar.purl_type, owner, self.package, self.version).to_string()
 
     def __str__(self) -> str:
         """The coordinates as people of that platform write them."""
-        match self.platform:
-            case DistributionPlatform.MAVEN:
-                return f"{self.owner_namespace}:{self.package}:{self.version}"
-            case DistributionPlatform.NPM_SCOPED:
-                return f"@{self.owner_namespace}/{self.package}@{self.version}"
-            case DistributionPlatform.NPM:
-                return f"{self.package}@{self.version}"
-            case _:
-                owner = f"{self.owner_namespace}/" if self.owner_namespace else ""
-                return f"{owner}{self.package} {self.version}"
+        return self.platform.grammar.written.format(
+            owner=self.owner_namespace, package=self.package, version=self.version
+        )
 
 
 def in_one_line(packages: Sequence[Coordinates]) -> str:
@@ -229,44 +248,18 @@ def _of_one_version(packages: Sequence[Coordinates]) -> str:
     return str(dataclasses.replace(first, owner_namespace=owner, package=f"{common}*"))
 
 
-_PURL: Final = {
-    DistributionPlatform.ARTIFACT_HUB: ("helm", ""),
-    DistributionPlatform.DOCKER_HUB: ("docker", ""),
-    DistributionPlatform.MAVEN: ("maven", ""),
-    DistributionPlatform.NPM: ("npm", ""),
-    DistributionPlatform.NPM_SCOPED: ("npm", "%40"),
-    DistributionPlatform.PYPI: ("pypi", ""),
-}
-
-
 def coordinates(platform: DistributionPlatform, owner_namespace: str, package: str, version: str) -> Coordinates:
-    """Coordinates from what a person or a platform wrote, checked.
+    """Coordinates from what a person or a platform wrote, checked, in the platform's canonical form.
 
-    Dotted groupIds and artifactIds like `spark-core_2.13` are names as they are. Raises InputError with the field.
+    Raises InputError with the field, and the platform's rule that is broken.
     """
-    owner = owner_namespace.strip() or platform.default_owner_namespace
-    if platform is DistributionPlatform.NPM_SCOPED:
-        # People write a scope as they see it.
-        owner = owner.removeprefix("@")
+    grammar = platform.grammar
+    # People write a scope as they see it.
+    owner = owner_namespace.strip().removeprefix(grammar.owner_prefix) or platform.default_owner_namespace
     if platform.requires_owner_namespace and not owner:
-        word = "groupId" if (platform is DistributionPlatform.MAVEN) else "owner"
-        raise errors.InputError(f"{platform.display_name} needs the {word} too.", field="owner_namespace")
-    if owner and not platform.requires_owner_namespace and not platform.default_owner_namespace:
+        raise errors.InputError(f"{platform.display_name} needs the {grammar.owner_word} too.", field="owner_namespace")
+    if owner and (grammar.owner is None):
         raise errors.InputError(
             f"{platform.display_name} packages have no owner; leave it empty.", field="owner_namespace"
         )
-    if owner:
-        _check(_OWNER, owner, "owner_namespace")
-    _check(_NAME, package.strip(), "package")
-    _check(_VERSION, version.strip(), "version")
-    return Coordinates(platform.name, owner, package.strip(), version.strip())
-
-
-def _check(pattern: re.Pattern[str], text: str, field: str) -> None:
-    if (len(text) > _MAX_NAME) or (".." in text) or not pattern.fullmatch(text):
-        shown = text[:40].encode("ascii", "backslashreplace").decode()
-        raise errors.InputError(
-            f"“{shown}” cannot be a name here. A name has letters, digits, dot, hyphen and underscore, "
-            "and begins with a letter or digit.",
-            field=field,
-        )
+    return Coordinates(platform.name, *grammar.checked(owner, package.strip(), version.strip()))

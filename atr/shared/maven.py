@@ -13,6 +13,7 @@ from typing import Final
 import atr.errors as errors
 import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
+import atr.shared.grammar as grammar
 
 # What a server writes beside the files of an artifact, with what belongs to it. In a deployment of Central's Portal it
 # has no place: nothing is written there but what somebody uploaded. A mechanism whose server adds files to what is
@@ -23,8 +24,6 @@ _MIN_SEGMENTS: Final = 4
 _MAX_PATH: Final = 1000
 # https://central.sonatype.org/publish/publish-portal-api/
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
-_MAX_NAMESPACE: Final = 200
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_+~][A-Za-z0-9._+~-]*")
 
 
@@ -116,9 +115,9 @@ class Repository:
 
     def checked_name(self, text: str) -> str:
         """A groupId. Raises InputError."""
-        if not (_NAMESPACE.fullmatch(text) and (len(text) <= _MAX_NAMESPACE)):
+        if not text:
             raise errors.InputError("Name one groupId or more, like org.apache.commons.", field="namespaces")
-        return text
+        return grammar.GROUP_ID.checked(text, "namespaces")
 
     def owner(self, where: distribution.Coordinates) -> str:
         """Its groupId."""

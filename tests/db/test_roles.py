@@ -6,6 +6,7 @@ worker does as `atr_worker`.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -179,6 +180,19 @@ def test_the_web_records_a_promotion_only_as_asked_for(made: str) -> None:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only ask for a promotion"):
                     connection.execute(insert, (state.value,))
             connection.rollback()
+
+
+@pytest.mark.parametrize(("purl", "taken"), [("1.0%2Bb%2Bc", True), ("1.0+b+c", False)])
+def test_a_plus_sign_is_encoded_in_what_is_held(made: str, purl: str, *, taken: bool) -> None:
+    insert = (
+        "INSERT INTO promotion_target (promotion_id, purl, owner_namespace, package, version, holding)"
+        f" SELECT promotion_id, 'pkg:maven/' || owner_namespace || '/plus@{purl}', owner_namespace, 'plus', '1.0+b+c',"
+        " true FROM promotion_target LIMIT 1"
+    )
+    refused = pytest.raises(psycopg.errors.InsufficientPrivilege, match="under its own name")
+    with _connected(made, roles.WEB) as connection, contextlib.nullcontext() if taken else refused:
+        assert connection.execute(insert).rowcount == 1
+        connection.rollback()
 
 
 def test_a_promotion_on_its_way_gets_no_more_packages(made: str) -> None:

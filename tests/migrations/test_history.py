@@ -105,6 +105,27 @@ def test_what_waits_to_be_seen_in_public_is_looked_at_again(path: pathlib.Path) 
         assert [package for (package,) in due] == ["kit", "kit-api"]
 
 
+def test_what_is_held_is_held_under_the_encoded_url(path: pathlib.Path) -> None:
+    """And under no other, or two promotions of one package could be open: the purl is what the index compares."""
+    old = {"a": "pkg:maven/org.example/a@1.0+b+c", "b": "pkg:maven/org.example/b@1.0"}
+    history.at(path, "0003")
+    with history.raw(path, foreign_keys=False) as connection:
+        for name, purl in old.items():
+            version = purl.partition("@")[2]
+            row = {"promotion_id": 1, "purl": purl, "owner_namespace": "org.example", "package": name, "holding": 1}
+            history.insert(connection, "promotion_target", {**row, "version": version})
+    (script,) = (script for script in history.SCRIPTS if script.revision == "0004")
+    history.run_alone(path, script.module.upgrade, "OFF")
+    assert _purls(path) == {"a": "pkg:maven/org.example/a@1.0%2Bb%2Bc", "b": "pkg:maven/org.example/b@1.0"}
+    history.run_alone(path, script.module.downgrade, "OFF")
+    assert _purls(path) == old
+
+
+def _purls(path: pathlib.Path) -> dict[str, str]:
+    with history.raw(path) as connection:
+        return {row["package"]: row["purl"] for row in connection.execute("SELECT * FROM promotion_target")}
+
+
 def _columns(path: pathlib.Path) -> dict[str, tuple[int, list[tuple[Any, ...]]]]:
     with history.raw(path) as connection:
         pages = connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'").fetchall()

@@ -211,12 +211,40 @@ async def test_both_addresses_lead_somewhere(bench: Bench, http_get: Callable[[s
 async def test_the_date_is_this_versions_own(bench: Bench) -> None:
     """ATR took that of the artifact, of the newest version or of the first one listed."""
     place = bench.sandbox.world
-    for days, version in ((0, "1.0"), (1, "2.0"), (2, "3.0")):
+    for days, version in ((0, "1.0.0"), (1, "2.0.0"), (2, "3.0.0")):
         place.now = lambda days=days: NOW + 86_400 * days  # type: ignore[misc]
         bench.publish(dataclasses.replace(bench.shelf.where, version=version))
-    found = await bench.catalogue.lookup(dataclasses.replace(bench.shelf.where, version="2.0"))
+    found = await bench.catalogue.lookup(dataclasses.replace(bench.shelf.where, version="2.0.0"))
     assert found is not None
     assert found.date == datetime.datetime.fromtimestamp(NOW + 86_400, datetime.UTC)
+
+
+# Of some platforms: how somebody writes a version, and how the registry has it.
+SPELLINGS = {
+    Platform.ARTIFACT_HUB: [
+        (("apache", "Widgets", "v1.14.5"), ("apache", "widgets", "1.14.5")),
+        (("apache", "widgets", "1.2"), ("apache", "widgets", "1.2.0")),
+        (("apache", "widgets", "v1.2-rc.1+b"), ("apache", "widgets", "1.2.0-rc.1+b")),
+    ],
+    Platform.NPM: [(("", "widgets", "1.0.0+build"), ("", "widgets", "1.0.0"))],
+    Platform.NPM_SCOPED: [(("apache", "widgets", "1.0.0+build"), ("apache", "widgets", "1.0.0"))],
+    Platform.PYPI: [
+        (("", "Apache.Widgets", "1.0"), ("", "apache_widgets", "1.0.0")),
+        (("", "apache-widgets", "v1.0-RC.1"), ("", "apache-widgets", "1.0rc1")),
+        (("", "antlerinator", "1!3.0.1"), ("", "antlerinator", "1!3.0.1")),
+    ],
+}
+
+
+async def test_it_is_found_under_the_spelling_of_the_registry(bench: Bench) -> None:
+    """Whether somebody wrote it so now, or a row of before the rules has it so."""
+    platform = bench.catalogue.platform
+    for written, there in SPELLINGS.get(platform, []):
+        bench.publish(distribution.Coordinates(platform.name, *there))
+        for where in (distribution.Coordinates(platform.name, *written), distribution.coordinates(platform, *written)):
+            found = await bench.catalogue.lookup(where)
+            assert found is not None, written
+            assert found.coordinates == where
 
 
 async def test_another_version_of_the_package_is_not_this_one(bench: Bench) -> None:

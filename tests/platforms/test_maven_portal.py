@@ -177,7 +177,7 @@ def test_purls_of_another_type_are_unknown(purls: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "purl", ["pkg:npm/app@1", "app", "pkg:maven/org.example/app", "pkg:maven/a/../b@1", "pkg:maven/a/b..c@1", ""]
+    "purl", ["pkg:npm/app@1", "app", "pkg:maven/org.example/app", "pkg:maven/a/../b@1", "pkg:maven/a/.b@1", ""]
 )
 def test_a_package_that_we_cannot_read_stops_only_what_it_endangers(purl: str) -> None:
     seen = observe(purls=["pkg:maven/org.example/app@1.0", purl])

@@ -145,7 +145,7 @@ def test_no_platform_of_that_name(text: str) -> None:
         ),
         (Platform.DOCKER_HUB, "apache", "spark", "4.0.0", "apache/spark 4.0.0", "pkg:docker/apache/spark@4.0.0"),
         (Platform.DOCKER_HUB, "", "httpd", "2.4.66", "library/httpd 2.4.66", "pkg:docker/library/httpd@2.4.66"),
-        (Platform.PYPI, "", "apache_beam", "2.70.0", "apache_beam 2.70.0", "pkg:pypi/apache_beam@2.70.0"),
+        (Platform.PYPI, "", "apache-beam", "2.70.0", "apache-beam 2.70.0", "pkg:pypi/apache-beam@2.70.0"),
         (Platform.ARTIFACT_HUB, "apache", "solr", "0.9.1", "apache/solr 0.9.1", "pkg:helm/apache/solr@0.9.1"),
     ],
 )
@@ -162,18 +162,12 @@ def test_a_scope_may_be_written_as_people_see_it() -> None:
     assert seen == distribution.coordinates(Platform.NPM_SCOPED, "apache", "arrow-js", "1.0.0")
 
 
-@pytest.mark.parametrize("platform", Platform, ids=lambda platform: platform.name)
-def test_every_platform_has_a_purl(platform: Platform) -> None:
-    owner = "owner" if platform.requires_owner_namespace else ""
-    assert distribution.coordinates(platform, owner, "a", "1").purl.startswith("pkg:")
-
-
 def test_coordinates_of_different_packages_have_different_purls() -> None:
     every = [
         distribution.coordinates(Platform.MAVEN, "org.apache", "a", "1"),
         distribution.coordinates(Platform.MAVEN, "org.apache.a", "a", "1"),
-        distribution.coordinates(Platform.NPM, "", "a", "1"),
-        distribution.coordinates(Platform.NPM_SCOPED, "apache", "a", "1"),
+        distribution.coordinates(Platform.NPM, "", "a", "1.0.0"),
+        distribution.coordinates(Platform.NPM_SCOPED, "apache", "a", "1.0.0"),
         distribution.coordinates(Platform.PYPI, "", "a", "1"),
         distribution.coordinates(Platform.DOCKER_HUB, "", "a", "1"),
         distribution.coordinates(Platform.ARTIFACT_HUB, "apache", "a", "1"),
@@ -187,8 +181,8 @@ def test_coordinates_of_different_packages_have_different_purls() -> None:
     [
         (Platform.MAVEN, "", "owner_namespace", "needs the groupId"),
         (Platform.MAVEN, "  ", "owner_namespace", "needs the groupId"),
-        (Platform.NPM_SCOPED, "", "owner_namespace", "needs the owner"),
-        (Platform.ARTIFACT_HUB, "", "owner_namespace", "needs the owner"),
+        (Platform.NPM_SCOPED, "", "owner_namespace", "needs the scope"),
+        (Platform.ARTIFACT_HUB, "", "owner_namespace", "needs the repository"),
         (Platform.NPM, "apache", "owner_namespace", "have no owner"),
         (Platform.PYPI, "apache", "owner_namespace", "have no owner"),
     ],
@@ -204,12 +198,8 @@ HOSTILE = [
     " ",
     ".",
     "..",
-    "a..b",
     ".a",
     "-a",
-    "_a",
-    "a.",
-    "a-",
     "a/b",
     "../a",
     "a\\b",
@@ -231,7 +221,7 @@ HOSTILE = [
     "a\u202eb",
     "٣",
     "a\udcff",
-    "a" * 201,
+    "a" * 256,
 ]
 
 
@@ -244,23 +234,6 @@ def test_a_hostile_name_is_refused_with_its_field_and_shown_harmlessly(field: st
     assert raised.value.field == field
     assert str(raised.value).replace("“", "").replace("”", "").isascii()
     assert len(str(raised.value)) < 500
-
-
-@pytest.mark.parametrize("name", ["a", "A", "1", "a.b", "a-b", "a_b", "a_", "a" * 200])
-def test_names_as_they_are(name: str) -> None:
-    assert distribution.coordinates(Platform.MAVEN, name, name, "1").package == name
-
-
-@pytest.mark.parametrize("version", ["1", "1.0", "1.0-rc1", "2026.05.04", "1.0+build.7", "v1", "1_2"])
-def test_versions_as_they_are(version: str) -> None:
-    assert distribution.coordinates(Platform.MAVEN, "a", "a", version).version == version
-
-
-@pytest.mark.parametrize("version", ["1+", "1_", "1~2", "1!2", "1/2", "1,2", "[1,2)"])
-def test_what_is_no_version(version: str) -> None:
-    with pytest.raises(errors.InputError) as raised:
-        distribution.coordinates(Platform.MAVEN, "a", "a", version)
-    assert raised.value.field == "version"
 
 
 def _packages(

@@ -63,14 +63,26 @@ def test_whose_a_path_is(path: str, owner: str, package: str, version: str) -> N
         "org.apache/x/core/1.0/core-1.0.jar",
         "org/apache.x/core/1.0/core-1.0.jar",
         "org./x/core/1.0/core-1.0.jar",
-        "_org/x/core/1.0/core-1.0.jar",
-        "org/x/core/1.0~/core-1.0~.jar",
-        "org/x/core/1..0/core-1..0.jar",
+        "org/x/core/-1.0/core--1.0.jar",
+        "org/x/core/LATEST/core-LATEST.jar",
+        "org/x/core/1.0-SNAPSHOT/core-1.0-SNAPSHOT.jar",
     ],
 )
 def test_a_path_that_is_nobodys(path: str) -> None:
     with pytest.raises(errors.InputError):
         maven.parse_path(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "coordinates"),
+    [
+        ("_org/x/core/1.0/core-1.0.jar", "_org.x:core:1.0"),
+        ("org/x/core/1.0~/core-1.0~.jar", "org.x:core:1.0~"),
+        ("org/x/core/1..0/core-1..0.jar", "org.x:core:1..0"),
+    ],
+)
+def test_a_path_of_an_odd_name_that_maven_takes(path: str, coordinates: str) -> None:
+    assert str(maven.parse_path(path).coordinates) == coordinates
 
 
 HOSTILE = [

@@ -560,7 +560,9 @@ async def _recorded(house: House, version: str) -> Place:
     await people.vote(house.world.store, release_key)
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
         for platform in distribution.DistributionPlatform:
-            owner = _GROUP if platform.requires_owner_namespace else ""
+            owner = (
+                "" if (not platform.requires_owner_namespace) else _GROUP if (platform is worlds.MAVEN) else "example"
+            )
             where = distribution.coordinates(platform, owner, "widgets-core", version)
             await member.distributions.record(release_key, where, staging=False)
     ((number,),) = house.rows("SELECT id FROM promotion WHERE release_key = ? AND by_hand", release_key)

@@ -169,6 +169,29 @@ async def test_record_waits_for_the_proof(house: houses.House) -> None:
     assert house.rows("SELECT staging, pending FROM distribution WHERE package = 'widgets-new'") == [(0, 1)]
 
 
+async def test_another_spelling_of_a_name_is_the_same_row(house: houses.House) -> None:
+    place, alice = house.places["ready"], house.people[houses.MEMBER]
+    for package, version in (("Widgets_New", "2.4.0"), ("widgets-new", "2.4"), ("widgets.new", "v2.4.0")):
+        form = _coordinates(place, platform="pypi", owner_namespace="", package=package, version=version)
+        assert (await alice.post(place.url("distribution/record"), form)).status == 303
+    wanted = "SELECT package, version FROM distribution WHERE platform = 'PYPI' AND release_key = ?"
+    assert house.rows(wanted, f"{houses.PROJECT}-{place.version}") == [("widgets-new", "2.4.0")]
+
+
+async def test_a_row_whose_name_breaks_a_rule_can_be_deleted(house: houses.House) -> None:
+    """ATR, and this code before it had rules, stored what people wrote."""
+    place, alice = house.places["ready"], house.people[houses.MEMBER]
+    house.change(
+        "INSERT INTO distribution (release_key, platform, owner_namespace, package, version, staging, pending, retries,"
+        " created_by) VALUES (?, 'PYPI', '', 'Odd_Name', 'abc', 0, 1, 0, 'alice')",
+        f"{houses.PROJECT}-{place.version}",
+    )
+    assert "Odd_Name" in (await alice.get(place.url("distribution/list"))).text
+    form = {"platform": "PYPI", "owner_namespace": "", "package": "Odd_Name", "version": "abc", "reason": _REASON}
+    assert (await alice.post(place.url("distribution/delete"), form)).status == 303
+    assert _count(house, "distribution", "package = 'Odd_Name'") == 0
+
+
 async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     place, alice = house.places["voting"], house.people[houses.MEMBER]
     before = house.dump()
@@ -194,8 +217,17 @@ async def test_stage_record_is_looked_at(house: houses.House) -> None:
         ({"platform": ""}, "platform", "Fill this in."),
         ({"owner_namespace": ""}, "owner_namespace", "needs the groupId too"),
         ({"package": ""}, "package", "Fill this in."),
-        ({"package": "a/b"}, "package", "cannot be a name here"),
-        ({"version": "x" * 400}, "version", "This is too long."),
+        ({"package": "a/b"}, "package", "An artifactId has letters, digits"),
+        ({"version": "LATEST"}, "version", "LATEST and RELEASE mean"),
+        ({"version": "1.0-SNAPSHOT"}, "version", "no SNAPSHOT versions"),
+        ({"version": "x" * 400}, "version", "longer than 255 characters"),
+        ({"version": "x" * 501}, "version", "This is too long."),
+        (
+            {"platform": "NPM", "owner_namespace": "", "package": ".bin"},
+            "package",
+            "An npm name may not begin with a dot or an underscore.",
+        ),
+        ({"platform": "DOCKER_HUB", "owner_namespace": "Apache"}, "owner_namespace", "lower-case"),
     ],
 )
 @pytest.mark.parametrize("page", ["distribution/stage/record", "distribution/record"])

@@ -247,9 +247,9 @@ async def test_names_are_set_with_before_and_after(house: houses.House) -> None:
     ("changes", "field", "sentence"),
     [
         ({"namespaces": ""}, "namespaces", "Name one groupId or more"),
-        ({"namespaces": "org..x"}, "namespaces", "Name one groupId or more"),
-        ({"namespaces": "org.x y"}, "namespaces", "Name one groupId or more"),
-        ({"namespaces": "a" * 201}, "namespaces", "Name one groupId or more"),
+        ({"namespaces": "org..x"}, "namespaces", "Each part of a groupId"),
+        ({"namespaces": "org.x y"}, "namespaces", "A groupId has letters, digits"),
+        ({"namespaces": "a" * 256}, "namespaces", "longer than 255 characters"),
         ({"namespaces": "\n".join(f"org.x{n}" for n in range(51))}, "namespaces", "Name at most 50"),
         ({"source": "x" * 201}, "source", "at most 200 characters"),
         ({"target": "a\u202eb"}, "target", "nobody can see"),

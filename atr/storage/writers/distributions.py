@@ -6,7 +6,6 @@ platform and the public place showed, reaches `__upgrade_staging_to_final`.
 """
 
 import datetime
-from typing import Final
 
 import sqlmodel
 from sqlmodel import col
@@ -33,14 +32,6 @@ import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 import atr.storage.writers.stagings as stagings
-
-_RECORDABLE: Final = frozenset(
-    {
-        sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT,
-        sql.ReleasePhase.RELEASE_CANDIDATE,
-        sql.ReleasePhase.RELEASE_PREVIEW,
-    }
-)
 
 
 class ReleaseManager:
@@ -74,7 +65,7 @@ class ReleaseManager:
         deployment: tables.Deployment | None = None
         if write.data.built.supports(where.platform):
             deployment = await requests.deployment_for(write, release, where, deployment_id.strip())
-        await self._row(release_key, where, staging=True)
+        where = (await self._row(release_key, where, staging=True)).coordinates
         await write.event(
             release_key,
             f"deployment:{deployment.id}" if deployment else f"distribution:{where.purl}",
@@ -166,9 +157,10 @@ class ReleaseManager:
         """
         write = self._write
         await own.release(write, release_key)
-        row = await write.data.get(sql.Distribution, rows.key(release_key, where))
+        row = await rows.distribution_of(write, release_key, where)
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
+        where = row.coordinates
         reason = rows.checked_reason(reason)
         why_not = await obstacles.deletions(write, release_key)
         if where.purl in why_not:
@@ -189,7 +181,7 @@ class ReleaseManager:
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         await embargo.demand_lifted(self._write.data, release)
-        if staging and (release.phase not in _RECORDABLE):
+        if staging and (release.phase is sql.ReleasePhase.RELEASE):
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
             why_not = "Something can be public only after its vote has passed: the release is not in Finish."
@@ -199,6 +191,7 @@ class ReleaseManager:
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
         write = self._write
         row = await self._row(release.key, where, staging=False)
+        where = row.coordinates
         voted = await requests.voted_of(write, release, where)
         tracked = voted is not None
         if voted is not None:
@@ -230,7 +223,7 @@ class ReleaseManager:
         )
 
     async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
-        row = await self._write.data.get(sql.Distribution, rows.key(release_key, where))
+        row = await rows.distribution_of(self._write, release_key, where)
         if row is None:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)

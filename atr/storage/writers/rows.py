@@ -5,6 +5,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, Final
 
+import sqlmodel
 from sqlmodel import col
 
 import atr.db.guards as guards
@@ -12,6 +13,7 @@ import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.beside as beside
 import atr.promotion.deployments as deployments
@@ -219,6 +221,22 @@ async def _drop_attempts(write: transaction.Transaction, row: tables.Promotion) 
 def key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
     """The key of the third-party distribution's row."""
     return release_key, where.platform_name, where.owner_namespace, where.package, where.version
+
+
+async def distribution_of(
+    write: transaction.Transaction, release_key: str, where: distribution.Coordinates
+) -> sql.Distribution | None:
+    """The row of this version of this package, under whatever spelling it was recorded; None if it is not.
+
+    ATR and earlier versions of this code stored names as people wrote them.
+    """
+    row = await write.data.get(sql.Distribution, key(release_key, where))
+    if row is not None:
+        return row
+    wanted = sqlmodel.select(sql.Distribution).where(
+        sql.Distribution.release_key == release_key, sql.Distribution.platform == where.platform_name
+    )
+    return next((one for one in (await write.data.exec(wanted)).all() if one.coordinates == where), None)
 
 
 def number(value: int | None) -> int:
