@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import pathlib
-import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
@@ -20,9 +19,6 @@ from tests import compiled, guarding, installed
 from tests import databases as provided
 from tests import world as worlds
 
-# httpcore looks for it with every lock that it makes, and a module that is not installed is looked for on the disk each
-# time: a twentieth of a world's processor time. None means: not there, do not look.
-sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # a documented value
 compiled.once()
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
