@@ -51,8 +51,8 @@ lint: install ## Check format, style, types, imports, dependencies, templates
 	$(BIN)/djlint --quiet templates
 
 # Each measures one thing and takes arguments of its own: make bench BENCH=pages ARGS="--files 10,1000"
-BENCH ?= promote_vs_upload pages claims sweep
-bench: install ## Measure promoting against uploading again, pages, claims, a sweep; BENCH names one of them
+BENCH ?= promote_vs_upload pages rows claims sweep
+bench: install ## Measure promoting against uploading again, pages, rows, claims, a sweep; BENCH names one of them
 	@for one in $(BENCH); do echo "$$one"; $(BIN)/python -m tests.benchmarks.$$one $(ARGS) || exit 1; done
 
 # ci takes seconds, release minutes.

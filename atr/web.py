@@ -37,8 +37,6 @@ _REQUEST_BYTES: Final = 6
 _MAX_PATH: Final = 2_000
 _NUL: Final = "\x00"
 _BAD: Final = 400
-# SQLite's integers end at 19 digits.
-_MAX_DIGITS: Final = 15
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -232,11 +230,6 @@ def local_path(text: str) -> str:
     """Where to go after signing in: a path of ours, or the list of releases."""
     ours = text.startswith("/") and not text.startswith("//") and ("\\" not in text) and text.isprintable()
     return text if (ours and len(text) <= _MAX_PATH) else as_url("get.releases.listing")
-
-
-def number(text: str, *, otherwise: int) -> int:
-    """A number out of an address; an address that somebody bent is no error."""
-    return int(text) if text.isascii() and text.isdecimal() and (len(text) <= _MAX_DIGITS) else otherwise
 
 
 def lead_back(path: str, *, success: str) -> werkzeug.wrappers.Response:

@@ -37,7 +37,7 @@ import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.audit as audit
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.files as files
 import atr.storage.readers.deployments as deployments
 import atr.storage.worker.services as services
@@ -173,8 +173,8 @@ class World:
         """The confirm page as it stands open in a browser now."""
         async with self.store.read(asf_uid) as read:
             deployment = await queries.demand_deployment(read.data, deployment_id)
-            case = await facts.case(read.data, deployment, asf_uid)
-            return Form(case.project.key, case.release.key, deployment_id, case.evidence_digest, deployment.version)
+            case = await eligibility.one(read.data, deployment, asf_uid)
+            return Form(case.of.project.key, case.release.key, deployment_id, case.evidence_digest, deployment.version)
 
     def member(self, asf_uid: str = MEMBER) -> contextlib.AbstractAsyncContextManager[storage.WriteAsCommitteeMember]:
         """One transaction of a committee member."""

@@ -2,12 +2,12 @@
 """Reads that more than one caller needs. `get_...` answers None, `demand_...` raises NotFoundError."""
 
 import dataclasses
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy
+import sqlalchemy.orm
 import sqlmodel
 from sqlmodel import col
 
@@ -108,6 +108,14 @@ class Revision:
         """The digest of its files; empty for a revision whose files nobody has hashed."""
         return self.recorded.file_set_digest if self.recorded else ""
 
+    def with_odd_checksums(self, files: fileset.FileSet) -> fileset.FileSet:
+        """Its files, with what is wrong with those that are named like checksums."""
+        words = (self.recorded.odd_checksums if self.recorded else None) or {}
+        odd = {path: fileset.Odd(word) for path, word in words.items()}
+        if not odd:
+            return files
+        return fileset.FileSet.of(dataclasses.replace(file, odd=odd.get(file.path)) for file in files.files)
+
 
 async def revisions(data: session.Session, release_key: str, *where: Any, limit: int) -> Sequence[Revision]:
     """Revisions of a release, the newest first."""
@@ -125,7 +133,22 @@ async def revisions(data: session.Session, release_key: str, *where: Any, limit:
 
 async def latest_revision(data: session.Session, release_key: str) -> Revision | None:
     """The newest revision."""
-    return next(iter(await revisions(data, release_key, limit=1)), None)
+    return (await latest_revisions(data, [release_key])).get(release_key)
+
+
+async def latest_revisions(data: session.Session, release_keys: Collection[str]) -> Mapping[str, Revision]:
+    """By release: its newest revision, where it has one."""
+    row, files, newer = sql.Revision, tables.RevisionFiles, sqlalchemy.orm.aliased(sql.Revision)
+    newest = sqlmodel.select(sqlalchemy.func.max(newer.seq)).where(col(newer.release_key) == col(row.release_key))
+    same = (col(files.release_key) == col(row.release_key)) & (col(files.number) == col(row.number))
+    wanted = (
+        sqlmodel.select(row, files)
+        .join(files, same, isouter=True)
+        .where(col(row.release_key).in_(release_keys), col(row.seq) == newest.scalar_subquery())
+    )
+    return {
+        revision.release_key: Revision(revision, recorded) for revision, recorded in (await data.exec(wanted)).all()
+    }
 
 
 async def revision(data: session.Session, release_key: str, number: str) -> Revision:
@@ -165,21 +188,20 @@ async def promotions(data: session.Session, *where: Any) -> Sequence[tables.Prom
 
 async def packages(data: session.Session, deployment: tables.Deployment) -> tuple[distribution.Coordinates, ...]:
     """The packages of a deployment, in order."""
-    return await packages_of(data, [deployment])
+    return (await packages_of(data, [deployment]))[deployment.id]
 
 
 async def packages_of(
-    data: session.Session, deployments: Sequence[tables.Deployment]
-) -> tuple[distribution.Coordinates, ...]:
-    """The packages of several deployments, each once, in order."""
+    data: session.Session, deployments: Collection[tables.Deployment]
+) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
+    """By deployment: its packages, in order."""
     platforms = {deployment.id: deployment.platform for deployment in deployments}
     row = tables.DeploymentPackage
-    rows = await data.exec(sqlmodel.select(row).where(col(row.deployment_id).in_(list(platforms))))
-    found = {
-        distribution.Coordinates(platforms[one.deployment_id], one.owner_namespace, one.package, one.version)
-        for one in rows
-    }
-    return tuple(sorted(found))
+    wanted = sqlmodel.select(row.deployment_id, row.owner_namespace, row.package, row.version)
+    found: dict[int | None, list[distribution.Coordinates]] = {number: [] for number in platforms}
+    for number, *names in (await data.exec(wanted.where(col(row.deployment_id).in_(platforms)))).all():
+        found[number].append(distribution.Coordinates(platforms[number], *names))
+    return {number: tuple(sorted(these)) for number, these in found.items()}
 
 
 async def replace_packages(
@@ -202,14 +224,20 @@ async def replace_packages(
 
 async def targets(data: session.Session, promotion: tables.Promotion) -> tuple[distribution.Coordinates, ...]:
     """The packages that a promotion makes public, in order."""
-    rows = await data.exec(
-        sqlmodel.select(tables.PromotionTarget).where(tables.PromotionTarget.promotion_id == promotion.id)
-    )
-    return tuple(
-        sorted(
-            distribution.Coordinates(promotion.platform, row.owner_namespace, row.package, row.version) for row in rows
-        )
-    )
+    return (await targets_of(data, [promotion]))[promotion.id]
+
+
+async def targets_of(
+    data: session.Session, promotions: Collection[tables.Promotion]
+) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
+    """By promotion: the packages that it makes public, in order."""
+    platforms = {promotion.id: promotion.platform for promotion in promotions}
+    row = tables.PromotionTarget
+    wanted = sqlmodel.select(row.promotion_id, row.owner_namespace, row.package, row.version)
+    found: dict[int | None, list[distribution.Coordinates]] = {number: [] for number in platforms}
+    for number, *names in (await data.exec(wanted.where(col(row.promotion_id).in_(platforms)))).all():
+        found[number].append(distribution.Coordinates(platforms[number], *names))
+    return {number: tuple(sorted(these)) for number, these in found.items()}
 
 
 async def attempts(data: session.Session, *where: Any) -> Sequence[tables.Attempt]:
@@ -228,20 +256,31 @@ async def publish_attempts(data: session.Session, promotion_id: int | None) -> S
 
 async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
     """The file set stored under this digest, with all its files."""
+    return (await file_sets(data, [digest]))[digest]
+
+
+async def file_sets(data: session.Session, digests: Collection[str]) -> Mapping[str, fileset.FileSet]:
+    """By digest: the file sets, with all their files."""
     row = tables.FileSetFile
+    found: dict[str, list[fileset.File]] = {digest: [] for digest in digests}
     # Columns, not objects: there may be 10,000 of them, and an object that can be changed costs four times as much.
-    found = await data.exec(sqlmodel.select(row.path, row.size, row.sha256).where(row.digest == digest))
-    return fileset.FileSet.of(itertools.starmap(fileset.File, found.all()))
+    wanted = sqlmodel.select(row.digest, row.path, row.size, row.sha256).where(col(row.digest).in_(found))
+    for digest, path, size, sha256 in (await data.exec(wanted)).all() if found else ():
+        found[digest].append(fileset.File(path, size, sha256))
+    return {digest: fileset.FileSet.of(files) for digest, files in found.items()}
+
+
+async def file_set_rows(data: session.Session, digests: Collection[str]) -> Mapping[str, tables.FileSetRow]:
+    """By digest: how many files and bytes each of these file sets has."""
+    row = tables.FileSetRow
+    return {
+        one.digest: one for one in (await data.exec(sqlmodel.select(row).where(col(row.digest).in_(digests)))).all()
+    }
 
 
 async def revision_files(data: session.Session, revision: Revision) -> fileset.FileSet:
     """The recorded files of a revision, with what is wrong with those that are named like checksums."""
-    files = await file_set(data, revision.digest)
-    words = (revision.recorded.odd_checksums if revision.recorded else None) or {}
-    odd = {path: fileset.Odd(word) for path, word in words.items()}
-    if not odd:
-        return files
-    return fileset.FileSet.of(dataclasses.replace(file, odd=odd.get(file.path)) for file in files.files)
+    return revision.with_odd_checksums(await file_set(data, revision.digest))
 
 
 async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any) -> str:
@@ -281,8 +320,26 @@ def of_newest_vote(release: sql.Release) -> tuple[Any, ...]:
 
 async def ballot(data: session.Session, release: sql.Release) -> Sequence[tables.BallotEntry]:
     """What the newest vote on this release is or was about; empty before the first one."""
-    wanted = sqlmodel.select(tables.BallotEntry).where(*of_newest_vote(release))
-    return (await data.exec(wanted.order_by(col(tables.BallotEntry.id)))).all()
+    return (await ballots(data, [release.key]))[release.key]
+
+
+async def ballots(data: session.Session, release_keys: Collection[str]) -> Mapping[str, tuple[tables.BallotEntry, ...]]:
+    """By release: what the newest vote on it is or was about, in the order in which it was frozen."""
+    entry, release = tables.BallotEntry, sql.Release
+    wanted = (
+        sqlmodel.select(entry)
+        .join(release, col(release.key) == col(entry.release_key))
+        .where(
+            col(entry.release_key).in_(release_keys),
+            col(entry.vote_seq) == col(release.current_vote_seq),
+            col(entry.opened) >= col(release.created),
+        )
+        .order_by(col(entry.id))
+    )
+    found: dict[str, list[tables.BallotEntry]] = {key: [] for key in release_keys}
+    for one in (await data.exec(wanted)).all():
+        found[one.release_key].append(one)
+    return {key: tuple(entries) for key, entries in found.items()}
 
 
 async def has_old_ballot(data: session.Session, release: sql.Release) -> bool:

@@ -4,6 +4,7 @@
 import quart
 import werkzeug.wrappers
 
+import atr.models.paging as paging
 import atr.storage.readers.stuck as stuck_rows
 import atr.storage.readers.switches as switch_rows
 import atr.web as web
@@ -14,11 +15,11 @@ Page = str | werkzeug.wrappers.Response
 
 @BLUEPRINT.get("/admin/stuck")
 async def stuck() -> Page:
-    """URL: /admin/stuck."""
+    """URL: /admin/stuck?page=<number>&q=<part of a name>."""
     if not web.asf_uid():
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await stuck_rows.page(read)
+        view = await stuck_rows.page(read, paging.Asked.of(quart.request.args))
     return await web.render("admin/stuck.html", view=view)
 
 

@@ -4,6 +4,7 @@
 import quart
 import werkzeug.wrappers
 
+import atr.models.paging as paging
 import atr.storage.readers.compose as compose
 import atr.storage.readers.releases as releases
 import atr.web as web
@@ -15,7 +16,7 @@ _MAX_QUERY = 200
 
 @BLUEPRINT.get("/compose/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> str:
-    """URL: /compose/<project_key>/<version_key>?folder=<path>&q=<text>."""
+    """URL: /compose/<project_key>/<version_key>?folder=<path>&q=<text>&page=<number>."""
     asked = quart.request.args
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await compose.page(
@@ -23,6 +24,7 @@ async def selected(project_key: str, version_key: str) -> str:
             await releases.key(read, project_key, version_key),
             folder=asked.get("folder", "").strip("/"),
             query=asked.get("q", "").strip()[:_MAX_QUERY],
+            asked=paging.Asked(paging.number(asked.get("page", ""), otherwise=1)),
         )
     return await web.render("compose/selected.html", view=view, **web.upload_form())
 

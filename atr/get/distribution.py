@@ -5,6 +5,7 @@ import quart
 import werkzeug.wrappers
 
 import atr.errors as errors
+import atr.models.paging as paging
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
@@ -20,10 +21,15 @@ Page = str | werkzeug.wrappers.Response
 
 @BLUEPRINT.get("/distribution/list/<project_key>/<version_key>")
 async def list_get(project_key: str, version_key: str) -> str:
-    """URL: /distribution/list/<project_key>/<version_key>?page=<number>."""
-    page = web.number(quart.request.args.get("page", ""), otherwise=1)
+    """URL: /distribution/list/<project_key>/<version_key>?page=<number>&deployments=<number>&q=<part of a name>."""
+    args = quart.request.args
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
+        view = await distributions.listing(
+            read,
+            await releases.key(read, project_key, version_key),
+            paging.Asked.of(args),
+            paging.Asked.of(args, "deployments"),
+        )
     return await web.render("distribution/list.html", view=view, values={}, field_errors={})
 
 
@@ -79,7 +85,7 @@ async def search(project_key: str, version_key: str, row_key: str) -> Page | qua
     if not web.asf_uid():
         return web.sign_in_first()
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await searches.one(read, project_key, version_key, web.number(row_key.removeprefix("s"), otherwise=0))
+        view = await searches.one(read, project_key, version_key, paging.number(row_key.removeprefix("s"), otherwise=0))
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
     return await web.render("distribution/search.html", view=view)
@@ -124,7 +130,7 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Pag
         platform = distribution.DistributionPlatform.from_slug(asked)
     except errors.InputError as error:
         raise errors.NotFoundError(str(error)) from error
-    page = web.number(quart.request.args.get("page", ""), otherwise=1)
+    page = paging.number(quart.request.args.get("page", ""), otherwise=1)
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await distributions.form(read, await releases.key(read, project_key, version_key), platform, page)
     return await web.render("distribution/automate.html", view=view, staging=staging, field_errors={})

@@ -3,6 +3,8 @@
 
 import quart
 
+import atr.models.paging as paging
+import atr.storage.readers.finish as finish
 import atr.storage.readers.releases as releases
 import atr.web as web
 
@@ -11,9 +13,11 @@ BLUEPRINT = quart.Blueprint("get_finish", __name__)
 
 @BLUEPRINT.get("/finish/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> str:
-    """URL: /finish/<project_key>/<version_key>."""
+    """URL: /finish/<project_key>/<version_key>?page=<number>&q=<part of a name>."""
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await releases.finish(read, await releases.key(read, project_key, version_key))
+        view = await finish.page(
+            read, await releases.key(read, project_key, version_key), paging.Asked.of(quart.request.args)
+        )
     return await web.render("finish.html", view=view)
 
 
@@ -21,7 +25,7 @@ async def selected(project_key: str, version_key: str) -> str:
 async def row(project_key: str, version_key: str, row_key: str) -> quart.Response:
     """URL: /finish/<project_key>/<version_key>/row/<row_key>; 204 while it is as the page has it (`?have=`)."""
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await releases.row(read, await releases.key(read, project_key, version_key), row_key)
+        view = await finish.row(read, await releases.key(read, project_key, version_key), row_key)
     if quart.request.args.get("have") == view.etag:
         return quart.Response("", 204)
     return quart.Response(await web.render("finish/row.html", row=view))

@@ -3,6 +3,7 @@
 
 import quart
 
+import atr.models.paging as paging
 import atr.storage.readers.releases as releases
 import atr.web as web
 
@@ -11,7 +12,7 @@ BLUEPRINT = quart.Blueprint("get_releases", __name__)
 
 @BLUEPRINT.get("/releases")
 async def listing() -> str:
-    """URL: /releases."""
+    """URL: /releases?page=<number>&q=<part of a name>."""
     async with web.site().storage.read(web.asf_uid()) as read:
-        view = await releases.listing(read)
+        view = await releases.listing(read, paging.Asked.of(quart.request.args))
     return await web.render("releases.html", view=view)

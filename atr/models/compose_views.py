@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 
+import atr.models.paging as paging
 import atr.models.readiness_views as readiness_views
 import atr.models.views as views
 
@@ -131,6 +132,7 @@ class ComposeView:
     readiness: readiness_views.Panel
     # What is said of its embargo; empty where there is none.
     embargo: str = ""
+    part: paging.Part = paging.WHOLE
 
 
 @dataclasses.dataclass(frozen=True)

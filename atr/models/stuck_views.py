@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 
+import atr.models.paging as paging
 import atr.models.policy_views as policy_views
 
 
@@ -27,16 +28,17 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class StuckView:
-    """Everything that is stuck, worst first."""
+    """Everything that is stuck, worst first, page by page."""
 
     at: datetime.datetime
     lines: tuple[Line, ...]
-    # There are more than are shown.
+    # There are more than all pages show.
     is_cut: bool
     # A sentence for each platform, or the site, that somebody has switched off: nothing is sent there.
     held: tuple[str, ...]
     # A sentence for each place that is asked nothing for a while, and why; that ends by itself.
     left_alone: tuple[str, ...]
+    part: paging.Part = paging.WHOLE
 
 
 @dataclasses.dataclass(frozen=True)

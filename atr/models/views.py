@@ -7,6 +7,7 @@ Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full
 import dataclasses
 import datetime
 
+import atr.models.paging as paging
 import atr.models.public_views as public_views
 import atr.models.readiness_views as readiness_views
 import atr.models.upload_views as upload_views
@@ -288,6 +289,7 @@ class ReleaseList:
     lines: tuple[ReleaseLine, ...]
     # Whether the reader may start a release of any project.
     may_start: bool = False
+    part: paging.Part = paging.WHOLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,8 +325,9 @@ class FinishView:
     binding_minus: int
     voted_revision: str
     ballot_digest: str
+    # Those of this page; what is said above them is said of all.
     rows: tuple[DeploymentView, ...]
-    # Several of them can be promoted now, by one form.
+    # Several can be promoted now, by one form.
     promote_all: bool
     missing: tuple[Missing, ...]
     # What stands in its place when nothing is.
@@ -343,6 +346,7 @@ class FinishView:
     readiness: readiness_views.Panel
     # What is said of its embargo; empty where there is none.
     embargo: str = ""
+    part: paging.Part = paging.WHOLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -373,13 +377,17 @@ class DistributionList:
     project_name: str
     version_key: str
     phase_word: str
-    # Those of this page; `total` of them on `pages` pages, counted from 1.
+    # Those of this page.
     distributions: tuple[DistributionView, ...]
-    total: int
-    page: int
-    pages: int
+    part: paging.Part
     deployments: tuple[DeploymentView, ...]
     # Of what the vote that passed was about.
     not_public: tuple[public_views.NotPublic, ...]
     may_change: bool
     may_change_why_not: str
+    deployments_part: paging.Part = paging.WHOLE
+
+    @property
+    def find(self) -> paging.Part:
+        """The longer list: one search is for both."""
+        return max(self.part, self.deployments_part, key=lambda part: part.pages)

@@ -9,6 +9,7 @@ import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
+import atr.models.paging as paging
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -131,8 +132,8 @@ async def delete(project_key: str, version_key: str) -> Answer:
             )
     except errors.InputError as error:
         async with web.site().storage.read(web.asf_uid()) as read:
-            page = web.number(given.get("page", ""), otherwise=1)
-            view = await distributions.listing(read, await releases.key(read, project_key, version_key), page)
+            asked = paging.Asked.of(given)
+            view = await distributions.listing(read, await releases.key(read, project_key, version_key), asked)
         html = await web.render("distribution/list.html", view=view, values=given, field_errors=_problems(error))
         return html, 422
     return web.redirect(

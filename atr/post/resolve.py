@@ -10,7 +10,7 @@ import atr.models.letters as letters
 import atr.models.sql as sql
 import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
-import atr.storage.writers.vote as vote
+import atr.storage.votes as votes
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_resolve", __name__)
@@ -43,7 +43,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
 
 async def _resolve(project_key: str, release_key: str, form: forms.ResolveForm) -> None:
     store, who = web.site().storage, web.asf_uid()
-    seen = vote.Tally(form.plus, form.minus)
+    seen = votes.Tally(form.plus, form.minus)
     async with store.write_as_project_release_manager(project_key, who) as manager:
         if form.act == "failed":
             await manager.vote_resolution.resolve_failed(release_key, form.reason, vote_seq=form.vote_seq, seen=seen)

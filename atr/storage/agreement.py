@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a promotion's row says what its events say. One that was edited by hand is frozen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -18,21 +19,39 @@ _MARKED: Final = "attempt_marked"
 _TO_DO: Final = "Nothing of it is sent. Run `atr verify-chain`, and find out who changed it."
 
 
-async def disagreement(data: session.Session, row: tables.Promotion, attempts: Sequence[tables.Attempt]) -> str:
-    """What is wrong between a promotion with its publish attempts and its events, as a sentence; empty if nothing is.
+async def disagreements(data: session.Session, promotions: Sequence[tables.Promotion]) -> Mapping[int | None, str]:
+    """By promotion: what is wrong between it with its publish attempts and its events, as a sentence; empty: nothing.
 
     What has no events of its own (it was recorded as published by hand) cannot disagree with them.
     """
+    if not promotions:
+        return {}
+    subjects = {f"promotion:{row.id}": row for row in promotions}
+    event, attempt = tables.Event, tables.Attempt
     wanted = (
-        sqlmodel.select(tables.Event)
-        .where(
-            tables.Event.subject == f"promotion:{row.id}",
-            tables.Event.chain == row.release_key,
-            col(tables.Event.what).in_((*_MOVES, _MARKED)),
-        )
-        .order_by(col(tables.Event.number))
+        sqlmodel.select(event)
+        .where(col(event.subject).in_(subjects), col(event.what).in_((*_MOVES, _MARKED)))
+        .order_by(col(event.number))
     )
-    events = (await data.exec(wanted)).all()
+    events: dict[int | None, list[tables.Event]] = {row.id: [] for row in promotions}
+    for one in (await data.exec(wanted)).all():
+        if one.chain == subjects[one.subject].release_key:
+            events[subjects[one.subject].id].append(one)
+    made = (
+        sqlmodel.select(attempt.promotion_id, sqlalchemy.func.count())
+        .where(col(attempt.promotion_id).in_(events), attempt.kind == tables.AttemptKind.PUBLISH)
+        .group_by(col(attempt.promotion_id))
+    )
+    calls = dict((await data.exec(made)).all())
+    return {row.id: _disagreement(row, calls.get(row.id, 0), events[row.id]) for row in promotions}
+
+
+async def disagreement(data: session.Session, row: tables.Promotion) -> str:
+    """The same of one promotion."""
+    return (await disagreements(data, [row]))[row.id]
+
+
+def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Event]) -> str:
     moves = [event for event in events if event.what in _MOVES]
     if not moves:
         return ""
@@ -45,6 +64,6 @@ async def disagreement(data: session.Session, row: tables.Promotion, attempts: S
     # A stop after a call marks drops, which are no calls to publish.
     publish = tables.AttemptKind.PUBLISH.value
     marked = sum(1 for event in events if (event.what == _MARKED) and (event.data.get("kind") == publish))
-    if marked != len(attempts):
-        return f"The rows tell of {len(attempts)} calls, the log of events of {marked}. {_TO_DO}"
+    if marked != calls:
+        return f"The rows tell of {calls} calls, the log of events of {marked}. {_TO_DO}"
     return ""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rule about announcing looks at, from the rows: for the writer that announces and for the pages alike."""
 
+from collections.abc import Collection, Mapping, Sequence
+
 import sqlmodel
 from sqlmodel import col
 
@@ -12,6 +14,7 @@ import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 import atr.storage.lanes as lanes
 import atr.storage.voted as measures
@@ -19,49 +22,68 @@ import atr.storage.voted as measures
 _Proof = distribution.Proof
 
 
-async def facts(data: session.Session, release: sql.Release, measure: voted.Measure | None = None) -> announcing.Facts:
-    """All of it; `measure` where it was read in this transaction already."""
-    if release.phase is not sql.ReleasePhase.RELEASE_PREVIEW:
-        # Nothing else is looked at.
-        return announcing.Facts(release.phase.value)
+async def facts(data: session.Session, of: eligibility.Release) -> announcing.Facts:
+    """All of it for one release."""
+    return (await of_many(data, {of.row.key: of}))[of.row.key]
+
+
+async def of_many(
+    data: session.Session,
+    releases: Mapping[str, eligibility.Release],
+    *,
+    measured: Mapping[str, voted.Measure] | None = None,
+    incident: Mapping[str, Sequence[str]] | None = None,
+) -> Mapping[str, announcing.Facts]:
+    """By release: all of it; what is voted on and public, and the incidents, where they were read already."""
+    finishing = {key: of for key, of in releases.items() if of.row.phase is sql.ReleasePhase.RELEASE_PREVIEW}
+    # Nothing else is looked at.
+    found = {key: announcing.Facts(of.row.phase.value) for key, of in releases.items()}
+    if not finishing:
+        return found
     row = tables.Promotion
-    promotions = await queries.promotions(
+    promotions: dict[str, list[announcing.Promotion]] = {key: [] for key in finishing}
+    for one in await queries.promotions(
         data,
-        col(row.release_key) == release.key,
+        col(row.release_key).in_(finishing),
         col(row.state).in_([*states.UNSETTLED, states.State.REQUESTED])
         | ((col(row.state) == states.State.LIVE) & (col(row.difference) != "")),
-    )
-    policy = await queries.policy(data, await queries.demand_project(data, release.project_key))
-    there = await _distributions(data, release)
-    public = [(where, proof) for where, proof, is_public in there if is_public]
-    return announcing.Facts(
-        phase=release.phase.value,
-        promotions=tuple(
-            announcing.Promotion(distribution.DistributionPlatform[one.platform], one.state, one.difference)
-            for one in promotions
-        ),
-        incidents=await incidents.sentences(data, release.key),
-        measure=measure or await measures.of(data, release),
-        file_tag_mappings=policy.file_tag_mappings,
-        public_on=frozenset(where.platform for where, _ in public),
-        unproved=tuple(where for where, proof in public if proof is _Proof.UNPROVED),
-        diverged=tuple(where for where, proof, _ in there if proof is _Proof.DIVERGED),
-    )
+    ):
+        platform = distribution.DistributionPlatform[one.platform]
+        promotions[one.release_key].append(announcing.Promotion(platform, one.state, one.difference))
+    if measured is None:
+        measured = await measures.of_many(data, col(sql.Release.key).in_(finishing))
+    if incident is None:
+        incident = await incidents.sentences(data, finishing)
+    there = await _distributions(data, finishing)
+    for key, of in finishing.items():
+        public = [one for one in there[key] if not (one.staging or one.pending)]
+        found[key] = announcing.Facts(
+            phase=of.row.phase.value,
+            promotions=tuple(promotions[key]),
+            incidents=tuple(incident.get(key, ())),
+            measure=measured.get(key, voted.Measure()),
+            file_tag_mappings=of.policy.file_tag_mappings,
+            public_on=frozenset(one.coordinates.platform for one in public),
+            unproved=tuple(one.coordinates for one in public if one.proof is _Proof.UNPROVED),
+            diverged=tuple(one.coordinates for one in there[key] if one.proof is _Proof.DIVERGED),
+        )
+    return found
 
 
-async def _distributions(
-    data: session.Session, release: sql.Release
-) -> list[tuple[distribution.Coordinates, distribution.Proof, bool]]:
-    """Those that are public, and those that diverged: which, what we know of them, and whether ATR calls it public."""
+async def _distributions(data: session.Session, release_keys: Collection[str]) -> Mapping[str, list[sql.Distribution]]:
+    """By release: those that are public, and those that diverged."""
     row = sql.Distribution
     is_public = ~col(row.staging) & ~col(row.pending)
     wanted = (
         sqlmodel.select(row)
         .where(
-            row.release_key == release.key,
+            col(row.release_key).in_(release_keys),
             lanes.known(col(row.platform)),
             is_public | (col(row.proof) == _Proof.DIVERGED),
         )
         .order_by(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
     )
-    return [(one.coordinates, one.proof, not (one.staging or one.pending)) for one in (await data.exec(wanted)).all()]
+    found: dict[str, list[sql.Distribution]] = {key: [] for key in release_keys}
+    for one in (await data.exec(wanted)).all():
+        found[one.release_key].append(one)
+    return found

@@ -2,7 +2,8 @@
 """What a vote would be about if it opened now: the same for the page that shows it and the writer that freezes it."""
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import sqlmodel
@@ -18,7 +19,8 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.candidates as candidates
+import atr.storage.eligibility as eligibility
 import atr.storage.names as names
 
 _State = states.DeploymentState
@@ -61,36 +63,39 @@ class Proposal:
         return ballots.digest(part.entry for part in self.parts)
 
 
-async def proposed(data: session.Session, release: sql.Release) -> Proposal:
+async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
     """The ballot of this release as it would be frozen now. It changes nothing and reads no disk."""
-    project = await queries.demand_project(data, release.project_key)
-    revision = await queries.latest_revision(data, release.key)
-    why_no_files = facts.why_no_files(revision)
+    revision = of.newest_revision
+    why_no_files = candidates.why_no_files(revision)
     if (revision is None) or why_no_files:
         return Proposal(revision, (), (), (gates.Blocker("no-files", why_no_files, "a committer of the committee"),))
-    parts = [await _stored(data, tables.BallotKind.REVISION, revision.digest)]
+    deployments = [row for row in await queries.deployments(data, of.row.key) if is_meant(row)]
+    captured = {row.file_set_digest for row in deployments if row.file_set_digest}
+    stored = await queries.file_set_rows(data, {revision.digest} | captured)
+    files = await queries.revision_files(data, revision)
+    parts = [_stored(stored, tables.BallotKind.REVISION, revision.digest)]
     unreadable = []
     for platform in distribution.DistributionPlatform:
         if not data.built.supports(platform):
             continue
         try:
-            mapped = await facts.mapped_now(data, project, revision, platform)
+            mapped = candidates.mapped(data.built, files, of.policy, platform)
         except errors.InputError as error:
             unreadable.append((platform, str(error)))
             continue
         if mapped is not None:
             kind = tables.BallotKind.MAPPED
             parts.append(Part(kind, platform.name, mapped.digest, len(mapped.files), mapped.size, mapped=mapped))
-    deployments = [row for row in await queries.deployments(data, release.key) if is_meant(row)]
-    for row in deployments:
-        if row.file_set_digest:
-            kind = tables.BallotKind.DEPLOYMENT
-            parts.append(await _stored(data, kind, row.file_set_digest, row))
+    parts += [
+        _stored(stored, tables.BallotKind.DEPLOYMENT, row.file_set_digest, row)
+        for row in deployments
+        if row.file_set_digest
+    ]
     blockers = (
         *(gates.Blocker("mapping", sentence, _MANAGER) for _, sentence in unreadable),
         *(_unread(row) for row in deployments if not row.file_set_digest),
         *(_unfit(row) for row in deployments if row.side_problems),
-        *await _foreign(data, project, parts),
+        *await _foreign(data, of, parts),
         *(
             gates.Blocker("clash", clash.sentence, _MANAGER)
             for clash in ballots.clashes(await _held(data, parts), data.built)
@@ -102,11 +107,13 @@ async def proposed(data: session.Session, release: sql.Release) -> Proposal:
 async def opened(data: session.Session, release: sql.Release) -> tuple[Sequence[tables.BallotEntry], str]:
     """What the newest vote is or was about, and its digest; both empty before the first one."""
     entries = await queries.ballot(data, release)
-    if not entries:
-        return (), ""
-    return entries, ballots.digest(
-        ballots.Entry(entry.kind.value, entry.platform, entry.file_set_digest) for entry in entries
-    )
+    return entries, digest(entries)
+
+
+def digest(entries: Sequence[tables.BallotEntry]) -> str:
+    """The digest of a vote's entries; empty before the first vote."""
+    found = [ballots.Entry(entry.kind.value, entry.platform, entry.file_set_digest) for entry in entries]
+    return ballots.digest(found) if found else ""
 
 
 async def voted_revision(data: session.Session, release: sql.Release) -> str:
@@ -122,6 +129,30 @@ async def voted_revision(data: session.Session, release: sql.Release) -> str:
     )
     event = (await data.exec(wanted)).first()
     return str(event.data["revision"]) if event and (event.data["vote"] == release.current_vote_seq) else ""
+
+
+async def parts(
+    data: session.Session, wanted: Iterable[tuple[str, str]]
+) -> Mapping[str, Mapping[distribution.Coordinates, fileset.FileSet]]:
+    """By digest, of these platforms and file sets: the files, package by package."""
+    platforms = {digest: distribution.DistributionPlatform[name] for name, digest in wanted}
+    found = await queries.file_sets(data, platforms)
+    return {digest: ballots.packages(files, data.built.on(platforms[digest])) for digest, files in found.items()}
+
+
+def voted_of(
+    parts: Iterable[Mapping[distribution.Coordinates, fileset.FileSet]],
+    packages: Collection[distribution.Coordinates],
+) -> fileset.FileSet | None:
+    """The files of all these packages, of what a vote was about; None where one has none, or has different ones."""
+    found: dict[distribution.Coordinates, fileset.FileSet] = {}
+    for held in parts:
+        for one in packages:
+            if (one in held) and (found.setdefault(one, held[one]).digest != held[one].digest):
+                return None
+    if not set(packages) <= found.keys():
+        return None
+    return fileset.FileSet.of(file for part in found.values() for file in part.files)
 
 
 def is_meant(row: tables.Deployment) -> bool:
@@ -166,41 +197,46 @@ def _unfit(row: tables.Deployment) -> gates.Blocker:
     )
 
 
-async def _stored(
-    data: session.Session, kind: tables.BallotKind, digest: str, deployment: tables.Deployment | None = None
+def _stored(
+    stored: Mapping[str, tables.FileSetRow],
+    kind: tables.BallotKind,
+    digest: str,
+    deployment: tables.Deployment | None = None,
 ) -> Part:
-    row = await data.get(tables.FileSetRow, digest)
+    row = stored.get(digest)
     files, size = (row.files, row.size) if row else (0, 0)
     return Part(kind, deployment.platform if deployment else "", digest, files, size, deployment)
 
 
-async def _foreign(data: session.Session, project: sql.Project, parts: Sequence[Part]) -> Sequence[gates.Blocker]:
-    """For each platform: what would be frozen there and is not the project's."""
-    found: set[distribution.Coordinates] = set()
-    for part in parts:
-        if part.mapped is not None:
-            layout = data.built.on(distribution.DistributionPlatform[part.platform])
-            found.update(ballots.packages(part.mapped, layout))
-    found.update(await queries.packages_of(data, [part.deployment for part in parts if part.deployment]))
-    by_platform = [
-        sorted(package for package in found if package.platform_name == name)
-        for name in sorted({package.platform_name for package in found})
+async def _foreign(data: session.Session, of: eligibility.Release, parts: Sequence[Part]) -> Sequence[gates.Blocker]:
+    """For each platform: what would be frozen there and is not the project's. All of them can promote."""
+    found: dict[distribution.DistributionPlatform, set[distribution.Coordinates]] = {}
+    staged = await queries.packages_of(data, [part.deployment for part in parts if part.deployment])
+    mapped = [
+        ballots.packages(part.mapped, data.built.on(distribution.DistributionPlatform[part.platform]))
+        for part in parts
+        if part.mapped is not None
     ]
-    blockers = [await names.blocker(data, project.key, packages) for packages in by_platform]
+    for package in itertools.chain(*staged.values(), *mapped):
+        found.setdefault(package.platform, set()).add(package)
+    blockers = [
+        names.blocked(data.built, platform, sorted(found[platform]), of.targets.get(platform.name))
+        for platform in sorted(found, key=lambda one: one.name)
+    ]
     return [one for one in blockers if one is not None]
 
 
 async def _held(data: session.Session, parts: Sequence[Part]) -> Sequence[ballots.Held]:
     """The files of the platforms on which not all is equal; where all is, nothing needs to be fetched."""
-    held = []
-    for platform in {part.platform for part in parts if part.platform}:
-        here = [part for part in parts if part.platform == platform]
-        if len({part.digest for part in here}) == 1:
-            continue
-        for part in here:
-            files = part.mapped or await queries.file_set(data, part.digest)
-            held.append(ballots.Held(_called(part), platform, files, is_mapped=part.mapped is not None))
-    return held
+    digests: dict[str, set[str]] = {}
+    for part in parts:
+        digests.setdefault(part.platform, set()).add(part.digest)
+    unlike = [part for part in parts if part.platform and (len(digests[part.platform]) > 1)]
+    files = await queries.file_sets(data, {part.digest for part in unlike if part.mapped is None})
+    return [
+        ballots.Held(_called(part), part.platform, part.mapped or files[part.digest], is_mapped=part.mapped is not None)
+        for part in unlike
+    ]
 
 
 def _called(part: Part) -> str:

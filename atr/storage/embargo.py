@@ -5,6 +5,7 @@ An expedited release that is not out is for members of its committee. Nothing of
 repository until a member lifts the embargo. Lifting lets it leave and shows it to nobody: the pages stay the members'.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlmodel
@@ -22,11 +23,13 @@ import atr.storage.transaction as transaction
 
 async def release_key(read: transaction.Transaction, project_key: str, version: str) -> str:
     """The key of a release that the reader may see. Raises NotFoundError, with one sentence for both reasons."""
-    key = await queries.release_key(read.data, project_key, version)
-    release = await queries.demand_release(read.data, key)
+    release = await queries.get_release(read.data, sql.release_key(project_key, version))
+    # A key put together by hand may be another's.
+    if (release is None) or (release.project_key != project_key):
+        raise queries.no_version(project_key, version)
     if release.is_embargoed and not await _is_member(read, release):
         raise queries.no_version(project_key, version)
-    return key
+    return release.key
 
 
 async def seen_by(read: transaction.Transaction) -> Any:
@@ -56,8 +59,16 @@ async def demand_lifted(data: session.Session, release: sql.Release) -> None:
 
 async def lift_of(data: session.Session, release: sql.Release) -> operating.EmbargoLift | None:
     """Who lifted the embargo of this very release, when and why."""
-    row = await data.get(operating.EmbargoLift, release.key)
-    return row if (row is not None) and (row.release_created == release.created) else None
+    return (await lifts(data, [release])).get(release.key)
+
+
+async def lifts(data: session.Session, releases: Collection[sql.Release]) -> Mapping[str, operating.EmbargoLift]:
+    """By key: the same of each of these releases whose embargo was lifted."""
+    created = {release.key: release.created for release in releases}
+    row = operating.EmbargoLift
+    wanted = sqlmodel.select(row).where(col(row.release_key).in_(created))
+    found = (await data.exec(wanted)).all() if created else ()
+    return {one.release_key: one for one in found if one.release_created == created[one.release_key]}
 
 
 def may_leave(key: Any) -> Any:
@@ -69,16 +80,15 @@ def may_leave(key: Any) -> Any:
     return col(key).not_in(sqlmodel.select(release.key).where(_embargoed(), ~lifted.exists()))
 
 
-async def sentence(data: session.Session, release: sql.Release) -> str:
-    """What the release's pages say of its embargo; empty where there is none."""
+def sentence(release: sql.Release, lift: operating.EmbargoLift | None) -> str:
+    """What the release's pages say of its embargo and of who lifted it; empty where there is none."""
     if not release.is_embargoed:
         return ""
-    row = await lift_of(data, release)
     seen = "Only members of the committee see this release until it is announced; send its mails to their list alone."
-    if row is None:
+    if lift is None:
         return f"{gates.EMBARGOED} {seen}"
-    at = f"{row.lifted_at.day} {row.lifted_at:%B %Y at %H:%M} UTC"
-    return f"{row.lifted_by} lifted the embargo on {at}: {row.reason.rstrip('.')}. {seen}"
+    at = f"{lift.lifted_at.day} {lift.lifted_at:%B %Y at %H:%M} UTC"
+    return f"{lift.lifted_by} lifted the embargo on {at}: {lift.reason.rstrip('.')}. {seen}"
 
 
 def _embargoed() -> Any:

@@ -2,6 +2,7 @@
 """Public, and compared with nothing: what stands in public of a release and no promotion holds."""
 
 import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy.orm
@@ -14,10 +15,13 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
+import atr.storage.voted as voted
 
-_PUBLIC = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
+_PUBLIC: Final = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
+# Packages that are looked for in one statement.
+_AT_ONCE: Final = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,144 +46,199 @@ NOT_COMPARED: Final = Incident(
 )
 
 
-async def of_release(data: session.Session, release_key: str) -> tuple[tuple[str, Incident], ...]:
-    """Each incident of a release, with what it is about, named for people; empty if there is none."""
-    found = [
-        (f"deployment {row.external_id or row.name}", incident)
-        for row in await queries.deployments(data, release_key)
-        if (incident := await of_deployment(data, row))
-    ]
-    ended = await queries.promotions(
-        data, col(tables.Promotion.release_key) == release_key, col(tables.Promotion.found_at).is_not(None)
+async def sentences(data: session.Session, releases: Mapping[str, eligibility.Release]) -> Mapping[str, Sequence[str]]:
+    """By release: its incidents for people, each sentence once, with all that it is said of."""
+    row, promotion = tables.Deployment, tables.Promotion
+    deployments = sqlmodel.select(row).where(col(row.release_key).in_(releases)).order_by(col(row.id))
+    cases = await eligibility.load(data, (await data.exec(deployments)).all(), "", releases=releases)
+    tracked = await queries.promotions(
+        data,
+        col(promotion.release_key).in_(releases),
+        col(promotion.found_at).is_not(None),
+        col(promotion.deployment_id).is_(None),
     )
-    found += [
-        (distribution.in_one_line(await queries.targets(data, row)), incident)
-        for row in ended
-        if (row.deployment_id is None) and (incident := await of_promotion(data, row))
-    ]
-    return tuple(found)
+    packages = await queries.targets_of(data, tracked)
+    found = await of_deployments(data, cases), await of_promotions(data, tracked, packages)
+    return told(cases, found[0], tracked, packages, found[1])
 
 
-async def sentences(data: session.Session, release_key: str) -> tuple[str, ...]:
-    """Those of a release for people: each sentence once, with all that it is said of."""
-    found = await of_release(data, release_key)
-    return tuple(
-        f"{', '.join(name for name, one in found if one is incident)}: {incident.sentence}"
-        for incident in dict.fromkeys(one for _, one in found)
-    )
+def told(
+    cases: Mapping[int | None, eligibility.Case],
+    of_cases: Mapping[int | None, Incident],
+    tracked: Iterable[tables.Promotion],
+    packages: Mapping[int | None, tuple[distribution.Coordinates, ...]],
+    of_tracked: Mapping[int | None, Incident],
+) -> Mapping[str, Sequence[str]]:
+    """By release: the sentences of incidents of deployments, and of promotions without one."""
+    found: dict[str, dict[Incident, list[str]]] = {}
+    for number, incident in of_cases.items():
+        row = cases[number].deployment
+        found.setdefault(row.release_key, {}).setdefault(incident, []).append(
+            f"deployment {row.external_id or row.name}"
+        )
+    for promotion in tracked:
+        if promotion.id in of_tracked:
+            named = distribution.in_one_line(packages[promotion.id])
+            found.setdefault(promotion.release_key, {}).setdefault(of_tracked[promotion.id], []).append(named)
+    return {
+        key: [f"{', '.join(names)}: {incident.sentence}" for incident, names in by_incident.items()]
+        for key, by_incident in found.items()
+    }
 
 
-async def of_deployment(data: session.Session, row: tables.Deployment) -> Incident | None:
-    """What is wrong with this deployment, or with another one of its packages, that is public; None if nothing is."""
-    found = (row.found_at is not None) or await _was_found(data, row)
-    if (row.state is not states.DeploymentState.PUBLISHED) and not found:
-        return None
-    packages = await queries.packages(data, row)
-    if not await _is_held(data, row.release_key, packages):
-        if not await was_voted(data, row):
-            return NOT_VOTED
-        # What was voted on and is not compared, since a person stopped that, is not live; more is not known of it.
-        return NOT_COMPARED if found else None
-    if (row.state is not states.DeploymentState.PUBLISHED) or not await _held_unvoted(data, row):
-        return None
-    # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside them.
-    return None if await _is_held(data, row.release_key, packages, looked=True) else NOT_VOTED
+async def of_deployments(
+    data: session.Session, cases: Mapping[int | None, eligibility.Case]
+) -> Mapping[int | None, Incident]:
+    """By deployment: what is wrong with it, or with another one of its packages, that is public, where anything is."""
+    found = {key for key, case in cases.items() if _was_found(case)}
+    public = {key for key, case in cases.items() if case.deployment.state is states.DeploymentState.PUBLISHED}
+    if not (found | public):
+        return {}
+    held = await _held(data, {cases[key].release.key for key in found | public})
+    unvoted = await _with_other_paths(data, tables.Deployment, col(tables.Deployment.file_set_digest), public)
+    incidents: dict[int | None, Incident] = {}
+    for key in cases:
+        if key not in found | public:
+            continue
+        packages, release_key = cases[key].packages, cases[key].release.key
+        if not _holds(held, release_key, packages):
+            if not _was_voted(cases[key]):
+                incidents[key] = NOT_VOTED
+            elif key in found:
+                # What was voted on and is not compared, since a person stopped that, is not live; more is not known.
+                incidents[key] = NOT_COMPARED
+        elif (key in unvoted) and not _holds(held, release_key, packages, looked=True):
+            # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside.
+            incidents[key] = NOT_VOTED
+    return incidents
 
 
-async def of_promotion(data: session.Session, row: tables.Promotion) -> Incident | None:
-    """The same of a promotion without deployment that has ended."""
-    if (row.state not in states.ENDED) or (row.found_at is None):
-        return None
-    if await _is_held(data, row.release_key, await queries.targets(data, row)):
-        return None
-    return NOT_COMPARED if await was_voted(data, row) else NOT_VOTED
+async def of_promotions(
+    data: session.Session,
+    promotions: Iterable[tables.Promotion],
+    packages: Mapping[int | None, tuple[distribution.Coordinates, ...]],
+) -> Mapping[int | None, Incident]:
+    """The same of promotions without deployment that have ended; `packages` are those that they asked for."""
+    ended = [row for row in promotions if (row.state in states.ENDED) and (row.found_at is not None)]
+    if not ended:
+        return {}
+    held = await _held(data, {row.release_key for row in ended})
+    open_ = [row for row in ended if not _holds(held, row.release_key, packages[row.id])]
+    compared = await _compared(data, open_)
+    return {row.id: NOT_COMPARED if row.id in compared else NOT_VOTED for row in open_}
 
 
 async def was_voted(data: session.Session, row: tables.Deployment | tables.Promotion) -> bool:
     """Whether what it holds, or is compared with, is on the ballot of the vote that passed."""
-    release = await queries.get_release(data, row.release_key)
-    if (release is None) or not facts.vote_passed(release):
-        return False
     if isinstance(row, tables.Promotion):
-        # A part of a file set on the ballot has a digest of its own.
-        return not await _has_other_paths(data, release, row.platform, row.voted_digest)
-    ballot = await queries.ballot(data, release)
-    return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
+        return row.id in await _compared(data, [row])
+    release = await queries.get_release(data, row.release_key)
+    if (release is None) or not voted.passed(release):
+        return False
+    return _is_on(await queries.ballot(data, release), row)
 
 
 async def elsewhere(
     data: session.Session,
-    packages: tuple[distribution.Coordinates, ...],
-    *,
-    deployment_id: int | None,
-    promotion_id: int | None = None,
-) -> bool:
-    """Whether one of these packages is public by what another promotion holds, of another deployment or of none."""
+    deployments: Mapping[int | None, tuple[distribution.Coordinates, ...]],
+    promotions: Mapping[int | None, tuple[distribution.Coordinates, ...]],
+) -> tuple[Collection[int | None], Collection[int | None]]:
+    """The deployments, and the promotions without one, of which a package is public by what another promotion holds."""
     row, target = tables.Promotion, tables.PromotionTarget
     wanted = (
-        sqlmodel.select(row.id)
-        .join(target, col(target.promotion_id) == col(row.id))
-        .where(
-            col(target.purl).in_([one.purl for one in packages]),
-            col(target.holding),
-            col(row.state).in_(list(_PUBLIC)),
-            col(row.id).is_distinct_from(promotion_id),
-            col(row.deployment_id).is_(None) | (col(row.deployment_id).is_distinct_from(deployment_id)),
-        )
-        .limit(1)
+        sqlmodel.select(target.purl, row.id, row.deployment_id)
+        .join(row, col(row.id) == col(target.promotion_id))
+        .where(col(target.holding), col(row.state).in_(list(_PUBLIC)))
     )
-    return (await data.exec(wanted)).first() is not None
+    purls = sorted({one.purl for packages in (*deployments.values(), *promotions.values()) for one in packages})
+    holders: dict[str, tuple[int | None, int | None]] = {}
+    for first in range(0, len(purls), _AT_ONCE):
+        batch = col(target.purl).in_(purls[first : first + _AT_ONCE])
+        holders |= {purl: (number, of) for purl, number, of in (await data.exec(wanted.where(batch))).all()}
 
+    def of_others(packages: Iterable[distribution.Coordinates], own: int | None, *, place: int) -> bool:
+        found = (holders[one.purl] for one in packages if one.purl in holders)
+        return any(holder[place] is None or holder[place] != own for holder in found)
 
-async def _was_found(data: session.Session, row: tables.Deployment) -> bool:
-    """Whether one of its promotions that had ended found its packages public."""
-    promotion = tables.Promotion
-    wanted = sqlmodel.select(promotion.id).where(
-        promotion.deployment_id == row.id,
-        col(promotion.state).in_(list(states.ENDED)),
-        col(promotion.found_at).is_not(None),
+    return (
+        {key for key, packages in deployments.items() if of_others(packages, key, place=1)},
+        {key for key, packages in promotions.items() if of_others(packages, key, place=0)},
     )
-    return (await data.exec(wanted.limit(1))).first() is not None
 
 
-async def _held_unvoted(data: session.Session, row: tables.Deployment) -> bool:
-    """Whether it held a file, when we read it, at a path that the newest vote was not about."""
-    release = await queries.demand_release(data, row.release_key)
-    return await _has_other_paths(data, release, row.platform, row.file_set_digest)
+def _was_found(case: eligibility.Case) -> bool:
+    """Whether its packages were found public, by itself or after one of its promotions had ended."""
+    ended = (row for row in case.promotions if row.state in states.ENDED)
+    return (case.deployment.found_at is not None) or any(row.found_at is not None for row in ended)
 
 
-async def _has_other_paths(data: session.Session, release: sql.Release, platform: str, digest: str | None) -> bool:
-    """Whether this file set has a path that the newest vote was not about."""
-    file, voted, entry = tables.FileSetFile, sqlalchemy.orm.aliased(tables.FileSetFile), tables.BallotEntry
+def _was_voted(case: eligibility.Case) -> bool:
+    return case.of.has_passed and _is_on(case.of.ballot, case.deployment)
+
+
+def _is_on(ballot: Iterable[tables.BallotEntry], row: tables.Deployment) -> bool:
+    return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
+
+
+async def _compared(data: session.Session, promotions: Iterable[tables.Promotion]) -> Collection[int | None]:
+    """Those that are compared with files of the vote that passed: a part of a file set has a digest of its own."""
+    row, release = tables.Promotion, sql.Release
+    numbers = [one.id for one in promotions]
+    beyond = await _with_other_paths(data, row, col(row.voted_digest), numbers)
+    wanted = (
+        sqlmodel.select(row.id, release)
+        .join(release, col(release.key) == col(row.release_key))
+        .where(col(row.id).in_(numbers))
+    )
+    found = (await data.exec(wanted)).all() if numbers else ()
+    return {number for number, its_release in found if voted.passed(its_release) and (number not in beyond)}
+
+
+async def _with_other_paths(
+    data: session.Session, row: Any, digest: Any, numbers: Collection[int | None]
+) -> Collection[int]:
+    """Those of these rows whose file set has a path that the newest vote was not about on their platform."""
+    if not numbers:
+        return ()
+    file, voted_file = tables.FileSetFile, sqlalchemy.orm.aliased(tables.FileSetFile)
+    entry, release = tables.BallotEntry, sql.Release
     on_ballot = (
-        sqlmodel.select(voted.path)
-        .join(entry, col(entry.file_set_digest) == col(voted.digest))
-        .where(*queries.of_newest_vote(release), entry.platform == platform)
+        sqlmodel.select(voted_file.path)
+        .join(entry, col(entry.file_set_digest) == col(voted_file.digest))
+        .join(release, col(release.key) == col(entry.release_key))
+        .where(
+            col(entry.release_key) == row.release_key,
+            col(entry.vote_seq) == col(release.current_vote_seq),
+            col(entry.opened) >= col(release.created),
+            col(entry.platform) == row.platform,
+            col(voted_file.path) == col(file.path),
+        )
     )
-    wanted = sqlmodel.select(file.path).where(file.digest == digest, col(file.path).not_in(on_ballot))
-    return (await data.exec(wanted.limit(1))).first() is not None
+    beyond = sqlmodel.select(file.path).where(col(file.digest) == digest, ~on_ballot.exists())
+    return set((await data.exec(sqlmodel.select(row.id).where(row.id.in_(numbers), beyond.exists()))).all())
 
 
-async def _is_held(
-    data: session.Session,
+async def _held(data: session.Session, release_keys: Collection[str]) -> Mapping[tuple[str, str], bool]:
+    """By release and package: what its promotions hold, and whether one look beside the voted files has counted."""
+    target, promotion = tables.PromotionTarget, tables.Promotion
+    wanted = (
+        sqlmodel.select(promotion.release_key, target.purl, promotion.beside_at)
+        .join(promotion, col(promotion.id) == col(target.promotion_id))
+        .where(col(target.holding), col(promotion.release_key).in_(release_keys))
+    )
+    return {(key, purl): at is not None for key, purl, at in (await data.exec(wanted)).all()}
+
+
+def _holds(
+    held: Mapping[tuple[str, str], bool],
     release_key: str,
-    packages: tuple[distribution.Coordinates, ...],
+    packages: Collection[distribution.Coordinates],
     *,
     looked: bool = False,
 ) -> bool:
-    """Whether promotions of the release hold all of these packages; `looked`: and one look beside each has counted."""
-    target, promotion = tables.PromotionTarget, tables.Promotion
-    wanted = (
-        sqlmodel.select(target.purl)
-        .join(promotion, col(promotion.id) == col(target.promotion_id))
-        .where(
-            col(target.purl).in_([one.purl for one in packages]),
-            col(target.holding),
-            promotion.release_key == release_key,
-            *([col(promotion.beside_at).is_not(None)] if looked else []),
-        )
-    )
-    return bool(packages) and ({one.purl for one in packages} <= set((await data.exec(wanted)).all()))
+    """Whether promotions of the release hold all of these packages; `looked`: and a look beside each has counted."""
+    known = [held.get((release_key, one.purl)) for one in packages]
+    return bool(known) and all(one if looked else (one is not None) for one in known)
 
 
 async def look_anew(write: transaction.Transaction, *releases: Any) -> None:

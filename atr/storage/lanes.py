@@ -80,37 +80,42 @@ def known(platform: Any, mechanism: Any = None) -> Any:
 
 async def silence(data: session.Session, mechanism: mechanisms.Mechanism) -> str:
     """Why nothing may be sent by this mechanism now, in a sentence; empty if its platform answers."""
-    row = await _row(data, Lane(mechanism.name))
-    if (row is None) or (row.opened_at is None):
-        return ""
-    return budget.silence(mechanism.display_name, budget.LIMITS[budget.Reach.ACCOUNT])
+    return (await silent(data)).get(mechanism.name, "")
 
 
-async def waiting(
-    read: transaction.Transaction, promotion: tables.Promotion | None, deployment: tables.Deployment | None
+async def silent(data: session.Session) -> Mapping[str, str]:
+    """The mechanisms by which nothing may be sent now, each with the sentence that says why."""
+    row = operating.PlatformAccount
+    names = [one.name for one in mechanisms.Mechanism]
+    wanted = sqlmodel.select(row.name).where(
+        col(row.name).in_(names), row.reach == budget.Reach.ACCOUNT.value, col(row.opened_at).is_not(None)
+    )
+    limits = budget.LIMITS[budget.Reach.ACCOUNT]
+    return {
+        name: budget.silence(mechanisms.Mechanism[name].display_name, limits)
+        for name in (await data.exec(wanted)).all()
+    }
+
+
+def next_look(
+    shut: Mapping[Lane, tuple[str, datetime.datetime]],
+    promotion: tables.Promotion | None,
+    deployment: tables.Deployment | None,
 ) -> tuple[str, datetime.datetime | None]:
     """When the next look at a row of a page is, and why not before; no sentence if nothing but the table says so."""
     due_at = (promotion.due_at if promotion else None) or (deployment.due_at if deployment else None)
-    lane = lane_of(promotion) if promotion else Lane(deployment.mechanism if deployment else "")
-    row = await _row(read.data, lane) if due_at is not None else None
-    if row is None:
-        return "", due_at
-    why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
+    why = shut.get(lane_of(promotion) if promotion else Lane(deployment.mechanism if deployment else ""))
     return why if (why is not None) and (due_at is not None) and (due_at <= why[1]) else ("", due_at)
 
 
-async def shut(read: transaction.Transaction) -> Mapping[Lane, str]:
-    """The lanes in which no row is looked at now, each with the sentence that says why and until when."""
+async def shut(read: transaction.Transaction) -> Mapping[Lane, tuple[str, datetime.datetime]]:
+    """The lanes in which no row is looked at now, each with the sentence that says why, and until when."""
     found = {}
-    for row in (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all():
+    names = {*mechanisms.Mechanism.__members__, *distribution.DistributionPlatform.__members__}
+    account = operating.PlatformAccount
+    for row in (await read.data.exec(sqlmodel.select(account).where(col(account.name).in_(names)))).all():
         lane = Lane(row.name, budget.Reach(row.reach))
         why = budget.waiting(lane.display_name, of_row(row), read.place.limits[lane.reach], read.now)
         if why is not None:
-            found[lane] = why[0]
+            found[lane] = why
     return found
-
-
-async def _row(data: session.Session, lane: Lane) -> operating.PlatformAccount | None:
-    row = operating.PlatformAccount
-    wanted = sqlmodel.select(row).where(row.name == lane.name, row.reach == lane.reach.value)
-    return (await data.exec(wanted)).first()

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose a package is: the one question that is asked wherever coordinates are recorded, frozen or asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import atr.db.queries as queries
 import atr.db.session as session
+import atr.models.promotion as tables
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.shared.layouts as layouts
 
 _WHO: Final = "a foundation admin"
 
@@ -23,13 +24,30 @@ async def blocker(
     """
     platform = packages[0].platform
     target = await queries.target(data, project_key, platform.name)
-    if target is not None:
-        beyond = facts.outside(data, packages, target)
-    elif data.built.supports(platform):
-        return gates.Blocker("no-target", gates.no_target(platform), _WHO)
-    else:
-        beyond = await of_others(data, project_key, packages)
+    if (target is not None) or data.built.supports(platform):
+        return blocked(data.built, platform, packages, target)
+    beyond = await of_others(data, project_key, packages)
     return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
+
+
+def blocked(
+    built: layouts.Layouts,
+    platform: distribution.DistributionPlatform,
+    packages: Iterable[distribution.Coordinates],
+    target: tables.PlatformTarget | None,
+) -> gates.Blocker | None:
+    """The same on a platform that can promote, by the names that were set."""
+    if target is None:
+        return gates.Blocker("no-target", gates.no_target(platform), _WHO)
+    beyond = outside(built, packages, target)
+    return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
+
+
+def outside(
+    built: layouts.Layouts, packages: Iterable[distribution.Coordinates], target: tables.PlatformTarget | None
+) -> tuple[str, ...]:
+    """The packages that lie outside the names that belong to the project; none where nobody has set any."""
+    return tuple(str(one) for one in built.outside(packages, target.namespaces)) if target else ()
 
 
 async def of_others(

@@ -5,7 +5,7 @@ A scope is a guard's name: everything by one mechanism, or the whole site. Where
 holds every mark (publish, upload, drop) and nothing else: looking and asking go on, so that what is on its way ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import sqlmodel
@@ -30,15 +30,23 @@ def scopes(data: session.Session) -> tuple[str, ...]:
 
 async def why_off(data: session.Session, mechanism: mechanisms.Mechanism) -> str:
     """Who switched the mechanism or the whole site off, when and why, in a sentence or two; empty while it is on."""
+    return why(await off(data), mechanism)
+
+
+async def off(data: session.Session) -> Sequence[operating.Switch]:
+    """Every switch that is off, the whole site's first."""
     wanted = (
         sqlmodel.select(operating.Switch)
-        .where(
-            col(operating.Switch.scope).in_([guards.SITE, guards.mechanism(mechanism.name)]), col(operating.Switch.off)
-        )
+        .where(col(operating.Switch.off))
         .order_by(col(operating.Switch.scope).desc())
         .execution_options(populate_existing=True)
     )
-    return " ".join([sentence(row) for row in (await data.exec(wanted)).all()])
+    return (await data.exec(wanted)).all()
+
+
+def why(off: Iterable[operating.Switch], mechanism: mechanisms.Mechanism) -> str:
+    """The same of switches that were read already."""
+    return " ".join(sentence(row) for row in off if row.scope in {guards.SITE, guards.mechanism(mechanism.name)})
 
 
 def sentence(row: operating.Switch) -> str:

@@ -13,7 +13,8 @@ import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.candidates as candidates
+import atr.storage.names as names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ async def planned(
     platform: distribution.DistributionPlatform,
 ) -> Plan:
     """What this revision would send now; with the reason if it cannot, and with its files as far as they are known."""
-    why_not = facts.cannot_stage(data, platform) or facts.why_no_files(revision)
+    why_not = candidates.cannot_stage(data.built, platform) or candidates.why_no_files(revision)
     if why_not or (revision is None):
         return Plan({}, why_not)
     patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
@@ -72,7 +73,7 @@ async def planned(
     target = await queries.target(data, project.key, platform.name)
     if target is None:
         why_not = gates.no_target(platform)
-    elif beyond := facts.outside(data, plan.packages, target):
+    elif beyond := names.outside(data.built, plan.packages, target):
         why_not = gates.is_outside(beyond)
     elif plan.limit and (upload.certain > plan.limit):
         why_not = gates.is_too_large(mechanism, upload.certain)

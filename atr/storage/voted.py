@@ -26,6 +26,11 @@ _DIRECTORY: Final[sqlalchemy.ColumnElement[str]] = sqlalchemy.literal_column(
 _Where = tuple[str, str]
 
 
+def passed(release: sql.Release) -> bool:
+    """Whether the newest vote passed: it is over, and the release went on to Finish."""
+    return (release.phase in _AFTER_VOTE) and (release.vote_resolved is not None)
+
+
 async def of(data: session.Session, release: sql.Release) -> voted.Measure:
     """The measure of one release; empty until its vote has passed."""
     return (await of_many(data, col(sql.Release.key) == release.key)).get(release.key, voted.Measure())

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import atr.tasks.distribution as scan
-from tests.benchmarks import rows
+from tests.benchmarks import many_promotions
 
 SIZES: Final = (1_000, 4_000)
 CLAIMERS: Final = (1, 4)
@@ -49,13 +49,13 @@ async def measured(
     """A run for each. Raises SystemExit if a row was claimed twice, or not at all."""
     costs = []
     for engine in engines:
-        with rows.server(engine) as running:
+        with many_promotions.server(engine) as running:
             for count, size in [(count, size) for count in claimers for size in sizes]:
                 say(f"{engine}: {size:,} rows, {count} at once")
                 below = directory / f"{engine}-{count}-{size}"
-                address = await asyncio.to_thread(rows.fresh, running, below)
-                async with rows.hands(address, below) as hands:
-                    await rows.put(hands.storage, size)
+                address = await asyncio.to_thread(many_promotions.fresh, running, below)
+                async with many_promotions.hands(address, below) as hands:
+                    await many_promotions.put(hands.storage, size)
                 costs.append(Cost(engine, count, size, await _run(address, below, count, size)))
     return costs
 
@@ -87,7 +87,7 @@ async def _run(address: str, directory: pathlib.Path, claimers: int, size: int) 
 
 
 async def _claim(address: str, directory: pathlib.Path) -> None:
-    async with rows.hands(address, directory) as hands:
+    async with many_promotions.hands(address, directory) as hands:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         claimed, began = 0, time.time()
@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", default=",".join(map(str, SIZES)), help="how many rows, separated by commas")
     parser.add_argument("--claimers", default=",".join(map(str, CLAIMERS)))
-    parser.add_argument("--engines", default=",".join(rows.ENGINES))
+    parser.add_argument("--engines", default=",".join(many_promotions.ENGINES))
     parser.add_argument("--directory", type=pathlib.Path, help="where there is room; a temporary one otherwise")
     parser.add_argument("--claimer", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()

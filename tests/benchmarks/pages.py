@@ -102,12 +102,12 @@ class Cost:
 async def measured(files: int, repeats: int, state_dir: pathlib.Path, tell: Tell) -> list[Cost]:
     """The cost of every page for a release of so many files."""
     costs = []
-    async with _house(state_dir) as (store, app):
+    async with house(state_dir) as (store, app):
         tell(f"{files:,} files: composing, capturing, voting")
         tree = many_files.tree(files)
-        release_key = await _composed(store, tree)
-        client = await _signed_in(app)
-        for phase, bring in (("compose", None), ("vote", _vote), ("finish", _finish), ("live", _live)):
+        release_key = await composed(store, tree)
+        client = await signed_in(app)
+        for phase, bring in (("compose", None), ("vote", vote), ("finish", finish), ("live", _live)):
             if bring is not None:
                 await bring(store, release_key)
             costs += [await _cost(store, client, phase, page, files, repeats) for page in PAGES[phase]]
@@ -123,7 +123,7 @@ async def _cost(
     taken, counts, size = [], set(), 0
     # The first look compiles templates and statements.
     for number in range(repeats + 1):
-        with _counted(store.database) as count:
+        with counted(store.database) as count:
             began = time.perf_counter()
             answer = await client.get(path)
             body = await answer.get_data()
@@ -145,7 +145,7 @@ async def _mapped_digest(store: storage.Storage) -> str:
 
 
 @contextlib.contextmanager
-def _counted(database: session.Database) -> Iterator[list[int]]:
+def counted(database: session.Database) -> Iterator[list[int]]:
     """How many statements were sent meanwhile."""
     count = [0]
 
@@ -161,7 +161,8 @@ def _counted(database: session.Database) -> Iterator[list[int]]:
 
 
 @contextlib.asynccontextmanager
-async def _house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage, quart.Quart]]:
+async def house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage, quart.Quart]]:
+    """A fresh database with the web server over it, in this process."""
     settings = config.WebSettings(state_dir=state_dir, sandbox=True)
     await asyncio.to_thread(state_dir.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
@@ -173,7 +174,7 @@ async def _house(state_dir: pathlib.Path) -> AsyncIterator[tuple[storage.Storage
         await database.close()
 
 
-async def _composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
+async def composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
     """A release whose files are there, staged and captured, all through the writers; no platform is needed for that."""
     await people.settle_in(store, (many_files.GROUP,))
     async with store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
@@ -201,7 +202,8 @@ async def _composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
     return release_key
 
 
-async def _vote(store: storage.Storage, release_key: str) -> None:
+async def vote(store: storage.Storage, release_key: str) -> None:
+    """Open the vote, with three binding +1."""
     async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
         await manager.vote.open_vote(release_key)
     for asf_uid in people.MEMBERS:
@@ -209,7 +211,8 @@ async def _vote(store: storage.Storage, release_key: str) -> None:
             await participant.vote.cast(release_key, sql.VoteChoice.YES)
 
 
-async def _finish(store: storage.Storage, release_key: str) -> None:
+async def finish(store: storage.Storage, release_key: str) -> None:
+    """Resolve the vote as passed."""
     async with store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
         await manager.vote_resolution.resolve_passed(release_key)
 
@@ -234,11 +237,12 @@ async def _live(store: storage.Storage, release_key: str) -> None:
             await participant.promotions.look_now(claimed.id)
 
 
-async def _signed_in(app: quart.Quart) -> TestClientProtocol:
+async def signed_in(app: quart.Quart, asf_uid: str = people.MEMBERS[0]) -> TestClientProtocol:
+    """A browser in which this person has signed in."""
     client = app.test_client()
     page = await (await client.get("/sign-in")).get_data(as_text=True)
     token = _TOKEN.search(page)
-    await client.post("/sign-in", form={"csrf_token": token.group(1) if token else "", "asf_uid": people.MEMBERS[0]})
+    await client.post("/sign-in", form={"csrf_token": token.group(1) if token else "", "asf_uid": asf_uid})
     return client
 
 

@@ -1,154 +1,154 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many promotions that the scan works on, put into a migrated database at once; and a store over it."""
+"""What a page costs when its release has 1, 20, 100 and 500 deployments, and when there are 1, 100 and 1,000 releases.
 
-import contextlib
+    python -m tests.benchmarks.rows [--deployments 1,20,100,500] [--releases 1,100,1000] [--repeats N] [--directory DIR]
+
+Statements are exact and the finding: they must not grow with the rows. Milliseconds are of this machine, measured in
+one run, in the process of the pages. What is what: tests/benchmarks/README.md.
+"""
+
+import argparse
+import asyncio
 import dataclasses
-import datetime
 import pathlib
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-import sqlalchemy
-import sqlmodel
-from sqlmodel import col
+from quart.typing import TestClientProtocol
 
-import atr.config as config
-import atr.db.migrate as migrate
+import atr.db.session as session
 import atr.demo.people as people
-import atr.models.promotion as tables
-import atr.promotion.budget as budget
-import atr.promotion.fileset as fileset
-import atr.promotion.states as states
-import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
-import atr.storage as storage
-import atr.tasks.context as contexts
-import atr.worker as worker
-from tests import databases
+import tests.benchmarks.many_files as many_files
+import tests.benchmarks.many_rows as many_rows
+import tests.benchmarks.pages as pages
 
-ENGINES: Final = ("sqlite", "postgresql")
-GROUP: Final = "org.example.many"
-_AT_ONCE: Final = 500
-_NAMES: Final = uuid.UUID("6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa")
-
-
-@contextlib.contextmanager
-def server(engine: str) -> Iterator[databases.Server | None]:
-    """A PostgreSQL server of our own that waits for the disk, as one must; None for SQLite."""
-    if engine == "sqlite":
-        yield None
-        return
-    with databases.server({}) as running:
-        yield running
+DEPLOYMENTS: Final = (1, 20, 100, 500)
+RELEASES: Final = (1, 100, 1_000)
+_REPEATS: Final = 3
+_OK: Final = 200
+# By the phase in which it is looked at. {p}: project and version.
+PAGES: Final = {
+    "compose": ("/compose/{p}", "/voting/{p}", "/distribution/list/{p}", "/distribution/detail/{p}/d1"),
+    "vote": ("/vote/{p}", "/resolve/{p}", "/abandon/{p}"),
+    "finish": (
+        "/releases",
+        "/finish/{p}",
+        "/finish/{p}/row/d1",
+        "/distribution/list/{p}",
+        "/distribution/detail/{p}/d1",
+        "/distribution/promote-all/{p}",
+        "/announce/{p}",
+        "/admin/stuck",
+    ),
+}
 
 
-def fresh(running: databases.Server | None, directory: pathlib.Path) -> str:
-    """A fresh, migrated database: its address."""
-    directory.mkdir(parents=True, exist_ok=True)
-    address = databases.sqlite_url(directory / "atr.db") if running is None else running.create()
-    migrate.upgrade(address)
-    return address
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """One page at so many rows: how many statements it needed, and the median of its milliseconds."""
+
+    page: str
+    rows: int
+    statements: int
+    milliseconds: float
 
 
-@contextlib.asynccontextmanager
-async def hands(
-    address: str, state_dir: pathlib.Path, *, portal_url: str = "", repository_url: str = ""
-) -> AsyncIterator[contexts.Context]:
-    """The real worker's hands, with the budget lifted: as many looks as are due."""
-    given: dict[str, Any] = {
-        "state_dir": state_dir,
-        "database_url": address,
-        "sandbox": True,
-        "maven_central_portal_url": portal_url,
-        "maven_central_repository_url": repository_url,
-        "maven_central_token": "name:password",
-    }
-    async with worker.context(config.WorkerSettings.model_validate(given)) as made:
-        limits = {reach: budget.Limits() for reach in budget.Reach}
-        place = dataclasses.replace(made.storage.place, limits=limits)
-        yield dataclasses.replace(made, storage=storage.Storage(made.storage.database, place))
+async def of_deployments(kinds: Sequence[many_rows.Kind], repeats: int, state_dir: pathlib.Path) -> list[Cost]:
+    """The cost of every page of a release with a deployment that the writers made, and one of each of these kinds."""
+    costs = []
+    rows = 1 + len(kinds)
+    for phases in (("compose",), ("vote", "finish")):
+        async with pages.house(state_dir / phases[0]) as (store, app):
+            release_key = await pages.composed(store, many_files.tree(8))
+            clients = {name: await pages.signed_in(app, name) for name in (people.MEMBERS[0], people.ADMIN)}
+            if phases == ("compose",):
+                await many_rows.put(store, release_key, [kind for kind in kinds if kind in many_rows.STAGED])
+            else:
+                await pages.vote(store, release_key)
+                await many_rows.put(store, release_key, kinds)
+            for phase in phases:
+                if phase == "finish":
+                    await pages.finish(store, release_key)
+                costs += [await _cost(store.database, clients, phase, page, rows, repeats) for page in PAGES[phase]]
+    return costs
 
 
-async def put(store: storage.Storage, count: int) -> None:
-    """So many promotions that were sent and are publishing, each with its own deployment and package, all due."""
-    await people.settle_in(store, (GROUP,))
-    async with store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
-        release_key = await participant.release.start(people.PROJECT, "1.0.0")
-    files = fileset.FileSet.of([fileset.File("org/example/many/one/1.0.0/one-1.0.0.jar", 1, "ab" * 32)])
-    async with store.database.write() as data:
-        now = await store.database.now(data)
-        data.add(tables.FileSetRow(digest=files.digest, files=1, size=1, created=now))
-        await data.flush()
-        for first in range(1, count + 1, _AT_ONCE):
-            numbers = range(first, min(first + _AT_ONCE, count + 1))
-            rows = [_rows(number, release_key, files.digest, now) for number in numbers]
-            for of_one_table in zip(*rows, strict=True):
-                data.add_all(of_one_table)
-                await data.flush()
-            data.expunge_all()
+async def of_releases(count: int, kinds: Sequence[many_rows.Kind], repeats: int, state_dir: pathlib.Path) -> list[Cost]:
+    """The cost of the list of so many releases in every phase, each with a deployment of each of these kinds."""
+    async with pages.house(state_dir) as (store, app):
+        await people.settle_in(store, (many_files.GROUP,))
+        await many_rows.put_releases(store, count, kinds)
+        clients = {people.MEMBERS[0]: await pages.signed_in(app)}
+        return [await _cost(store.database, clients, "all phases", "/releases", count, repeats)]
 
 
-async def unseen(store: storage.Storage) -> int:
-    """How many promotions nobody has looked at."""
-    row = tables.Promotion
-    async with store.read() as read:
-        wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(row.last_look).is_(None))
-        return int((await read.data.exec(wanted)).one())
+async def _cost(
+    database: session.Database,
+    clients: Mapping[str, TestClientProtocol],
+    phase: str,
+    page: str,
+    rows: int,
+    repeats: int,
+) -> Cost:
+    client = clients[people.ADMIN if page.startswith("/admin") else people.MEMBERS[0]]
+    path = page.format(p=f"{people.PROJECT}/{many_files.VERSION}")
+    taken, counts = [], set()
+    # The first look compiles templates and statements.
+    for number in range(repeats + 1):
+        with pages.counted(database) as count:
+            began = time.perf_counter()
+            answer = await client.get(path)
+            await answer.get_data()
+            took = time.perf_counter() - began
+        if answer.status_code != _OK:
+            raise SystemExit(f"{path} answered {answer.status_code}.")
+        if number:
+            taken.append(took * 1000)
+            counts.add(count[0])
+    return Cost(f"{phase}: {page}", rows, max(counts), statistics.median(taken))
 
 
-def _rows(
-    number: int, release_key: str, digest: str, now: datetime.datetime
-) -> tuple[tables.Deployment, tables.Promotion, tables.PromotionTarget, tables.Attempt]:
-    platform = distribution.DistributionPlatform.MAVEN
-    where = distribution.coordinates(platform, GROUP, f"module-{number:05}", "1.0.0")
-    # Old enough to be asked about once a minute, and due one after the other.
-    sent, due = now - datetime.timedelta(hours=1), now - datetime.timedelta(seconds=1, microseconds=-number)
-    deployment = tables.Deployment(
-        id=number,
-        release_key=release_key,
-        platform=platform.name,
-        mechanism="CENTRAL_PORTAL",
-        external_id=str(uuid.uuid5(_NAMES, where.package)),
-        state=states.DeploymentState.STAGED,
-        entered_at=sent,
-        created_by=people.MEMBERS[0],
-        created=sent,
-        file_set_digest=digest,
-        captured_at=sent,
-    )
-    promotion = tables.Promotion(
-        id=number,
-        release_key=release_key,
-        platform=platform.name,
-        mechanism="CENTRAL_PORTAL",
-        deployment_id=number,
-        state=states.State.PUBLISHING,
-        entered_at=sent,
-        requested_by=people.MEMBERS[0],
-        requested_at=sent,
-        evidence_digest=digest,
-        voted_digest=digest,
-        deadline=now + datetime.timedelta(days=1),
-        due_at=due,
-    )
-    target = tables.PromotionTarget(
-        promotion_id=number,
-        purl=where.purl,
-        owner_namespace=where.owner_namespace,
-        package=where.package,
-        version=where.version,
-    )
-    attempt = tables.Attempt(
-        promotion_id=number,
-        deployment_id=number,
-        kind=tables.AttemptKind.PUBLISH,
-        number=1,
-        lease_epoch=1,
-        marked_at=sent,
-        marked_for=people.MEMBERS[0],
-        answered_at=sent,
-        answer=steps.Answer.TAKEN,
-        status=204,
-    )
-    return deployment, promotion, target, attempt
+def lines(costs: Sequence[Cost], what: str) -> list[str]:
+    """One line a page: statements and milliseconds at each size."""
+    sizes = sorted({cost.rows for cost in costs})
+    out = [f"{'page':<44}{''.join(f'{size:,} {what}'.rjust(20) for size in sizes)}"]
+    for page in dict.fromkeys(cost.page for cost in costs):
+        row = {cost.rows: cost for cost in costs if cost.page == page}
+        cells = [f"{row[size].statements:,} st {row[size].milliseconds:,.0f} ms" for size in sizes]
+        out.append(f"{page:<44}{''.join(f'{cell:>20}' for cell in cells)}")
+    return out
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--deployments", default=",".join(map(str, DEPLOYMENTS)), help="how many, separated by commas")
+    parser.add_argument("--releases", default=",".join(map(str, RELEASES)), help="how many, separated by commas")
+    parser.add_argument("--repeats", type=int, default=_REPEATS)
+    parser.add_argument("--directory", type=pathlib.Path, help="where there is room; a temporary one otherwise")
+    options = parser.parse_args()
+    asyncio.run(_measure(options))
+
+
+async def _measure(options: argparse.Namespace) -> None:
+    found: dict[str, list[Cost]] = {}
+    for what in ("deployments", "releases"):
+        for size in map(int, filter(None, getattr(options, what).split(","))):
+            print(f"{size:,} {what}", file=sys.stderr)
+            with tempfile.TemporaryDirectory(dir=options.directory, prefix="atr-rows-") as below:
+                made = (
+                    of_deployments([many_rows.READY] * (size - 1), options.repeats, pathlib.Path(below))
+                    if what == "deployments"
+                    else of_releases(size, [many_rows.READY], options.repeats, pathlib.Path(below))
+                )
+                found.setdefault(what, []).extend(await made)
+    for what, costs in found.items():
+        print("\n".join(lines(costs, what)))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,8 +25,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final
 
 import atr.worker as worker
+from tests.benchmarks import many_promotions
 from tests.benchmarks import measured as measuring
-from tests.benchmarks import rows
 
 SIZES: Final = (100, 1_000, 10_000)
 SLOTS: Final = 16
@@ -106,13 +106,13 @@ async def measured(
 ) -> list[Cost]:
     """A sweep for each (rows, slots). Raises SystemExit if a row was not looked at."""
     costs = []
-    with rows.server(engine) as running:
+    with many_promotions.server(engine) as running:
         for size, slots in runs:
             say(f"{size:,} rows, {slots} at once")
             below = directory / f"{size}-{slots}"
-            address = await asyncio.to_thread(rows.fresh, running, below)
-            async with rows.hands(address, below) as hands:
-                await rows.put(hands.storage, size)
+            address = await asyncio.to_thread(many_promotions.fresh, running, below)
+            async with many_promotions.hands(address, below) as hands:
+                await many_promotions.put(hands.storage, size)
             async with _program("--serve", str(answer)) as platform:
                 url = await _told(platform)
                 arguments = ("--work", url, "--slots", str(slots), "--directory", str(below), "--database", address)
@@ -135,10 +135,10 @@ async def _serve(seconds: float) -> None:
 
 async def _work(url: str, address: str, directory: pathlib.Path, slots: int) -> None:
     """The worker's own loop, until every row has been looked at."""
-    async with rows.hands(address, directory, portal_url=url, repository_url=url) as hands:
+    async with many_promotions.hands(address, directory, portal_url=url, repository_url=url) as hands:
         began, stop = time.monotonic(), asyncio.Event()
         working = asyncio.create_task(worker.work_until(hands, stop, tick=1, slots=slots))
-        while await rows.unseen(hands.storage):  # noqa: ASYNC110  (only the rows tell, and they ring no bell)
+        while await many_promotions.unseen(hands.storage):  # noqa: ASYNC110  (only the rows tell, and they ring no bell)
             await asyncio.sleep(0.25)
         seconds = time.monotonic() - began
         stop.set()
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=SLOTS, help="rows at once")
     parser.add_argument("--sequential", type=int, default=_SEQUENTIAL, help="rows of the sequential sweep; 0 for none")
     parser.add_argument("--answer", type=float, default=_ANSWER, help="seconds that the platform takes")
-    parser.add_argument("--engine", default="sqlite", choices=rows.ENGINES)
+    parser.add_argument("--engine", default="sqlite", choices=many_promotions.ENGINES)
     parser.add_argument("--directory", type=pathlib.Path, help="where there is room; a temporary one otherwise")
     for inner in ("--serve", "--work", "--database"):
         parser.add_argument(inner, default="", help=argparse.SUPPRESS)

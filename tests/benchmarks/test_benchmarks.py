@@ -8,8 +8,10 @@ import pytest
 
 import tests.benchmarks.bundle as bundles
 import tests.benchmarks.claims as claims
+import tests.benchmarks.many_rows as many_rows
 import tests.benchmarks.pages as pages
 import tests.benchmarks.promote_vs_upload as benchmark
+import tests.benchmarks.rows as rows
 import tests.benchmarks.sweep as sweep
 import tests.benchmarks.table as table
 
@@ -82,3 +84,40 @@ async def test_a_sweep_asks_once_for_each_row(tmp_path: pathlib.Path) -> None:
     told = list(sweep.lines(costs))
     assert told[-2].startswith("12 to 24 rows (2 x): seconds ")
     assert told[-1].startswith("one after the other takes ")
+
+
+@pytest.mark.slow
+async def test_no_page_needs_more_statements_for_more_deployments(tmp_path: pathlib.Path) -> None:
+    """Of every kind one and then four: whatever a kind needs, it needs once."""
+    few, many = [
+        {
+            cost.page: cost.statements
+            for cost in await rows.of_deployments(many_rows.EVERY * each, 1, tmp_path / str(each))
+        }
+        for each in (1, 2)
+    ]
+    assert few == many
+
+
+@pytest.mark.slow
+async def test_no_page_needs_more_statements_for_12_rows_than_for_1(tmp_path: pathlib.Path) -> None:
+    """As most releases are: all of it staged and captured. The finish page needs at most 40."""
+    few, many = [
+        {
+            cost.page: cost.statements
+            for cost in await rows.of_deployments([many_rows.READY] * more, 1, tmp_path / str(more))
+        }
+        for more in (1, 12)
+    ]
+    assert few == many
+    assert many["finish: /finish/{p}"] <= 40
+
+
+@pytest.mark.slow
+async def test_the_list_of_releases_needs_no_more_statements_for_more_releases(tmp_path: pathlib.Path) -> None:
+    """In all four phases, each with deployments of every kind."""
+    few, many = [
+        [cost.statements for cost in await rows.of_releases(count, many_rows.STAGED, 1, tmp_path / str(count))]
+        for count in (4, 8)
+    ]
+    assert few == many

@@ -19,8 +19,8 @@ import atr.promotion.states as states
 import atr.sandbox.knobs as knobs
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
+import atr.storage.readers.finish as finish
 import atr.storage.readers.readiness as readiness
-import atr.storage.readers.releases as releases
 import atr.storage.readers.searches as searches
 import atr.storage.readers.vote as votes
 import tests.chaos.conformance as conformance
@@ -252,7 +252,7 @@ async def still_said_with_each_version(world: simulated.Simulated) -> Sequence[s
     """And after it: the frozen ballot, its mail, the finish page."""
     async with world.store.read(worlds.MEMBER) as read:
         vote = await votes.newest(read, RELEASE)
-        page = await releases.finish(read, RELEASE)
+        page = await finish.page(read, RELEASE)
     letter = letters.call_for_votes(vote, page="http://127.0.0.1/vote")
     return list(
         _unsaid(

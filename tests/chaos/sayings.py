@@ -9,7 +9,7 @@ from typing import Final
 import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.states as states
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 import tests.chaos.truth as truth
 from tests import world as worlds
 
@@ -30,7 +30,7 @@ async def wrong(world: worlds.World, judge: truth.Truth, release_key: str, voted
     deployments = [row for row in await world.rows(tables.Deployment) if row.release_key == release_key]
     promotions = [row for row in await world.rows(tables.Promotion) if row.release_key == release_key]
     async with world.store.read(worlds.MEMBER) as read:
-        page = await releases.finish(read, release_key)
+        page = await finish.page(read, release_key)
     seen = Seen(deployments, promotions, page, world.platform.now())
     return [f"S17: {sentence}" for sentence in (*judge.nowhere(), *judged(seen, judge, voted))]
 

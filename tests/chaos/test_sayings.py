@@ -9,7 +9,7 @@ import pytest
 
 import atr.models.promotion as tables
 import atr.models.views as views
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 import tests.chaos.acts as acts
 import tests.chaos.attacks as attacks
 import tests.chaos.conformance as conformance
@@ -40,7 +40,7 @@ def _judged(
 
     async def look(world: simulated.Simulated) -> Sequence[str]:
         async with world.store.read(worlds.MEMBER) as read:
-            page = await releases.finish(read, acts.RELEASE)
+            page = await finish.page(read, acts.RELEASE)
         seen = sayings.Seen(
             await world.rows(tables.Deployment), await world.rows(tables.Promotion), page, world.platform.now()
         )

@@ -10,6 +10,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.storage.readers.finish as finish
 import atr.storage.readers.releases as releases
 import atr.worker as worker
 from tests import world as worlds
@@ -159,7 +160,7 @@ async def test_an_older_look_does_not_speak_for_a_newer_one_that_did_not_count(v
     assert row.state is _State.LIVE
     assert "could not be looked at again" in row.standing.sentence
     async with voted.store.read() as read:
-        assert EVERYTHING.lower() not in (await releases.finish(read, RELEASE)).sentence.lower()
+        assert EVERYTHING.lower() not in (await finish.page(read, RELEASE)).sentence.lower()
 
 
 @pytest.mark.parametrize("shape", ["page", "apache", "sorted", "nexus"])

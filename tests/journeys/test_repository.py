@@ -17,8 +17,10 @@ import atr.demo.people as people
 import atr.models.promotion as tables
 import atr.models.repository_views as views
 import atr.server as server
+import atr.storage.eligibility as eligibility
 import atr.storage.files as files
 import atr.storage.readers.repository as repository
+import atr.storage.readers.vote as vote_reader
 from tests import serving
 from tests import world as worlds
 from tests.journeys import test_copies as copying
@@ -47,7 +49,10 @@ async def voting(world: worlds.World, *, keep: bool = True) -> tuple[str, int]:
 async def entries(world: worlds.World, release_key: str) -> dict[str, views.VoterEntry]:
     """What a stranger can get, by the kind of the entry."""
     async with world.store.read() as read:
-        return {entry.kind: entry for entry in await repository.entries(read, release_key)}
+        return {
+            entry.kind: entry
+            for entry in await repository.entries(read, await eligibility.release(read.data, release_key))
+        }
 
 
 def address(entry: views.VoterEntry, path: str = "") -> str:
@@ -252,7 +257,7 @@ async def test_without_a_copy_voters_are_told_and_so_is_who_opens_the_vote(world
     release_key, deployment_id = await copying.elsewhere(world, keep=False)
     await copying.captured(world, deployment_id)
     async with world.store.read() as read:
-        (warning,) = await repository.warnings(read, release_key)
+        (warning,) = (await vote_reader.voting(read, release_key)).warnings
     external_id = (await world.row(deployment_id)).external_id
     assert warning.startswith(f"Voters cannot test deployment {external_id}.")
     assert "switch copies on in the project's policy" in warning
@@ -270,12 +275,12 @@ async def test_the_sentence_says_why_no_copy_is_kept(world: worlds.World) -> Non
     copying.quota(world, 10)
     await copying.captured(world, deployment_id)
     async with world.store.read() as read:
-        (warning,) = await repository.warnings(read, release_key)
+        (warning,) = (await vote_reader.voting(read, release_key)).warnings
     assert "Forget copies of older candidates" in warning
     async with world.member() as member:
         await member.deployments.take_off_ballot(deployment_id, "not this one")
     async with world.store.read() as read:
-        assert await repository.warnings(read, release_key) == ()
+        assert (await vote_reader.voting(read, release_key)).warnings == ()
 
 
 async def test_forgotten_after_the_vote_it_is_served_no_more(world: worlds.World, open_vote: views.VoterEntry) -> None:

@@ -13,7 +13,7 @@ import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 from tests import world as worlds
 from tests.sandbox import bundles
 
@@ -85,7 +85,7 @@ async def test_what_the_platform_takes_without_signature_sources_or_jar_is_voted
     tree = trees.Tree({path: data for path, data in files.items() if not path.endswith((".md5", ".sha1"))}, _PACKAGES)
     release_key, deployment_id = await world.voted(tree)
     async with world.store.read(worlds.MEMBER) as read:
-        panel = (await releases.finish(read, release_key)).readiness
+        panel = (await finish.page(read, release_key)).readiness
     assert not [cell for check in panel.checks for cell in check.cells if cell.css in {"refused", "warning"}]
     await world.promote(deployment_id)
     row = await world.live(deployment_id)

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Any, Final
 
 import atr.models.compose_views as compose_views
+import atr.models.paging as paging
 import atr.post.upload as upload
 from tests.pages import samples
 
@@ -89,6 +90,7 @@ def large() -> compose_views.Tree:
 def compose(**changes: Any) -> compose_views.ComposeView:
     sample = compose_views.ComposeView(
         **_WHERE,
+        part=paging.WHOLE,
         committee_name="Example",
         release_key="example-widgets-2.5.0",
         phase_word="Compose",

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.finish_views as finish_views
+import atr.models.paging as paging
 import atr.models.public_views as public_views
 import atr.models.readiness_views as readiness_views
 import atr.models.repository_views as repository_views
@@ -849,9 +850,7 @@ def listing(**changes: Any) -> views.DistributionList:
         version_key="2.4.0",
         phase_word="Finish",
         not_public=(not_public(),),
-        total=204,
-        page=2,
-        pages=3,
+        part=paging.Part(2, 5, 204),
         distributions=(
             maven,
             dataclasses.replace(

@@ -10,10 +10,11 @@ import atr.db.queries as queries
 import atr.demo.people as people
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
 import atr.storage.readers.compose as compose
 import atr.storage.readers.deployments as deployments
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 import atr.storage.readers.repository as repository
 import atr.storage.readers.resolution as resolution
 import atr.storage.readers.revisions as revisions
@@ -34,10 +35,10 @@ async def test_nothing_is_lost_with_the_revisions_of_an_announced_release(voted:
         await data.exec(sqlalchemy.delete(sql.Revision).where(col(sql.Revision.release_key) == RELEASE))
     assert (await voted.row(1)) == before
     async with voted.store.read(worlds.MEMBER) as read:
-        assert (await releases.finish(read, RELEASE)).voted_revision == "00001"
+        assert (await finish.page(read, RELEASE)).voted_revision == "00001"
         assert (await votes.newest(read, RELEASE)).revision_number == "00001"
         assert (await resolution.announce(read, RELEASE)).sentence == "This release was announced."
-        assert await repository.entries(read, RELEASE)
+        assert await repository.entries(read, await eligibility.release(read.data, RELEASE))
         assert (await compose.page(read, RELEASE)).revision is None
         assert (await revisions.page(read, RELEASE)).lines == ()
         detail = await deployments.detail(read, RELEASE, "d1")

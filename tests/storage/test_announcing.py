@@ -13,6 +13,7 @@ import atr.models.sql as sql
 import atr.models.vote_views as vote_views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.readers.finish as finish
 import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
 from tests import world as worlds
@@ -79,9 +80,9 @@ async def test_a_platform_that_the_policy_maps_needs_a_distribution_or_a_members
             await _without(voted, seen, reason=reason)
     async with voted.store.read(worlds.MEMBER) as read:
         (line,) = (await releases.listing(read)).lines
-        finish = await releases.finish(read, RELEASE)
+        shown = await finish.page(read, RELEASE)
     assert line.todo.startswith(missing)
-    assert (finish.announce_needs_reason, finish.announce_why_not) == (True, "")
+    assert (shown.announce_needs_reason, shown.announce_why_not) == (True, "")
     await _without(voted, page.lacking_digest, reason=_REASON)
     told = await _event(voted)
     assert (told.data["waived"], told.data["without"], told.data["vouched"], told.data["reason"]) == (

@@ -16,6 +16,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.readers.releases as releases
 import atr.storage.readers.repository as repository
@@ -188,14 +189,15 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
     async with voted.store.read(worlds.MEMBER) as read:
         release = await queries.demand_release(read.data, RELEASE)
         assert not await embargo.holds(read.data, release)
-        assert f"{worlds.MEMBER} lifted the embargo on " in await embargo.sentence(read.data, release)
+        lift = await embargo.lift_of(read.data, release)
+        assert f"{worlds.MEMBER} lifted the embargo on " in embargo.sentence(release, lift)
     voted.clock.turn(seconds=60)
     async with voted.by_hand() as data:
         (await queries.demand_release(data, RELEASE)).created = voted.clock.at
     async with voted.store.read(worlds.MEMBER) as read:
         release = await queries.demand_release(read.data, RELEASE)
         assert await embargo.holds(read.data, release)
-        assert gates.EMBARGOED in await embargo.sentence(read.data, release)
+        assert gates.EMBARGOED in embargo.sentence(release, await embargo.lift_of(read.data, release))
         assert await inputs.readiness_cases(read, RELEASE) == ()
     async with voted.service() as service:
         assert await service.deployments.take(1, owner="w", seconds=60) is None
@@ -208,7 +210,7 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
 async def test_files_of_its_ballot_are_served_to_nobody_until_then(voted: worlds.World) -> None:
     """Maven signs in nowhere, so who asks makes no difference: neither before the lift nor after it."""
     async with voted.store.read(worlds.MEMBER) as read:
-        entry = (await repository.entries(read, RELEASE))[0]
+        entry = (await repository.entries(read, await eligibility.release(read.data, RELEASE)))[0]
     await _expedite(voted)
 
     async def served(who: str) -> bool:
@@ -221,7 +223,9 @@ async def test_files_of_its_ballot_are_served_to_nobody_until_then(voted: worlds
 
     assert not any([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
     async with voted.store.read(worlds.MEMBER) as read:
-        assert {one.why_not for one in await repository.entries(read, RELEASE)} == {gates.EMBARGOED}
+        assert {
+            one.why_not for one in await repository.entries(read, await eligibility.release(read.data, RELEASE))
+        } == {gates.EMBARGOED}
     await _lift(voted)
     assert all([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
 

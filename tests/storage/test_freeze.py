@@ -10,7 +10,6 @@ import sqlalchemy
 import sqlalchemy.ext.asyncio
 from sqlmodel import col
 
-import atr.db.queries as queries
 import atr.db.session as session
 import atr.demo.people as people
 import atr.errors as errors
@@ -19,6 +18,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.ballots as proposals
+import atr.storage.eligibility as eligibility
 import atr.storage.readers.vote as votes
 import atr.storage.writers.ballots as ballots
 from tests import hosting
@@ -66,7 +66,7 @@ def _ballots(data: _HostSession, world: worlds.World) -> ballots.Host:
 async def test_one_call_freezes_what_our_own_writer_would(staged: worlds.World) -> None:
     """The same ballot, the same event, the same check asked for; then the vote passes, and it goes live."""
     async with staged.store.read() as read:
-        proposed = await proposals.proposed(read.data, await queries.demand_release(read.data, RELEASE))
+        proposed = await proposals.proposed(read.data, await eligibility.release(read.data, RELEASE))
     async with _host(staged) as data:
         await _start(data, staged)
         assert await _ballots(data, staged).freeze(RELEASE) == proposed.digest

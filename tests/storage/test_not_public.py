@@ -20,6 +20,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.readers.distributions as distributions
+import atr.storage.readers.finish as finish
 import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
 import atr.storage.voted as measures
@@ -50,7 +51,7 @@ async def several(several_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncI
 
 async def _finish(world: worlds.World, who: str = worlds.MEMBER) -> views.FinishView:
     async with world.store.read(who) as read:
-        return await releases.finish(read, RELEASE)
+        return await finish.page(read, RELEASE)
 
 
 async def _announcing(world: worlds.World, who: str = worlds.MEMBER) -> vote_views.AnnounceView:

@@ -14,9 +14,9 @@ import atr.errors as errors
 import atr.models.letters as letters
 import atr.promotion.order as order
 import atr.promotion.states as states
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.readers.deployments as deployments
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 import atr.storage.readers.searches as searches
 import atr.storage.readers.together as together
 import atr.storage.readers.vote as votes
@@ -103,10 +103,10 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     await mixed.work()
     async with mixed.store.read(worlds.MEMBER) as read:
         view = await together.promote_all(read, people.PROJECT, "2.4.0")
-        finish = await releases.finish(read, RELEASE)
+        shown = await finish.page(read, RELEASE)
     assert BOTH in [row.packages_line for row in view.rows]
-    assert f"{BOTH} on Maven Central waits for your click" in finish.sentence
-    assert any(line.what.startswith(f"{BOTH} on Maven Central:") for line in finish.missing)
+    assert f"{BOTH} on Maven Central waits for your click" in shown.sentence
+    assert any(line.what.startswith(f"{BOTH} on Maven Central:") for line in shown.missing)
     rows = [await mixed.row(number) for number in (1, 2)]
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
     with pytest.raises(errors.ConflictError, match=BOTH):
@@ -117,10 +117,10 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     async with mixed.member() as member:
         first, second = await member.turns.promote_all(RELEASE, asked, stop_at_trouble=True)
     async with mixed.store.read(worlds.MEMBER) as read:
-        assert await facts.named(read.data, first) == f"{BOTH} on Maven Central"
+        assert eligibility.named(first, await queries.targets(read.data, first)) == f"{BOTH} on Maven Central"
         left_out = (await together.promote_all(read, people.PROJECT, "2.4.0")).left_out
         deployment = await queries.demand_deployment(read.data, 2)
-        case = await facts.case(read.data, deployment, worlds.MEMBER)
+        case = await eligibility.one(read.data, deployment, worlds.MEMBER)
     assert case.facts.waits_for == f"{BOTH} on Maven Central"
     assert f"{BOTH} on Maven Central" in [name for name, _, _ in left_out]
     (asking,) = [one for one in await mixed.events(f"promotion:{second.id}") if one.what == "promotion_requested"]

@@ -12,7 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.files as files
-import atr.storage.readers.releases as releases
+import atr.storage.readers.finish as finish
 import atr.storage.readers.vote as votes
 from tests import world as worlds
 
@@ -282,7 +282,7 @@ async def test_the_voted_revision_is_named_while_a_vote_is_open_and_after_it_pas
     assert await vote(staged) == (3, "00002", staged.clock.at)
     assert len(await staged.rows(sql.Revision)) == 2
     async with staged.store.read() as read:
-        assert (await releases.finish(read, RELEASE)).voted_revision == "00002"
+        assert (await finish.page(read, RELEASE)).voted_revision == "00002"
     async with staged.manager() as manager:
         await manager.vote_resolution.abandon(RELEASE, "Approved by mistake.")
     assert await vote(staged) == (3, None, None)

@@ -12,7 +12,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.files as files
-import atr.storage.writers.obstacles as obstacles
+import atr.storage.preconditions as preconditions
 from tests import world as worlds
 
 _ELSEWHERE: Final = "org/example/elsewhere/thing/1.0"
@@ -123,7 +123,7 @@ async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_on
     (row,) = await world.rows(tables.Deployment)
     async with world.store.read() as read:
         row.state = states.DeploymentState.FAILED
-        assert "nobody knows whose it is" in await obstacles.drop(read, row)
+        assert "nobody knows whose it is" in (await preconditions.of(read, row)).drop
 
 
 async def test_names_that_differ_only_in_case_overlap_too(world: worlds.World) -> None:

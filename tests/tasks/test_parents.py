@@ -13,7 +13,7 @@ import atr.models.readiness_views as views
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
-import atr.storage.facts as facts
+import atr.storage.check_results as check_results
 import atr.storage.readers.readiness as readiness
 from tests import world as worlds
 
@@ -174,6 +174,6 @@ async def test_what_is_remembered_of_poms_stays_small(world: worlds.World) -> No
     (row,) = [
         one
         for one in await world.rows(sql.CheckResult)
-        if (one.checker == facts.READINESS_CHECKER) and (one.member_rel_path == "parents")
+        if (one.checker == check_results.READINESS) and (one.member_rel_path == "parents")
     ]
     assert len(str(row.data)) < 1_000

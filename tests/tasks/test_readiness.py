@@ -13,7 +13,7 @@ import atr.models.readiness_views as views
 import atr.models.sql as sql
 import atr.sandbox.knobs as knobs
 import atr.shared.mechanisms as mechanisms
-import atr.storage.facts as facts
+import atr.storage.check_results as check_results
 import atr.storage.readers.readiness as readiness
 import atr.tasks.checks.readiness as checks
 from tests import world as worlds
@@ -52,7 +52,7 @@ def _said(panel: views.Panel, code: str) -> str:
 
 
 async def _results(world: worlds.World) -> list[sql.CheckResult]:
-    return [one for one in await world.rows(sql.CheckResult) if one.checker == facts.READINESS_CHECKER]
+    return [one for one in await world.rows(sql.CheckResult) if one.checker == check_results.READINESS]
 
 
 _ALL_WELL = {

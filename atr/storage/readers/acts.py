@@ -12,15 +12,10 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.storage.beside_rows as beside_rows
-import atr.storage.facts as facts
-import atr.storage.holdings as holdings
+import atr.storage.eligibility as eligibility
+import atr.storage.preconditions as preconditions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.copies as copies
-import atr.storage.writers.obstacles as obstacles
-import atr.storage.writers.promotions as promotions
-import atr.storage.writers.stagings as stagings
-import atr.storage.writers.stops as stops
 
 _State = states.State
 _Deployment = states.DeploymentState
@@ -32,16 +27,18 @@ _MEMBERS_ONLY: Final = "Only a member of the committee can do this."
 _MANAGERS_ONLY: Final = "Only a release manager or a member of the committee can do this."
 
 
-async def of(
+def of(
     read: transaction.Transaction,
-    case: facts.Case,
+    case: eligibility.Case,
+    why_not: preconditions.Deployment,
     promotion: tables.Promotion | None,
     blockers: tuple[gates.Blocker, ...],
 ) -> tuple[views.Act, ...]:
     """What can be done with a deployment and its newest promotion."""
-    if not rights.is_participant(case.committee, read.asf_uid):
+    committee = case.of.committee
+    if not rights.is_participant(committee, read.asf_uid):
         return ()
-    member = rights.is_member(case.committee, read.asf_uid)
+    member = rights.is_member(committee, read.asf_uid)
     acts = []
     if _may_ask(case, promotion):
         acts.append(_promote(case, promotion, blockers))
@@ -49,15 +46,20 @@ async def of(
         acts.append(_go_on(case, member=member))
     if promotion is not None:
         acts.extend(_stop(promotion, blockers, member=member))
-        acts.extend(await by_hand(read, promotion, member=member))
-    acts.extend(await _of_deployment(read, case, promotion, member=member))
+        acts.extend(by_hand(read, promotion, member=member))
+    acts.extend(_of_deployment(read, case, why_not, promotion, member=member))
     if (promotion is None) and (case.deployment.due_at is not None):
         acts.append(views.Act("look", "Check now"))
     return tuple(acts)
 
 
-async def _of_deployment(
-    read: transaction.Transaction, case: facts.Case, promotion: tables.Promotion | None, *, member: bool
+def _of_deployment(
+    read: transaction.Transaction,
+    case: eligibility.Case,
+    why_not: preconditions.Deployment,
+    promotion: tables.Promotion | None,
+    *,
+    member: bool,
 ) -> list[views.Act]:
     acts = []
     if case.deployment.state is _Deployment.LOST:
@@ -66,40 +68,32 @@ async def _of_deployment(
         case.deployment.state is _Deployment.PUBLISHED
     ):
         act = _act("prove_published", "Compare the public files", member=member, primary=True)
-        acts.append(dataclasses.replace(act, why_not=act.why_not or await obstacles.prove_published(read, case)))
-    if case.deployment.state in {_Deployment.STAGED, _Deployment.FAILED}:
-        why_not = await obstacles.drop(read, case.deployment)
-        if not why_not:
-            acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
+        acts.append(dataclasses.replace(act, why_not=act.why_not or why_not.prove_published))
+    if not why_not.drop:
+        acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
         # It may have failed because another one holds its packages.
         acts.append(_managers_act(read, case, "stage_record", "Find and record another one…"))
-    acts.extend(await _of_copy(read, case, member=member))
-    if not await obstacles.verify(read, case.deployment):
+    acts.extend(_of_copy(read, case, why_not, member=member))
+    if not why_not.verify:
         acts.append(views.Act("verify", "Verify now"))
     return acts
 
 
-async def _of_copy(read: transaction.Transaction, case: facts.Case, *, member: bool) -> list[views.Act]:
+def _of_copy(
+    read: transaction.Transaction, case: eligibility.Case, why_not: preconditions.Deployment, *, member: bool
+) -> list[views.Act]:
     """What can be done with the bytes that we have of it: keep them, give them up, stage them once more."""
     row, acts = case.deployment, []
-    if (row.state is _Deployment.STAGED) and not await copies.keep_why_not(read, row):
+    if not why_not.keep_copy:
         acts.append(_act("keep_copy", "Keep a copy", member=member))
-    if await holdings.is_kept(read, case.project.key, row.file_set_digest or ""):
+    if why_not.is_kept:
         act = _act("forget_copy", "Forget the copy", member=member, needs_reason=True)
-        acts.append(dataclasses.replace(act, why_not=act.why_not or await copies.forget_why_not(read, row)))
-    digest = row.file_set_digest or row.stage_digest or ""
-    if (
-        (row.state in stagings.OVER)
-        and (case.release.phase is not sql.ReleasePhase.RELEASE)
-        and await stagings.voted_platform(read, case.release, digest)
-        and (await stagings.standing(read, case.release, digest) is None)
-    ):
+        acts.append(dataclasses.replace(act, why_not=act.why_not or why_not.forget_copy))
+    if why_not.is_worth_staging_again:
         act = _managers_act(read, case, "stage_again", "Stage the voted files again…")
-        act = dataclasses.replace(act, target=digest)
-        acts.append(
-            dataclasses.replace(act, why_not=act.why_not or await stagings.again_why_not(read, case.release, digest))
-        )
+        digest = row.file_set_digest or row.stage_digest or ""
+        acts.append(dataclasses.replace(act, target=digest, why_not=act.why_not or why_not.stage_again))
     return acts
 
 
@@ -120,7 +114,7 @@ def _plain(act: views.Act) -> views.Act:
     return dataclasses.replace(act, primary=act.primary and (act.name != "promote"))
 
 
-async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
+def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
     """What a committer of the committee can do with a promotion, whatever it promotes."""
     acts = []
     match promotion.state:
@@ -132,7 +126,7 @@ async def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *,
                 _act("check_again", "Compare the public files again", member=member, needs_reason=True, primary=True)
             )
         case _State.IN_DOUBT:
-            acts.extend(await _doubtful(read, promotion, member=member))
+            acts.extend(_doubtful(read, promotion, member=member))
         case _:
             pass
     if promotion.state in states.OPEN:
@@ -162,7 +156,7 @@ def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ..
 
 def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, member: bool) -> tuple[views.Act, ...]:
     """Try to stop what a call was made for. Whatever stopped holding since the call is the reason to."""
-    if stops.why_not(promotion):
+    if preconditions.stop(promotion):
         return ()
     again = promotion.state is _State.ABORTING
     act = _act("stop", "Ask for the drop again" if again else "Try to stop it", member=member, needs_reason=True)
@@ -171,7 +165,7 @@ def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, mem
     return (dataclasses.replace(act, note=note),)
 
 
-def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
+def _may_ask(case: eligibility.Case, promotion: tables.Promotion | None) -> bool:
     if (case.deployment.state is not _Deployment.STAGED) or case.deployment.publishing_since:
         return False
     if (promotion is None) or (promotion.state not in states.HOLDING):
@@ -179,7 +173,9 @@ def _may_ask(case: facts.Case, promotion: tables.Promotion | None) -> bool:
     return promotion.held and (promotion.state in {_State.REQUESTED, _State.SENDING})
 
 
-def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]) -> views.Act:
+def _promote(
+    case: eligibility.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]
+) -> views.Act:
     again = " again" if promotion is not None else ""
     why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
     if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
@@ -187,15 +183,13 @@ def _promote(case: facts.Case, promotion: tables.Promotion | None, blockers: tup
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
 
 
-def _go_on(case: facts.Case, *, member: bool) -> views.Act:
+def _go_on(case: eligibility.Case, *, member: bool) -> views.Act:
     act = _act("go_on", "Go on without it", member=member, needs_reason=True, primary=True)
     return dataclasses.replace(act, note=f"{case.facts.stopped_by}. Its own page says why.")
 
 
-async def _doubtful(
-    read: transaction.Transaction, promotion: tables.Promotion, *, member: bool
-) -> tuple[views.Act, ...]:
-    may = await promotions.may_give_up(read, promotion)
+def _doubtful(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
+    may = preconditions.may_give_up(read, promotion)
     give_up = _act("give_up", "Call it stopped", member=member, needs_reason=True)
     if member and not may:
         why = "It opens after 24 hours in which every look found nothing public."
@@ -211,7 +205,7 @@ def _act(name: str, label: str, *, member: bool, needs_reason: bool = False, pri
 
 
 def _managers_act(
-    read: transaction.Transaction, case: facts.Case, name: str, label: str, *, needs_reason: bool = False
+    read: transaction.Transaction, case: eligibility.Case, name: str, label: str, *, needs_reason: bool = False
 ) -> views.Act:
-    may = rights.is_release_manager(case.committee, read.asf_uid)
+    may = rights.is_release_manager(case.of.committee, read.asf_uid)
     return views.Act(name, label, why_not="" if may else _MANAGERS_ONLY, needs_reason=needs_reason)

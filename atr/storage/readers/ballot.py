@@ -2,16 +2,16 @@
 """The file sets of a ballot as pages list them."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import atr.db.queries as queries
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.views as views
 import atr.models.vote_views as vote_views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 
 _State = states.DeploymentState
@@ -41,18 +41,18 @@ def proposed(
 
 
 async def frozen(
-    read: transaction.Transaction, release: sql.Release, entries: Sequence[tables.BallotEntry], number: str
+    read: transaction.Transaction, of: eligibility.Release, number: str
 ) -> tuple[vote_views.BallotLine, ...]:
-    """The file sets of a vote, and whether what was staged still holds the same bytes."""
-    rows = {row.id: row for row in await queries.deployments(read.data, release.key)}
+    """The file sets of the newest vote, and whether what was staged still holds the same bytes."""
+    rows = {row.id: row for row in await queries.deployments(read.data, of.row.key)}
+    packages = await queries.packages_of(read.data, rows.values())
+    file_sets = await queries.file_set_rows(read.data, {entry.file_set_digest for entry in of.ballot})
     lines = []
-    for entry in entries:
-        stored = await read.data.get(tables.FileSetRow, entry.file_set_digest)
-        row = rows.get(entry.deployment_id)
+    for entry in of.ballot:
+        stored, row = file_sets.get(entry.file_set_digest), rows.get(entry.deployment_id)
         what = ""
         if row is not None:
-            packages = distribution.in_one_line(await queries.packages(read.data, row))
-            what = f"{packages} in deployment {row.external_id or row.name}"
+            what = f"{distribution.in_one_line(packages[row.id])} in deployment {row.external_id or row.name}"
         name, detail = _named(entry.kind, entry.platform, number, what)
         css, word, at = _staged_now(entry, row)
         lines.append(

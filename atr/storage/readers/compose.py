@@ -10,6 +10,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.compose_views as compose_views
+import atr.models.paging as paging
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
@@ -18,9 +19,12 @@ import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
 import atr.storage.readers.readiness as readiness
@@ -28,7 +32,6 @@ import atr.storage.readers.revisions as revisions
 import atr.storage.readers.tree as trees
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.obstacles as obstacles
 
 # How many problems of a mapping the page names; the rest is counted.
 _NAMED: Final = 5
@@ -80,22 +83,26 @@ async def start(read: transaction.Transaction, project_key: str) -> compose_view
 
 
 async def page(
-    read: transaction.Transaction, release_key: str, *, folder: str = "", query: str = ""
+    read: transaction.Transaction,
+    release_key: str,
+    *,
+    folder: str = "",
+    query: str = "",
+    asked: paging.Asked = paging.FIRST,
 ) -> compose_views.ComposeView:
     """The compose page: the newest revision's files, where they go, and what is wrong with them."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    revision = await queries.latest_revision(read.data, release_key)
+    of = await eligibility.release(read.data, release_key)
+    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
     files = await _files(read, revision)
-    places, mappings, remarks = await _mapped(read, project, files)
-    rows = await deployments.all_of(read, release_key)
+    places, mappings, remarks = _mapped(read.data.built, of.policy, files)
+    known = await deployment_rows.of_releases(read, {release_key: of})
+    rows = deployments.shown(read, known).get(release_key, ())
+    here, part = deployments.cut(rows, asked)
     participant = rights.is_participant(committee, read.asf_uid)
     manager = rights.is_release_manager(committee, read.asf_uid)
-    held = await embargo.holds(read.data, release)
     change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
-    change = obstacles.change_files(release) or change
-    vote = _vote_why_not(release, revision, committee, manager=manager)
+    change = preconditions.change_files(release) or change
+    vote = preconditions.start_vote(of, manager=manager)
     return compose_views.ComposeView(
         project_key=project.key,
         project_name=project.name,
@@ -108,32 +115,31 @@ async def page(
         revision=await revisions.line(read, revision) if revision else None,
         tree=trees.of(files, places, folder, query),
         mappings=mappings,
-        checks=(*remarks, *await _checks(read, release_key)),
-        rows=rows,
+        checks=(*remarks, *_checks(known)),
+        rows=here,
+        part=part,
         may_change=not change,
         may_change_why_not=change,
-        may_record=manager and not held,
+        may_record=manager and not of.is_embargoed,
         may_record_why_not=gates.EMBARGOED
-        if held
+        if of.is_embargoed
         else ("" if manager else "Only release managers and members of the committee can record or stage."),
         may_vote=not vote,
         may_vote_why_not=vote,
-        readiness=await readiness.panel(read, release),
-        embargo=await embargo.sentence(read.data, release),
+        readiness=await readiness.panel(read, of, known.cases),
+        embargo=embargo.sentence(release, of.lift),
     )
 
 
 async def change(read: transaction.Transaction, release_key: str, path: str) -> compose_views.ChangeView:
     """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    revision = await queries.latest_revision(read.data, release_key)
+    of = await eligibility.release(read.data, release_key)
+    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
     files = await _files(read, revision)
     inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
     if (not inside) or (revision is None):
         raise errors.NotFoundError("The newest revision has no such file or folder. Somebody may have changed it.")
-    why_not = obstacles.change_files(release)
+    why_not = preconditions.change_files(release)
     if not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can change the files."
     return compose_views.ChangeView(
@@ -156,21 +162,20 @@ async def _files(read: transaction.Transaction, revision: queries.Revision | Non
     return (await queries.revision_files(read.data, revision)).files
 
 
-async def _mapped(
-    read: transaction.Transaction, project: sql.Project, files: Sequence[fileset.File]
+def _mapped(
+    built: layouts.Layouts, policy: sql.ReleasePolicy, files: Sequence[fileset.File]
 ) -> tuple[dict[str, trees.Place], tuple[compose_views.Mapping, ...], tuple[compose_views.Check, ...]]:
     """Where each file goes, by its path; a line for each platform that the policy has patterns for; what is odd."""
-    policy = await queries.policy(read.data, project)
     places: dict[str, trees.Place] = {}
     lines = []
     remarks = []
     for platform in distribution.DistributionPlatform:
         patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
-        if not (patterns and files and read.data.built.supports(platform)):
+        if not (patterns and files and built.supports(platform)):
             continue
         found: tuple[mapping.Placed, ...] = ()
         try:
-            found = mapping.placed(fileset.FileSet.of(files), patterns, read.data.built.on(platform))
+            found = mapping.placed(fileset.FileSet.of(files), patterns, built.on(platform))
             problems = [one.problem for one in found if one.problem]
             if not found:
                 problems = [f"The policy's patterns ({', '.join(patterns)}) match no file of the revision."]
@@ -200,12 +205,12 @@ def _concern(about: str, sentence: str) -> compose_views.Check:
     return compose_views.Check(*_CHECKS[sql.CheckResultStatus.CONCERN], about, sentence)
 
 
-async def _checks(read: transaction.Transaction, release_key: str) -> tuple[compose_views.Check, ...]:
+def _checks(known: deployment_rows.Rows) -> tuple[compose_views.Check, ...]:
     """What the newest check of each deployment that is still in play found, the worst first."""
-    rows = [row for row in await queries.deployments(read.data, release_key) if row.state not in _ENDED]
-    found = [(row, result) for row in rows for result in await facts.check_results(read.data, row)]
+    cases = [case for case in known.cases.values() if case.deployment.state not in _ENDED]
+    found = [(case.deployment, result) for case in cases for result in case.results]
     order = list(_CHECKS)
-    several = len(rows) > 1
+    several = len(cases) > 1
     return tuple(
         compose_views.Check(*_CHECKS[result.status], _about(row, result, several=several), result.message)
         for row, result in sorted(found, key=lambda pair: order.index(pair[1].status))
@@ -217,16 +222,6 @@ def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) ->
     if result.member_rel_path:
         return f"{name}: {result.member_rel_path}"
     return f"staged on {name}{f', {ballots.name(row)}' if several else ''}"
-
-
-def _vote_why_not(
-    release: sql.Release, revision: queries.Revision | None, committee: sql.Committee, *, manager: bool
-) -> str:
-    if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-        return "The vote is open." if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
-    if revision is None:
-        return "It opens when the release has files."
-    return "" if manager else f"Only release managers and members of the {committee.name} committee can start a vote."
 
 
 def _css(release: sql.Release, revision: queries.Revision | None, mappings: Sequence[compose_views.Mapping]) -> str:

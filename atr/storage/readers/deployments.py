@@ -4,26 +4,24 @@
 import dataclasses
 import datetime
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.paging as paging
 import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.beside_rows as beside_rows
-import atr.storage.facts as facts
-import atr.storage.holdings as holdings
-import atr.storage.incidents as incidents
+import atr.storage.eligibility as eligibility
 import atr.storage.lanes as lanes
 import atr.storage.readers.acts as acts
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.evidence as evidence
 import atr.storage.readers.progress as progress
 import atr.storage.readers.row_keys as row_keys
@@ -43,23 +41,42 @@ _Deployment = states.DeploymentState
 
 
 async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views.DeploymentView, ...]:
-    """Every deployment of a release, and what is only tracked by hand, oldest first."""
-    promotions = await queries.promotions(read.data, col(tables.Promotion.release_key) == release_key)
-    newest = {row.deployment_id: row for row in promotions if row.deployment_id is not None}
-    rows = [
-        await _view(read, deployment, newest.get(deployment.id or 0))
-        for deployment in await queries.deployments(read.data, release_key)
-    ]
-    rows += [await _by_hand(read, row) for row in promotions if row.deployment_id is None]
-    return tuple(rows)
+    """Every deployment of a release, and what is only tracked by hand, oldest first. Raises NotFoundError."""
+    release = await eligibility.release(read.data, release_key)
+    return shown(read, await deployment_rows.of_releases(read, {release_key: release})).get(release_key, ())
 
 
 async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
     """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
+    releases = {release_key: await eligibility.release(read.data, release_key)}
     found = await row_keys.find(read, release_key, row_key)
     if isinstance(found, tables.Promotion):
-        return await _by_hand(read, found)
-    return await _view(read, *found)
+        rows = await deployment_rows.load(read, releases, (), (found,))
+    else:
+        rows = await deployment_rows.load(read, releases, (found[0],), ())
+    return shown(read, rows)[release_key][0]
+
+
+def cut(
+    rows: Sequence[views.DeploymentView], asked: paging.Asked
+) -> tuple[tuple[views.DeploymentView, ...], paging.Part]:
+    """The rows of one page, found by their packages, their platform and its id."""
+    return asked.cut(rows, _name)
+
+
+def _name(row: views.DeploymentView) -> str:
+    return " ".join([row.platform.display_name, row.external_id, *map(str, row.packages)])
+
+
+def shown(read: transaction.Transaction, rows: deployment_rows.Rows) -> Mapping[str, tuple[views.DeploymentView, ...]]:
+    """By release: its rows, deployments first, oldest first."""
+    found: dict[str, list[views.DeploymentView]] = {}
+    for view in (
+        *(_view(read, rows, case) for case in rows.cases.values()),
+        *(_by_hand(read, rows, one) for one in rows.tracked),
+    ):
+        found.setdefault(view.release_key, []).append(view)
+    return {key: tuple(these) for key, these in found.items()}
 
 
 async def detail(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentDetail:
@@ -89,47 +106,42 @@ async def detail(read: transaction.Transaction, release_key: str, row_key: str) 
     )
 
 
-async def _view(
-    read: transaction.Transaction, deployment: tables.Deployment, promotion: tables.Promotion | None
-) -> views.DeploymentView:
-    case = await facts.case(read.data, deployment, read.asf_uid)
+def _view(read: transaction.Transaction, rows: deployment_rows.Rows, case: eligibility.Case) -> views.DeploymentView:
+    deployment, number = case.deployment, case.deployment.id
     blockers = gates.blockers(case.facts)
+    promotion = case.promotions[-1] if case.promotions else None
     if (promotion is not None) and (promotion.state in states.ENDED) and (deployment.state is _Deployment.PUBLISHED):
         # What is public outranks what we did: the timeline still tells how that ended.
         promotion = None
-    outside = standings.Outside(
-        incident=await incidents.of_deployment(read.data, deployment),
-        elsewhere=await incidents.elsewhere(read.data, case.packages, deployment_id=deployment.id),
-    )
+    outside = standings.Outside(incident=rows.incident.get(number), elsewhere=number in rows.public_elsewhere)
     over = standings.overruling(deployment, promotion, outside)
-    attempts = await _attempts(read, promotion)
-    row = await _shared(read, case.release, case.project, deployment, promotion, case.packages, attempts)
+    row = _shared(read, rows, case.of, deployment, promotion, case.packages)
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
     voted = promotion.voted_digest if promotion else case.voted_digest
     turn = standings.holds_up(promotion, blockers)
     standing = standings.standing(deployment, promotion, blockers, turn)
     said_first = over or turn
-    offered = await acts.of(read, case, promotion, blockers)
-    verified = await verification.of(read, deployment)
+    offered = acts.of(read, case, rows.preconditions[number], promotion, blockers)
+    verified = verification.of(deployment, rows.file_sets, rows.files_verified.get(number, 0))
     done, total, said = progress.of(deployment, promotion)
-    waits, next_look = await lanes.waiting(read, promotion, deployment)
+    waits, next_look = lanes.next_look(rows.shut, promotion, deployment)
+    attempts = rows.attempts[promotion.id] if promotion else ()
+    member = rights.is_member(case.of.committee, read.asf_uid)
     return _stamped(
         dataclasses.replace(
             row,
-            deployment_id=deployment.id,
+            deployment_id=number,
             external_id=deployment.external_id or "",
             standing=over or standing,
             deployment_state=deployment.state,
-            proof=await _proof(read, voted, staged, staged_at, promotion, case.release.vote_started),
+            proof=_proof(rows, voted, staged, staged_at, promotion, case.release.vote_started),
             progress=said,
             done=done,
             total=total,
             next_sentence=said_first.sentence
             if said_first
-            else standings.next_sentence(
-                case, promotion, blockers, rights.is_member(case.committee, read.asf_uid), attempts
-            ),
+            else standings.next_sentence(case, promotion, blockers, member, attempts),
             needs_you=any(act.primary and not act.why_not for act in offered),
             needs_person=_who(over) if over else standings.needs_person(promotion, blockers, turn),
             problem=deployment.problem,
@@ -142,10 +154,13 @@ async def _view(
             evidence_digest=case.evidence_digest,
             row_version=deployment.version,
             is_moving=standings.is_moving(deployment, promotion, verified) and not case.facts.stopped_by,
-            check_messages=await _messages(read, deployment),
+            check_messages=tuple((result.status.value, result.message) for result in case.results),
             off_ballot=deployment.off_ballot,
             drop_reason=deployment.drop_reason,
-            copy_sentence=await holdings.copy_sentence(read, case.project.key, deployment),
+            # Why none is kept, though the project wants one.
+            copy_sentence="A copy of its files is kept here."
+            if rows.preconditions[number].is_kept
+            else deployment.copy_problem,
             verified=verified,
             last_look=(promotion.last_look if promotion else None) or deployment.last_look,
             next_look=next_look,
@@ -154,23 +169,23 @@ async def _view(
     )
 
 
-async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -> views.DeploymentView:
-    release = await queries.demand_release(read.data, promotion.release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    packages, attempts = await queries.targets(read.data, promotion), await _attempts(read, promotion)
-    row = await _shared(read, release, project, promotion, promotion, packages, attempts)
-    waits, next_look = await lanes.waiting(read, promotion, None)
+def _by_hand(
+    read: transaction.Transaction, rows: deployment_rows.Rows, promotion: tables.Promotion
+) -> views.DeploymentView:
+    release = rows.releases[promotion.release_key]
+    committee = release.committee
+    row = _shared(read, rows, release, promotion, promotion, rows.packages[promotion.id])
+    waits, next_look = lanes.next_look(rows.shut, promotion, None)
     return _stamped(
         dataclasses.replace(
             row,
             next_look=next_look,
             next_note=waits or row.next_note,
-            standing=await _standing_by_hand(read, promotion),
-            proof=await _proof(read, promotion.voted_digest, None, None, promotion, release.vote_started),
+            standing=_standing_by_hand(rows, promotion),
+            proof=_proof(rows, promotion.voted_digest, None, None, promotion, release.row.vote_started),
             next_sentence=_NEXT_BY_HAND.get(promotion.state, standings.NEXT[promotion.state]),
             needs_person=standings.needs_person(promotion, (), None),
-            acts=await acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
+            acts=acts.by_hand(read, promotion, member=rights.is_member(committee, read.asf_uid))
             if rights.is_participant(committee, read.asf_uid)
             else (),
             staged_by=promotion.requested_by,
@@ -179,14 +194,11 @@ async def _by_hand(read: transaction.Transaction, promotion: tables.Promotion) -
     )
 
 
-async def _standing_by_hand(read: transaction.Transaction, promotion: tables.Promotion) -> views.Standing:
+def _standing_by_hand(rows: deployment_rows.Rows, promotion: tables.Promotion) -> views.Standing:
     standing = standings.of_promotion(promotion)
-    if incident := await incidents.of_promotion(read.data, promotion):
+    if incident := rows.tracked_incident.get(promotion.id):
         return standings.of_incident(incident, promotion.found_at or promotion.entered_at)
-    packages = await queries.targets(read.data, promotion)
-    if (promotion.state in states.ENDED) and await incidents.elsewhere(
-        read.data, packages, deployment_id=None, promotion_id=promotion.id
-    ):
+    if (promotion.state in states.ENDED) and (promotion.id in rows.tracked_elsewhere):
         return dataclasses.replace(standing, sentence="This version is public, and is compared in another row.")
     return standing
 
@@ -195,16 +207,17 @@ def _who(standing: views.Standing) -> str:
     return "" if standing.who == "nobody" else standing.who
 
 
-async def _shared(
+def _shared(
     read: transaction.Transaction,
-    release: sql.Release,
-    project: sql.Project,
+    rows: deployment_rows.Rows,
+    of: eligibility.Release,
     source: tables.Deployment | tables.Promotion,
     promotion: tables.Promotion | None,
     packages: tuple[distribution.Coordinates, ...],
-    attempts: Sequence[tables.Attempt],
 ) -> views.DeploymentView:
     """The part that rows with and without a deployment share."""
+    release, project = of.row, of.project
+    attempts = rows.attempts[promotion.id] if promotion else ()
     return views.DeploymentView(
         deployment_id=None,
         promotion_id=promotion.id if promotion else None,
@@ -247,7 +260,7 @@ async def _shared(
         publish_calls=len(attempts),
         bytes_sent=sum(attempt.bytes_sent for attempt in attempts),
         platform_word=promotion.platform_word if promotion else "",
-        public_urls=await _urls(read, release, packages, promotion),
+        public_urls=rows.public_urls(promotion, packages),
         evidence_digest="",
         row_version=0,
         is_moving=bool(promotion and promotion.state in standings.MOVING),
@@ -272,23 +285,13 @@ def _elapsed(read: transaction.Transaction, promotion: tables.Promotion | None) 
     return views.Elapsed(minutes, usual[0] / 60, usual[1] / 60, max(minutes, usual[1] / 60 * 1.5))
 
 
-async def _attempts(read: transaction.Transaction, promotion: tables.Promotion | None) -> Sequence[tables.Attempt]:
-    if promotion is None:
-        return ()
-    return await queries.attempts(
-        read.data,
-        col(tables.Attempt.promotion_id) == promotion.id,
-        col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
-    )
-
-
-async def _side(read: transaction.Transaction, digest: str | None, at: datetime.datetime | None) -> views.Side | None:
-    row = await read.data.get(tables.FileSetRow, digest) if digest else None
+def _side(rows: deployment_rows.Rows, digest: str | None, at: datetime.datetime | None) -> views.Side | None:
+    row = rows.file_sets.get(digest or "")
     return views.Side(row.files, row.size, row.digest, at) if row else None
 
 
-async def _proof(
-    read: transaction.Transaction,
+def _proof(
+    rows: deployment_rows.Rows,
     voted: str,
     staged: str | None,
     staged_at: datetime.datetime | None,
@@ -297,9 +300,9 @@ async def _proof(
 ) -> views.Proof:
     public = promotion.public_digest if promotion else None
     return views.Proof(
-        voted=await _side(read, voted, voted_at),
-        staged=await _side(read, staged, staged_at),
-        public=await _side(read, public, promotion.public_at if promotion else None),
+        voted=_side(rows, voted, voted_at),
+        staged=_side(rows, staged, staged_at),
+        public=_side(rows, public, promotion.public_at if promotion else None),
         staged_link=_link(voted, staged),
         public_link=_link(voted, public),
     )
@@ -309,24 +312,3 @@ def _link(voted: str, other: str | None) -> str:
     if not (voted and other):
         return "pending"
     return "equal" if voted == other else "differs"
-
-
-async def _messages(read: transaction.Transaction, deployment: tables.Deployment) -> tuple[tuple[str, str], ...]:
-    return tuple((result.status.value, result.message) for result in await facts.check_results(read.data, deployment))
-
-
-async def _urls(
-    read: transaction.Transaction,
-    release: sql.Release,
-    packages: tuple[distribution.Coordinates, ...],
-    promotion: tables.Promotion | None,
-) -> tuple[tuple[str, str], ...]:
-    if (promotion is None) or (promotion.state not in {_State.LIVE, _State.DIVERGED}):
-        return ()
-    row = sql.Distribution
-    wanted = sqlmodel.select(row.owner_namespace, row.package, row.version, row.web_url).where(
-        row.release_key == release.key, row.platform == promotion.platform, col(row.web_url).is_not(None)
-    )
-    urls = {(owner, package, version): url for owner, package, version, url in (await read.data.exec(wanted)).all()}
-    found = ((str(one), urls.get((one.owner_namespace, one.package, one.version))) for one in packages)
-    return tuple((name, url) for name, url in found if url)

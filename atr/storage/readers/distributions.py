@@ -10,6 +10,7 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.models.paging as paging
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.upload_views as upload_views
@@ -17,7 +18,10 @@ import atr.models.views as views
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.not_public as not_public
 import atr.storage.readers.uploads as shown
@@ -25,7 +29,6 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
 import atr.storage.voted as measures
-import atr.storage.writers.obstacles as obstacles
 
 PHASE_WORDS: Final = {
     sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT: "Compose",
@@ -36,36 +39,45 @@ PHASE_WORDS: Final = {
 _Platform = distribution.DistributionPlatform
 _Proof = distribution.Proof
 _LOOKING: Final = "Said to be public; we are about to look for it."
-# A page shows so many packages.
-SHOWN: Final = 100
 _MANAGERS_ONLY: Final = "Only release managers and members of the committee can change this list."
 
 
-async def listing(read: transaction.Transaction, release_key: str, page: int = 1) -> views.DistributionList:
-    """A page of the third-party distributions of a release, and all its deployments."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    manager = rights.is_release_manager(committee, read.asf_uid)
-    wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(sql.Distribution.release_key) == release_key)
-    total = (await read.data.exec(wanted)).one()
-    pages = max(1, -(-total // SHOWN))
-    page = min(max(page, 1), pages)
-    rows = await deployments.all_of(read, release_key)
+async def listing(
+    read: transaction.Transaction,
+    release_key: str,
+    asked: paging.Asked = paging.FIRST,
+    deployments_asked: paging.Asked = paging.FIRST,
+) -> views.DistributionList:
+    """A page of the third-party distributions of a release, and a page of its deployments."""
+    of = await eligibility.release(read.data, release_key)
+    release, project = of.row, of.project
+    manager = rights.is_release_manager(of.committee, read.asf_uid)
+    row, found = sql.Distribution, [*map(_names, asked.words)]
+    wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(row.release_key) == release_key, *found)
+    part = asked.part((await read.data.exec(wanted)).one())
+    known = await deployment_rows.of_releases(read, {release_key: of})
+    rows = deployments.shown(read, known).get(release_key, ())
+    here, deployments_part = deployments.cut(rows, deployments_asked)
     return views.DistributionList(
         project_key=project.key,
         project_name=project.name,
         version_key=release.version,
         phase_word=PHASE_WORDS[release.phase],
-        distributions=await _of(read, release, offset=(page - 1) * SHOWN),
-        total=total,
-        page=page,
-        pages=pages,
-        deployments=rows,
+        distributions=await _of(read, release, *found, offset=part.offset),
+        part=part,
+        deployments=here,
         not_public=not_public.told(await measures.of(read.data, release), rows, release),
         may_change=manager,
         may_change_why_not="" if manager else _MANAGERS_ONLY,
+        deployments_part=deployments_part,
     )
+
+
+def _names(word: str) -> Any:
+    """The condition under which a third-party distribution is found by this word."""
+    row = sql.Distribution
+    named = (col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
+    return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))
 
 
 async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[views.DistributionView, ...]:
@@ -85,10 +97,10 @@ async def _of(
         .where(row.release_key == release.key, *where)
         .order_by(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
         .offset(offset)
-        .limit(SHOWN)
+        .limit(paging.SHOWN)
     )
     by_package = await _deployment_ids(read, release)
-    why_not = await obstacles.deletions(read, release.key)
+    why_not = await preconditions.deletions(read, release.key)
     return tuple(_view(release, one, by_package, why_not) for one in (await read.data.exec(wanted)).all())
 
 

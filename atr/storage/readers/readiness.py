@@ -6,14 +6,13 @@ import datetime
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.readiness_views as views
@@ -21,8 +20,12 @@ import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.storage.candidates as candidates
+import atr.storage.check_results as check_results
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.names as names
 import atr.storage.readers.usage as usages
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
@@ -55,7 +58,7 @@ class _Column:
     """All that is known of one platform."""
 
     platform: distribution.DistributionPlatform
-    cases: tuple[facts.Case, ...]
+    cases: tuple[eligibility.Case, ...]
     # Of what is no candidate any more, the newest one; None if there never was one.
     lost: tuple[tables.Deployment, ...]
     results: Sequence[sql.CheckResult]
@@ -64,18 +67,20 @@ class _Column:
     target: tables.PlatformTarget | None
 
 
-async def panel(read: transaction.Transaction, release: sql.Release) -> views.Panel:
-    """The panel for this release, as everybody may read it."""
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    policy = await queries.policy(read.data, project)
+async def panel(
+    read: transaction.Transaction, of: eligibility.Release, cases: Mapping[int | None, eligibility.Case]
+) -> views.Panel:
+    """The panel for this release with all its deployments, as everybody may read it."""
+    release, project, committee = of.row, of.project, of.committee
     over = release.phase is sql.ReleasePhase.RELEASE
-    platforms = () if over else await facts.wanted_platforms(read.data, release, policy)
-    known = [await _column(read, release, policy, platform) for platform in platforms]
+    deployments = [case.deployment for case in cases.values()]
+    platforms = () if over else candidates.wanted_platforms(read.data.built, of.policy, deployments)
+    results = await check_results.of_platforms(read.data, release.key) if platforms else {}
+    known = [_column(of, platform, cases, results.get(platform.name, ())) for platform in platforms]
     # What has been sent is watched on its own row; nothing is left to ask about it.
     columns = [column for column in known if not _is_sent(column)]
     checks = tuple(
-        views.Check(code, title, tuple(_cell(read.data, code, release, column) for column in columns))
+        views.Check(code, title, tuple(_cell(read.data.built, code, release, column) for column in columns))
         for code, title in _TITLES.items()
     )
     used = tuple(
@@ -106,31 +111,37 @@ async def panel(read: transaction.Transaction, release: sql.Release) -> views.Pa
 async def of(read: transaction.Transaction, project_key: str, version_key: str) -> views.Panel:
     """The panel of one version of a project. Raises NotFoundError."""
     release_key = await embargo.release_key(read, project_key, version_key)
-    return await panel(read, await queries.demand_release(read.data, release_key))
+    return await of_release(read, await eligibility.release(read.data, release_key))
+
+
+async def of_release(read: transaction.Transaction, of: eligibility.Release) -> views.Panel:
+    """The panel of a release whose deployments nobody has read yet."""
+    deployments = await queries.deployments(read.data, of.row.key)
+    cases = await eligibility.load(read.data, deployments, read.asf_uid, releases={of.row.key: of})
+    return await panel(read, of, cases)
 
 
 def _who_may(committee: sql.Committee) -> str:
     return f"Committers of {committee.name} can have the platforms asked."
 
 
-async def _column(
-    read: transaction.Transaction,
-    release: sql.Release,
-    policy: sql.ReleasePolicy,
+def _column(
+    of: eligibility.Release,
     platform: distribution.DistributionPlatform,
+    cases: Mapping[int | None, eligibility.Case],
+    results: Sequence[sql.CheckResult],
 ) -> _Column:
-    mine = await facts.candidates(read.data, release, platform)
-    every = await queries.deployments(read.data, release.key)
-    voted = await facts.voted_mapping(read.data, release, platform)
-    revision = await queries.latest_revision(read.data, release.key)
+    deployments = [case.deployment for case in cases.values()]
+    mine = candidates.on_platform(deployments, platform)
+    voted = candidates.voted_mapping(of.row, of.ballot, platform)
     return _Column(
         platform=platform,
-        cases=tuple([await facts.case(read.data, row, read.asf_uid) for row in mine]),
-        lost=tuple(row for row in every if (row.platform == platform.name) and (row not in mine)),
-        results=await facts.readiness_results(read.data, release.key, platform.name),
-        basis=facts.mapping_basis(revision, policy, platform, voted, mine),
-        policy=policy,
-        target=await queries.target(read.data, release.project_key, platform.name),
+        cases=tuple(cases[row.id] for row in mine),
+        lost=tuple(row for row in deployments if (row.platform == platform.name) and (row.state in candidates.OUT)),
+        results=results,
+        basis=candidates.mapping_basis(of.newest_revision, of.policy, platform, voted, mine),
+        policy=of.policy,
+        target=of.targets.get(platform.name),
     )
 
 
@@ -150,10 +161,10 @@ async def _is_asking(read: transaction.Transaction, release: sql.Release) -> boo
     return (await read.data.exec(wanted)).first() is not None
 
 
-def _cell(data: session.Session, code: str, release: sql.Release, column: _Column) -> views.Cell:
+def _cell(built: layouts.Layouts, code: str, release: sql.Release, column: _Column) -> views.Cell:
     match code:
         case "names":
-            return _names(data, column)
+            return _names(built, column)
         case "policy":
             return _policy(column)
         case "sides":
@@ -179,15 +190,15 @@ def _told(code: str, column: _Column) -> views.Cell:
     return _of((css, word), found.message, found.data["who"], found.created)
 
 
-def _names(data: session.Session, column: _Column) -> views.Cell:
+def _names(built: layouts.Layouts, column: _Column) -> views.Cell:
     if column.target is None:
         return _of(_WORDS["no"], gates.no_target(column.platform), "a foundation admin")
     held = ", ".join(column.target.namespaces[:_NAMED])
     packages = sorted({package for case in column.cases for package in case.packages})
-    outside = facts.outside(data, packages, column.target)
+    outside = names.outside(built, packages, column.target)
     mapped: list[str] = next((one.data["owners"] for one in column.results if "owners" in one.data), [])
-    covers, names = functools.partial(data.built.covers, column.platform), column.target.namespaces
-    outside = outside or tuple(owner for owner in mapped if not any(covers(name, owner) for name in names))
+    covers, allowed = functools.partial(built.covers, column.platform), column.target.namespaces
+    outside = outside or tuple(owner for owner in mapped if not any(covers(name, owner) for name in allowed))
     if outside:
         return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
     if not (packages or mapped):
@@ -269,14 +280,14 @@ def _voted(release: sql.Release) -> bool:
     return release.phase is sql.ReleasePhase.RELEASE_PREVIEW
 
 
-def _assumed(release: sql.Release, case: facts.Case) -> gates.Facts:
+def _assumed(release: sql.Release, case: eligibility.Case) -> gates.Facts:
     """The facts as they would be at Finish: with the ballot as it is, or would be if the vote opened now."""
     known = dataclasses.replace(case.facts, is_committee_member=True)
     if _voted(release):
         return known
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
         platform = case.deployment.platform
-        ballot = frozenset(entry.file_set_digest for entry in case.ballot if entry.platform == platform)
+        ballot = frozenset(entry.file_set_digest for entry in case.of.ballot if entry.platform == platform)
     else:
         ballot = frozenset() if case.deployment.off_ballot else frozenset({known.staged_digest})
         known = dataclasses.replace(known, has_ballot=True)
@@ -306,7 +317,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _which(column: _Column, case: facts.Case) -> str:
+def _which(column: _Column, case: eligibility.Case) -> str:
     """Which deployment a sentence is about, where there is more than one."""
     if len(column.cases) == 1:
         return ""

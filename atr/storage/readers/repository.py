@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What voters can get of a ballot: each entry under an address that holds its digest, so candidates never share one."""
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import sqlmodel
@@ -16,12 +17,13 @@ import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.holdings as holdings
+import atr.storage.preconditions as preconditions
 import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.stagings as stagings
 
 # Lines of a folder that a page shows.
 _SHOWN: Final = 1_000
@@ -32,23 +34,48 @@ _LAST: Final = "\U0010ffff"
 _NOTHING: Final = "Nothing is at this address."
 
 
-async def entries(read: transaction.Transaction, release_key: str) -> tuple[views.VoterEntry, ...]:
+async def entries(read: transaction.Transaction, of: eligibility.Release) -> tuple[views.VoterEntry, ...]:
     """What a voter can get of each entry of the newest ballot, in its order; empty before the first vote."""
-    release = await queries.demand_release(read.data, release_key)
-    return tuple([await _entry(read, release, entry) for entry in await queries.ballot(read.data, release)])
+    digests = {entry.file_set_digest for entry in of.ballot}
+    file_sets = await queries.file_set_rows(read.data, digests)
+    deployments = {row.id: row for row in await queries.deployments(read.data, of.row.key)}
+    held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, digest) for digest in digests})
+    built = read.data.built
+    maven_like = {
+        one.name
+        for one in distribution.DistributionPlatform
+        if built.supports(one) and built.on(one).is_maven_repository
+    }
+    examples = await _examples(read, {entry.file_set_digest for entry in of.ballot if entry.platform in maven_like})
+    found = []
+    for entry in of.ballot:
+        digest, row = entry.file_set_digest, deployments.get(entry.deployment_id)
+        stored = file_sets.get(digest)
+        found.append(
+            views.VoterEntry(
+                kind=entry.kind.value,
+                title=_title(entry, row),
+                project_key=of.row.project_key,
+                version_key=of.row.version,
+                digest=digest,
+                files=stored.files if stored else 0,
+                size=stored.size if stored else 0,
+                why_not=_why_not(of, row, held.get((of.row.key, digest))),
+                repository_id=f"{of.row.key}-{digest[:_ID]}" if entry.platform in maven_like else "",
+                example=examples.get(digest, "") if entry.platform in maven_like else "",
+            )
+        )
+    return tuple(found)
 
 
-async def warnings(read: transaction.Transaction, release_key: str) -> tuple[str, ...]:
+async def warnings(
+    read: transaction.Transaction, of: eligibility.Release, deployments: Sequence[tables.Deployment]
+) -> tuple[str, ...]:
     """For the page that opens a vote: a sentence for each deployment that voters could not test."""
-    release = await queries.demand_release(read.data, release_key)
-    said = []
-    for row in await queries.deployments(read.data, release_key):
-        if ballots.is_meant(row) and row.file_set_digest:
-            why_not = await _why_not(read, release, row, row.file_set_digest)
-            if why_not:
-                called = ballots.name(row)
-                said.append(f"Voters cannot test {called}. {why_not}")
-    return tuple(said)
+    rows = [row for row in deployments if ballots.is_meant(row) and row.file_set_digest]
+    held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, row.file_set_digest or "") for row in rows})
+    said = [(row, _why_not(of, row, held.get((of.row.key, row.file_set_digest or "")))) for row in rows]
+    return tuple(f"Voters cannot test {ballots.name(row)}. {why_not}" for row, why_not in said if why_not)
 
 
 async def served(
@@ -74,15 +101,14 @@ async def served(
 
 async def again(read: transaction.Transaction, release_key: str, digest: str) -> views.AgainView:
     """What would be uploaded if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
-    release = await queries.demand_release(read.data, release_key)
+    of = await eligibility.release(read.data, release_key)
+    release, project, asked = of.row, of.project, (release_key, digest)
     await _on_a_ballot(read, release, digest)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    platform = await stagings.voted_platform(read, release, digest)
+    platform = preconditions.voted_platform(of.ballot, digest)
     files = await queries.file_set(read.data, digest)
     held = await holdings.holder(read, release, digest)
-    why_not = await stagings.again_why_not(read, release, digest)
-    if not rights.is_release_manager(committee, read.asf_uid):
+    why_not, _ = (await preconditions.stage_again(read, {release_key: of}, [asked]))[asked]
+    if not rights.is_release_manager(of.committee, read.asf_uid):
         why_not = "Only release managers and members of the committee can stage from here."
     return views.AgainView(
         project_key=project.key,
@@ -147,26 +173,6 @@ async def _folder(
     )
 
 
-async def _entry(read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry) -> views.VoterEntry:
-    stored = await read.data.get(tables.FileSetRow, entry.file_set_digest)
-    row = await read.data.get(tables.Deployment, entry.deployment_id) if entry.deployment_id else None
-    platform = distribution.DistributionPlatform[entry.platform] if entry.platform else None
-    built = read.data.built
-    is_maven = (platform is not None) and built.supports(platform) and built.on(platform).is_maven_repository
-    return views.VoterEntry(
-        kind=entry.kind.value,
-        title=_title(entry, row),
-        project_key=release.project_key,
-        version_key=release.version,
-        digest=entry.file_set_digest,
-        files=stored.files if stored else 0,
-        size=stored.size if stored else 0,
-        why_not=await _why_not(read, release, row, entry.file_set_digest),
-        repository_id=f"{release.key}-{entry.file_set_digest[:_ID]}" if is_maven else "",
-        example=await _example(read, entry.file_set_digest) if is_maven else "",
-    )
-
-
 def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
     if entry.kind is tables.BallotKind.REVISION:
         return "The revision's files"
@@ -177,13 +183,11 @@ def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
     return f"{called[:1].upper()}{called[1:]} on {where}"
 
 
-async def _why_not(
-    read: transaction.Transaction, release: sql.Release, row: tables.Deployment | None, digest: str
-) -> str:
+def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdings.Holder | None) -> str:
     """Why voters cannot get a file set from here, and what to do; empty if they can."""
-    if await embargo.holds(read.data, release):
+    if of.is_embargoed:
         return gates.EMBARGOED
-    if await holdings.holder(read, release, digest) is not None:
+    if held is not None:
         return ""
     if row is None:
         return "Its files are not on this server any more."
@@ -191,23 +195,25 @@ async def _why_not(
     said = f"{where} shows its files only to the account that staged them, and no copy is kept here."
     if row.copy_problem:
         return f"{said} {row.copy_problem}"
-    project = await queries.demand_project(read.data, release.project_key)
-    if (await queries.policy(read.data, project)).keep_copies:
+    if of.policy.keep_copies:
         return f"{said} A committee member can have one kept on the deployment's page, while it is staged."
     return f"{said} A release manager can switch copies on in the project's policy."
 
 
-async def _example(read: transaction.Transaction, digest: str) -> str:
-    """An artifact to try: one with a jar if there is one, else a POM."""
+async def _examples(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, str]:
+    """By file set: an artifact to try, one with a jar if there is one, else a POM."""
     row = tables.FileSetFile
+    found: dict[str, str] = {}
     for ending, more in ((".jar", ""), (".pom", ":pom")):
         wanted = (
-            sqlmodel.select(row.path)
-            .where(row.digest == digest, col(row.path).endswith(ending, autoescape=True))
+            sqlmodel.select(row.digest, row.path)
+            .where(col(row.digest).in_(digests), col(row.path).endswith(ending, autoescape=True))
             .order_by(col(row.path))
         )
-        for path in (await read.data.exec(wanted)).all():
+        for digest, path in (await read.data.exec(wanted)).all():
+            if digest in found:
+                continue
             where = maven.parse_path(path).coordinates
             if path == f"{maven.directory(where)}/{where.package}-{where.version}{ending}":
-                return f"{where.owner_namespace}:{where.package}:{where.version}{more}"
-    return ""
+                found[digest] = f"{where.owner_namespace}:{where.package}:{where.version}{more}"
+    return found

@@ -17,12 +17,13 @@ import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.not_public as not_public
 import atr.storage.readers.vote as votes
 import atr.storage.transaction as transaction
 import atr.storage.voted as measures
-import atr.storage.writers.obstacles as obstacles
 
 _Phase = sql.ReleasePhase
 _MANAGERS: Final = "release managers of"
@@ -69,7 +70,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
             *(["What is staged stays on the platform; dropping it is offered next."] if staged else []),
             *map(_last_asked, staged),
         ),
-        why_not=await obstacles.abandon(read, of.release)
+        why_not=await preconditions.abandon(read, of.release)
         or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
     )
 
@@ -88,18 +89,22 @@ def _last_asked(row: tables.Deployment) -> str:
 async def announce(read: transaction.Transaction, release_key: str) -> vote_views.AnnounceView:
     """What is public, what is not, and what holds the announcement: by the writer's rule, which decides."""
     of = await votes.reader(read, release_key)
-    rows = await deployments.all_of(read, release_key)
+    known = await deployment_rows.of_releases(read, {release_key: of.of})
+    rows = deployments.shown(read, known).get(release_key, ())
     measure = await measures.of(read.data, of.release)
-    facts = await rule_facts.facts(read.data, of.release, measure)
+    facts = (
+        await rule_facts.of_many(
+            read.data, {release_key: of.of}, measured={release_key: measure}, incident=known.incident_sentences
+        )
+    )[release_key]
     found = announcing.reasons(facts)
     lacking = not_public.told(measure, rows, of.release)
-    _, digest = await ballots.opened(read.data, of.release)
     why_not = _announce_why_not(of, found)
     return vote_views.AnnounceView(
         head=of.head,
         sentence=_sentence(of.release, why_not, measure, found),
         css=_css(of.release, why_not, found),
-        ballot_digest=digest,
+        ballot_digest=ballots.digest(of.of.ballot),
         live=tuple(
             (row.platform.display_name, row.public_urls or tuple((str(one), "") for one in row.packages))
             for row in rows

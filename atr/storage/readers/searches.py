@@ -14,11 +14,10 @@ import atr.models.finish_views as finish_views
 import atr.models.promotion as tables
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.names as names
 import atr.storage.readers.releases as releases
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.searches as searches
 
 
 async def one(
@@ -40,7 +39,7 @@ async def one(
     return finish_views.SearchView(
         head=head,
         number=number,
-        coordinates=searches.coordinates(row),
+        coordinates=distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version),
         asked_by=row.asked_by,
         asked_at=row.asked_at,
         answered_at=row.answered_at,
@@ -70,7 +69,7 @@ def _candidate(
     there = recorded.get(found["external_id"])
     here = (there is not None) and (there.release_key == row.release_key)
     # The names may have been set anew since the answer: what lies outside now is not shown either.
-    beyond = (target is None) or bool(facts.outside(data, packages, target))
+    beyond = (target is None) or bool(names.outside(data.built, packages, target))
     if (not packages) or beyond:
         return finish_views.CandidateView(
             found["external_id"],

@@ -12,7 +12,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.beside_rows as beside_rows
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 
 _State = states.State
@@ -116,7 +116,7 @@ def standing(
 
 
 def next_sentence(
-    case: facts.Case,
+    case: eligibility.Case,
     promotion: tables.Promotion | None,
     blockers: Sequence[gates.Blocker],
     member: bool,  # noqa: FBT001

@@ -14,8 +14,8 @@ from typing import Any, Final
 import sqlmodel
 from sqlmodel import col
 
-import atr.db.queries as queries
 import atr.models.operating as operating
+import atr.models.paging as paging
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.stuck_views as views
@@ -36,7 +36,8 @@ _TOO_LONG: Final = datetime.timedelta(hours=1)
 _LONG: Final = datetime.timedelta(days=1)
 # A task that failed is forgotten by this page after so long.
 _RECENT: Final = datetime.timedelta(days=7)
-_MOST: Final = 200
+# More than anybody reads; the worst of each kind are among them.
+_MOST: Final = 1_000
 _MOVING: Final = (_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING)
 
 
@@ -132,8 +133,8 @@ class Kind(enum.Enum):
 _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 
-async def page(read: transaction.Transaction) -> views.StuckView:
-    """Everything that is stuck. Raises AccessError for all but foundation admins."""
+async def page(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> views.StuckView:
+    """A page of what is stuck. Raises AccessError for all but foundation admins."""
     await admins.demand(read)
     shut = await lanes.shut(read)
     found = [
@@ -143,13 +144,19 @@ async def page(read: transaction.Transaction) -> views.StuckView:
         *await _tasks(read),
     ]
     found.sort(key=_worst_first)
+    lines, part = asked.cut([line for _, line in found[:_MOST]], _name)
     return views.StuckView(
         at=read.now,
-        lines=tuple(line for _, line in found[:_MOST]),
+        lines=lines,
         is_cut=len(found) > _MOST,
         held=await _off(read),
-        left_alone=tuple(shut.values()),
+        left_alone=tuple(why for why, _ in shut.values()),
+        part=part,
     )
+
+
+def _name(line: views.Line) -> str:
+    return f"{line.project_name} {line.project_key} {line.version_key} {line.platform} {line.word}"
 
 
 async def _off(read: transaction.Transaction) -> tuple[str, ...]:
@@ -185,9 +192,10 @@ async def _frozen(read: transaction.Transaction) -> dict[int | None, tuple[Kind,
     """Open promotions that were edited by hand. No row says so, so each is held against its events."""
     found = {}
     row = tables.Promotion
-    for one, release, project in await _rows(read, row, col(row.state).in_(list(states.OPEN)), col(row.entered_at)):
-        attempts = await queries.publish_attempts(read.data, one.id)
-        if wrong := await agreement.disagreement(read.data, one, attempts):
+    every = await _rows(read, row, col(row.state).in_(list(states.OPEN)), col(row.entered_at))
+    wrongs = await agreement.disagreements(read.data, [one for one, _, _ in every])
+    for one, release, project in every:
+        if wrong := wrongs[one.id]:
             line = _line(read, Kind.FROZEN, one, project, release, key=_key(one), waits_for=wrong)
             found[one.id] = (Kind.FROZEN, line)
     return found

@@ -14,7 +14,7 @@ import atr.shared.distribution as distribution
 import atr.storage.readers.changes as changes
 import atr.storage.seen as seen
 import atr.storage.transaction as transaction
-import atr.storage.writers.walls as walls
+import atr.storage.walls as walls
 
 _ADMINS_ONLY: Final = "Only a foundation admin can set these names. Ask one of them."
 

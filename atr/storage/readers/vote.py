@@ -20,18 +20,16 @@ import atr.promotion.ballot as rules
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
-import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.readers.ballot as lines
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.deployments as deployments
-import atr.storage.readers.distributions as distributions
 import atr.storage.readers.readiness as readiness
+import atr.storage.readers.releases as releases
 import atr.storage.readers.repository as repository
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.obstacles as obstacles
-import atr.storage.writers.resolution as resolution
-import atr.storage.writers.vote as vote
+import atr.storage.votes as votes
 
 _State = states.DeploymentState
 _Phase = sql.ReleasePhase
@@ -49,59 +47,50 @@ _NO_CHOICE: Final = frozenset({_State.GONE, _State.DROPPED})
 class Reader:
     """A release with its committee, and what the reader is to it."""
 
-    release: sql.Release
-    committee: sql.Committee
+    of: eligibility.Release
     head: views.ReleaseHead
     is_participant: bool
     is_manager: bool
     is_member: bool
 
+    @property
+    def release(self) -> sql.Release:
+        """The release itself."""
+        return self.of.row
+
     def why_not(self, allowed: bool, who: str, what: str) -> str:  # noqa: FBT001  (reads like a sentence)
         """Empty where it is allowed; else who may, in a sentence."""
-        return "" if allowed else f"Only {who} the {self.committee.name} committee can {what}."
+        return "" if allowed else f"Only {who} the {self.of.committee.name} committee can {what}."
 
 
 async def reader(read: transaction.Transaction, release_key: str) -> Reader:
     """Whom the page is for. Raises NotFoundError."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    head = views.ReleaseHead(
-        project_key=project.key,
-        project_name=project.name,
-        committee_name=committee.name,
-        version_key=release.version,
-        release_key=release.key,
-        phase_word=distributions.PHASE_WORDS[release.phase],
-        embargo=await embargo.sentence(read.data, release),
-    )
+    of = await eligibility.release(read.data, release_key)
     return Reader(
-        release=release,
-        committee=committee,
-        head=head,
-        is_participant=rights.is_participant(committee, read.asf_uid),
-        is_manager=rights.is_release_manager(committee, read.asf_uid),
-        is_member=rights.is_member(committee, read.asf_uid),
+        of=of,
+        head=releases.heading(of),
+        is_participant=rights.is_participant(of.committee, read.asf_uid),
+        is_manager=rights.is_release_manager(of.committee, read.asf_uid),
+        is_member=rights.is_member(of.committee, read.asf_uid),
     )
 
 
 async def voting(read: transaction.Transaction, release_key: str) -> vote_views.VotingView:
     """The ballot as it would be frozen now, what holds it, and what can be done about it."""
     of = await reader(read, release_key)
-    proposal = await ballots.proposed(read.data, of.release)
-    project = await queries.demand_project(read.data, of.release.project_key)
-    policy = await queries.policy(read.data, project)
+    proposal = await ballots.proposed(read.data, of.of)
     number = proposal.revision.number if proposal.revision else ""
     composing = of.release.phase is _Phase.RELEASE_CANDIDATE_DRAFT
     candidate = of.release.current_vote_seq + composing
-    rows = {row.deployment_id: row for row in await deployments.all_of(read, release_key)}
+    known = await deployment_rows.of_releases(read, {release_key: of.of})
+    rows = {row.deployment_id: row for row in deployments.shown(read, known).get(release_key, ())}
     mapped = {part.platform: part.digest for part in proposal.parts if part.mapped is not None}
     shown = [lines.proposed(part, number, rows, mapped) for part in proposal.parts]
     shown += [
         vote_views.BallotLine("mapped", platform.display_name, "What the policy maps there", 0, 0, "", problem=sentence)
         for platform, sentence in proposal.unreadable
     ]
-    choices = await _choices(read, of, rows)
+    choices = await _choices(read, known, rows)
     if composing:
         css, sentence = _before(candidate, number, len(proposal.parts), len(proposal.blockers))
     else:
@@ -117,8 +106,13 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         lines=tuple(shown),
         choices=choices,
         blockers=proposal.blockers if composing else (),
-        warnings=(*_warnings(proposal), *await repository.warnings(read, release_key)) if composing else (),
-        min_hours=policy.min_hours,
+        warnings=(
+            *_warnings(proposal),
+            *await repository.warnings(read, of.of, [case.deployment for case in known.cases.values()]),
+        )
+        if composing
+        else (),
+        min_hours=of.of.policy.min_hours,
         open_why_not=of.why_not(of.is_manager, "release managers and members of", "open a vote")
         if composing
         else "A vote is opened in Compose.",
@@ -127,18 +121,18 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         else "The ballot is fixed once the vote has opened.",
         drop_why_not=of.why_not(of.is_member, "members of", "give a deployment up"),
         past=await past(read, release_key),
-        readiness=await readiness.panel(read, of.release),
+        readiness=await readiness.panel(read, of.of, known.cases),
     )
 
 
 async def newest(read: transaction.Transaction, release_key: str) -> vote_views.VoteView:
     """The newest vote on a release, open or over, as the reader sees it, with all that belongs to its page."""
     view = await counted(read, release_key)
-    release = await queries.demand_release(read.data, release_key)
+    of = await eligibility.release(read.data, release_key)
     return dataclasses.replace(
         view,
-        entries=await repository.entries(read, release_key),
-        readiness=await readiness.panel(read, release) if view.word == "open" else None,
+        entries=await repository.entries(read, of),
+        readiness=await readiness.of_release(read, of) if view.word == "open" else None,
     )
 
 
@@ -146,15 +140,14 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
     """The newest vote on a release with its papers."""
     of = await reader(read, release_key)
     release = of.release
-    entries, digest = await ballots.opened(read.data, release)
-    papers = await _papers(read, release)
-    count = await vote.tally(read, release)
+    cast = await votes.every_paper(read, release)
+    papers, count = _papers(cast), votes.counted(cast)
     every = await past(read, release_key)
     ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
     is_open = release.phase is _Phase.RELEASE_CANDIDATE
     number = await ballots.voted_revision(read.data, release)
     # A host that resolves a vote leaves no event of ours.
-    over = "passed" if facts.vote_passed(release) else "over"
+    over = "passed" if of.of.has_passed else "over"
     word = "open" if is_open else (ended.word if ended else (over if release.current_vote_seq else "none"))
     view = vote_views.VoteView(
         head=of.head,
@@ -164,13 +157,15 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
         candidate=release.current_vote_seq,
         revision_number=number,
         opened_at=release.vote_started,
-        opened_by=await vote.opened_by(read, release),
-        until=await resolution.ends(read, release) if release.vote_started else None,
-        min_hours=await resolution.hours(read, release),
-        needed=resolution.BINDING_NEEDED,
-        ballot_digest=digest,
-        digest_lines=rules.lines(rules.Entry(one.kind.value, one.platform, one.file_set_digest) for one in entries),
-        lines=await lines.frozen(read, release, entries, number),
+        opened_by=await votes.opened_by(read, release),
+        until=votes.ends(of.of, read.now) if release.vote_started else None,
+        min_hours=votes.hours(of.of),
+        needed=votes.BINDING_NEEDED,
+        ballot_digest=ballots.digest(of.of.ballot),
+        digest_lines=rules.lines(
+            rules.Entry(one.kind.value, one.platform, one.file_set_digest) for one in of.of.ballot
+        ),
+        lines=await lines.frozen(read, of.of, number),
         plus=count.plus,
         minus=count.minus,
         papers=papers,
@@ -180,7 +175,7 @@ async def counted(read: transaction.Transaction, release_key: str) -> vote_views
         resolve_why_not=of.why_not(of.is_manager, "release managers of", "resolve the vote")
         if is_open
         else _no_vote(word),
-        passed_why_not=tuple(await resolution.why_not_passed(read, release)) if is_open else (),
+        passed_why_not=tuple(votes.why_not_passed(of.of, count, read.now)) if is_open else (),
         ended=ended,
         past=tuple(one for one in every if one.candidate != release.current_vote_seq),
         etag="",
@@ -282,9 +277,9 @@ def _warnings(proposal: ballots.Proposal) -> tuple[str, ...]:
 
 
 async def _choices(
-    read: transaction.Transaction, of: Reader, rows: Mapping[int | None, views.DeploymentView]
+    read: transaction.Transaction, known: deployment_rows.Rows, rows: Mapping[int | None, views.DeploymentView]
 ) -> tuple[vote_views.DeploymentChoice, ...]:
-    found = [row for row in await queries.deployments(read.data, of.release.key) if row.id in rows and _is_choice(row)]
+    found = [case.deployment for case in known.cases.values() if _is_choice(case.deployment)]
     off = await _taken_off(read, [row for row in found if row.off_ballot])
     choices = []
     for row in found:
@@ -299,7 +294,7 @@ async def _choices(
                 sentence=sentence,
                 off_by=event.actor if event and row.off_ballot else "",
                 off_at=event.at if event and row.off_ballot else None,
-                drop_why_not=await obstacles.drop(read, row),
+                drop_why_not=known.preconditions[row.id].drop,
             )
         )
     return tuple(choices)
@@ -334,14 +329,11 @@ async def _taken_off(read: transaction.Transaction, rows: Sequence[tables.Deploy
     return {event.subject: event for event in (await read.data.exec(wanted)).all()}
 
 
-async def _papers(read: transaction.Transaction, release: sql.Release) -> tuple[vote_views.Paper, ...]:
-    wanted = sqlmodel.select(sql.BallotPaper.voter_asf_uid).where(
-        sql.BallotPaper.release_key == release.key, sql.BallotPaper.vote_seq == release.current_vote_seq
-    )
-    every = list((await read.data.exec(wanted)).all())
+def _papers(cast: Sequence[sql.BallotPaper]) -> tuple[vote_views.Paper, ...]:
+    every = [paper.voter_asf_uid for paper in cast]
     return tuple(
         vote_views.Paper(
             who, paper.choice.value, paper.comment, paper.created, paper.is_binding_at_cast, every.count(who) - 1
         )
-        for who, paper in (await vote.papers(read, release)).items()
+        for who, paper in votes.last_papers(cast).items()
     )

@@ -16,13 +16,13 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.names as names
+import atr.storage.preconditions as preconditions
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.worker.copies as copies
 import atr.storage.writers.moves as moves
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
@@ -144,7 +144,7 @@ class SystemService:
             sqlmodel.select(event).where(event.chain == row.release_key, event.what == "distribution_recorded")
         )
         stays = elsewhere | {one.data.get("purl") for one in said.all()}
-        stays |= set(await obstacles.deletions(self._write, row.release_key))
+        stays |= set(await preconditions.deletions(self._write, row.release_key))
         for purl, where in gone.items():
             there = await data.get(sql.Distribution, rows.key(row.release_key, where))
             if (there is None) or (not there.staging) or there.pending or (purl in stays):
@@ -178,7 +178,7 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
     if not row.then_promote:
         return
     row.then_promote = False
-    case = await facts.case(write.data, row, row.created_by)
+    case = await eligibility.one(write.data, row, row.created_by)
     blockers = gates.blockers(case.facts)
     if blockers:
         sentences = " ".join(blocker.sentence for blocker in blockers)

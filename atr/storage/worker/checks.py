@@ -12,7 +12,7 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.check_results as check_results
 import atr.storage.transaction as transaction
 import atr.storage.worker.captures as captures
 import atr.storage.writers.own as own
@@ -44,14 +44,14 @@ class SystemService:
         subject = f"deployment:{deployment_id}"
         await write.data.exec(
             sqlalchemy.delete(sql.CheckResult).where(
-                col(sql.CheckResult.checker) == facts.STAGED_CHECKER, col(sql.CheckResult.primary_rel_path) == subject
+                col(sql.CheckResult.checker) == check_results.STAGED, col(sql.CheckResult.primary_rel_path) == subject
             )
         )
         write.data.add_all(
             sql.CheckResult(
                 release_key=deployment.release_key,
                 revision_number=revision.number if revision else "",
-                checker=facts.STAGED_CHECKER,
+                checker=check_results.STAGED,
                 checker_version=version,
                 primary_rel_path=subject,
                 member_rel_path=result.member_rel_path,
@@ -81,7 +81,7 @@ class SystemService:
         write = self._write
         release = await own.release(write, release_key)
         revision = await queries.latest_revision(write.data, release.key)
-        before = await facts.readiness_results(write.data, release.key, platform.name)
+        before = (await check_results.of_platforms(write.data, release.key)).get(platform.name, ())
         news = [[result.status.value, result.message] for result in results]
         for row in before:
             await write.data.delete(row)
@@ -89,7 +89,7 @@ class SystemService:
             sql.CheckResult(
                 release_key=release.key,
                 revision_number=revision.number if revision else "",
-                checker=facts.READINESS_CHECKER,
+                checker=check_results.READINESS,
                 checker_version=version,
                 primary_rel_path=f"platform:{platform.name}",
                 member_rel_path=result.member_rel_path,

@@ -21,8 +21,8 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 import atr.storage.worker.findings as findings
@@ -156,7 +156,7 @@ class SystemService:
             await findings.found(write, row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
-        elif row.file_set_digest and not await facts.is_checked(write.data, row):
+        elif row.file_set_digest and not await check_results.is_checked(write.data, row):
             await revisions.queue_check(write, row)
         if row.state is _State.STAGED:
             await readiness.queue_old(write, row.release_key, row.platform)

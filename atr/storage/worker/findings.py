@@ -20,9 +20,10 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
 import atr.storage.incidents as incidents
+import atr.storage.names as names
 import atr.storage.transaction as transaction
+import atr.storage.voted as voted
 import atr.storage.writers.moves as moves
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
@@ -149,10 +150,10 @@ async def _voted(
     deployment: tables.Deployment | None,
 ) -> fileset.FileSet | None:
     """What was voted on of these packages; None where nothing was, or it held something else when we read it."""
-    if not (packages and facts.vote_passed(release)):
+    if not (packages and voted.passed(release)):
         return None
     target = await queries.target(write.data, release.project_key, packages[0].platform_name)
-    if (target is None) or facts.outside(write.data, packages, target):
+    if (target is None) or names.outside(write.data.built, packages, target):
         return None
     if (deployment is not None) and deployment.file_set_digest:
         ballot = await queries.ballot(write.data, release)

@@ -4,7 +4,7 @@
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import atr.db.queries as queries
@@ -21,8 +21,9 @@ import atr.shared.layouts as layouts
 import atr.shared.maven as maven
 import atr.shared.mechanisms as mechanisms
 import atr.shared.pom as poms
-import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.candidates as candidates
+import atr.storage.check_results as check_results
+import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
@@ -77,7 +78,7 @@ class ReadinessCase:
     voted: fileset.FileSet | None
     # Each captured deployment that is part of the candidate, by our number.
     staged: tuple[tuple[int, fileset.FileSet], ...]
-    # What the comparison depends on; see `facts.mapping_basis`.
+    # What the comparison depends on; see `candidates.mapping_basis`.
     basis: str
     # Every POM that is mapped or staged, each once, and what an earlier check found in them.
     has_poms: bool = True
@@ -130,55 +131,58 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
 
 async def readiness_cases(read: transaction.Transaction, release_key: str) -> tuple[ReadinessCase, ...]:
     """A case for each platform that the release goes to; none once it was announced, or while it is under embargo."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    revision = await queries.latest_revision(read.data, release_key)
-    if (release.phase is sql.ReleasePhase.RELEASE) or await embargo.holds(read.data, release):
+    of = await eligibility.release(read.data, release_key)
+    release, revision = of.row, of.newest_revision
+    if (release.phase is sql.ReleasePhase.RELEASE) or of.is_embargoed:
         return ()
-    policy = await queries.policy(read.data, project)
     files = None
     if (revision is not None) and revision.digest:
         files = await queries.revision_files(read.data, revision)
-    spoken_for = await facts.spoken_for(read.data, release)
+    deployments = await queries.deployments(read.data, release_key)
+    packages = await queries.packages_of(read.data, deployments)
+    spoken_for = await candidates.spoken_for(read.data, release, deployments)
+    results = await check_results.of_platforms(read.data, release_key)
+    kept = await holdings.kept_copies(read, [of.project.key])
+    platforms = candidates.wanted_platforms(read.data.built, of.policy, deployments)
+    voted = {platform: candidates.voted_mapping(release, of.ballot, platform) for platform in platforms}
+    captured = {row.file_set_digest for row in deployments if row.file_set_digest}
+    sets = await queries.file_sets(read.data, captured.union(filter(None, voted.values())))
     cases = []
-    for platform in await facts.wanted_platforms(read.data, release, policy):
-        mine = await facts.candidates(read.data, release, platform)
-        voted = await facts.voted_mapping(read.data, release, platform)
-        patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
-        mechanism = await queries.mechanism(read.data, project.key, platform)
+    for platform in platforms:
+        mine = candidates.on_platform(deployments, platform)
+        patterns = mapping.patterns_of(of.policy.file_tag_mappings, platform)
+        mechanism = await queries.mechanism(read.data, of.project.key, platform)
         has_poms = read.data.built.of(mechanism).is_maven_repository
-        staged = [(row, await queries.file_set(read.data, row.file_set_digest)) for row in mine if row.file_set_digest]
-        whose = (project.key, release.version, revision.number if revision else "")
+        staged = [(row, sets[row.file_set_digest]) for row in mine if row.file_set_digest]
+        whose = (of.project.key, release.version, revision.number if revision else "")
+        heard = results.get(platform.name, ())
         cases.append(
             ReadinessCase(
                 platform=platform,
                 mechanism=mechanism,
                 has_poms=has_poms,
-                poms=await _poms(read, whose, files, patterns, staged) if has_poms else (),
-                parents_known=await _parents_known(read, release_key, platform),
-                staged_packages=tuple([one for row in mine for one in await queries.packages(read.data, row)]),
+                poms=_poms(read, whose, files, patterns, staged, kept) if has_poms else (),
+                parents_known=next((one.data["known"] for one in heard if "known" in one.data), {}),
+                staged_packages=tuple(one for row in mine for one in packages[row.id]),
                 spoken_for=spoken_for,
                 patterns=patterns,
                 revision=files,
-                voted=await queries.file_set(read.data, voted) if voted else None,
+                voted=sets.get(voted[platform]),
                 staged=tuple((row.id or 0, each) for row, each in staged),
-                basis=facts.mapping_basis(revision, policy, platform, voted, mine),
-                heard=tuple(
-                    one
-                    for one in await facts.readiness_results(read.data, release_key, platform.name)
-                    if one.created > read.now - _RECENTLY
-                ),
+                basis=candidates.mapping_basis(revision, of.policy, platform, voted[platform], mine),
+                heard=tuple(one for one in heard if one.created > read.now - _RECENTLY),
             )
         )
     return tuple(cases)
 
 
-async def _poms(
+def _poms(
     read: transaction.Transaction,
     whose: tuple[str, str, str],
     revision: fileset.FileSet | None,
     patterns: Sequence[str],
     staged: Sequence[tuple[tables.Deployment, fileset.FileSet]],
+    copies: Collection[tuple[str, str]],
 ) -> tuple[Pom, ...]:
     """The POMs that the policy maps of a revision (`whose`: project, version, number) and those that are staged."""
     found: dict[tuple[str, str], Pom] = {}
@@ -188,13 +192,13 @@ async def _poms(
         if pom is not None:
             found[where, pom.sha256] = dataclasses.replace(pom, files=(read.place.of_revision(*whose, by_path[path]),))
     for row, files in staged:
-        kept = await holdings.is_kept(read, whose[0], files.digest)
+        is_kept = (whose[0], files.digest) in copies
         for file in files.files:
             pom = _pom(file.path, file)
             if (pom is None) or ((file.path, file.sha256) in found):
                 continue
-            copies = (read.place.blobs.recorded(file.sha256, file.size),) if kept else ()
-            found[file.path, file.sha256] = dataclasses.replace(pom, files=copies, external_id=row.external_id or "")
+            here = (read.place.blobs.recorded(file.sha256, file.size),) if is_kept else ()
+            found[file.path, file.sha256] = dataclasses.replace(pom, files=here, external_id=row.external_id or "")
     return tuple(found.values())
 
 
@@ -208,13 +212,6 @@ def _pom(where: str, file: fileset.File) -> Pom | None:
         # The mapping says so in its own line.
         return None
     return Pom(package, where, file.size, file.sha256) if where == maven.pom_path(package) else None
-
-
-async def _parents_known(
-    read: transaction.Transaction, release_key: str, platform: distribution.DistributionPlatform
-) -> Mapping[str, Any]:
-    results = await facts.readiness_results(read.data, release_key, platform.name)
-    return next((result.data["known"] for result in results if "known" in result.data), {})
 
 
 async def _voted(
@@ -245,24 +242,23 @@ def _lost(found: Sequence[tuple[str, disk.Recorded]]) -> str:
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:
     """Everything that the check of staged files compares."""
     row = await queries.demand_deployment(read.data, deployment_id)
-    release = await queries.demand_release(read.data, row.release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    revision = await queries.latest_revision(read.data, release.key)
-    entries = [entry for entry in await queries.ballot(read.data, release) if entry.platform == row.platform]
-    opened = release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
+    of = await eligibility.release(read.data, row.release_key)
+    opened = of.row.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
+    entries = [entry.file_set_digest for entry in of.on_ballot(row.platform)] if opened else []
+    sets = await queries.file_sets(read.data, {*entries, *filter(None, [row.file_set_digest])})
     mapped, problem = None, ""
-    if revision is not None:
+    if of.newest_revision is not None:
+        files = await queries.revision_files(read.data, of.newest_revision)
+        platform = distribution.DistributionPlatform[row.platform]
         try:
-            mapped = await facts.mapped_now(
-                read.data, project, revision, distribution.DistributionPlatform[row.platform]
-            )
+            mapped = candidates.mapped(read.data.built, files, of.policy, platform)
         except errors.InputError as error:
             problem = str(error)
     return StagedCase(
-        staged=await queries.file_set(read.data, row.file_set_digest) if row.file_set_digest else None,
+        staged=sets.get(row.file_set_digest or ""),
         side_problems=tuple(row.side_problems),
         remarks=tuple(row.remarks),
-        ballot=tuple([await queries.file_set(read.data, entry.file_set_digest) for entry in entries]) if opened else (),
+        ballot=tuple(sets[digest] for digest in entries),
         mapped=mapped,
         mapping_problem=problem,
         vote_opened=opened,

@@ -19,8 +19,8 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.agreement as agreement
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
 import atr.storage.lanes as lanes
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
@@ -142,7 +142,7 @@ class SystemService:
             await self._refuse(row, before, gatekeeping.DELETED)
             return None
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
-        case = await facts.case(write.data, deployment, row.requested_by, sending=row)
+        case = await eligibility.one(write.data, deployment, row.requested_by, sending=row)
         blockers = gates.blockers(case.facts)
         reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
@@ -212,7 +212,7 @@ class SystemService:
     async def _is_frozen(self, row: tables.Promotion) -> bool:
         """Whether the row disagrees with its events: then it is given back as it is, and the operator is told."""
         write = self._write
-        wrong = await agreement.disagreement(write.data, row, await rows.publish_attempts(write, row))
+        wrong = await agreement.disagreement(write.data, row)
         if not wrong:
             return False
         extra = {"action": "row_disagrees", "promotion": row.id, "release": row.release_key}

@@ -8,10 +8,10 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.models.work as work
+import atr.shared.distribution as distribution
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.names as names
 import atr.storage.transaction as transaction
-import atr.storage.writers.searches as writers
 
 # A row keeps so many; the newest count.
 _KEPT: Final = 50
@@ -31,7 +31,7 @@ class SystemService:
         if await embargo.holds_key(self._write.data, row.release_key):
             return None
         release = await queries.demand_release(self._write.data, row.release_key)
-        where = writers.coordinates(row)
+        where = distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version)
         return work.Search(
             search_id, where, await queries.mechanism(self._write.data, release.project_key, where.platform)
         )
@@ -53,7 +53,7 @@ class SystemService:
 
 def _kept(data: session.Session, one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
     """What is stored of it: of one that also holds what belongs to others only its id."""
-    if (target is None) or facts.outside(data, one.packages, target):
+    if (target is None) or names.outside(data.built, one.packages, target):
         return {"external_id": one.external_id, "packages": []}
     return {
         "external_id": one.external_id,

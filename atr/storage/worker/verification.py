@@ -8,7 +8,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.fileset as fileset
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
 import atr.storage.writers.rows as rows
@@ -32,7 +32,7 @@ class SystemService:
         """
         write = self._write
         row = await rows.claimed_deployment(write, claimed)
-        case = await facts.case(write.data, row, write.asf_uid)
+        case = await eligibility.one(write.data, row, write.asf_uid)
         against = case.voted_digest or row.file_set_digest or ""
         difference = fileset.compare(await queries.file_set(write.data, against), files)
         row.verified_digest = await queries.store_file_set(write.data, files, write.now)

@@ -14,7 +14,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
-import atr.storage.facts as facts
+import atr.storage.names as names
 import atr.storage.transaction as transaction
 
 # What has no owner is named by itself; of what has one there may be thousands, and the owner decides.
@@ -91,7 +91,9 @@ class SystemService:
         )
         found = (await self._write.data.exec(wanted)).all()
         data = self._write.data
-        return sorted({one.release_key for one, target in found if not facts.outside(data, (one.coordinates,), target)})
+        return sorted(
+            {one.release_key for one, target in found if not names.outside(data.built, [one.coordinates], target)}
+        )
 
 
 def _coordinates(platform: str, row: tables.PromotionTarget) -> distribution.Coordinates:

@@ -11,6 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
@@ -44,7 +45,7 @@ class ReleaseManager:
                 f"An older release of this version was deleted, and the ballot of vote {release.current_vote_seq} on "
                 "it stays in the record. Choose another version."
             )
-        proposal = proposal or await ballots.proposed(write.data, release)
+        proposal = proposal or await ballots.proposed(write.data, await eligibility.release(write.data, release_key))
         demand_free(proposal)
         number = proposal.revision.number if proposal.revision else ""
         if release.voted_revision_number != number:

@@ -10,14 +10,13 @@ import datetime
 import sqlmodel
 from sqlmodel import col
 
-import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.storage.holdings as holdings
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 import atr.storage.writers.rows as rows
@@ -33,7 +32,7 @@ class CommitteeMember:
         """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
         write = self._write
         row = await own.deployment(write, deployment_id)
-        why_not = await keep_why_not(write, row)
+        why_not = (await preconditions.of(write, row)).keep_copy
         if why_not:
             raise errors.ConflictError(why_not)
         await ask_to_keep(write, row)
@@ -42,13 +41,13 @@ class CommitteeMember:
     async def forget(self, deployment_id: int, reason: str) -> None:
         """Give up the copy of a deployment's files, with a reason; the sweep frees what no other copy needs.
 
-        Raises ConflictError while somebody needs it: see `forget_why_not`.
+        Raises ConflictError while somebody needs it: see `preconditions`.
         """
         write = self._write
         row = await own.deployment(write, deployment_id)
         release = await own.release(write, row.release_key)
         reason = rows.checked_reason(reason)
-        why_not = await forget_why_not(write, row)
+        why_not = (await preconditions.of(write, row)).forget_copy
         if why_not:
             raise errors.ConflictError(why_not)
         copy = await write.data.get(tables.KeptCopy, (release.project_key, row.file_set_digest))
@@ -58,33 +57,6 @@ class CommitteeMember:
             row.release_key, f"deployment:{row.id}", "copy_forgotten", digest=row.file_set_digest, reason=reason
         )
         await ask_to_sweep(write, write.now)
-
-
-async def keep_why_not(read: transaction.Transaction, row: tables.Deployment) -> str:
-    """Why no copy can be made of a deployment now, in one sentence; empty if one can."""
-    release = await queries.demand_release(read.data, row.release_key)
-    if not await holdings.is_wanted(read, release):
-        return "The project's policy keeps no copies. A release manager can switch that on."
-    if (row.state is not states.DeploymentState.STAGED) or not row.file_set_digest:
-        return "A copy can be made while it is staged, after it was read."
-    held = await holdings.holder(read, release, row.file_set_digest)
-    return f"Its files are here already, in {held.described}." if held else ""
-
-
-async def forget_why_not(read: transaction.Transaction, row: tables.Deployment) -> str:
-    """Why the copy of a deployment's files cannot be given up now, in one sentence; empty if it can."""
-    release = await queries.demand_release(read.data, row.release_key)
-    digest = row.file_set_digest or ""
-    if not await holdings.is_kept(read, release.project_key, digest):
-        return "No copy of it is kept."
-    if await holdings.on_open_ballot(read, release.project_key, digest):
-        return "It is on the ballot of an open vote, and voters get the files from here."
-    wanted = sqlmodel.select(tables.Deployment.id).where(
-        tables.Deployment.stage_digest == digest, tables.Deployment.state == states.DeploymentState.UPLOADING
-    )
-    if (await read.data.exec(wanted)).first() is not None:
-        return "It is being staged again from the copy."
-    return ""
 
 
 async def ask_to_keep(write: transaction.Transaction, row: tables.Deployment) -> None:

@@ -9,9 +9,9 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.mechanisms as mechanisms
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.rows as rows
 
@@ -85,7 +85,7 @@ class CommitteeMember(ReleaseManager):
         """
         write = self._write
         row = await own.deployment(write, deployment_id)
-        why_not = await obstacles.drop(write, row)
+        why_not = (await preconditions.of(write, row)).drop
         if why_not:
             raise errors.ConflictError(why_not)
         row.drop_reason, row.drop_by = rows.checked_reason(reason), write.asf_uid

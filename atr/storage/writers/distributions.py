@@ -21,12 +21,13 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.candidates as candidates
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.following as following
 import atr.storage.writers.moves as moves
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
@@ -122,7 +123,7 @@ class ReleaseManager:
         Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
         """
         write = self._write
-        facts.uploads_supported(write.data, platform)
+        candidates.uploads_supported(write.data.built, platform)
         release = await self._recordable(release_key, staging=staging)
         project = await queries.demand_project(write.data, release.project_key)
         revision = await queries.latest_revision(write.data, release_key)
@@ -162,9 +163,8 @@ class ReleaseManager:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
         reason = rows.checked_reason(reason)
-        why_not = await obstacles.deletions(write, release_key)
-        if where.purl in why_not:
-            raise errors.ConflictError(why_not[where.purl])
+        if why_not := (await preconditions.deletions(write, release_key)).get(where.purl):
+            raise errors.ConflictError(why_not)
         await write.data.delete(row)
         await write.event(
             release_key,
@@ -277,7 +277,7 @@ class CommitteeMember(ReleaseManager):
         deployment = await own.deployment(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
-        case = await facts.case(write.data, deployment, write.asf_uid)
+        case = await eligibility.one(write.data, deployment, write.asf_uid)
         held = await requests.already(write, case, evidence_digest=evidence_digest)
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:

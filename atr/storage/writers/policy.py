@@ -18,10 +18,10 @@ import atr.storage.audit as audit
 import atr.storage.incidents as incidents
 import atr.storage.seen as seen_digests
 import atr.storage.transaction as transaction
+import atr.storage.walls as walls
 import atr.storage.writers.copies as copies
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
-import atr.storage.writers.walls as walls
 
 _MAX_NAMESPACES: Final = 50
 

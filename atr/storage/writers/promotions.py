@@ -8,11 +8,10 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.promotion.steps as steps
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
@@ -56,7 +55,8 @@ class CommitteeMember:
             raise errors.ConflictError(
                 f"It is {row.state.value}: a call was made or is being made, so it cannot be stopped from here."
             )
-        if (await _view(self._write, row)).unsure and not await may_give_up(self._write, row):
+        unsure = await rows.is_unsure(self._write, row)
+        if unsure and not preconditions.may_give_up(self._write, row, unsure=True):
             raise errors.ConflictError(
                 "The database was restored from a backup, and a call may have been made that it does not know of. "
                 "It can be stopped after 24 hours in which every look found nothing public; or promote again."
@@ -89,7 +89,7 @@ class CommitteeMember:
         why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is given up.")
-        if not await may_give_up(write, row):
+        if not preconditions.may_give_up(write, row):
             raise errors.ConflictError(
                 "It may be given up only after 24 hours in which every look found nothing public."
             )
@@ -130,10 +130,11 @@ class CommitteeMember:
         """
         write = self._write
         deployment = await own.deployment(write, deployment_id)
-        case = await facts.case(write.data, deployment, write.asf_uid)
-        why_not = await obstacles.prove_published(write, case)
+        cases = await eligibility.load(write.data, [deployment], write.asf_uid)
+        why_not = (await preconditions.load(write, cases))[deployment_id].prove_published
         if why_not:
             raise errors.ConflictError(why_not)
+        case = cases[deployment_id]
         if deployment.file_set_digest is None:
             # Nobody has read what it held: its own packages are compared, and not all that was voted on.
             voted = await requests.voted_of_all(write, case.release, case.packages)
@@ -153,17 +154,5 @@ async def compare_again(write: transaction.Transaction, row: tables.Promotion, w
     row.due_at = write.now
 
 
-async def may_give_up(read: transaction.Transaction, row: tables.Promotion) -> bool:
-    """Whether a person may call this promotion stopped now."""
-    view = await _view(read, row)
-    # What counts is the time between two looks that found nothing, not the time in which nobody looked.
-    seen = dataclasses.replace(view, now=row.last_look or view.entered)
-    return steps.may_give_up(seen, row.absent_since)
-
-
 def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime.timedelta:
     return datetime.timedelta(seconds=write.place.timing(row.mechanism).deadline)
-
-
-async def _view(read: transaction.Transaction, row: tables.Promotion) -> steps.View:
-    return await rows.view_of(read, row, await rows.publish_attempts(read, row))

@@ -12,8 +12,8 @@ import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.sql as sql
+import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 
@@ -52,7 +52,7 @@ async def queue_old(write: transaction.Transaction, release_key: str, platform: 
     release = await queries.get_release(write.data, release_key)
     if (release is None) or (release.phase is sql.ReleasePhase.RELEASE):
         return
-    results = await facts.readiness_results(write.data, release_key, platform)
+    results = (await check_results.of_platforms(write.data, release_key)).get(platform, ())
     if (not results) or (min(result.created for result in results) + _OLD <= write.now):
         await queue_check(write, release_key)
 

@@ -15,6 +15,7 @@ import atr.models.announce_words as words
 import atr.models.sql as sql
 import atr.promotion.announcing as announcing
 import atr.storage.announcing as rule_facts
+import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 import atr.storage.writers.rows as rows
@@ -101,7 +102,7 @@ class ReleaseManager:
     ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
         """The release, what the rule looks at, and what stands and can be cured."""
         release = await own.release(self._write, release_key)
-        facts = await rule_facts.facts(self._write.data, release)
+        facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.reasons(facts)
         if any(one.code is announcing.Code.PHASE for one in found):
             raise errors.ConflictError("Only a release in Finish can be announced.")

@@ -11,22 +11,23 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
-import atr.storage.facts as facts
+import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.lanes as lanes
 import atr.storage.names as names
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
+import atr.storage.voted as voted
 import atr.storage.writers.rows as rows
 
 
 async def open_promotion(
     write: transaction.Transaction,
-    case: facts.Case,
+    case: eligibility.Case,
     *,
     requested_by: str,
     by_hand: bool = False,
@@ -72,12 +73,14 @@ async def open_promotion(
         packages=[str(package) for package in case.packages],
         evidence_digest=case.evidence_digest,
         voted_digest=case.voted_digest,
-        after=await facts.named(write.data, after) if after else "",
+        after=eligibility.named(after, await queries.targets(write.data, after)) if after else "",
     )
     return promotion
 
 
-async def already(write: transaction.Transaction, case: facts.Case, *, evidence_digest: str) -> tables.Promotion | None:
+async def already(
+    write: transaction.Transaction, case: eligibility.Case, *, evidence_digest: str
+) -> tables.Promotion | None:
     """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""
     for row in await queries.promotions(
         write.data,
@@ -92,7 +95,7 @@ async def already(write: transaction.Transaction, case: facts.Case, *, evidence_
     return None
 
 
-async def ask_again(write: transaction.Transaction, case: facts.Case, row: tables.Promotion) -> None:
+async def ask_again(write: transaction.Transaction, case: eligibility.Case, row: tables.Promotion) -> None:
     """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
     if row.state not in {states.State.REQUESTED, states.State.SENDING}:
         raise errors.ConflictError(
@@ -110,16 +113,12 @@ async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:
     """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
-    if not (write.data.built.supports(where.platform) and facts.vote_passed(release)):
+    if not (write.data.built.supports(where.platform) and voted.passed(release)):
         return None
-    found: dict[str, fileset.FileSet] = {}
-    for entry in await queries.ballot(write.data, release):
-        if entry.platform != where.platform_name:
-            continue
-        files = await queries.file_set(write.data, entry.file_set_digest)
-        own = ballots.packages(files, write.data.built.on(where.platform)).get(where)
-        if own is not None:
-            found[own.digest] = own
+    entries = await queries.ballot(write.data, release)
+    digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == where.platform_name]
+    held = (await ballots.parts(write.data, digests)).values()
+    found = {part[where].digest: part[where] for part in held if where in part}
     if len(found) > 1:
         raise errors.BlockedError([f"The ballot has different files for {where}, so we cannot tell which were meant."])
     return next(iter(found.values()), None)
@@ -129,19 +128,11 @@ async def voted_of_all(
     read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> fileset.FileSet | None:
     """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
-    if not (packages and read.data.built.supports(packages[0].platform) and facts.vote_passed(release)):
+    if not (packages and read.data.built.supports(packages[0].platform) and voted.passed(release)):
         return None
-    layout = read.data.built.on(packages[0].platform)
     entries = await queries.ballot(read.data, release)
-    found: dict[distribution.Coordinates, fileset.FileSet] = {}
-    for digest in {one.file_set_digest for one in entries if one.platform == packages[0].platform_name}:
-        held = ballots.packages(await queries.file_set(read.data, digest), layout)
-        for one in packages:
-            if (one in held) and (found.setdefault(one, held[one]).digest != held[one].digest):
-                return None
-    if not set(packages) <= found.keys():
-        return None
-    return fileset.FileSet.of(file for part in found.values() for file in part.files)
+    digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == packages[0].platform_name]
+    return ballots.voted_of((await ballots.parts(read.data, digests)).values(), packages)
 
 
 async def insert(

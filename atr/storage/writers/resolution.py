@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a vote: passed, failed, or the candidate abandoned before anything of it could become public."""
 
-import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,17 +13,16 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
+import atr.storage.votes as votes
 import atr.storage.writers.moves as moves
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
-import atr.storage.writers.vote as vote
 
-# https://www.apache.org/foundation/voting.html#ReleaseVotes
-BINDING_NEEDED: Final = 3
 # What a release has of a vote that did not pass.
 _NO_VOTE: Final[Mapping[str, Any]] = MappingProxyType({"vote_resolved": None, "voted_revision_number": None})
 
@@ -36,7 +34,7 @@ class ReleaseManager:
         self._write = write
 
     async def resolve_passed(
-        self, release_key: str, *, vote_seq: int | None = None, seen: vote.Tally | None = None
+        self, release_key: str, *, vote_seq: int | None = None, seen: votes.Tally | None = None
     ) -> None:
         """The vote passed: on to Finish, with the files as they were voted on.
 
@@ -45,7 +43,7 @@ class ReleaseManager:
         """
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        why_not = await why_not_passed(write, release)
+        why_not = votes.why_not_passed(await eligibility.release(write.data, release_key), count, write.now)
         if why_not:
             raise errors.BlockedError(why_not)
         await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
@@ -60,7 +58,7 @@ class ReleaseManager:
         await revisions.queue_checks(write, release)
 
     async def resolve_failed(
-        self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: vote.Tally | None = None
+        self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: votes.Tally | None = None
     ) -> None:
         """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
         write = self._write
@@ -92,7 +90,7 @@ class ReleaseManager:
                 f"What you saw was candidate {vote_seq}; now it is candidate {release.current_vote_seq}. "
                 "Nothing was abandoned."
             )
-        why_not = await obstacles.abandon(write, release)
+        why_not = await preconditions.abandon(write, release)
         if why_not:
             raise errors.ConflictError(why_not)
         why = rows.checked_reason(reason)
@@ -122,8 +120,8 @@ class ReleaseManager:
         await revisions.queue_checks(write, release)
 
     async def _open_vote(
-        self, release_key: str, vote_seq: int | None, seen: vote.Tally | None
-    ) -> tuple[sql.Release, vote.Tally]:
+        self, release_key: str, vote_seq: int | None, seen: votes.Tally | None
+    ) -> tuple[sql.Release, votes.Tally]:
         release = await own.release(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open.")
@@ -132,41 +130,13 @@ class ReleaseManager:
                 f"The vote that you saw, on candidate {vote_seq}, is over. Now candidate {release.current_vote_seq} "
                 "is voted on; look at it first."
             )
-        count = await vote.tally(self._write, release)
+        count = await votes.tally(self._write, release)
         if seen not in {None, count}:
             raise errors.ConflictError(
                 f"Somebody voted meanwhile: there are {count.plus} binding +1 and {count.minus} binding -1 now. "
                 "Look at the votes once more."
             )
         return release, count
-
-
-async def why_not_passed(read: transaction.Transaction, release: sql.Release) -> Sequence[str]:
-    """Why the open vote cannot be resolved as passed now, a sentence each; empty if it can."""
-    count = await vote.tally(read, release)
-    reasons = []
-    if (count.plus < BINDING_NEEDED) or (count.plus <= count.minus):
-        reasons.append(
-            f"There are {count.plus} binding +1 and {count.minus} binding -1; "
-            f"a release needs {BINDING_NEEDED} binding +1 and more of them than -1."
-        )
-    until = await ends(read, release)
-    if read.now < until:
-        reasons.append(f"The vote is open until {until:%a %d %b %Y, %H:%M} UTC at least.")
-    return reasons
-
-
-async def hours(read: transaction.Transaction, release: sql.Release) -> int:
-    """For how many hours the newest vote is open at least."""
-    if release.vote_hours is not None:
-        return release.vote_hours
-    project = await queries.demand_project(read.data, release.project_key)
-    return (await queries.policy(read.data, project)).min_hours
-
-
-async def ends(read: transaction.Transaction, release: sql.Release) -> datetime.datetime:
-    """Until when the newest vote is open at least."""
-    return (release.vote_started or read.now) + datetime.timedelta(hours=await hours(read, release))
 
 
 async def _set_aside(write: transaction.Transaction, release: sql.Release, what_became: str) -> None:

@@ -15,8 +15,8 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.files as files
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
@@ -87,7 +87,7 @@ class CommitteeParticipant:
         release = await own.release(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
-        why_not = obstacles.change_files(release)
+        why_not = preconditions.change_files(release)
         if why_not:
             raise errors.ConflictError(why_not)
         return release

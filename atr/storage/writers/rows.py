@@ -24,8 +24,8 @@ import atr.promotion.timing as timing
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.beside_rows as beside_rows
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
 import atr.storage.reads as reads
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
@@ -60,11 +60,11 @@ async def view_of(
         deadline=row.deadline,
         by_hand=row.by_hand,
         held=row.held or ((not row.by_hand) and (row.asked_in < generation)),
-        unsure=await _is_unsure(write, row, generation),
+        unsure=await is_unsure(write, row),
         gone_looks=row.gone_looks,
         gone_since=row.gone_since,
         resend=row.resend,
-        waits=any(await facts.held_by(write.data, row)),
+        waits=any((await eligibility.turns_of(write.data, [row]))[row.id]),
         off=bool(await switchboard.why_off(write.data, mechanism))
         or await embargo.holds_key(write.data, row.release_key),
         drops=tuple(attempt.answer for attempt in asked),
@@ -83,8 +83,9 @@ def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> limited.Wa
     )
 
 
-async def _is_unsure(write: transaction.Transaction, row: tables.Promotion, generation: int) -> bool:
+async def is_unsure(write: transaction.Transaction, row: tables.Promotion) -> bool:
     """Whether a call may have been made that no row tells of. What we made after the restore is certain."""
+    generation = (await queries.site(write.data)).generation
     if (not generation) or row.by_hand or (row.deployment_id is None):
         return False
     return (await queries.demand_deployment(write.data, row.deployment_id)).made_in < generation

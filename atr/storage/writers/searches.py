@@ -17,8 +17,8 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
+import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
-import atr.storage.facts as facts
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
@@ -42,7 +42,7 @@ class ReleaseManager:
         """
         write = self._write
         release = await own.release(write, release_key)
-        facts.uploads_supported(write.data, where.platform)
+        candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         await embargo.demand_lifted(write.data, release)
@@ -84,8 +84,3 @@ class ReleaseManager:
             col(table.asked_at) > self._write.now - _PATIENCE,
         )
         return (await self._write.data.exec(wanted)).first()
-
-
-def coordinates(row: tables.DeploymentSearch) -> distribution.Coordinates:
-    """What is looked for."""
-    return distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version)

@@ -4,22 +4,18 @@
 import datetime
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
 import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.ballots as ballots
-import atr.storage.embargo as embargo
-import atr.storage.facts as facts
+import atr.storage.candidates as candidates
+import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 
 _State = states.DeploymentState
@@ -76,12 +72,13 @@ async def upload(
 
 async def again(write: transaction.Transaction, release: sql.Release, digest: str) -> tables.Deployment:
     """A deployment that the worker uploads from the kept copy or the revision. Raises BlockedError with why not."""
-    why_not = await again_why_not(write, release, digest)
-    platform = await voted_platform(write, release, digest)
+    of, asked = await eligibility.release(write.data, release.key), (release.key, digest)
+    why_not, _ = (await preconditions.stage_again(write, {release.key: of}, [asked]))[asked]
+    platform = preconditions.voted_platform(of.ballot, digest)
     held = await holdings.holder(write, release, digest)
     if why_not or (platform is None) or (held is None):
         raise errors.BlockedError([why_not])
-    facts.uploads_supported(write.data, platform)
+    candidates.uploads_supported(write.data.built, platform)
     deployment = await upload(write, release, platform, stage_digest=digest)
     await write.event(
         release.key,
@@ -92,51 +89,3 @@ async def again(write: transaction.Transaction, release: sql.Release, digest: st
         source=held.described,
     )
     return deployment
-
-
-async def voted_platform(
-    read: transaction.Transaction, release: sql.Release, digest: str
-) -> distribution.DistributionPlatform | None:
-    """The platform for which this file set is on the newest ballot; None if it is not."""
-    for entry in await queries.ballot(read.data, release):
-        if entry.platform and (entry.file_set_digest == digest):
-            return distribution.DistributionPlatform[entry.platform]
-    return None
-
-
-async def again_why_not(read: transaction.Transaction, release: sql.Release, digest: str) -> str:
-    """Why these voted files cannot be staged once more from here, in one sentence; empty if they can."""
-    if await embargo.holds(read.data, release):
-        return gates.EMBARGOED
-    platform = await voted_platform(read, release, digest)
-    if (release.phase not in _PHASES) or (platform is None):
-        return "Only what an open vote or the vote that passed is about can be staged again."
-    other = await standing(read, release, digest)
-    if other is not None:
-        called = ballots.name(other)
-        return f"{called[:1].upper()}{called[1:]} has these files already; it is {other.state.value}."
-    target = await queries.target(read.data, release.project_key, platform.name)
-    if target is None:
-        return gates.no_target(platform)
-    files = (await queries.file_set(read.data, digest)).files
-    layout = read.data.built.on(platform)
-    beyond = facts.outside(read.data, {layout.package(file.path) for file in files}, target)
-    if beyond:
-        return gates.is_outside(beyond)
-    if await holdings.holder(read, release, digest) is None:
-        return (
-            "No copy of the voted files is kept here, so they cannot be uploaded from here. "
-            "Stage the same files from where they were built, and record that: the vote stays good."
-        )
-    return ""
-
-
-async def standing(read: transaction.Transaction, release: sql.Release, digest: str) -> tables.Deployment | None:
-    """A deployment that has these files, or is about to, and has not ended."""
-    row = tables.Deployment
-    wanted = sqlmodel.select(row).where(
-        row.release_key == release.key,
-        col(row.state).not_in(list(OVER)),
-        (col(row.file_set_digest) == digest) | (col(row.stage_digest) == digest),
-    )
-    return (await read.data.exec(wanted)).first()

@@ -9,6 +9,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.moves as moves
 import atr.storage.writers.rows as rows
@@ -16,25 +17,12 @@ import atr.storage.writers.rows as rows
 State = states.State
 
 
-def why_not(row: tables.Promotion) -> str:
-    """Why this promotion cannot be stopped after a call, in one sentence; empty if that can be tried."""
-    match row.state:
-        case State.SENDING | State.IN_DOUBT:
-            if row.by_hand or (row.deployment_id is None):
-                return "It was published by hand and is only tracked, so there is no call of ours to stop."
-            return ""
-        case State.ABORTING:
-            return "" if row.held else "It is being stopped already."
-        case _:
-            return f"It is {row.state.value}, so it cannot be stopped any more."
-
-
 async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str) -> None:
     """Have the worker find out whether it can still be stopped: SENDING or IN_DOUBT -> ABORTING.
 
     Once more in ABORTING, after the platform refused the drop. Raises ConflictError.
     """
-    problem = why_not(row)
+    problem = preconditions.stop(row)
     if problem:
         raise errors.ConflictError(problem)
     why = rows.checked_reason(reason)

@@ -12,7 +12,7 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 import atr.storage.writers.own as own
 import atr.storage.writers.requests as requests
@@ -71,7 +71,7 @@ class CommitteeMember:
         """Let a promotion that another one's trouble stopped have its turn without that one; it is theirs now."""
         write = self._write
         row = await own.promotion(write, promotion_id)
-        _, stopped_by = await facts.held_by(write.data, row)
+        _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
         if not stopped_by:
             raise errors.ConflictError(
                 "No trouble of another promotion holds it, so there is nothing to go on without."
@@ -81,14 +81,14 @@ class CommitteeMember:
         row.version += 1
         await write.event(row.release_key, f"promotion:{row.id}", "promotion_went_on", reason=why, without=stopped_by)
 
-    async def _case(self, release_key: str, deployment_id: int) -> facts.Case:
+    async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
         deployment = await own.deployment(self._write, deployment_id)
         if deployment.release_key != release_key:
             raise errors.NotFoundError(f"This release has no deployment {deployment_id}.")
-        return await facts.case(self._write.data, deployment, self._write.asf_uid)
+        return await eligibility.one(self._write.data, deployment, self._write.asf_uid)
 
     async def _asked_before(
-        self, cases: Sequence[facts.Case], asked: Sequence[order.Asked]
+        self, cases: Sequence[eligibility.Case], asked: Sequence[order.Asked]
     ) -> tuple[tables.Promotion, ...]:
         """The promotions that this very form has opened already, if it has."""
         write = self._write
@@ -125,9 +125,9 @@ async def moved(write: transaction.Transaction, row: tables.Promotion) -> None:
             continue
         follower.due_at = write.now
         if turn is order.Turn.STOPPED:
-            _, stopped_by = await facts.held_by(write.data, follower)
+            _, stopped_by = (await eligibility.turns_of(write.data, [follower]))[follower.id]
             await write.event(follower.release_key, f"promotion:{follower.id}", "promotion_stopped", by=stopped_by)
 
 
-def _name(case: facts.Case) -> str:
+def _name(case: eligibility.Case) -> str:
     return f"{distribution.in_one_line(case.packages)} on {case.platform.display_name}"

@@ -8,8 +8,8 @@ import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writers.obstacles as obstacles
 import atr.storage.writers.own as own
 
 
@@ -23,7 +23,7 @@ class CommitteeParticipant:
         """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
         write = self._write
         row = await own.deployment(write, deployment_id)
-        why_not = await obstacles.verify(write, row)
+        why_not = (await preconditions.of(write, row)).verify
         if why_not:
             raise errors.ConflictError(why_not)
         if not row.is_verifying:

@@ -1,31 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Votes: the ballot is frozen when one opens, and the last paper of each person counts."""
 
-import dataclasses
-from collections.abc import Mapping
-
-import sqlmodel
-from sqlmodel import col
-
 import atr.db.queries as queries
 import atr.errors as errors
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.ballots as proposals
+import atr.storage.eligibility as eligibility
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
+import atr.storage.votes as votes
 import atr.storage.writers.ballots as ballots
 import atr.storage.writers.moves as moves
 import atr.storage.writers.own as own
 import atr.storage.writers.release as releases
-
-
-@dataclasses.dataclass(frozen=True)
-class Tally:
-    """The binding votes, each person's last paper."""
-
-    plus: int
-    minus: int
 
 
 class CommitteeParticipant:
@@ -70,7 +57,7 @@ class CommitteeParticipant:
             revision_number_at_cast=revision.number if revision else "",
             created=write.now,
         )
-        before = (await papers(write, release)).get(write.asf_uid)
+        before = (await votes.papers(write, release)).get(write.asf_uid)
         if (before is not None) and (_said(before) == _said(paper)):
             # A double click: it is cast.
             return
@@ -94,7 +81,7 @@ class ReleaseManager(CommitteeParticipant):
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             return await self._opened_already(release, ballot_digest)
-        proposal = await proposals.proposed(write.data, release)
+        proposal = await proposals.proposed(write.data, await eligibility.release(write.data, release_key))
         number = proposal.revision.number if proposal.revision else ""
         if revision_number and (revision_number != number):
             raise errors.ConflictError(
@@ -128,45 +115,13 @@ class ReleaseManager(CommitteeParticipant):
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("Only a release in Compose can be put to the vote.")
         _, digest = await proposals.opened(self._write.data, release)
-        by = await opened_by(self._write, release)
+        by = await votes.opened_by(self._write, release)
         if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
             return release.current_vote_seq
         raise errors.ConflictError(
             f"The vote on candidate {release.current_vote_seq} is open already{f', opened by {by}' if by else ''}. "
             "Nothing was opened again."
         )
-
-
-async def opened_by(read: transaction.Transaction, release: sql.Release) -> str:
-    """Who opened the newest vote; empty if that was before our records."""
-    wanted = (
-        sqlmodel.select(tables.Event.actor)
-        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
-        .order_by(col(tables.Event.number).desc())
-        .limit(1)
-    )
-    return (await read.data.exec(wanted)).first() or ""
-
-
-async def papers(read: transaction.Transaction, release: sql.Release) -> Mapping[str, sql.BallotPaper]:
-    """The last paper of each person in the newest vote, in the order in which they were cast."""
-    wanted = (
-        sqlmodel.select(sql.BallotPaper)
-        .where(sql.BallotPaper.release_key == release.key, sql.BallotPaper.vote_seq == release.current_vote_seq)
-        .order_by(col(sql.BallotPaper.id))
-    )
-    last: dict[str, sql.BallotPaper] = {}
-    for paper in (await read.data.exec(wanted)).all():
-        # Whoever votes again stands where their last paper does.
-        last.pop(paper.voter_asf_uid, None)
-        last[paper.voter_asf_uid] = paper
-    return last
-
-
-async def tally(read: transaction.Transaction, release: sql.Release) -> Tally:
-    """Count the binding papers of the newest vote, the last one of each person."""
-    binding = [paper.choice for paper in (await papers(read, release)).values() if paper.is_binding_at_cast]
-    return Tally(binding.count(sql.VoteChoice.YES), binding.count(sql.VoteChoice.NO))
 
 
 def _said(paper: sql.BallotPaper) -> tuple[str, str, bool]:

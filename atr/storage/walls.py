@@ -11,7 +11,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
-import atr.storage.facts as facts
+import atr.storage.candidates as candidates
 import atr.storage.transaction as transaction
 
 
@@ -53,7 +53,7 @@ async def outside_of(
             sql.Release.project_key == project_key,
             col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
             tables.Deployment.platform == platform.name,
-            col(tables.Deployment.state).not_in(list(facts.OUT)),
+            col(tables.Deployment.state).not_in(list(candidates.OUT)),
         )
         .order_by(col(tables.Deployment.id))
     )

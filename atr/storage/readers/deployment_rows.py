@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that the rows of a page are made from, for many rows at once: a fixed number of statements."""
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.eligibility as eligibility
+import atr.storage.incidents as incidents
+import atr.storage.lanes as lanes
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.verification as verification
+import atr.storage.transaction as transaction
+
+PUBLIC = frozenset({states.State.LIVE, states.State.DIVERGED})
+# Release, platform, owner, package, version.
+_Package = tuple[str, str, str, str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What was read of deployments, and of promotions that have none: those are only tracked."""
+
+    # By key.
+    releases: Mapping[str, eligibility.Release]
+    # By deployment.
+    cases: Mapping[int | None, eligibility.Case]
+    preconditions: Mapping[int | None, preconditions.Deployment]
+    incident: Mapping[int | None, incidents.Incident]
+    public_elsewhere: Collection[int | None]
+    files_verified: Mapping[int | None, int]
+    # By promotion without a deployment.
+    tracked: Sequence[tables.Promotion]
+    packages: Mapping[int | None, tuple[distribution.Coordinates, ...]]
+    tracked_incident: Mapping[int | None, incidents.Incident]
+    tracked_elsewhere: Collection[int | None]
+    # By promotion: the publish attempts, oldest first.
+    attempts: Mapping[int | None, Sequence[tables.Attempt]]
+    file_sets: Mapping[str, tables.FileSetRow]
+    addresses: Mapping[_Package, str]
+    shut: Mapping[lanes.Lane, tuple[str, datetime.datetime]]
+
+    @property
+    def incident_sentences(self) -> Mapping[str, Sequence[str]]:
+        """By release: its incidents for people."""
+        return incidents.told(self.cases, self.incident, self.tracked, self.packages, self.tracked_incident)
+
+    def public_urls(
+        self, promotion: tables.Promotion | None, packages: Iterable[distribution.Coordinates]
+    ) -> tuple[tuple[str, str], ...]:
+        """Where these packages of a promotion are public, each with its address; none before they are."""
+        if (promotion is None) or (promotion.state not in PUBLIC):
+            return ()
+        where = promotion.release_key, promotion.platform
+        found = (
+            (str(one), self.addresses.get((*where, one.owner_namespace, one.package, one.version))) for one in packages
+        )
+        return tuple((name, url) for name, url in found if url)
+
+
+async def of_releases(read: transaction.Transaction, releases: Mapping[str, eligibility.Release]) -> Rows:
+    """Every deployment of these releases, and what is only tracked by hand."""
+    row, promotion = tables.Deployment, tables.Promotion
+    deployments = sqlmodel.select(row).where(col(row.release_key).in_(releases)).order_by(col(row.id))
+    tracked = await queries.promotions(
+        read.data, col(promotion.release_key).in_(releases), col(promotion.deployment_id).is_(None)
+    )
+    return await load(read, releases, (await read.data.exec(deployments)).all(), tracked)
+
+
+async def load(
+    read: transaction.Transaction,
+    releases: Mapping[str, eligibility.Release],
+    deployments: Sequence[tables.Deployment],
+    tracked: Sequence[tables.Promotion],
+) -> Rows:
+    """These deployments, and these promotions without one."""
+    cases = await eligibility.load(read.data, deployments, read.asf_uid, releases=releases)
+    newest = [*(case.promotions[-1] for case in cases.values() if case.promotions), *tracked]
+    packages = await queries.targets_of(read.data, tracked) if tracked else {}
+    elsewhere, tracked_elsewhere = await incidents.elsewhere(
+        read.data, {number: case.packages for number, case in cases.items()}, packages
+    )
+    return Rows(
+        releases=releases,
+        cases=cases,
+        preconditions=await preconditions.load(read, cases) if cases else {},
+        incident=await incidents.of_deployments(read.data, cases),
+        public_elsewhere=elsewhere,
+        files_verified=await verification.progress(read, deployments),
+        tracked=tracked,
+        packages=packages,
+        tracked_incident=await incidents.of_promotions(read.data, tracked, packages),
+        tracked_elsewhere=tracked_elsewhere,
+        attempts=await _attempts(read, newest),
+        file_sets=await queries.file_set_rows(read.data, _digests(cases.values(), newest)),
+        addresses=await _addresses(read, {row.release_key for row in newest if row.state in PUBLIC}),
+        shut=await lanes.shut(read),
+    )
+
+
+async def _attempts(
+    read: transaction.Transaction, promotions: Sequence[tables.Promotion]
+) -> Mapping[int | None, Sequence[tables.Attempt]]:
+    found: dict[int | None, list[tables.Attempt]] = {row.id: [] for row in promotions}
+    if not found:
+        return found
+    row = tables.Attempt
+    is_publish = col(row.kind) == tables.AttemptKind.PUBLISH
+    for attempt in await queries.attempts(read.data, col(row.promotion_id).in_(found), is_publish):
+        found[attempt.promotion_id].append(attempt)
+    return found
+
+
+def _digests(cases: Iterable[eligibility.Case], promotions: Iterable[tables.Promotion]) -> set[str]:
+    """Every file set that a row has on a side of its proof."""
+    rows = [case.deployment for case in cases]
+    return {
+        digest
+        for digest in (
+            *(case.voted_digest for case in cases),
+            *(digest for row in rows for digest in (row.file_set_digest, row.verified_digest)),
+            *(digest for row in promotions for digest in (row.voted_digest, row.verified_digest, row.public_digest)),
+        )
+        if digest
+    }
+
+
+async def _addresses(read: transaction.Transaction, release_keys: Collection[str]) -> Mapping[_Package, str]:
+    if not release_keys:
+        return {}
+    row = sql.Distribution
+    wanted = sqlmodel.select(row).where(col(row.release_key).in_(release_keys), col(row.web_url).is_not(None))
+    return {
+        (one.release_key, one.platform, one.owner_namespace, one.package, one.version): one.web_url or ""
+        for one in (await read.data.exec(wanted)).all()
+    }
