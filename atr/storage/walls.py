@@ -57,10 +57,11 @@ async def outside_of(
         )
         .order_by(col(tables.Deployment.id))
     )
+    found = (await read.data.exec(wanted)).all()
+    packages = await queries.packages_of(read.data, [row for row, _ in found])
     sentences = []
-    for row, release in (await read.data.exec(wanted)).all():
-        packages = await queries.packages(read.data, row)
-        beyond = tuple(str(one) for one in read.data.built.outside(packages, names))
+    for row, release in found:
+        beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names))
         if beyond:
             sentences.append(
                 f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} "
