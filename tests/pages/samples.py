@@ -893,7 +893,7 @@ def spoilt(value: _T, text: str) -> _T:
         changed = {name: spoilt(item, text) for name, item in value.items()}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         kept = _CLASSES | ({"name"} if isinstance(value, views.Act) else set())
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
         free = {name: item for name, item in fields.items() if (name not in kept) and (item != "")}
         changed = dataclasses.replace(value, **{name: spoilt(item, text) for name, item in free.items()})
     return cast("_T", changed)
