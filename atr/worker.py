@@ -126,23 +126,8 @@ def adapters(
     settings: config.WorkerSettings, trace: wire.Trace = wire.untraced
 ) -> Mapping[mechanisms.Mechanism, registry.Adapter]:
     """An adapter for each mechanism whose address the operator has named; none is contacted otherwise."""
-    if not settings.maven_central_portal_url:
-        return {}
-    name, password = settings.maven_central_credential
-    mechanism = mechanisms.Mechanism.CENTRAL_PORTAL
-    return {
-        mechanism: registry.PROMOTERS[mechanism](
-            portal_url=settings.maven_central_portal_url,
-            repository_url=settings.maven_central_repository_url,
-            token_name=name,
-            token_password=password,
-            redirect_hosts=settings.maven_central_redirect_hosts.split(),
-            call_timeout=settings.call_timeout,
-            pace=settings.pace,
-            user_agent=settings.user_agent,
-            trace=trace,
-        )
-    }
+    made = {mechanism: opener(settings, trace) for mechanism, opener in registry.PROMOTERS.items()}
+    return {mechanism: adapter for mechanism, adapter in made.items() if adapter is not None}
 
 
 def _failpoint(settings: config.WorkerSettings) -> contexts.Failpoint:

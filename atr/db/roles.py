@@ -46,7 +46,8 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "deployment_search": "INSERT",
         "embargo_lift": "INSERT, UPDATE",
         "promotion": "INSERT, UPDATE (state, version, entered_at, reason, resend, difference, held, blocker, due_at,"
-        " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble, accepted_files)",
+        " deadline, read_round, read_done, requested_by, asked_in, after_id, stop_at_trouble, accepted_files,"
+        " one_time_code)",
         "promotion_target": "INSERT, UPDATE (holding)",
         "switch": "INSERT, UPDATE",
         "kept_copy": "DELETE",

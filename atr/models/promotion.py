@@ -242,9 +242,9 @@ class Promotion(sqlmodel.SQLModel, table=True):
     reason: str = ""
     # A failed look or a refused call that holds it up now; empty if nothing does.
     blocker: str = ""
-    # It waits for a person's click after a refused call.
+    # It waits for a click after a refused call; the code typed for the next one; a click to send again, from IN_DOUBT.
     held: bool = False
-    # A person asked to send again, from IN_DOUBT.
+    one_time_code: str = sqlmodel.Field(default="", repr=False, sa_column_kwargs={"server_default": ""})
     resend: bool = False
     # Promote all: the promotion that must be live before this one is sent, and whether its trouble stops this one.
     after_id: int | None = None

@@ -163,6 +163,9 @@ class Permit:
 
     attempt_id: int
     number: int
+    # For a publish: what moves with it, a tag, and the code that a person typed.
+    pointer: str = ""
+    code: str = dataclasses.field(default="", repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

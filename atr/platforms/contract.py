@@ -92,6 +92,22 @@ class Upload:
 
 
 @dataclasses.dataclass(frozen=True)
+class Target:
+    """What a call is about, so that no adapter guesses what it reads, publishes or drops."""
+
+    # The platform's id of the deployment; empty for what is only known in public.
+    external_id: str
+    # The packages that it is known to hold.
+    coordinates: tuple[distribution.Coordinates, ...] = ()
+    # What moves at publishing where there is such a thing: a tag, a dist-tag.
+    pointer: str = ""
+    # That of the file set that was proved and is to become public; empty where nothing was proved yet.
+    digest: str = ""
+    # The one-time code that a person typed for this call.
+    code: str = dataclasses.field(default="", repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class Reply:
     """What came back from an irreversible request. Only a hint: the platform's state decides.
 
@@ -139,11 +155,12 @@ class Promoter(Catalogue, Protocol):
         The public place is not asked before the platform says published: caches would remember the "no".
         """
 
-    async def find(self, name: str, *, since: datetime.datetime | None = None) -> tuple[Found, ...]:
+    async def find(self, name: str, target: Target, *, since: datetime.datetime | None = None) -> tuple[Found, ...]:
         """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled.
 
-        The newest first, as far as those that are older than `since`, which ours is not. Raises MalformedError where
-        the list does not tell, so that nothing found always means that it is not there.
+        Where a platform keeps no names, those that hold the target's coordinates. The newest first, as far as
+        those that are older than `since`, which ours is not. Raises MalformedError where the list does not tell, so
+        that nothing found always means that it is not there.
         """
 
     async def holding(self, where: distribution.Coordinates) -> Holding:
@@ -153,36 +170,40 @@ class Promoter(Catalogue, Protocol):
         """
 
     async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:
-        """Upload a deployment that waits to be published by us, never by itself. One request, never repeated.
+        """Upload a deployment that waits to be published by us, never by itself.
 
+        One request, or many of which each is repeatable by name or digest; never a second deployment.
         `scratch` is a directory for temporary files. The checksums that the platform wants are made where they are
         missing. `sent` is told how far it is, up to the whole.
         """
 
-    async def staged(self, external_id: str) -> tuple[Listed, ...]:
+    async def staged(self, target: Target) -> tuple[Listed, ...]:
         """Every file of the deployment, checksums included. Raises rather than answer with a part."""
 
     def staged_bytes(
-        self, external_id: str, path: str, *, at_most: int
+        self, target: Target, path: str, *, at_most: int
     ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The bytes of one staged file. Raises UnavailableError for a short, broken or longer body."""
 
-    async def prepare(self, external_id: str) -> None:
+    async def prepare(self, target: Target) -> None:
         """Whatever is repeatable and invisible before the call."""
 
-    async def promote(self, external_id: str) -> Reply:
-        """The one visible write: sent once, on a fresh connection, no retry, no redirect. Never raises for answers."""
+    async def promote(self, target: Target) -> Reply:
+        """The one visible write: sent once, on a fresh connection, no retry, no redirect. Never raises for answers.
 
-    async def observe(self, external_id: str) -> Observation:
+        CHALLENGED where the platform wants a code that the target does not have.
+        """
+
+    async def observe(self, target: Target) -> Observation:
         """Where the deployment is now. An answer that says nothing definite is UNKNOWN, with the reason in `detail`.
 
         Raises UnavailableError (with `retry_after`) for 429, 5xx, transport faults; CredentialsError for 401, 403.
         """
 
-    async def probe(self, path: str) -> bool:
+    async def probe(self, target: Target, path: str) -> bool:
         """Whether one file is public, without its bytes (one HEAD)."""
 
-    def public(self, files: Sequence[fileset.File | Listed]) -> AsyncIterator[PublicFile]:
+    def public(self, target: Target, files: Sequence[fileset.File | Listed]) -> AsyncIterator[PublicFile]:
         """Read each of these files once at the public place, one after the other, at the operator's pace.
 
         Each answer is given as it comes, so that a caller can keep it and go on later with the rest. Raises
@@ -196,5 +217,5 @@ class Promoter(Catalogue, Protocol):
         not whole, and never answers a part.
         """
 
-    async def drop(self, external_id: str) -> Reply:
+    async def drop(self, target: Target) -> Reply:
         """Give up a deployment: one request, like `promote`."""

@@ -259,4 +259,4 @@ def _answered(view: View) -> bool:
         # The drop is sent again when it is time.
         return False
     settled = (view.now - view.entered).total_seconds() >= view.timing.settling
-    return (view.drop_answer in {steps.Answer.REFUSED, steps.Answer.LIMITED}) or settled
+    return (view.drop_answer in steps.CERTAIN_NO) or settled

@@ -20,6 +20,8 @@ class Facts:
     """What the gates look at, all read in one transaction."""
 
     platform: distribution.DistributionPlatform
+    # `supports_remote_promotion`, of what this program was opened with.
+    is_built: bool
     project_active: bool
     # ATR's phase, as its word.
     phase: str
@@ -135,7 +137,7 @@ STAGED: Final = "staged"
 GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "unsupported",
-        lambda f: f.platform.supports_remote_promotion,
+        lambda f: f.is_built,
         lambda f: f.platform.why_not,
         "nobody",
     ),

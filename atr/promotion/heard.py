@@ -12,6 +12,8 @@ class Answer(enum.StrEnum):
     REFUSED = "refused"
     # A complete 429: certainly not taken, and there will be a time for it (promotion/limited.py).
     LIMITED = "limited"
+    # Certainly not taken: the platform wants a one-time code that a person types.
+    CHALLENGED = "challenged"
     TAKEN = "taken"
     UNCLEAR = "unclear"
 

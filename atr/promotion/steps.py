@@ -133,7 +133,7 @@ class Decision:
 
 
 # Complete refusals: whatever else is unclear, these were not taken.
-CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED})
+CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED, Answer.CHALLENGED})
 _STAY: Final = Decision(None)
 _LATE: Final = Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
 _VANISHED: Final = Decision(State.IN_DOUBT, "The platform has nothing under this id any more.")

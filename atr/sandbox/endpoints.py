@@ -2,6 +2,7 @@
 """The calls that are counted and that faults can hit, by name."""
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 PUBLISHER: Final = "/api/v1/publisher"
@@ -48,9 +49,9 @@ ENDPOINTS: Final = (
 NAMES: Final = tuple(endpoint.name for endpoint in ENDPOINTS)
 
 
-def find(method: str, path: str) -> Endpoint | None:
+def find(method: str, path: str, table: Sequence[Endpoint] = ENDPOINTS) -> Endpoint | None:
     """The endpoint that a request is for; None for the pages, the controls and addresses that do not exist."""
-    for endpoint in ENDPOINTS:
+    for endpoint in table:
         if method in endpoint.methods and endpoint.path.fullmatch(path):
             return endpoint
     return None

@@ -8,7 +8,7 @@ never hears of the departure. Only answers that stream stop when nobody reads on
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from hypercorn.typing import (
@@ -140,9 +140,12 @@ class Exchange:
 
 
 class Gate:
-    """The application with the gate before it."""
+    """The application with the gate before it. `table` names its calls, for a platform with paths of its own."""
 
-    def __init__(self, app: ASGIFramework, world: World, cut: Cut) -> None:
+    def __init__(
+        self, app: ASGIFramework, world: World, cut: Cut, table: Sequence[endpoints.Endpoint] = endpoints.ENDPOINTS
+    ) -> None:
+        self._table = table
         self._app = app
         self._world = world
         self._cut = cut
@@ -152,7 +155,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        endpoint = endpoints.find(scope["method"], scope["path"])
+        endpoint = endpoints.find(scope["method"], scope["path"], self._table)
         if endpoint is None:
             await self._app(scope, receive, send)
         else:

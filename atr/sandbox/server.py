@@ -142,10 +142,11 @@ async def serve(
     listener: Listener | None = None,
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event | None = None,
+    make: Callable[[World, Cut | None], Application] = create_app,
 ) -> None:
     """Run until `stop` is set, on any port without a listener. `ready` gets the address once connections are taken."""
     with listener or Listener() as listening:
-        app = create_app(world, listening.cut)
+        app = make(world, listening.cut)
         if ready is not None:
             ready(listening.url)
         try:
@@ -166,7 +167,10 @@ class RunningSandbox:
     `EXAMPLE_NAMESPACES` are its own.
     """
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(
+        self, world: World | None = None, make: Callable[[World, Cut | None], Application] = create_app
+    ) -> None:
+        self._make = make
         self._temporary = tempfile.TemporaryDirectory() if world is None else None
         if self._temporary is not None:
             world = World(pathlib.Path(self._temporary.name))
@@ -191,7 +195,7 @@ class RunningSandbox:
     async def __aenter__(self) -> Self:
         self._stop = asyncio.Event()
         started = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(serve(self.world, ready=started.set_result, stop=self._stop))
+        self._task = asyncio.create_task(serve(self.world, ready=started.set_result, stop=self._stop, make=self._make))
         await asyncio.wait([started, self._task], return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():
             self._task.result()

@@ -26,6 +26,9 @@ class Layout(Protocol):
     def is_maven_repository(self) -> bool:
         """Whether Maven's own client reads it, so that POMs name their parents there."""
 
+    def holds(self, platform: distribution.DistributionPlatform) -> bool:
+        """Whether packages of this platform lie so; npm's two members share their mechanisms."""
+
     def package(self, path: str) -> distribution.Coordinates:
         """Whose file this is.
 
@@ -56,7 +59,8 @@ class Layouts:
 
     def mechanism(self, platform: distribution.DistributionPlatform) -> mechanisms.Mechanism | None:
         """The first mechanism of a platform that is here; None where nothing is promoted from here."""
-        return next((one for one in platform.mechanisms if one in self.by_mechanism), None)
+        here = (one for one in platform.mechanisms if one in self.by_mechanism)
+        return next((one for one in here if self.by_mechanism[one].holds(platform)), None)
 
     def supports(self, platform: distribution.DistributionPlatform) -> bool:
         """Whether what is staged on the platform can be made public by one call of ours. The first gate."""

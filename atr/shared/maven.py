@@ -96,6 +96,10 @@ class Repository:
     has_checksums: Final = True
     is_maven_repository: Final = True
 
+    def holds(self, platform: distribution.DistributionPlatform) -> bool:
+        """Maven's alone."""
+        return platform is distribution.DistributionPlatform.MAVEN
+
     def package(self, path: str) -> distribution.Coordinates:
         """Whose file this is. Raises InputError."""
         return parse_path(path).coordinates

@@ -183,6 +183,7 @@ async def load(
         on_ballot = frozenset(entry.file_set_digest for entry in release.on_ballot(row.platform))
         facts = gates.Facts(
             platform=platform,
+            is_built=data.built.supports(platform),
             project_active=release.project.status is sql.ProjectStatus.ACTIVE,
             phase=release.row.phase.value,
             vote_passed=release.has_passed,

@@ -17,6 +17,7 @@ import atr.storage.lanes as lanes
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
+import atr.tasks.sending as sending
 
 # So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
 _MOST: Final = 100
@@ -48,7 +49,7 @@ async def look(
     found: list[fileset.File] = []
     read_now: set[str] = set()
     try:
-        async for one in promoter.public([contract.Listed(path, None) for path in wanted]):
+        async for one in promoter.public(sending.target(claimed), [contract.Listed(path, None) for path in wanted]):
             read_now.add(one.path)
             if (one.file is not None) and (one.file not in accepted):
                 found.append(one.file)

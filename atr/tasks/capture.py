@@ -13,6 +13,7 @@ import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
+import atr.tasks.sending as sending
 
 
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
@@ -56,7 +57,6 @@ async def _read(context: contexts.Context, claimed: work.Deployment, keeper: kee
     kept = await hold.kept()
     async with hold.alive():
         promoter, layout = context.promoter(claimed.mechanism), context.layout(claimed.mechanism)
-        named = await reading.packages(promoter, claimed.external_id)
-        return await reading.staged(
-            promoter, claimed.external_id, kept, hold.keep, named=named, layout=layout, keeper=keeper
-        )
+        target = sending.target(claimed)
+        named = await reading.packages(promoter, target)
+        return await reading.staged(promoter, target, kept, hold.keep, named=named, layout=layout, keeper=keeper)

@@ -13,6 +13,7 @@ import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
+import atr.tasks.sending as sending
 
 _LOG: Final = logging.getLogger(__name__)
 # Blobs that are removed in one transaction.
@@ -39,7 +40,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     fault: errors.AtrError | None = None
     try:
         async with holds.DeploymentHold(context, claimed).alive():
-            await reading.into_store(context.promoter(claimed.mechanism), claimed.external_id, files, keeper)
+            await reading.into_store(context.promoter(claimed.mechanism), sending.target(claimed), files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
     async with storage.write_as_system(services.PromotionService) as service:

@@ -54,7 +54,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     """It has ended: its state by id, then the platform's records, and the public place only if those say yes."""
     observation = contract.Observation(Seen.UNKNOWN)
     if claimed.external_id:
-        observation = await promoter.observe(claimed.external_id)
+        observation = await promoter.observe(sending.target(claimed))
     version = steps.Version.NOT_ASKED
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await records.version(promoter, claimed.packages)
@@ -142,7 +142,7 @@ def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
 
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
     if claimed.external_id:
-        return await promoter.observe(claimed.external_id)
+        return await promoter.observe(sending.target(claimed))
     # Tracked by hand: there is no deployment to ask about, only the public place.
     found = [await promoter.lookup(where) for where in claimed.packages]
     return contract.Observation(Seen.PUBLIC if all(found) else Seen.WAITING)
@@ -158,7 +158,7 @@ async def _look(
             return Look.SOME
     if thorough:
         for file in (await _voted(context, claimed)).files:
-            if await promoter.probe(file.path):
+            if await promoter.probe(sending.target(claimed), file.path):
                 return Look.SOME
     return Look.NONE
 
@@ -171,7 +171,7 @@ async def _verify(
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
     found = await reading.staged(
         promoter,
-        claimed.external_id,
+        sending.target(claimed),
         await hold.kept(),
         hold.keep,
         named=observation.coordinates,
@@ -198,7 +198,7 @@ async def _verify(
         return
     async with context.storage.write_as_system(services.PromotionService) as service:
         await service.promotions.verified(claimed, found.files)
-    await promoter.prepare(claimed.external_id)
+    await promoter.prepare(sending.target(claimed, found.files.digest))
     await _send(context, promoter, claimed, found.files.digest)
 
 
@@ -215,7 +215,7 @@ async def _send(
         return
     context.failpoint("after_mark")
     context.demand_fresh(before)
-    reply = await promoter.promote(claimed.external_id)
+    reply = await promoter.promote(sending.target(claimed, staged_digest, permit))
     context.failpoint("after_reply")
     async with context.storage.write_as_system(services.PromotionService) as service:
         after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
@@ -235,7 +235,7 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
         permit = await service.stops.mark(claimed, seconds=context.lease)
     if permit is None:
         return
-    reply = await sending.drop(context, promoter, claimed.external_id, before)
+    reply = await sending.drop(context, promoter, sending.target(claimed), before)
     async with context.storage.write_as_system(services.PromotionService) as service:
         after = await service.stops.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.mechanism, reply)
@@ -344,7 +344,8 @@ async def _read_public(
 ) -> reading.Public:
     hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
     each = functools.partial(context.failpoint, "mid_public_check")
-    return await reading.public(promoter, await _voted(context, claimed), await hold.kept(), hold.keep, each=each)
+    voted = await _voted(context, claimed)
+    return await reading.public(promoter, sending.target(claimed), voted, await hold.kept(), hold.keep, each=each)
 
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:

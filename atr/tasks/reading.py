@@ -100,7 +100,7 @@ class Public:
 
 async def staged(  # noqa: PLR0913  (what is read, from where, and who is told of it)
     promoter: contract.Promoter,
-    external_id: str,
+    target: contract.Target,
     kept: Sequence[work.Read],
     keep: Keep,
     *,
@@ -117,13 +117,13 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
     gets the members' bytes as they come; what was read before and is not in its store is read again.
     """
     keeper = keeper or keeping.Keeper()
-    listed = {one.path: one for one in await promoter.staged(external_id)}
+    listed = {one.path: one for one in await promoter.staged(target)}
     sizes = {path: one.size for path, one in listed.items()}
     candidates = checksums.candidates(sizes) if layout.has_checksums else {}
     known = {read.file.path: read for read in kept if read.file.path in listed}
     progress = _Progress(keep, each, len(listed), {path for path, read in known.items() if read.text})
     unread = [
-        functools.partial(_checksum, promoter, external_id, listed[path], what)
+        functools.partial(_checksum, promoter, target, listed[path], what)
         for path, what in candidates.items()
         if path not in known
     ]
@@ -143,7 +143,7 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
     }
     progress.done |= set(done)
     waiting = [
-        functools.partial(_read, promoter, external_id, one, said.get(path, {}), keeper)
+        functools.partial(_read, promoter, target, one, said.get(path, {}), keeper)
         for path, one in members.items()
         if path not in done
     ]
@@ -157,9 +157,9 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
     return Staged(files, tuple(sorted(filter(None, wrong))), unlisted, (*remarks, *unnamed), counted)
 
 
-async def packages(promoter: contract.Promoter, external_id: str) -> tuple[distribution.Coordinates, ...]:
+async def packages(promoter: contract.Promoter, target: contract.Target) -> tuple[distribution.Coordinates, ...]:
     """The packages that the platform names; none if it names none. Raises UnavailableError if that cannot be told."""
-    observation = await promoter.observe(external_id)
+    observation = await promoter.observe(target)
     if observation.seen in {steps.Seen.UNKNOWN, steps.Seen.GONE}:
         why = observation.detail or "The platform has nothing under this id just now."
         raise errors.UnavailableError(why)
@@ -203,11 +203,11 @@ class _Progress:
 
 
 async def into_store(
-    promoter: contract.Promoter, external_id: str, files: Sequence[fileset.File], keeper: keeping.Keeper
+    promoter: contract.Promoter, target: contract.Target, files: Sequence[fileset.File], keeper: keeping.Keeper
 ) -> None:
     """Read once more those captured files that the store lacks. Raises UnavailableError for one that is another now."""
     jobs = [
-        functools.partial(_read, promoter, external_id, contract.Listed(file.path, file.size), {}, keeper)
+        functools.partial(_read, promoter, target, contract.Listed(file.path, file.size), {}, keeper)
         for file in files
         if keeper.lacks(file)
     ]
@@ -220,6 +220,7 @@ async def into_store(
 
 async def public(
     promoter: contract.Promoter,
+    target: contract.Target,
     voted: fileset.FileSet,
     kept: Sequence[work.Read],
     keep: Keep,
@@ -233,7 +234,7 @@ async def public(
     batch: list[work.Read] = []
     since = time.monotonic()
     try:
-        async for one in promoter.public(waiting):
+        async for one in promoter.public(target, waiting):
             if one.file is None:
                 absent.append(one.path)
                 continue
@@ -276,14 +277,14 @@ async def _in_parallel(jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> 
 
 async def _read(
     promoter: contract.Promoter,
-    external_id: str,
+    target: contract.Target,
     one: contract.Listed,
     sides: Mapping[str, str],
     keeper: keeping.Keeper,
 ) -> work.Read:
     at_most = _LARGEST if one.size is None else one.size
     with keeper.part() as part:
-        async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
+        async with promoter.staged_bytes(target, one.path, at_most=at_most) as chunks:
             digests = await http.digested(part.passing(chunks), sides.keys())
         _demand_whole(one, digests.size)
         await part.keep()
@@ -292,12 +293,12 @@ async def _read(
 
 
 async def _checksum(
-    promoter: contract.Promoter, external_id: str, one: contract.Listed, named: checksums.Named
+    promoter: contract.Promoter, target: contract.Target, one: contract.Listed, named: checksums.Named
 ) -> work.Read | None:
     """A file that is named like a checksum, with its text; None if that is none of a checksum."""
     text = b""
     at_most = _LARGEST if one.size is None else one.size
-    async with promoter.staged_bytes(external_id, one.path, at_most=at_most) as chunks:
+    async with promoter.staged_bytes(target, one.path, at_most=at_most) as chunks:
         async for chunk in chunks:
             text += chunk
             if len(text) > checksums.LIMIT:

@@ -12,14 +12,27 @@ import atr.tasks.context as contexts
 
 
 async def drop(
-    context: contexts.Context, promoter: contract.Promoter, external_id: str, marked_since: float
+    context: contexts.Context, promoter: contract.Promoter, about: contract.Target, marked_since: float
 ) -> contract.Reply:
     """Send a drop, once. Raises UnavailableError, and sends nothing, where its mark is too old by now."""
     context.failpoint("in_abort")
     context.demand_fresh(marked_since)
-    reply = await promoter.drop(external_id)
+    reply = await promoter.drop(about)
     context.failpoint("after_drop_reply")
     return reply
+
+
+def target(
+    claimed: work.Promotion | work.Deployment, digest: str = "", permit: work.Permit | None = None
+) -> contract.Target:
+    """What a call for this row is about; for a publish with what was proved and what its mark has handed out."""
+    return contract.Target(
+        claimed.external_id,
+        claimed.packages,
+        pointer=permit.pointer if permit else "",
+        digest=digest,
+        code=permit.code if permit else "",
+    )
 
 
 def outcome(reply: contract.Reply) -> work.Outcome:

@@ -22,7 +22,9 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
         elif claimed.state is states.DeploymentState.UPLOADING:
             if claimed.probe:
                 # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
-                await context.promoter(claimed.mechanism).find(claimed.name, since=claimed.view.marked)
+                await context.promoter(claimed.mechanism).find(
+                    claimed.name, sending.target(claimed), since=claimed.view.marked
+                )
             if claimed.view.limit is not None:
                 async with context.storage.write_as_system(services.PromotionService) as service:
                     await service.deployments.wait(claimed)
@@ -43,7 +45,7 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
-    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(claimed.external_id))
+    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(sending.target(claimed)))
 
 
 async def _note(context: contexts.Context, claimed: work.Deployment, observation: contract.Observation) -> None:
@@ -66,14 +68,18 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
     """The reply to an upload was lost: look for the name that we gave it, never upload again."""
-    found = await context.promoter(claimed.mechanism).find(claimed.name, since=claimed.view.marked)
+    found = await context.promoter(claimed.mechanism).find(
+        claimed.name, sending.target(claimed), since=claimed.view.marked
+    )
     async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
 async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
     """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
-    found = await context.promoter(claimed.mechanism).find(claimed.name, since=claimed.view.marked)
+    found = await context.promoter(claimed.mechanism).find(
+        claimed.name, sending.target(claimed), since=claimed.view.marked
+    )
     async with context.storage.write_as_system(services.PromotionService) as service:
         await service.deployments.found_again(
             claimed, found[0].external_id if found else "", found[0].observation.seen if found else steps.Seen.UNKNOWN
@@ -82,14 +88,14 @@ async def _search_again(context: contexts.Context, claimed: work.Deployment) -> 
 
 async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
     promoter = context.promoter(claimed.mechanism)
-    observation = await promoter.observe(claimed.external_id)
+    observation = await promoter.observe(sending.target(claimed))
     if observation.seen not in {steps.Seen.STAGED, steps.Seen.FAILED}:
         await _note(context, claimed, observation)
         return
     before = context.monotonic()
     async with context.storage.write_as_system(services.PromotionService) as service:
         permit = await service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
-    reply = await sending.drop(context, promoter, claimed.external_id, before)
+    reply = await sending.drop(context, promoter, sending.target(claimed), before)
     async with context.storage.write_as_system(services.PromotionService) as service:
         await service.transfers.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.mechanism, reply)

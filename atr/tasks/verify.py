@@ -9,6 +9,7 @@ import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
+import atr.tasks.sending as sending
 
 
 async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
@@ -28,11 +29,10 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
     hold = holds.VerifyHold(context, claimed)
     try:
         promoter, layout = context.promoter(claimed.mechanism), context.layout(claimed.mechanism)
+        target = sending.target(claimed)
         async with hold.alive():
-            named = await reading.packages(promoter, claimed.external_id)
-            found = await reading.staged(
-                promoter, claimed.external_id, await hold.kept(), hold.keep, named=named, layout=layout
-            )
+            named = await reading.packages(promoter, target)
+            found = await reading.staged(promoter, target, await hold.kept(), hold.keep, named=named, layout=layout)
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
         async with storage.write_as_system(services.PromotionService) as service:

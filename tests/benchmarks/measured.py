@@ -100,19 +100,21 @@ async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[
         if not reply.external_id:
             raise SystemExit(f"The upload was refused: {reply.sample}")
         await _until(promoter, reply.external_id, steps.Seen.STAGED, every)
-        await promoter.promote(reply.external_id)
+        await promoter.promote(contract.Target(reply.external_id))
         await _until(promoter, reply.external_id, steps.Seen.PUBLIC, every)
         # From here on as the worker checks what it has promoted.
         await asyncio.sleep(steps.interval(timing.probing, 0))
         for where in task.packages:
             await promoter.lookup(distribution.coordinates(_MAVEN, *where))
-        public = await reading.public(promoter, fileset.FileSet.of(task.voted), (), _keep)
+        public = await reading.public(
+            promoter, contract.Target(reply.external_id), fileset.FileSet.of(task.voted), (), _keep
+        )
         digest = fileset.FileSet.of(public.found).digest
         return {"began": began, "ended": time.time(), "digest": digest}
 
 
 async def _until(promoter: contract.Promoter, external_id: str, seen: steps.Seen, every: float) -> None:
-    while (observation := await promoter.observe(external_id)).seen is not seen:
+    while (observation := await promoter.observe(contract.Target(external_id))).seen is not seen:
         if observation.seen is steps.Seen.FAILED:
             raise SystemExit(f"The platform refused it: {observation.detail}")
         await asyncio.sleep(every)

@@ -27,8 +27,8 @@ class Adapter:
 class BelievesNotFound(Adapter):
     """404 is taken for the platform's final word."""
 
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
+    async def observe(self, target: contract.Target) -> contract.Observation:
+        seen = await self.inner.observe(target)
         return dataclasses.replace(seen, seen=steps.Seen.FAILED) if seen.seen is steps.Seen.GONE else seen
 
 
@@ -37,19 +37,21 @@ class TrustsTheReply(Adapter):
 
     failed = False
 
-    async def promote(self, external_id: str) -> contract.Reply:
-        reply = await self.inner.promote(external_id)
+    async def promote(self, target: contract.Target) -> contract.Reply:
+        reply = await self.inner.promote(target)
         self.failed = reply.answer is not steps.Answer.TAKEN
         return reply
 
-    async def observe(self, external_id: str) -> contract.Observation:
-        return contract.Observation(steps.Seen.FAILED) if self.failed else await self.inner.observe(external_id)
+    async def observe(self, target: contract.Target) -> contract.Observation:
+        return contract.Observation(steps.Seen.FAILED) if self.failed else await self.inner.observe(target)
 
 
 class DoesNotLook(Adapter):
     """Published is what the platform says: the public bytes are taken to be those voted on."""
 
-    async def public(self, files: Sequence[fileset.File]) -> AsyncIterator[contract.PublicFile]:
+    async def public(
+        self, target: contract.Target, files: Sequence[fileset.File]
+    ) -> AsyncIterator[contract.PublicFile]:
         for file in files:
             yield contract.PublicFile(file.path, file)
 
@@ -59,19 +61,19 @@ class CallsFirst(Adapter):
 
     reply: contract.Reply | None = None
 
-    async def prepare(self, external_id: str) -> None:
-        self.reply = await self.inner.promote(external_id)
+    async def prepare(self, target: contract.Target) -> None:
+        self.reply = await self.inner.promote(target)
 
-    async def promote(self, external_id: str) -> contract.Reply:
-        assert self.reply is not None, external_id
+    async def promote(self, target: contract.Target) -> contract.Reply:
+        assert self.reply is not None, target
         return self.reply
 
 
 class PassesOver(Adapter):
     """What is named like a server's metadata is taken for a server's, wherever it stands (C1)."""
 
-    async def staged(self, external_id: str) -> tuple[contract.Listed, ...]:
-        listed = await self.inner.staged(external_id)
+    async def staged(self, target: contract.Target) -> tuple[contract.Listed, ...]:
+        listed = await self.inner.staged(target)
         return tuple(one for one in listed if not one.path.rpartition("/")[2].startswith("maven-metadata.xml"))
 
 
@@ -86,16 +88,16 @@ class LooksNotBeside(Adapter):
 class BelievesPublishing(Adapter):
     """On its way is taken for public (H7)."""
 
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
+    async def observe(self, target: contract.Target) -> contract.Observation:
+        seen = await self.inner.observe(target)
         return dataclasses.replace(seen, seen=steps.Seen.PUBLIC) if seen.seen is steps.Seen.WORKING else seen
 
 
 class CapsTheWait(Adapter):
     """Whatever a platform asks for, an hour is enough (F1)."""
 
-    async def promote(self, external_id: str) -> contract.Reply:
-        reply = await self.inner.promote(external_id)
+    async def promote(self, target: contract.Target) -> contract.Reply:
+        reply = await self.inner.promote(target)
         return dataclasses.replace(reply, retry_after=min(reply.retry_after or 0.0, 3_600.0))
 
 
@@ -132,8 +134,8 @@ class BundlesThroughLinks(BundlesWhatLies):
 class HearsNoNames(Adapter):
     """What packages the platform names is nobody's business (C1)."""
 
-    async def observe(self, external_id: str) -> contract.Observation:
-        return dataclasses.replace(await self.inner.observe(external_id), coordinates=())
+    async def observe(self, target: contract.Target) -> contract.Observation:
+        return dataclasses.replace(await self.inner.observe(target), coordinates=())
 
 
 class TakesAnyIndex(Adapter):
@@ -143,9 +145,11 @@ class TakesAnyIndex(Adapter):
         super().__init__(inner)
         self._asked: set[str] = set()
 
-    async def public(self, files: Sequence[fileset.File]) -> AsyncIterator[contract.PublicFile]:
+    async def public(
+        self, target: contract.Target, files: Sequence[fileset.File]
+    ) -> AsyncIterator[contract.PublicFile]:
         self._asked |= {file.path for file in files}
-        async for one in self.inner.public(files):
+        async for one in self.inner.public(target, files):
             yield one
 
     async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
@@ -159,15 +163,15 @@ class TakesAnyIndex(Adapter):
 class FindsEveryParent(Adapter):
     """Whatever is asked for is taken to be public (N1)."""
 
-    async def probe(self, _path: str) -> bool:
+    async def probe(self, _target: contract.Target, _path: str) -> bool:
         return True
 
 
 class NamesOne(Adapter):
     """Of the packages that the platform names, only the first is heard (M3)."""
 
-    async def observe(self, external_id: str) -> contract.Observation:
-        seen = await self.inner.observe(external_id)
+    async def observe(self, target: contract.Target) -> contract.Observation:
+        seen = await self.inner.observe(target)
         return dataclasses.replace(seen, coordinates=seen.coordinates[:1])
 
 
@@ -183,5 +187,5 @@ class KnowsThreeRefusals(Adapter):
 class ReadsTheWholeList(Adapter):
     """An upload is looked for among all that the account ever staged (F6)."""
 
-    async def find(self, name: str, **_how: Any) -> tuple[contract.Found, ...]:
-        return await self.inner.find(name)
+    async def find(self, name: str, target: contract.Target, **_how: Any) -> tuple[contract.Found, ...]:
+        return await self.inner.find(name, target)

@@ -160,11 +160,11 @@ class _CallsFirst:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapter, name)
 
-    async def prepare(self, external_id: str) -> None:
-        self._replies[external_id] = await self._adapter.promote(external_id)
+    async def prepare(self, target: contract.Target) -> None:
+        self._replies[target.external_id] = await self._adapter.promote(target)
 
-    async def promote(self, external_id: str) -> contract.Reply:
-        return self._replies[external_id]
+    async def promote(self, target: contract.Target) -> contract.Reply:
+        return self._replies[target.external_id]
 
 
 async def _calls_first(settings: config.WorkerSettings) -> None:

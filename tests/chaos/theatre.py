@@ -26,8 +26,9 @@ import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
+import atr.platforms.central_portal.adapter as maven_central
+import atr.platforms.central_portal.settings as portal_settings
 import atr.platforms.http as http
-import atr.platforms.maven_central as maven_central
 import atr.promotion.steps as steps
 import atr.sandbox.world as stand_in
 import atr.shared.mechanisms as mechanisms
@@ -190,7 +191,7 @@ def _adapter(wires: inprocess.Wires, pace: float) -> maven_central.MavenCentral:
         portal=http.Place("Central's portal", portal, wires.client(), CALL_SECONDS),
         repository=http.Place("the public repository", repository, wires.client(), CALL_SECONDS),
         single_use=wires.single_use,
-        credential=maven_central.Credential(worlds.TOKEN.name, worlds.TOKEN.password),
+        credential=portal_settings.Credential(worlds.TOKEN.name, worlds.TOKEN.password),
         pace=pace,
     )
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 import hypothesis
 import hypothesis.strategies as st
 
+import atr.platforms.central_portal.adapter as central_portal
 import atr.platforms.http as http
 import atr.platforms.registry as registry
-import atr.shared.mechanisms as mechanisms
 import tests.chaos.outcome as outcome
 import tests.hostile.cases as cases
 import tests.hostile.endpoints as endpoints
@@ -130,7 +130,7 @@ class Campaign:
         listed = frozenset({f"127.0.0.1:{self._hostile.listed_port}"})
         if endpoint.platform in registry.CATALOGUES:
             return registry.CATALOGUES[endpoint.platform](http.Reading(url, _USER_AGENT, patience, listed))
-        return registry.PROMOTERS[mechanisms.Mechanism.CENTRAL_PORTAL](
+        return central_portal.build(
             portal_url=url,
             repository_url=url,
             token_name=_TOKEN.name,

@@ -115,15 +115,15 @@ async def _stage(adapter: registry.Adapter, scratch: pathlib.Path) -> Outcome:
 
 
 async def _promote(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    return _replied(await adapter.promote(samples.ID))
+    return _replied(await adapter.promote(samples.at(samples.ID)))
 
 
 async def _drop(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    return _replied(await adapter.drop(samples.ID))
+    return _replied(await adapter.drop(samples.at(samples.ID)))
 
 
 async def _observe(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    seen = await adapter.observe(samples.ID)
+    seen = await adapter.observe(samples.at(samples.ID))
     right = (seen.seen is steps.Seen.STAGED) and (seen.coordinates == (WHERE,))
     return Outcome("success" if right else seen.seen.value, (repr(seen),))
 
@@ -134,7 +134,7 @@ def _found(found: tuple[contract.Found, ...]) -> Outcome:
 
 
 async def _find(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    return _found(await adapter.find(NAME))
+    return _found(await adapter.find(NAME, samples.at("")))
 
 
 async def _holding(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
@@ -142,18 +142,18 @@ async def _holding(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome
 
 
 async def _staged(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    listed = await adapter.staged(samples.ID)
+    listed = await adapter.staged(samples.at(samples.ID))
     return Outcome("success" if listed == (contract.Listed(POM, FILE.size),) else "something", (repr(listed),))
 
 
 async def _staged_bytes(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    async with adapter.staged_bytes(samples.ID, POM, at_most=FILE.size) as chunks:
+    async with adapter.staged_bytes(samples.at(samples.ID), POM, at_most=FILE.size) as chunks:
         body = b"".join([chunk async for chunk in chunks])
     return Outcome("success" if samples.file(POM, body) == FILE else "other-bytes")
 
 
 async def _public(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    [read] = [one async for one in adapter.public([FILE])]
+    [read] = [one async for one in adapter.public(samples.at(""), [FILE])]
     return Outcome("absent" if read.file is None else "success" if read.file == FILE else "other-bytes")
 
 
@@ -167,7 +167,7 @@ async def _taken(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
 
 
 async def _probe(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
-    return Outcome("success" if await adapter.probe(POM) else "absent")
+    return Outcome("success" if await adapter.probe(samples.at(""), POM) else "absent")
 
 
 def _lookup(where: distribution.Coordinates) -> Call:

@@ -9,7 +9,7 @@ import httpx
 import hypothesis
 import pytest
 
-import atr.platforms.maven_central as maven_central
+import atr.platforms.central_portal.adapter as maven_central
 import atr.sandbox.server as server
 import atr.sandbox.settings as settings
 import atr.sandbox.world as world

@@ -80,10 +80,15 @@ async def until(adapter: contract.Promoter, external_id: str, *wanted: steps.See
     """Ask until the deployment is where it is wanted."""
     async with asyncio.timeout(10):
         while True:
-            observed = await adapter.observe(external_id)
+            observed = await adapter.observe(at(external_id))
             if observed.seen in wanted:
                 return observed
             await asyncio.sleep(0.01)
+
+
+def at(external_id: str, code: str = "") -> contract.Target:
+    """A call about this deployment."""
+    return contract.Target(external_id, code=code)
 
 
 async def staged(adapter: contract.Promoter, directory: pathlib.Path, name: str = "atr:app-1.0:1") -> str:

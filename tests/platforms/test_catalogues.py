@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import atr.errors as errors
+import atr.platforms.central_portal.adapter as central_portal
 import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.registry as registry
@@ -127,8 +128,7 @@ class Bench:
 
 def _catalogue(platform: Platform, sandbox: server.RunningSandbox, seconds: float) -> registry.Lookup:
     if platform not in registry.CATALOGUES:
-        (mechanism,) = (one for one in platform.mechanisms if one in registry.PROMOTERS)
-        return registry.PROMOTERS[mechanism](
+        return central_portal.build(
             portal_url=sandbox.portal_url,
             repository_url=sandbox.repository_url,
             token_name=conftest.TOKEN.name,

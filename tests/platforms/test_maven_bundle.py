@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 import atr.errors as errors
-import atr.platforms.maven_bundle as maven_bundle
+import atr.platforms.central_portal.bundle as maven_bundle
 import tests.platforms.samples as samples
 
 JAR = "org/example/app/1.0/app-1.0.jar"

@@ -13,9 +13,10 @@ import pytest
 
 import atr.errors as errors
 import atr.platforms.answers as answers
+import atr.platforms.central_portal.adapter as maven_central
+import atr.platforms.central_portal.settings as settings
 import atr.platforms.contract as contract
 import atr.platforms.http as http
-import atr.platforms.maven_central as maven_central
 import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
@@ -39,7 +40,7 @@ def fault(sandbox: server.RunningSandbox, endpoint: str, **fields: object) -> No
 async def published(central: contract.Promoter, directory: pathlib.Path) -> list[fileset.File]:
     """The sample release, public; its files as the vote saw them."""
     external_id = await samples.staged(central, directory)
-    await central.promote(external_id)
+    await central.promote(samples.at(external_id))
     await samples.until(central, external_id, steps.Seen.PUBLIC)
     return samples.files(samples.release(directory))
 
@@ -88,7 +89,7 @@ async def test_what_cannot_be_uploaded_is_never_sent(
 
 
 async def test_a_bundle_beyond_the_limit_is_never_sent(tmp_path: pathlib.Path) -> None:
-    credential = maven_central.Credential("name", "password")
+    credential = settings.Credential("name", "password")
     clients = wire.Clients("atr-tests/1", loopback=True, read_seconds=20)
     async with stub.Stub(stub.answer(201, samples.ID.encode())) as portal, clients.reading() as client:
         place = http.Place("The portal", http.site(portal.url, setting="URL"), client, 20.0)
@@ -143,7 +144,7 @@ async def test_an_upload_is_sent_once_and_found_by_its_name(
     reply = await central.stage(NAME, samples.release(tmp_path), tmp_path)
     assert (reply.answer, reply.status, reply.external_id) == (answer, status, "")
     assert sandbox.world.traffic.requests["upload"] == 1
-    found = await central.find(NAME)
+    found = await central.find(NAME, samples.at(""))
     assert [one.external_id for one in found] == list(sandbox.world.deployments)
     assert len(found) == (1 if "effect" in fields else 0)
 
@@ -157,9 +158,9 @@ async def test_find_reads_every_page(
     for number in range(45):
         archive.write_bytes(b"")
         sandbox.world.upload(account, f"atr:app-1.0:{number}", automatic=False, archive=archive)
-    [found] = await central.find("atr:app-1.0:44")
+    [found] = await central.find("atr:app-1.0:44", samples.at(""))
     assert found.observation.seen is steps.Seen.WAITING
-    assert await central.find("atr:app-1.0:") == ()
+    assert await central.find("atr:app-1.0:", samples.at("")) == ()
     assert sandbox.world.traffic.requests["files"] == 6
 
 
@@ -169,7 +170,7 @@ async def test_a_search_without_end_is_given_up(adapt: conftest.Adapt) -> None:
 
     async with stub.Stub(another_page) as portal:
         with pytest.raises(errors.MalformedError, match="more than 200 pages"):
-            await adapt(portal.url).find("y")
+            await adapt(portal.url).find("y", samples.at(""))
         assert len(portal.seen) == 200
 
 
@@ -180,13 +181,13 @@ async def test_staged_and_its_bytes(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    listed = await central.staged(external_id)
+    listed = await central.staged(samples.at(external_id))
     sizes = {one.path: one.size for one in listed}
     assert sizes == {path: file.size for path, file in sandbox.world.deployments[external_id].files.items()}
     for upload in samples.release(tmp_path):
         size = sizes[upload.path]
         assert size is not None
-        async with central.staged_bytes(external_id, upload.path, at_most=size) as chunks:
+        async with central.staged_bytes(samples.at(external_id), upload.path, at_most=size) as chunks:
             digests = await http.digested(chunks, ("md5", "sha1"))
         data = b"".join(upload.source.pieces())
         assert (digests.size, digests.sha256) == (len(data), hashlib.sha256(data).hexdigest())
@@ -198,11 +199,11 @@ async def test_staged_bytes_that_are_longer_or_broken(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     with pytest.raises(errors.UnavailableError, match="more than 3 bytes"):
-        async with central.staged_bytes(external_id, JAR, at_most=3) as chunks:
+        async with central.staged_bytes(samples.at(external_id), JAR, at_most=3) as chunks:
             await http.digested(chunks)
     fault(sandbox, "download", effect=True, cut_after=3)
     with pytest.raises(errors.UnavailableError, match="no complete answer"):
-        async with central.staged_bytes(external_id, JAR, at_most=100) as chunks:
+        async with central.staged_bytes(samples.at(external_id), JAR, at_most=100) as chunks:
             await http.digested(chunks)
 
 
@@ -223,7 +224,7 @@ async def test_staged_bytes_that_are_refused(
 ) -> None:
     fault(sandbox, "download", status=status)
     with pytest.raises(kind):
-        async with central.staged_bytes(samples.ID, JAR, at_most=3):
+        async with central.staged_bytes(samples.at(samples.ID), JAR, at_most=3):
             pass
 
 
@@ -283,7 +284,7 @@ async def test_public(
     voted = await published(central, tmp_path)
     absent = samples.file("org/example/app/1.0/app-1.0-extra.txt", b"x")
     sandbox.world.traffic.paths.clear()
-    answers_ = [one async for one in central.public([*voted, absent])]
+    answers_ = [one async for one in central.public(samples.at(""), [*voted, absent])]
     assert answers_ == [
         *(contract.PublicFile(file.path, file) for file in voted),
         contract.PublicFile(absent.path, None),
@@ -296,12 +297,12 @@ async def test_public_bytes_that_differ(
 ) -> None:
     voted = {file.path: file for file in await published(central, tmp_path)}
     knobs.turn(sandbox.world, next(iter(sandbox.world.deployments)), "alter-public", {"path": JAR})
-    [seen] = [one async for one in central.public([voted[JAR]])]
+    [seen] = [one async for one in central.public(samples.at(""), [voted[JAR]])]
     assert seen.file is not None
     assert (seen.file.size, seen.file.sha256 == voted[JAR].sha256) == (voted[JAR].size, False)
     # Longer than what was voted on: one byte more is read and is proof enough.
     shorter = fileset.File(JAR, 2, voted[JAR].sha256)
-    [seen] = [one async for one in central.public([shorter])]
+    [seen] = [one async for one in central.public(samples.at(""), [shorter])]
     assert seen.file is not None
     assert seen.file.size == 3
 
@@ -311,7 +312,7 @@ async def test_public_answers_come_one_by_one(
 ) -> None:
     voted = await published(central, tmp_path)
     fault(sandbox, "repository", path=voted[2].path, status=503)
-    reading = aiter(central.public(voted))
+    reading = aiter(central.public(samples.at(""), voted))
     assert [(await anext(reading)).path for _ in range(2)] == [file.path for file in voted[:2]]
     with pytest.raises(errors.UnavailableError) as caught:
         await anext(reading)
@@ -324,30 +325,30 @@ async def test_public_bytes_that_break_off(
     voted = await published(central, tmp_path)
     fault(sandbox, "repository", effect=True, cut_after=2)
     with pytest.raises(errors.UnavailableError):
-        [_ async for _ in central.public(voted)]
+        [_ async for _ in central.public(samples.at(""), voted)]
 
 
 async def test_probe(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
-    assert not await central.probe(POM)
+    assert not await central.probe(samples.at(""), POM)
     await published(central, tmp_path)
-    assert await central.probe(POM)
+    assert await central.probe(samples.at(""), POM)
     assert sandbox.world.traffic.paths[f"/maven2/{POM}"] == 2
     fault(sandbox, "repository", status=403)
     with pytest.raises(errors.UnavailableError):
-        await central.probe(POM)
+        await central.probe(samples.at(""), POM)
     with pytest.raises(errors.InputError):
-        await central.probe("../x")
+        await central.probe(samples.at(""), "../x")
 
 
 # Writing
 
 
 async def test_prepare_sends_nothing(central: maven_central.MavenCentral, sandbox: server.RunningSandbox) -> None:
-    await central.prepare(samples.ID)
+    await central.prepare(samples.at(samples.ID))
     with pytest.raises(errors.InputError):
-        await central.prepare("x")
+        await central.prepare(samples.at("x"))
     assert sum(sandbox.world.traffic.requests.values()) == 0
 
 
@@ -355,7 +356,7 @@ async def test_promote(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    reply = await central.promote(external_id)
+    reply = await central.promote(samples.at(external_id))
     assert (reply.answer, reply.status) == (steps.Answer.TAKEN, 204)
     assert 0 < reply.bytes_sent < 1000
     assert sandbox.world.traffic.effects["publish"] == 1
@@ -365,10 +366,10 @@ async def test_drop(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    assert (await central.drop(external_id)).answer is steps.Answer.TAKEN
+    assert (await central.drop(samples.at(external_id))).answer is steps.Answer.TAKEN
     assert sandbox.world.traffic.effects["drop"] == 1
-    assert (await central.observe(external_id)).seen is steps.Seen.GONE
-    assert (await central.drop(external_id)).answer is steps.Answer.UNCLEAR
+    assert (await central.observe(samples.at(external_id))).seen is steps.Seen.GONE
+    assert (await central.drop(samples.at(external_id))).answer is steps.Answer.UNCLEAR
 
 
 @pytest.mark.parametrize("method", ["promote", "drop", "observe", "staged", "prepare"])
@@ -376,14 +377,14 @@ async def test_a_bad_id_never_leaves(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, method: str
 ) -> None:
     with pytest.raises(errors.InputError):
-        await getattr(central, method)(f"../{samples.ID}")
+        await getattr(central, method)(samples.at(f"../{samples.ID}"))
     assert sum(sandbox.world.traffic.requests.values()) == 0
 
 
 async def test_an_answer_too_long_or_encoded_says_nothing(adapt: conftest.Adapt) -> None:
     for script in (stub.endless, stub.answer(200, b"\x1f\x8b", Content_Encoding="gzip")):
         async with stub.Stub(script) as portal:
-            assert (await adapt(portal.url).observe(samples.ID)).seen is steps.Seen.UNKNOWN
+            assert (await adapt(portal.url).observe(samples.at(samples.ID))).seen is steps.Seen.UNKNOWN
 
 
 # Settings
@@ -394,11 +395,11 @@ async def test_an_answer_too_long_or_encoded_says_nothing(adapt: conftest.Adapt)
 )
 def test_a_token_that_cannot_work(name: str, password: str) -> None:
     with pytest.raises(errors.SettingsError, match="Maven Central"):
-        maven_central.Credential(name, password)
+        settings.Credential(name, password)
 
 
 def test_a_token_travels_in_one_line_and_is_not_shown() -> None:
-    credential = maven_central.Credential("n" * 60, "p:" * 60)
+    credential = settings.Credential("n" * 60, "p:" * 60)
     assert re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", credential.encoded)
     assert "nnn" not in repr(credential)
     assert "p:p" not in repr(credential)
@@ -407,7 +408,7 @@ def test_a_token_travels_in_one_line_and_is_not_shown() -> None:
         == "[secret] [secret] [secret]"
     )
     # A name as short as a word may be one.
-    assert maven_central.Credential("demo", "password").secrets[-1] == "password"
+    assert settings.Credential("demo", "password").secrets[-1] == "password"
 
 
 @pytest.mark.parametrize("setting", ["portal_url", "repository_url"])
@@ -442,12 +443,12 @@ async def test_reads_of_the_public_place_go_one_by_one_at_the_pace(tmp_path: pat
             portal=at,
             repository=at,
             single_use=clients.single_use,
-            credential=maven_central.Credential("name", "password"),
+            credential=settings.Credential("name", "password"),
             pace=0.25,
             sleep=nap,
         )
-        await asyncio.gather(*(central.probe(POM) for _ in range(3)))
-        [_ async for _ in central.public([samples.file(POM, b"abc"), samples.file(JAR, b"abc")])]
+        await asyncio.gather(*(central.probe(samples.at(""), POM) for _ in range(3)))
+        [_ async for _ in central.public(samples.at(""), [samples.file(POM, b"abc"), samples.file(JAR, b"abc")])]
         assert naps == [0.25] * 4
         await central.beside(samples.coordinates())
         assert naps == [0.25] * 5
@@ -468,7 +469,7 @@ async def test_the_records_are_asked_one_by_one_at_the_pace() -> None:
             portal=at,
             repository=at,
             single_use=clients.single_use,
-            credential=maven_central.Credential("name", "password"),
+            credential=settings.Credential("name", "password"),
             pace=0.25,
             sleep=nap,
         )

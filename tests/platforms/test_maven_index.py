@@ -4,7 +4,7 @@
 import pytest
 
 import atr.errors as errors
-import atr.platforms.maven_index as maven_index
+import atr.platforms.central_portal.index as maven_index
 
 HOME = "https://repo.example.org/maven2/org/example/app/1.0"
 

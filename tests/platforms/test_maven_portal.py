@@ -11,8 +11,8 @@ import pytest
 
 import atr.errors as errors
 import atr.platforms.answers as answers
+import atr.platforms.central_portal.protocol as maven_portal
 import atr.platforms.contract as contract
-import atr.platforms.maven_portal as maven_portal
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import tests.platforms.samples as samples

@@ -13,7 +13,7 @@ import pytest
 
 import atr
 import atr.errors as errors
-import atr.platforms.maven_central as maven_central
+import atr.platforms.central_portal.adapter as maven_central
 import atr.promotion.steps as steps
 import atr.sandbox.faults as faults
 import atr.sandbox.knobs as knobs
@@ -37,7 +37,7 @@ async def test_trap_01_the_remote_goes_on_when_the_client_gives_up(
     central = adapt(sandbox.portal_url, sandbox.repository_url)
     external_id = await samples.staged(central, tmp_path)
     fault(sandbox, "publish", effect=True, delay=60)
-    reply = await adapt(sandbox.portal_url, call_timeout=0.5).promote(external_id)
+    reply = await adapt(sandbox.portal_url, call_timeout=0.5).promote(samples.at(external_id))
     assert (reply.answer, reply.status) == (steps.Answer.UNCLEAR, None)
     assert (await samples.until(central, external_id, steps.Seen.PUBLIC)).word == "PUBLISHED"
 
@@ -47,10 +47,10 @@ async def test_trap_02_a_lost_answer_is_unclear_and_the_state_tells(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     fault(sandbox, "publish", effect=True, cut=True)
-    reply = await central.promote(external_id)
+    reply = await central.promote(samples.at(external_id))
     assert (reply.answer, reply.status) == (steps.Answer.UNCLEAR, None)
     assert reply.bytes_sent > 0
-    assert (await central.observe(external_id)).seen in {steps.Seen.WORKING, steps.Seen.PUBLIC}
+    assert (await central.observe(samples.at(external_id))).seen in {steps.Seen.WORKING, steps.Seen.PUBLIC}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_trap_03_no_transport_retries_on_publish(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     fault(sandbox, "publish", **fields)
-    await central.promote(external_id)
+    await central.promote(samples.at(external_id))
     assert sandbox.world.traffic.requests["publish"] == 1
 
 
@@ -85,7 +85,7 @@ async def test_trap_04_not_found_after_an_upload_is_no_failure(
     sandbox.world.settings = sandbox.world.settings.model_copy(update={"status_404_after_upload": 2})
     reply = await central.stage(NAME, samples.release(tmp_path), tmp_path)
     for _ in range(2):
-        assert (await central.observe(reply.external_id)).seen is steps.Seen.GONE
+        assert (await central.observe(samples.at(reply.external_id))).seen is steps.Seen.GONE
     await samples.until(central, reply.external_id, steps.Seen.STAGED)
 
 
@@ -102,8 +102,8 @@ async def test_trap_05_a_passing_401_or_5xx_leaves_no_mark(
     ):
         fault(sandbox, "status", **fields)
         with pytest.raises(kind):
-            await asker.observe(external_id)
-        assert (await central.observe(external_id)).seen is steps.Seen.STAGED
+            await asker.observe(samples.at(external_id))
+        assert (await central.observe(samples.at(external_id))).seen is steps.Seen.STAGED
 
 
 async def test_trap_06_errors_on_a_good_deployment_decide_nothing(
@@ -111,9 +111,9 @@ async def test_trap_06_errors_on_a_good_deployment_decide_nothing(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world, external_id, "show-errors", {})
-    seen = await central.observe(external_id)
+    seen = await central.observe(samples.at(external_id))
     assert (seen.seen, seen.detail) == (steps.Seen.STAGED, "Deployment components info not found")
-    await central.promote(external_id)
+    await central.promote(samples.at(external_id))
     seen = await samples.until(central, external_id, steps.Seen.PUBLIC)
     assert seen.detail == "Deployment components info not found"
 
@@ -132,7 +132,7 @@ async def test_trap_08_already_public_is_seen_before_the_call(
     central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    await central.promote(external_id)
+    await central.promote(samples.at(external_id))
     await samples.until(central, external_id, steps.Seen.PUBLIC)
     assert await central.taken(samples.coordinates())
     assert await central.lookup(samples.coordinates())
@@ -146,7 +146,7 @@ async def test_trap_09_failed_while_publishing_is_failed(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world, external_id, "fail-publishing", {})
-    assert (await central.promote(external_id)).answer is steps.Answer.TAKEN
+    assert (await central.promote(samples.at(external_id))).answer is steps.Answer.TAKEN
     seen = await samples.until(central, external_id, steps.Seen.FAILED)
     assert seen.detail == "Deployment could not be published"
 
@@ -177,26 +177,26 @@ async def test_trap_13_what_is_publishing_cannot_be_dropped(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world, external_id, "stick", {})
-    await central.promote(external_id)
-    assert (await central.drop(external_id)).answer is steps.Answer.REFUSED
-    assert (await central.observe(external_id)).seen is steps.Seen.WORKING
+    await central.promote(samples.at(external_id))
+    assert (await central.drop(samples.at(external_id))).answer is steps.Answer.REFUSED
+    assert (await central.observe(samples.at(external_id))).seen is steps.Seen.WORKING
 
 
 async def test_trap_17_public_reads_are_thrifty_and_obey(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    await central.promote(external_id)
+    await central.promote(samples.at(external_id))
     await samples.until(central, external_id, steps.Seen.PUBLIC)
     voted = samples.files(samples.release(tmp_path))
     fault(sandbox, "repository", path=voted[3].path, status=429, headers={"Retry-After": "1800"})
-    reading = aiter(central.public(voted))
+    reading = aiter(central.public(samples.at(""), voted))
     kept = [await anext(reading) for _ in range(3)]
     with pytest.raises(errors.UnavailableError) as caught:
         await anext(reading)
     assert caught.value.retry_after == 1800
     # Later the caller goes on with the rest, and what was read is not read again.
-    kept += [one async for one in central.public(voted[len(kept) :])]
+    kept += [one async for one in central.public(samples.at(""), voted[len(kept) :])]
     assert [one.file for one in kept] == voted
     counts = sandbox.world.traffic.paths
     assert {path: counts[f"/maven2/{path}"] for path in (file.path for file in voted)} == {
@@ -209,7 +209,7 @@ async def test_trap_17_a_head_is_never_repeated(
 ) -> None:
     fault(sandbox, "repository", status=429, headers={"Retry-After": "1800"})
     with pytest.raises(errors.UnavailableError) as caught:
-        await central.probe(JAR)
+        await central.probe(samples.at(""), JAR)
     assert caught.value.retry_after == 1800
     assert sandbox.world.traffic.requests["repository"] == 1
 
@@ -223,9 +223,16 @@ async def test_trap_18_redacts_what_servers_echo(
     for status in (400, 401, 404, 409, 500):
         for endpoint in ("publish", "drop", "upload", "status", "files", "published"):
             fault(sandbox, endpoint, status=status, body=f"Authorization: Bearer {echo}")
-        said += [repr(await central.promote(external_id)), repr(await central.drop(external_id))]
+        said += [
+            repr(await central.promote(samples.at(external_id))),
+            repr(await central.drop(samples.at(external_id))),
+        ]
         said.append(repr(await central.stage("atr:x:1", samples.release(tmp_path), tmp_path)))
-        for asking in (central.observe(external_id), central.staged(external_id), central.taken(samples.coordinates())):
+        for asking in (
+            central.observe(samples.at(external_id)),
+            central.staged(samples.at(external_id)),
+            central.taken(samples.coordinates()),
+        ):
             try:
                 said.append(repr(await asking))
             except errors.PlatformError as error:
@@ -239,7 +246,7 @@ async def test_trap_18_redacts_what_servers_echo(
 async def test_trap_18_no_secret_in_what_a_good_answer_says(adapt: conftest.Adapt) -> None:
     body = f'{{"deploymentId": "{samples.ID}", "deploymentState": "FAILED", "errors": ["{BEARER}"]}}'
     async with stub.Stub(stub.answer(200, body.encode())) as portal:
-        seen = await adapt(portal.url).observe(samples.ID)
+        seen = await adapt(portal.url).observe(samples.at(samples.ID))
     assert (seen.seen, seen.detail) == (steps.Seen.FAILED, "[secret]")
 
 
@@ -249,8 +256,8 @@ async def test_trap_18_the_token_never_leaves_the_portal(
     async with stub.Stub(stub.answer(200, b"x")) as public:
         central = adapt(sandbox.portal_url, public.url)
         await central.lookup(samples.coordinates())
-        await central.probe(JAR)
-        [_ async for _ in central.public([samples.file(JAR, b"x")])]
+        await central.probe(samples.at(""), JAR)
+        [_ async for _ in central.public(samples.at(""), [samples.file(JAR, b"x")])]
         assert len(public.seen) == 3
         assert not any("authorization" in seen.headers for seen in public.seen)
     # The sandbox's other host answers 400 to any request with Authorization.
@@ -258,10 +265,10 @@ async def test_trap_18_the_token_never_leaves_the_portal(
     sandbox.world.settings = sandbox.world.settings.model_copy(update={"redirect_downloads": address})
     central = adapt(sandbox.portal_url, redirect_hosts=["localhost"])
     external_id = await samples.staged(central, tmp_path)
-    async with central.staged_bytes(external_id, JAR, at_most=100) as chunks:
+    async with central.staged_bytes(samples.at(external_id), JAR, at_most=100) as chunks:
         assert b"".join([chunk async for chunk in chunks]) == b"PK jar\n"
     with pytest.raises(errors.MalformedError, match="localhost"):
-        async with adapt(sandbox.portal_url).staged_bytes(external_id, JAR, at_most=100):
+        async with adapt(sandbox.portal_url).staged_bytes(samples.at(external_id), JAR, at_most=100):
             pass
 
 
@@ -298,12 +305,12 @@ async def test_trap_19_path_safety(adapt: conftest.Adapt, path: str) -> None:
     async with stub.Stub(stub.answer(200, json.dumps(listing).encode())) as portal:
         central = adapt(portal.url)
         with pytest.raises(errors.MalformedError):
-            await central.staged(samples.ID)
+            await central.staged(samples.at(samples.ID))
         with pytest.raises(errors.InputError):
-            async with central.staged_bytes(samples.ID, path, at_most=1):
+            async with central.staged_bytes(samples.at(samples.ID), path, at_most=1):
                 pass
         with pytest.raises(errors.InputError):
-            await central.probe(path)
+            await central.probe(samples.at(""), path)
         assert len(portal.seen) == 1
 
 
@@ -314,8 +321,8 @@ async def test_trap_20_a_list_in_doubt_is_no_list(
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world, external_id, "listing", {"twist": twist})
     with pytest.raises((errors.MalformedError, errors.UnavailableError)):
-        await central.staged(external_id)
-    assert len(await central.staged(external_id)) == 16
+        await central.staged(samples.at(external_id))
+    assert len(await central.staged(samples.at(external_id))) == 16
 
 
 async def test_trap_20_a_list_that_repeats_itself_is_asked_for_twice_and_no_more(adapt: conftest.Adapt) -> None:
@@ -331,11 +338,11 @@ async def test_trap_20_an_unknown_word_is_never_success(
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world, external_id, "show-state", {"word": "RELEASED"})
-    seen = await central.observe(external_id)
+    seen = await central.observe(samples.at(external_id))
     assert (seen.seen, seen.word) == (steps.Seen.UNKNOWN, "RELEASED")
     for body in ("<html>PUBLISHED</html>", '{"deploymentState": "PUBLISHED"}', "", "null"):
         fault(sandbox, "status", status=200, body=body)
-        assert (await central.observe(external_id)).seen is steps.Seen.UNKNOWN
+        assert (await central.observe(samples.at(external_id))).seen is steps.Seen.UNKNOWN
 
 
 def test_trap_21_no_adapter_reads_the_wall_clock() -> None:

@@ -151,6 +151,7 @@ def facts(
     """Facts in which every gate holds."""
     return gates.Facts(
         platform=platform,
+        is_built=platform.supports_remote_promotion,
         project_active=project_active,
         phase=phase,
         vote_passed=vote_passed,

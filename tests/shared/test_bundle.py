@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-import atr.platforms.maven_bundle as maven_bundle
+import atr.platforms.central_portal.bundle as maven_bundle
 import atr.promotion.gates as gates
 import atr.sandbox.settings as settings
 import atr.shared.bundle as bundle

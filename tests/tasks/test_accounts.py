@@ -82,7 +82,7 @@ class _Slow:
         self.begun = asyncio.Event()
         self.over = asyncio.Event()
 
-    async def observe(self, _external_id: str) -> contract.Observation:
+    async def observe(self, _target: contract.Target) -> contract.Observation:
         """Until the deadline of the call."""
         self.asked += 1
         self.begun.set()
@@ -100,7 +100,7 @@ class _Prompt:
         self.enough = asyncio.Event()
         self._enough = enough
 
-    async def observe(self, _external_id: str) -> contract.Observation:
+    async def observe(self, _target: contract.Target) -> contract.Observation:
         """It works on it."""
         self.asked += 1
         if self.asked >= self._enough:
@@ -211,7 +211,7 @@ class _OpensWhileRead:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._promoter, name)
 
-    async def prepare(self, _external_id: str) -> None:
+    async def prepare(self, _target: contract.Target) -> None:
         """The last thing before the mark."""
         await _fault(self._world)
 

@@ -32,7 +32,7 @@ async def test_a_fault_of_ours_is_logged_with_its_row(staged: worlds.World, logg
     class Broken:
         platform = worlds.MAVEN
 
-        async def observe(self, _external_id: str) -> None:
+        async def observe(self, _target: object) -> None:
             raise ZeroDivisionError
 
     with staged.other_hands(promoters={mechanisms.Mechanism.CENTRAL_PORTAL: Broken()}):

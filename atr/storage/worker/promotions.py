@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the worker notes of promotions: claim, mark and answer."""
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Collection, Sequence
@@ -178,7 +179,9 @@ class SystemService:
         first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = write.now + datetime.timedelta(seconds=timing.deadline)
-        return await rows.mark(write, row, attempt, seconds=seconds, digest=staged_digest)
+        code, row.one_time_code = row.one_time_code, ""
+        permit = await rows.mark(write, row, attempt, seconds=seconds, digest=staged_digest)
+        return dataclasses.replace(permit, pointer=case.target.pointer if case.target else "", code=code)
 
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
         """Store what came back from the call, a hint, and answer the row as it is now."""
@@ -189,7 +192,13 @@ class SystemService:
         wait = rows.wait(every, write.place.timing(claimed.mechanism.name))
         if row.state is State.ABORTING:
             return await rows.work_of(self._write, row)
-        if outcome.answer is steps.Answer.REFUSED:
+        if outcome.answer is steps.Answer.CHALLENGED:
+            row.held = True
+            row.blocker = (
+                f"A code is wanted {rows.said(outcome)}. A committee member promotes again with the one-time code "
+                "that the platform asks for."
+            )
+        elif outcome.answer is steps.Answer.REFUSED:
             row.held = True
             # An earlier call without a clear answer may still have been taken.
             so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No call of ours was taken."

@@ -84,7 +84,9 @@ class SystemService:
         write = self._write
         row = await rows.claimed_promotion(write, claimed)
         await rows.store_outcome(write, permit, outcome, subject=f"promotion:{row.id}", chain=row.release_key)
-        if (outcome.answer is steps.Answer.REFUSED) and (row.state is State.ABORTING):
+        if (outcome.answer is steps.Answer.CHALLENGED) and (row.state is State.ABORTING):
+            row.held, row.blocker = True, f"A code is wanted before it is dropped {rows.said(outcome)}."
+        elif (outcome.answer is steps.Answer.REFUSED) and (row.state is State.ABORTING):
             row.held = True
             row.blocker = (
                 f"The platform refused to drop it {rows.said(outcome)}. So it may still become public. "

@@ -104,7 +104,7 @@ class SystemService:
         if (outcome.answer is steps.Answer.TAKEN) and outcome.external_id:
             row.external_id = outcome.external_id
             await moves.deployment(write, row, _State.VALIDATING)
-        elif outcome.answer is steps.Answer.REFUSED:
+        elif outcome.answer in {steps.Answer.REFUSED, steps.Answer.CHALLENGED}:
             # Without a status nothing was sent: the sentence is ours.
             why = f"The platform refused the upload {rows.said(outcome)}" if outcome.status else outcome.sample
             await moves.deployment(write, row, _State.FAILED, why)

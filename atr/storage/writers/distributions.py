@@ -184,8 +184,7 @@ class ReleaseManager:
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
             raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
-            why_not = "Something can be public only after its vote has passed: the release is not in Finish."
-            raise errors.ConflictError(why_not)
+            raise errors.ConflictError("Something is public only after its vote has passed: this is not in Finish.")
         return release
 
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
@@ -264,12 +263,13 @@ class CommitteeMember(ReleaseManager):
         *,
         evidence_digest: str,
         row_version: int,
+        code: str = "",
     ) -> int:
         """Ask for a staged deployment to be made public, and answer the promotion's number. No network here.
 
-        `evidence_digest` and `row_version` are what the person saw. The same person's identical second call answers
-        the first promotion. Raises UnsupportedError (the first gate), ConflictError (it moved, or somebody else is at
-        it), BlockedError (gates).
+        `evidence_digest` and `row_version` are what the person saw, `code` is the one-time code that they typed. The
+        same person's identical second call answers the first promotion. Raises UnsupportedError (the first gate),
+        ConflictError (it moved, or somebody else is at it), BlockedError (gates).
         """
         write = self._write
         if not write.data.built.supports(platform):
@@ -293,8 +293,8 @@ class CommitteeMember(ReleaseManager):
             raise errors.BlockedError([blocker.sentence for blocker in blockers])
         if held is not None:
             await requests.ask_again(write, case, held)
-            return rows.number(held.id)
-        promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid)
+        promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)
+        promotion.one_time_code = code
         return rows.number(promotion.id)
 
     async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:

@@ -93,7 +93,7 @@ def _here(pom: inputs.Pom) -> bytes | None:
 async def _there(promoter: contract.Promoter, pom: inputs.Pom) -> bytes:
     if not pom.external_id:
         raise errors.UnavailableError("its file is not here.")
-    async with promoter.staged_bytes(pom.external_id, pom.path, at_most=pom.size) as chunks:
+    async with promoter.staged_bytes(contract.Target(pom.external_id), pom.path, at_most=pom.size) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
 
@@ -103,7 +103,7 @@ async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: S
         found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were asked for."
     for parent in parents[:_PROBES_LIMIT]:
         try:
-            is_public = await context.promoter(case.mechanism).probe(parent)
+            is_public = await context.promoter(case.mechanism).probe(contract.Target(""), parent)
         except (errors.PlatformError, errors.UnsupportedError) as error:
             found.silence = f"The public repository could not be asked: {error}"
             return

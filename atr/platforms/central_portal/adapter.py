@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maven Central: staged and published through the Central Portal, read at the public repository.
 
-The pure half is atr.platforms.maven_portal. Two places are spoken to, and only the portal ever gets the token.
+The pure half is `protocol`, with `bundle` and `index`. Two places are spoken to, and only the portal ever gets the
+token.
 """
 
 import asyncio
-import base64
 import contextlib
-import dataclasses
 import datetime
 import pathlib
-import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import httpx
 
+import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
+import atr.platforms.central_portal.bundle as bundle
+import atr.platforms.central_portal.index as index
+import atr.platforms.central_portal.protocol as protocol
+import atr.platforms.central_portal.settings as settings
 import atr.platforms.contract as contract
 import atr.platforms.http as http
-import atr.platforms.maven_bundle as maven_bundle
-import atr.platforms.maven_index as maven_index
-import atr.platforms.maven_portal as maven_portal
 import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
@@ -34,38 +34,6 @@ _OK: Final = httpx.codes.OK
 _ABSENT: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
 # Of a public file of which nobody knows the size so much is read. No bundle that the portal takes holds a larger one.
 _LARGEST: Final = 1024**3
-# The portal's own names have eight characters.
-_TELLING_NAME: Final = 6
-_UNFIT: Final = re.compile(r"[\x00-\x20\x7f]")
-
-
-@dataclasses.dataclass(frozen=True)
-class Credential:
-    """A user token of the Portal, a made-up name and password.
-
-    https://central.sonatype.org/publish/generate-portal-token/
-    """
-
-    name: str = dataclasses.field(repr=False)
-    password: str = dataclasses.field(repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuse what a careless copy leaves behind: a line break would be encoded and refused with a bare 401."""
-        for part in (self.name, self.password):
-            if (not part) or _UNFIT.search(part):
-                raise errors.SettingsError("The token of Maven Central is empty or holds a space or line break.")
-        if ":" in self.name:
-            raise errors.SettingsError("The name of Maven Central's token holds a colon; give name and password apart.")
-
-    @property
-    def encoded(self) -> str:
-        """The pair as it travels, in one line."""
-        return base64.b64encode(f"{self.name}:{self.password}".encode()).decode("ascii")
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every form of it that must not be shown. A name as short as a word would blot out innocent text."""
-        return (self.encoded, self.password, *((self.name,) if len(self.name) >= _TELLING_NAME else ()))
 
 
 class MavenCentral:
@@ -80,10 +48,10 @@ class MavenCentral:
         portal: http.Place,
         repository: http.Place,
         single_use: wire.SingleUse,
-        credential: Credential,
+        credential: settings.Credential,
         pace: float,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        bundle_limit: int | None = maven_bundle.LIMIT,
+        bundle_limit: int | None = bundle.LIMIT,
     ) -> None:
         self._portal = portal
         self._repository = repository
@@ -122,17 +90,20 @@ class MavenCentral:
         # A release may have hundreds of packages, and the portal limits who asks too often.
         async with self._records_turn.taken():
             answered = await self._portal.read(
-                "GET", f"{maven_portal.API}/published", what=what, headers=self._headers(), query=query
+                "GET", f"{protocol.API}/published", what=what, headers=self._headers(), query=query
             )
-        return maven_portal.published(answered, where)
+        return protocol.published(answered, where)
 
-    async def find(self, name: str, *, since: datetime.datetime | None = None) -> tuple[contract.Found, ...]:
-        """See the contract."""
+    async def find(
+        self, name: str, target: contract.Target, *, since: datetime.datetime | None = None
+    ) -> tuple[contract.Found, ...]:
+        """See the contract. The portal keeps our name, so nothing else of the target is asked for."""
+        del target
         found: dict[str, contract.Found] = {}
-        newest = maven_portal.Newest(since)
+        newest = protocol.Newest(since)
         async for page in self._newest(f"deployments named {name}"):
             # Where the list shifted between two pages, one deployment may be seen twice.
-            found.update({one.external_id: one for one in maven_portal.found(name, page)})
+            found.update({one.external_id: one for one in protocol.found(name, page)})
             if newest.has_passed(page):
                 break
         return tuple(found.values())
@@ -143,7 +114,7 @@ class MavenCentral:
         seen, cut = set[object](), ""
         try:
             async for page in self._newest(f"deployments that hold {where}"):
-                held.update({one.external_id: one for one in maven_portal.holding(where, page)})
+                held.update({one.external_id: one for one in protocol.holding(where, page)})
                 seen.update(entry.get("deploymentId") for entry in page.deployments)
         except errors.TooLongError as fault:
             if not seen:
@@ -160,7 +131,7 @@ class MavenCentral:
         sent: contract.Sent = contract.unheard,
     ) -> contract.Reply:
         """See the contract. Raises InputError, with nothing sent, for what cannot be uploaded."""
-        maven_bundle.chosen(files)
+        bundle.chosen(files)
         try:
             # Without a name of its own on the disk, so that nothing stays behind however this process ends.
             archive = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
@@ -170,26 +141,27 @@ class MavenCentral:
                 faultless=True,
             ) from fault
         with archive:
-            size = await asyncio.to_thread(maven_bundle.write, files, archive, limit=self._bundle_limit)
-            body = maven_bundle.Body(archive, name=name, size=size)
+            size = await asyncio.to_thread(bundle.write, files, archive, limit=self._bundle_limit)
+            body = bundle.Body(archive, name=name, size=size)
             write = http.Write(
                 "POST",
-                self._portal.site.address(f"{maven_portal.API}/upload"),
+                self._portal.site.address(f"{protocol.API}/upload"),
                 headers={**self._headers("text/plain, application/json"), **body.headers},
-                query=maven_portal.upload_query(name),
+                query=protocol.upload_query(name),
                 content=body,
                 secrets=self._credential.secrets,
                 # The head of the request is a few hundred bytes that nobody counts.
                 told=lambda written: sent(min(written, body.size), body.size),
             )
             seconds = self._portal.seconds + size / http.SLOWEST
-            return await http.send_once(self._single_use, write, seconds=seconds, read_as=maven_portal.upload_reply)
+            return await http.send_once(self._single_use, write, seconds=seconds, read_as=protocol.upload_reply)
 
-    async def staged(self, external_id: str) -> tuple[contract.Listed, ...]:
+    async def staged(self, target: contract.Target) -> tuple[contract.Listed, ...]:
         """See the contract. Raises MalformedError for a list that leaves any doubt."""
+        external_id = target.external_id
         listed: dict[str, contract.Listed] = {}
         async for page in self._pages(external_id, f"the files of deployment {external_id}"):
-            maven_portal.collect(external_id, page, listed)
+            protocol.collect(external_id, page, listed)
         if not listed:
             # Seen for a while after an upload. Nothing to compare is never a success.
             raise errors.UnavailableError(
@@ -198,53 +170,60 @@ class MavenCentral:
         return tuple(listed.values())
 
     @contextlib.asynccontextmanager
-    async def staged_bytes(self, external_id: str, path: str, *, at_most: int) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def staged_bytes(
+        self, target: contract.Target, path: str, *, at_most: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """See the contract."""
-        address = maven_portal.download_path(external_id, path)
-        what = f"{path} of deployment {external_id}"
+        address = protocol.download_path(target.external_id, path)
+        what = f"{path} of deployment {target.external_id}"
         opened = self._portal.opened("GET", address, what=what, at_most=at_most, headers=self._headers("*/*"))
         async with opened as stream:
             if stream.status != _OK:
                 raise answers.refusal(answers.Answered(stream.status, stream.headers), self._portal.name, what)
             yield _no_longer(stream.chunks, at_most, what)
 
-    async def prepare(self, external_id: str) -> None:
+    async def prepare(self, target: contract.Target) -> None:
         """Nothing is to be done before the call: a VALIDATED deployment is ready."""
-        maven_portal.deployment_id(external_id)
+        protocol.deployment_id(target.external_id)
 
-    async def promote(self, external_id: str) -> contract.Reply:
+    async def promote(self, target: contract.Target) -> contract.Reply:
         """See the contract. https://central.sonatype.org/publish/publish-portal-api/#publish-the-deployment."""
-        return await self._write("POST", external_id)
+        return await self._write("POST", target.external_id)
 
-    async def drop(self, external_id: str) -> contract.Reply:
+    async def drop(self, target: contract.Target) -> contract.Reply:
         """See the contract. Possible from VALIDATED and FAILED; nothing stops a deployment that is PUBLISHING."""
-        return await self._write("DELETE", external_id)
+        return await self._write("DELETE", target.external_id)
 
-    async def observe(self, external_id: str) -> contract.Observation:
+    async def observe(self, target: contract.Target) -> contract.Observation:
         """See the contract."""
+        external_id = target.external_id
         try:
             # A POST though it only reads: https://central.sonatype.org/publish/publish-portal-api/
             answered = await self._portal.read(
                 "POST",
-                f"{maven_portal.API}/status",
+                f"{protocol.API}/status",
                 what=f"the state of deployment {external_id}",
                 headers=self._headers(),
-                query={"id": maven_portal.deployment_id(external_id)},
+                query={"id": protocol.deployment_id(external_id)},
             )
         except errors.MalformedError as fault:
-            return maven_portal.unknown(str(fault))
-        return maven_portal.observation(external_id, answered)
+            return protocol.unknown(str(fault))
+        return protocol.observation(external_id, answered)
 
-    async def probe(self, path: str) -> bool:
-        """See the contract."""
+    async def probe(self, target: contract.Target, path: str) -> bool:
+        """See the contract. The path is the address."""
+        del target
         async with self._looking("HEAD", maven.checked_path(path), 0) as stream:
             return stream is not None
 
-    async def public(self, files: Sequence[fileset.File | contract.Listed]) -> AsyncIterator[contract.PublicFile]:
+    async def public(
+        self, target: contract.Target, files: Sequence[fileset.File | contract.Listed]
+    ) -> AsyncIterator[contract.PublicFile]:
         """See the contract. Of a file that is longer than expected, one byte more is read: it differs for certain."""
+        del target
         for file in files:
             at_most = _LARGEST if file.size is None else file.size
-            async with self._looking("GET", maven_index.checked_path(file.path), at_most) as stream:
+            async with self._looking("GET", index.checked_path(file.path), at_most) as stream:
                 read = None if stream is None else await http.digested(stream.chunks)
             seen = None if read is None else fileset.File(file.path, read.size, read.sha256)
             yield contract.PublicFile(file.path, seen)
@@ -253,17 +232,17 @@ class MavenCentral:
         """See the contract. Apache's, nginx's and Nexus's pages are read alike."""
         directory = maven.directory(where)
         body = bytearray()
-        async with self._looking("GET", f"{directory}/", maven_index.INDEX_LIMIT) as stream:
+        async with self._looking("GET", f"{directory}/", index.INDEX_LIMIT) as stream:
             if stream is None:
                 raise errors.UnavailableError(f"{self._repository.name} has no index of {directory}/.", faultless=True)
             async for chunk in stream.chunks:
                 body += chunk
-        if len(body) > maven_index.INDEX_LIMIT:
+        if len(body) > index.INDEX_LIMIT:
             raise errors.MalformedError(
-                f"{self._repository.name}'s index of {directory}/ has more than {maven_index.INDEX_LIMIT:,} bytes; not "
+                f"{self._repository.name}'s index of {directory}/ has more than {index.INDEX_LIMIT:,} bytes; not "
                 "read on."
             )
-        names = maven_index.files(bytes(body), self._repository.site.address(directory))
+        names = index.files(bytes(body), self._repository.site.address(directory))
         return frozenset(f"{directory}/{name}" for name in names)
 
     @contextlib.asynccontextmanager
@@ -283,11 +262,11 @@ class MavenCentral:
                     status=stream.status,
                 )
 
-    async def _newest(self, what: str) -> AsyncIterator[maven_portal.Page]:
+    async def _newest(self, what: str) -> AsyncIterator[protocol.Page]:
         """The newest first; a page that is too long, one by one. Raises TooLongError where the end is too far away."""
-        before: maven_portal.Page | None = None
-        turn = maven_portal.Turn()
-        for _ in range(maven_portal.MAX_PAGES):
+        before: protocol.Page | None = None
+        turn = protocol.Turn()
+        for _ in range(protocol.MAX_PAGES):
             try:
                 before = await self._page(turn.document, turn.number, what, before)
             except errors.TooLongError:
@@ -296,38 +275,38 @@ class MavenCentral:
                 turn = turn.alone
                 continue
             yield before
-            if maven_portal.is_last(before, of_one=False):
+            if protocol.is_last(before, of_one=False):
                 return
             turn = turn.next
-        raise errors.TooLongError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
+        raise errors.TooLongError(f"Central's list for {what} has more than {protocol.MAX_PAGES} pages.")
 
-    async def _pages(self, external_id: str, what: str) -> AsyncIterator[maven_portal.Page]:
-        before: maven_portal.Page | None = None
-        for number in range(maven_portal.MAX_PAGES):
-            before = await self._page(maven_portal.files_document(number, external_id), number, what, before)
+    async def _pages(self, external_id: str, what: str) -> AsyncIterator[protocol.Page]:
+        before: protocol.Page | None = None
+        for number in range(protocol.MAX_PAGES):
+            before = await self._page(protocol.files_document(number, external_id), number, what, before)
             yield before
-            if maven_portal.is_last(before, of_one=True):
+            if protocol.is_last(before, of_one=True):
                 return
-        raise errors.MalformedError(f"Central's list for {what} has more than {maven_portal.MAX_PAGES} pages.")
+        raise errors.MalformedError(f"Central's list for {what} has more than {protocol.MAX_PAGES} pages.")
 
     async def _page(
-        self, document: Mapping[str, object], number: int, what: str, before: maven_portal.Page | None
-    ) -> maven_portal.Page:
+        self, document: Mapping[str, object], number: int, what: str, before: protocol.Page | None
+    ) -> protocol.Page:
         answered = await self._portal.read(
             "POST",
-            f"{maven_portal.API}/deployments/files",
+            f"{protocol.API}/deployments/files",
             what=what,
             headers=self._headers(),
             document=document,
-            at_most=maven_portal.LISTING_LIMIT,
+            at_most=protocol.LISTING_LIMIT,
         )
-        return maven_portal.page(answered, number, what, before)
+        return protocol.page(answered, number, what, before)
 
     async def _write(self, method: str, external_id: str) -> contract.Reply:
-        address = self._portal.site.address(maven_portal.deployment_path(external_id))
+        address = self._portal.site.address(protocol.deployment_path(external_id))
         write = http.Write(method, address, self._headers(), secrets=self._credential.secrets)
         seconds = self._portal.seconds
-        return await http.send_once(self._single_use, write, seconds=seconds, read_as=maven_portal.call_reply)
+        return await http.send_once(self._single_use, write, seconds=seconds, read_as=protocol.call_reply)
 
     def _headers(self, accept: str = "application/json") -> Mapping[str, str]:
         # https://central.sonatype.org/publish/publish-portal-api/#authentication-authorization
@@ -351,7 +330,7 @@ def build(  # noqa: PLR0913  (the operator's settings, each by its name)
     `redirect_hosts` are the hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to. `trace`
     is told how far an irreversible request is.
     """
-    credential = Credential(token_name, token_password)
+    credential = settings.Credential(token_name, token_password)
     hosts = frozenset(redirect_hosts)
     portal, repository = (
         http.site(portal_url, setting="The address of Central's portal"),
@@ -367,6 +346,24 @@ def build(  # noqa: PLR0913  (the operator's settings, each by its name)
         single_use=portal_clients.single_use,
         credential=credential,
         pace=pace,
+    )
+
+
+def opened(worker: config.WorkerSettings, trace: wire.Trace = wire.untraced) -> MavenCentral | None:
+    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    if not worker.maven_central_portal_url:
+        return None
+    name, password = worker.maven_central_credential
+    return build(
+        portal_url=worker.maven_central_portal_url,
+        repository_url=worker.maven_central_repository_url,
+        token_name=name,
+        token_password=password,
+        redirect_hosts=worker.maven_central_redirect_hosts.split(),
+        call_timeout=worker.call_timeout,
+        pace=worker.pace,
+        user_agent=worker.user_agent,
+        trace=trace,
     )
 
 
