@@ -79,8 +79,15 @@ def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> Non
     assert "put them into the revision" in clash.sentence
 
 
+class _Everywhere(maven.Repository):
+    """A platform whose files lie as Maven's do."""
+
+    def holds(self, platform: distribution.DistributionPlatform) -> bool:
+        return platform is distribution.DistributionPlatform.NPM
+
+
 def test_another_platform_is_another_matter() -> None:
-    both = layouts.Layouts(dict.fromkeys([Mechanism.CENTRAL_PORTAL, Mechanism.NPM_STAGE], LAYOUT))
+    both = layouts.Layouts({Mechanism.CENTRAL_PORTAL: LAYOUT, Mechanism.NPM_STAGE: _Everywhere()})
     assert ballot.clashes([_held("one", core="1"), _held("two", platform="NPM", core="2")], both) == ()
 
 

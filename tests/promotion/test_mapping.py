@@ -12,6 +12,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
+import tests.depot.layout as layout
 from tests.promotion import samples
 
 JAR: Final = "org/apache/x/core/1.0/core-1.0.jar"
@@ -222,3 +223,11 @@ def test_a_pattern_without_a_wildcard(path: str, pattern: str, where: str) -> No
 
 def test_an_upload_without_a_match_has_no_sources() -> None:
     assert mapping.sources(samples.files(JAR), ["other/**"]) == {}
+
+
+def test_where_no_file_is_a_checksum_of_another_every_file_is_a_member() -> None:
+    paths = ("x@1.0.0/x-1.0.0.tgz", "x@1.0.0/x-1.0.0.tgz.sha512")
+    revision = samples.files(*(f"npm/{path}" for path in paths))
+    assert [file.path for file in mapping.mapped(revision, ["npm/**"], layout.Flat()).files] == list(paths)
+    trial = mapping.tried(revision, ["npm/**"], layout.Flat())
+    assert (trial.sides, len(trial.packages)) == (0, 1)
