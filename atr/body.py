@@ -118,7 +118,7 @@ class Form:
                     self._events.appendleft(event)
                 return
             yield event.name or "", await self._value()
-        raise errors.InputError("This form has more fields than ours, so nothing of it was kept.")
+        raise errors.InputError("The form has too many fields. Nothing was saved.")
 
     async def files(self) -> AsyncIterator[multipart.File | multipart.Data]:
         """What follows: each file's head, then its pieces, the last one with `more_data` false.
@@ -130,7 +130,7 @@ class Form:
         while (event := await self._next()) is not None:
             parts += not isinstance(event, multipart.Data)
             if parts > MAX_PARTS:
-                raise errors.InputError("This form has more parts than an upload may have, so nothing of it was kept.")
+                raise errors.InputError("The form has more parts than an upload may have. Nothing was saved.")
             if isinstance(event, multipart.Field):
                 await self._value()
             elif isinstance(event, multipart.File):
@@ -156,7 +156,7 @@ class Form:
                 raise werkzeug.exceptions.RequestEntityTooLarge
             if not event.more_data:
                 return pieces.decode("utf-8", "replace")
-        raise errors.InputError("The form broke off in the middle, so nothing of it was kept.")
+        raise errors.InputError("The form is incomplete. Nothing was saved.")
 
     async def _next(self) -> multipart.Event | None:
         """The next event; None at the end of the form."""
@@ -167,7 +167,7 @@ class Form:
     def _decode(self, data: bytes) -> None:
         """Take in what arrived; nothing is the end."""
         if self._decoder is None:
-            raise errors.InputError("This is not an upload form, so nothing of it was kept.")
+            raise errors.InputError("This is not an upload form. Nothing was saved.")
         try:
             self._decoder.receive_data(data or None)
             while not isinstance(event := self._decoder.next_event(), multipart.NeedData | multipart.Epilogue):
@@ -175,11 +175,11 @@ class Form:
                     self._events.append(event)
         # The last one is its answer to a head that runs into the next part.
         except (ValueError, AttributeError) as error:
-            raise errors.InputError("The form broke off or cannot be read, so nothing of it was kept.") from error
+            raise errors.InputError("The form is incomplete or cannot be read. Nothing was saved.") from error
         self._ended = isinstance(event, multipart.Epilogue)
         in_head = self._decoder.state in {multipart.State.PREAMBLE, multipart.State.PART}
         if in_head and (len(self._decoder.buffer) > _MAX_HEADERS):
-            raise errors.InputError("A part of the form has no end to its head, so nothing of it was kept.")
+            raise errors.InputError("The headers of a form part are incomplete. Nothing was saved.")
 
     async def _more(self) -> bytes:
         """The next piece of what arrives; empty at the end."""
@@ -198,7 +198,7 @@ class Form:
                 data = await anext(self._chunks, b"")
         except TimeoutError as error:
             raise errors.InputError(
-                f"Nothing came for {SILENCE:.0f} seconds, so the upload was given up. Nothing of it was kept."
+                f"No data arrived for {SILENCE:.0f} seconds, so the upload was cancelled. Nothing was saved."
             ) from error
         self._taken += len(data)
         if self._taken > self._most:

@@ -265,7 +265,7 @@ async def _platforms(settings: config.WorkerSettings, names: dict[str, tuple[str
 
 
 async def _promoter(promoter: contract.Promoter, names: tuple[str, ...]) -> list[Finding]:
-    """What the panel "Will it go through?" asks, for each name that belongs to a project."""
+    """The pre-flight check of the right to publish, for each namespace of a project."""
     what = promoter.platform.display_name
     wanted = [_nobodys(promoter.platform, name) for name in (names[:_NAMES] or (_NOBODYS,))]
     credential, right, _ = await readiness.ask(promoter, wanted)

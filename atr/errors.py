@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 # How the text of an UnavailableError ends. Who says it in other words, or gives up, takes it off.
-ASKED_AGAIN: Final = " We will ask again."
+ASKED_AGAIN: Final = " It will be retried."
 
 
 class AtrError(Exception):
@@ -69,7 +69,7 @@ class LeaseLostError(ConflictError):
     """Another worker took the row over: whoever held it writes nothing any more."""
 
     def __init__(self) -> None:
-        super().__init__("Another worker took this row over; what we learnt meanwhile is not written.")
+        super().__init__("Another worker has taken over this row; the result was discarded.")
 
 
 class TransitionError(ConflictError):
@@ -81,7 +81,7 @@ class NoRoomError(AtrError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The disk of this server is full, so nothing was kept. Ask the operators to make room, then send it again."
+            "The server's disk is full, so nothing was saved. Ask the operators to free space, then try again."
         )
 
 

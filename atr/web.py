@@ -61,16 +61,16 @@ _STATUS: Final[dict[type[errors.AtrError], int]] = {
     errors.NoRoomError: 507,
 }
 _TITLES: Final = {
-    400: "We could not read that",
-    403: "You may not do this",
-    404: "There is no such page",
-    405: "This address does not take that",
+    400: "Invalid request",
+    403: "Not permitted",
+    404: "Page not found",
+    405: "Method not allowed",
     409: "Nothing was changed",
-    413: "That is too large",
-    422: "That cannot be used",
-    500: "Something went wrong on our side",
-    502: "The platform did not answer as it should",
-    507: "There is no room for that",
+    413: "Request too large",
+    422: "Invalid input",
+    500: "Internal error",
+    502: "Platform error",
+    507: "Out of storage",
 }
 
 
@@ -327,7 +327,7 @@ def _csrf_field() -> markupsafe.Markup:
 async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnValue:
     code = status(error)
     reasons = error.reasons if isinstance(error, errors.BlockedError) else ()
-    message = "It cannot be done now:" if reasons else str(error)
+    message = "This is not possible now:" if reasons else str(error)
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
     return await _refuse(code, message, reasons)
 
@@ -347,17 +347,17 @@ async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typi
 
 
 async def _on_undecodable(_error: UnicodeDecodeError) -> quart.typing.ResponseReturnValue:
-    return await _refuse(400, "The request holds text that is not UTF-8, so nothing was changed.")
+    return await _refuse(400, "The request contains text that is not UTF-8. Nothing was changed.")
 
 
 async def _on_bug(_error: Exception) -> quart.typing.ResponseReturnValue:
     quart.g.failed = True
     _LOG.exception("request failed", extra={"action": "bug", "path": quart.request.path})
-    return await _refuse(500, "It is not your fault. Tell the operators; their log has the rest.")
+    return await _refuse(500, "This is a server error. Tell the operators; the server log has the details.")
 
 
 async def _refuse(status: int, message: str, reasons: Sequence[str] = ()) -> quart.typing.ResponseReturnValue:
-    title = _TITLES.get(status, "That did not work")
+    title = _TITLES.get(status, "Request failed")
     return await hooks().refuse(Refusal(status, title, message, reasons))
 
 
@@ -379,10 +379,10 @@ async def error_page(refusal: Refusal) -> tuple[str, int]:
 def _http_sentence(status: int) -> str:
     match status:
         case 404:
-            return "Nothing is at this address. It may have been mistyped."
+            return "There is no page at this address."
         case 405:
-            return "This address takes another kind of request; nothing was changed."
+            return "This address does not accept this kind of request. Nothing was changed."
         case 413:
-            return "What was sent is larger than a form may be; nothing was changed."
+            return "The request is larger than a form may be. Nothing was changed."
         case _:
-            return "The request could not be read; nothing was changed."
+            return "The request could not be read. Nothing was changed."

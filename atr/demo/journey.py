@@ -27,7 +27,7 @@ import atr.storage.transaction as transaction
 # However slow the machine is, something is wrong after so long.
 _PATIENCE: Final = 90.0
 _LOOK_EVERY: Final = 0.05
-# What holds it up for so long will not go away by itself.
+# A row that is blocked for this long stays blocked.
 _LASTING: Final = 10.0
 _ENDS: Final = frozenset({states.State.LIVE, states.State.REFUSED, states.State.DIVERGED, states.State.ABORTED})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Will it go through? The panel alone, as a page asks for it again while the platforms are asked."""
+"""The panel of pre-flight checks alone, as a page polls it while the checks run."""
 
 import quart
 

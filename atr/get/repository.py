@@ -121,7 +121,7 @@ def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
 def _lost(found: views.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:
     """What our rows name and the disk does not hold is an operator's business."""
     _LOG.error("%s %s", found.file.path, damage, extra={"action": "blob_lost", "sha256": found.file.sha256})
-    return errors.NotFoundError("This file is damaged on our disk, so it is not served. Tell the operators.")
+    return errors.NotFoundError("The stored file is damaged, so it is not served. Tell the operators.")
 
 
 async def _pieces(found: views.ServedFile, opened: io.FileIO) -> AsyncIterator[bytes]:

@@ -18,5 +18,5 @@ class LocalAccounts:
         """The person chosen. Raises AccessError for somebody who is not there."""
         asf_uid = form.get("asf_uid", "")
         if asf_uid not in {account.asf_uid for account in people}:
-            raise errors.AccessError("There is no such account here. Choose one of the list.")
+            raise errors.AccessError("There is no such account here. Choose a value from the list.")
         return asf_uid

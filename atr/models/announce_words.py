@@ -11,26 +11,30 @@ _Code = announcing.Code
 _SENTENCES: Final[Mapping[announcing.Code, Callable[[str], str]]] = MappingProxyType(
     {
         _Code.PHASE: lambda phase: (
-            "It was announced." if phase == "release" else "It opens in Finish, when the vote has passed."
+            "It was announced."
+            if phase == "release"
+            else "The release can be announced in Finish, once the vote has passed."
         ),
         _Code.DIVERGED: lambda name: (
-            f"Something public on {name} is not what was voted on. The incident must be dealt with first, on its row."
+            f"Published files on {name} differ from the voted files. Resolve the incident first."
         ),
         _Code.INCIDENT: lambda sentence: sentence,
-        _Code.ON_ITS_WAY: lambda name: f"A promotion to {name} is on its way. It opens when every promotion has ended.",
-        _Code.REQUESTED: lambda name: f"A promotion to {name} is still asked for. Stop it first, or let it end.",
+        _Code.ON_ITS_WAY: lambda name: (
+            f"A promotion to {name} is in progress. The release can be announced once every promotion has ended."
+        ),
+        _Code.REQUESTED: lambda name: f"A promotion to {name} is still requested. Stop it, or wait for it to end.",
         _Code.READ_AGAIN: lambda difference: (
-            f"The last reading of the public files found a difference, so they are read again: {difference}"
+            f"The last comparison of the public files found a difference, so they are being read again: {difference}"
         ),
-        _Code.NOT_PUBLIC: lambda name: f"{name} was voted on and is not public.",
+        _Code.NOT_PUBLIC: lambda name: f"{name} was voted on but is not published.",
         _Code.MISSING: lambda name: (
-            f"The policy maps files to {name}, and no third-party distribution of this release is public there."
+            f"The policy maps files to {name}, but no third-party distribution of this release is published there."
         ),
-        _Code.UNPROVED: lambda name: f"{name} is public, and nobody has proved that it is what was voted on.",
+        _Code.UNPROVED: lambda name: f"{name} is published but not verified against the vote.",
     }
 )
 WAIVE: Final = "A committee member can announce the release without it, giving a reason."
-VOUCH: Final = "A release manager can vouch for it by name, giving a reason."
+VOUCH: Final = "A release manager can vouch for it, giving a reason."
 
 
 def sentence(reason: announcing.Reason) -> str:

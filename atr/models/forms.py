@@ -17,16 +17,16 @@ _CONTROL: Final = frozenset({"Cc", "Cs"})
 _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _SPACES: Final = frozenset("\t\r\n")
 _SENTENCES: Final = {
-    "missing": "Fill this in.",
-    "string_too_short": "Fill this in.",
+    "missing": "This field is required.",
+    "string_too_short": "This field is required.",
     "string_too_long": "This is too long.",
     "int_parsing": "This is not a number.",
     "int_parsing_size": "This is not a number.",
     "greater_than_equal": "This is not a number.",
     "less_than_equal": "This is not a number.",
-    "literal_error": "Choose one of the list.",
-    "value_error": "This holds characters that nobody can see. Type it anew.",
-    "string_pattern_mismatch": "This cannot be right. Reload the page.",
+    "literal_error": "Choose a value from the list.",
+    "value_error": "This contains invisible characters. Type it again.",
+    "string_pattern_mismatch": "This value is not valid. Reload the page.",
 }
 
 
@@ -291,4 +291,4 @@ def _field(problem: Any) -> str:
 
 
 def _sentence(problem: Any) -> str:
-    return _SENTENCES.get(problem["type"], "This cannot be right.")
+    return _SENTENCES.get(problem["type"], "This value is not valid.")

@@ -10,8 +10,8 @@ import atr.models.vote_views as views
 
 _CHOICES: Final = (("+1", "Release it"), (" 0", "No opinion"), ("-1", "Do not release it, because ..."))
 _CHECKS: Final = (
-    "Before a +1: the files have these digests, the signatures are good, LICENSE and NOTICE are right, "
-    "and it builds from its source."
+    "Before voting +1, check that the files have these digests, the signatures are valid, LICENSE and NOTICE are "
+    "correct, and the source builds."
 )
 
 
@@ -28,13 +28,13 @@ def call_for_votes(
     return _letter(
         f"[VOTE] Release {what} (candidate {view.candidate})",
         f"this is the vote on releasing {what}, candidate {view.candidate}, from revision {view.revision_number}.",
-        f"Every file of it, and the votes:\n{_inset(page)}",
-        "It is about these files and no others. The ballot digest (sha256) stands for all of them:\n"
+        f"All files and votes:\n{_inset(page)}",
+        "The vote covers exactly these files. The ballot digest (SHA-256) identifies them:\n"
         f"{_inset(view.ballot_digest)}",
         "\n".join(_entry(line) for line in view.lines if line.digest),
-        f"Where to get the files:\n{_inset(*files)}" if files else "",
-        f"The vote is open for {view.min_hours} hours at least{open_until}.",
-        "Vote on the page above; only there it is counted.\n"
+        f"Download the files from:\n{_inset(*files)}" if files else "",
+        f"The vote is open for at least {view.min_hours} hours{open_until}.",
+        "Please vote on the page above; only votes cast there are counted.\n"
         + _inset(*(f"[ ] {choice}  {text}" for choice, text in _CHOICES)),
         _CHECKS,
     )
@@ -67,9 +67,9 @@ def result(view: views.VoteView, *, page: str) -> views.Letter:
         f"the vote on releasing {what}, candidate {view.candidate}, {how}:",
         _inset(*counts),
         f"Why: {_plain(view.ended.reason)}" if view.ended and view.ended.reason else "",
-        f"What was voted on, and every vote:\n{_inset(page)}",
+        f"Ballot and all votes:\n{_inset(page)}",
         f"Ballot digest:\n{_inset(view.ballot_digest)}",
-        "Thanks to everybody who voted.",
+        "Thanks to everyone who voted.",
     )
 
 
@@ -80,14 +80,13 @@ def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
     return _letter(
         f"[ANNOUNCE] {what} released",
         f"the {_plain(view.head.committee_name)} committee announces the release of {what}.",
-        "[Say in a few sentences what it is and what is new.]",
-        "\n\n".join(("It is public here:", *public)) if public else "",
-        f"What is public was compared with what the committee voted on. Ballot digest:\n{_inset(view.ballot_digest)}"
+        "[Describe the release and what is new in a few sentences.]",
+        "\n\n".join(("It is available from:", *public)) if public else "",
+        f"The published files were compared with the files that the committee voted on. Ballot "
+        f"digest:\n{_inset(view.ballot_digest)}"
         if public
         else "",
-        f"[Voted on, and not public there:]\n{_inset(*(one.name for one in view.not_public))}"
-        if view.not_public
-        else "",
+        f"[Voted on, but not published:]\n{_inset(*(one.name for one in view.not_public))}" if view.not_public else "",
         f"The vote:\n{_inset(page)}",
     )
 
@@ -95,8 +94,8 @@ def announcement(view: views.AnnounceView, *, page: str) -> views.Letter:
 def _places(entries: Sequence[repository_views.VoterEntry], address: Callable[..., str]) -> Sequence[str]:
     """Where each entry is served by us, with how to use it; or why it is not."""
     served = [f"{entry.title}: {address(digest=entry.digest)}" for entry in entries if not entry.why_not]
-    withheld = [f"{entry.title}: not from here. {entry.why_not}" for entry in entries if entry.why_not]
-    settings = ["The settings for Maven are on the page of the vote."]
+    withheld = [f"{entry.title}: not available from here. {entry.why_not}" for entry in entries if entry.why_not]
+    settings = ["The Maven settings are on the vote's page."]
     return (*served, *withheld, *(settings if any(one.repository_id and not one.why_not for one in entries) else []))
 
 

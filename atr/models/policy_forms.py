@@ -19,7 +19,7 @@ MAX_HOURS: Final = 336
 _MAX_TEXT: Final = 20_000
 _HOURS: Final = re.compile(r"[0-9]{1,3}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_OLD: Final = "This page is too old. Reload it."
+_OLD: Final = "This page is out of date. Reload it."
 # One field for each slug: the two npm members share theirs, Maven has two.
 SLUGS: Final = tuple(dict.fromkeys(slug for platform in distribution.DistributionPlatform for slug in platform.slugs))
 
@@ -52,7 +52,7 @@ def policy(given: Mapping[str, str]) -> Policy:
     problems: dict[str, str] = {}
     hours = given.get("min_hours", "").strip()
     if not (_HOURS.fullmatch(hours) and (int(hours) <= MAX_HOURS)):
-        problems["min_hours"] = f"Give whole hours, from 0 to {MAX_HOURS}."
+        problems["min_hours"] = f"Enter a whole number of hours from 0 to {MAX_HOURS}."
     if not _DIGEST.fullmatch(given.get("digest", "")):
         problems["digest"] = _OLD
     mappings, wrong = mapped_by(given)
@@ -84,7 +84,7 @@ def mapped_by(given: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dic
             if len(text) > _MAX_TEXT:
                 raise errors.InputError("This is too long.")
             if len(lines) > patterns.MAX_PATTERNS:
-                raise errors.InputError(f"Give at most {patterns.MAX_PATTERNS} patterns; these are {len(lines):,}.")
+                raise errors.InputError(f"Enter at most {patterns.MAX_PATTERNS} patterns; there are {len(lines):,}.")
             for line in lines:
                 patterns.compiled(line)
         except errors.InputError as error:
@@ -100,7 +100,7 @@ def target(given: Mapping[str, str]) -> Target:
         None,
     )
     if platform is None:
-        problems["platform"] = "Choose one of the list."
+        problems["platform"] = "Choose a value from the list."
     text = given.get("namespaces", "")
     if len(text) > _MAX_TEXT:
         problems["namespaces"] = "This is too long."
@@ -110,9 +110,9 @@ def target(given: Mapping[str, str]) -> Target:
     for field in ("source", "target"):
         words[field] = " ".join(given.get(field, "").split())
         if len(words[field]) > patterns.MAX_LENGTH:
-            problems[field] = f"Say it in at most {patterns.MAX_LENGTH} characters."
+            problems[field] = f"Use at most {patterns.MAX_LENGTH} characters."
         elif not words[field].isprintable():
-            problems[field] = "This holds characters that nobody can see. Type it anew."
+            problems[field] = "This contains invisible characters. Type it again."
     if problems or (platform is None):
         raise forms.FormError(problems)
     return Target(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Will it go through? One panel, with the same sentences in Compose, Vote and Finish. Frozen, as all views."""
+"""The panel of pre-flight checks, the same in Compose, Vote and Finish. Frozen, as all views."""
 
 import dataclasses
 import datetime

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is stuck, and what is switched off: the pages of those who run the site. Frozen, as all views."""
+"""Stuck rows and switches: the pages of the operators. Frozen, as all views."""
 
 import dataclasses
 import datetime

@@ -33,8 +33,8 @@ async def selected(project_key: str, version_key: str) -> Answer:
     return web.redirect(
         "get.voting.selected",
         success=(
-            f"Candidate {form.vote_seq} is abandoned; no call of ours to publish it was made. It is in Compose again. "
-            "The platform is asked once more about what is staged."
+            f"Candidate {form.vote_seq} is abandoned; no publish request was sent. The release is in Compose again. "
+            "The state of its staged deployments is being checked."
         ),
         project_key=project_key,
         version_key=version_key,

@@ -40,7 +40,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return await _again(project_key, version_key, given, error)
     return web.redirect(
         "get.finish.selected",
-        success=f"{version_key} is marked as announced. Nothing of it can be changed any more.",
+        success=f"{version_key} is marked as announced and can no longer be changed.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -54,7 +54,7 @@ def _vouched(given: dict[str, str]) -> frozenset[str]:
 def _parsed(given: dict[str, str], version_key: str) -> forms.AnnounceForm:
     form = forms.AnnounceForm.parse(given)
     if form.version != version_key:
-        raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+        raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
     return form
 
 

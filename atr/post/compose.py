@@ -34,7 +34,7 @@ async def change_selected(project_key: str, version_key: str) -> Answer:
         problems = error.problems if isinstance(error, forms.FormError) else {"to": str(error)}
         html = await web.render("compose/change.html", view=view, values=given, field_errors=problems)
         return html, 422
-    said = f"Revision {made.number} is made." if made.is_new else "Nothing had to be changed."
+    said = f"Revision {made.number} is made." if made.is_new else "Nothing changed."
     return web.redirect("get.compose.selected", success=said, project_key=project_key, version_key=version_key)
 
 

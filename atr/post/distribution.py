@@ -35,7 +35,7 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.DistributionPromoteForm.parse(given)
             if form.version != version_key:
-                raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+                raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
             platform = distribution.DistributionPlatform.from_slug(form.platform)
             await member.distributions.promote_staging_to_production(
                 sql.release_key(project_key, version_key),
@@ -48,7 +48,8 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
         return await _confirm_again(project_key, version_key, given, error)
     return web.redirect(
         "get.finish.selected",
-        success=f"Asked for. We prove the staged files once more, then make the call to {platform.display_name}.",
+        success=f"Promotion requested. The staged files are verified once more before the request to "
+                f"{platform.display_name} is sent.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -65,7 +66,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.PromoteAllForm.parse(given)
             if form.version != version_key:
-                raise forms.FormError({"version": f"That is not the version. Type {version_key}."})
+                raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
             await member.turns.promote_all(
                 sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
             )
@@ -76,7 +77,8 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
         return html, 422
     return web.redirect(
         "get.finish.selected",
-        success=f"Asked for {len(form.rows)}, one after the other. Each is proved once more just before its call.",
+        success=f"Asked for {len(form.rows)}, one after another. Each is verified once more immediately before it "
+                "is sent.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -113,7 +115,7 @@ async def stage_again_selected(project_key: str, version_key: str, digest: str) 
         await manager.distributions.stage_again(sql.release_key(project_key, version_key), digest)
     return web.redirect(
         "get.finish.selected",
-        success="Uploading the voted files once more. They wait there until a committee member promotes them.",
+        success="Restaging the voted files. The deployment then waits for a committee member to promote it.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -138,7 +140,7 @@ async def delete(project_key: str, version_key: str) -> Answer:
         return html, 422
     return web.redirect(
         "get.distribution.list_get",
-        success=f"{where} is off the list. Nothing changed on {where.platform.display_name}.",
+        success=f"{where} is no longer recorded. Nothing changed on {where.platform.display_name}.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -176,21 +178,21 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
 
 
 _DONE: Final = {
-    "abort": "Stopped. No call of ours was taken.",
-    "accept_extras": "Accepted. We compare the public files again.",
-    "check_again": "We compare the public files again.",
-    "drop": "Asked the platform to give it up.",
-    "extend": "It has another day.",
-    "forget_copy": "The copy is given up. Its files are removed when no other copy needs them.",
+    "abort": "Stopped. No publish request was accepted.",
+    "accept_extras": "Extra files accepted. The public files are being compared again.",
+    "check_again": "The public files are being compared again.",
+    "drop": "Drop requested.",
+    "extend": "Deadline extended by 24 hours.",
+    "forget_copy": "Copy deleted. Its files are removed unless another copy uses them.",
     "give_up": "Called stopped.",
-    "go_on": "It goes on. We prove the files once more, then make the call.",
-    "keep_copy": "The staged files are read once more and kept.",
+    "go_on": "Continuing. The files are verified once more before the publish request is sent.",
+    "keep_copy": "The staged files are being read again and copied.",
     "look": "Looking now.",
-    "prove_published": "We compare the public files with the voted ones.",
-    "send_again": "We prove the files again, then send one more call.",
+    "prove_published": "The public files are being compared with the voted files.",
+    "send_again": "The files are verified again, then one more publish request is sent.",
     "settle_lost": "Noted.",
-    "stop": "Asked for. We find out whether it was in time; this page says which came first.",
-    "verify": "Every staged file is read again. Nothing changes by it.",
+    "stop": "Stop requested. This page shows whether it took effect in time.",
+    "verify": "Every staged file is being read again. This changes nothing.",
 }
 
 
@@ -292,10 +294,12 @@ def _home(given: dict[str, str], project_key: str, version_key: str) -> str:
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
     """What follows from a record, honestly."""
     if platform.supports_remote_promotion:
-        return "We look at it now." if staging else "We look for it in public, and compare its files with the ballot's."
+        if staging:
+            return "It is being checked now."
+        return "The platform is being checked for it; its files are then compared with the ballot."
     if staging:
-        return f"We do not look at what waits on {platform.display_name}, so it stays pending."
-    return f"We look for it in public. Its files are not proved, since {platform.no_proof}."
+        return f"Staged packages on {platform.display_name} cannot be read yet, so the record stays pending."
+    return f"The platform is being checked for it. Its files cannot be verified because {platform.no_proof}."
 
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:
@@ -316,9 +320,9 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
         return html, 422
     return web.lead_back(
         _home(given, project_key, version_key),
-        success=f"Uploading to {platform.display_name}; the promotion follows by the same gates."
+        success=f"Uploading to {platform.display_name}; the promotion follows once its checks pass."
         if promotes
-        else f"Uploading to {platform.display_name}. It waits there until a committee member promotes it.",
+        else f"Uploading to {platform.display_name}. The deployment then waits for a committee member to promote it.",
     )
 
 

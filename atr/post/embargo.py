@@ -29,7 +29,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return html, 422 if isinstance(error, errors.InputError) else 409
     return web.redirect(
         "get.embargo.selected",
-        success="The embargo is lifted. The release can be staged, looked for, served and promoted.",
+        success="The embargo is lifted. The release can now be staged, searched for, served and promoted.",
         project_key=project_key,
         version_key=version_key,
     )

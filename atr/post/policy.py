@@ -38,7 +38,7 @@ async def selected(project_key: str) -> Answer:
         return await _again(project_key, given, 409, moved=str(error))
     return web.redirect(
         "get.policy.selected",
-        success="The policy is saved. It counts from now on." if is_change else "That is the policy already.",
+        success="Policy saved. It applies from now on." if is_change else "Nothing to save: the policy is unchanged.",
         project_key=project_key,
     )
 

@@ -16,4 +16,4 @@ async def check_now(project_key: str, version_key: str) -> werkzeug.wrappers.Res
     given = await web.form()
     async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
         await participant.readiness.check_now(sql.release_key(project_key, version_key))
-    return web.lead_back(given.get("return_to", ""), success="The platforms are being asked. The answers appear here.")
+    return web.lead_back(given.get("return_to", ""), success="Checks are running. The results appear here.")

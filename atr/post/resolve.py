@@ -30,13 +30,13 @@ async def selected(project_key: str, version_key: str) -> Answer:
     if form.act == "passed":
         return web.redirect(
             "get.finish.selected",
-            success="The vote has passed. The text of the result stands on the page of the vote; send it to the list.",
+            success="The vote has passed. The vote's page has the result email; send it to the mailing list.",
             **where,
         )
     return web.redirect(
         "get.voting.selected",
-        success="The vote has failed, and the release is in Compose again. The text of the result stands on the page "
-        "of the vote; send it to the list. What is staged stays until somebody drops it.",
+        success="The vote has failed, and the release is in Compose again. The vote's page has the result email; "
+        "send it to the mailing list. Staged deployments remain until they are dropped.",
         **where,
     )
 

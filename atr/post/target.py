@@ -44,7 +44,9 @@ async def selected(project_key: str) -> Answer:
         return await _again(project_key, given, 409, moved=str(error))
     return web.redirect(
         "get.target.selected",
-        success="The names are set. They count from now on." if is_change else "Those are the names already.",
+        success="Namespaces saved. They apply from now on."
+        if is_change
+        else "Nothing to save: the namespaces are unchanged.",
         project_key=project_key,
     )
 

@@ -138,7 +138,8 @@ def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, mo
     """What the form says of this error; None for one that is no matter of the form."""
     match error:
         case werkzeug.exceptions.RequestEntityTooLarge():
-            lines = [("", f"An upload has {template.size(most)} at most. Send it in several, or ask the operators.")]
+            too_large = f"An upload may have at most {template.size(most)}. Split it up, or ask the operators."
+            lines = [("", too_large)]
         case forms.FormError():
             lines = [(name if name in {"below", "description"} else "", text) for name, text in error.problems.items()]
         case errors.InputError() | errors.ConflictError() | errors.NoRoomError():
@@ -162,6 +163,6 @@ def _path(below: str, part: multipart.File) -> str:
 def _done(made: changes.Made, count: int) -> str:
     files = template.count(count, "file")
     if not made.is_new:
-        return f"{files} came; revision {made.number} has all of that already, so it stays the newest."
+        return f"{files} came; revision {made.number} already contains all of them, so no revision was created."
     said = f"Revision {made.number} is made: {files} uploaded, {template.count(made.files, 'file')} in all."
     return f"{said} What {' and '.join(made.among)} changed meanwhile is in it too." if made.among else said

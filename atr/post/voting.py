@@ -35,7 +35,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return await _again(project_key, version_key, given, error)
     return web.redirect(
         "get.vote.selected",
-        success=f"The vote on candidate {candidate} is open. Send the call for votes now: we send no mail.",
+        success=f"The vote on candidate {candidate} is open. Send the call for votes now: ATR sends no email.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -77,9 +77,9 @@ def _done(form: forms.BallotForm) -> str:
     one = len(form.numbers) == 1
     match form.act:
         case "take_off":
-            return "It is off the ballot. It stays on the platform."
+            return "Removed from the ballot. The deployment stays on the platform."
         case "put_on":
-            return "It is on the ballot again."
+            return "Added to the ballot again."
         case "drop":
             return f"Asked the platform to give {'it' if one else 'them'} up."
 

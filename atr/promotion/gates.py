@@ -81,33 +81,33 @@ class Gate:
 
 
 EMBARGOED: Final = (
-    "The release is under embargo, so nothing of it leaves ATR: it is neither staged, looked for, served nor promoted. "
-    "A committee member can lift the embargo, with a reason."
+    "The release is under embargo: it cannot be staged, searched for, served or promoted. A committee member can "
+    "lift the embargo, giving a reason."
 )
 
 
 def restored(backup_at: datetime.datetime | None, then: str = "promote again") -> str:
     """The sentence for what was asked for before the database was restored from the backup of this instant."""
     of = f" from a backup of {backup_at:%H:%M} on {backup_at.day} {backup_at:%B}" if backup_at else ""
-    return f"The database was restored{of}; look at what the platform has, then {then}."
+    return f"The database was restored{of}; check the platform's state, then {then}."
 
 
 def no_target(platform: distribution.DistributionPlatform) -> str:
     """The sentence for a project without a PlatformTarget."""
-    return f"Nobody has set which names on {platform.display_name} belong to this project. A foundation admin can."
+    return f"This project has no namespaces on {platform.display_name}. A foundation admin can set them."
 
 
 def no_mapping(platform: distribution.DistributionPlatform) -> str:
     """The sentence for a policy that does not say which files go to a platform."""
     return (
-        f"The policy does not say which files go to {platform.display_name}. "
-        f"Add a mapping for “{platform.gh_slug}” to the project's policy; we do not guess."
+        f"The policy maps no files to {platform.display_name}. "
+        f"Add a mapping for “{platform.gh_slug}” to the project's policy."
     )
 
 
 def is_outside(packages: tuple[str, ...]) -> str:
     """The sentence for packages outside the project's PlatformTarget."""
-    return f"Outside the names that belong to this project: {listed(packages)}."
+    return f"Outside the project's namespaces: {listed(packages)}."
 
 
 def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
@@ -144,7 +144,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "project-inactive",
         lambda f: f.project_active,
-        lambda _: "The project is not active, so nothing of it is published.",
+        lambda _: "The project is not active, so nothing can be published.",
         "a foundation admin",
     ),
     Gate(
@@ -156,7 +156,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "phase",
         lambda f: f.phase == RELEASE_PREVIEW,
-        lambda _: "The release is not in Finish. It gets there when its vote passes.",
+        lambda _: "The release is not in the Finish phase. It enters Finish when its vote passes.",
         "the release manager",
     ),
     Gate(
@@ -169,8 +169,8 @@ GATES: Final[tuple[Gate, ...]] = (
         "no-ballot",
         lambda f: f.has_ballot or not f.vote_passed,
         lambda _: (
-            "The vote was opened without a ballot, so nothing says which files the committee voted on. "
-            "What is promoted needs a vote with one."
+            "The vote was opened without a ballot, so there is no record of the files that the committee voted on. A "
+            "promotion needs a vote with a ballot."
         ),
         "the committee",
     ),
@@ -183,13 +183,13 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "not-captured",
         lambda f: bool(f.staged_digest),
-        lambda _: "We have not read the staged files yet.",
+        lambda _: "The staged files have not been captured yet.",
         "nobody",
     ),
     Gate(
         "not-on-ballot",
         lambda f: (not f.staged_digest) or (f.staged_digest in f.ballot) or (f.vote_passed and not f.has_ballot),
-        lambda _: "The staged files are not what the committee voted on.",
+        lambda _: "The staged files differ from the files that the committee voted on.",
         "the release manager",
     ),
     Gate(
@@ -208,8 +208,8 @@ GATES: Final[tuple[Gate, ...]] = (
         "newer-revision",
         lambda f: not f.newer_difference,
         lambda f: (
-            f"Revision {f.newer_revision} was made after the vote, and what goes to {f.platform.display_name} of it is "
-            f"not what was voted on: {f.newer_difference}"
+            f"Revision {f.newer_revision} was created after the vote, and its files for {f.platform.display_name} "
+            f"differ from the voted files: {f.newer_difference}"
         ),
         "the release manager",
     ),
@@ -229,8 +229,8 @@ GATES: Final[tuple[Gate, ...]] = (
         "freed",
         lambda f: not f.freed,
         lambda f: (
-            f"This promotion does not hold {listed(f.freed)} any more: the names did not belong to this project for a "
-            "while. Promote again."
+            f"The reservation of {listed(f.freed)} was released because the namespaces temporarily did not belong to "
+            "this project. Promote again."
         ),
         "a committee member",
     ),
@@ -255,13 +255,13 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "turn",
         lambda f: not f.waits_for,
-        lambda f: f"It waits for {f.waits_for} to be live.",
+        lambda f: f"It is queued behind {f.waits_for}.",
         "nobody",
     ),
     Gate(
         "stopped",
         lambda f: not f.stopped_by,
-        lambda f: f"{f.stopped_by}, so nothing of this one was sent.",
+        lambda f: f"{f.stopped_by}, so this promotion was not sent.",
         "a committee member",
     ),
     Gate(
@@ -273,7 +273,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "rights",
         lambda f: f.is_committee_member,
-        lambda f: f"{f.asf_uid or 'You'} may not promote: only members of the committee may.",
+        lambda f: f"{f.asf_uid or 'You'} may not promote: only committee members may.",
         "a committee member",
     ),
 )

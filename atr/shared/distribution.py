@@ -156,7 +156,7 @@ class DistributionPlatform(enum.Enum):
             if wanted.upper() == platform.name or wanted.lower() in platform.slugs:
                 return platform
         raise errors.InputError(
-            f"There is no platform named “{wanted[:40]}”. Choose one of the list.", field="platform"
+            f"There is no platform named “{wanted[:40]}”. Choose a value from the list.", field="platform"
         )
 
 

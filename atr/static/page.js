@@ -127,10 +127,10 @@ class Refused extends Error {}
 async function ask(address) {
   const answer = await fetch(address, { redirect: "manual", cache: "no-store", credentials: "same-origin" });
   if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) {
-    throw new Refused("You are signed out, so this page stands still. Sign in and load it again.");
+    throw new Refused("You are signed out, so this page is no longer updated. Sign in and reload it.");
   }
   if (answer.status === 404 || answer.status === 410) {
-    throw new Refused("This is not here any more. Load the page again to see what became of it.");
+    throw new Refused("This is not here any more. Reload the page to see its current state.");
   }
   if (!answer.ok) throw new Error(`answered ${answer.status}`);
   return answer;
@@ -214,7 +214,7 @@ async function look() {
     if (wait !== EVERY) say("The page is up to date again.");
     wait = EVERY;
     const moving = movingRows().length > 0;
-    note(moving ? "This page keeps itself up to date." : "");
+    note(moving ? "This page updates automatically." : "");
     // What a click set going has come to rest: the rows say how it ended, so "asked for" is old news.
     if (!moving) for (const news of document.querySelectorAll(".flash.is-success")) news.remove();
   } catch (problem) {
@@ -223,7 +223,7 @@ async function look() {
       say(problem.message);
       return;
     }
-    const text = "No answer from the server just now; what you see may be old. We keep trying.";
+    const text = "The server does not respond; this page may be out of date. Retrying.";
     if (wait === EVERY) say(text);
     note(text);
     wait = Math.min(wait * 2, SLOWEST);
@@ -236,6 +236,6 @@ addEventListener("online", () => { wait = EVERY; tick(); });
 
 addCopyButtons(document);
 if (movingRows().length) {
-  note("This page keeps itself up to date.");
+  note("This page updates automatically.");
   timer = setTimeout(tick, EVERY);
 }

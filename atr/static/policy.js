@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns are tried while somebody types; without this script the button "Try it" does the same.
+// Patterns are tried while somebody types; without this script the button "Try patterns" does the same.
 
 const WAIT = 400;
 
@@ -27,7 +27,7 @@ async function tryIt() {
     old.replaceWith(document.importNode(fresh, true));
     say([...document.querySelectorAll("#trial [data-trial-said]")].map((one) => one.textContent.trim()).join(" "));
   } catch {
-    say("The patterns could not be tried just now. The button “Try it” does the same.");
+    say("The preview could not be updated. Use the button “Try patterns”.");
   }
 }
 

@@ -71,7 +71,7 @@ function begin(form) {
     const done = Math.floor((100 * event.loaded) / event.total);
     bar.value = done;
     const sent = `${done} %, ${size(event.loaded)} of ${size(event.total)}`;
-    label.textContent = done < 100 ? `Uploading: ${sent}` : "All is sent; the revision is being made.";
+    label.textContent = done < 100 ? `Uploading: ${sent}` : "Upload complete; the revision is being created.";
     // A screen reader is told four times, not a thousand.
     const quarter = Math.floor(done / 25);
     if (quarter > said) {
@@ -95,7 +95,7 @@ function begin(form) {
     const seen = page.querySelector("form[data-upload] [name=seen]");
     if (seen) form.elements.seen.value = seen.value;
     if (box) tell(document.importNode(box, true));
-    else problem(page.querySelector("main .said-large")?.textContent ?? "Nothing was saved. Load the page again.");
+    else problem(page.querySelector("main .said-large")?.textContent ?? "Nothing was saved. Reload the page.");
   }
 
   form.addEventListener("submit", (event) => {
@@ -127,11 +127,11 @@ function begin(form) {
     request.addEventListener("load", (done) => came(done.target));
     request.addEventListener("error", () => {
       busy(false);
-      problem("The connection broke off, so nothing was saved. What you chose is still chosen; upload it again.");
+      problem("The connection was lost, so nothing was saved. Your files are still selected; upload them again.");
     });
     request.addEventListener("abort", () => {
       busy(false);
-      problem("You stopped the upload. Nothing was saved; what you chose is still chosen.");
+      problem("You cancelled the upload. Nothing was saved; your files are still selected.");
     });
     busy(true);
     request.send(body);

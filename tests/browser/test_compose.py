@@ -83,7 +83,7 @@ async def test_a_folder_becomes_a_revision_and_two_are_compared(
     assert "A better notice" in await alice.text()
     await alice.page.locator("#from-00001").check()
     await alice.page.locator("#to-00002").check()
-    await alice.press("Compare the two")
+    await alice.press("Compare revisions")
     text = await alice.text()
     assert "From revision 00001 to 00002 1 file changed" in text
     assert "1 changed 0 renamed 0 added 0 removed 2 equal" in text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy, the names and "Will it go through?" as people use them: with a script and without, on every screen."""
+"""The policy, the names and "Pre-flight checks" as people use them: with a script and without, on every screen."""
 
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ async def test_without_a_script_a_button_tries_them(house: worlds.World, web: st
     alice = await _member(visit, web, java_script_enabled=False)
     await alice.go(f"/policy/{people.PROJECT}")
     await alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral").fill("nothing/**")
-    await alice.page.get_by_role("button", name="Try it").click()
+    await alice.page.get_by_role("button", name="Try patterns").click()
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("“nothing/**” matches no file")
     await async_api.expect(
         alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral")
@@ -87,7 +87,7 @@ async def test_asking_leads_back_and_the_answer_appears(
     house.fault("published", status=401, body="Invalid token", times=None)
     dave = await _member(visit, web, people.COMMITTER, java_script_enabled=script)
     await dave.go(f"/finish/{people.PROJECT}/2.4.0")
-    await dave.page.get_by_role("button", name="Ask the platforms now").click()
+    await dave.page.get_by_role("button", name="Run checks now").click()
     await async_api.expect(dave.page.locator("#readiness")).to_contain_text("are being asked now")
     assert dave.page.url.endswith(f"/finish/{people.PROJECT}/2.4.0")
     await house.work()

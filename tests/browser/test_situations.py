@@ -111,7 +111,7 @@ async def test_the_second_tab_s_old_form_changes_nothing(house: worlds.World, we
     await first.go(detail(deployment_id))
     await first.page.get_by_label("Reason for “Stop it”").fill("The notes are not ready.")
     await first.press("Stop it")
-    assert "Stopped. No call of ours was taken." in await first.text()
+    assert "Stopped. No publish request was accepted." in await first.text()
     second.expected.add(409)
     await second.page.get_by_label("Type the version").fill(VERSION)
     await second.press(PROMOTE)
@@ -172,7 +172,7 @@ async def test_a_deployment_recorded_by_hand_is_captured_and_its_record_deleted(
     await alice.page.get_by_label("Package", exact=True).fill("widgets-core")
     alice.expected.add(409)
     await alice.press("Record a deployment")
-    assert "Outside the names that belong to this project: org.elsewhere" in await alice.text()
+    assert "Outside the project's namespaces: org.elsewhere" in await alice.text()
     # Nothing was kept of it, so it is typed once more.
     await alice.go(RECORD)
     await alice.page.get_by_label("Maven Central").check()
@@ -180,7 +180,7 @@ async def test_a_deployment_recorded_by_hand_is_captured_and_its_record_deleted(
     await alice.page.get_by_label("Package", exact=True).fill("widgets-core")
     await alice.page.get_by_label("Owner").fill("org.example.widgets")
     await alice.press("Record a deployment")
-    assert "is recorded. We look at it now." in await alice.text()
+    assert "is recorded. It is being checked now." in await alice.text()
 
     await house.until(1, lambda row: row.proof.staged is not None)
     await alice.until("Staged")
@@ -188,7 +188,7 @@ async def test_a_deployment_recorded_by_hand_is_captured_and_its_record_deleted(
     # One package was named; the other was found when the files were read.
     assert "2 third-party distributions" in await alice.text()
 
-    await alice.page.get_by_text("Delete this record…").first.click()
+    await alice.page.get_by_text("Delete record…").first.click()
     await alice.page.get_by_label("Reason", exact=True).first.fill("Recorded twice.")
     await alice.press(re.compile("^Delete the record of widgets-core"))
     assert "is off the list. Nothing changed on Maven Central." in await alice.text()

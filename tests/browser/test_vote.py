@@ -91,7 +91,7 @@ async def test_from_the_ballot_to_announced(
     if scripts:
         await _photograph(bob, visit, "vote")
     await dave.go(f"/resolve/{WHERE}")
-    button = dave.page.get_by_role("button", name="Resolve it as passed")
+    button = dave.page.get_by_role("button", name="Resolve as passed")
     assert await button.is_disabled()
     why = dave.page.locator(f"#{await button.get_attribute('aria-describedby')}")
     assert "a release needs 3 binding +1" in await why.inner_text()
@@ -99,7 +99,7 @@ async def test_from_the_ballot_to_announced(
     await dave.go(f"/resolve/{WHERE}")
     if scripts:
         await _photograph(dave, visit, "resolve")
-    await dave.press("Resolve it as passed")
+    await dave.press("Resolve as passed")
     assert dave.page.url == f"{web}/finish/{WHERE}"
     await dave.go(f"/vote/{WHERE}")
     assert (
@@ -131,7 +131,7 @@ async def test_a_failed_vote_offers_to_drop_and_the_next_ballot_is_clean(
     await _open(dave)
     await dave.go(f"/resolve/{WHERE}")
     await dave.page.get_by_label("Why it failed").fill("The NOTICE names another project.")
-    await dave.press("Resolve it as failed")
+    await dave.press("Resolve as failed")
     assert dave.page.url == f"{web}/voting/{WHERE}"
     assert "What is staged stays until somebody drops it." in await dave.text()
     await alice.go(f"/voting/{WHERE}")
@@ -139,9 +139,9 @@ async def test_a_failed_vote_offers_to_drop_and_the_next_ballot_is_clean(
     if scripts:
         await _photograph(alice, visit, "voting-after-failed")
     await alice.page.get_by_text("Drop it…").first.click()
-    await alice.page.get_by_label("Why it is dropped").first.fill("Candidate 1 failed.")
+    await alice.page.get_by_label("Reason for dropping it").first.fill("Candidate 1 failed.")
     await alice.press(re.compile(r"^Drop it\b"))
-    assert "Asked the platform to give it up." in await alice.text()
+    assert "Drop requested." in await alice.text()
     await house.until(1, lambda row: row.deployment_state is states.DeploymentState.DROPPED)
     assert house.requests("drop") == 1
     await _open(dave, 2)
@@ -165,14 +165,14 @@ async def test_approved_by_mistake_and_taken_back(
         await _photograph(dave, visit, "abandon")
     old = await dave.another_tab()
     await old.go(f"/abandon/{WHERE}")
-    await dave.page.get_by_label("Why it is abandoned").fill("Approved by mistake.")
+    await dave.page.get_by_label("Reason for abandoning it").fill("Approved by mistake.")
     await dave.press("Abandon candidate 1")
     assert "Candidate 1 is abandoned; no call of ours to publish it was made." in await dave.text()
     await house.pass_time(rounds=3, hours=2)
     assert house.publish_calls == 0
     # The other tab still shows the form.
     old.expected.add(409)
-    await old.page.get_by_label("Why it is abandoned").fill("Approved by mistake.")
+    await old.page.get_by_label("Reason for abandoning it").fill("Approved by mistake.")
     await old.press("Abandon candidate 1")
     assert "there is no candidate to abandon" in await old.text()
     assert old.said == []
@@ -194,7 +194,7 @@ async def test_a_ballot_that_moves_is_seen_and_an_old_form_opens_nothing(
     other = await alice.another_tab()
     await other.go(f"/voting/{WHERE}")
     await other.page.get_by_text("Take it off the ballot…").click()
-    await other.page.get_by_label("Why it is not voted on").fill("Not this one.")
+    await other.page.get_by_label("Reason for excluding it").fill("Not this one.")
     await other.press(re.compile(r"^Take it off the ballot\b"))
     alice.expected.add(409)
     await alice.press("Open the vote on candidate 1")

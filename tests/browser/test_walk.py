@@ -50,9 +50,9 @@ async def arrive(visit: fixtures.Visit, running: processes.Stack, asf_uid: str, 
 
 async def staged(someone: persons.Person) -> None:
     """Wait on the compose page until what was uploaded stands staged, and has been read."""
-    again = someone.page.get_by_role("link", name="Load the page again")
+    again = someone.page.get_by_role("link", name="Reload the page")
     for _ in range(LOOKS):
-        # Without a script this page never reads itself again: what was chosen for an upload would be lost.
+        # Without a script this page never reloads by itself: what was chosen for an upload would be lost.
         if someone.scripts or not await again.count():
             break
         await someone.page.wait_for_timeout(250)
@@ -105,7 +105,7 @@ async def test_from_nothing_to_announced(
     await voter.picture("vote" if scripts else "vote-plain")
     await dave.go(f"/vote/{WHERE}")
     await dave.press("Resolve the vote…", kind="link")
-    await dave.press("Resolve it as passed")
+    await dave.press("Resolve as passed")
     assert dave.page.url.endswith(f"/finish/{WHERE}")
 
     await alice.go(f"/finish/{WHERE}")

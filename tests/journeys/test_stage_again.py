@@ -48,7 +48,7 @@ async def test_expired_after_the_vote_it_is_staged_from_the_copy_and_goes_live_b
     release_key, first, digest = await passed(world)
     button = act(await world.row(first))
     assert button is not None
-    assert (button.label, button.why_not, button.target) == ("Stage the voted files again…", "", digest)
+    assert (button.label, button.why_not, button.target) == ("Restage the voted files…", "", digest)
     second = await again(world, release_key, digest)
     await world.until(second, lambda row: row.proof.staged is not None)
     await world.work()

@@ -155,7 +155,7 @@ def requested(**changes: Any) -> views.DeploymentView:
                 "The project's policy does not allow remote promotion to Maven Central.",
                 "a release manager",
             ),
-            gates.Blocker("not-captured", "We have not read the staged files yet.", "nobody"),
+            gates.Blocker("not-captured", "The staged files have not been captured yet.", "nobody"),
         ),
         check_messages=(("warning", "The signature of widgets-cli-2.4.0.jar is by a key that expires in 9 days."),),
     )
@@ -170,7 +170,7 @@ def moving(state: states.State = states.State.PUBLISHING, **changes: Any) -> vie
         standing=standing_of(state),
         needs_you=False,
         needs_person="",
-        next_sentence="Nobody has to act. You can close this page.",
+        next_sentence="No action is needed. You can close this page.",
         elapsed=views.Elapsed(minutes=12, usual_from=10, usual_to=40, scale=60),
         next_look=ago(-1),
         acts=(act("look", "Check now"),),
@@ -214,7 +214,7 @@ def refused(**changes: Any) -> views.DeploymentView:
         standing=standing_of(states.State.REFUSED),
         proof=proof(staged=side("other", size=6_399_100), staged_link="differs"),
         reason="1 of 18 staged files differs from the voted file: widgets-core-2.4.0.jar. Nothing was sent.",
-        next_sentence="Stage the voted files again; the vote stays valid, because the bytes are the voted ones.",
+        next_sentence="Restage the voted files; the vote stays valid, because the bytes are the voted ones.",
         acts=(
             act(
                 "stage_automate",
@@ -231,7 +231,9 @@ def refused(**changes: Any) -> views.DeploymentView:
         ),
         blockers=(
             gates.Blocker(
-                "not-on-ballot", "The staged files are not what the committee voted on.", "the release manager"
+                "not-on-ballot",
+                "The staged files differ from the files that the committee voted on.",
+                "the release manager",
             ),
         ),
         requested_by="committee-member",
@@ -361,7 +363,7 @@ def verified(**changes: Any) -> views.Verified:
 
 def waiting(**changes: Any) -> views.DeploymentView:
     """Asked for behind another one that was refused."""
-    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so nothing of this one was sent."
+    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so this promotion was not sent."
     sample = requested(
         standing=dataclasses.replace(standing_of(states.State.REQUESTED), sentence=sentence, who="a committee member"),
         needs_you=True,
@@ -433,7 +435,7 @@ def searches() -> dict[str, finish_views.SearchView]:
         "waiting": dataclasses.replace(asked, answered_at=None, etag="3.waiting"),
         "nothing": asked,
         "found": dataclasses.replace(asked, candidates=found),
-        "down": dataclasses.replace(asked, problem="Central's portal gave no complete answer. We will ask again."),
+        "down": dataclasses.replace(asked, problem="Central's portal gave no complete answer. It will be retried."),
     }
 
 
@@ -697,7 +699,7 @@ def not_public(**changes: Any) -> public_views.NotPublic:
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
         name="org.apache.example:widgets-extras:2.4.0 on Maven Central (12 files)",
-        sentence="The platform does not have it any more. Stage the voted files again.",
+        sentence="The platform does not have it any more. Restage the voted files.",
         since=ago(30),
         anchor="d4",
         has_row=False,

@@ -172,7 +172,7 @@ def environment() -> jinja2.Environment:
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Every page in every variant: its name, its template, and what the handler gives it."""
     form: dict[str, Any] = {"values": {}, "field_errors": {}}
-    wrong = {"version": "Type 2.4.0, not 2.4.", "platform": "Choose one of the list."}
+    wrong = {"version": "Type 2.4.0, not 2.4.", "platform": "Choose a value from the list."}
     refused_files = samples.files()
     made: dict[str, tuple[str, dict[str, Any]]] = {
         **compose_samples.pages(),
@@ -208,7 +208,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "status": 404,
                 "title": "Not found",
-                "message": "There is no such page.",
+                "message": "Page not found.",
                 "next_steps": [],
                 "reasons": [],
                 "request_id": "3f9d7a565b08",

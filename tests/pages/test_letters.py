@@ -39,11 +39,11 @@ def test_before_it_opens_no_end_is_promised() -> None:
 
 def test_where_to_get_the_files_is_said_or_why_not() -> None:
     body = _call().body
-    assert "Where to get the files:\n" in body
+    assert "Download the files from:\n" in body
     for entry in samples.voter_entries():
         place = f"not from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
         assert f"  {entry.title}: {place}\n" in body
-    assert "The settings for Maven are on the page of the vote." in body
+    assert "The Maven settings are on the vote's page." in body
     assert "Where to get" not in letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE).body
 
 
@@ -70,11 +70,11 @@ def test_the_announcement_has_the_public_addresses_and_leaves_the_words_to_peopl
     letter = letters.announcement(vote_samples.announcing(), page=vote_samples.PAGE)
     assert letter.subject == "[ANNOUNCE] Example Widgets 2.4.0 released"
     assert "https://central.example/org/apache/example/widgets-core/2.4.0/" in letter.body
-    assert "[Say in a few sentences what it is and what is new.]" in letter.body
+    assert "[Describe the release and what is new in a few sentences.]" in letter.body
     nothing = letters.announcement(vote_samples.announcing(live=()), page=vote_samples.PAGE)
     assert "public" not in nothing.body
     lacking = letters.announcement(vote_samples.announcing(not_public=(samples.not_public(),)), page=vote_samples.PAGE)
-    assert f"[Voted on, and not public there:]\n  {samples.not_public().name}\n" in lacking.body
+    assert f"[Voted on, but not published:]\n  {samples.not_public().name}\n" in lacking.body
 
 
 def test_no_name_begins_a_line_of_its_own() -> None:

@@ -251,7 +251,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "vote-wrong": _vote(
             vote(mine=None, passed_why_not=()),
             values={"choice": "+1", "comment": "x" * 50},
-            field_errors={"comment": "This is too long.", "choice": "Choose one of the list."},
+            field_errors={"comment": "This is too long.", "choice": "Choose a value from the list."},
         ),
         "vote-reader": _vote(
             vote(

@@ -67,7 +67,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
             "it is gone.",
         ),
         (samples.facts(deployment_state=""), "not-staged", "it is unknown."),
-        (samples.facts(staged_digest=""), "not-captured", "We have not read the staged files yet."),
+        (samples.facts(staged_digest=""), "not-captured", "The staged files have not been captured yet."),
         (samples.facts(staged_digest="d3"), "not-on-ballot", "not what the committee voted on"),
         (samples.facts(ballot=frozenset()), "not-on-ballot", "not what the committee voted on"),
         (samples.facts(checked=False), "not-checked", "has not run yet"),

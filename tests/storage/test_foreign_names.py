@@ -22,7 +22,7 @@ _OTHERS: Final = (people.STRANGER, "peggy", "trent")
 _THEIRS: Final = f"{OTHER}-2.4.0"
 _CORE: Final = distribution.coordinates(worlds.MAVEN, "org.example.widgets", "widgets-core", "2.4.0")
 _OWN: Final = distribution.coordinates(worlds.MAVEN, "org.example.other", "thing", "2.4.0")
-_OUTSIDE: Final = "Outside the names that belong to this project: org.example.widgets:widgets-core:2.4.0"
+_OUTSIDE: Final = "Outside the project's namespaces: org.example.widgets:widgets-core:2.4.0"
 
 
 async def _settle_other(world: worlds.World, *, target: bool = True) -> None:
@@ -194,9 +194,7 @@ async def test_a_captured_deployment_outside_the_names_of_now_opens_no_vote(stag
         await member.policy.edit(people.PROJECT, file_tag_mappings={})
     async with staged.admin() as admin:
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
-    with pytest.raises(
-        errors.BlockedError, match=r"Outside the names that belong to this project: org\.example\.widgets"
-    ):
+    with pytest.raises(errors.BlockedError, match=r"Outside the project's namespaces: org\.example\.widgets"):
         async with staged.manager() as manager:
             await manager.vote.open_vote(RELEASE)
     # Taken off the ballot it is in nobody's way.

@@ -66,7 +66,7 @@ async def test_what_the_policy_maps_after_the_click_stays_inside_the_wall(world:
     row = await world.row(deployment_id)
     assert world.requests("upload") == 0
     assert (await world.rows(tables.Deployment))[0].state is states.DeploymentState.UPLOADING
-    assert "Outside the names that belong to this project: org.example.elsewhere:thing" in row.problem
+    assert "Outside the project's namespaces: org.example.elsewhere:thing" in row.problem
     # Put right, it leaves.
     async with world.member() as member:
         await member.policy.edit(people.PROJECT, file_tag_mappings={worlds.MAVEN.gh_slug: ["maven/**"]})

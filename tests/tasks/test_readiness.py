@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Will it go through? What the stand-in is asked, what is stored of it, and what the panel says in each phase."""
+"""Pre-flight checks: what the sandbox is asked, what is stored of it, and what the panel says in each phase."""
 
 import dataclasses
 import datetime

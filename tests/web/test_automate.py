@@ -49,7 +49,7 @@ async def _not_recorded(house: houses.House) -> None:
     ("bring", "sentence"),
     [
         (_nothing_mapped, r"The policy's patterns \(nowhere/\*\*\) match no file of the revision\."),
-        (_outside, r"Outside the names that belong to this project: org\.example\.widgets:[^<]+\."),
+        (_outside, r"Outside the project's namespaces: org\.example\.widgets:[^<]+\."),
         (_nobodys, r"Nobody has set which names on Maven Central belong to this project\."),
         (
             _too_large,

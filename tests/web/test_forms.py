@@ -214,7 +214,7 @@ async def test_stage_record_is_looked_at(house: houses.House) -> None:
         ({"deployment_id": ""}, "deployment_id", "Give the id that the platform gave the deployment"),
         ({"deployment_id": "../../x"}, "deployment_id", "Give the id that the platform gave the deployment"),
         ({"platform": "FLOPPY"}, "platform", "There is no platform named"),
-        ({"platform": ""}, "platform", "Fill this in."),
+        ({"platform": ""}, "platform", "This field is required."),
         ({"owner_namespace": ""}, "owner_namespace", "needs the groupId too"),
         ({"package": ""}, "package", "Fill this in."),
         ({"package": "a/b"}, "package", "An artifactId has letters, digits"),
@@ -409,10 +409,10 @@ async def test_delete_of_what_is_not_there(house: houses.House) -> None:
 
 # act, situation, whether it needs a reason, the sentence afterwards, and what must have come of it
 ACTS: Final = [
-    ("abort", "requested", True, "Stopped. No call of ours was taken.", ("promotion", "aborted")),
-    ("check_again", "diverged", True, "We compare the public files again.", ("promotion", "checking")),
-    ("drop", "staged", True, "Asked the platform to give it up.", ("deployment", "dropping")),
-    ("extend", "publishing", True, "It has another day.", ("promotion", "publishing")),
+    ("abort", "requested", True, "Stopped. No publish request was accepted.", ("promotion", "aborted")),
+    ("check_again", "diverged", True, "The public files are being compared again.", ("promotion", "checking")),
+    ("drop", "staged", True, "Drop requested.", ("deployment", "dropping")),
+    ("extend", "publishing", True, "Deadline extended by 24 hours.", ("promotion", "publishing")),
     ("forget_copy", "kept", True, "The copy is given up.", ("deployment", "staged")),
     ("go_on", "stopped", True, "It goes on.", ("promotion", "requested")),
     ("verify", "ready", False, "Every staged file is read again.", ("deployment", "staged")),
@@ -572,7 +572,7 @@ async def test_an_unknown_act(house: houses.House) -> None:
     place, alice = house.places["ready"], house.people[houses.MEMBER]
     answer = await alice.post(place.url("distribution/act"), {"act": "publish"})
     assert answer.status == 422
-    assert "Choose one of the list." in answer.text
+    assert "Choose a value from the list." in answer.text
 
 
 async def test_an_inactive_project_changes_nothing(house: houses.House) -> None:

@@ -254,7 +254,7 @@ async def test_names_are_set_with_before_and_after(house: houses.House) -> None:
         ({"source": "x" * 201}, "source", "at most 200 characters"),
         ({"target": "a\u202eb"}, "target", "nobody can see"),
         ({"platform": "PYPI"}, "platform", "PyPI cannot hold"),
-        ({"platform": "x"}, "platform", "Choose one of the list."),
+        ({"platform": "x"}, "platform", "Choose a value from the list."),
     ],
 )
 async def test_names_that_cannot_be_used_are_said_beside_the_field(

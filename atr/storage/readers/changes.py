@@ -19,8 +19,8 @@ _NAMES: Final = {
     "file_tag_mappings": "Files for",
     "remote_promotion": "Remote promotion to",
     "namespaces": "Names",
-    "source": "Where it is staged",
-    "target": "Where it becomes public",
+    "source": "Staged at",
+    "target": "Published at",
 }
 # The tag is said where it is not the platform's own slug. Of the two npm members the first one names their slug.
 _SLUGS: Final = {

@@ -108,5 +108,5 @@ def _sentence(row: views.DeploymentView, *, given_up: bool) -> str:
     if not given_up:
         return row.next_sentence
     again = next((act for act in row.acts if act.name == "stage_again"), None)
-    way_out = f" {again.why_not or 'Stage the voted files again.'}" if again else ""
+    way_out = f" {again.why_not or 'Restage the voted files.'}" if again else ""
     return f"{row.standing.sentence}{way_out}"

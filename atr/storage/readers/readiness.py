@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Will it go through? What the worker was told and what our rows say now: one panel for Compose, Vote and Finish."""
+"""The panel of pre-flight checks: the stored answers of the platforms, and what our own rows say now."""
 
 import dataclasses
 import datetime

@@ -31,7 +31,7 @@ NEXT: Final = {
     _State.CHECKING: "We read each public file once. You can close this page.",
     _State.LIVE: "Nothing left to do.",
     _State.ABORTED: "It can be promoted again.",
-    _State.REFUSED: "Stage the voted files again, or start a new vote.",
+    _State.REFUSED: "Restage the voted files, or start a new vote.",
     _State.IN_DOUBT: "A committee member must look at the platform's own page.",
     _State.DIVERGED: "The committee must act now: tell the users, find out why.",
     _State.ABORTING: "We are finding out which came first.",
@@ -152,7 +152,7 @@ def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) ->
 def shown(
     promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
 ) -> tuple[gates.Blocker, ...]:
-    """What holds it, for the page: all of it before somebody asks; after that whose turn it is, and what is off."""
+    """The blockers that the page shows: all of them before a request; afterwards only those that are waited for."""
     if (promotion is None) or (promotion.state not in states.HOLDING):
         return blockers
     if turn:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is stuck, worst first, each with what it waits for and what to do at 3 in the morning.
+"""Stuck rows, the most severe first, each with what it waits for and what an operator can do.
 
 The kinds are data, in the order of the page; docs/operators.md has the same list in the same words. A row is shown
 once, as the worst that it is.
@@ -108,7 +108,7 @@ class Kind(enum.Enum):
         "Task failed",
         "somebody who reads why",
         "The worker's log has the error under the task's number. Ask again where it was asked for: “Check now”, "
-        "“Verify now” or “Find it” on the row, or the panel of the release.",
+        "“Verify now” or “Find deployment” on the row, or the panel of the release.",
     )
     MOVING_LONG = _Text(
         "warning",
