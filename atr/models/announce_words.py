@@ -11,7 +11,7 @@ _Code = announcing.Code
 _SENTENCES: Final[Mapping[announcing.Code, Callable[[str], str]]] = MappingProxyType(
     {
         _Code.PHASE: lambda phase: (
-            "It was announced."
+            "The release has already been announced."
             if phase == "release"
             else "The release can be announced in Finish, once the vote has passed."
         ),

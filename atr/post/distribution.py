@@ -49,7 +49,7 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
     return web.redirect(
         "get.finish.selected",
         success=f"Promotion requested. The staged files are verified once more before the request to "
-                f"{platform.display_name} is sent.",
+        f"{platform.display_name} is sent.",
         project_key=project_key,
         version_key=version_key,
     )
@@ -78,7 +78,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
     return web.redirect(
         "get.finish.selected",
         success=f"Asked for {len(form.rows)}, one after another. Each is verified once more immediately before it "
-                "is sent.",
+        "is sent.",
         project_key=project_key,
         version_key=version_key,
     )

@@ -72,7 +72,7 @@ class Blocker:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """One row: its word, what must hold, what to say if it does not, and who can change that."""
+    """One row: its word, what must hold, what to say if it does not, and who can change this."""
 
     code: str
     holds: Callable[[Facts], bool]

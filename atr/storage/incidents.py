@@ -35,7 +35,7 @@ class Incident:
 
 NOT_VOTED: Final = Incident(
     "Not voted on",
-    "It is public, and it was not voted on. The committee must act now: tell the users, find out why.",
+    "Published, but not voted on. The committee must act now: inform the users and investigate.",
     "the committee, at once",
 )
 NOT_COMPARED: Final = Incident(

@@ -155,9 +155,9 @@ async def _promote_both(alice: persons.Person, house: worlds.World, way: str) ->
     await alice.go(f"/finish/{people.PROJECT}/{VERSION}")
     await alice.picture(f"together-{way}-stopped")
     assert house.publish_calls == 0
-    await alice.press("Go on without it…", kind="link")
+    await alice.press("Continue anyway…", kind="link")
     await alice.picture(f"together-{way}-go-on")
-    await alice.page.get_by_label("Reason for “Go on without it”").fill("they do not need one another")
-    await alice.press("Go on without it", exact=True)
+    await alice.page.get_by_label("Reason for “Continue anyway”").fill("they do not need one another")
+    await alice.press("Continue anyway", exact=True)
     await house.live(1)
     assert house.publish_calls == 1

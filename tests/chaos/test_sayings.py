@@ -75,7 +75,7 @@ def test_an_incident_is_shown_and_bars_the_announcement(
 
 
 def test_what_was_voted_on_is_not_said_to_be_unvoted(stage: theatre.Theatre) -> None:
-    changed = _standing(sentence="It is public, and it was not voted on.")
+    changed = _standing(sentence="Published, but not voted on.")
     (said,) = _judged(stage, attacks.ATTACKS[_MOVED].steps, changed)
     assert said.endswith("that it was not voted on, and it was")
 

@@ -177,7 +177,7 @@ class Truth:
     def missing(self, voted: Mapping[str, str]) -> list[str]:
         """Those that are not public, but for what somebody took away."""
         now = self.look()
-        return [f"{path} is not public" for path in voted if path not in {*now.files, *now.withdrawn}]
+        return [f"{path} is not published" for path in voted if path not in {*now.files, *now.withdrawn}]
 
     def beside(self, voted: Mapping[str, str], *, before: float = math.inf) -> list[str]:
         """What else stands in the directories of these files: brought with them, or put there before."""

@@ -54,7 +54,7 @@ async def test_what_was_staged_elsewhere_is_found_and_recorded(world: worlds.Wor
     deployment_id = await world.record(release_key, one.external_id, view.coordinates)
     await world.until(deployment_id, lambda row: row.proof.staged is not None)
     (again,) = (await _page(world, number)).candidates
-    assert (again.row_key, again.why_not) == (f"d{deployment_id}", "It is recorded for this release already.")
+    assert (again.row_key, again.why_not) == (f"d{deployment_id}", "It is already recorded for this release.")
 
 
 async def test_before_it_is_validated_it_is_not_found(world: worlds.World) -> None:

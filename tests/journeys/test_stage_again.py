@@ -125,7 +125,7 @@ async def test_a_release_manager_stages_again_and_another_committer_does_not(wor
         )
     button = act(await world.row(first, people.COMMITTER))
     assert button is not None
-    assert button.why_not == "Only a release manager or a member of the committee can do this."
+    assert button.why_not == "Only release managers and committee members can do this."
     with pytest.raises(errors.AccessError):
         async with world.manager() as manager:
             await manager.distributions.stage_again(release_key, digest)

@@ -136,7 +136,7 @@ async def test_a_refused_drop_waits_for_a_person_and_the_next_one_stops_it(voted
     await voted.pass_time(rounds=5, hours=1)
     assert (await voted.row(1)).state is _State.ABORTING
     assert voted.requests("drop") == 1
-    assert [act.label for act in row.acts if act.name == "stop"] == ["Ask for the drop again"]
+    assert [act.label for act in row.acts if act.name == "stop"] == ["Request the drop again"]
     await _stop(voted, promotion_id, "bob")
     await voted.until(1, _State.ABORTED)
     assert [one.marked_for for one in await _drops(voted)] == [worlds.MEMBER, "bob"]
@@ -249,4 +249,4 @@ async def test_a_stop_is_offered_after_the_call_with_what_it_does(voted: worlds.
     assert "may be too late" in act.note
     assert "policy does not allow" in act.note
     (shown,) = [act for act in (await voted.row(1, "dave")).acts if act.name == "stop"]
-    assert shown.why_not == "Only a member of the committee can do this."
+    assert shown.why_not == "Only committee members can do this."

@@ -17,7 +17,7 @@ def line(css: str, word: str, **changes: Any) -> views.Line:
         "version_key": "2.4.0",
         "platform": "Maven Central",
         "since": samples.ago(90),
-        "waits_for": "a committee member who looks at the platform's own page",
+        "waits_for": "a committee member to check the platform",
         "advice": "It can wait for the morning: nothing more is sent by itself, and we go on looking.",
         "row_key": "d1",
     }

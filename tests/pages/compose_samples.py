@@ -130,7 +130,7 @@ def fresh() -> compose_views.ComposeView:
         rows=(),
         css="draft",
         may_vote=False,
-        may_vote_why_not="It opens when the release has files.",
+        may_vote_why_not="The vote can be started once the release has files.",
     )
 
 
@@ -143,7 +143,7 @@ def voting() -> compose_views.ComposeView:
         may_change=False,
         may_change_why_not=why_not,
         may_record=False,
-        may_record_why_not="Only release managers and members of the committee can record or stage.",
+        may_record_why_not="Only release managers and committee members can record or stage deployments.",
         may_vote=False,
         may_vote_why_not="The vote is open.",
         tree=large(),

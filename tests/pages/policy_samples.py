@@ -31,7 +31,10 @@ def policy(**changes: Any) -> views.PolicyView:
         may_edit=True,
         edit_why_not="",
         may_try=True,
-        changes=(change("Hours of a vote: 72, was 0.", "Remote promotion to Maven Central: on, was off."), change()),
+        changes=(
+            change("Minimum voting period: 72, was 0.", "Remote promotion to Maven Central: on, was off."),
+            change(),
+        ),
         releases=(("2.4.0", "2.4.0, in Compose"), ("2.3.1", "2.3.1, in Vote")),
     )
     return dataclasses.replace(sample, **changes)

@@ -53,7 +53,7 @@ def proof(**changes: Any) -> views.Proof:
 
 
 def standing(css: str = "ready", **changes: Any) -> views.Standing:
-    sentence = "Everything is proved; it waits for the click."
+    sentence = "Verified; waiting for a committee member."
     sample = views.Standing(css=css, word="Ready", sentence=sentence, who="a committee member", since=ago(9))
     return dataclasses.replace(sample, **changes)
 
@@ -95,7 +95,7 @@ def row(**changes: Any) -> views.DeploymentView:
         progress="",
         done=0,
         total=0,
-        next_sentence="It waits for a committee member's click.",
+        next_sentence="It waits for a committee member.",
         next_note="",
         needs_you=True,
         needs_person="a committee member",
@@ -140,7 +140,7 @@ def requested(**changes: Any) -> views.DeploymentView:
             act(
                 "promote",
                 "Promote to Maven Central…",
-                why_not="The policy does not allow it. A release manager can change that.",
+                why_not="The policy does not allow it. A release manager can change this.",
             ),
             act(
                 "abort",
@@ -194,7 +194,7 @@ def live(**changes: Any) -> views.DeploymentView:
         states.State.LIVE,
         deployment_state=states.DeploymentState.PUBLISHED,
         proof=proof(public=side(), public_link="equal"),
-        next_sentence="Nothing left to do.",
+        next_sentence="Nothing is left to do.",
         elapsed=None,
         next_look=ago(-60),
         acts=(),
@@ -371,10 +371,10 @@ def waiting(**changes: Any) -> views.DeploymentView:
         acts=(
             act(
                 "go_on",
-                "Go on without it",
+                "Continue anyway",
                 needs_reason=True,
                 primary=True,
-                note="org.apache.example:widgets-core:2.4.0 on Maven Central is refused. Its own page says why.",
+                note="org.apache.example:widgets-core:2.4.0 on Maven Central is refused. See its page for the reason.",
             ),
             act("abort", "Stop it", needs_reason=True),
         ),
@@ -425,10 +425,10 @@ def searches() -> dict[str, finish_views.SearchView]:
         candidates=(),
         etag="3.answered",
     )
-    other = "It holds packages that belong to others, so it is not told."
+    other = "It contains packages outside the project's namespaces, so it is not listed."
     found = (
         candidate(),
-        candidate(external_id="6f2a9c54-0000", row_key="d4", why_not="It is recorded for this release already."),
+        candidate(external_id="6f2a9c54-0000", row_key="d4", why_not="It is already recorded for this release."),
         candidate(external_id="6f2a9c54-0001", name="", word="", packages=(), created=None, why_not=other),
     )
     return {
@@ -520,7 +520,7 @@ def timeline() -> tuple[views.TimelineEntry, ...]:
     return (
         entry("18 staged files read and hashed.", at=ago(5000), actor=""),
         entry(at=ago(30)),
-        entry("18 staged files read again; all equal the voted files.", at=ago(29), actor=""),
+        entry("18 staged files read again; all identical to the voted files.", at=ago(29), actor=""),
         entry(
             "Mark written. From here on the call may have been sent, and is never sent blindly again.",
             at=ago(28),
@@ -529,7 +529,7 @@ def timeline() -> tuple[views.TimelineEntry, ...]:
         ),
         entry("Sent once. It answered 204.", at=ago(28), actor=""),
         entry("Maven Central says PUBLISHING.", at=ago(20), actor="", repeats=12),
-        entry("18 public files read; all equal the voted files.", at=ago(1), actor=""),
+        entry("18 public files read; all identical to the voted files.", at=ago(1), actor=""),
         entry("Live.", at=NOW, actor="", is_end=True),
     )
 
@@ -577,13 +577,13 @@ def missing(**changes: Any) -> views.Missing:
 
 _READINESS: Final = (
     ("credential", "Credentials work", "passed", "Yes", "Maven Central knows our credential.", ""),
-    ("right", "Right to publish there", "passed", "Yes", "Our account may publish as org.apache.example.", ""),
-    ("free", "Version is not public yet", "passed", "Yes", "All 3 packages are free in this version.", ""),
-    ("names", "Names belong to this project", "passed", "Yes", "All lie inside org.apache.example.", ""),
-    ("policy", "Policy allows it", "passed", "Yes", "Remote promotion to Maven Central is on.", ""),
-    ("mapping", "Staged files are the mapped files", "passed", "Yes", "All 18 files that are mapped are staged.", ""),
-    ("lasts", "Staging lasts until it is promoted", "unproved", "Not known", "It is staged since 17 Sep.", "nobody"),
-    ("finish", "Would be let through at Finish", "passed", "Yes", "Every gate would let it through.", ""),
+    ("right", "Permission to publish", "passed", "Yes", "Our account may publish as org.apache.example.", ""),
+    ("free", "Version not published yet", "passed", "Yes", "All 3 packages are free in this version.", ""),
+    ("names", "Within the project's namespaces", "passed", "Yes", "All lie inside org.apache.example.", ""),
+    ("policy", "Allowed by the policy", "passed", "Yes", "Remote promotion to Maven Central is on.", ""),
+    ("mapping", "Staged files match the mapped files", "passed", "Yes", "All 18 files that are mapped are staged.", ""),
+    ("lasts", "Staged deployment still exists", "unproved", "Not known", "It is staged since 17 Sep.", "nobody"),
+    ("finish", "Conditions for promotion", "passed", "Yes", "All conditions are met.", ""),
 )
 
 
@@ -593,7 +593,7 @@ def panel(**changes: Any) -> readiness_views.Panel:
         project_key="example-widgets",
         version_key="2.4.0",
         css="passed",
-        sentence="Nothing that we know of would stop it.",
+        sentence="All checks passed.",
         platforms=("Maven Central",),
         checks=tuple(
             readiness_views.Check(code, title, (cell(css, word, sentence, who),))
@@ -680,7 +680,7 @@ def finish(**changes: Any) -> views.FinishView:
                 anchor="p8",
             ),
         ),
-        nothing_missing="Nothing is missing. Everything that was voted on for a platform is public.",
+        nothing_missing="Nothing is missing. Everything voted on for a platform is published.",
         others=(third_party(),),
         announce_why_not="A promotion is on its way. It opens when every promotion has ended.",
         announce_note="",
@@ -916,7 +916,7 @@ def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
     without = dataclasses.replace(
         kept,
         why_not="Maven Central shows its files only to the account that staged them, and no copy is kept here. "
-        "A release manager can switch copies on in the project's policy.",
+        "A release manager can enable copies in the project's policy.",
     )
     return revision, kept, without
 

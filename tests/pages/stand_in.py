@@ -261,7 +261,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.finish(
                     phase_word="Announced",
-                    announce_why_not="It was announced.",
+                    announce_why_not="The release has already been announced.",
                     announced=samples.announced_without(),
                     binding_minus=1,
                 )
@@ -411,7 +411,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "promote-all-none": (
             "distribution/promote_all.html",
-            {"view": samples.promote_all(rows=(), why_not="Nothing is ready to be promoted now.", undo=()), **form},
+            {"view": samples.promote_all(rows=(), why_not="No deployment is ready to be promoted.", undo=()), **form},
         ),
         **{f"search-{name}": ("distribution/search.html", {"view": view}) for name, view in samples.searches().items()},
         "finish-several": ("finish.html", {"view": samples.finish(promote_all=True, rows=samples.several())}),
@@ -427,7 +427,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             "distribution/detail.html",
             {
                 "view": samples.detail(
-                    row=samples.unread(acts=(samples.act("settle_lost", "Say what became of it", needs_reason=True),))
+                    row=samples.unread(acts=(samples.act("settle_lost", "Resolve the lost upload", needs_reason=True),))
                 ),
                 "values": {"act": "settle_lost", "reason": "it is there", "external_id": "nonsense"},
                 "field_errors": {"external_id": "“nonsense” is no deployment id."},

@@ -27,12 +27,12 @@ def lines(*, staged: tuple[str, str] = ("live", "Equal")) -> tuple[vote_views.Ba
     css, word = staged
     return (
         vote_views.BallotLine(
-            "revision", "Revision 00003", "Every file of the release", 22, 8_400_000, samples.digest("all")
+            "revision", "Revision 00003", "All files of the release", 22, 8_400_000, samples.digest("all")
         ),
         vote_views.BallotLine(
             "mapped",
             "Maven Central, from the revision",
-            "What the policy maps there",
+            "Files mapped by the policy",
             18,
             6_400_000,
             samples.digest("voted"),
@@ -60,7 +60,7 @@ PAST: Final = vote_views.PastVote(
 def choice(standing: str = "on", **changes: Any) -> vote_views.DeploymentChoice:
     row = samples.row(acts=(), needs_you=False)
     sample = vote_views.DeploymentChoice(
-        row, standing, "passed", "On the ballot", "Its files were read, and the vote is about them."
+        row, standing, "passed", "On the ballot", "Its files were captured and are on the ballot."
     )
     return dataclasses.replace(sample, **changes)
 
@@ -69,7 +69,7 @@ def off(number: int = 5, **changes: Any) -> vote_views.DeploymentChoice:
     row = samples.row(deployment_id=number, acts=(), needs_you=False, etag=f"d{number}.1")
     reason = "It was staged for candidate 1, whose vote failed."
     sample = vote_views.DeploymentChoice(
-        row, "off", "by-hand", "Off the ballot", reason, "release-manager", samples.ago(9_000)
+        row, "off", "by-hand", "Not on the ballot", reason, "release-manager", samples.ago(9_000)
     )
     return dataclasses.replace(sample, **changes)
 
@@ -78,7 +78,7 @@ def waiting() -> vote_views.DeploymentChoice:
     row = samples.row(
         deployment_id=6, acts=(), is_moving=True, progress="7 of 18 files read", problem="It answered 503."
     )
-    return vote_views.DeploymentChoice(row, "waiting", "staged", "Waited for", "We are reading the staged files.")
+    return vote_views.DeploymentChoice(row, "waiting", "staged", "Waited for", "The staged files are being captured.")
 
 
 def voting(**changes: Any) -> vote_views.VotingView:
@@ -163,10 +163,10 @@ def abandoning(**changes: Any) -> vote_views.AbandonView:
         head=head("Finish"),
         candidate=2,
         consequences=(
-            "The release goes back to Compose, where its files can be changed.",
+            "The release returns to Compose, where its files can be changed.",
             "The promotion to Maven Central that committee-member asked for is stopped before anything is sent.",
         ),
-        stays=("What is staged stays on the platform; dropping it is offered next.",),
+        stays=("Staged deployments stay on the platform; you can drop them afterwards.",),
         why_not="",
     )
     return dataclasses.replace(sample, **changes)
@@ -219,7 +219,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         gates.Blocker("mapping", "“maven/x.jar” is not a path of a Maven repository.", "a release manager"),
         gates.Blocker("unread", "Deployment 6f2a on Maven Central has not been read yet.", "a release manager"),
     )
-    unreadable = vote_views.BallotLine("mapped", "Maven Central", "What the policy maps there", 0, 0, "", "No layout.")
+    unreadable = vote_views.BallotLine("mapped", "Maven Central", "Files mapped by the policy", 0, 0, "", "No layout.")
     dropping = samples.row(deployment_id=8, deployment_state=states.DeploymentState.DROPPING, acts=(), is_moving=True)
     form = {"values": {"reason": "x" * 20}, "field_errors": {"reason": "Say why, in at most 500 characters."}}
     return {
@@ -241,11 +241,13 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "voting-reader": _voting(
             voting(
                 open_why_not="Only release managers and members of the Example committee can open a vote.",
-                change_why_not="Only release managers and members of the committee can change what is on the ballot.",
+                change_why_not="Only release managers and members of the committee can change the ballot.",
                 choices=(off(8, row=dropping, drop_why_not="It is dropping, so there is nothing to drop."),),
             )
         ),
-        "voting-open": _voting(voting(head=head("Vote"), css="open", open_why_not="A vote is opened in Compose.")),
+        "voting-open": _voting(
+            voting(head=head("Vote"), css="open", open_why_not="A vote can be opened only in Compose.")
+        ),
         "vote": _vote(vote()),
         "vote-first": _vote(vote(papers=(), mine=None, plus=0, minus=0, past=(), is_binding=False)),
         "vote-wrong": _vote(
@@ -320,6 +322,8 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             values={"version": "2.4.0", "vouch:pkg:pypi/widgets@2.4.0": "on", "reason": ""},
             field_errors={"reason": "Say why, in at most 500 characters."},
         ),
-        "announce-over": _announce(announcing(why_not="It was announced.", announced=samples.announced_without())),
+        "announce-over": _announce(
+            announcing(why_not="The release has already been announced.", announced=samples.announced_without())
+        ),
         "announce-held": _announce(announcing(css="held", why_not="A promotion is on its way.")),
     }

@@ -142,5 +142,8 @@ def test_each_code_has_a_sentence_that_names_what_it_is_said_of(code: announcing
 
 
 def test_a_release_that_was_announced_says_so() -> None:
-    assert words.sentence(announcing.Reason(_Code.PHASE, "release", "release")) == "It was announced."
+    assert (
+        words.sentence(announcing.Reason(_Code.PHASE, "release", "release"))
+        == "The release has already been announced."
+    )
     assert "in Finish" in words.sentence(announcing.Reason(_Code.PHASE, "release_candidate", "release_candidate"))

@@ -161,7 +161,7 @@ async def test_nothing_is_announced_without_a_voted_file_set_until_a_member_says
     assert view.announced is not None
     assert (view.announced.by, view.announced.reason) == (worlds.MEMBER, _REASON)
     assert view.announced.without == (f"{WHOLE} on Maven Central (10 files)",)
-    assert (await _line(voted)).todo == f"It was announced. {WHOLE} on Maven Central (10 files) is not public."
+    assert (await _line(voted)).todo == f"Announced. {WHOLE} on Maven Central (10 files) is not published."
 
 
 async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.World) -> None:
@@ -177,7 +177,7 @@ async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.W
     view = await _finish(voted)
     assert view.announced is not None
     assert view.announced.without == ()
-    assert (await _line(voted)).todo == "It was announced."
+    assert (await _line(voted)).todo == "Announced."
 
 
 async def test_a_row_that_waits_is_said_once_and_holds_the_announcement_too(voted: worlds.World) -> None:
@@ -185,7 +185,7 @@ async def test_a_row_that_waits_is_said_once_and_holds_the_announcement_too(vote
     assert view.sentence == "0 of 1 voted file set is live; Maven Central waits for your click."
     assert len(view.missing) == 1
     assert [one.packages_line for one in (await _announcing(voted)).not_public] == [WHOLE]
-    with pytest.raises(errors.BlockedError, match="was voted on and is not public"):
+    with pytest.raises(errors.BlockedError, match="was voted on and is not published"):
         await _announce(voted)
 
 
@@ -359,10 +359,10 @@ async def test_a_vote_that_was_about_no_platform_lacks_nothing(world: worlds.Wor
         await member.policy.edit(people.PROJECT, file_tag_mappings={})
     await people.vote(world.store, RELEASE)
     view = await _finish(world, people.COMMITTER)
-    assert view.sentence == "Nothing was voted on for a platform, so nothing is promoted from here."
-    assert "Nothing was voted on for a platform" in view.nothing_missing
+    assert view.sentence == "The ballot has no files for a platform, so there is nothing to promote."
+    assert "The ballot has no files for a platform" in view.nothing_missing
     line = await _line(world, people.COMMITTER)
-    assert (line.group, line.todo) == ("you", "Nothing was voted on for a platform; it can be announced.")
+    assert (line.group, line.todo) == ("you", "The ballot has no files for a platform; it can be announced.")
     await _announce(world)
 
 
@@ -387,10 +387,10 @@ async def test_only_what_the_newest_vote_is_about_counts(voted: worlds.World) ->
 async def test_all_of_it_is_live_and_something_else_holds_the_announcement(voted: worlds.World) -> None:
     """The list says that it can be announced only where the announcement would be taken."""
     await _promoted(voted, 1)
-    assert (await _line(voted)).todo == "Everything that was voted on is live; it can be announced."
+    assert (await _line(voted)).todo == "Everything voted on is live; it can be announced."
     (row,) = await voted.rows(tables.Promotion)
     async with voted.by_hand() as data:
         data.add(tables.Promotion(**{**row.model_dump(), "id": None, "state": states.State.DIVERGED}))
-    assert (await _line(voted)).todo != "Everything that was voted on is live; it can be announced."
+    assert (await _line(voted)).todo != "Everything voted on is live; it can be announced."
     with pytest.raises(errors.BlockedError, match="incident"):
         await _announce(voted)

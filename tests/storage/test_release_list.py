@@ -24,11 +24,11 @@ async def test_a_release_that_is_composed_waits_for_the_committers_of_its_commit
     for who in (MEMBER, people.COMMITTER):
         sentence, line = await _seen(staged, who)
         assert (line.group, sentence) == ("you", "1 of 1 release in progress needs you.")
-        assert line.todo == "Start the vote when what is staged is right."
+        assert line.todo == "Review the staged deployments, then start the vote."
     sentence, line = await _seen(staged, people.STRANGER)
-    assert (line.group, sentence) == ("others", "1 release is in progress; none needs you.")
+    assert (line.group, sentence) == ("others", "1 release is in progress; none is waiting for you.")
     sentence, line = await _seen(staged, "")
-    assert (line.todo, sentence) == ("It is being composed.", "1 release is in progress.")
+    assert (line.todo, sentence) == ("Being composed.", "1 release is in progress.")
 
 
 async def test_an_open_vote_waits_for_whoever_has_not_voted(staged: worlds.World) -> None:

@@ -71,7 +71,7 @@ async def test_nothing_is_stuck_in_a_world_that_works(voted: worlds.World) -> No
             "Lease expired",
         ),
         ({"held": True, "due_at": datetime.timedelta(hours=1)}, "Held"),
-        ({"entered_at": datetime.timedelta(days=-1), "due_at": datetime.timedelta(hours=1)}, "Waits for long"),
+        ({"entered_at": datetime.timedelta(days=-1), "due_at": datetime.timedelta(hours=1)}, "Waiting for a long time"),
     ],
 )
 async def test_a_promotion_that_is_stuck(values: dict[str, Any], word: str, voted: worlds.World) -> None:

@@ -46,7 +46,7 @@ async def test_nothing_can_be_asked_for_and_the_button_says_who_why_and_since_wh
     (act,) = [act for act in (await voted.row(1)).acts if act.name == "promote"]
     assert f"{people.ADMIN} switched " in act.why_not
     assert "September 2026 at 12:0" in act.why_not
-    assert act.why_not.endswith(f"{_WHY} A foundation admin can change that.")
+    assert act.why_not.endswith(f"{_WHY} A foundation admin can change this.")
     with pytest.raises(errors.BlockedError, match="status page is red"):
         await voted.promote(1)
     assert await _on(voted, scope)

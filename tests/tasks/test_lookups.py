@@ -60,7 +60,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     where = _where(platform)
     await _record(voted, where)
     shown = await _shown(voted, where)
-    assert (shown.word, shown.sentence) == ("pending", "Said to be public; we are about to look for it.")
+    assert (shown.word, shown.sentence) == ("pending", "Reported as published; the platform is about to be checked.")
     await voted.work()
     again = (await _row(voted, where)).due_at
     assert again
@@ -232,6 +232,6 @@ async def test_what_waits_elsewhere_is_not_looked_at_and_says_so(voted: worlds.W
         await member.distributions.record(RELEASE, where, staging=True)
     await voted.pass_time(rounds=2, hours=2)
     assert (await _shown(voted, where)).sentence == (
-        "Said to be staged; we have not seen it. We do not look at what waits on Docker Hub."
+        "Reported as staged, not verified. We do not look at what waits on Docker Hub."
     )
     assert voted.requests("docker-hub") == 0

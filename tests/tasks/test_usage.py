@@ -61,7 +61,7 @@ async def test_over_a_limit_it_is_a_warning_and_no_bar(staged: worlds.World) -> 
     assert not (await _panel(staged, usage.Usage(files=count))).usage[0].is_over
     panel = await _panel(staged, usage.Usage(files=count - 1, releases=5))
     assert (panel.css, panel.usage[0].is_over) == ("warning", True)
-    assert "It would exceed a limit of this month." in panel.sentence
+    assert "It would exceed this month's limit." in panel.sentence
     assert f"{count} files of {count - 1}" in _said(panel)
     assert {check.code: check.cells[0].word for check in panel.checks}["finish"] == "Yes"
     async with staged.manager() as manager:

@@ -58,8 +58,8 @@ async def test_a_policy_is_saved_with_before_and_after_and_shown_with_its_change
         "copies": True,
     }
     page = (await alice.get(_POLICY)).text
-    assert "Hours of a vote: 72, was 0." in page
-    assert "Copies of what is captured: on, was off." in page
+    assert "Minimum voting period: 72, was 0." in page
+    assert "Copies of captured files: on, was off." in page
     assert "Files for npm: npm/*.tgz, was nothing." in page
     assert (await alice.post(_POLICY, await _form(alice, min_hours="72"))).status == 303
     assert _policy(house)["copies"] is False, "a box that is not ticked is a no"

@@ -147,7 +147,7 @@ async def test_taken_off_says_by_whom_and_why_and_is_put_on_again(house: houses.
     page = await alice.get(place.url("voting"))
     assert html.escape(houses.HOSTILE, quote=False)[:20] in page.text
     assert f'Said <b class="id">{houses.MEMBER}</b>' in page.text
-    assert "Off the ballot" in page.text
+    assert "Not on the ballot" in page.text
     on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
     assert on in _hidden(page, place.url("voting/ballot"))
     assert (await alice.post(place.url("voting/ballot"), on)).status == 303

@@ -20,11 +20,12 @@ import atr.storage.transaction as transaction
 _State = states.State
 _Deployment = states.DeploymentState
 _STOP_NOTE = (
-    "A call to publish it was made, so it may be too late to stop it. The platform is asked to give the deployment up: "
-    "either it does, and what is staged there is gone for good, or it is publishing already, and the page says so."
+    "A publish request has been sent, so it may be too late to stop it. The platform is asked to drop the "
+    "deployment. Either it does, and the staged files are deleted permanently, or publishing has already begun, and "
+    "this page shows it."
 )
-_MEMBERS_ONLY: Final = "Only a member of the committee can do this."
-_MANAGERS_ONLY: Final = "Only a release manager or a member of the committee can do this."
+_MEMBERS_ONLY: Final = "Only committee members can do this."
+_MANAGERS_ONLY: Final = "Only release managers and committee members can do this."
 
 
 def of(
@@ -63,7 +64,7 @@ def _of_deployment(
 ) -> list[views.Act]:
     acts = []
     if case.deployment.state is _Deployment.LOST:
-        acts.append(_managers_act(read, case, "settle_lost", "Say what became of it", needs_reason=True))
+        acts.append(_managers_act(read, case, "settle_lost", "Resolve the lost upload", needs_reason=True))
     if (promotion is None or promotion.state not in states.HOLDING) and (
         case.deployment.state is _Deployment.PUBLISHED
     ):
@@ -147,8 +148,8 @@ def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ..
     )
     names = ", ".join(file.path for file in found)
     note = (
-        f"Nobody voted on {names}. If the committee knows why {'it is' if len(found) == 1 else 'they are'} there, a "
-        "member can accept it by name; that is shown here for good. A voted file that is missing or changed cannot be "
+        f"The committee did not vote on {names}. If it knows why {'it is' if len(found) == 1 else 'they are'} there, "
+        "a member can accept the extra files; the acceptance stays on record. A missing or changed file cannot be "
         "accepted."
     )
     return (dataclasses.replace(act, note=note, target=fileset.FileSet.of(found).digest),)
@@ -159,9 +160,9 @@ def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, mem
     if preconditions.stop(promotion):
         return ()
     again = promotion.state is _State.ABORTING
-    act = _act("stop", "Ask for the drop again" if again else "Try to stop it", member=member, needs_reason=True)
+    act = _act("stop", "Request the drop again" if again else "Request a stop", member=member, needs_reason=True)
     since = [one.sentence for one in blockers if one.code not in {"rights", "not-staged", *gates.WAITING}]
-    note = f"{' '.join(['Since the call:', *since]) if since else ''} {_STOP_NOTE}".strip()
+    note = f"{' '.join(['Since the publish request:', *since]) if since else ''} {_STOP_NOTE}".strip()
     return (dataclasses.replace(act, note=note),)
 
 
@@ -179,7 +180,7 @@ def _promote(
     again = " again" if promotion is not None else ""
     why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
     if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
-        why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change that."
+        why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change this."
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
 
 
@@ -192,11 +193,11 @@ def _doubtful(read: transaction.Transaction, promotion: tables.Promotion, *, mem
     may = preconditions.may_give_up(read, promotion)
     give_up = _act("give_up", "Call it stopped", member=member, needs_reason=True)
     if member and not may:
-        why = "It opens after 24 hours in which every look found nothing public."
-        give_up = views.Act("give_up", "Call it stopped", why_not=why, needs_reason=True)
-    acts = [_act("extend", "Wait a day longer", member=member, needs_reason=True), give_up]
+        why = "Available after 24 hours in which no check found published files."
+        give_up = views.Act("give_up", "Mark as cancelled", why_not=why, needs_reason=True)
+    acts = [_act("extend", "Extend deadline by 24 hours", member=member, needs_reason=True), give_up]
     if not promotion.by_hand:
-        acts.insert(0, _act("send_again", "Send the call again", member=member, needs_reason=True))
+        acts.insert(0, _act("send_again", "Send the publish request again", member=member, needs_reason=True))
     return tuple(acts)
 
 

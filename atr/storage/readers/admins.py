@@ -9,4 +9,4 @@ import atr.storage.transaction as transaction
 async def demand(read: transaction.Transaction) -> None:
     """Raise AccessError unless a foundation admin reads."""
     if (not read.asf_uid) or (await read.data.get(sql.FoundationAdmin, read.asf_uid) is None):
-        raise errors.AccessError("Only a foundation admin may see this. Ask one of them.")
+        raise errors.AccessError("Only foundation admins can see this page.")

@@ -23,7 +23,7 @@ def proposed(
     """A file set that would be frozen; a deployment's is compared with what is `mapped` to its platform."""
     row = rows.get(part.deployment.id) if part.deployment else None
     name, detail = _named(part.kind, part.platform, number, f"{row.packages_line} in {_called(row)}" if row else "")
-    css, word = "live", "Equal to the mapped files" if part.platform in mapped else "Captured"
+    css, word = "live", "Identical to the mapped files" if part.platform in mapped else "Captured"
     if mapped.get(part.platform, part.digest) != part.digest:
         css, word = "refused", "Differs from the mapped files"
     return vote_views.BallotLine(
@@ -87,10 +87,10 @@ def _staged_now(entry: tables.BallotEntry, row: tables.Deployment | None) -> tup
 
 def _named(kind: tables.BallotKind, platform: str, number: str, what: str) -> tuple[str, str]:
     if kind is tables.BallotKind.REVISION:
-        return f"Revision {number}", "Every file of the release"
+        return f"Revision {number}", "All files of the release"
     where = distribution.DistributionPlatform[platform].display_name
     if kind is tables.BallotKind.MAPPED:
-        return f"{where}, from the revision", "What the policy maps there"
+        return f"{where}, from the revision", "Files mapped by the policy"
     return f"{where}, staged", what
 
 

@@ -14,8 +14,8 @@ import atr.storage.transaction as transaction
 
 _LAST: Final = 10
 _NAMES: Final = {
-    "min_hours": "Hours of a vote",
-    "keep_copies": "Copies of what is captured",
+    "min_hours": "Minimum voting period",
+    "keep_copies": "Copies of captured files",
     "file_tag_mappings": "Files for",
     "remote_promotion": "Remote promotion to",
     "namespaces": "Names",

@@ -242,30 +242,36 @@ def _sentence(
     """What stands, and what is next."""
     match release.phase:
         case sql.ReleasePhase.RELEASE_CANDIDATE:
-            return "A vote on these files is open, so they stay as they are until it ends."
+            return "A vote on these files is open, so they cannot be changed until it ends."
         case sql.ReleasePhase.RELEASE_PREVIEW:
-            return "The vote passed, so the files stay as they were voted on."
+            return "The vote passed, so the files can no longer be changed."
         case sql.ReleasePhase.RELEASE:
-            return "This release was announced, so its files stay as they are."
+            return "This release was announced, so its files can no longer be changed."
     if revision is None:
-        return "Nothing is here yet. Upload the files that the committee shall vote on."
+        return "There are no files yet. Upload the files to be voted on."
     count = f"{len(files):,} {'file' if len(files) == 1 else 'files'} in revision {revision.number}"
     wrong = next((one for one in mappings if one.problems), None)
     if wrong is not None:
         said = "one thing" if wrong.problems_total == 1 else f"{wrong.problems_total:,} things"
-        return f"{count}; {wrong.platform_name} needs {said} changed before a vote can start."
+        return f"{count}; {said} for {wrong.platform_name} must be corrected before a vote can start."
     if not mappings:
-        return f"{count}. The policy maps none of them to a platform yet."
+        return f"{count}. The policy maps none of them to a platform."
     mapped = f"{count}, {' and '.join(f'{one.files:,} of them for {one.platform_name}' for one in mappings)}"
     standing = [row for row in rows if row.deployment_state not in _ENDED]
     there = [row for row in standing if not row.off_ballot]
     if standing and not there:
-        return f"{mapped}. What is staged is off the ballot: stage again, or put it on the ballot before the vote."
+        return (
+            f"{mapped}. All staged deployments are excluded from the ballot: restage the files, or add one to "
+            "the ballot, before the vote."
+        )
     if not there:
-        return f"{mapped}. Stage them, or record what you have staged; then start the vote."
+        return f"{mapped}. Stage them, or record an existing deployment; then start the vote."
     waiting = next((row for row in there if row.proof.staged is None), None)
     if waiting is not None:
         return (
-            f"{mapped}. {waiting.platform.display_name}: {waiting.standing.word.lower()}. The vote can start after it."
+            f"{mapped}. {waiting.platform.display_name}: {waiting.standing.word.lower()}. The vote can start "
+            "afterwards."
         )
-    return f"{mapped}. {' and '.join(sorted({row.platform.display_name for row in there}))} is read; start the vote."
+    return (
+        f"{mapped}. {' and '.join(sorted({row.platform.display_name for row in there}))} is captured; start the vote."
+    )

@@ -34,8 +34,8 @@ import atr.storage.transaction as transaction
 _State = states.State
 _ETAG: Final = 16
 _NEXT_BY_HAND: Final = {
-    _State.REQUESTED: "We look for it in public, and compare the files when they are there.",
-    _State.ABORTED: "Record it as public again to have it compared.",
+    _State.REQUESTED: "The platform is checked for it; its files are compared once it is published.",
+    _State.ABORTED: "Record it as published again to have its files compared.",
 }
 _Deployment = states.DeploymentState
 

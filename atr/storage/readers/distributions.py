@@ -124,7 +124,7 @@ async def form(
         upload, why_not = shown.view(plan, page), plan.why_not
     if not rights.is_release_manager(committee, read.asf_uid):
         doing = "stage" if platform else "record"
-        why_not = f"Only release managers and members of the committee can {doing} from here."
+        why_not = f"Only release managers and committee members can {doing} from here."
     elif await embargo.holds(read.data, release):
         why_not = gates.EMBARGOED
     return views.RecordFormView(
@@ -149,10 +149,10 @@ async def form(
 
 def _what_happens(platform: distribution.DistributionPlatform) -> str:
     if platform.supports_remote_promotion:
-        return "We read what is staged, prove it, and can make it public."
+        return "Staged deployments can be captured, verified and promoted."
     return (
-        f"We look for what is public there and note its date and address; its files are not proved, "
-        f"since {platform.no_proof}. {platform.why_not}"
+        f"Published packages are found, and their date and address are recorded. Their files are not verified "
+        f"because {platform.no_proof}. {platform.why_not}"
     )
 
 
@@ -208,26 +208,28 @@ def _sentence(row: sql.Distribution) -> str:
     platform = row.coordinates.platform
     match _word(row):
         case "diverged":
-            return "Public, and its files are not what was voted on."
+            return "Published, but its files differ from the voted files."
         case "staged":
-            return "Staged and read by us; not public."
+            return "Staged and captured; not published."
         case "public":
-            return "Public, with the files that were voted on."
+            return "Published and verified: its files are identical to the voted files."
         case "unproved":
             since = f" since {_when(row.upload_date)}" if row.upload_date else ""
-            why = platform.no_proof or "no ballot has files of it"
-            return f"Said to be public, and found there{since}. Its files are not proved, since {why}."
+            why = platform.no_proof or "no ballot contains its files"
+            return f"Published{since}, not verified because {why}."
     if row.staging:
-        return f"Said to be staged; we have not seen it. {_not_looked_at(platform)}{row.last_error}".rstrip()
+        return f"Reported as staged, not verified. {_not_looked_at(platform)}{row.last_error}".rstrip()
     if row.last_error:
-        return f"Said to be public; not found yet. {row.last_error}"
+        return f"Reported as published, not found yet. {row.last_error}"
     if row.retries and row.due_at:
-        return f"Said to be public; not found yet. We look again on {_when(row.due_at)}."
-    return "Said to be public; we have not proved it." if platform.supports_remote_promotion else _LOOKING
+        return f"Reported as published, not found yet. Next check {_when(row.due_at)}."
+    return "Reported as published, not verified." if platform.supports_remote_promotion else _LOOKING
 
 
 def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
-    return "" if platform.supports_remote_promotion else f"We do not look at what waits on {platform.display_name}. "
+    return (
+        "" if platform.supports_remote_promotion else f"Staged packages on {platform.display_name} cannot be read yet. "
+    )
 
 
 def _when(at: datetime.datetime) -> str:

@@ -80,6 +80,6 @@ def _renamed(rows: list[views.FileRow]) -> list[views.FileRow]:
         if twin is None:
             answer.append(row)
             continue
-        note = f"stands under {twin.path}; the path is part of what was voted on"
+        note = f"exists as {twin.path}; the path is part of what was voted on"
         answer.append(views.FileRow(**{**vars(row), "result": "renamed", "note": note}))
     return answer

@@ -19,7 +19,7 @@ import atr.storage.transaction as transaction
 _GIVEN_UP: Final = frozenset(
     {states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED}
 )
-_NOWHERE: Final = "No deployment here holds these files. Stage them, or record where they are staged."
+_NOWHERE: Final = "No recorded deployment contains these files. Stage them, or record an existing deployment."
 
 
 def is_given_up(row: views.DeploymentView) -> bool:
@@ -38,7 +38,7 @@ def unprovable(measure: voted.Measure) -> tuple[str, ...]:
     """What was voted on for platforms whose public files we do not read, a sentence each."""
     return tuple(
         f"{one.platform.display_name}: {one.files:,} {'file was' if one.files == 1 else 'files were'} voted on. "
-        f"Nobody can prove from here that they are public, since {one.platform.no_proof}."
+        f"Their publication cannot be verified because {one.platform.no_proof}."
         for one in measure.unprovable
     )
 

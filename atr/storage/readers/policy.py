@@ -114,11 +114,11 @@ def tried(case: TrialCase) -> views.TrialView:
     platforms = [(slug, name) for slug, name in _named().items() if mapping.patterns_of(case.patterns, _of_slug(slug))]
     files = len(case.files.files) if case.files else 0
     if not case.version_key:
-        sentence = "No release of this project is on its way, so there are no files to try the patterns against."
+        sentence = "No release of this project is in progress, so there are no files to try the patterns with."
     elif case.files is None:
-        sentence = f"{case.version_key} has no files yet, so there is nothing to try the patterns against."
+        sentence = f"{case.version_key} has no files yet to try the patterns with."
     elif not platforms:
-        sentence = "No pattern is given, so no file goes anywhere."
+        sentence = "There are no patterns, so no file is mapped."
     else:
         sentence = ""
     return views.TrialView(
@@ -135,7 +135,7 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> vie
     layout = built.on(platform) if built.supports(platform) else None
     trial = mapping.tried(files, mapping.patterns_of(case.patterns, platform), layout)
     problems = [
-        *(f"{first} and {second} both go to {where}." for where, first, second in trial.doubles),
+        *(f"{first} and {second} are both mapped to {where}." for where, first, second in trial.doubles),
         *(f"{path}: {why}" for path, why in trial.misfits),
         *(_idle(pattern, shadowed) for pattern, shadowed in trial.idle),
     ]
@@ -152,7 +152,7 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> vie
         name=name,
         css="refused" if stops else ("warning" if problems else "passed"),
         sentence=_sentence(trial, beyond),
-        problems=(*problems[:_PROBLEMS], *([f"And {more:,} more of this kind."] if more > 0 else [])),
+        problems=(*problems[:_PROBLEMS], *([f"And {more:,} more like this."] if more > 0 else [])),
         placed=trial.placed[:_PLACED],
         placed_total=len(trial.placed),
         sides=trial.sides,
@@ -170,7 +170,7 @@ def _sentence(trial: mapping.Trial, beyond: int) -> str:
     wrong = [
         *([f"{_count(trial.doubles, 'more stands', 'more stand')} where one stands already"] if trial.doubles else []),
         *([f"{_count(trial.misfits, 'does', 'do')} not fit the platform's layout"] if trial.misfits else []),
-        *([f"{beyond:,} of {len(trial.packages):,} packages lie outside the project's names"] if beyond else []),
+        *([f"{beyond:,} of {len(trial.packages):,} packages are outside the project's namespaces"] if beyond else []),
     ]
     count = f"{len(trial.placed):,} {'file goes' if len(trial.placed) == 1 else 'files go'} there"
     return f"{count}, but {' and '.join(wrong)}." if wrong else f"{count}."
@@ -182,7 +182,7 @@ def _count(things: Sequence[object], one: str, more: str) -> str:
 
 def _idle(pattern: str, shadowed: bool) -> str:  # noqa: FBT001  (one of the two facts that a trial pairs)
     if shadowed:
-        return f"“{pattern}” does nothing: an earlier pattern takes every file that it matches."
+        return f"“{pattern}” has no effect: earlier patterns match all of its files."
     return f"“{pattern}” matches no file of this revision."
 
 

@@ -39,18 +39,18 @@ _UNKNOWN: Final = ("unproved", "Not known")
 _WORDS: Final = {"yes": _YES, "no": ("refused", "No"), "unknown": _UNKNOWN, "unneeded": ("passed", "Not needed")}
 _TITLES: Final = {
     "credential": "Credentials work",
-    "right": "Right to publish there",
-    "free": "Version is not public yet",
-    "names": "Names belong to this project",
-    "policy": "Policy allows it",
-    "mapping": "Staged files are the mapped files",
-    "parents": "Parent POMs can be found",
-    "sides": "Checksums fit their files",
-    "lasts": "Staging lasts until it is promoted",
-    "finish": "Would be let through at Finish",
+    "right": "Permission to publish",
+    "free": "Version not published yet",
+    "names": "Within the project's namespaces",
+    "policy": "Allowed by the policy",
+    "mapping": "Staged files match the mapped files",
+    "parents": "Parent POMs available",
+    "sides": "Checksums match",
+    "lasts": "Staged deployment still exists",
+    "finish": "Conditions for promotion",
 }
-_NOT_ASKED: Final = "It has not been asked yet."
-_MOVED: Final = "Something moved since the files were compared; they are compared again at the next check."
+_NOT_ASKED: Final = "Not checked yet."
+_MOVED: Final = "The files have changed since they were compared; they are compared again at the next check."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,7 @@ async def panel(
     )
     css, sentence = _summary(release, columns, checks)
     if any(one.is_over for one in used) and (css != "refused"):
-        css, sentence = "warning", f"{sentence} It would exceed a limit of this month."
+        css, sentence = "warning", f"{sentence} It would exceed this month's limit."
     asked = [result.created for column in columns for result in column.results]
     made = views.Panel(
         project_key=project.key,
@@ -122,7 +122,7 @@ async def of_release(read: transaction.Transaction, of: eligibility.Release) -> 
 
 
 def _who_may(committee: sql.Committee) -> str:
-    return f"Committers of {committee.name} can have the platforms asked."
+    return f"Only committers of the {committee.name} committee can run the checks."
 
 
 def _column(
@@ -202,14 +202,14 @@ def _names(built: layouts.Layouts, column: _Column) -> views.Cell:
     if outside:
         return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
     if not (packages or mapped):
-        return _of(_UNKNOWN, f"No package is known yet; the project has {held}.", "nobody")
-    return _of(_YES, f"All lie inside {held}.")
+        return _of(_UNKNOWN, f"No package is known yet; the project's namespaces are {held}.", "nobody")
+    return _of(_YES, f"All packages are within {held}.")
 
 
 def _policy(column: _Column) -> views.Cell:
     name = column.platform.display_name
     if column.policy.remote_promotion.get(column.platform.gh_slug, False):
-        return _of(_YES, f"Remote promotion to {name} is on.")
+        return _of(_YES, f"Remote promotion to {name} is enabled.")
     return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a release manager")
 
 
@@ -219,9 +219,9 @@ def _sides(column: _Column) -> views.Cell:
     if problems:
         return _of(_WORDS["no"], _first(problems), "the release manager")
     if not read:
-        return _of(_UNKNOWN, "Nothing staged has been read yet.", "nobody")
+        return _of(_UNKNOWN, "No staged files have been captured yet.", "nobody")
     remarks = [remark for case in read for remark in case.deployment.remarks]
-    return _of(_YES, f"Every checksum beside a staged file is that of its bytes. {_first(remarks)}".strip())
+    return _of(_YES, f"Every checksum file matches its file. {_first(remarks)}".strip())
 
 
 def _first(sentences: Sequence[str]) -> str:
@@ -234,18 +234,17 @@ def _lasts(column: _Column) -> views.Cell:
     if not column.cases:
         gone = next((row for row in reversed(column.lost) if row.state is _Deployment.GONE), None)
         if gone is not None:
-            said = f"What was staged on {name} is not there any more, since {_date(gone.entered_at)}."
+            said = f"The deployment on {name} has been gone since {_date(gone.entered_at)}."
             return _of(_WORDS["no"], said, "the release manager")
         return _of(_UNKNOWN, f"Nothing is staged on {name} yet.", "the release manager")
     lines = []
     for case in column.cases:
         row, which = case.deployment, _which(column, case)
         if row.state is _Deployment.STAGED:
-            seen = f"; seen there {_date(row.last_look)}" if row.last_look else ""
+            seen = f", last seen {_date(row.last_look)}" if row.last_look else ""
             lines.append(
                 views.Line(
-                    f"{which}It is staged since {_date(row.entered_at)}{seen}. "
-                    f"{name} tells no date on which it would drop it, and we know of none.",
+                    f"{which}Staged since {_date(row.entered_at)}{seen}. {name} reports no expiry date.",
                     "nobody",
                 )
             )
@@ -267,9 +266,9 @@ def _finish(release: sql.Release, column: _Column) -> views.Cell:
     if not lines:
         return _of(
             _YES,
-            "Every gate would let it through."
+            "All conditions are met."
             if _voted(release)
-            else "Every gate would let it through, once the vote has passed.",
+            else "All conditions are met, except that the vote has not passed yet.",
         )
     # What only takes time is not refused yet.
     waits = all(line.who == "nobody" for line in lines)
@@ -296,21 +295,21 @@ def _assumed(release: sql.Release, case: eligibility.Case) -> gates.Facts:
 
 def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[views.Check]) -> tuple[str, str]:
     if release.phase is sql.ReleasePhase.RELEASE:
-        return "live", "This release was announced; nothing is left to check."
+        return "live", "This release was announced; there is nothing left to check."
     if not columns:
-        return "draft", "Nothing of this release waits to be promoted from here, so there is nothing to check."
+        return "draft", "There is nothing to promote, so there is nothing to check."
     if not any(column.cases or column.lost for column in columns):
         names = " and ".join(column.platform.display_name for column in columns)
-        return "draft", f"Nothing is staged on {names} yet. What can be told before stands below."
+        return "draft", f"Nothing is staged on {names} yet. The checks below do not need a staged deployment."
     # No end of the staging is ever known, so that it is not says nothing.
     answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
     no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")
     if no:
-        return "refused", f"As it is it would not go through: {_count(no, 'answer')} of {len(answers)} said no."
+        return "refused", f"The promotion would be refused: {_count(no, 'check')} of {len(answers)} failed."
     if unsure:
         verb = "is" if unsure == 1 else "are"
-        return "warning", f"Nothing is known to stop it, and {_count(unsure, 'answer')} of {len(answers)} {verb} open."
-    return "passed", "Nothing that we know of would stop it."
+        return "warning", f"No check failed; {_count(unsure, 'check')} of {len(answers)} {verb} pending."
+    return "passed", "All checks passed."
 
 
 def _count(number: int, noun: str) -> str:

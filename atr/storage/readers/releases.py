@@ -149,11 +149,11 @@ def _line(read: transaction.Transaction, of: eligibility.Release, page: _Page) -
     if release.phase is sql.ReleasePhase.RELEASE:
         group, todo = (
             "done",
-            " ".join(["It was announced.", *(f"{one.name} is not public." for one in measure.not_public)]),
+            " ".join(["Announced.", *(f"{one.name} is not published." for one in measure.not_public)]),
         )
     elif unheld:
         group = "you" if rights.is_member(committee, read.asf_uid) else "others"
-        todo = f"{unheld[0].name} is not public. {unheld[0].sentence}"
+        todo = f"{unheld[0].name} is not published. {unheld[0].sentence}"
     else:
         group, todo = _ball(read, of, rows, measure, page)
     shown = collections.Counter(
@@ -189,16 +189,16 @@ def _ball(
     match of.row.phase:
         case sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             if rights.is_release_manager(committee, read.asf_uid):
-                return "you", "Start the vote when what is staged is right." if rows else _TO_COMPOSE
+                return "you", "Review the staged deployments, then start the vote." if rows else _TO_COMPOSE
             mine = rights.is_participant(committee, read.asf_uid) and not rows
-            return ("you", "Upload its files.") if mine else ("others", "It is being composed.")
+            return ("you", "Upload the files.") if mine else ("others", "Being composed.")
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return _ball_of_vote(read, committee, page.papers.get(of.row.key))
     is_complete = (not measure.not_public) and (measure.sets or not rows)
     holds = page.holds[of.row.key] if is_complete else ()
     if is_complete and not announcing.held(holds):
         may = rights.is_member if announcing.lacking(holds) else rights.is_release_manager
-        said = "Everything that was voted on is live" if measure.sets else "Nothing was voted on for a platform"
+        said = "Everything voted on is live" if measure.sets else "The ballot has no files for a platform"
         todo = " ".join(words.sentences(holds)) if holds else f"{said}; it can be announced."
         return ("you" if may(committee, read.asf_uid) else "others"), todo
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)

@@ -31,7 +31,7 @@ _SHOWN: Final = 1_000
 _LISTED: Final = 100
 _ID: Final = 12
 _LAST: Final = "\U0010ffff"
-_NOTHING: Final = "Nothing is at this address."
+_NOTHING: Final = "There is no page at this address."
 
 
 async def entries(read: transaction.Transaction, of: eligibility.Release) -> tuple[views.VoterEntry, ...]:
@@ -95,7 +95,7 @@ async def served(
         return await _folder(read, release, entry, path.strip("/"))
     file = await holdings.source(read, release, digest, row.sha256, row.size)
     if file is None:
-        raise errors.NotFoundError("No copy of this file is kept any more, so it is not served.")
+        raise errors.NotFoundError("The copy of this file has been deleted.")
     return views.ServedFile(file, entry.opened, algorithm)
 
 
@@ -135,7 +135,7 @@ async def _on_a_ballot(read: transaction.Transaction, release: sql.Release, dige
     )
     entry = (await read.data.exec(wanted)).first()
     if entry is None:
-        raise errors.NotFoundError(f"No vote on {release.version} is or was about these files.")
+        raise errors.NotFoundError(f"These files are not on any ballot of {release.version}.")
     return entry
 
 
@@ -190,9 +190,9 @@ def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdi
     if held is not None:
         return ""
     if row is None:
-        return "Its files are not on this server any more."
+        return "Its files are no longer on this server."
     where = distribution.DistributionPlatform[row.platform].display_name
-    said = f"{where} shows its files only to the account that staged them, and no copy is kept here."
+    said = f"{where} shows the files only to the account that staged them, and ATR keeps no copy."
     if row.copy_problem:
         return f"{said} {row.copy_problem}"
     if of.policy.keep_copies:

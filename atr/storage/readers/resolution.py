@@ -47,17 +47,17 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
     )
     staged = [row for row in await queries.deployments(read.data, release_key) if ballots.is_meant(row)]
     consequences = [
-        "The release goes back to Compose, where its files can be changed.",
-        "The open vote ends, and its papers count no more."
+        "The release returns to Compose, where its files can be changed.",
+        "The open vote ends; votes already cast no longer count."
         if of.release.phase is _Phase.RELEASE_CANDIDATE
-        else "The vote that passed authorises nothing any more; the next candidate needs a vote of its own.",
+        else "The vote that passed no longer applies; the next candidate needs a new vote.",
         *(
-            f"The promotion to {distribution.DistributionPlatform[row.platform].display_name} that {row.requested_by} "
-            "asked for is stopped before anything is sent."
+            f"The promotion to {distribution.DistributionPlatform[row.platform].display_name} requested by "
+            "{row.requested_by} is stopped before anything is sent."
             for row in waiting
         ),
         *(
-            f"D{ballots.name(row)[1:]} is off the next ballot, until somebody puts it on again or drops it."
+            f"D{ballots.name(row)[1:]} is excluded from the next ballot until it is added again or dropped."
             for row in staged
         ),
     ]
@@ -66,8 +66,8 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
         candidate=of.release.current_vote_seq,
         consequences=tuple(consequences),
         stays=(
-            "Revisions, votes and everything that happened stay in the record.",
-            *(["What is staged stays on the platform; dropping it is offered next."] if staged else []),
+            "Revisions, votes and the event log are kept.",
+            *(["Staged deployments stay on the platform; you can drop them afterwards."] if staged else []),
             *map(_last_asked, staged),
         ),
         why_not=await preconditions.abandon(read, of.release)
@@ -79,10 +79,11 @@ def _last_asked(row: tables.Deployment) -> str:
     """What is known of a deployment, and since when: somebody may publish it on the platform's own page."""
     called = ballots.name(row)
     if row.last_look is None:
-        return f"The platform has not been asked about {called} yet. It is, at once."
+        return f"The state of {called} on the platform has not been checked yet. It is checked immediately."
     return (
-        f"The platform was last asked about {called} at {row.last_look:%H:%M} UTC on {row.last_look:%d %b %Y}, and it "
-        f"was {row.state.value} then. It is asked again at once, and its row says if somebody has published it."
+        f"{called[:1].upper()}{called[1:]} was last checked at {row.last_look:%H:%M} UTC on "
+        f"{row.last_look:%d %b %Y}, when it was {row.state.value}. It is checked again immediately; its row shows "
+        "whether it has been published meanwhile."
     )
 
 
@@ -133,14 +134,14 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found:
         return "This release was announced."
     if measure.not_public:
         names = "; ".join(one.name for one in measure.not_public)
-        return f"{measure.count}; not public: {names}."
+        return f"{measure.count}; not published: {names}."
     if why_not:
-        return "It cannot be marked as announced now."
+        return "The release cannot be announced now."
     if found:
         return words.sentence(found[0])
     if not measure.sets:
-        return "Nothing holds the announcement. Nothing was voted on for a platform."
-    return f"Nothing holds the announcement: {measure.count}."
+        return "Nothing holds the announcement. The ballot has no files for a platform."
+    return f"The release can be announced: {measure.count}."
 
 
 def _announce_why_not(of: votes.Reader, found: tuple[announcing.Reason, ...]) -> str:

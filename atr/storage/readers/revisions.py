@@ -76,7 +76,9 @@ async def _compared(
 ) -> compose_views.Comparison:
     for one in (earlier, later):
         if not one.digest:
-            raise errors.ConflictError(f"Revision {one.number} is older than our record of files: nothing to compare.")
+            raise errors.ConflictError(
+                f"Revision {one.number} was created before file digests were recorded, so it cannot be compared."
+            )
     before = await queries.file_set(read.data, earlier.digest)
     after = await queries.file_set(read.data, later.digest)
     found = fileset.compare(before, after)
@@ -109,9 +111,9 @@ def _sentence(lines: Sequence[compose_views.RevisionLine], comparison: compose_v
     if comparison is not None:
         pair = f"revision {comparison.earlier.number} to {comparison.later.number}"
         if not comparison.differing:
-            return f"From {pair} no file changed."
+            return f"No files differ from {pair}."
         return f"From {pair} {comparison.differing:,} {'file' if comparison.differing == 1 else 'files'} changed."
     if not lines:
-        return "There is no revision yet. Every upload makes one."
+        return "There are no revisions yet. Each upload creates one."
     newest = lines[0]
-    return f"Revision {newest.number} is the newest, made by {newest.who}."
+    return f"Revision {newest.number} is the latest, created by {newest.who}."

@@ -26,14 +26,14 @@ class Numbers:
     def deployment(self) -> int:
         """The deployment's number. Raises ConflictError where there is none."""
         if self.deployment_id is None:
-            raise errors.ConflictError("There is no deployment here.")
+            raise errors.ConflictError("There is no such deployment.")
         return self.deployment_id
 
     @property
     def promotion(self) -> int:
         """The promotion's number. Raises ConflictError where there is none."""
         if self.promotion_id is None:
-            raise errors.ConflictError("Nobody has asked for a promotion here.")
+            raise errors.ConflictError("No promotion has been requested here.")
         return self.promotion_id
 
 

@@ -29,7 +29,7 @@ async def one(
     committee = await queries.demand_committee(read.data, project.committee_key)
     if not rights.is_release_manager(committee, read.asf_uid):
         raise errors.AccessError(
-            f"Only release managers and members of the {committee.name} committee may look for deployments."
+            f"Only release managers and members of the {committee.name} committee can search for deployments."
         )
     row = await read.data.get(tables.DeploymentSearch, number)
     if (row is None) or (row.release_key != head.release_key):
@@ -79,13 +79,13 @@ def _candidate(
             "",
             None,
             "",
-            "It holds packages that belong to others, so it is not told.",
+            "It contains packages outside the project's namespaces, so it is not listed.",
         )
     why_not = ""
     if here:
-        why_not = "It is recorded for this release already."
+        why_not = "It is already recorded for this release."
     elif there is not None:
-        why_not = "It is recorded for another release."
+        why_not = "It is already recorded for another release."
     elif target is None:
         why_not = gates.no_target(distribution.DistributionPlatform[row.platform])
     return finish_views.CandidateView(

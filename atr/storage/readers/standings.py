@@ -17,7 +17,8 @@ import atr.storage.incidents as incidents
 
 _State = states.State
 _PUBLISHING: Final = (
-    "The platform is publishing it, and no call of ours asked for that. We ask until it is public or has failed."
+    "The platform is publishing it, although ATR sent no publish request. It is polled until it is published or has "
+    "failed."
 )
 _Deployment = states.DeploymentState
 MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
@@ -25,19 +26,19 @@ _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDA
 # Where another call or drop may have to be made.
 _MAY_SEND: Final = frozenset({_State.SENDING, _State.ABORTING, _State.IN_DOUBT})
 NEXT: Final = {
-    _State.REQUESTED: "We read the staged files once more, then make the call.",
-    _State.SENDING: "We ask the platform what came of the call.",
-    _State.PUBLISHING: "The platform is working. You can close this page.",
-    _State.CHECKING: "We read each public file once. You can close this page.",
-    _State.LIVE: "Nothing left to do.",
-    _State.ABORTED: "It can be promoted again.",
+    _State.REQUESTED: "The staged files are verified again, then the publish request is sent.",
+    _State.SENDING: "The platform is queried for the outcome of the publish request.",
+    _State.PUBLISHING: "The platform is publishing. You can close this page.",
+    _State.CHECKING: "Every public file is being read. You can close this page.",
+    _State.LIVE: "Nothing is left to do.",
+    _State.ABORTED: "The deployment can be promoted again.",
     _State.REFUSED: "Restage the voted files, or start a new vote.",
-    _State.IN_DOUBT: "A committee member must look at the platform's own page.",
-    _State.DIVERGED: "The committee must act now: tell the users, find out why.",
-    _State.ABORTING: "We are finding out which came first.",
+    _State.IN_DOUBT: "A committee member must check the deployment on the platform itself.",
+    _State.DIVERGED: "The committee must act now: inform the users and investigate.",
+    _State.ABORTING: "ATR is finding out whether the stop or the publication took effect.",
 }
 _LIMITED: Final = (
-    "No staged file is read and nothing is sent before then; it goes on by itself. It can still be stopped."
+    "No staged file is read and nothing is sent until then. It continues automatically and can still be stopped."
 )
 
 
@@ -76,8 +77,10 @@ def overruling(
 
 def elsewhere_sentence(deployment: tables.Deployment) -> str:
     """That another one published what this one holds, or held."""
-    still = " The platform still holds this one: drop it." if (deployment.state is _Deployment.STAGED) else ""
-    return f"This version is public, and another deployment published it.{still}"
+    still = (
+        " This deployment is still staged on the platform: drop it." if (deployment.state is _Deployment.STAGED) else ""
+    )
+    return f"This version was published from another deployment.{still}"
 
 
 def holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> gates.Blocker | None:
@@ -108,7 +111,7 @@ def standing(
         return views.Standing(
             "ready",
             "Ready",
-            "Everything is proved; it waits for the click.",
+            "Verified; waiting for a committee member.",
             "a committee member",
             deployment.entered_at,
         )
@@ -125,7 +128,7 @@ def next_sentence(
     if (promotion is not None) and (promotion.asked_in < case.generation) and (promotion.state in states.OPEN):
         return promotion.blocker or NEXT[promotion.state]
     if (promotion is not None) and promotion.held and (promotion.state is not _State.ABORTING):
-        return "The platform refused our call. Nothing was sent since; promote again once the cause is mended."
+        return "The platform refused the publish request. Promote again once the cause is fixed."
     if (promotion is not None) and (promotion.state is _State.LIVE) and _stays_staged(case.deployment, promotion):
         return elsewhere_sentence(case.deployment)
     over = (promotion is not None) and (promotion.state is _State.ABORTED)
@@ -136,11 +139,11 @@ def next_sentence(
     if case.deployment.state is not _Deployment.STAGED:
         return states.DEPLOYMENT_WORDS[case.deployment.state].sentence
     if not case.deployment.file_set_digest:
-        return case.deployment.problem or "We are reading the staged files."
+        return case.deployment.problem or "The staged files are being captured."
     others = [blocker for blocker in blockers if blocker.code != "rights"]
     if others:
         return others[0].sentence
-    return "It waits for your click." if member else "A member of the committee can promote it."
+    return "You can promote it." if member else "A committee member can promote it."
 
 
 def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) -> bool:

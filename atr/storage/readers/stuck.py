@@ -55,78 +55,87 @@ class Kind(enum.Enum):
     DIVERGED = _Text(
         "diverged",
         "Diverged",
-        "the committee: public files are not what was voted on",
-        "Wake the committee. Nothing can be taken back; its page lists the files that differ, and those that nobody "
-        "voted on.",
+        "the committee: public files differ from the voted files",
+        "Alert the committee immediately. Publication cannot be undone; the row's page lists files that differ or "
+        "were not voted on.",
     )
     FROZEN = _Text(
         "diverged",
         "Frozen",
-        "an operator: its row says something else than its events",
-        "Nothing of it is sent. Run `atr verify-chain`, find out who changed it, and make the row what its events say.",
+        "an operator: the row contradicts its event log",
+        (
+            "Nothing is sent. Run `atr verify-chain`, find out who changed it, and restore the row to the state in its "
+            "event log."
+        ),
     )
     IN_DOUBT = _Text(
         "in-doubt",
         "In doubt",
-        "a committee member who looks at the platform's own page",
-        "It can wait for the morning: nothing more is sent by itself, and we go on looking. Tell the committee.",
+        "a committee member to check the platform",
+        "Not urgent: nothing is sent automatically, and polling continues. Tell the committee.",
     )
     OVERDUE = _Text(
         "failed",
         "Overdue",
-        "the next look, which gives it to a person",
-        "Check that the worker runs and reaches the platform: its deadline has passed and nobody has noted it.",
+        "the next check, which hands it over to a person",
+        (
+            "The deadline has passed, but no worker has recorded it. Check that a worker is running and can reach the "
+            "platform."
+        ),
     )
     NOT_TAKEN = _Text(
         "failed",
         "Not taken",
-        "a worker: it is due and nobody has taken it",
-        "Start a worker (for a task, one that has the files), or see in its log why it takes nothing. Starting "
-        "one is always safe: it asks before it sends.",
+        "a worker: it is due and unclaimed",
+        "Start a worker (for a task, one that has the files), or check the worker's log. Starting a worker is always "
+        "safe: it queries the platform before it sends anything.",
     )
     LEASE_EXPIRED = _Text(
         "failed",
         "Lease expired",
-        "another worker: the one that held it died or stands still",
-        "Start a worker. Whoever takes it up asks the platform first and sends nothing blindly.",
+        "another worker: the one with its lease died or hangs",
+        "Start a worker. It queries the platform before it sends anything.",
     )
     HELD = _Text(
         "held",
         "Held",
-        "a committee member's click",
-        "Its page says why. Refused: look at the credential. After a restore: look at what the platform has. Then "
-        "the committee asks again, or stops it.",
+        "a committee member",
+        "The reason is on its page. After a refusal, check the credential; after a restore, check the platform's "
+        "state. Then the committee promotes again, or stops it.",
     )
     LOST = _Text(
         "lost",
         "Lost",
-        "somebody who says what became of the upload",
-        "Look on the platform's page for the name on its row, and say there what you found. Upload nothing first.",
+        "a person to resolve the upload",
+        "Search the platform for the name shown on the row, and enter the result there. Do not upload again first.",
     )
     TASK_FAILED = _Text(
         "failed",
         "Task failed",
-        "somebody who reads why",
-        "The worker's log has the error under the task's number. Ask again where it was asked for: “Check now”, "
-        "“Verify now” or “Find deployment” on the row, or the panel of the release.",
+        "an operator to read the error",
+        "The worker's log has the error under the task's number. Retry from the page that requested it: “Check now”, "
+        "“Verify now” or “Find deployment” on the row, or the release's pre-flight checks.",
     )
     MOVING_LONG = _Text(
         "warning",
         "Takes long",
         "the platform",
-        "Look at the platform's status page. If it is down, switch it off here, so that nothing more is sent to it.",
+        (
+            "Check the platform's status page. If the platform is down, switch it off here, so that nothing more is "
+            "sent to it."
+        ),
     )
     WAITS_LONG = _Text(
         "warning",
-        "Waits for long",
-        "what its page says",
-        "Nothing tonight. Its page says what holds it, and whether the committee can still stop it.",
+        "Waiting for a long time",
+        "see its page",
+        "Not urgent. Its page shows what blocks it, and whether the committee can still stop it.",
     )
     UNPROVED = _Text(
         "unproved",
         "Not found",
-        "the platform to show it in public",
-        "Nothing tonight. Somebody said that it is public, and we have looked for a day without finding it.",
+        "the platform to publish it",
+        "Not urgent. It was reported as published but has not been found for a day.",
     )
 
 

@@ -16,7 +16,7 @@ import atr.storage.seen as seen
 import atr.storage.transaction as transaction
 import atr.storage.walls as walls
 
-_ADMINS_ONLY: Final = "Only a foundation admin can set these names. Ask one of them."
+_ADMINS_ONLY: Final = "Only foundation admins can set namespaces."
 
 
 async def page(read: transaction.Transaction, project_key: str) -> views.TargetView:

@@ -15,17 +15,17 @@ import atr.storage.transaction as transaction
 _LIMIT: Final = 500
 _ANSWERS: Final = {
     "taken": "It answered {status}.",
-    "refused": "It refused the call with {status}.",
+    "refused": "It refused the request with {status}.",
     "limited": "It answered {status}: too many requests.",
-    "unclear": "There was no clear answer{status_text}.",
+    "unclear": "The outcome is unclear{status_text}.",
 }
 
 
 def _requested(data: Mapping[str, Any]) -> str:
     if data.get("found"):
         # Nobody asked: the worker found it public.
-        return f"Found public, so it is compared with what was voted on: {', '.join(data['packages'][:3])}."
-    after = f" It is sent when {data['after']} is live." if data.get("after") else ""
+        return f"Found published; compared with the voted files: {', '.join(data['packages'][:3])}."
+    after = f" Queued behind {data['after']}." if data.get("after") else ""
     return f"Requested, for {', '.join(data['packages'][:3])}.{after}"
 
 
@@ -49,8 +49,8 @@ def _answered(data: Mapping[str, Any]) -> str:
 def _looked(data: Mapping[str, Any]) -> str:
     if data["public_digest"] and not data["difference"]:
         # Events from before anybody looked beside the voted files say nothing of it.
-        beside = f" What else stands there was not looked at. {data['not_looked']}" if data.get("not_looked") else ""
-        return f"Checked: {data['public_files']:,} public files read; all equal the voted files.{beside}"
+        beside = f" Extra files were not checked. {data['not_looked']}" if data.get("not_looked") else ""
+        return f"Checked: {data['public_files']:,} public files read; all identical to the voted files.{beside}"
     # A difference that holds it up is its blocker too: said once.
     said = dict.fromkeys(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text)
     return " ".join(said) or "Looked."
@@ -58,11 +58,11 @@ def _looked(data: Mapping[str, Any]) -> str:
 
 def _accepted(data: Mapping[str, Any]) -> str:
     files = ", ".join(f"{file['path']} ({file['size']:,} bytes, sha256 {file['sha256']})" for file in data["files"])
-    return f"Accepted, though nobody voted on it: {files}. {data['reason']}"
+    return f"Extra files accepted: {files}. {data['reason']}"
 
 
 def _said(word: str) -> str:
-    return f"The platform says {word}." if word else ""
+    return f"Platform state: {word}." if word else ""
 
 
 def _captured(data: Mapping[str, Any]) -> str:
@@ -70,18 +70,18 @@ def _captured(data: Mapping[str, Any]) -> str:
 
 
 def _read(data: Mapping[str, Any]) -> str:
-    end = "all equal the voted files" if data["equal"] else "they differ from the voted files"
+    end = "all identical to the voted files" if data["equal"] else "they differ from the voted files"
     return f"Verified: {data['files']:,} staged files read again; {end}."
 
 
 def _verified(data: Mapping[str, Any]) -> str:
-    end = data["difference"] or f"all equal the {data['against']} files."
+    end = data["difference"] or f"all identical to the {data['against']} files."
     return f"Verified: {data['files']:,} staged files read again; {end}"
 
 
 def _marked(data: Mapping[str, Any]) -> str:
     what = "drop" if data["kind"] == "drop" else "call"
-    return f"Mark written: {data['kind']} number {data['number']}. The {what} may have been sent from here on."
+    return f"Mark written: {data['kind']} number {data['number']}. From here on, the {what} may have been sent."
 
 
 def _checked(data: Mapping[str, Any]) -> str:
@@ -92,46 +92,44 @@ def _checked(data: Mapping[str, Any]) -> str:
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "request_refused": lambda data: f"Refused: {data['sentence']}",
     "promotion_requested": _requested,
-    "promotion_asked_twice": lambda _: "The same form was sent once more; it changed nothing.",
-    "promotion_asked_again": lambda _: "Asked again, after the refused call.",
+    "promotion_asked_twice": lambda _: "The form was submitted again; nothing changed.",
+    "promotion_asked_again": lambda _: "Requested again after the refusal.",
     "promotion_moved": _moved,
     "promotion_looked": _looked,
     "extra_files_accepted": _accepted,
     "public_not_voted": lambda data: (
-        "It is public, and is not compared with what was voted on."
-        if data.get("voted")
-        else "It is public, and it was not voted on."
+        "Published, but not verified." if data.get("voted") else "Published, but not voted on."
     ),
     "promotion_held": lambda data: str(data["reason"]),
-    "promotion_stopped": lambda data: f"Stopped before its turn: {data['by']}.",
-    "promotion_went_on": lambda data: f"Goes on, though {data['without']}: {data['reason']}",
-    "promotion_extended": lambda data: f"Given more time: {data['reason']}",
-    "promotion_stop_again": lambda data: f"The drop was asked for again: {data['reason']}",
+    "promotion_stopped": lambda data: f"Stopped while queued: {data['by']}.",
+    "promotion_went_on": lambda data: f"Continued, although {data['without']}: {data['reason']}",
+    "promotion_extended": lambda data: f"Deadline extended: {data['reason']}",
+    "promotion_stop_again": lambda data: f"Drop requested again: {data['reason']}",
     "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
     "packages_freed": lambda data: (
-        f"It holds {', '.join(data['purls'][:3])} no more: the names do not belong to this project."
+        f"Reservation released: {', '.join(data['purls'][:3])}. The namespaces do not belong to this project."
     ),
-    "promotion_send_again": lambda data: f"Another call was asked for: {data['reason']}",
+    "promotion_send_again": lambda data: f"Another publish request was requested: {data['reason']}",
     "staged_files_read": _read,
     "attempt_marked": _marked,
     "attempt_answered": _answered,
     "distribution_recorded": lambda data: f"Recorded: {data['purl']}.",
-    "distribution_automated": lambda data: f"Upload asked for, from revision {data['revision']}.",
-    "distribution_staged_again": lambda data: f"The voted files are uploaded once more, from {data['source']}.",
+    "distribution_automated": lambda data: f"Upload requested, from revision {data['revision']}.",
+    "distribution_staged_again": lambda data: f"Restaging the voted files, from {data['source']}.",
     "deployment_moved": _deployment_moved,
     "deployment_looked": lambda data: str(data["problem"]),
-    "deployment_off_ballot": lambda data: f"Taken off the ballot: {data['reason']}",
-    "deployment_on_ballot": lambda _: "Put on the ballot again.",
+    "deployment_off_ballot": lambda data: f"Removed from the ballot: {data['reason']}",
+    "deployment_on_ballot": lambda _: "Added to the ballot again.",
     "deployment_captured": _captured,
-    "verify_asked": lambda _: "Verify now: every staged file is read again.",
+    "verify_asked": lambda _: "Verification requested.",
     "verify_ended": _verified,
     "verify_failed": lambda data: f"Not verified: {data['problem']}",
     "capture_refused": lambda data: str(data["problem"]),
     "staged_files_checked": _checked,
-    "copy_asked": lambda _: "A copy of the staged files was asked for.",
-    "copy_kept": lambda data: f"A copy is kept: {data['files']:,} files, {data['size']:,} bytes.",
+    "copy_asked": lambda _: "Copy of the staged files requested.",
+    "copy_kept": lambda data: f"Copied: {data['files']:,} files, {data['size']:,} bytes.",
     "copy_not_kept": lambda data: str(data["problem"]),
-    "copy_forgotten": lambda data: f"The copy was given up: {data['reason']}",
+    "copy_forgotten": lambda data: f"Copy deleted: {data['reason']}",
 }
 
 

@@ -44,11 +44,11 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
     """Why it is left out; empty for what is done or given up, of which nothing needs to be said."""
     twin = twins.get(row.deployment_id or 0)
     if twin is not None:
-        return f"Deployment {twin} holds a package of it too and is newer. Only one of them can become public."
+        return f"Deployment {twin} is newer and contains the same package. Only one of them can be published."
     if (row.state is states.State.LIVE) or not_public.is_given_up(row):
         return ""
     if (row.state is not None) and (row.state in states.HOLDING):
-        return f"It is asked for already, and {row.standing.word.lower()}."
+        return f"Already requested; {row.standing.word.lower()}."
     if row.blockers:
         return row.blockers[0].sentence
     return row.next_sentence
@@ -57,5 +57,5 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
 def _not_you(rows: Sequence[views.DeploymentView]) -> str:
     waiting = any(row.standing.css == "ready" for row in rows)
     if waiting:
-        return "Only members of the committee can promote. Ask one of them."
-    return "Nothing is ready to be promoted now."
+        return "Only committee members can promote."
+    return "No deployment is ready to be promoted."

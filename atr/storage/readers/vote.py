@@ -87,7 +87,7 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
     mapped = {part.platform: part.digest for part in proposal.parts if part.mapped is not None}
     shown = [lines.proposed(part, number, rows, mapped) for part in proposal.parts]
     shown += [
-        vote_views.BallotLine("mapped", platform.display_name, "What the policy maps there", 0, 0, "", problem=sentence)
+        vote_views.BallotLine("mapped", platform.display_name, "Files mapped by the policy", 0, 0, "", problem=sentence)
         for platform, sentence in proposal.unreadable
     ]
     choices = await _choices(read, known, rows)
@@ -115,11 +115,11 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         min_hours=of.of.policy.min_hours,
         open_why_not=of.why_not(of.is_manager, "release managers and members of", "open a vote")
         if composing
-        else "A vote is opened in Compose.",
-        change_why_not=of.why_not(of.is_manager, "release managers and members of", "change what is on the ballot")
+        else "A vote can be opened only in Compose.",
+        change_why_not=of.why_not(of.is_manager, "release managers and members of", "change the ballot")
         if composing
         else "The ballot is fixed once the vote has opened.",
-        drop_why_not=of.why_not(of.is_member, "members of", "give a deployment up"),
+        drop_why_not=of.why_not(of.is_member, "members of", "drop a deployment"),
         past=await past(read, release_key),
         readiness=await readiness.panel(read, of.of, known.cases),
     )
@@ -211,13 +211,10 @@ async def past(read: transaction.Transaction, release_key: str) -> tuple[vote_vi
 
 def _before(candidate: int, revision: str, parts: int, blockers: int) -> tuple[str, str]:
     if blockers:
-        one = blockers == 1
-        return "held", (
-            f"The vote on candidate {candidate} cannot be opened yet; "
-            f"{blockers} {'thing holds' if one else 'things hold'} it."
-        )
+        noun = "condition" if blockers == 1 else "conditions"
+        return "held", f"The vote on candidate {candidate} is blocked by {blockers} {noun}."
     sets = f"{parts} {'file set' if parts == 1 else 'file sets'}"
-    return "ready", f"Nothing holds the vote on candidate {candidate}: it would be about {sets} of revision {revision}."
+    return "ready", f"The vote on candidate {candidate} can be opened: {sets} of revision {revision}."
 
 
 def _not_composing(release: sql.Release) -> tuple[str, str]:
@@ -225,7 +222,7 @@ def _not_composing(release: sql.Release) -> tuple[str, str]:
         case _Phase.RELEASE_CANDIDATE:
             return "open", f"The vote on candidate {release.current_vote_seq} is open, so its ballot is fixed."
         case _Phase.RELEASE_PREVIEW:
-            return "passed", f"The vote on candidate {release.current_vote_seq} has passed, so none is opened now."
+            return "passed", f"The vote on candidate {release.current_vote_seq} has passed, so no other can be opened."
         case _:
             return "live", "This release was announced, so there is nothing to vote on."
 
@@ -249,7 +246,7 @@ def _standing(view: vote_views.VoteView, now: datetime.datetime) -> tuple[str, s
 def _open_sentence(view: vote_views.VoteView, now: datetime.datetime) -> str:
     until = view.until or now
     when = f"{until:%a} {until.day} {until:%b, %H:%M}"
-    how_long = f"is open until {when} at least" if now < until else f"has been open long enough, since {when}"
+    how_long = f"is open until at least {when}" if now < until else f"has met its minimum period since {when}"
     mine = ""
     if not view.cast_why_not:
         mine = f"; you voted {view.mine.choice}" if view.mine else ", and you have not voted"
@@ -268,11 +265,11 @@ def _warnings(proposal: ballots.Proposal) -> tuple[str, ...]:
     for name in sorted(mapped - staged):
         where = distribution.DistributionPlatform[name].display_name
         warnings.append(
-            f"Nothing that is staged on {where} is on the ballot. What is staged there after the vote is compared "
-            "with what the policy maps."
+            f"No deployment on {where} is on the ballot. Anything staged there after the vote is compared with the "
+            "files mapped by the policy."
         )
     if proposal.parts and not (mapped | staged):
-        warnings.append("The ballot has only the revision, so nothing can be promoted to a platform by this vote.")
+        warnings.append("The ballot contains only the revision, so this vote allows no promotion to a platform.")
     return tuple(warnings)
 
 
@@ -306,12 +303,12 @@ def _is_choice(row: tables.Deployment) -> bool:
 
 def _choice(row: tables.Deployment, shown: views.DeploymentView) -> tuple[str, str, str, str]:
     if row.state in ballots.ENDED:
-        return "off", shown.standing.css, shown.standing.word, f"{shown.standing.sentence} So it is not voted on."
+        return "off", shown.standing.css, shown.standing.word, f"{shown.standing.sentence} It is not on the ballot."
     if row.off_ballot:
-        return "off", "by-hand", "Off the ballot", row.off_ballot
+        return "off", "by-hand", "Not on the ballot", row.off_ballot
     if row.file_set_digest:
-        return "on", "passed", "On the ballot", "Its files were read, and the vote is about them."
-    return "waiting", shown.standing.css, "Waited for", shown.next_sentence or "We are reading the staged files."
+        return "on", "passed", "On the ballot", "Its files were captured and are on the ballot."
+    return "waiting", shown.standing.css, "Waited for", shown.next_sentence or "The staged files are being captured."
 
 
 async def _taken_off(read: transaction.Transaction, rows: Sequence[tables.Deployment]) -> Mapping[str, tables.Event]:

@@ -221,11 +221,11 @@ async def _voted(
     await requests.demand_inside(read, release, tuple(ballots.packages(files, layout)))
     held = await holdings.holder(read, release, digest)
     if held is None:
-        raise errors.NotFoundError("The copy of the voted files was given up, so there is nothing to upload.")
+        raise errors.NotFoundError("The copy of the voted files was deleted, so there is nothing to upload.")
     found = await holdings.sources(read, release, digest, held)
     lost = await asyncio.to_thread(_lost, found)
     if lost:
-        raise errors.NotFoundError(f"{lost} is damaged on our disk, so nothing was uploaded. Tell the operator.")
+        raise errors.NotFoundError(f"The stored file {lost} is damaged, so nothing was uploaded. Tell the operator.")
     return found
 
 
