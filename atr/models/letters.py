@@ -34,7 +34,7 @@ def call_for_votes(
         "\n".join(_entry(line) for line in view.lines if line.digest),
         f"Download the files from:\n{_inset(*files)}" if files else "",
         f"The vote is open for at least {view.min_hours} hours{open_until}.",
-        "Please vote on the page above; only votes cast there are counted.\n"
+        "Vote on the page above; only votes cast there are counted.\n"
         + _inset(*(f"[ ] {choice}  {text}" for choice, text in _CHOICES)),
         _CHECKS,
     )

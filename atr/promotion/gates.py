@@ -261,7 +261,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate(
         "stopped",
         lambda f: not f.stopped_by,
-        lambda f: f"{f.stopped_by}, so this promotion was not sent.",
+        lambda f: f"{f.stopped_by}, so nothing was sent.",
         "a committee member",
     ),
     Gate(

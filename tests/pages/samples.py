@@ -363,7 +363,7 @@ def verified(**changes: Any) -> views.Verified:
 
 def waiting(**changes: Any) -> views.DeploymentView:
     """Asked for behind another one that was refused."""
-    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so this promotion was not sent."
+    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so nothing was sent."
     sample = requested(
         standing=dataclasses.replace(standing_of(states.State.REQUESTED), sentence=sentence, who="a committee member"),
         needs_you=True,

@@ -24,16 +24,16 @@ def test_the_call_names_the_ballot_and_how_to_vote() -> None:
         "Revision 00003: 22 files",
         f"sha256 {samples.digest('all')}",
         "deployment 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
-        "72 hours at least, until Fri 18 Sep 2026, 02:51 UTC",
+        "open for at least 72 hours, until Fri 18 Sep 2026, 02:51 UTC",
         "[ ] +1  Release it",
-        "Before a +1:",
+        "Before voting +1,",
     ):
         assert text in letter.body
 
 
 def test_before_it_opens_no_end_is_promised() -> None:
     letter = letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE)
-    assert "open for 72 hours at least." in letter.body
+    assert "open for at least 72 hours." in letter.body
     assert "until" not in letter.body
 
 
@@ -41,10 +41,10 @@ def test_where_to_get_the_files_is_said_or_why_not() -> None:
     body = _call().body
     assert "Download the files from:\n" in body
     for entry in samples.voter_entries():
-        place = f"not from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
+        place = f"not available from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
         assert f"  {entry.title}: {place}\n" in body
     assert "The Maven settings are on the vote's page." in body
-    assert "Where to get" not in letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE).body
+    assert "Download the files" not in letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE).body
 
 
 def test_the_result_names_every_voter_with_their_vote() -> None:
@@ -72,6 +72,8 @@ def test_the_announcement_has_the_public_addresses_and_leaves_the_words_to_peopl
     assert "https://central.example/org/apache/example/widgets-core/2.4.0/" in letter.body
     assert "[Describe the release and what is new in a few sentences.]" in letter.body
     nothing = letters.announcement(vote_samples.announcing(live=()), page=vote_samples.PAGE)
+    assert "It is available from:" in letter.body
+    assert "available" not in nothing.body
     assert "public" not in nothing.body
     lacking = letters.announcement(vote_samples.announcing(not_public=(samples.not_public(),)), page=vote_samples.PAGE)
     assert f"[Voted on, but not published:]\n  {samples.not_public().name}\n" in lacking.body

@@ -135,7 +135,7 @@ def test_trouble_is_said_softly_and_asks_less_often(page: sync_api.Page, site: s
     note = page.locator("[data-refresh-note]")
 
     pass_time(page, 2)
-    sync_api.expect(note).to_contain_text("No answer from the server just now")
+    sync_api.expect(note).to_contain_text("The server does not respond")
     pass_time(page, 2)
     page.wait_for_timeout(100)
     assert asked(site, ROW) == 1

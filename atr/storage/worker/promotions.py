@@ -147,7 +147,7 @@ class SystemService:
         blockers = gates.blockers(case.facts)
         reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
-            reasons.append("The staged files are not what the committee voted on.")
+            reasons.append("The staged files differ from the files that the committee voted on.")
         if reasons:
             await self._refuse(row, before, " ".join(reasons))
             return None
