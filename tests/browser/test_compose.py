@@ -58,7 +58,7 @@ async def test_a_folder_becomes_a_revision_and_two_are_compared(
     scripts: bool,  # noqa: FBT001
 ) -> None:
     alice = await started(house, web, visit, java_script_enabled=scripts)
-    assert "Nothing is here yet" in await alice.text()
+    assert "There are no files yet" in await alice.text()
     await alice.picture("compose-new")
     await alice.page.set_input_files("#folder", folder)
     await send(alice, wait="Revision 00001 is made: 3 files uploaded")
@@ -103,7 +103,7 @@ async def test_progress_is_seen_and_an_upload_can_be_stopped(
     await alice.page.get_by_role("button", name="Upload", exact=True).click()
     await alice.page.get_by_text("of 3.0 MB").wait_for(timeout=persons.PATIENCE)
     await alice.picture("uploading")
-    await alice.page.get_by_role("button", name="Stop the upload").click()
+    await alice.page.get_by_role("button", name="Cancel upload").click()
     await alice.page.get_by_text("You stopped the upload. Nothing was saved").wait_for()
     await alice.look()
     await slow.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": -1})

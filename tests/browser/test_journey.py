@@ -68,13 +68,13 @@ async def test_from_sign_in_to_live(stack: Stack, visit: fixtures.Visit) -> None
     alice.expected.add(422)
     await alice.page.get_by_label("Type the version").fill("2.4.1")
     await alice.press(PROMOTE)
-    assert f"That is not the version. Type {VERSION}." in await alice.text()
+    assert f"The version does not match. Type {VERSION}." in await alice.text()
     assert await publish_calls(running) == 0
 
     await alice.page.get_by_label("Type the version").fill(VERSION)
     await alice.press(PROMOTE)
     assert alice.page.url == running.web_url + FINISH
-    assert "We prove the staged files once more" in await alice.text()
+    assert "The staged files are verified once more" in await alice.text()
     # Lost by any reload.
     await alice.page.evaluate("window.neverReloaded = true")
     seen = await states_until_live(alice)

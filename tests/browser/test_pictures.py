@@ -102,9 +102,7 @@ async def test_what_has_to_be_set(house: worlds.World, web: str, visit: fixtures
     await house.staged()
     alice = await somebody(visit, web, "alice")
     await alice.go(f"/policy/{people.PROJECT}")
-    await alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral").fill(
-        "maven/org/**\nmaven/**"
-    )
+    await alice.page.get_by_label("Files for Maven Central, under the tag mavencentral").fill("maven/org/**\nmaven/**")
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("does nothing")
     await photograph(alice, "policy", tallest=800)
     erin = await somebody(visit, web, people.ADMIN)
@@ -136,7 +134,7 @@ async def test_the_panel(house: worlds.World, web: str, visit: fixtures.Visit) -
     dave = await somebody(visit, web, people.COMMITTER)
     await dave.go(f"/compose/{WHERE}")
     await dave.page.get_by_role("button", name="Run checks now").click()
-    await async_api.expect(dave.page.locator("#readiness")).to_contain_text("are being asked now")
+    await async_api.expect(dave.page.locator("#readiness")).to_contain_text("Checks in progress")
     await house.work()
     await async_api.expect(dave.page.locator("#readiness")).to_contain_text("refused our credentials")
     await photograph(dave, "readiness", "#readiness", tallest=1_400)
@@ -156,7 +154,7 @@ async def test_the_vote(house: worlds.World, web: str, visit: fixtures.Visit) ->
         await voter.page.get_by_label("What you checked").fill("Built it, ran the tests, read the NOTICE.")
         if asf_uid == people.MEMBERS[-1]:
             await photograph(voter, "vote")
-            await voter.page.get_by_text("Use them with Maven").first.click()
+            await voter.page.get_by_text("Use with Maven").first.click()
             await photograph(voter, "voters", 'section[aria-labelledby="get"]')
         await voter.press("Cast my vote")
     await dave.go(f"/resolve/{WHERE}")
@@ -217,7 +215,7 @@ async def test_refused(house: worlds.World, web: str, visit: fixtures.Visit) -> 
     await house.until(number, states.State.REFUSED)
     alice = await somebody(visit, web, "alice")
     await alice.go(f"/distribution/detail/{WHERE}/d{number}")
-    assert "There is no way around this check" in await alice.text()
+    assert "This check cannot be bypassed" in await alice.text()
     await photograph(alice, "refused")
 
 

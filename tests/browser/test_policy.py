@@ -47,7 +47,7 @@ async def test_patterns_are_tried_while_one_types(house: worlds.World, web: str,
     await house.staged()
     alice = await _member(visit, web)
     await alice.go(f"/policy/{people.PROJECT}")
-    field = alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral")
+    field = alice.page.get_by_label("Files for Maven Central, under the tag mavencentral")
     await field.fill("nothing/**")
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("“nothing/**” matches no file")
     await field.fill("maven/[")
@@ -56,7 +56,7 @@ async def test_patterns_are_tried_while_one_types(house: worlds.World, web: str,
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("does nothing")
     await alice.picture("policy-tried")
     await alice.page.get_by_role("button", name="Save the policy").click()
-    await async_api.expect(alice.page.get_by_text("The policy is saved.")).to_be_visible()
+    await async_api.expect(alice.page.get_by_text("Policy saved.")).to_be_visible()
     await async_api.expect(alice.page.locator("#changes ~ ol")).to_contain_text("maven/org/**, maven/**, was maven/**")
 
 
@@ -64,14 +64,14 @@ async def test_without_a_script_a_button_tries_them(house: worlds.World, web: st
     await house.staged()
     alice = await _member(visit, web, java_script_enabled=False)
     await alice.go(f"/policy/{people.PROJECT}")
-    await alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral").fill("nothing/**")
+    await alice.page.get_by_label("Files for Maven Central, under the tag mavencentral").fill("nothing/**")
     await alice.page.get_by_role("button", name="Try patterns").click()
     await async_api.expect(alice.page.locator("#trial")).to_contain_text("“nothing/**” matches no file")
     await async_api.expect(
-        alice.page.get_by_label("Files that go to Maven Central, under the tag mavencentral")
+        alice.page.get_by_label("Files for Maven Central, under the tag mavencentral")
     ).to_have_value("nothing/**")
     await alice.page.get_by_role("button", name="Save the policy").click()
-    await async_api.expect(alice.page.get_by_text("The policy is saved.")).to_be_visible()
+    await async_api.expect(alice.page.get_by_text("Policy saved.")).to_be_visible()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
@@ -88,7 +88,7 @@ async def test_asking_leads_back_and_the_answer_appears(
     dave = await _member(visit, web, people.COMMITTER, java_script_enabled=script)
     await dave.go(f"/finish/{people.PROJECT}/2.4.0")
     await dave.page.get_by_role("button", name="Run checks now").click()
-    await async_api.expect(dave.page.locator("#readiness")).to_contain_text("are being asked now")
+    await async_api.expect(dave.page.locator("#readiness")).to_contain_text("Checks in progress")
     assert dave.page.url.endswith(f"/finish/{people.PROJECT}/2.4.0")
     await house.work()
     if not script:

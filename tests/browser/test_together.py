@@ -69,7 +69,7 @@ async def test_what_a_build_machine_staged_is_found_by_its_coordinates(
         await alice.page.reload()
     await alice.look()
     await alice.picture(f"together-{way}-found")
-    await alice.press(re.compile("Record this one"))
+    await alice.press(re.compile("Record deployment"))
     row = await house.until(1, lambda row: row.proof.staged is not None)
     assert row.external_id == external_id
 
@@ -95,7 +95,7 @@ async def test_verify_now_tells_equal_from_different(
     await house.until(2, lambda row: row.verified.at is not None)
     await alice.page.reload()
     await alice.look()
-    assert "the staged files are not what they were" in await alice.text()
+    assert "the staged files have changed" in await alice.text()
     await alice.picture(f"together-{way}-differs")
 
 
@@ -117,7 +117,7 @@ async def test_verify_now_says_what_holds_it_up(house: worlds.World, web: str, v
     await house.until(1, lambda row: row.verified.at is not None)
     await alice.page.reload()
     await alice.look()
-    assert "Nothing was compared, and we do not go on by ourselves" in await alice.text()
+    assert "Nothing was compared, and there is no automatic retry" in await alice.text()
     await alice.picture(f"together-{way}-not-verified")
 
 
@@ -143,7 +143,7 @@ async def _promote_both(alice: persons.Person, house: worlds.World, way: str) ->
     await alice.page.get_by_label("Type the version").fill("2.4")
     alice.expected = {422}
     await alice.press("Promote 2 deployments")
-    assert "Two have the number 2" in await alice.text() or "That is not the version" in await alice.text()
+    assert "Two have the number 2" in await alice.text() or "The version does not match" in await alice.text()
     await alice.picture(f"together-{way}-wrong")
     await alice.page.get_by_label("Number of").nth(0).fill("2")
     await alice.page.get_by_label("Number of").nth(1).fill("1")

@@ -133,7 +133,7 @@ async def test_a_failed_vote_offers_to_drop_and_the_next_ballot_is_clean(
     await dave.page.get_by_label("Why it failed").fill("The NOTICE names another project.")
     await dave.press("Resolve as failed")
     assert dave.page.url == f"{web}/voting/{WHERE}"
-    assert "What is staged stays until somebody drops it." in await dave.text()
+    assert "Staged deployments remain until they are dropped." in await dave.text()
     await alice.go(f"/voting/{WHERE}")
     assert "It was staged for candidate 1, whose vote failed." in await alice.text()
     if scripts:
@@ -160,14 +160,14 @@ async def test_approved_by_mistake_and_taken_back(
     dave = await _somebody(visit, web, people.COMMITTER, scripts=scripts)
     await dave.go(f"/finish/{WHERE}")
     await dave.press("abandoned", kind="link")
-    assert "that alice asked for is stopped before anything is sent." in await dave.text()
+    assert "requested by alice is stopped before anything is sent." in await dave.text()
     if scripts:
         await _photograph(dave, visit, "abandon")
     old = await dave.another_tab()
     await old.go(f"/abandon/{WHERE}")
     await dave.page.get_by_label("Reason for abandoning it").fill("Approved by mistake.")
     await dave.press("Abandon candidate 1")
-    assert "Candidate 1 is abandoned; no call of ours to publish it was made." in await dave.text()
+    assert "Candidate 1 is abandoned; no publish request was sent." in await dave.text()
     await house.pass_time(rounds=3, hours=2)
     assert house.publish_calls == 0
     # The other tab still shows the form.
@@ -193,7 +193,7 @@ async def test_a_ballot_that_moves_is_seen_and_an_old_form_opens_nothing(
     await alice.look()
     other = await alice.another_tab()
     await other.go(f"/voting/{WHERE}")
-    await other.page.get_by_text("Take it off the ballot…").click()
+    await other.page.get_by_text("Remove from the ballot…").click()
     await other.page.get_by_label("Reason for excluding it").fill("Not this one.")
     await other.press(re.compile(r"^Take it off the ballot\b"))
     alice.expected.add(409)

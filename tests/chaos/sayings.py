@@ -16,8 +16,8 @@ from tests import world as worlds
 _DState: Final = states.DeploymentState
 _NOT_PUBLIC: Final = frozenset({_DState.STAGED, _DState.DROPPED, _DState.GONE, _DState.FAILED, _DState.VALIDATING})
 # That what is public was not voted on, and that all is public that was.
-UNVOTED: Final = "it was not voted on"
-EVERYTHING: Final = "Nothing is missing"
+UNVOTED: Final = "Published, but not voted on"
+EVERYTHING: Final = "Nothing is outstanding"
 # Words that say of a version that nobody has it.
 DENIED: Final = re.compile(
     r"before anything became public|nothing of it (was|became)|can be promoted again", re.IGNORECASE

@@ -81,7 +81,7 @@ def test_what_was_voted_on_is_not_said_to_be_unvoted(stage: theatre.Theatre) -> 
 
 
 @pytest.mark.parametrize(
-    "fields", [{"nothing_missing": "Nothing is missing. All is public."}, {"announce_why_not": ""}]
+    "fields", [{"nothing_missing": "Nothing is outstanding. All is public."}, {"announce_why_not": ""}]
 )
 def test_of_an_abandoned_candidate_nothing_counts(fields: dict[str, Any], stage: theatre.Theatre) -> None:
     (said,) = _judged(stage, ("dropped by hand", "promote", 86_400.0, "vote abandoned", 86_400.0), _page(**fields))

@@ -216,7 +216,7 @@ class TestPlatforms:
         staged.fault("published", status=status, times=None)
         found = await _of(staged)
         assert found["Maven Central"].grade is doctor.Grade.FAIL
-        assert "We will ask again" not in found["Maven Central"].said
+        assert "It will be retried" not in found["Maven Central"].said
 
     async def test_one_that_is_not_there(self, tmp_path: pathlib.Path) -> None:
         """Nobody listens at port 1."""

@@ -83,7 +83,7 @@ async def test_outside_the_names_of_the_project_nothing_is_asked(world: worlds.W
     """The wall: one account serves many committees."""
     await world.composed()
     where = distribution.coordinates(worlds.MAVEN, "commons-cli", "commons-cli", "1.9.0")
-    with pytest.raises(errors.BlockedError, match="Outside the names"):
+    with pytest.raises(errors.BlockedError, match="Outside the project's namespaces"):
         await _ask(world, where)
     assert world.requests("files") == 0
     assert await world.rows(tables.DeploymentSearch) == []
@@ -106,7 +106,7 @@ async def test_of_what_also_holds_others_packages_only_the_id_is_told(world: wor
     view = await _page(world, number)
     (one,) = view.candidates
     assert (one.external_id, one.name, one.word, one.packages) == (external_id, "", "", ())
-    assert "belong to others" in one.why_not
+    assert "outside the project's namespaces" in one.why_not
     (row,) = await world.rows(tables.DeploymentSearch)
     assert "secret" not in repr(row.found)
 

@@ -103,9 +103,9 @@ class _Case:
 
 _CASES = [
     _Case(_policy_off, "policy does not allow remote promotion"),
-    _Case(_target_narrowed, "utside the names"),
-    _Case(_target_taken_away, "Nobody has set which names"),
-    _Case(_left_the_committee, "only members of the", errors.AccessError),
+    _Case(_target_narrowed, "utside the project's namespaces"),
+    _Case(_target_taken_away, "This project has no namespaces"),
+    _Case(_left_the_committee, "only committee members may", errors.AccessError),
     _Case(_retired, "not active"),
     _Case(_revision_changed, "Revision 00002 was made after the vote"),
     _Case(_deployment_moved, "it is gone"),

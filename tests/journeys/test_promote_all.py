@@ -112,7 +112,7 @@ async def test_while_the_first_is_on_its_way_the_others_wait_and_say_so(several:
     row = await several.row(2)
     assert row.state is S.REQUESTED
     assert "widgets-core" in row.next_sentence
-    assert row.next_sentence.startswith("It waits for ")
+    assert row.next_sentence.startswith("It is queued behind ")
     assert [blocker.code for blocker in row.blockers] == ["turn"]
     assert "go_on" not in {act.name for act in row.acts}
     assert (await several.promotion(2)).verified_digest is None
@@ -160,7 +160,7 @@ async def test_trouble_stops_the_rest_and_nothing_of_it_is_sent(several: worlds.
     assert row.needs_you
     assert not row.is_moving
     assert {act.name for act in row.acts} >= {"go_on", "abort"}
-    assert (await several.row(3)).next_sentence.startswith("It waits for ")
+    assert (await several.row(3)).next_sentence.startswith("It is queued behind ")
     assert [event.what for event in await several.events(f"promotion:{promotions[1]}")].count("promotion_stopped") == 1
 
 
@@ -313,7 +313,7 @@ async def test_the_page_lists_them_in_order_with_what_is_left_out(several: world
     ((name, key, why),) = view.left_out
     assert "widgets-cli" in name
     assert key == "d3"
-    assert why == "It is asked for already, and requested."
+    assert why == "Already requested."
     async with several.store.read(people.STRANGER) as read:
         other = await together.promote_all(read, people.PROJECT, VERSION)
     assert other.rows == ()

@@ -80,11 +80,11 @@ async def test_a_group_outside_the_target_is_refused_at_record_at_capture_and_at
     release_key = await world.composed()
     other = of_group(world.tree, "org.example.gadgets")
     external_id = await world.stage_elsewhere(other)
-    with pytest.raises(errors.BlockedError, match="utside the names"):
+    with pytest.raises(errors.BlockedError, match="utside the project's namespaces"):
         await world.record(release_key, external_id, other.packages[0])
     # A neighbour's group that only begins with the same letters.
     near = dataclasses.replace(other.packages[0], owner_namespace="org.example.widgetsmore")
-    with pytest.raises(errors.BlockedError, match="utside the names"):
+    with pytest.raises(errors.BlockedError, match="utside the project's namespaces"):
         await world.record(release_key, external_id, near)
     assert not await world.rows(tables.Deployment)
     deployment_id = await world.record(release_key, external_id, world.tree.packages[0])
@@ -97,7 +97,7 @@ async def test_a_group_outside_the_target_is_refused_at_record_at_capture_and_at
     assert len(refused) == 1
     async with world.admin() as admin:
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
-    with pytest.raises(errors.BlockedError, match="utside the names"):
+    with pytest.raises(errors.BlockedError, match="utside the project's namespaces"):
         await world.stage(release_key)
 
 

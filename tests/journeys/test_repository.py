@@ -203,7 +203,7 @@ async def test_folders_are_for_people(world: worlds.World, open_vote: views.Vote
     async with client(world) as asker:
         page = (await asker.get(address(open_vote))).text
         assert f'href="{address(open_vote, "org/")}"' in page
-        assert "A candidate, not a release" in page
+        assert "This is a release candidate, not a release" in page
         folder = f"{CORE.rpartition('/')[0]}/"
         page = (await asker.get(address(open_vote, folder))).text
         assert f'href="{address(open_vote, f"{CORE}.jar")}"' in page
@@ -241,12 +241,12 @@ async def test_what_the_disk_spoilt_is_not_passed_on(world: worlds.World, open_v
         _write(blob, content[:-1] + b"?")
         for algorithm in ("sha1", "sha512"):
             answer = await asker.get(address(open_vote, f"{path}.{algorithm}"))
-            assert (answer.status_code, "damaged on our disk" in answer.text) == (404, True)
+            assert (answer.status_code, "stored file is damaged" in answer.text) == (404, True)
         _write(blob, content[:-1])
         assert (await asker.get(address(open_vote, path))).status_code == 404
         blob.unlink()
         answer = await asker.get(address(open_vote, path))
-        assert (answer.status_code, "damaged on our disk" in answer.text) == (404, True)
+        assert (answer.status_code, "stored file is damaged" in answer.text) == (404, True)
 
 
 def _write(path: pathlib.Path, content: bytes) -> None:
@@ -259,8 +259,8 @@ async def test_without_a_copy_voters_are_told_and_so_is_who_opens_the_vote(world
     async with world.store.read() as read:
         (warning,) = (await vote_reader.voting(read, release_key)).warnings
     external_id = (await world.row(deployment_id)).external_id
-    assert warning.startswith(f"Voters cannot test deployment {external_id}.")
-    assert "switch copies on in the project's policy" in warning
+    assert warning.startswith(f"Deployment {external_id} is not available for testing.")
+    assert "enable copies in the project's policy" in warning
     async with world.manager() as manager:
         await manager.vote.open_vote(release_key)
     entry = (await entries(world, release_key))["deployment"]
@@ -291,7 +291,7 @@ async def test_forgotten_after_the_vote_it_is_served_no_more(world: worlds.World
         async with world.member() as member:
             await member.copies.forget((await world.rows(tables.Deployment))[0].id or 0, "a new candidate comes")
         answer = await asker.get(address(open_vote, f"{CORE}.jar"))
-    assert (answer.status_code, "No copy of this file is kept" in answer.text) == (404, True)
+    assert (answer.status_code, "The copy of this file has been deleted" in answer.text) == (404, True)
 
 
 async def test_the_settings_name_the_repository_and_an_artifact(

@@ -199,7 +199,7 @@ async def test_what_the_policy_does_not_map_is_not_guessed(world: worlds.World) 
     """Blocked with its sentence, for no mapping, one that fits no file, and one that is no path of the platform."""
     release_key = await world.composed()
     for patterns, sentence in (
-        ({}, "we do not guess"),
+        ({}, "to the project's policy"),
         ({"mavencentral": ["nowhere/**"]}, "match no file"),
         ({"maven": ["**"]}, "source-release.zip"),
     ):

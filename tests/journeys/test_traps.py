@@ -159,7 +159,7 @@ async def test_trap_11_a_wrong_id_is_seen_by_its_files_its_group_and_its_ballot(
     row = await voted.row(deployment_id)
     assert {package.version for package in row.packages} == {"2.4.1"}
     assert any(status == "blocker" for status, _ in row.check_messages)
-    with pytest.raises(errors.BlockedError, match="not what the committee voted on"):
+    with pytest.raises(errors.BlockedError, match="differ from the files that the committee voted on"):
         await voted.promote(deployment_id)
     assert voted.publish_calls == 0
 

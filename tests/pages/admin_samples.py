@@ -18,7 +18,7 @@ def line(css: str, word: str, **changes: Any) -> views.Line:
         "platform": "Maven Central",
         "since": samples.ago(90),
         "waits_for": "a committee member to check the platform",
-        "advice": "It can wait for the morning: nothing more is sent by itself, and we go on looking.",
+        "advice": "Not urgent: nothing is sent automatically, and polling continues.",
         "row_key": "d1",
     }
     return views.Line(**{**given, **changes})

@@ -172,7 +172,7 @@ def revisions(**changes: Any) -> compose_views.RevisionsView:
     sample = compose_views.RevisionsView(
         **_WHERE,
         phase_word="Compose",
-        sentence="Revision 00002 is the newest, made by release-manager.",
+        sentence="Revision 00002 is the latest, created by release-manager.",
         lines=(later, earlier, revision("00000", digest="")),
         total=3,
         comparison=None,

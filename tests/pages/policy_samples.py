@@ -62,7 +62,7 @@ def trial(**changes: Any) -> views.TrialView:
         name="npm",
         css="refused",
         sentence="3,000 files go there, but 1 stand where another one stands.",
-        problems=("a/x.jar and b/x.jar both go to x.jar.", "“c/**” matches no file of this revision."),
+        problems=("a/x.jar and b/x.jar are both mapped to x.jar.", "“c/**” matches no file of this revision."),
         placed_total=3_000,
         skipped_total=40,
         packages=(

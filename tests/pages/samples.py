@@ -271,7 +271,7 @@ def in_doubt(**changes: Any) -> views.DeploymentView:
         needs_you=True,
         needs_person="a committee member",
         problem="Maven Central gave no definite answer in 41 looks over 24 hours.",
-        next_sentence="Look at Maven Central's own page, then say here what you found.",
+        next_sentence="Search Maven Central for the upload, then enter the result here.",
         elapsed=None,
         acts=(
             act("look", "Check now", note="We go on looking by ourselves; this makes it now."),
@@ -627,14 +627,14 @@ def panels() -> dict[str, readiness_views.Panel]:
     return {
         "no": panel(
             css="refused",
-            sentence="As it is it would not go through: 2 answers of 4 said no.",
+            sentence="The promotion would be refused: 2 checks of 4 failed.",
             checks=tuple(
                 readiness_views.Check(str(number), f"Check {number}", (one, one)) for number, one in enumerate(answers)
             ),
             platforms=("Maven Central", "Another platform"),
         ),
         "asking": panel(is_asking=True, asked_at=None, css="warning", sentence="8 answers of 8 are open."),
-        "stranger": panel(ask_why_not="Committers of Example can have the platforms asked.", asked_at=None),
+        "stranger": panel(ask_why_not="Only committers of the Example committee can run the checks.", asked_at=None),
         "nothing": panel(platforms=(), checks=(), asked_at=None, css="draft", sentence="There is nothing to check."),
     }
 
@@ -649,7 +649,7 @@ def finish(**changes: Any) -> views.FinishView:
         release_key="example-widgets-2.4.0",
         phase="release_preview",
         phase_word="Finish",
-        sentence="1 of 4 voted file sets are live; one waits for your click, one is publishing, one is by hand.",
+        sentence="1 of 4 voted file sets are live; one is waiting for you, one is publishing, one is by hand.",
         css="ready",
         promote_all=False,
         vote_passed_at=ago(700),
@@ -729,7 +729,7 @@ def release_line(**changes: Any) -> views.ReleaseLine:
         phase_word="Finish",
         thirds=3,
         group="you",
-        todo="Maven Central waits for your click since 21:22.",
+        todo="Maven Central is waiting for you since 21:22.",
         where=(("live", "Maven Central", "live"), ("ready", "Maven Central", "ready"), ("by-hand", "PyPI", "by hand")),
     )
     return dataclasses.replace(sample, **changes)
@@ -915,8 +915,8 @@ def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
     )
     without = dataclasses.replace(
         kept,
-        why_not="Maven Central shows its files only to the account that staged them, and no copy is kept here. "
-        "A release manager can enable copies in the project's policy.",
+        why_not="Maven Central shows its files only to the account that staged them, and ATR keeps no copy. A "
+        "release manager can enable copies in the project's policy.",
     )
     return revision, kept, without
 

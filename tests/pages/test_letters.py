@@ -41,7 +41,9 @@ def test_where_to_get_the_files_is_said_or_why_not() -> None:
     body = _call().body
     assert "Download the files from:\n" in body
     for entry in samples.voter_entries():
-        place = f"not available from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
+        place = (
+            f"not available from here. {entry.why_not}" if entry.why_not else vote_samples.address(digest=entry.digest)
+        )
         assert f"  {entry.title}: {place}\n" in body
     assert "The Maven settings are on the vote's page." in body
     assert "Download the files" not in letters.call_for_votes(vote_samples.voting(), page=vote_samples.PAGE).body

@@ -164,7 +164,7 @@ def abandoning(**changes: Any) -> vote_views.AbandonView:
         candidate=2,
         consequences=(
             "The release returns to Compose, where its files can be changed.",
-            "The promotion to Maven Central that committee-member asked for is stopped before anything is sent.",
+            "The promotion to Maven Central requested by committee-member is stopped before anything is sent.",
         ),
         stays=("Staged deployments stay on the platform; you can drop them afterwards.",),
         why_not="",
@@ -185,7 +185,7 @@ def announcing(**changes: Any) -> vote_views.AnnounceView:
         unproved=(),
         unknown_tags=("docs",),
         unprovable=("npm: 3 files were voted on. Nobody can prove from here that they are public.",),
-        others=(("Maven Central", "These staged files are not what the committee voted on."),),
+        others=(("Maven Central", "These staged files are differ from the files that the committee voted on."),),
         why_not="",
         announced=None,
     )
@@ -227,11 +227,11 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "voting-held": _voting(
             voting(
                 css="held",
-                sentence="The vote on candidate 2 cannot be opened yet; 2 things hold it.",
+                sentence="The vote on candidate 2 is blocked by 2 conditions.",
                 blockers=blockers,
                 lines=(*lines(), unreadable),
                 choices=(choice(), off(), off(7), waiting()),
-                warnings=("Nothing that is staged on Maven Central is on the ballot.",),
+                warnings=("No deployment on Maven Central is on the ballot.",),
             ),
             field_errors={"form": "The ballot is not what you saw. No vote was opened."},
         ),
@@ -297,7 +297,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "announce-wrong": _announce(
             announcing(live=(), unprovable=(), others=()),
             values={"version": "2.4"},
-            field_errors={"version": "That is not the version. Type 2.4.0."},
+            field_errors={"version": "The version does not match. Type 2.4.0."},
         ),
         "announce-without": _announce(
             announcing(

@@ -56,7 +56,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
     [
         (samples.facts(platform=Platform.PYPI), "unsupported", "PyPI cannot hold an upload back"),
         (samples.facts(project_active=False), "project-inactive", "The project is not active"),
-        (samples.facts(embargoed=True), "embargo", "neither staged, looked for, served nor promoted"),
+        (samples.facts(embargoed=True), "embargo", "cannot be staged, searched for, served or promoted"),
         (samples.facts(phase="release_candidate"), "phase", "The release is not in Finish"),
         # Announced already: Finish is over.
         (samples.facts(phase="release"), "phase", "The release is not in Finish"),
@@ -68,22 +68,22 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         ),
         (samples.facts(deployment_state=""), "not-staged", "it is unknown."),
         (samples.facts(staged_digest=""), "not-captured", "The staged files have not been captured yet."),
-        (samples.facts(staged_digest="d3"), "not-on-ballot", "not what the committee voted on"),
-        (samples.facts(ballot=frozenset()), "not-on-ballot", "not what the committee voted on"),
+        (samples.facts(staged_digest="d3"), "not-on-ballot", "differ from the files that the committee voted on"),
+        (samples.facts(ballot=frozenset()), "not-on-ballot", "differ from the files that the committee voted on"),
         (samples.facts(checked=False), "not-checked", "has not run yet"),
         (samples.facts(check_blockers=("The .md5 is wrong.", "More.")), "check", "The .md5 is wrong."),
         (samples.facts(has_ballot=False, ballot=frozenset()), "no-ballot", "opened without a ballot"),
         (
             samples.facts(newer_revision="00003", newer_difference="1 mapped file differs (a.jar)."),
             "newer-revision",
-            "what goes to Maven Central of it is not what was voted on: 1 mapped file differs (a.jar).",
+            "its files for Maven Central differ from the voted files: 1 mapped file differs (a.jar).",
         ),
-        (samples.facts(has_target=False), "no-target", "Nobody has set which names on Maven Central"),
+        (samples.facts(has_target=False), "no-target", "This project has no namespaces on Maven Central"),
         (samples.facts(outside=("a", "b", "c", "d")), "outside-target", "a, b, c"),
         (samples.facts(freed=("pkg:maven/g/a@1",)), "freed", "does not hold pkg:maven/g/a@1 any more"),
         (samples.facts(switched_off="Erin switched it off."), "switched-off", "Erin switched it off"),
         (samples.facts(policy_allows=False), "policy", "policy does not allow remote promotion to Maven Central"),
-        (samples.facts(waits_for="the core on npm"), "turn", "It waits for the core on npm to be live."),
+        (samples.facts(waits_for="the core on npm"), "turn", "It is queued behind the core on npm."),
         (samples.facts(stopped_by="The core on npm is refused"), "stopped", "The core on npm is refused, so nothing"),
         (samples.facts(restored=RESTORED), "restored", RESTORED),
         (samples.facts(silence="Maven Central did not answer."), "silent", "Maven Central did not answer."),
@@ -132,8 +132,8 @@ def test_what_is_only_waited_for_is_told_apart_from_what_refuses() -> None:
 
 def test_what_is_said_after_a_restore() -> None:
     assert RESTORED == (
-        "The database was restored from a backup of 12:03 on 5 November; "
-        "look at what the platform has, then promote again."
+        "The database was restored from a backup of 12:03 on 5 November; check the platform's state, then promote "
+        "again."
     )
     assert gates.restored(None).startswith("The database was restored; look at")
 

@@ -144,7 +144,7 @@ async def test_what_diverged_is_cured_by_nobody(voted: worlds.World) -> None:
     for row in await voted.rows(sql.Distribution):
         await voted.change(row.model_copy(update={"proof": distribution.Proof.DIVERGED}))
     page = await _page(voted)
-    assert "must be dealt with first" in page.why_not
+    assert "Resolve the incident first" in page.why_not
     with pytest.raises(errors.HeldError) as raised:
         await _announce(
             voted, reason=_REASON, vouched={row.coordinates.purl for row in await voted.rows(sql.Distribution)}

@@ -117,7 +117,7 @@ async def test_a_project_without_names_records_nothing_where_one_promotes(voted:
     async with voted.by_hand() as data:
         row = next(one for one in await voted.rows(tables.PlatformTarget) if one.project_key == OTHER)
         await data.delete(await data.merge(row))
-    with pytest.raises(errors.BlockedError, match="Nobody has set which names on Maven Central"):
+    with pytest.raises(errors.BlockedError, match="This project has no namespaces on Maven Central"):
         await _record_other(voted, _OWN)
 
 
@@ -161,7 +161,7 @@ async def test_what_was_published_by_hand_is_tracked_only_inside_the_names(voted
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
     voted.knob(await voted.row(1), "publish-by-hand")
     await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
-    with pytest.raises(errors.ConflictError, match="Outside the names"):
+    with pytest.raises(errors.ConflictError, match="Outside the project's namespaces"):
         async with voted.member() as member:
             await member.acts.prove_published(1)
     assert not await voted.rows(tables.PromotionTarget)
@@ -184,7 +184,7 @@ async def test_a_mapping_without_names_opens_no_vote_and_says_who_can_help(world
     await world.settle_in()
     await _settle_other(world, target=False)
     await _compose_other(world, _OWN)
-    with pytest.raises(errors.BlockedError, match=r"Nobody has set which names on Maven Central.*foundation admin"):
+    with pytest.raises(errors.BlockedError, match=r"This project has no namespaces on Maven Central.*foundation admin"):
         await _vote_other(world)
 
 

@@ -182,7 +182,7 @@ async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.W
 
 async def test_a_row_that_waits_is_said_once_and_holds_the_announcement_too(voted: worlds.World) -> None:
     view = await _finish(voted)
-    assert view.sentence == "0 of 1 voted file set is live; Maven Central waits for your click."
+    assert view.sentence == "0 of 1 voted file set is live; Maven Central is waiting for you."
     assert len(view.missing) == 1
     assert [one.packages_line for one in (await _announcing(voted)).not_public] == [WHOLE]
     with pytest.raises(errors.BlockedError, match="was voted on and is not published"):
@@ -254,7 +254,7 @@ async def test_diverged_is_not_live(voted: worlds.World) -> None:
     view = await _finish(voted)
     assert view.sentence == "0 of 1 voted file set is live; Maven Central is diverged."
     assert [one.packages_line for one in (await _announcing(voted)).not_public] == [WHOLE]
-    with pytest.raises(errors.BlockedError, match="The incident must be dealt with first"):
+    with pytest.raises(errors.BlockedError, match="Resolve the incident first"):
         await _announce(voted)
 
 

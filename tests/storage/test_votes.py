@@ -211,7 +211,7 @@ async def test_the_ballot_of_a_vote_that_failed_authorises_nothing(staged: world
         await member.deployments.take_off_ballot(1, "It is the old one.")
     await people.vote(staged.store, RELEASE)
     await staged.work()
-    with pytest.raises(errors.BlockedError, match="not what the committee voted on"):
+    with pytest.raises(errors.BlockedError, match="differ from the files that the committee voted on"):
         await staged.promote(1)
 
 

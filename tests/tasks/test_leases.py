@@ -148,7 +148,7 @@ async def test_the_heart_beats_while_it_works_and_stops_the_work_when_the_lease_
         renewed = (await voted.promotion(promotion_id)).lease_until
     assert renewed is not None
     assert (renewed - until).total_seconds() >= 29
-    with pytest.raises(errors.ConflictError, match="took this row over"):  # noqa: PT012
+    with pytest.raises(errors.ConflictError, match="has taken over this row"):  # noqa: PT012
         async with holds.PromotionHold(hands, claimed).alive():
             voted.clock.turn(seconds=30)
             async with voted.service() as service:

@@ -65,7 +65,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     again = (await _row(voted, where)).due_at
     assert again
     assert (await _shown(voted, where)).sentence == (
-        f"Said to be public; not found yet. We look again on {_when(again)}."
+        f"Reported as published, not found yet. Next check {_when(again)}."
     )
     voted.platform.publish_version(*ELSEWHERE[platform][1:], "2.4.0")
     published = voted.clock.at
@@ -79,10 +79,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     assert shown.word == "unproved"
     assert shown.web_url
     assert shown.api_url
-    assert shown.sentence == (
-        f"Said to be public, and found there since {_when(published)}. "
-        f"Its files are not proved, since {platform.no_proof}."
-    )
+    assert shown.sentence == (f"Published since {_when(published)}. not verified because {platform.no_proof}.")
     assert [one.what for one in await voted.events(f"distribution:{where.purl}")] == [
         "distribution_recorded",
         "distribution_found",
@@ -106,7 +103,7 @@ async def test_without_an_address_it_says_so_is_hardly_looked_at_and_delays_nobo
     assert (await _row(voted, where)).lease_epoch == 3, "once an hour"
     shown = await _shown(voted, where)
     assert shown.sentence == (
-        f"Said to be public; not found yet. The operator has set no address for {platform.display_name}, "
+        f"Reported as published, not found yet. The operator has set no address for {platform.display_name}, "
         "so we do not look there."
     )
     told = [one.what for one in await voted.events(f"distribution:{where.purl}")]
@@ -193,7 +190,7 @@ async def test_a_platform_that_asks_us_to_wait_is_left_alone(voted: worlds.World
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"status": 503}, "We will ask again."),
+        ({"status": 503}, "It will be retried."),
         ({"status": 200, "body": "<html>"}, "no JSON"),
         ({"status": 404, "body": "<html>"}, "no JSON"),
         ({"status": 200, "body": {"name": "widgets", "version": "3.0"}}, "answered about"),
@@ -209,11 +206,11 @@ async def test_what_went_wrong_stands_on_the_row_until_a_look_succeeds(
     await _record(voted, where)
     await voted.work()
     shown = await _shown(voted, where)
-    assert shown.sentence.startswith("Said to be public; not found yet. ")
+    assert shown.sentence.startswith("Reported as published, not found yet. ")
     assert said in shown.sentence
     assert (shown.upload_date, shown.api_url, shown.web_url) == (None, "", "")
     await voted.pass_time(minutes=10)
-    assert "found there" in (await _shown(voted, where)).sentence
+    assert "Published since" in (await _shown(voted, where)).sentence
 
 
 async def test_what_is_said_once_more_is_looked_for_at_once(voted: worlds.World) -> None:
@@ -232,6 +229,6 @@ async def test_what_waits_elsewhere_is_not_looked_at_and_says_so(voted: worlds.W
         await member.distributions.record(RELEASE, where, staging=True)
     await voted.pass_time(rounds=2, hours=2)
     assert (await _shown(voted, where)).sentence == (
-        "Reported as staged, not verified. We do not look at what waits on Docker Hub."
+        "Reported as staged, not verified. Staged packages on Docker Hub cannot be read yet."
     )
     assert voted.requests("docker-hub") == 0

@@ -74,7 +74,7 @@ async def test_all_is_well_with_the_same_sentences_in_every_phase(staged: worlds
     composed = await _panel(staged)
     assert _words(composed) == _ALL_WELL
     assert (composed.css, composed.platforms) == ("passed", ("Maven Central",))
-    assert "no date on which it would drop it" in _said(composed, "lasts")
+    assert "reports no expiry date" in _said(composed, "lasts")
     staged.clock.turn(hours=1)
     async with staged.manager() as manager:
         await manager.vote.open_vote(RELEASE)
@@ -200,7 +200,7 @@ async def test_what_the_gates_would_refuse_is_said_before_the_vote(staged: world
     panel = await _panel(staged)
     lines = {line.who: line.sentence for line in _cell(panel, "finish").lines}
     assert "policy does not allow" in lines["a release manager"]
-    assert "Outside the names" in lines["a foundation admin"]
+    assert "Outside the project's namespaces" in lines["a foundation admin"]
     assert (_words(panel)["policy"], _words(panel)["names"]) == ("No", "No")
     assert not any("vote" in line.sentence.lower() for line in _cell(panel, "finish").lines)
 
@@ -208,7 +208,7 @@ async def test_what_the_gates_would_refuse_is_said_before_the_vote(staged: world
 async def test_a_deployment_that_was_taken_off_the_ballot_would_be_refused(staged: worlds.World) -> None:
     async with staged.member() as member:
         await member.deployments.take_off_ballot(1, "An experiment.")
-    assert "not what the committee voted on" in _said(await _panel(staged), "finish")
+    assert "differ from the files that the committee voted on" in _said(await _panel(staged), "finish")
 
 
 async def test_a_comparison_that_is_old_says_so_and_is_made_again(staged: worlds.World) -> None:
@@ -219,7 +219,7 @@ async def test_a_comparison_that_is_old_says_so_and_is_made_again(staged: worlds
     panel = await _asked(staged)
     assert (_words(panel)["mapping"], _words(panel)["names"]) == ("No", "No"), "what is cut off is longer now"
     assert "10 staged under another path (widgets/widgets-core/2.4.0/" in _said(panel, "mapping")
-    assert "Outside the names" in _said(panel, "names")
+    assert "Outside the project's namespaces" in _said(panel, "names")
 
 
 async def test_what_vanished_is_said_with_since_when(staged: worlds.World) -> None:
@@ -227,7 +227,7 @@ async def test_what_vanished_is_said_with_since_when(staged: worlds.World) -> No
     await staged.pass_time(rounds=30, minutes=30)
     panel = await _panel(staged)
     assert (_words(panel)["lasts"], _words(panel)["finish"]) == ("No", "No")
-    assert "not there any more, since" in _said(panel, "lasts")
+    assert "has been gone since" in _said(panel, "lasts")
 
 
 async def test_it_is_asked_again_once_a_day_while_something_is_staged(staged: worlds.World) -> None:

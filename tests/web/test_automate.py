@@ -50,10 +50,13 @@ async def _not_recorded(house: houses.House) -> None:
     [
         (_nothing_mapped, r"The policy's patterns \(nowhere/\*\*\) match no file of the revision\."),
         (_outside, r"Outside the project's namespaces: org\.example\.widgets:[^<]+\."),
-        (_nobodys, r"Nobody has set which names on Maven Central belong to this project\."),
+        (_nobodys, r"This project has no namespaces on Maven Central\."),
         (
             _too_large,
-            r"The upload would have at least 1,073,74\d,\d{3} bytes, its checksums included, and Maven Central takes ",
+            (
+                r"The upload would be at least 1,073,74\d,\d{3} bytes, including checksums, but Maven Central accepts "
+                r"at most "
+            ),
         ),
         (_not_recorded, r"The newest revision is older than our record of its files\. Make a new one\."),
     ],
@@ -82,8 +85,8 @@ async def test_automate_says_how_much_it_would_upload(house: houses.House) -> No
     packages = re.findall(r"<summary><code>org\.example\.widgets:([a-z-]+):[^<]+</code>", page)
     assert packages == sorted(packages)
     assert f"{len(packages)} packages" in page
-    assert re.search(r"\d+ checksums that Maven Central wants beside them are made by us", page)
-    assert "Maven Central takes at most 1.1 GB at once." in page
+    assert re.search(r"\d+ checksums required by Maven Central will be generated", page)
+    assert "Maven Central accepts at most 1.1 GB per upload." in page
 
 
 async def test_automate_shows_so_many_files_a_page(house: houses.House) -> None:

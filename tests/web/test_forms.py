@@ -31,7 +31,7 @@ async def test_promote_leads_back_to_the_release_and_says_so(house: houses.House
     assert answer.status == 303
     assert answer.headers["location"].endswith(place.url("finish"))
     page = await alice.get(place.url("finish"))
-    assert "Asked for. We prove the staged files once more" in page.text
+    assert "Promotion requested. The staged files are verified once more" in page.text
     assert _promotions(house, place) == 1
     assert "Asked for." not in (await alice.get(place.url("finish"))).text
 
@@ -50,7 +50,7 @@ async def test_a_wrong_version_is_said_beside_its_field(house: houses.House) -> 
     form = {**await house.promote_form(place), "version": "9.9.9"}
     answer = await alice.post(place.url("distribution/promote"), form)
     assert answer.status == 422
-    assert f"That is not the version. Type {place.version}." in answer.text
+    assert f"The version does not match. Type {place.version}." in answer.text
     assert 'value="9.9.9"' in answer.text
     for name in ("platform", "deployment_id", "evidence_digest", "row_version"):
         assert f'name="{name}" value="{form[name]}"' in answer.text
@@ -266,7 +266,7 @@ async def test_a_group_outside_the_project_is_refused(house: houses.House) -> No
     answer = await alice.post(place.url("distribution/stage/record"), form)
     assert answer.status == 409
     assert "org.somebody:widgets-new" in answer.text
-    assert "utside the names that belong to this project" in answer.text
+    assert "utside the project's namespaces" in answer.text
     assert house.dump() == before
 
 
@@ -320,7 +320,7 @@ async def test_automate_without_a_mapping_asks(house: houses.House, page: str) -
     assert answer.status == 409
     for text in (shown.text, answer.text):
         assert "does not say which files go to Maven Central" in text
-        assert "we do not guess" in text
+        assert "to the project's policy" in text
     assert house.dump() == before
 
 
@@ -356,13 +356,13 @@ async def test_what_a_release_manager_stages_for_production_waits_for_a_members_
     theirs = await house.people[houses.MANAGER].get(place.url("distribution/automate"))
     assert "and request it</button>" in mine.text
     assert "request" not in theirs.text.partition("<main")[2]
-    assert "A committee member can promote it then." in theirs.text
+    assert "A committee member can promote the deployment afterwards." in theirs.text
     answer = await house.people[houses.MANAGER].post(place.url("distribution/automate"), {"platform": "MAVEN"})
     assert answer.status == 303
     ((then_promote,),) = house.rows("SELECT then_promote FROM deployment ORDER BY id DESC LIMIT 1")
     assert not then_promote
     page = await house.people[houses.MANAGER].get(answer.headers["location"])
-    assert "It waits there until a committee member promotes it." in page.text
+    assert "The deployment then waits for a committee member to promote it." in page.text
 
 
 def _deleting(place: houses.Place, **more: str) -> dict[str, str]:
@@ -413,15 +413,21 @@ ACTS: Final = [
     ("check_again", "diverged", True, "The public files are being compared again.", ("promotion", "checking")),
     ("drop", "staged", True, "Drop requested.", ("deployment", "dropping")),
     ("extend", "publishing", True, "Deadline extended by 24 hours.", ("promotion", "publishing")),
-    ("forget_copy", "kept", True, "The copy is given up.", ("deployment", "staged")),
-    ("go_on", "stopped", True, "It goes on.", ("promotion", "requested")),
+    ("forget_copy", "kept", True, "Copy deleted.", ("deployment", "staged")),
+    ("go_on", "stopped", True, "Continuing.", ("promotion", "requested")),
     ("verify", "ready", False, "Every staged file is read again.", ("deployment", "staged")),
     ("look", "ready", False, "Looking now.", ("deployment", "staged")),
     ("look", "publishing", False, "Looking now.", ("promotion", "publishing")),
-    ("prove_published", "published by another hand", False, "We compare the public files", ("deployment", "published")),
-    ("send_again", "in doubt", True, "We prove the files again", ("promotion", "in-doubt")),
+    (
+        "prove_published",
+        "published by another hand",
+        False,
+        "The public files are being compared",
+        ("deployment", "published"),
+    ),
+    ("send_again", "in doubt", True, "The files are verified again", ("promotion", "in-doubt")),
     ("settle_lost", "lost", True, "Noted.", ("deployment", "failed")),
-    ("stop", "doubted", True, "this page says which came first", ("promotion", "aborting")),
+    ("stop", "doubted", True, "shows whether it took effect in time", ("promotion", "aborting")),
 ]
 
 
@@ -473,7 +479,7 @@ async def test_extra_files_are_accepted_as_they_were_seen(house: houses.House) -
     assert house.dump() == before
     assert (await alice.post(place.url("distribution/act"), {**form, "reason": _REASON})).status == 303
     page = await alice.get(place.url("distribution/detail"))
-    assert "Accepted by name" in page.text
+    assert "Accepted extra file" in page.text
     assert _REASON in page.text
     assert house.rows("SELECT state FROM promotion WHERE deployment_id = ?", place.deployment_id) == [("checking",)]
 

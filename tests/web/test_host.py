@@ -227,7 +227,7 @@ async def test_a_person_of_the_host_promotes_with_the_host_s_token(app: quart.Qu
     answer = await alice.post(where, form=form)
     assert (answer.status_code, answer.location) == (303, f"/remote{place.url('finish')}")
     assert (await house.view(place)).requested_by == houses.MEMBER
-    assert "Asked for. We prove" in await (await alice.get(answer.location)).get_data(as_text=True)
+    assert "Promotion requested." in await (await alice.get(answer.location)).get_data(as_text=True)
 
 
 async def test_an_error_of_ours_is_answered_as_the_host_answers(app: quart.Quart, house: houses.House) -> None:

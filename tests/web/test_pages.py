@@ -300,7 +300,7 @@ async def test_a_fault_of_ours_is_a_page_with_a_number(
     assert answer.status == 500
     whole = _sound(answer.text)
     number = answer.headers["x-request-id"]
-    assert f"give the number of this request: {number}" in whole.text
+    assert f"include the request id: {number}" in whole.text
     for leak in ("Traceback", "sqlite", "committee", "SELECT"):
         assert leak not in answer.text
     (line,) = [one for one in logged() if (one.get("request") == number) and ("exception" in one)]

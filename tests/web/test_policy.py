@@ -77,16 +77,16 @@ async def test_what_is_the_policy_already_is_no_event(house: houses.House) -> No
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("min_hours", "", "Give whole hours, from 0 to 336."),
-        ("min_hours", "337", "Give whole hours"),
-        ("min_hours", "-1", "Give whole hours"),
-        ("min_hours", "1.5", "Give whole hours"),
+        ("min_hours", "", "Enter a whole number of hours from 0 to 336."),
+        ("min_hours", "337", "Enter a whole number of hours"),
+        ("min_hours", "-1", "Enter a whole number of hours"),
+        ("min_hours", "1.5", "Enter a whole number of hours"),
         ("mapping_mavencentral", "!maven/**", "would match nothing"),
         ("mapping_mavencentral", "maven/[a", "a [ has no ] after it"),
         ("mapping_npm", "a" * 201, "a pattern has 1 to 200 characters"),
-        ("mapping_pypi", "\n".join(f"a{n}" for n in range(21)), "Give at most 20 patterns; these are 21."),
+        ("mapping_pypi", "\n".join(f"a{n}" for n in range(21)), "Enter at most 20 patterns; there are 21."),
         ("mapping_pypi", "a\n" * 15_000, "This is too long."),
-        ("digest", "0", "This page is too old."),
+        ("digest", "0", "This page is out of date."),
     ],
 )
 async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
@@ -149,7 +149,7 @@ async def test_both_tags_of_maven_central_are_kept_as_written_and_tried_together
     alice = house.people[houses.MEMBER]
     base = await _form(alice, mapping_mavencentral="maven/org/**", mapping_maven="maven/**\nmaven/org/**")
     tried = await alice.post(_TRY, {**base, "release": house.places["composed"].version, "fragment": "1"})
-    assert "“maven/**” does nothing: an earlier pattern takes every file" in tried.text, "after those of the slug"
+    assert "“maven/**” has no effect: earlier patterns match all of its files" in tried.text, "after those of the slug"
     assert tried.text.count("<h3>Maven Central</h3>") == 1
     assert (await alice.post(_POLICY, base)).status == 303
     assert _policy(house)["mappings"] == {"mavencentral": ["maven/org/**"], "maven": ["maven/**", "maven/org/**"]}
@@ -179,10 +179,13 @@ async def test_the_saved_mapping_is_tried_for_everybody(house: houses.House) -> 
     ("patterns", "sentences"),
     [
         ("nothing/**", ["The patterns match no file", "“nothing/**” matches no file of this revision."]),
-        ("maven/**\nmaven/org/**", ["“maven/org/**” does nothing: an earlier pattern takes every file"]),
+        ("maven/**\nmaven/org/**", ["“maven/org/**” has no effect: earlier patterns match all of its files"]),
         ("**/widgets-core-*.pom\n**", ["not fit the platform's layout", "source-release.zip"]),
-        ("maven/org/example/**", ["packages lie outside the project's names", "lies outside the names that belong"]),
-        ("", ["No pattern is given"]),
+        (
+            "maven/org/example/**",
+            ["packages are outside the project's namespaces", "lies outside the project's namespaces that belong"],
+        ),
+        ("", ["There are no patterns"]),
     ],
 )
 async def test_what_a_mapping_would_do_is_said_before_it_is_saved(
@@ -217,7 +220,7 @@ async def test_two_files_for_one_path_are_both_named(house: houses.House) -> Non
     form = await _form(alice, mapping_mavencentral="maven/**\nmore/**", release=place.version, fragment="1")
     answer = await alice.post(_TRY, form)
     assert "1 more stands where one stands already" in answer.text
-    assert f"{path} and {other} both go to {path.removeprefix('maven/')}." in answer.text
+    assert f"{path} and {other} are both mapped to {path.removeprefix('maven/')}." in answer.text
 
 
 async def test_only_committers_have_patterns_tried(house: houses.House) -> None:
@@ -286,7 +289,7 @@ async def test_names_of_two_committees_stay_apart(house: houses.House) -> None:
     assert found
     fields = {"platform": "MAVEN", "digest": found.group(1), "namespaces": "org.example.widgets.more"}
     assert (await erin.post("/target/ours", fields)).status == 303
-    assert "hold names that overlap" in (await erin.get(_TARGET)).text
+    assert "These overlap with namespaces of other projects" in (await erin.get(_TARGET)).text
     near = {**fields, "digest": _DIGEST.search((await erin.get("/target/theirs")).text).group(1)}  # type: ignore[union-attr]
     assert (await erin.post("/target/theirs", {**near, "namespaces": "org.example.widgetsmore"})).status == 303
 
@@ -297,7 +300,7 @@ async def test_what_would_lie_outside_is_shown_and_done_only_when_it_is_meant(ho
     form = await _form(erin, _TARGET, namespaces="org.example.gadgets")
     answer = await erin.post(_TARGET, form)
     assert answer.status == 409
-    assert "With these names something would lie outside" in answer.text
+    assert "These deployments would be outside the project's namespacespaces" in answer.text
     assert "org.example.widgets:widgets-core:" in answer.text
     assert "org.example.gadgets" in answer.text
     assert house.dump() == before

@@ -153,7 +153,7 @@ async def test_the_same_upload_again_is_no_error(house: houses.House) -> None:
     for _ in range(2):
         answer = await alice.upload(place(house), [("files", "a.txt", b"a")], _SEEN)
         assert answer.status == 303
-    assert "revision 00002 has all of that already" in (await alice.get("/releases")).text
+    assert "revision 00002 already contains all of them" in (await alice.get("/releases")).text
     assert revisions(house) == ["00001", "00002"]
 
 

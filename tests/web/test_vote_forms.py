@@ -63,7 +63,7 @@ async def test_the_vote_opens_with_what_the_page_shows(house: houses.House) -> N
     assert answer.status == 303
     assert answer.headers["location"].endswith(place.url("vote"))
     shown = await dave.get(place.url("vote"))
-    assert "is open. Send the call for votes now: we send no mail." in shown.text
+    assert "is open. Send the call for votes now: ATR sends no email." in shown.text
     assert shown.text.count(form["ballot_digest"]) >= 3
     assert "[VOTE] Release" in shown.text
     assert f"http://localhost{place.url('vote')}" in shown.text
@@ -110,7 +110,7 @@ async def test_while_a_capture_runs_the_button_is_off_and_says_why(house: houses
     )
     page = await alice.get(place.url("voting"))
     assert not _hidden(page, place.url("voting"))
-    for text in ("has not been read yet", "Who can clear it: a release manager.", "3 of 9 files read", "disabled"):
+    for text in ("has not been read yet", "Can be resolved by a release manager.", "3 of 9 files read", "disabled"):
         assert text in page.text
     assert 'data-moving="yes"' in page.text
     before = house.dump()
@@ -305,7 +305,7 @@ async def test_failed_needs_a_reason_and_leads_to_what_is_staged(house: houses.H
     assert _REASON in (await dave.get(place.url("vote"))).text
     # A release manager says what the next vote is about; only a member gives a deployment up, and the page says so.
     page = (await dave.get(place.url("voting"))).text
-    assert "Put it on the ballot" in page
+    assert "Add to the ballot" in page
     assert "Drop it" not in page
     assert "Only members of the" in page
     on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
@@ -333,7 +333,7 @@ async def test_before_the_first_call_a_candidate_can_be_abandoned(house: houses.
     }
     assert "requested" not in states
     shown = await dave.get(place.url("voting"))
-    assert "is abandoned; no call of ours to publish it was made" in shown.text
+    assert "is abandoned; no publish request was sent" in shown.text
     assert _REASON in shown.text
     before = house.dump()
     assert (await dave.post(place.url("abandon"), {**form, "reason": _REASON})).status == 409
@@ -378,7 +378,7 @@ async def test_announced_is_confirmed_by_typing_the_version(house: houses.House)
     before = house.dump()
     wrong = await dave.post(place.url("announce"), {"version": "2"})
     assert wrong.status == 422
-    assert f"That is not the version. Type {place.version}." in wrong.text
+    assert f"The version does not match. Type {place.version}." in wrong.text
     assert 'value="2"' in wrong.text
     assert house.dump() == before
     assert (await dave.post(place.url("announce"), {"version": place.version})).status == 303
@@ -395,7 +395,7 @@ async def test_announced_is_confirmed_by_typing_the_version(house: houses.House)
         ("publishing", "on its way"),
         ("in doubt", "on its way"),
         ("diverged", "not what was voted on"),
-        ("voting", "It opens in Finish"),
+        ("voting", "The release can be announced in Finish"),
     ],
 )
 async def test_what_holds_the_announcement_is_said_and_holds_it(house: houses.House, name: str, sentence: str) -> None:
@@ -414,7 +414,7 @@ async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_
     alice = house.people[houses.MEMBER]
     named = f"widgets-*:{place.version}"
     finish = await dave.get(place.url("finish"))
-    assert "Nothing is missing" not in finish.text
+    assert "Nothing is outstanding" not in finish.text
     assert "is not public" in finish.text
     assert named in finish.text
     assert named in (await dave.get("/releases")).text
@@ -462,7 +462,7 @@ async def test_what_is_not_proved_is_vouched_for_by_name(house: houses.House) ->
     before = house.dump()
     refused = await dave.post(place.url("announce"), {"version": place.version, "reason": _REASON})
     assert refused.status == 409
-    assert "nobody has proved that it is what was voted on" in refused.text
+    assert "is published but not verified against the vote" in refused.text
     silent = await dave.post(place.url("announce"), {"version": place.version, f"vouch:{purl}": "on", "reason": " "})
     assert silent.status == 422
     assert 'id="reason-wrong"' in silent.text

@@ -48,7 +48,7 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
     if (row.state is states.State.LIVE) or not_public.is_given_up(row):
         return ""
     if (row.state is not None) and (row.state in states.HOLDING):
-        return f"Already requested; {row.standing.word.lower()}."
+        return f"Already {row.standing.word.lower()}."
     if row.blockers:
         return row.blockers[0].sentence
     return row.next_sentence
