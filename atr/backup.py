@@ -30,8 +30,8 @@ import atr.storage.chains as chains
 import atr.storage.transaction as transaction
 
 NOT_HELD: Final = (
-    "It does not hold the files of revisions, kept copies, the web's secret key, settings or credentials: "
-    "back up the state directory and your settings beside it."
+    "It does not contain the files of revisions, copies, the web's secret key, settings or credentials: back up the "
+    "state directory and your settings as well."
 )
 _FORMAT: Final = "atr-backup/1"
 # The members of the file, in this order.
@@ -73,7 +73,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
         dump = pathlib.Path(directory) / _DATABASE
         revision = migrate.current(url)
         if revision is None:
-            raise errors.ConflictError("The database was never migrated, so there is nothing to back up.")
+            raise errors.ConflictError("The database has never been migrated, so there is nothing to back up.")
         async with engine.snapshot(dump) as data:
             heads = await chains.heads(data)
         sha256, size = _hashed(dump)
@@ -113,16 +113,19 @@ async def restore(
     before = await engine.generation()
     if not (replace or await engine.is_empty()):
         raise errors.ConflictError(
-            "The database that is there is not empty. Say --replace to put the backup in its place; it is kept aside."
+            "The existing database is not empty. Use --replace to restore over it; it is kept under another name."
         )
     with tempfile.TemporaryDirectory(prefix="atr-restore-") as directory:
         dump = pathlib.Path(directory) / _DATABASE
         manifest = _read(file, dump)
         if manifest.engine != engine.kind:
-            raise errors.ConflictError(f"This is a backup of {manifest.engine}, and ATR_DATABASE_URL is another kind.")
+            raise errors.ConflictError(
+                f"This is a backup of {manifest.engine}, but ATR_DATABASE_URL names another kind."
+            )
         if not migrate.is_known(manifest.revision):
             raise errors.ConflictError(
-                f"The backup is at revision {manifest.revision}, which this program does not know: a newer one took it."
+                f"The backup is at revision {manifest.revision}, which this version does not know: it was taken by "
+                "a newer one."
             )
         try:
             prepared = await engine.prepare(dump)
@@ -173,7 +176,7 @@ async def _opened(url: str, clock: session.Clock | None) -> AsyncIterator[storag
 async def _in_a_new_generation(prepared: str, manifest: Manifest, before: int, clock: session.Clock | None) -> int:
     wrong = [found for found in await verify(prepared, _anchors(manifest)) if found.wrong]
     if wrong:
-        raise errors.ConflictError(f"The events in the backup are not whole: {wrong[0].chain}: {wrong[0].wrong[0]}")
+        raise errors.ConflictError(f"The event log in the backup is damaged: {wrong[0].chain}: {wrong[0].wrong[0]}")
     return await declare(prepared, manifest.taken_at, clock, before=before)
 
 
@@ -182,7 +185,7 @@ def _new(to: pathlib.Path, taken_at: datetime.datetime) -> pathlib.Path:
     if file.exists():
         raise errors.ConflictError(f"{file} exists already; nothing was written.")
     if not file.parent.is_dir():
-        raise errors.InputError(f"{file.parent} is no directory.", field="to")
+        raise errors.InputError(f"{file.parent} is not a directory.", field="to")
     return file
 
 
@@ -215,7 +218,7 @@ def _read(file: pathlib.Path, dump: pathlib.Path) -> Manifest:
             while piece := member.read(_PIECE):
                 out.write(piece)
     if _hashed(dump) != (manifest.sha256, manifest.size):
-        raise errors.ConflictError(f"{file} is damaged: what it holds is not what its manifest says.")
+        raise errors.ConflictError(f"{file} is damaged: its content does not match its manifest.")
     return manifest
 
 
@@ -227,16 +230,18 @@ def _archive(file: pathlib.Path) -> Iterator[tarfile.TarFile]:
     except FileNotFoundError:
         raise errors.NotFoundError(f"{file} does not exist.") from None
     except tarfile.TarError as error:
-        raise errors.ConflictError(f"{file} is damaged, or is no backup: {error}.") from error
+        raise errors.ConflictError(f"{file} is damaged or not a backup: {error}.") from error
 
 
 def _manifest(archive: tarfile.TarFile) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(_member(archive, _MANIFEST).read(_MANIFEST_LIMIT))
     except pydantic.ValidationError as error:
-        raise errors.ConflictError("This is no backup of ours: its manifest cannot be read.") from error
+        raise errors.ConflictError("This is not a backup of ATR: its manifest cannot be read.") from error
     if manifest.format != _FORMAT:
-        raise errors.ConflictError(f"This backup has another form ({manifest.format[:40]}): a newer program took it.")
+        raise errors.ConflictError(
+            f"This backup has the unknown format {manifest.format[:40]}: it was taken by a newer version."
+        )
     return manifest
 
 
@@ -246,7 +251,7 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     except KeyError:
         member = None
     if member is None:
-        raise errors.ConflictError(f"This is no backup of ours: it has no {name}.")
+        raise errors.ConflictError(f"This is not a backup of ATR: it has no {name}.")
     return member
 
 

@@ -17,7 +17,7 @@ import click
 import atr.errors as errors
 
 # What every restore means.
-_RESTORED = "What had not ended is looked at first; nothing of it is sent until a committee member promotes again."
+_RESTORED = "Unfinished promotions are checked first; nothing is sent until a committee member promotes again."
 
 
 # These handle signals themselves once their event loop runs, and have begun nothing before. They take over from the
@@ -51,8 +51,8 @@ def main() -> None:
             raise
         # Not the error's own words: they may hold the address, and that a password.
         click.echo(
-            f"atr: The database cannot be used: {type(error).__name__}. Look at ATR_DATABASE_URL, the rights of its "
-            "user, and the server; `atr doctor` says more.",
+            f"atr: The database cannot be used: {type(error).__name__}. Check ATR_DATABASE_URL, the rights of its "
+            "user, and the server; `atr doctor` gives details.",
             err=True,
         )
         sys.exit(2)
@@ -88,8 +88,10 @@ def worker() -> None:
 
 
 @cli.command()
-@click.option("--down-to", metavar="REVISION", help="Go back to this revision instead; what came later is lost.")
-@click.option("--roles", is_flag=True, help="PostgreSQL: make atr_web and atr_worker, and give each what it may do.")
+@click.option("--down-to", metavar="REVISION", help="Downgrade to this revision instead; later data is lost.")
+@click.option(
+    "--roles", is_flag=True, help="PostgreSQL: create the roles atr_web and atr_worker with their privileges."
+)
 def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
     """Bring the database to the newest revision. Every start does this by itself, where its role may."""
     import atr.db.migrate as migrations
@@ -119,7 +121,9 @@ def backup(to: pathlib.Path) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
-@click.option("--replace", is_flag=True, help="Though there is a database that holds something; it is kept aside.")
+@click.option(
+    "--replace", is_flag=True, help="Replace an existing database that is not empty; it is kept under another name."
+)
 def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as above)
     """Put a backup in the place of the database. Nothing may use it; what had not ended then waits for a person."""
     import atr.backup as backups
@@ -127,12 +131,12 @@ def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as abo
     manifest, generation, kept = asyncio.run(backups.restore(_database(), file, replace=replace))
     click.echo(
         f"The database is that of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, in generation {generation}. "
-        f"{_RESTORED} " + (f"What was there before is kept as {kept}. " if kept else "") + backups.NOT_HELD
+        f"{_RESTORED} " + (f"The previous database is kept as {kept}. " if kept else "") + backups.NOT_HELD
     )
 
 
 @cli.command("declare-restored")
-@click.option("--as-of", type=click.DateTime(), help="The instant, in UTC, that the database was taken back to.")
+@click.option("--as-of", type=click.DateTime(), help="The point in time, in UTC, to which the database was restored.")
 def declare_restored(as_of: datetime.datetime | None) -> None:
     """Say that the database was restored by other means than `atr restore`, before web and worker start again."""
     import atr.backup as backups
@@ -143,9 +147,13 @@ def declare_restored(as_of: datetime.datetime | None) -> None:
 
 
 @cli.command("verify-chain")
-@click.option("--log", "logs", type=click.File(), multiple=True, help="A log of the worker, with the heads it told.")
+@click.option("--log", "logs", type=click.File(), multiple=True, help="A log of the worker that contains chain heads.")
 @click.option(
-    "--backup", "files", type=click.Path(path_type=pathlib.Path), multiple=True, help="A backup that has the heads."
+    "--backup",
+    "files",
+    type=click.Path(path_type=pathlib.Path),
+    multiple=True,
+    help="A backup that contains chain heads.",
 )
 def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> None:
     """Check every chain of events, and against the heads that were told. Reads only; exit 1 if anything is wrong."""
@@ -159,7 +167,7 @@ def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> N
     wrong = sum(1 for found in every if found.wrong)
     events = sum(found.events for found in every)
     heads = sum(len(one) for one in anchors.values())
-    click.echo(f"{len(every)} chains, {events:,} events, {heads} heads that were told: {wrong} chains are wrong.")
+    click.echo(f"{len(every)} chains, {events:,} events, {heads} reported heads: {wrong} chains are wrong.")
     if wrong:
         sys.exit(1)
 
@@ -175,8 +183,8 @@ def move(source: str, target: str) -> None:
 
 
 @cli.command()
-@click.option("--web", is_flag=True, help="As the web process would start; without it, as the worker would.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--web", is_flag=True, help="Check the web process's settings instead of the worker's.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
     """What would go wrong, found before the day. Reads only; exit 1 if anything must be put right first."""
     import atr.doctor as doctors
@@ -187,11 +195,13 @@ def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click hands flag
 
 @cli.command()
 @click.option("--port", type=int, default=8081, show_default=True)
-@click.option("--listen-fd", type=int, help="A listening socket that it inherits, instead of the port.")
-@click.option("--directory", type=click.Path(path_type=pathlib.Path), required=True, help="What it keeps.")
+@click.option("--listen-fd", type=int, help="An inherited listening socket to use instead of the port.")
+@click.option("--directory", type=click.Path(path_type=pathlib.Path), required=True, help="Directory for its data.")
 @click.option("--token-file", type=click.Path(path_type=pathlib.Path, exists=True), required=True, help="name:password")
 @click.option("--namespace", "namespaces", multiple=True, required=True, help="A groupId that the account may publish.")
-@click.option("--bundle-limit", type=int, help="The largest bundle in bytes; 0 lifts the limit, for benchmarks.")
+@click.option(
+    "--bundle-limit", type=int, help="The maximum bundle size in bytes; 0 disables the limit, for benchmarks."
+)
 def sandbox(
     port: int,
     listen_fd: int | None,
@@ -209,8 +219,8 @@ def sandbox(
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
-@click.option("--fault", default="none", metavar="NAME", help="Something that goes wrong; `--fault list` names them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, the summary last.")
+@click.option("--fault", default="none", metavar="NAME", help="A fault to simulate; `--fault list` lists them.")
 @click.option("--bundle", type=click.Path(path_type=pathlib.Path), help="A directory with a Maven repository tree.")
 def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noqa: FBT001
     """The whole journey without a browser, against the stand-in. Exit 0 only if it ends as it must."""
@@ -223,7 +233,7 @@ def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noq
             click.echo(f"{name:<20} ends {one.ends.name}, publish calls {one.publish_calls}")
         return
     if fault not in faults.FAULTS:
-        raise click.UsageError(f"There are these faults: {', '.join(faults.FAULTS)}.")
+        raise click.UsageError(f"Available faults: {', '.join(faults.FAULTS)}.")
     tree = trees.of_directory(bundle) if bundle else trees.example()
     tell = _as_json if as_json else _as_text
     with _state_dir() as state_dir:

@@ -95,7 +95,7 @@ class _Settings(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _watched_from_here(self) -> Self:
         if self.sandbox and not is_loopback_host(self.metrics_host):
-            raise ValueError(f"{self.metrics_host} is not this machine alone, as it must be in sandbox mode")
+            raise ValueError(f"{self.metrics_host} is not a loopback address, which sandbox mode requires")
         return self
 
     @classmethod
@@ -107,14 +107,14 @@ class _Settings(pydantic.BaseModel):
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise errors.SettingsError(
-                f"{', '.join(unknown)}: this process knows no such setting. Known are {', '.join(sorted(known))}."
+                f"{', '.join(unknown)}: unknown setting. Known settings are {', '.join(sorted(known))}."
             )
         try:
             settings = cls.model_validate({known[name]: value for name, value in given.items()})
         except pydantic.ValidationError as error:
             wrong = "; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())
             # Not `from error`: what was given may be a secret, and that error holds it.
-            raise errors.SettingsError(f"Settings that cannot be used: {wrong}.") from None
+            raise errors.SettingsError(f"Invalid settings: {wrong}.") from None
         only = sorted(field for field in _SANDBOX_ONLY if f"{PREFIX}{field.upper()}" in given)
         if only and not settings.sandbox:
             names = ", ".join(f"{PREFIX}{field.upper()}" for field in only)
@@ -160,7 +160,7 @@ class WebSettings(_Settings):
     def _safe(self) -> Self:
         if self.sandbox and not is_loopback(f"http://{self.host}"):
             raise ValueError(
-                f"{self.host} is not this machine alone, and in sandbox mode whoever reaches us is anybody"
+                f"{self.host} is not a loopback address, but in sandbox mode anyone who can connect can sign in"
             )
         return self
 
@@ -169,7 +169,7 @@ class WebSettings(_Settings):
         seen = sorted(set(given) & CREDENTIALS)
         if seen:
             raise errors.SettingsError(
-                f"{', '.join(seen)}: the web process must not be able to publish. Give this to the worker only."
+                f"{', '.join(seen)}: the web process must not be able to publish. Set this for the worker only."
             )
 
 
@@ -212,13 +212,13 @@ class WorkerSettings(_Settings):
     @pydantic.model_validator(mode="after")
     def _safe(self) -> Self:
         if self.lease < 2 * self.call_timeout:
-            raise ValueError("ATR_LEASE must be at least twice ATR_CALL_TIMEOUT, or a living worker loses its rows")
+            raise ValueError("ATR_LEASE must be at least twice ATR_CALL_TIMEOUT, or a running worker loses its rows")
         if bool(self.maven_central_portal_url) != bool(self.maven_central_repository_url):
             raise ValueError("Maven Central needs both its portal's and its public repository's address")
         if self.sandbox:
             for url in filter(None, (getattr(self, name) for name in _ADDRESSES)):
                 if not is_loopback(url):
-                    raise ValueError(f"{url} is not on this machine, and sandbox mode reaches nothing else")
+                    raise ValueError(f"{url} is not a loopback address, which sandbox mode requires")
         return self
 
     @pydantic.field_validator("failpoint")
@@ -226,9 +226,9 @@ class WorkerSettings(_Settings):
     def _known(cls, failpoint: str) -> str:
         place, _, blow = failpoint.partition(":")
         if failpoint and (place not in FAILPOINTS):
-            raise ValueError(f"there is no such place; there are {', '.join(FAILPOINTS)}")
+            raise ValueError(f"unknown failpoint; available are {', '.join(FAILPOINTS)}")
         if blow and (blow not in BLOWS):
-            raise ValueError(f"what happens at a failpoint is one of {', '.join(BLOWS)}")
+            raise ValueError(f"the action at a failpoint must be one of {', '.join(BLOWS)}")
         return failpoint
 
     @property
@@ -252,12 +252,13 @@ class WorkerSettings(_Settings):
                 why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
                 # Not `from error`: what could not be decoded may be the secret.
                 raise errors.SettingsError(
-                    f"{self.maven_central_token_file} cannot be read: {why}. It holds name:password."
+                    f"{self.maven_central_token_file} cannot be read: {why}. It must contain name:password."
                 ) from None
         name, colon, password = text.strip().partition(":")
         if not (name and colon and password) or (len(text.split()) != 1):
             raise errors.SettingsError(
-                "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that holds name:password."
+                "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that contains "
+                "name:password."
             )
         return name, password
 

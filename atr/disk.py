@@ -69,7 +69,7 @@ def opened(root: pathlib.Path, path: str) -> io.FileIO:
     """The regular file at this path below the directory, no part of it a link. Raises DamagedError."""
     parts = path.split("/")
     if not all(parts) or not {".", ".."}.isdisjoint(parts):
-        raise errors.DamagedError("has no path of ours")
+        raise errors.DamagedError("has an invalid path")
     *folders, name = parts
     with contextlib.ExitStack() as stack:
         try:
@@ -84,7 +84,7 @@ def opened(root: pathlib.Path, path: str) -> io.FileIO:
             raise errors.DamagedError(f"cannot be opened as a file: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise errors.DamagedError("is no regular file")
+        raise errors.DamagedError("is not a regular file")
     return io.FileIO(descriptor)
 
 

@@ -81,7 +81,7 @@ async def examine(
     settings: Settings, *, clock: session.Clock = session.utc_now, mounts: pathlib.Path = file_system.MOUNTS
 ) -> AsyncIterator[Finding]:
     """Everything that can be looked at from here, one after the other."""
-    yield Finding(Grade.OK, "settings", "Every setting is known and can be used.")
+    yield Finding(Grade.OK, "settings", "All settings are valid.")
     for finding in _state_dir(settings.state_dir):
         yield finding
     names: dict[str, tuple[str, ...]] = {}
@@ -93,7 +93,9 @@ async def examine(
         yield _file_system(settings.database, path, mounts)
         async for finding in _database(settings.database, path, clock, names):
             yield finding
-    yield _private("secret key", settings.state_dir / "secret-key", missing="The web makes it at its first start.")
+    yield _private(
+        "secret key", settings.state_dir / "secret-key", missing="The web process creates it on its first start."
+    )
     if not isinstance(settings, config.WorkerSettings):
         return
     if settings.maven_central_token_file is not None:
@@ -105,25 +107,25 @@ async def examine(
 def _state_dir(state_dir: pathlib.Path) -> Iterator[Finding]:
     what = "state directory"
     if not state_dir.exists():
-        yield Finding(Grade.WARN, what, f"{state_dir} does not exist yet.", "The first start makes it.")
+        yield Finding(Grade.WARN, what, f"{state_dir} does not exist yet.", "The first start creates it.")
         return
     try:
         health.try_to_write(state_dir)
         free = shutil.disk_usage(state_dir).free
     except OSError as error:
-        to_do = "Give this user the right to write there."
-        yield Finding(Grade.FAIL, what, f"{state_dir} takes no file: {error.strerror}.", to_do)
+        to_do = "Give this user write access to it."
+        yield Finding(Grade.FAIL, what, f"{state_dir} is not writable: {error.strerror}.", to_do)
         return
-    yield Finding(Grade.OK, what, f"{state_dir} can be written.")
+    yield Finding(Grade.OK, what, f"{state_dir} is writable.")
     grade = Grade.FAIL if (free < _NO_ROOM) else Grade.WARN if (free < _LITTLE_ROOM) else Grade.OK
-    to_do = "" if (grade is Grade.OK) else "Make room: an upload takes its size, and its bundle as much again."
+    to_do = "" if (grade is Grade.OK) else "Free some space: an upload needs its size, and its bundle the same again."
     yield Finding(grade, "room", f"{free / 1e9:,.1f} GB are free below the state directory.", to_do)
 
 
 def _file_system(url: str, path: pathlib.Path | None, mounts: pathlib.Path) -> Finding:
     what = "file system"
     if path is None:
-        return Finding(Grade.OK, what, "The database is no file of this machine.")
+        return Finding(Grade.OK, what, "The database is not a local file.")
     try:
         file_system.demand_local(url, mounts)
     except errors.SettingsError as error:
@@ -131,9 +133,9 @@ def _file_system(url: str, path: pathlib.Path | None, mounts: pathlib.Path) -> F
         return Finding(Grade.FAIL, what, f"{said}.", to_do)
     kind = file_system.kind(path, mounts)
     if not kind:
-        to_do = "See to it that it is a disk of this machine."
-        return Finding(Grade.WARN, what, f"This system does not say on what {path} lies.", to_do)
-    return Finding(Grade.OK, what, f"{path} lies on a disk of this machine ({kind}).")
+        to_do = "Make sure that it is on a local disk."
+        return Finding(Grade.WARN, what, f"The file system of {path} cannot be determined.", to_do)
+    return Finding(Grade.OK, what, f"{path} is on a local disk ({kind}).")
 
 
 async def _database(
@@ -143,17 +145,17 @@ async def _database(
     what = "database"
     if _is_missing(path):
         # Opening it would make it.
-        yield Finding(Grade.WARN, what, f"{path} does not exist yet.", "The first start makes it, or `atr migrate`.")
+        yield Finding(Grade.WARN, what, f"{path} does not exist yet.", "The first start creates it, or `atr migrate`.")
         return
     try:
         database = session.Database(url, clock)
     except errors.SettingsError as error:
-        yield Finding(Grade.FAIL, what, str(error), "Name SQLite or PostgreSQL in ATR_DATABASE_URL.")
+        yield Finding(Grade.FAIL, what, str(error), "Set ATR_DATABASE_URL to a SQLite or PostgreSQL database.")
         return
     try:
         async with asyncio.timeout(health.PATIENCE):
             found = await conditions.of(database)
-        yield Finding(Grade.OK, what, f"It answers ({found.dialect}).")
+        yield Finding(Grade.OK, what, f"It responds ({found.dialect}).")
         yield _revision(found.revision)
         yield _durable(found) if database.on_sqlite else await _durable_server(database)
         yield _clock(found, database)
@@ -165,7 +167,7 @@ async def _database(
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
         # Not the error's own words: they may hold the address, and that a password.
         said = f"It cannot be read: {type(error).__name__}."
-        yield Finding(Grade.FAIL, what, said, "Look at ATR_DATABASE_URL, the rights on the file, and the server.")
+        yield Finding(Grade.FAIL, what, said, "Check ATR_DATABASE_URL, the file's permissions, and the server.")
     finally:
         await database.close()
 
@@ -179,15 +181,15 @@ def _revision(here: str | None) -> Finding:
     if here == head:
         return Finding(Grade.OK, what, f"The database is at {head}.")
     if not migrate.is_known(here):
-        said = f"The database is at {here}, which this program does not know: a newer one has migrated it."
-        return Finding(Grade.FAIL, what, said, "Start the newer program.")
+        said = f"The database is at {here}, which this version does not know: a newer one has migrated it."
+        return Finding(Grade.FAIL, what, said, "Start the newer version.")
     said = f"The database is at {here or 'no revision'}, this program needs {head}."
-    return Finding(Grade.WARN, what, said, "`atr migrate` brings it there; a start does too, where its role may.")
+    return Finding(Grade.WARN, what, said, "Run `atr migrate`; starting also migrates it if its role is allowed to.")
 
 
 def _generation(site: operating.Site) -> Finding:
     if not site.generation:
-        return Finding(Grade.OK, "generation", "The database was never restored.")
+        return Finding(Grade.OK, "generation", "The database has never been restored.")
     of = f" to {site.backup_at:%Y-%m-%d %H:%M:%S} UTC" if site.backup_at else ""
     at = f" at {site.restored_at:%Y-%m-%d %H:%M:%S} UTC" if site.restored_at else ""
     said = f"The database is in generation {site.generation}: it was restored{at}{of}."
@@ -197,8 +199,8 @@ def _generation(site: operating.Site) -> Finding:
 def _durable(found: conditions.Condition) -> Finding:
     said = f"journal_mode={found.journal_mode}, synchronous={found.synchronous}"
     if (found.journal_mode == conditions.WAL) and (found.synchronous == conditions.FULL):
-        return Finding(Grade.OK, "durability", f"What is committed is on the disk ({said}).")
-    to_do = f"It must be {conditions.WAL} and {conditions.FULL}: put the file on a disk of this machine that allows it."
+        return Finding(Grade.OK, "durability", f"Commits are durable ({said}).")
+    to_do = f"It must be {conditions.WAL} and {conditions.FULL}: put the file on a local disk that supports it."
     return Finding(Grade.FAIL, "durability", f"A promotion's mark could be lost ({said}).", to_do)
 
 
@@ -209,17 +211,20 @@ async def _durable_server(database: session.Database) -> Finding:
     except errors.SettingsError as error:
         said, _, to_do = str(error).partition(". ")
         return Finding(Grade.FAIL, what, f"{said}.", to_do)
-    return Finding(Grade.OK, what, "What is committed is on the server's disk.")
+    return Finding(Grade.OK, what, "Commits are durable on the server.")
 
 
 def _clock(found: conditions.Condition, database: session.Database) -> Finding:
-    what, to_do = "clock", "Set the clocks by NTP before anything starts: leases and deadlines go by them."
+    what, to_do = (
+        "clock",
+        "Synchronise the clocks with NTP before starting anything: leases and deadlines depend on them.",
+    )
     if (found.clock is not None) and (found.our_clock is not None):
         apart = (found.our_clock - found.clock).total_seconds()
         if abs(apart) > conditions.APART_SECONDS:
             way = "ahead of" if (apart > 0) else "behind"
             # Nothing goes by this machine's clock then, but the times in its log.
-            to_do = "Set the clocks by NTP: the times in logs do not fit together."
+            to_do = "Synchronise the clocks with NTP: the times in logs do not match."
             return Finding(Grade.WARN, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
     if found.newest_event is not None:
         behind = (found.newest_event - database.here()).total_seconds()
@@ -236,13 +241,13 @@ def _private(what: str, path: pathlib.Path, *, missing: str = "") -> Finding:
     except FileNotFoundError:
         if missing:
             return Finding(Grade.OK, what, f"{path} does not exist yet. {missing}")
-        return Finding(Grade.FAIL, what, f"{path} does not exist.", "It holds name:password, in one line.")
+        return Finding(Grade.FAIL, what, f"{path} does not exist.", "It must contain name:password on one line.")
     except OSError as error:
-        return Finding(Grade.FAIL, what, f"{path} cannot be looked at: {error.strerror}.", to_do)
+        return Finding(Grade.FAIL, what, f"{path} cannot be inspected: {error.strerror}.", to_do)
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        return Finding(Grade.FAIL, what, f"Others may read or change {path} ({stat.filemode(mode)}).", to_do)
+        return Finding(Grade.FAIL, what, f"Other users can read or change {path} ({stat.filemode(mode)}).", to_do)
     if mode & stat.S_IRGRP:
-        return Finding(Grade.WARN, what, f"A group may read {path} ({stat.filemode(mode)}).", to_do)
+        return Finding(Grade.WARN, what, f"A group can read {path} ({stat.filemode(mode)}).", to_do)
     return Finding(Grade.OK, what, f"Only its owner can read {path}.")
 
 
@@ -269,21 +274,24 @@ async def _promoter(promoter: contract.Promoter, names: tuple[str, ...]) -> list
     what = promoter.platform.display_name
     wanted = [_nobodys(promoter.platform, name) for name in (names[:_NAMES] or (_NOBODYS,))]
     credential, right, _ = await readiness.ask(promoter, wanted)
-    to_do = "Look at the token: ATR_MAVEN_CENTRAL_TOKEN_FILE, its account, and what the platform says of them."
+    to_do = "Check the token in ATR_MAVEN_CENTRAL_TOKEN_FILE and the state of its account on the platform."
     if credential.data["answer"] == "no":
         return [Finding(Grade.FAIL, what, credential.message, to_do)]
     if credential.data["answer"] != "yes" and right.data["answer"] != "no":
         # No usable answer: the sentence says what happened.
         said = credential.message.removesuffix(errors.ASKED_AGAIN)
-        return [Finding(Grade.FAIL, what, said, "Look at the address, the network, and the platform's own status.")]
-    known = Finding(Grade.OK, what, "It answers, and knows our credential.")
+        return [Finding(Grade.FAIL, what, said, "Check the address, the network, and the platform's status page.")]
+    known = Finding(Grade.OK, what, "It responds and accepts the credential.")
     if not names:
-        to_do = "A foundation admin sets names at /targets; then look again."
-        return [known, Finding(Grade.WARN, f"{what}, rights", "No project has names there yet.", to_do)]
+        to_do = "A foundation admin can set namespaces at /targets; then run this again."
+        return [known, Finding(Grade.WARN, f"{what}, rights", "No project has namespaces there yet.", to_do)]
     if right.data["answer"] == "no":
-        return [known, Finding(Grade.FAIL, f"{what}, rights", right.message, "Give the account that right there.")]
+        return [
+            known,
+            Finding(Grade.FAIL, f"{what}, rights", right.message, "Grant the account that permission on the platform."),
+        ]
     grade = Grade.OK if (right.status is sql.CheckResultStatus.NOTE) else Grade.WARN
-    more = f" {len(names) - _NAMES:,} more names were not asked about." if (len(names) > _NAMES) else ""
+    more = f" {len(names) - _NAMES:,} more namespaces were not checked." if (len(names) > _NAMES) else ""
     return [known, Finding(grade, f"{what}, rights", f"{right.message}{more}")]
 
 
@@ -293,7 +301,7 @@ async def _public(catalogue: contract.Catalogue) -> Finding:
         await catalogue.lookup(_nobodys(catalogue.platform))
     except errors.AtrError as error:
         said = str(error).removesuffix(errors.ASKED_AGAIN)
-        return Finding(Grade.FAIL, what, said, "Look at the address, the network, and the platform's own status.")
+        return Finding(Grade.FAIL, what, said, "Check the address, the network, and the platform's status page.")
     return Finding(Grade.OK, what, "It answers.")
 
 

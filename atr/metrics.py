@@ -42,14 +42,16 @@ class Meters:
         self.registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self.registry)
         self.lease_losses = prometheus_client.Counter(
-            "atr_lease_losses", "Rows that another worker took over while we held them.", registry=self.registry
+            "atr_lease_losses",
+            "Rows that another worker took over while this one had the lease.",
+            registry=self.registry,
         )
         self.scan_errors = prometheus_client.Counter(
             "atr_scan_errors", "Scans for due rows that failed.", registry=self.registry
         )
         self.heads = prometheus_client.Info(
             "atr_chain_heads",
-            "The ends of all chains of events, as this process told them last: how many, and one hash over them.",
+            "The heads of all event chains as last reported by this process: their number, and a hash over them.",
             registry=self.registry,
         )
         self.scan_seconds = prometheus_client.Histogram(
@@ -68,7 +70,7 @@ class _Rows(registries.Collector):
 
     def collect(self) -> Iterable[core.Metric]:
         """Everything that was read; only that nothing was where nothing was."""
-        up = core.GaugeMetricFamily("atr_rows_read", "Whether the figures that come from rows could be read.")
+        up = core.GaugeMetricFamily("atr_rows_read", "Whether the metrics from the database could be read.")
         up.add_metric([], 0 if self._read is None else 1)
         yield up
         if self._read is None:
@@ -76,26 +78,24 @@ class _Rows(registries.Collector):
         promoting = [one.name for one in distribution.DistributionPlatform if one.supports_remote_promotion]
         yield _gauge(
             "atr_oldest_pending_seconds",
-            "Since when the oldest promotion that has not ended was asked for.",
+            "When the oldest unfinished promotion was requested.",
             ("platform",),
             {(name,): 0.0 for name in promoting} | {(name,): age for name, age in self._read.oldest_pending.items()},
         )
         yield _gauge(
             "atr_promotions",
-            "How many promotions are in a state.",
+            "Promotions by state.",
             ("platform", "state"),
             {(name, str(state)): 0 for name in promoting for state in states.State} | dict(self._read.promotions),
         )
         yield _gauge(
             "atr_deployments",
-            "How many deployments are in a state.",
+            "Deployments by state.",
             ("platform", "state"),
             {(name, str(state)): 0 for name in promoting for state in states.DeploymentState}
             | dict(self._read.deployments),
         )
-        yield _gauge(
-            "atr_attempts", "How many calls were marked, by what was answered.", ("kind", "answer"), self._read.attempts
-        )
+        yield _gauge("atr_attempts", "Marked attempts by reply.", ("kind", "answer"), self._read.attempts)
         breakers: dict[tuple[str, str], budget.Breaker] = {
             (one.name, reach): budget.Breaker.CLOSED for one in layouts.BUILT.by_mechanism for reach in budget.Reach
         }
@@ -113,13 +113,13 @@ class _Rows(registries.Collector):
         due = {(kind,): one for kind, one in self._read.waiting.items()}
         yield _gauge(
             "atr_due_rows",
-            "How many rows are due and held by nobody.",
+            "Rows that are due and not leased.",
             ("kind",),
             {kind: one.rows for kind, one in due.items()},
         )
         yield _gauge(
             "atr_due_oldest_seconds",
-            "For how long the oldest of them has been due.",
+            "How long the oldest of them has been due.",
             ("kind",),
             {kind: one.oldest for kind, one in due.items()},
         )

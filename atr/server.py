@@ -164,12 +164,12 @@ class _Config(hypercorn.config.Config):
         try:
             sockets = super().create_sockets()
         except hypercorn.config.SocketTypeError as error:
-            raise errors.SettingsError(f"{self.bind[0]} cannot be listened on: it takes no connections.") from error
+            raise errors.SettingsError(f"{self.bind[0]} is not a listening socket.") from error
         for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             host = str(one.getsockname()[0])
             if self.loopback_only and not config.is_loopback_host(host):
-                raise errors.SettingsError(f"{host} is not this machine alone, as it must be in sandbox mode.")
+                raise errors.SettingsError(f"{host} is not a loopback address, which sandbox mode requires.")
         return sockets
 
 
@@ -214,7 +214,7 @@ def _secret_key(state_dir: pathlib.Path) -> str:
     key = path.read_text().strip()
     if len(key) < _SECRET_BYTES:
         raise errors.SettingsError(
-            f"{path} is too short for a key. Delete it: a new one is made, and all sign in again."
+            f"{path} is too short for a key. Delete it: a new one is created, and everyone has to sign in again."
         )
     return key
 

@@ -73,7 +73,7 @@ async def demand_safe(database: session.Database) -> None:
     if database.on_sqlite and ((found.journal_mode, found.synchronous) != (WAL, FULL)):
         raise errors.SettingsError(
             f"SQLite runs with journal_mode={found.journal_mode}, synchronous={found.synchronous}, so it may lose what "
-            "it has acknowledged. Put the file on a disk of this machine that allows WAL and FULL."
+            "it has acknowledged. Put the file on a local disk that supports WAL and FULL."
         )
     async with database.read() as data:
         missing = await (await data.connection()).run_sync(_missing)
@@ -88,8 +88,8 @@ async def demand_safe(database: session.Database) -> None:
     behind = (found.newest_event - database.here()).total_seconds()
     if database.on_sqlite and (behind > APART_SECONDS):
         raise errors.SettingsError(
-            f"This machine's clock is {behind:,.0f} s behind the newest event, and leases and deadlines go by it. "
-            "Set it by NTP."
+            f"This machine's clock is {behind:,.0f} s behind the newest event, and leases and deadlines depend on "
+            "it. Synchronise it with NTP."
         )
 
 

@@ -77,7 +77,7 @@ class Sqlite:
     def __init__(self, url: str) -> None:
         file = file_system.sqlite_file(url)
         if file is None:
-            raise errors.SettingsError("A database in memory cannot be backed up: name a file.")
+            raise errors.SettingsError("An in-memory database cannot be backed up: name a file.")
         self._file = file
         self._prepared = file.with_name(f"{file.name}.restoring")
 
@@ -231,8 +231,8 @@ class Postgresql:
             ).scalar_one()
         if others:
             raise errors.ConflictError(
-                f"{others} connections to {self._name} are open. Stop every web process and worker, and whoever else "
-                "uses it, then restore; nothing was changed."
+                f"{others} connections to {self._name} are open. Stop every web process and worker, and all other "
+                "clients, then restore; nothing was changed."
             )
 
     async def is_empty(self) -> bool:
@@ -293,7 +293,7 @@ class Postgresql:
                 database.exec_driver_sql(statement)
             except sqlalchemy.exc.DBAPIError as error:
                 said = str(error.orig).strip().splitlines()[0]
-                raise errors.ConflictError(f"PostgreSQL would not do this: {statement}. It says: {said}.") from error
+                raise errors.ConflictError(f"PostgreSQL refused {statement}: {said}.") from error
 
     def _address(self, name: str) -> str:
         return self._url.set(database=name).render_as_string(hide_password=False)
@@ -395,6 +395,6 @@ def _demand_no_lease(say: Any, now: datetime.datetime) -> None:
         until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
         if until > now:
             raise errors.ConflictError(
-                f"A worker holds a row until {until:%H:%M:%S} UTC. Stop every worker and wait until then; "
+                f"A worker has a lease until {until:%H:%M:%S} UTC. Stop every worker and wait until then; "
                 "nothing was changed."
             )

@@ -98,8 +98,8 @@ def demand_local(url: str, mounts: pathlib.Path = MOUNTS) -> None:
     name = kind(path, mounts)
     if is_remote(name):
         raise errors.SettingsError(
-            f"{path} lies on a network file system ({name}), where SQLite may lose what it wrote. "
-            "Set ATR_STATE_DIR to a directory on a disk of this machine, or ATR_DATABASE_URL to a file there."
+            f"{path} is on a network file system ({name}), where SQLite may lose data. Set ATR_STATE_DIR to a "
+            "directory on a local disk, or ATR_DATABASE_URL to a file there."
         )
 
 

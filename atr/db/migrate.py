@@ -58,7 +58,7 @@ def downgrade(url: str, revision: str) -> None:
         with _ONE_AT_A_TIME:
             command.downgrade(config, revision)
     except alembic.util.CommandError as error:
-        raise errors.SettingsError(f"There is no way down to revision “{revision[:40]}”: {error}.") from error
+        raise errors.SettingsError(f"There is no downgrade to revision “{revision[:40]}”: {error}.") from error
 
 
 def grant(url: str) -> None:
@@ -70,7 +70,9 @@ def grant(url: str) -> None:
     database = engine(url)
     try:
         if database.dialect.name != "postgresql":
-            raise errors.SettingsError("Only PostgreSQL has roles: on SQLite whoever reads the file can write it.")
+            raise errors.SettingsError(
+                "Only PostgreSQL has roles: on SQLite, anyone who can read the file can write it."
+            )
         with database.begin() as connection:
             for statement in roles.grants(sqlalchemy.inspect(connection).get_table_names()):
                 # As it stands: neither % nor : means anything in it.
@@ -80,7 +82,7 @@ def grant(url: str) -> None:
         if getattr(error, "sqlstate", "") != _PG_DENIED:
             raise
         raise errors.SettingsError(
-            f"This user of the database may not do that ({str(error).splitlines()[0]}). `atr migrate --roles` needs "
+            f"This database user is not allowed to do that ({str(error).splitlines()[0]}). `atr migrate --roles` needs "
             "the database's owner, with the right to create roles: ALTER ROLE ... CREATEROLE."
         ) from error
     finally:
@@ -119,7 +121,7 @@ def engine(url: str) -> sqlalchemy.Engine:
     if kind not in _SYNC_DRIVERS:
         raise errors.SettingsError(f"The database must be SQLite or PostgreSQL, not {kind}.")
     if (kind == "sqlite") and (address.database in {None, "", ":memory:"}):
-        raise errors.SettingsError("A database in memory cannot be migrated: name a file.")
+        raise errors.SettingsError("An in-memory database cannot be migrated: name a file.")
     made = sqlalchemy.create_engine(address.set(drivername=_SYNC_DRIVERS[kind]), poolclass=sqlalchemy.NullPool)
     if kind == "sqlite":
         session.prepare_sqlite(made, foreign_keys=False)
@@ -158,6 +160,6 @@ def _demand_known(scripts: alembic.script.ScriptDirectory, revision: str | None)
         scripts.get_revision(revision)
     except alembic.util.CommandError as error:
         raise errors.SettingsError(
-            f"The database is at revision {revision}, which this program does not know: a newer one has migrated it. "
-            "Start that one."
+            f"The database is at revision {revision}, which this version does not know: a newer one has migrated it. "
+            "Start the newer version."
         ) from error

@@ -37,9 +37,7 @@ async def demand_project(data: session.Session, project_key: str) -> sql.Project
     if project is None:
         raise errors.NotFoundError(f"There is no project “{project_key[:60]}”.")
     if not project.committee_key:
-        raise errors.NotFoundError(
-            f"{project.name} belongs to no committee, so nothing of it is shown or changed here."
-        )
+        raise errors.NotFoundError(f"{project.name} belongs to no committee, so it cannot be shown or changed here.")
     return project
 
 

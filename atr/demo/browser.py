@@ -71,10 +71,10 @@ class Browser:
         inputs = _Inputs(action)
         inputs.feed(page.text)
         if "csrf_token" not in inputs.fields:
-            raise errors.MalformedError(f"The page {path} has no form to send; it answered {page.status_code}.")
+            raise errors.MalformedError(f"The page {path} has no form; its status is {page.status_code}.")
         return inputs.fields
 
     async def _send(self, path: str, fields: dict[str, str]) -> None:
         answer = await self._client.post(path, data=fields)
         if answer.status_code != httpx.codes.SEE_OTHER:
-            raise errors.ConflictError(f"The form {path} was answered with {answer.status_code}.")
+            raise errors.ConflictError(f"The form {path} returned {answer.status_code}.")

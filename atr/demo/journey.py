@@ -211,9 +211,9 @@ def _summary(row: views.DeploymentView, calls: int, seconds: float) -> Summary:
 def _wrong(row: views.DeploymentView, summary: Summary, fault: faults.Fault) -> str:
     """What is not as the table says; empty if all is."""
     if row.state is not fault.ends:
-        return f"It ended as {summary.state} and must end as {fault.ends.name}. {row.reason}"
+        return f"It ended as {summary.state} but should end as {fault.ends.name}. {row.reason}"
     if summary.publish_calls != fault.publish_calls:
-        return f"The publish endpoint was reached {summary.publish_calls} times instead of {fault.publish_calls}."
+        return f"The publish endpoint was called {summary.publish_calls} times instead of {fault.publish_calls}."
     digests = {summary.voted_sha256, summary.staged_sha256, summary.public_sha256}
     if (fault.ends is states.State.LIVE) and (len(digests) != 1 or not summary.url):
         return "It is live, but the three digests are not equal."

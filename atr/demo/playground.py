@@ -64,13 +64,11 @@ async def _prepare(store: storage.Storage, tree: trees.Tree, state_dir: pathlib.
     async with store.database.read() as data:
         release = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version))
     if prepared.exists():
-        click.echo(f"Going on with what stands in {state_dir}.")
+        click.echo(f"Continuing with the state in {state_dir}.")
         return
     if release is not None:
-        raise errors.SettingsError(
-            f"What stands in {state_dir} was left half made by an earlier start. Delete it and start again."
-        )
-    click.echo("Composing a release, staging it on the stand-in, voting on it …")
+        raise errors.SettingsError(f"{state_dir} was left incomplete by an earlier start. Delete it and start again.")
+    click.echo("Composing a release, staging it on the simulated platform, voting on it …")
     await journey.staged_and_voted(store, tree, _tell_nothing)
     await asyncio.to_thread(lay_out, state_dir / _EXAMPLE)
     prepared.touch()

@@ -106,7 +106,7 @@ class Stack:
             for task in waiting:
                 task.cancel()
         name = done.pop().get_name()
-        raise errors.SettingsError(f"The {name} process ended. What it said is in {self._log(name)}.")
+        raise errors.SettingsError(f"The {name} process ended. See its log, {self._log(name)}.")
 
     async def stop(self) -> None:
         """Ask each one to stop, and insist after a while."""
@@ -156,7 +156,7 @@ class Stack:
                 else:
                     return
         said = self._log(part).read_text()[-1_000:]
-        raise errors.SettingsError(f"The {part} process did not start. It said: {said}")
+        raise errors.SettingsError(f"The {part} process did not start: {said}")
 
     def _log(self, part: str) -> pathlib.Path:
         return self.state_dir / f"{part}.log"
@@ -202,7 +202,7 @@ def _listen(wanted: int) -> socket.socket:
     for port in (wanted, 0):
         with contextlib.suppress(OSError):
             return socket.create_server((_HOST, port))
-    raise errors.SettingsError("No port is free on this machine.")
+    raise errors.SettingsError("There is no free port on this machine.")
 
 
 def _address(listener: socket.socket) -> str:

@@ -111,7 +111,7 @@ class Target:
 class Reply:
     """What came back from an irreversible request. Only a hint: the platform's state decides.
 
-    `status` is None when there was no complete answer; `external_id` is what an upload was given.
+    `status` is None when there was no complete reply; `external_id` is what an upload was given.
     """
 
     answer: steps.Answer

@@ -53,20 +53,20 @@ class Clash:
         """What is wrong, and what to do."""
         named = fileset.names(self.packages)
         said = _described(self.difference)
-        where = f"{self.one.name} and {self.other.name} both hold {named}, and not with the same files: {said}"
+        where = f"{self.one.name} and {self.other.name} both contain {named}, but with different files: {said}"
         if self.one.is_mapped:
             return (
-                f"{where} Nobody could tell which were voted on. Drop {self.other.name} or take it off the ballot; "
-                "or, if its files are the ones to release, put them into the revision."
+                f"{where} It would be unclear which were voted on. Drop {self.other.name} or remove it from the "
+                "ballot; or, if its files are the ones to release, put them into the revision."
             )
-        return f"{where} Either could be promoted as the voted one. Drop one of them, or take it off the ballot."
+        return f"{where} Either could be promoted as the voted one. Drop one of them, or remove it from the ballot."
 
 
 def _described(difference: fileset.Difference) -> str:
     """The first files by which two sets differ, neither of them the right one."""
     renamed = tuple(f"{old} as {new}" for old, new in difference.renamed)
     parts = (
-        (difference.changed, "with other bytes"),
+        (difference.changed, "with different content"),
         (difference.missing, "only in the first"),
         (difference.extra, "only in the second"),
         (renamed, "under another path"),
@@ -136,12 +136,12 @@ def named_apart(
             held.add(layout.package(file.path))
     unread = [str(where) for where in sorted(said - held)]
     return (
-        f"The platform names {fileset.names(unread)} in this deployment and lists no file of it, so nobody can tell "
-        "what would become public."
+        f"The platform lists {fileset.names(unread)} in this deployment but none of its files, so it is unknown what "
+        "would be published."
         if unread
         else "",
         tuple(
-            f"The platform does not name {where} among the packages of this deployment."
+            f"The platform does not list {where} among the packages of this deployment."
             for where in sorted(held - said)
         )
         if said

@@ -11,10 +11,10 @@ import atr.promotion.fileset as fileset
 import atr.promotion.timing as timing
 
 # What LIVE may say: of the voted files always, of everything only after a look that counted.
-EVERYTHING: Final = "Every public file of these packages is a file that was voted on"
-VOTED: Final = "Every file that was voted on is public as it was voted on"
-NOT_LOOKED: Final = "What else stands there was not looked at"
-NOT_AGAIN: Final = "What else stands there could not be looked at again"
+EVERYTHING: Final = "Every public file of these packages was voted on"
+VOTED: Final = "Every voted file is public and identical"
+NOT_LOOKED: Final = "Extra files were not checked"
+NOT_AGAIN: Final = "Extra files could not be checked again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,7 @@ def unknown(named: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
 def left_out(voted: Iterable[str], named: Collection[str]) -> str:
     """Why an index is stale, in words: it leaves voted files out. Empty if it names them all."""
     missing = sorted(path for path in voted if path not in named)
-    return (
-        f"The index does not name every voted file, so it is an old one: {fileset.names(missing)}." if missing else ""
-    )
+    return f"The index does not list every voted file, so it is stale: {fileset.names(missing)}." if missing else ""
 
 
 def sentence(looked_at: datetime.datetime | None, problem: str, accepted: Sequence[Accepted]) -> str:
@@ -94,4 +92,4 @@ def sentence(looked_at: datetime.datetime | None, problem: str, accepted: Sequen
         return f"{EVERYTHING}."
     names = fileset.names([one.file.path for one in accepted])
     verb = "was" if len(accepted) == 1 else "were"
-    return f"{EVERYTHING}, but for {names}, which {verb} accepted by name."
+    return f"{EVERYTHING}, except {names}, which {verb} accepted."

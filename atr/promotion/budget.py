@@ -141,8 +141,8 @@ def is_fault(status: int | None) -> bool:
 def silence(name: str, limits: Limits) -> str:
     """The sentence for an account whose breaker is open."""
     return (
-        f"{name} did not answer {limits.faults} times within {_minutes(limits.within)}, so nothing is sent there until "
-        "it has answered again."
+        f"{name} failed to respond {limits.faults} times within {_minutes(limits.within)}, so nothing is sent to it "
+        "until it responds again."
     )
 
 
@@ -156,11 +156,11 @@ def waiting(
         return None
     at = f"{until:%H:%M:%S} UTC"
     if breaker is not Breaker.CLOSED:
-        why = f"{name} did not answer {limits.faults} times within {_minutes(limits.within)}; we ask again at {at}."
+        why = f"{name} failed to respond {limits.faults} times within {_minutes(limits.within)}; next request at {at}."
     elif (account.paused_until or now) > now:
-        why = f"{name} asked us to stay away; we ask again at {at}."
+        why = f"{name} asked for a pause; next request at {at}."
     else:
-        why = f"We have asked {name} as often as we may; we ask again from {at} on, the longest waiting first."
+        why = f"The rate limit for {name} is used up; requests resume at {at}, longest waiting first."
     return why, until
 
 

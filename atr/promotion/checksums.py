@@ -77,10 +77,10 @@ def remarks(members: Mapping[str, int], held: Container[str]) -> tuple[str, ...]
         if named is None:
             continue
         if named.path not in held:
-            why = f"{named.path} is not there, so nothing tells what it would be a checksum of"
+            why = f"{named.path} does not exist, so this is not known to be a checksum"
         elif size > LIMIT:
             why = f"it is larger than {LIMIT:,} bytes, so it is not read as a checksum"
         else:
-            why = f"its text is more or something else than a digest and the name of {named.path}"
+            why = f"its content is not just a digest and the name of {named.path}"
         found.append(f"{path} counts as a file of its own: {why}.")
     return tuple(found)

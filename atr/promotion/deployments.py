@@ -62,12 +62,14 @@ class Decision:
 
 _STAY: Final = Decision(None)
 _FORGOTTEN: Final = Decision(
-    _State.PUBLISHED, "The platform does not show it any more, and this version is public, so it counts as published."
+    _State.PUBLISHED,
+    "The deployment is no longer on the platform and this version is public, so it counts as published.",
 )
 _RECORDED: Final = Decision(
-    None, "The platform does not show it any more, but its records have this version. We wait for the public files."
+    None,
+    "The deployment is no longer on the platform, but its records list this version. Waiting for the public files.",
 )
-_LOOK_THERE: Final = "Look at the platform's own page: give us its id if it is there, or say that it never arrived."
+_LOOK_THERE: Final = "Check the platform: enter its id if the deployment exists, or confirm that it never arrived."
 
 
 def asks_records(view: View, seen: steps.Seen) -> bool:
@@ -151,8 +153,7 @@ def after_search(view: View, *, found: bool, looks: int) -> Decision:
     if _searched_for(view, view.timing.vanishing, looks):
         return Decision(
             _State.LOST,
-            "We sent the files, got no answer, and the platform shows nothing under the name we gave it. "
-            f"{_LOOK_THERE}",
+            f"The upload got no reply, and the platform has no deployment of that name. {_LOOK_THERE}",
         )
     return _STAY
 
@@ -166,7 +167,7 @@ def after_failed_search(view: View, *, looks: int, trouble: str, is_outage: bool
     if _searched_for(view, view.timing.deadline if is_outage else view.timing.vanishing, looks):
         return Decision(
             _State.LOST,
-            f"We sent the files, got no answer, and could not find out whether they arrived. {trouble} {_LOOK_THERE}",
+            f"The upload got no reply, and its outcome could not be determined. {trouble} {_LOOK_THERE}",
         )
     return _STAY
 
@@ -196,7 +197,7 @@ def _gone(view: View, version: steps.Version) -> Decision:
         return Decision(_State.DROPPED)
     return Decision(
         _State.GONE,
-        "The platform does not show it to our account: it was dropped, it expired, or another account staged it.",
+        "The platform does not show it to ATR's account: it was dropped, it expired, or another account staged it.",
     )
 
 
@@ -223,7 +224,7 @@ def _failed(view: View, detail: str, held_by: str) -> Decision:
         case _State.VALIDATING | _State.STAGED:
             said = detail or "The platform refused the files and gave no reason."
             if view.state is _State.STAGED:
-                said = f"The platform says it failed. {detail}".strip()
+                said = f"The platform reports that it failed. {detail}".strip()
             return Decision(_State.FAILED, f"{said}{_holder(held_by)}")
         case _:
             return _STAY
@@ -233,8 +234,8 @@ def _holder(held_by: str) -> str:
     if not held_by:
         return ""
     return (
-        f" Deployment {held_by} holds these packages. If it is this project's, look for it on the platform and record "
-        "it here."
+        f" Deployment {held_by} contains these packages. If it belongs to this project, find it on the platform and "
+        "record it here."
     )
 
 
@@ -243,7 +244,7 @@ def _staged(view: View) -> Decision:
         case _State.VALIDATING:
             return Decision(_State.STAGED)
         case _State.GONE | _State.DROPPED:
-            return Decision(_State.STAGED, "The platform shows it again, so it is still staged.")
+            return Decision(_State.STAGED, "The platform lists it again, so it is still staged.")
         case _State.DROPPING if _answered(view):
             return Decision(_State.STAGED, f"The platform did not drop it{_drop_said(view)}.")
         case _:

@@ -62,11 +62,11 @@ class FileSet:
         """
         ordered = tuple(sorted(files, key=_utf8_path))
         if not ordered:
-            raise errors.InputError("There are no files, so there is nothing to compare.")
+            raise errors.InputError("There are no files to compare.")
         paths = collections.Counter(file.path for file in ordered)
         twice = [path for path, count in paths.items() if count > 1]
         if twice:
-            raise errors.InputError(f"{names(twice)} is named twice, so we cannot tell which bytes are meant.")
+            raise errors.InputError(f"{names(twice)} is listed twice.")
         lines = hashlib.sha256()
         for file in ordered:
             lines.update(f"{file.sha256} {file.size} {file.path}\n".encode())
@@ -108,15 +108,15 @@ class Difference:
         `voted` is whether the other side was voted on; before a vote it is what a vote would be about.
         """
         if self.is_empty:
-            return f"All {self.equal:,} {kind} files are equal to the voted ones."
+            return f"All {self.equal:,} {kind} files are identical to the voted files."
         renamed = tuple(f"{old} as {new}" for old, new in self.renamed)
         parts = (
             (self.changed, "differs", "differ"),
             (self.missing, "is missing", "are missing"),
             (self.extra, "was not voted on", "were not voted on")
             if voted
-            else (self.extra, "is not among them", "are not among them"),
-            (renamed, "stands under another path", "stand under another path"),
+            else (self.extra, "is missing", "are missing"),
+            (renamed, "has another path", "have another path"),
         )
         said = [
             f"{len(paths):,} {kind} {'file' if len(paths) == 1 else 'files'} {one if len(paths) == 1 else many} "

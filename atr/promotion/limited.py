@@ -40,9 +40,9 @@ class Wait:
     def sentence(self, what: str) -> str:
         """The answer in the platform's words, and when the `what` (call, upload, drop) is sent again."""
         said = f": “{self.words}”." if self.words else "."
-        answered = f"The platform takes no {what} of ours for now (429){said}"
+        answered = f"The platform rate-limits the {what} (429){said}"
         if self.is_over:
-            return f"{answered} We have tried for days, so it is sent again only when a person asks for it."
+            return f"{answered} Retries have ended; it is sent again only when a person requests it."
         return f"{answered} It is sent again at {self.until:%H:%M} UTC on {self.until.day} {self.until:%B}."
 
 

@@ -155,7 +155,7 @@ def wrong_checksum(file: fileset.File) -> str:
     if file.odd is not fileset.Odd.DIGEST:
         return ""
     stem, _, algorithm = file.path.rpartition(".")
-    return f"{file.path} is not the {algorithm} of {stem}. Put the right one there, or leave it out."
+    return f"{file.path} is not the {algorithm} of {stem}. Correct it or remove it."
 
 
 def _cut(path: str, patterns: Sequence[str]) -> str | None:

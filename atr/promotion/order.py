@@ -76,7 +76,7 @@ def by_number(numbers: Mapping[int, int]) -> tuple[int, ...]:
     for deployment_id, number in numbers.items():
         if number in seen:
             raise errors.InputError(
-                f"Two have the number {number}. Number them in order.", field=f"order-{deployment_id}"
+                f"The number {number} is used twice. Use each number once.", field=f"order-{deployment_id}"
             )
         seen[number] = deployment_id
     return tuple(seen[number] for number in sorted(seen))

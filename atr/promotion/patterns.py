@@ -40,7 +40,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     except (_NoPatternError, re.error) as fault:
         why = f": {fault}" if isinstance(fault, _NoPatternError) else ""
         raise errors.InputError(
-            f"“{pattern[:80]}” is no pattern{why}. Patterns are written as in a .gitignore file, like maven/**."
+            f"“{pattern[:80]}” is not a valid pattern{why}. Patterns are written as in a .gitignore file, for "
+            "example maven/**."
         ) from fault
 
 
@@ -69,7 +70,7 @@ def _names(pattern: str) -> Sequence[str]:
     if pattern[0] in "!#":
         raise _NoPatternError(f"one that begins with {pattern[0]} would match nothing")
     if ("\\" in pattern) or not pattern.isprintable():
-        raise _NoPatternError("it holds a backslash or a character that nobody can see")
+        raise _NoPatternError("it contains a backslash or an invisible character")
     names = pattern.removeprefix("/").split("/")
     if (not pattern.startswith("/")) and (len(names) == 1 or names[1:] == [""]):
         names.insert(0, _ANY_DEPTH)

@@ -140,45 +140,43 @@ DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentSt
 
 WORDS: Final[Mapping[State, Words]] = MappingProxyType(
     {
-        State.REQUESTED: Words(
-            "Requested", "Somebody asked for it, and we are proving the staged files first.", "nobody"
+        State.REQUESTED: Words("Requested", "Requested; the staged files are verified first.", "nobody"),
+        State.SENDING: Words("Sending", "The publish request has been sent, or may have been.", "nobody"),
+        State.PUBLISHING: Words("Publishing", "The platform has accepted it and is publishing.", "nobody"),
+        State.CHECKING: Words(
+            "Checking", "The platform reports it as published; the public files are being compared.", "nobody"
         ),
-        State.SENDING: Words("Sending", "The call is on its way, or may be.", "nobody"),
-        State.PUBLISHING: Words("Publishing", "The platform has taken it and is working.", "nobody"),
-        State.CHECKING: Words("Checking", "The platform says it is public; we are reading the public files.", "nobody"),
-        State.LIVE: Words("Live", "Every file that was voted on is public as it was voted on.", "nobody"),
+        State.LIVE: Words("Live", "Every voted file is public and identical.", "nobody"),
         State.ABORTING: Words(
-            "Stopping", "A stop was asked for after the call; we are finding out which came first.", "nobody"
+            "Stopping", "A stop was requested after the publish request; the outcome is not known yet.", "nobody"
         ),
         State.ABORTED: Words(
-            "Stopped", "It was stopped, and we know of nothing of it that is public.", "anyone who may request"
+            "Stopped", "Stopped; none of its files is known to be public.", "anyone who may request it"
         ),
         State.REFUSED: Words(
             "Refused",
-            "A proof, a rule or the platform said no, and we know of nothing of it that is public.",
+            "Refused by verification, a gate or the platform; none of its files is known to be public.",
             "the release manager",
         ),
-        State.IN_DOUBT: Words(
-            "In doubt", "We cannot tell what came of it, and a person must look.", "a committee member"
-        ),
-        State.DIVERGED: Words("Diverged", "What is public is not what was voted on.", "the committee, at once"),
+        State.IN_DOUBT: Words("In doubt", "The outcome is unknown, and a person must check.", "a committee member"),
+        State.DIVERGED: Words("Diverged", "The public files differ from the voted files.", "the committee, at once"),
     }
 )
 DEPLOYMENT_WORDS: Final[Mapping[DeploymentState, Words]] = MappingProxyType(
     {
-        DeploymentState.UPLOADING: Words("Uploading", "We are sending the files to the platform.", "nobody"),
-        DeploymentState.VALIDATING: Words("Validating", "The platform is looking at the files.", "nobody"),
+        DeploymentState.UPLOADING: Words("Uploading", "The files are being uploaded to the platform.", "nobody"),
+        DeploymentState.VALIDATING: Words("Validating", "The platform is validating the files.", "nobody"),
         DeploymentState.STAGED: Words(
-            "Staged", "The platform holds the files and has not published them.", "a committee member"
+            "Staged", "The files are on the platform and not published.", "a committee member"
         ),
         DeploymentState.FAILED: Words("Failed", "The platform refused the files.", "the release manager"),
         DeploymentState.LOST: Words(
-            "Lost", "We sent the files, got no answer and cannot find them on the platform.", "the release manager"
+            "Lost", "The upload got no reply, and the files cannot be found on the platform.", "the release manager"
         ),
-        DeploymentState.GONE: Words("Gone", "The platform does not have it any more.", "the release manager"),
-        DeploymentState.DROPPING: Words("Dropping", "We asked the platform to give it up.", "nobody"),
-        DeploymentState.DROPPED: Words("Dropped", "It was given up on the platform.", "nobody"),
-        DeploymentState.PUBLISHED: Words("Published", "The platform says it is public.", "nobody"),
+        DeploymentState.GONE: Words("Gone", "The deployment is no longer on the platform.", "the release manager"),
+        DeploymentState.DROPPING: Words("Dropping", "The platform has been asked to drop it.", "nobody"),
+        DeploymentState.DROPPED: Words("Dropped", "The deployment was dropped from the platform.", "nobody"),
+        DeploymentState.PUBLISHED: Words("Published", "The platform reports it as published.", "nobody"),
     }
 )
 
@@ -198,5 +196,5 @@ def check_deployment_move(frm: DeploymentState, to: DeploymentState, *, by_perso
 def _check(frm: _S, to: _S, arrows: Mapping[_S, frozenset[_S]], persons: Mapping[_S, frozenset[_S]], what: str) -> None:
     if (to not in arrows.get(frm, frozenset())) and (to not in persons.get(frm, frozenset())):
         raise errors.TransitionError(
-            f"This {what} is {frm.value} and cannot become {to.value}. Reload the page to see where it stands now."
+            f"This {what} is {frm.value} and cannot become {to.value}. Reload the page to see its current state."
         )

@@ -135,8 +135,8 @@ class Decision:
 # Complete refusals: whatever else is unclear, these were not taken.
 CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED, Answer.CHALLENGED})
 _STAY: Final = Decision(None)
-_LATE: Final = Decision(State.IN_DOUBT, "It did not end in time. We keep looking.")
-_VANISHED: Final = Decision(State.IN_DOUBT, "The platform has nothing under this id any more.")
+_LATE: Final = Decision(State.IN_DOUBT, "It did not finish in time. Polling continues.")
+_VANISHED: Final = Decision(State.IN_DOUBT, "The platform no longer has this deployment.")
 
 
 def plan(view: View) -> Do:
@@ -179,15 +179,15 @@ def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
     if view.state is State.ABORTING:
         return _after_ask_aborting(view, seen, look)
     if seen is Seen.PUBLIC:
-        return Decision(State.CHECKING, "The platform says it is public.", out_of_band=view.surely_unsent)
+        return Decision(State.CHECKING, "The platform reports it as published.", out_of_band=view.surely_unsent)
     if (seen is Seen.WORKING) and (view.state is not State.PUBLISHING):
         return Decision(State.PUBLISHING, "The platform is publishing it.", out_of_band=view.surely_unsent)
     if look is Look.SOME:
-        return Decision(State.CHECKING, "Files of it are public.", out_of_band=view.surely_unsent)
+        return Decision(State.CHECKING, "Some of its files are public.", out_of_band=view.surely_unsent)
     if view.state is State.REQUESTED:
         return _after_ask_requested(view, seen, look)
     if (seen is Seen.FAILED) and (look is Look.NONE):
-        return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
+        return Decision(State.REFUSED, "The platform rejected it, and none of its files is public.")
     if (view.state is State.SENDING) and (seen is Seen.STAGED):
         return _still_staged(view)
     return _undecided(view, seen)
@@ -200,10 +200,10 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
     if not twice:
         return Decision(None, difference, then=Do.VERIFY)
     if (view.state is State.REQUESTED) and view.surely_unsent:
-        so = "The platform took no call of ours." if view.answers else "Nothing was sent."
+        so = "The platform accepted no publish request." if view.answers else "Nothing was sent."
         return Decision(State.REFUSED, f"{difference} {so}")
     if view.state is State.SENDING:
-        return Decision(State.IN_DOUBT, f"{difference} A call was made before, so we keep looking.")
+        return Decision(State.IN_DOUBT, f"{difference} A publish request was sent earlier, so polling continues.")
     return Decision(None, difference)
 
 
@@ -217,7 +217,9 @@ def after_check(view: View, *, complete: bool, equal: bool, twice: bool, differe
     if complete:
         return Decision(None, difference, then=Do.CHECK)
     if checking and view.overdue:
-        return Decision(State.IN_DOUBT, "The platform says public, but the public files did not appear in time.")
+        return Decision(
+            State.IN_DOUBT, "The platform reports it as published, but the public files did not appear in time."
+        )
     return _STAY
 
 
@@ -276,15 +278,13 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
         case Seen.FAILED:
             if (view.answers or view.unsure) and (look is not Look.NONE):
                 return _STAY
-            return Decision(State.REFUSED, "The platform gave up on the deployment, and no call of ours was taken.")
+            return Decision(State.REFUSED, "The platform rejected the deployment, and no publish request was accepted.")
         case Seen.GONE:
             if view.answers or view.unsure:
-                return Decision(None, "The platform has nothing under this id any more.")
+                return Decision(None, "The platform no longer has this deployment.")
             return _gone(
                 view,
-                Decision(
-                    State.REFUSED, "The platform does not show the staged deployment any more, so nothing was sent."
-                ),
+                Decision(State.REFUSED, "The staged deployment is no longer on the platform, so nothing was sent."),
                 patient=False,
             )
         case Seen.STAGED:
@@ -297,9 +297,9 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
 def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
     if (seen is Seen.PUBLIC) or (look is Look.SOME):
         # Past the deadline the worker reads all public bytes first and only then draws this arrow.
-        return Decision(State.CHECKING, "It is public after all.")
+        return Decision(State.CHECKING, "It has been published after all.")
     if (seen is Seen.FAILED) and (look is Look.NONE):
-        return Decision(State.REFUSED, "The platform gave up on it, and none of its files is public.")
+        return Decision(State.REFUSED, "The platform rejected it, and none of its files is public.")
     if (seen is Seen.WORKING) and not view.overdue:
         return Decision(State.PUBLISHING, "The platform is publishing it.")
     if (seen is Seen.STAGED) and view.resend and not (view.by_hand or view.off) and _is_past(view, view.marked):
@@ -310,7 +310,7 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
 def _still_staged(view: View) -> Decision:
     if view.answers and view.surely_unsent:
         # Certain, so it needs nobody to look, however late it is.
-        return Decision(State.REQUESTED, "The platform refused the call, and the files are still staged.")
+        return Decision(State.REQUESTED, "The platform refused the publish request, and the files are still staged.")
     if view.overdue:
         return _LATE
     if not _is_past(view, view.marked):
@@ -318,9 +318,11 @@ def _still_staged(view: View) -> Decision:
     if view.mechanism.repeatable and view.mechanism.content_pinned and (_used(view.answers) < _BUDGET):
         if view.held or view.by_hand or view.off:
             return _STAY
-        return _proved_and_sent(view, "The call was not taken; proving the files again before the next one.")
+        return _proved_and_sent(
+            view, "The publish request was not accepted; the files are verified again before the next one."
+        )
     return Decision(
-        State.IN_DOUBT, "The files are still staged after our call, and we may not send it again by ourselves."
+        State.IN_DOUBT, "The files are still staged after the publish request, which may not be repeated automatically."
     )
 
 
@@ -328,11 +330,11 @@ def _after_ask_aborting(view: View, seen: Seen, look: Look) -> Decision:
     """A stop was asked for after a call: what the platform says tells which of the two came first."""
     outside = view.surely_unsent
     if (seen is Seen.PUBLIC) or (look is Look.SOME):
-        return Decision(State.CHECKING, "Too late to stop it: it is public.", out_of_band=outside)
+        return Decision(State.CHECKING, "Too late to stop it: it is published.", out_of_band=outside)
     if seen is Seen.WORKING:
         return Decision(State.PUBLISHING, "Too late to stop it: the platform is publishing it.", out_of_band=outside)
     if (seen is Seen.FAILED) and (look is Look.NONE):
-        return Decision(State.ABORTED, "The platform gave up on it, and none of its files is public.")
+        return Decision(State.ABORTED, "The platform rejected it, and none of its files is public.")
     if seen is Seen.STAGED:
         return _not_dropped(view)
     if (seen is Seen.GONE) and (look is Look.NONE) and _proves_a_drop(view):
@@ -344,7 +346,7 @@ def _not_dropped(view: View) -> Decision:
     """A stop was asked for, and the platform still holds the files."""
     if view.answers and view.surely_unsent:
         # Nothing of ours can come any more, so there is nothing to drop for.
-        return Decision(State.ABORTED, "The platform refused the call, and the files are still staged.")
+        return Decision(State.ABORTED, "The platform refused the publish request, and the files are still staged.")
     if view.overdue:
         return _LATE
     if view.held or view.off or not _is_past(view, view.marked):
@@ -356,9 +358,9 @@ def _not_dropped(view: View) -> Decision:
     if view.drop_limit:
         return Decision(None, view.drop_limit.sentence("drop"))
     if _used(view.drops) < (_BUDGET if view.mechanism.repeatable and view.mechanism.content_pinned else 1):
-        return Decision(None, "It is still staged, so the platform is asked to give it up.", then=Do.DROP)
+        return Decision(None, "It is still staged, so the platform is asked to drop it.", then=Do.DROP)
     return Decision(
-        State.IN_DOUBT, "The files are still staged after our drop, and we may not ask for it again by ourselves."
+        State.IN_DOUBT, "The files are still staged after the drop request, which may not be repeated automatically."
     )
 
 

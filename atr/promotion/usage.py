@@ -47,23 +47,23 @@ def over(total: Usage, limits: Usage) -> tuple[str, ...]:
 def sentences(this: Usage | None, promoted: Usage, limits: Usage, now: datetime.datetime) -> tuple[str, ...]:
     """What a release would take, what was promoted from here this month, and the limits. None: not known yet."""
     would = (
-        f"It would publish {this.described}, signatures and checksums counted."
+        f"It would publish {this.described}, including signatures and checksums."
         if this
-        else "What it would publish is not known yet: nothing is staged, and the policy maps no file."
+        else "The volume is not known yet: nothing is staged, and the policy maps no files."
     )
     which = f"In {now.astimezone(datetime.UTC):%B} (UTC)"
-    so_far = f"{which} nothing was promoted from here under the same account yet."
+    so_far = f"{which} nothing has been promoted from here under this account."
     if promoted.releases:
         verb = "was" if promoted.releases == 1 else "were"
         many = _counted(promoted.releases, "deployment")
-        so_far = f"{which} {many} {verb} promoted from here under the same account: {promoted.described}."
+        so_far = f"{which} {many} {verb} promoted from here under this account: {promoted.described}."
     said = (would, so_far, _limits(limits))
     exceeded = over(promoted + (this or Usage()), limits)
     if not exceeded:
         return said
     beyond = (
-        f"With it the month's limit would be exceeded: {', '.join(exceeded)}. The platform may take no more until the "
-        "month is over. What others publish under this account is not counted here."
+        f"This would exceed the monthly limit: {', '.join(exceeded)}. The platform may accept nothing more until "
+        "next month. Uploads by others under this account are not counted."
     )
     return (*said, beyond)
 
@@ -74,7 +74,7 @@ def _limits(limits: Usage) -> str:
         *([_bytes(limits.size)] if limits.size else []),
         *([_counted(limits.releases, "deployment")] if limits.releases else []),
     ]
-    return f"The limits of a month are {', '.join(known)}." if known else "The operator has set no limits of a month."
+    return f"The monthly limits are {', '.join(known)}." if known else "The operator has configured no monthly limits."
 
 
 def _counted(number: int, noun: str) -> str:

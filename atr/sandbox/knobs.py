@@ -65,7 +65,7 @@ class RemoveFile(Knob):
 
 
 class RenameFile(Knob):
-    """A staged file's bytes stand under another path."""
+    """A staged file's bytes have another path."""
 
     path: str = ""
     to: str

@@ -47,7 +47,7 @@ class Settings(pydantic.BaseModel):
     index_shape: Literal["page", "apache", "sorted", "nexus"] = "page"
     # stale: the index names the first half of the files. cut: its page ends in the middle, in an answer that is whole.
     index_twist: Literal["", "stale", "cut"] = ""
-    # The largest bundle in bytes; 0 lifts the limit, for benchmarks.
+    # The maximum bundle size in bytes; 0 disables the limit, for benchmarks.
     bundle_limit: Annotated[int, pydantic.Field(ge=0)] = BUNDLE_LIMIT
     # The root of another host that downloads are redirected to (307), such as "http://localhost:8081"; empty for none.
     redirect_downloads: str = ""

@@ -49,8 +49,8 @@ class DistributionPlatform(enum.Enum):
         gh_slug="artifacthub",
         grammar=grammars.ARTIFACT_HUB,
         requires_owner_namespace=True,
-        why_not="Artifact Hub is an index that reads charts where they stand, so there is nothing to stage or promote.",
-        no_proof="Artifact Hub has no files, only what it read of them",
+        why_not="Artifact Hub only indexes charts that are hosted elsewhere, so there is nothing to stage or promote.",
+        no_proof="Artifact Hub does not host the files",
     )
     DOCKER_HUB = _Traits(
         name="Docker Hub",
@@ -84,8 +84,8 @@ class DistributionPlatform(enum.Enum):
         grammar=grammars.NPM_SCOPED,
         mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
         requires_owner_namespace=True,
-        why_not="Staging a version on npm and approving it are not built yet.",
-        no_proof="we do not read packages there yet",
+        why_not="Staging a version on npm and approving it are not supported yet.",
+        no_proof="packages cannot be read there yet",
     )
     PYPI = _Traits(
         name="PyPI",
@@ -260,6 +260,6 @@ def coordinates(platform: DistributionPlatform, owner_namespace: str, package: s
         raise errors.InputError(f"{platform.display_name} needs the {grammar.owner_word} too.", field="owner_namespace")
     if owner and (grammar.owner is None):
         raise errors.InputError(
-            f"{platform.display_name} packages have no owner; leave it empty.", field="owner_namespace"
+            f"{platform.display_name} packages have no owner; leave the field empty.", field="owner_namespace"
         )
     return Coordinates(platform.name, *grammar.checked(owner, package.strip(), version.strip()))

@@ -59,8 +59,8 @@ def parse_path(path: str) -> MavenPath:
     segments = checked_path(path).split("/")
     if is_metadata(path):
         raise errors.InputError(
-            f"“{path[:120]}” is repository metadata, which Maven Central writes by itself and takes from nobody. "
-            "Leave it out; if it is staged already, stage again without it."
+            f"“{path[:120]}” is repository metadata, which Maven Central generates itself and does not accept. "
+            "Remove it; if it is already staged, restage without it."
         )
     if len(segments) >= _MIN_SEGMENTS:
         *group, artifact, version, name = segments
@@ -69,8 +69,8 @@ def parse_path(path: str) -> MavenPath:
         if plain and name.startswith((f"{artifact}-{version}.", f"{artifact}-{version}-")):
             return MavenPath(_coordinates(".".join(group), artifact, version), name)
     raise errors.InputError(
-        f"“{path[:120]}” is not of the form group/artifact/version/artifact-version.extension, "
-        "so we cannot tell whose file it is."
+        f"“{path[:120]}” is not of the form group/artifact/version/artifact-version.extension, so its package is "
+        "unknown."
     )
 
 

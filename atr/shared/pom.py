@@ -27,7 +27,7 @@ def parent(data: bytes) -> distribution.Coordinates | None:
     except (ElementTree.ParseError, defusedxml.DefusedXmlException, ValueError, LookupError) as error:
         raise errors.InputError("cannot be read as XML") from error
     if _local(root) != "project":
-        raise errors.InputError("is none: its first element is not <project>")
+        raise errors.InputError("is not a POM: its root element is not <project>")
     found = _child(root, "parent")
     if found is None:
         return None
@@ -38,13 +38,13 @@ def parent(data: bytes) -> distribution.Coordinates | None:
     variable = next((text for text in named.values() if "${" in text), "")
     if variable:
         raise errors.InputError(
-            f"has the variable {variable[:80]} where it names its parent, and nobody who uses it can fill that in. Put "
-            "a POM with the value in its place: the flatten-maven-plugin writes one"
+            f"names its parent with the variable {variable[:80]}, which users of the POM cannot resolve. Replace it "
+            "by its value, for example with the flatten-maven-plugin"
         )
     try:
         return distribution.coordinates(_MAVEN, named["groupId"], named["artifactId"], named["version"])
     except errors.InputError as error:
-        raise errors.InputError(f"names no parent that could be looked up. {error}") from error
+        raise errors.InputError(f"names no parent that can be looked up. {error}") from error
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

@@ -22,11 +22,11 @@ def why_not(path: str) -> str:
     if len(path) > MAX_PATH:
         return f"It is longer than {MAX_PATH:,} characters."
     if any(_is_unseen(one) for one in path):
-        return "It holds a control character or another one that nobody can see."
+        return "It contains a control character or another invisible character."
     if "\\" in path:
-        return "It holds a backslash. Folders are separated by /."
+        return "It contains a backslash. Separate folders with /."
     if path.startswith("/"):
-        return "It is absolute. A path in a release begins with a name."
+        return "It is absolute. Use a relative path."
     return next((said for segment in path.split("/") if (said := _why_not_segment(segment))), "")
 
 
@@ -62,17 +62,17 @@ def _is_unseen(one: str) -> bool:
 
 def _why_not_segment(segment: str) -> str:
     if not segment:
-        return "It has an empty name between two slashes."
+        return "It contains an empty name between two slashes."
     if segment in {".", ".."}:
-        return f"It has “{segment}” in it, so it would lie elsewhere than it says."
+        return f"It contains “{segment}”."
     if segment.startswith("."):
-        return "It is hidden: its name, or a folder's, begins with a dot."
+        return "It is hidden: its name, or that of a folder, begins with a dot."
     if segment != segment.strip(_SPACE):
-        return "A name in it begins or ends with a space, so another name could look the same."
+        return "A name in it begins or ends with a space."
     if segment.endswith("."):
-        return "A name in it ends with a dot, which some systems leave out."
+        return "A name in it ends with a dot, which some systems remove."
     if len(segment.encode()) > MAX_NAME:
         return f"A name in it is longer than {MAX_NAME} bytes."
     if unicodedata.normalize("NFC", segment) != segment:
-        return "A letter in it is written as two characters, so another name could look the same."
+        return "It is not in Unicode normalization form C (NFC)."
     return ""

@@ -77,7 +77,7 @@ class Storage:
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
         """One transaction in which this person acts; empty for the general public."""
         if asf_uid == transaction.SYSTEM_SERVICE_UID:
-            raise errors.AccessError(f"“{asf_uid}” is the service and no person. Sign in under your own name.")
+            raise errors.AccessError(f"“{asf_uid}” is a service account. Sign in under your own name.")
         async with self._transaction(asf_uid) as write:
             yield write
 
@@ -142,7 +142,7 @@ class Storage:
                 made = await self._revise_once(project_key, release_key, asf_uid, change, seen, description)
             if made is not None:
                 return made
-        raise errors.ConflictError("Others change these files faster than we can follow. Nothing was changed.")
+        raise errors.ConflictError("Too many concurrent changes to these files. Nothing was changed; try again.")
 
     async def _revise_once(
         self, project_key: str, release_key: str, asf_uid: str, change: changes.Change, seen: str, description: str
@@ -230,7 +230,7 @@ class Write(transaction.Transaction):
     async def as_foundation_admin(self) -> "WriteAsFoundationAdmin":
         """For foundation admins."""
         if not self.asf_uid or await self.data.get(sql.FoundationAdmin, self.asf_uid) is None:
-            raise errors.AccessError("Only a foundation admin may do this. Ask one of them.")
+            raise errors.AccessError("Only foundation admins can do this.")
         return WriteAsFoundationAdmin(self)
 
     async def _committee(self, project_key: str) -> sql.Committee:

@@ -57,10 +57,10 @@ def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Eve
         return ""
     last = moves[-1]
     if any(event.hash != audit.digest(event) for event in events):
-        return f"The log of this promotion was changed by hand. {_TO_DO}"
+        return f"The event log of this promotion was tampered with. {_TO_DO}"
     told = last.data.get("to", states.State.REQUESTED.value)
     if told != row.state.value:
-        return f"The row says {row.state.value}, the log of events says {told}. {_TO_DO}"
+        return f"The row is {row.state.value}, but the event log says {told}. {_TO_DO}"
     # A stop after a call marks drops, which are no calls to publish.
     publish = tables.AttemptKind.PUBLISH.value
     marked = sum(1 for event in events if (event.what == _MARKED) and (event.data.get("kind") == publish))

@@ -170,17 +170,18 @@ def _unread(row: tables.Deployment) -> gates.Blocker:
     called = name(row)
     if row.state is _State.PUBLISHED:
         sentence = (
-            f"{called[:1].upper()}{called[1:]} on {where} is public and was not read before. Take it off the ballot "
+            f"{called[:1].upper()}{called[1:]} on {where} was published before it could be captured. Remove it from "
+            "the ballot "
         )
         return gates.Blocker(
             "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MANAGER
         )
-    why = f"has not been read: {row.problem}" if row.problem else "has not been read yet. Wait for it, or"
+    why = f"could not be captured: {row.problem}" if row.problem else "has not been captured yet. Wait for it, or"
     said = f"{called[:1].upper()}{called[1:]} on {where} {why}"
     way_out = (
-        " Mend that, or take it off the ballot with a reason."
+        " Fix this, or remove it from the ballot with a reason."
         if row.problem
-        else " take it off the ballot with a reason."
+        else " remove it from the ballot with a reason."
     )
     return gates.Blocker("unread", f"{said}{way_out}", _MANAGER)
 
@@ -192,7 +193,7 @@ def _unfit(row: tables.Deployment) -> gates.Blocker:
     return gates.Blocker(
         "checksum",
         f"{called[:1].upper()}{called[1:]} on {where} cannot be promoted: {fileset.names(row.side_problems)} Drop the "
-        "deployment and stage it again, or take it off the ballot with a reason.",
+        "deployment and stage it again, or remove it from the ballot with a reason.",
         _MANAGER,
     )
 

@@ -38,7 +38,7 @@ class Blobs:
     def path(self, sha256: str) -> pathlib.Path:
         """Where the blob lies, or would lie. Raises InputError for anything but a sha256."""
         if not _SHA256.fullmatch(sha256):
-            raise errors.InputError("That is not the name of a blob.")
+            raise errors.InputError("This is not a valid blob name.")
         return self._root / sha256[:2] / sha256
 
     def recorded(self, sha256: str, size: int) -> disk.Recorded:

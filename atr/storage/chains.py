@@ -74,7 +74,7 @@ async def check(data: session.Session, anchors: Mapping[str, frozenset[Head]]) -
         seen.add(chain)
         yield await check_one(data, chain, anchors.get(chain, frozenset()))
     for chain in sorted(set(anchors) - seen):
-        yield Found(chain, 0, ("The whole chain is gone.",))
+        yield Found(chain, 0, ("The whole chain is missing.",))
 
 
 async def check_one(data: session.Session, chain: str, anchors: frozenset[Head]) -> Found:
@@ -87,11 +87,15 @@ async def check_one(data: session.Session, chain: str, anchors: frozenset[Head])
     wrong: list[str] = []
     async for event in await data.stream_scalars(wanted, execution_options=options):
         if not follows.takes(event) and not wrong:
-            wrong.append(f"Event {event.number} does not follow from the one before: it was changed, or one is gone.")
+            wrong.append(
+                f"Event {event.number} does not follow from the previous one: it was changed, or an event is missing."
+            )
         if at.pop(event.number, event.hash) != event.hash:
-            wrong.append(f"Event {event.number} is not the one that was told: the end was written anew.")
+            wrong.append(f"Event {event.number} is not the one that was reported: the end of the chain was rewritten.")
     if at:
-        wrong.append(f"It ends at {follows.number}, and {max(at)} was told: the end was cut off, or a backup restored.")
+        wrong.append(
+            f"It ends at {follows.number}, but {max(at)} was reported: the end was cut off, or a backup was restored."
+        )
     return Found(chain, follows.number, tuple(wrong))
 
 

@@ -65,7 +65,7 @@ class Change:
         for one in self.added:
             draft.link(one.file, one.written)
         if not draft.all:
-            raise errors.InputError("A revision has one file at least. Upload the others first, then remove these.")
+            raise errors.InputError("A revision needs at least one file. Upload other files first, then remove these.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,9 @@ async def _files(read: transaction.Transaction, release_key: str, number: str) -
         return {}
     row = await queries.revision(read.data, release_key, number)
     if not row.digest:
-        raise errors.ConflictError(f"Revision {number} is older than our record of files. Upload all files anew first.")
+        raise errors.ConflictError(
+            f"Revision {number} was created before file digests were recorded. Upload all files again first."
+        )
     return (await queries.file_set(read.data, row.digest)).by_path
 
 
@@ -142,6 +144,6 @@ async def _sentence(
     saw = f"revision {seen}" if seen else "no revision yet"
     return (
         f"{who.asfuid} changed {names}{more} in revision {who.number}, on {who.created.day} {who.created:%b %Y, %H:%M} "
-        f"UTC, after you opened the page (you saw {saw}). Nothing of yours was saved. Look at what changed; if yours "
-        "shall stand, send it again from this page."
+        f"UTC, after you opened the page (it showed {saw}). Nothing was saved. Review the changes; to apply yours "
+        "anyway, submit them again from this page."
     )

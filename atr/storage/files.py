@@ -104,7 +104,7 @@ class Draft:
         old = self._existing(path)
         target = self._target(to)
         if to in self._files:
-            raise errors.InputError(f"There is a file {relpath.shown(to)} already.")
+            raise errors.InputError(f"{relpath.shown(to)} already exists.")
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).rename(target)
         # Noted before it is forgotten: the folder that both lie in stays.
@@ -218,7 +218,7 @@ def _opened(directory: pathlib.Path, path: str) -> io.FileIO:
     try:
         return disk.opened(directory, path)
     except errors.DamagedError as damage:
-        raise errors.ConflictError(f"On our disk {relpath.shown(path)} {damage}. Tell the operator.") from damage
+        raise errors.ConflictError(f"The stored file {relpath.shown(path)} {damage}. Tell the operator.") from damage
 
 
 def _text(directory: pathlib.Path, path: str) -> bytes:

@@ -43,10 +43,10 @@ async def _database(store: storage.Storage, patience: float) -> Lack | None:
         async with asyncio.timeout(patience), store.database.read() as data:
             here = await (await data.connection()).run_sync(migrate.revision_of)
     except TimeoutError:
-        return Lack("database", f"It did not answer within {patience:g} s.")
+        return Lack("database", f"It did not respond within {patience:g} s.")
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
         _LOG.warning("the database cannot be read: %s", type(error).__name__, extra={"action": "not_ready"})
-        return Lack("database", "It cannot be read; the log names the kind of error.")
+        return Lack("database", "It cannot be read; see the log.")
     if here != head:
         return Lack("migrations", f"The database is at {here or 'no revision'} and this program needs {head}.")
     return None
@@ -57,9 +57,9 @@ async def _disk(state_dir: pathlib.Path, patience: float) -> Lack | None:
         async with asyncio.timeout(patience):
             await asyncio.to_thread(try_to_write, state_dir)
     except TimeoutError:
-        return Lack("disk", f"The state directory took no file within {patience:g} s.")
+        return Lack("disk", f"No file could be written to the state directory within {patience:g} s.")
     except OSError as error:
-        return Lack("disk", f"The state directory takes no file: {error.strerror}.")
+        return Lack("disk", f"No file can be written to the state directory: {error.strerror}.")
     return None
 
 

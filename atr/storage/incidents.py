@@ -40,8 +40,8 @@ NOT_VOTED: Final = Incident(
 )
 NOT_COMPARED: Final = Incident(
     "Not compared",
-    "It is public, and is not compared with what was voted on, since its names do not belong to this project or "
-    "another release holds them. A foundation admin must set whose they are.",
+    "Published, but not verified: its namespaces do not belong to this project, or another release has reserved its "
+    "coordinates. A foundation admin must assign the namespaces.",
     "a foundation admin",
 )
 

@@ -48,7 +48,7 @@ def move(source: str, target: str, tell: Tell) -> None:
     except sqlalchemy.exc.OperationalError as error:
         if isinstance(error.orig, sqlite3.OperationalError):
             raise errors.SettingsError(
-                f"The SQLite file cannot be read alone: {error.orig}. Stop the web process and the worker first."
+                f"The SQLite file cannot be locked: {error.orig}. Stop the web process and the worker first."
             ) from error
         raise
     finally:
@@ -64,7 +64,7 @@ def heads(connection: sqlalchemy.Connection) -> Mapping[str, Head]:
         broken = audit.broken_at(_events(connection, chain))
         if broken is not None:
             raise errors.SettingsError(
-                f"Event {broken} of {chain} does not follow from the one before it. Nothing was moved."
+                f"Event {broken} of {chain} does not follow from the previous one. Nothing was moved."
             )
         end = sqlalchemy.select(col(tables.Event.number), col(tables.Event.hash)).where(
             col(tables.Event.chain) == chain
@@ -76,9 +76,9 @@ def heads(connection: sqlalchemy.Connection) -> Mapping[str, Head]:
 def _demand(source: str, target: str) -> None:
     path = file_system.sqlite_file(source)
     if (path is None) or not path.is_file():
-        raise errors.SettingsError("What is moved is a SQLite file that is there: sqlite:///path.")
+        raise errors.SettingsError("The source must be an existing SQLite file: sqlite:///path.")
     if sqlalchemy.make_url(target).get_backend_name() != "postgresql":
-        raise errors.SettingsError("It is moved into a PostgreSQL database: postgresql://user@host/name.")
+        raise errors.SettingsError("The destination must be a PostgreSQL database: postgresql://user@host/name.")
     here, there = migrate.current(source), migrate.current(target)
     if (here != there) or (here != migrate.head()):
         raise errors.SettingsError(
@@ -114,7 +114,7 @@ def _demand_empty(new: sqlalchemy.Connection) -> None:
     filled = [table.name for table in tables.Event.metadata.sorted_tables if _count(table, new)]
     if filled:
         raise errors.SettingsError(
-            f"The database is not empty: there are rows in {', '.join(sorted(filled))}. Nothing was moved."
+            f"The database is not empty; it has rows in {', '.join(sorted(filled))}. Nothing was moved."
         )
 
 
@@ -143,9 +143,9 @@ def _count_on(table: sqlalchemy.Table, new: sqlalchemy.Connection) -> None:
 def _compare(old: sqlalchemy.Connection, new: sqlalchemy.Connection) -> None:
     lost = [table.name for table in tables.Event.metadata.sorted_tables if _count(table, old) != _count(table, new)]
     if lost:
-        raise errors.SettingsError(f"Not every row of {', '.join(lost)} arrived. Nothing was moved.")
+        raise errors.SettingsError(f"Some rows of {', '.join(lost)} were not copied. Nothing was moved.")
     if heads(old) != heads(new):
-        raise errors.SettingsError("The chains of events do not end as they did. Nothing was moved.")
+        raise errors.SettingsError("The event chains differ from the source. Nothing was moved.")
 
 
 def _count(table: sqlalchemy.Table, connection: sqlalchemy.Connection) -> int:

@@ -68,7 +68,9 @@ class Spool:
         """The next file has this path."""
         reason = relpath.why_not(path) or self._taken(path)
         if len(self._paths) + self.refused_total >= MAX_FILES:
-            raise errors.InputError(f"An upload has {MAX_FILES:,} files at most. Send the rest in another one.")
+            raise errors.InputError(
+                f"An upload may have at most {MAX_FILES:,} files. Send the others in a second upload."
+            )
         if reason:
             self.refused_total += 1
             if len(self.refused) < MAX_LISTED:
@@ -114,11 +116,11 @@ class Spool:
 
     def _taken(self, path: str) -> str:
         if path in self._paths:
-            return "It is in this upload twice, so we cannot tell which one is meant."
+            return "It is in this upload twice."
         if path in self._folders:
-            return "It is a file and a folder in this upload."
+            return "It is both a file and a folder in this upload."
         above = next((folder for folder in relpath.folders(path) if folder in self._paths), "")
-        return f"It lies below {relpath.shown(above)}, which is a file in this upload." if above else ""
+        return f"It is below {relpath.shown(above)}, which is a file in this upload." if above else ""
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ class Transaction:
     def ensure_system(self) -> None:
         """Raise AccessError unless a service acts."""
         if not self.is_system:
-            raise errors.AccessError("Only the service notes what a platform did; nobody can say so in its place.")
+            raise errors.AccessError("Only the service can record what a platform did.")
 
     async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:
         """Note what happened, in this transaction. `chain` is the release's key or audit.SITE."""

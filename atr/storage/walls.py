@@ -64,7 +64,7 @@ async def outside_of(
         beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names))
         if beyond:
             sentences.append(
-                f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} "
-                "would lie outside, so it could not be promoted."
+                f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} would be "
+                "outside and could not be promoted."
             )
     return tuple(sentences)

@@ -60,7 +60,7 @@ async def look(
         # What was found stays found until it was seen to be gone.
         found += unread
         await _hear(context, claimed, error)
-        problem = f"The index names a file that could not be read. {error}"
+        problem = f"The index lists a file that could not be read. {error}"
     if (len(fresh) > _MOST) and not found:
         problem = (
             f"The index names {len(fresh):,} files that nobody voted on ({fileset.names(fresh)}). None of the first "

@@ -22,7 +22,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
-        raise errors.ConflictError("Somebody else works on this deployment.")
+        raise errors.ConflictError("Another worker is processing this deployment.")
     if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
         async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.release(claimed)
@@ -35,7 +35,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         found = await _read(context, claimed, keeper)
         ballot.packages(found.files, context.layout(claimed.mechanism))
         if found.unread:
-            raise errors.InputError(f"{found.unread} So it is not captured.")
+            raise errors.InputError(f"{found.unread} It is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))

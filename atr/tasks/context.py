@@ -81,7 +81,12 @@ class Context:
         """
         if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
             raise errors.UnavailableError(
-                "The machine stood still after the mark, so nothing was sent. We ask first.", faultless=True
+                (
+                    "The machine was suspended after the mark was written, so nothing was sent. The platform is "
+                    "queried "
+                    "first."
+                ),
+                faultless=True,
             )
 
     def promoter(self, mechanism: mechanisms.Mechanism) -> contract.Promoter:
@@ -103,7 +108,7 @@ class Context:
         found = next(promoters, None) or self.catalogues.get(platform)
         if found is None:
             raise errors.UnsupportedError(
-                f"The operator has set no address for {platform.display_name}, so we do not look there."
+                f"No address is configured for {platform.display_name}, so it is not checked."
             )
         return found
 

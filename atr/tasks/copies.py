@@ -29,7 +29,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
-        raise errors.ConflictError("Somebody else works on this deployment.")
+        raise errors.ConflictError("Another worker is processing this deployment.")
     async with storage.write_as_system(services.PromotionService) as service:
         files = await service.copies.missing(claimed)
         plan = await service.copies.plan(claimed)
@@ -44,7 +44,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
     async with storage.write_as_system(services.PromotionService) as service:
-        problem = f"No copy is kept: {fault} Keep a copy of it later." if fault else ""
+        problem = f"No copy was made: {fault} Try again later." if fault else ""
         await service.copies.kept(claimed, keeper.problem or problem)
     if isinstance(fault, errors.UnavailableError) and (fault.retry_after is None):
         # The queue tries again, later each time, and not at all against what the platform has asked for.

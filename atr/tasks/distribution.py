@@ -36,7 +36,7 @@ class Busy(collections.Counter[lanes.Lane]):
 
 
 _LOG = logging.getLogger(__name__)
-_UNEXPECTED = "Something unexpected happened while we worked on this; the operator's log has it. We try again."
+_UNEXPECTED = "An unexpected error occurred; see the worker's log. It will be retried."
 
 
 async def status_check(

@@ -17,8 +17,7 @@ import atr.storage.worker.copies as copies
 import atr.storage.worker.services as services
 
 _DISK: Final = (
-    "No copy is kept: the disk of this server did not take it ({why}). Tell the operator; when there is room, "
-    "keep a copy of it."
+    "No copy was made: the server's disk did not accept it ({why}). Tell the operator; try again once there is space."
 )
 
 

@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 Do = steps.Do
 Seen = steps.Seen
 Look = steps.Look
-_NOT_FOUND = "The platform has nothing under this id just now. That alone proves nothing, so we look again."
+_NOT_FOUND = "The platform has no such deployment at the moment. This is not conclusive; it is checked again."
 
 
 async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
@@ -263,15 +263,15 @@ async def _already_public(
     public = await _read_public(context, promoter, claimed)
     difference = public.difference(voted)
     if public.absent and not public.differs(voted):
-        text = f"The platform says that this version is published, but {public.not_there_yet(voted)}"
+        text = f"The platform reports this version as published, but {public.not_there_yet(voted)}"
         learnt = work.Learnt(steps.Decision(None), seen=observation.seen, word=observation.word, blocker=text)
     elif not difference:
         ours = not claimed.view.surely_unsent
-        reason = "Its files are public." if ours else "The same files are public already, not by a call of ours."
+        reason = "Its files are public." if ours else "The same files are already public; ATR did not publish them."
         decision = steps.Decision(states.State.CHECKING, reason, out_of_band=not ours)
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
     else:
-        text = f"This version is public already, with other files: {difference}"
+        text = f"This version is already public with different files: {difference}"
         decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
         learnt = work.Learnt(
             decision,
@@ -372,5 +372,5 @@ def _counted(view: steps.View, seen: Seen) -> steps.View:
 
 
 def _unclear(reply: contract.Reply, what: str = "call") -> str:
-    answer = f"it answered {reply.status}" if reply.status else "there was no complete answer"
-    return f"We sent the {what} once, and {answer}. We are asking what came of it."
+    answer = f"it replied {reply.status}" if reply.status else "there was no complete reply"
+    return f"The {what} was sent once, and {answer}. The platform is being queried for the outcome."

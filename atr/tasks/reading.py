@@ -161,7 +161,7 @@ async def packages(promoter: contract.Promoter, target: contract.Target) -> tupl
     """The packages that the platform names; none if it names none. Raises UnavailableError if that cannot be told."""
     observation = await promoter.observe(target)
     if observation.seen in {steps.Seen.UNKNOWN, steps.Seen.GONE}:
-        why = observation.detail or "The platform has nothing under this id just now."
+        why = observation.detail or "The platform has no such deployment at the moment."
         raise errors.UnavailableError(why)
     return observation.coordinates
 
@@ -215,7 +215,7 @@ async def into_store(
     async with contextlib.aclosing(_in_parallel(jobs)) as reads:
         async for read in reads:
             if read.file != captured[read.file.path]:
-                raise errors.UnavailableError(f"{read.file.path} is not what was captured any more.")
+                raise errors.UnavailableError(f"{read.file.path} has changed since it was captured.")
 
 
 async def public(
@@ -316,4 +316,4 @@ def _against_text(read: work.Read, said: Mapping[str, str]) -> str:
 
 def _demand_whole(one: contract.Listed, size: int) -> None:
     if (one.size is not None) and (size != one.size):
-        raise errors.UnavailableError(f"{one.path} came with {size} of its {one.size} bytes. We read it again later.")
+        raise errors.UnavailableError(f"{one.path} came with {size} of its {one.size} bytes. It will be read again.")

@@ -23,7 +23,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
-        raise errors.ConflictError("Somebody else works on this deployment.")
+        raise errors.ConflictError("Another worker is processing this deployment.")
     over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
     if over or claimed.view.limit:
         async with storage.write_as_system(services.PromotionService) as service:

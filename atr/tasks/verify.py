@@ -21,7 +21,7 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
     async with storage.write_as_system(services.PromotionService) as service:
         claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
     if claimed is None:
-        raise errors.ConflictError("Somebody else works on this deployment.")
+        raise errors.ConflictError("Another worker is processing this deployment.")
     if not claimed.verifying:
         async with storage.write_as_system(services.PromotionService) as service:
             await service.deployments.release(claimed)

@@ -153,7 +153,7 @@ async def _until_it_answers(process: asyncio.subprocess.Process, found: Sandbox,
 
 def _still_there(process: asyncio.subprocess.Process, log: pathlib.Path, ends: float) -> None:
     if (process.returncode is not None) or (time.monotonic() > ends):
-        raise RuntimeError(f"A process did not start. It said: {log.read_text()[-1_000:]}")
+        raise RuntimeError(f"A process did not start: {log.read_text()[-1_000:]}")
 
 
 def _settings(state_dir: pathlib.Path, stand_in: Sandbox, faster: int) -> dict[str, str]:

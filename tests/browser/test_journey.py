@@ -49,7 +49,7 @@ async def test_from_sign_in_to_live(stack: Stack, visit: fixtures.Visit) -> None
     alice = await visit(running.web_url)
     await alice.go("/")
     await alice.sign_in("alice")
-    assert "Needs you" in await alice.text()
+    assert "Waiting for you" in await alice.text()
     await alice.picture("releases")
 
     await alice.press(RELEASE, kind="link")

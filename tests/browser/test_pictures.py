@@ -103,7 +103,7 @@ async def test_what_has_to_be_set(house: worlds.World, web: str, visit: fixtures
     alice = await somebody(visit, web, "alice")
     await alice.go(f"/policy/{people.PROJECT}")
     await alice.page.get_by_label("Files for Maven Central, under the tag mavencentral").fill("maven/org/**\nmaven/**")
-    await async_api.expect(alice.page.locator("#trial")).to_contain_text("does nothing")
+    await async_api.expect(alice.page.locator("#trial")).to_contain_text("has no effect")
     await photograph(alice, "policy", tallest=800)
     erin = await somebody(visit, web, people.ADMIN)
     await erin.go(f"/target/{people.PROJECT}")
@@ -120,7 +120,7 @@ async def test_staged_elsewhere_and_found(house: worlds.World, web: str, visit: 
     await alice.page.get_by_label("Maven Central").check()
     await alice.page.get_by_label("Owner").fill("org.example.widgets")
     await alice.page.get_by_label("Package").fill("widgets-core")
-    await alice.press("Find it")
+    await alice.press("Find deployment")
     await house.work()
     await alice.until("answered")
     assert "1 deployment found" in await alice.text()
@@ -226,7 +226,7 @@ async def test_diverged(house: worlds.World, web: str, visit: fixtures.Visit) ->
     await house.until(number, states.State.DIVERGED)
     alice = await somebody(visit, web, "alice")
     await alice.go(f"/distribution/detail/{WHERE}/d{number}")
-    assert "What to do now" in await alice.text()
+    assert "Action required" in await alice.text()
     await photograph(alice, "diverged")
 
 

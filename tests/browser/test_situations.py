@@ -67,7 +67,7 @@ async def test_a_tampered_deployment_is_refused_and_says_which_file(
     # What would be refused again is not offered again; the button says why.
     assert await alice.page.get_by_role("button", name=re.compile("^Promote"), disabled=False).count() == 0
     assert await alice.page.get_by_role("link", name=re.compile("^Promote")).count() == 0
-    assert "Nobody voted on these files" in await alice.text()
+    assert "These files were not voted on" in await alice.text()
     assert house.publish_calls == 0
     await alice.picture("refused")
 
@@ -81,7 +81,7 @@ async def test_other_public_bytes_are_an_incident(house: worlds.World, web: str,
     await alice.until("Diverged")
     await alice.look()
     await alice.go(detail(deployment_id))
-    assert "What to do now" in await alice.text()
+    assert "Action required" in await alice.text()
     await alice.picture("diverged")
     assert house.publish_calls == 1
 
@@ -115,7 +115,7 @@ async def test_the_second_tab_s_old_form_changes_nothing(house: worlds.World, we
     second.expected.add(409)
     await second.page.get_by_label("Type the version").fill(VERSION)
     await second.press(PROMOTE)
-    assert "It is not what you saw any more" in await second.text()
+    assert "has changed since you opened the page" in await second.text()
     await house.work()
     assert house.publish_calls == 0
     assert second.said == []
@@ -222,12 +222,12 @@ async def test_what_was_published_on_another_platform_is_recorded_and_found(
     alice = await signed_in(visit, web, "alice")
     await alice.go(f"/distribution/record/{PROJECT}/{VERSION}")
     await alice.look()
-    assert "Staging a version on npm and approving it are not built yet." in await alice.text()
+    assert "Staging a version on npm and approving it are not supported yet." in await alice.text()
     await alice.page.get_by_label("npm (scoped)", exact=True).check()
     await alice.page.get_by_label("Owner").fill("@apache")
     await alice.page.get_by_label("Package", exact=True).fill("widgets")
     await alice.press("Record a third-party distribution")
-    assert "not verified because we do not read packages there yet." in await alice.text()
+    assert "not verified because packages cannot be read there yet." in await alice.text()
     await house.work()
     await alice.go(LIST)
     assert "not found yet. Next check" in await alice.text()

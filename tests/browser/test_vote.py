@@ -138,7 +138,7 @@ async def test_a_failed_vote_offers_to_drop_and_the_next_ballot_is_clean(
     assert "It was staged for candidate 1, whose vote failed." in await alice.text()
     if scripts:
         await _photograph(alice, visit, "voting-after-failed")
-    await alice.page.get_by_text("Drop it…").first.click()
+    await alice.page.get_by_text("Drop…").first.click()
     await alice.page.get_by_label("Reason for dropping it").first.fill("Candidate 1 failed.")
     await alice.press(re.compile(r"^Drop it\b"))
     assert "Drop requested." in await alice.text()
@@ -198,7 +198,7 @@ async def test_a_ballot_that_moves_is_seen_and_an_old_form_opens_nothing(
     await other.press(re.compile(r"^Take it off the ballot\b"))
     alice.expected.add(409)
     await alice.press("Open the vote on candidate 1")
-    assert "The ballot is not what you saw" in await alice.text()
+    assert "The ballot has changed" in await alice.text()
     assert "Not this one." in await alice.text()
     await alice.press("Open the vote on candidate 1")
     assert "The vote on candidate 1 is open." in await alice.text()

@@ -115,7 +115,7 @@ async def test_from_nothing_to_announced(
     await alice.press(f"Promote {VERSION} to Maven Central")
     await alice.until("Live")
     await alice.go(f"/finish/{WHERE}")
-    assert "every public file of these packages is a file that was voted on" in await alice.text()
+    assert "every public file of these packages was voted on" in await alice.text()
 
     await dave.go(f"/finish/{WHERE}")
     await dave.press(f"Announce {VERSION}…", kind="link")

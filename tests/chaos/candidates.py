@@ -268,7 +268,7 @@ async def still_said_with_each_version(world: simulated.Simulated) -> Sequence[s
 async def parent_is_named(world: simulated.Simulated) -> Sequence[str]:
     """What cannot be mended after the release is said before the vote, with what to do."""
     said = await _of_parents(world)
-    return [f"N1: “{one}” is not said: {said}" for one in (_BASE, "Publish it first") if one not in said]
+    return [f"N1: “{one}” is not said: {said}" for one in (_BASE, "Publish the parent first") if one not in said]
 
 
 async def parent_is_found(world: simulated.Simulated) -> Sequence[str]:

@@ -153,7 +153,7 @@ class Life:
         for _ in range(self.chance.randrange(4)):
             await _let_work(world)
         if world.publish_calls != calls:
-            found.append("A call was made before anybody asked again.")
+            found.append("A publish request was sent before anybody asked again.")
         for _ in range(_AFTER):
             if self.chance.random() < 0.5:
                 await self._try(world, self.chance.choice(("promote", "abort", "drop", "send_again")))

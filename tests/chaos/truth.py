@@ -165,13 +165,13 @@ class Truth:
         return self.changed(voted) + self.beside(voted, before=before)
 
     def changed(self, voted: Mapping[str, str]) -> list[str]:
-        """Those of these files that are not public, or with other bytes."""
+        """Those of these files that are not public, or with different content."""
         now = self.look()
         wrong = self.missing(voted)
         for path, sha256 in voted.items():
             file = now.files.get(path)
             if (file is not None) and (file.sha256 != sha256) and not file.touched:
-                wrong.append(f"{path} is public with other bytes")
+                wrong.append(f"{path} is public with different content")
         return wrong
 
     def missing(self, voted: Mapping[str, str]) -> list[str]:

@@ -132,7 +132,7 @@ def test_the_doctor_says_what_it_found_and_exits_with_it(
 ) -> None:
     well = run("doctor", *arguments, ATR_STATE_DIR=str(tmp_path))
     assert (well.returncode, well.stderr) == (0, "")
-    assert well.stdout.startswith("ok    settings: Every setting is known and can be used.\n")
+    assert well.stdout.startswith("ok    settings: All settings are valid.\n")
     (tmp_path / "atr.db").write_bytes(b"this is no database " * 100)
     ill = run("doctor", *arguments, "--json", ATR_STATE_DIR=str(tmp_path))
     assert (ill.returncode, ill.stderr) == (1, "")

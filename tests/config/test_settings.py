@@ -55,14 +55,14 @@ def test_nothing_set_is_enough_to_start_and_reaches_no_platform(kind: Kind) -> N
 @pytest.mark.parametrize("name", ["ATR_STATEDIR", "ATR_", "ATR_state_dir", "ATR_NPM_TOKEN", "ATR_MAVEN_CENTRAL_URL"])
 def test_an_unknown_name_stops_the_start(kind: Kind, name: str) -> None:
     said = _sentence(kind, {name: CANARY})
-    assert said.startswith(f"{name}: this process knows no such setting. Known are ATR_")
+    assert said.startswith(f"{name}: unknown setting. Known settings are ATR_")
 
 
 @pytest.mark.parametrize("name", sorted(config.CREDENTIALS))
 @pytest.mark.parametrize("more", [{}, {"ATR_SANDBOX": "1"}, {"ATR_NONSENSE": "1"}])
 def test_the_web_refuses_a_credential(name: str, more: dict[str, str]) -> None:
     said = _sentence(config.WebSettings, {name: CANARY, **more})
-    assert said == f"{name}: the web process must not be able to publish. Give this to the worker only."
+    assert said == f"{name}: the web process must not be able to publish. Set this for the worker only."
 
 
 def test_every_secret_of_the_worker_is_a_credential() -> None:
@@ -129,7 +129,7 @@ def test_what_belongs_to_the_sandbox_stops_any_other_start(
 )
 def test_a_value_that_cannot_be_used(kind: Kind, environ: dict[str, str], sentence: str) -> None:
     said = _sentence(kind, environ)
-    assert said.startswith(f"Settings that cannot be used: {sentence}")
+    assert said.startswith(f"Invalid settings: {sentence}")
     assert said.endswith(".")
 
 
@@ -171,7 +171,7 @@ def test_a_lease_of_twice_a_call_is_safe(lease: str) -> None:
 )
 def test_sandbox_mode_reaches_this_machine_only(name: str, address: str) -> None:
     said = _sentence(config.WorkerSettings, {**LOCAL, name: address, "ATR_SANDBOX": "1"})
-    assert said.startswith("Settings that cannot be used: ")
+    assert said.startswith("Invalid settings: ")
 
 
 def test_every_address_of_a_platform_is_held_to_this_machine() -> None:

@@ -88,7 +88,7 @@ async def test_a_database_in_use_is_not_touched(voted: worlds.World, tmp_path: p
     async with voted.service() as service:
         assert await service.promotions.claim(owner="w", seconds=60, limit=1)
     await voted.leave()
-    with pytest.raises(errors.ConflictError, match="A worker holds a row until"):
+    with pytest.raises(errors.ConflictError, match="A worker has a lease until"):
         await backup.restore(url, file, replace=True, clock=voted.clock)
     (promotion,) = await voted.rows(tables.Promotion)
     assert promotion.state is states.State.REQUESTED
@@ -101,8 +101,8 @@ async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_pa
     await voted.leave()
     wrong: list[tuple[Callable[[dict[str, Any]], None], bytes | None, str]] = [
         (lambda _: None, b"something else", "is damaged"),
-        (lambda told: told.update(format="atr-backup/9"), None, "another form"),
-        (lambda told: told.update(revision="9999"), None, "a newer one took it"),
+        (lambda told: told.update(format="atr-backup/9"), None, "unknown format"),
+        (lambda told: told.update(revision="9999"), None, "it was taken by a newer one"),
         (lambda told: told.update(engine="another"), None, "another kind"),
         (lambda told: told["heads"].update(site=[1, _HEAD]), None, "not whole"),
         (lambda told: told.pop("sha256"), None, "manifest cannot be read"),
@@ -110,8 +110,8 @@ async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_pa
     for change, dump, sentence in wrong:
         with pytest.raises(errors.ConflictError, match=sentence):
             await backup.restore(url, _rewritten(file, change, dump), replace=True, clock=voted.clock)
-    (tmp_path / "text").write_text("no backup")
-    with pytest.raises(errors.ConflictError, match="is no backup"):
+    (tmp_path / "text").write_text("not a backup")
+    with pytest.raises(errors.ConflictError, match="is not a backup"):
         await backup.restore(url, tmp_path / "text", replace=True, clock=voted.clock)
     with pytest.raises(errors.NotFoundError):
         await backup.restore(url, tmp_path / "nowhere", replace=True, clock=voted.clock)

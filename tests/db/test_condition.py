@@ -29,7 +29,7 @@ async def test_a_database_that_is_well_is_safe(voted: worlds.World) -> None:
 @pytest.mark.sqlite
 async def test_a_clock_behind_what_was_written_stops_the_start(voted: worlds.World) -> None:
     database = session.Database(voted.settings.database, lambda: voted.clock() - datetime.timedelta(seconds=60))
-    with pytest.raises(errors.SettingsError, match=r"clock is 6\d s behind the newest event.*Set it by NTP"):
+    with pytest.raises(errors.SettingsError, match=r"clock is 6\d s behind the newest event.*Synchronise it with NTP"):
         await condition.demand_safe(database)
     await database.close()
 

@@ -49,7 +49,7 @@ def test_the_closest_mount_decides(mounts: pathlib.Path, path: str, kind: str, *
     if not remote:
         file_system.demand_local(url, mounts)
         return
-    with pytest.raises(errors.SettingsError, match=rf"^{path} lies on a network file system \({kind}\).*ATR_STATE_DIR"):
+    with pytest.raises(errors.SettingsError, match=rf"^{path} is on a network file system \({kind}\).*ATR_STATE_DIR"):
         file_system.demand_local(url, mounts)
 
 

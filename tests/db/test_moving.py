@@ -74,7 +74,7 @@ def test_a_database_with_rows_is_refused(
     target = server.empty(tmp_path)
     moving.move(asked.database, target, _silent)
     there = _rows(target)
-    with pytest.raises(errors.SettingsError, match=r"not empty: there are rows in .*event"):
+    with pytest.raises(errors.SettingsError, match=r"not empty; it has rows in .*event"):
         moving.move(asked.database, target, _silent)
     assert _rows(target) == there
 
@@ -115,9 +115,9 @@ def test_two_revisions_are_refused(server: databases.Postgresql, asked: worlds.S
     migrate.upgrade(old, "0001")
     with pytest.raises(errors.SettingsError, match=r"at revision 0001 and the database at .*both must be at"):
         moving.move(old, server.empty(tmp_path), _silent)
-    with pytest.raises(errors.SettingsError, match="into a PostgreSQL database"):
+    with pytest.raises(errors.SettingsError, match="must be a PostgreSQL database"):
         moving.move(asked.database, old, _silent)
-    with pytest.raises(errors.SettingsError, match="a SQLite file that is there"):
+    with pytest.raises(errors.SettingsError, match="must be an existing SQLite file"):
         moving.move(databases.sqlite_url(tmp_path / "none.db"), old, _silent)
 
 

@@ -117,7 +117,7 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(opened: session.Da
 
 async def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(opened: session.Database) -> None:
     """As SQLite says it when its file cannot grow."""
-    with pytest.raises(errors.NoRoomError, match="make room"):  # noqa: PT012
+    with pytest.raises(errors.NoRoomError, match="free space"):  # noqa: PT012
         async with opened.write() as data:
             pages = await _pragma(data, "page_count")
             await (await data.connection()).exec_driver_sql(f"PRAGMA max_page_count = {pages}")

@@ -150,7 +150,7 @@ async def test_it_answers_stops_on_ctrl_c_and_goes_on_later(state_dir: pathlib.P
 
     async with start(state_dir, "--port", str(port)) as second:
         await second.welcome()
-        assert "Going on with what stands in" in second.said
+        assert "Continuing with the state in" in second.said
         async with httpx.AsyncClient(trust_env=False) as client:
             again = await client.get(second.address)
         assert again.status_code == 200
@@ -173,7 +173,7 @@ async def test_it_goes_on_with_whatever_somebody_did_meanwhile(state_dir: pathli
     await store.database.close()
     async with start(state_dir, "--port", str(ports.free_port())) as second:
         await second.welcome()
-        assert "Going on with what stands in" in second.said
+        assert "Continuing with the state in" in second.said
         second.process.send_signal(signal.SIGINT)
         assert await second.ended() == (0, "")
 

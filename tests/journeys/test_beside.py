@@ -21,8 +21,8 @@ CORE = "org/example/widgets/widgets-core/2.4.0"
 EXTRA = f"{CORE}/widgets-core-2.4.0-all.jar"
 MODULE = f"{CORE}/widgets-core-2.4.0.module"
 UNVOTED = b"nobody voted on these bytes\n"
-EVERYTHING = "Every public file of these packages is a file that was voted on"
-NOT_LOOKED = "What else stands there was not looked at"
+EVERYTHING = "Every public file of these packages was voted on"
+NOT_LOOKED = "Extra files were not checked"
 
 
 def publish(world: worlds.World, *paths: str) -> None:
@@ -158,7 +158,7 @@ async def test_an_older_look_does_not_speak_for_a_newer_one_that_did_not_count(v
     voted.fault("index", status=404, times=None)
     row = await voted.until(1, lambda row: EVERYTHING not in row.standing.sentence, rounds=10)
     assert row.state is _State.LIVE
-    assert "could not be looked at again" in row.standing.sentence
+    assert "could not be checked again" in row.standing.sentence
     async with voted.store.read() as read:
         assert EVERYTHING.lower() not in (await finish.page(read, RELEASE)).sentence.lower()
 
@@ -296,7 +296,7 @@ async def test_accepted_files_hide_no_changed_byte(voted: worlds.World) -> None:
 
 async def test_what_was_not_seen_is_not_accepted(voted: worlds.World) -> None:
     promotion_id = await _diverged(voted, EXTRA)
-    with pytest.raises(errors.ConflictError, match="than you saw"):
+    with pytest.raises(errors.ConflictError, match="have changed since you opened the page"):
         await _accept(voted, promotion_id, "0" * 64)
     with pytest.raises(errors.InputError):
         await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)), " ")

@@ -20,7 +20,7 @@ async def _calls(world: worlds.World) -> list[tables.Attempt]:
 
 
 def _is_held(row: object) -> bool:
-    return "refused the call" in getattr(row, "next_note", "")
+    return "refused the publish request" in getattr(row, "next_note", "")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

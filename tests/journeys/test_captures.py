@@ -71,7 +71,7 @@ async def test_checksums_that_do_not_agree_with_their_bytes_block(world: worlds.
 @pytest.mark.parametrize(
     ("knob", "fields", "before", "after"),
     [
-        ("add-file", {"path": f"{_CORE}-extra.txt"}, ("not among them", "-extra.txt"), ("not voted on", "-extra.txt")),
+        ("add-file", {"path": f"{_CORE}-extra.txt"}, ("missing", "-extra.txt"), ("not voted on", "-extra.txt")),
         ("remove-file", {"path": f"{_CORE}.jar.asc"}, *2 * (("missing", ".jar.asc"),)),
         (
             "rename-file",
@@ -125,7 +125,7 @@ async def test_the_check_runs_after_a_capture_when_a_vote_is_resolved_and_on_eac
     row = await staged.row(1)
     assert row.check_messages[0][0] == "concern"
     assert "widgets-core-2.4.0.jar" in row.check_messages[0][1]
-    with pytest.raises(errors.BlockedError, match=r"widgets-core-2\.4\.0\.jar with other bytes"):
+    with pytest.raises(errors.BlockedError, match=r"widgets-core-2\.4\.0\.jar with different content"):
         async with staged.member() as member:
             await member.vote.open_vote(RELEASE)
     async with staged.member() as member:
@@ -208,7 +208,7 @@ async def test_the_public_place_says_when_to_come_back_and_is_obeyed(voted: worl
     await voted.promote(1)
     await voted.until(1, states.State.CHECKING)
     voted.fault("repository", status=429, headers={"Retry-After": "1800"})
-    await voted.until(1, lambda row: "public place asked us to stay away; we ask again at" in row.next_note)
+    await voted.until(1, lambda row: "public place asked for a pause; next request at" in row.next_note)
     asked = voted.requests("repository")
     await voted.pass_time(rounds=2, minutes=14)
     assert voted.requests("repository") == asked

@@ -144,7 +144,7 @@ async def test_another_content_than_was_captured_is_not_kept(world: worlds.World
     await world.work()
     row = await deployment(world, deployment_id)
     assert await kept_copies(world) == []
-    assert "is not what was captured any more" in row.copy_problem
+    assert "has changed since it was captured" in row.copy_problem
 
 
 async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
@@ -152,13 +152,13 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     _, deployment_id = await elsewhere(world, keep=False)
     await captured(world, deployment_id)
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="keeps no copies"):
+        with pytest.raises(errors.ConflictError, match="does not keep copies"):
             await member.copies.keep(deployment_id)
     world.fault("download", status=429, headers={"Retry-After": "3600"}, times=50)
     async with world.member() as member:
         await member.policy.edit(people.PROJECT, keep_copies=True)
     await world.work()
-    assert (await deployment(world, deployment_id)).copy_problem.startswith("No copy is kept: ")
+    assert (await deployment(world, deployment_id)).copy_problem.startswith("No copy was made: ")
     world.platform.faults.clear()
     async with world.member() as member:
         await member.copies.keep(deployment_id)
@@ -166,7 +166,7 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     row = await deployment(world, deployment_id)
     assert (row.copy_problem, await kept_copies(world)) == ("", [row.file_set_digest])
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="here already, in the kept copy"):
+        with pytest.raises(errors.ConflictError, match="already has its files, in the kept copy"):
             await member.copies.keep(deployment_id)
 
 
@@ -178,7 +178,7 @@ async def test_over_quota_the_capture_stands_and_the_row_says_what_to_do(world: 
     assert row.file_set_digest
     assert (kept(world), await kept_copies(world)) == (set(), [])
     assert "10,000 bytes" in row.copy_problem
-    assert "Forget copies of older candidates" in row.copy_problem
+    assert "Delete copies of older candidates" in row.copy_problem
     quota(world, 1_000_000)
     async with world.member() as member:
         await member.copies.keep(deployment_id)
@@ -223,7 +223,7 @@ async def test_a_disk_that_takes_no_more_costs_the_copy_and_not_the_capture(worl
         row = await captured(world, deployment_id)
     assert row.file_set_digest
     assert row.state is states.DeploymentState.STAGED
-    assert row.copy_problem.startswith("No copy is kept: the disk of this server did not take it (File too large)")
+    assert row.copy_problem.startswith("No copy was made: the server's disk did not accept it (File too large)")
     assert (kept(world), await kept_copies(world)) == (set(), [])
     assert parts(world) == []
     async with world.member() as member:
@@ -351,7 +351,7 @@ async def test_forgetting_frees_what_no_other_copy_needs(world: worlds.World) ->
     )
     await captured(world, second)
     async with world.member() as member:
-        with pytest.raises(errors.InputError, match="Say why"):
+        with pytest.raises(errors.InputError, match="Enter a reason"):
             await member.copies.forget(first, " ")
     async with world.member() as member:
         await member.copies.forget(first, "a newer candidate is there")
@@ -362,7 +362,7 @@ async def test_forgetting_frees_what_no_other_copy_needs(world: worlds.World) ->
     await world.pass_time(days=1)
     assert kept(world) == set(files.values())
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="No copy of it is kept"):
+        with pytest.raises(errors.ConflictError, match="There is no copy of it"):
             await member.copies.forget(first, "twice")
 
 

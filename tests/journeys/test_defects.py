@@ -135,7 +135,7 @@ async def test_defect_08_the_deployment_its_revision_its_files_and_their_hashes_
 
 
 async def test_defect_09_that_a_version_exists_proves_nothing(voted: worlds.World) -> None:
-    """A version with other bytes is there: found, and not final; promoted, it is refused."""
+    """A version with different content is there: found, and not final; promoted, it is refused."""
     for path in voted.tree.files:
         voted.platform.put_public(path, b"other")
     await _said_public(voted, "widgets-core")
@@ -270,7 +270,7 @@ async def test_defect_17_no_kind_of_bad_answer_is_unexpected(body: str, voted: w
     await voted.work()
     row = await voted.row(1)
     assert row.next_note
-    assert "Something unexpected" not in row.next_note
+    assert "An unexpected error" not in row.next_note
     await voted.live(1)
 
 

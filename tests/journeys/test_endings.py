@@ -201,7 +201,7 @@ async def test_our_own_call_before_a_restored_backup_is_found_though_the_row_say
         assert (await after.row(1)).state is not _State.ABORTED
         row = await after.live(1)
     assert voted.publish_calls == 1
-    assert "not by a call of ours" not in row.reason
+    assert "ATR did not publish them" not in row.reason
 
 
 # A deployment's own endings

@@ -179,7 +179,7 @@ async def test_staged_metadata_is_refused_by_name_and_says_what_to_do(name: str,
     assert row.proof.staged is None
     assert f"widgets-core/{name}" in row.problem
     assert _METADATA in row.problem
-    assert "tage again without it" in row.problem
+    assert "restage without it" in row.problem
 
 
 async def test_metadata_in_a_revision_is_refused_by_name_before_the_vote(world: worlds.World) -> None:
@@ -299,8 +299,8 @@ _GPG: Final = "widgets-core-2.4.0.jar: 58D1 0A1C 0F3B 2D43  AE3B 9F2D 6C0B 8A1F\
     ("text", "why"),
     [
         (_LONG.encode(), "larger than 4,096 bytes"),
-        (_GPG.encode(), "more or something else"),
-        (b"\xef\xbb\xbf" + _hex("sha512", b"the jar").encode(), "more or something else"),
+        (_GPG.encode(), "its content is not just"),
+        (b"\xef\xbb\xbf" + _hex("sha512", b"the jar").encode(), "its content is not just"),
     ],
 )
 async def test_what_is_no_checksum_by_its_text_is_a_member_and_goes_live(
@@ -382,9 +382,7 @@ async def test_the_compose_page_names_what_is_odd_among_a_revision_s_checksums(w
         page = await compose.page(read, release_key)
     (mapping,) = page.mappings
     wrong = f"maven/{_CORE}-sources.jar"
-    assert mapping.problems == (
-        f"{wrong}.sha512 is not the sha512 of {wrong}. Put the right one there, or leave it out.",
-    )
+    assert mapping.problems == (f"{wrong}.sha512 is not the sha512 of {wrong}. Correct it or remove it.",)
     # The example's files, and the one that is no checksum.
     assert mapping.files == 11
     assert [

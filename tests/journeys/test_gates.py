@@ -107,7 +107,7 @@ _CASES = [
     _Case(_target_taken_away, "This project has no namespaces"),
     _Case(_left_the_committee, "only committee members may", errors.AccessError),
     _Case(_retired, "not active"),
-    _Case(_revision_changed, "Revision 00002 was made after the vote"),
+    _Case(_revision_changed, "Revision 00002 was created after the vote"),
     _Case(_deployment_moved, "it is gone"),
     _Case(_check_found, "is not the md5"),
     _Case(_back_in_compose, "not in Finish"),
@@ -167,7 +167,7 @@ async def _put_right(draft: files.Draft) -> None:
         ),
         (_file_added, "1 mapped file was not voted on"),
         (_file_removed, "1 mapped file is missing"),
-        (_renamed_away, "1 mapped file stands under another path"),
+        (_renamed_away, "1 mapped file has another path"),
         (_below_another_folder, "match no file of the revision"),
         (_another_checksum, "README"),
     ],
@@ -177,7 +177,7 @@ async def test_a_newer_revision_holds_the_promotion_until_its_mapped_content_is_
 ) -> None:
     """A host may make one, though ours never does. A path counts as much as a byte."""
     await hosting.revise(voted.store, RELEASE, change)
-    with pytest.raises(errors.BlockedError, match=rf"Revision 00002 was made after the vote.*{sentence}"):
+    with pytest.raises(errors.BlockedError, match=rf"Revision 00002 was created after the vote.*{sentence}"):
         await voted.promote(1)
     (blocker,) = (await voted.row(1)).blockers
     assert blocker.code == "newer-revision"
@@ -231,5 +231,5 @@ async def test_a_vote_that_names_another_revision_than_its_ballot_authorises_not
     (release,) = await voted.rows(sql.Release)
     release.voted_revision_number = "00002"
     await voted.change(release)
-    with pytest.raises(errors.BlockedError, match="its ballot holds the files of another one"):
+    with pytest.raises(errors.BlockedError, match="its ballot has the files of another"):
         await voted.promote(1)

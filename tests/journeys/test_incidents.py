@@ -14,7 +14,7 @@ from tests import world as worlds
 _State = states.State
 _Deployment = states.DeploymentState
 RELEASE = f"{people.PROJECT}-2.4.0"
-_NOT_OURS = "names do not belong to this project"
+_NOT_OURS = "namespaces do not belong to this project"
 
 
 async def _set_names(world: worlds.World, names: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ async def test_what_is_public_and_held_in_part_by_another_release_is_not_said_to
     )
     voted.knob(await voted.row(1), "publish-by-hand")
     row = await voted.until(1, lambda row: row.deployment_state is _Deployment.PUBLISHED)
-    assert "another release holds them" in row.standing.sentence
+    assert "another release has reserved its coordinates" in row.standing.sentence
     assert row.standing.css == "diverged"
     with pytest.raises(errors.BlockedError, match="compared"):
         await _announce(voted)

@@ -222,7 +222,7 @@ async def test_going_on_needs_trouble_a_reason_and_a_member(several: worlds.Worl
         with pytest.raises(errors.ConflictError, match="No"):
             await member.turns.go_on(promotions[1], "in a hurry")
         await member.acts.abort(promotions[0], "a slip")
-        with pytest.raises(errors.InputError, match="Say why"):
+        with pytest.raises(errors.InputError, match="Enter a reason"):
             await member.turns.go_on(promotions[1], " ")
 
 

@@ -231,7 +231,7 @@ async def test_mapped_files_are_served_from_the_revision_without_a_copy(world: w
 
 
 async def test_what_the_disk_spoilt_is_not_passed_on(world: worlds.World, open_vote: views.VoterEntry) -> None:
-    """Cut short it is not served; with other bytes its checksums are not, so Maven refuses it."""
+    """Cut short it is not served; with different content its checksums are not, so Maven refuses it."""
     path = f"{CORE}.jar"
     content = world.tree.files[path]
     assert isinstance(content, bytes)

@@ -96,8 +96,8 @@ async def test_without_a_copy_the_button_is_off_and_says_why(world: worlds.World
     release_key, first, digest = await passed(world, keep=False)
     button = act(await world.row(first))
     assert button is not None
-    assert "No copy of the voted files is kept here" in button.why_not
-    with pytest.raises(errors.BlockedError, match="No copy of the voted files"):
+    assert "ATR has no copy of the voted files" in button.why_not
+    with pytest.raises(errors.BlockedError, match="ATR has no copy of the voted files"):
         await again(world, release_key, digest)
     assert world.requests("upload") == 0
 
@@ -106,9 +106,9 @@ async def test_two_people_stage_it_again_once(world: worlds.World) -> None:
     """The second is told what the first one made; what nobody voted on is refused."""
     release_key, _, digest = await passed(world)
     await again(world, release_key, digest)
-    with pytest.raises(errors.BlockedError, match="has these files already"):
+    with pytest.raises(errors.BlockedError, match="already has these files"):
         await again(world, release_key, digest)
-    with pytest.raises(errors.BlockedError, match="the vote that passed is about"):
+    with pytest.raises(errors.BlockedError, match="on the ballot of an open or passed vote"):
         await again(world, release_key, hashlib.sha256(b"others").hexdigest())
     await world.work()
     assert world.requests("upload") == 1
@@ -135,7 +135,7 @@ async def test_a_copy_that_is_needed_for_an_upload_is_not_forgotten(world: world
     release_key, first, digest = await passed(world)
     await again(world, release_key, digest)
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="being staged again"):
+        with pytest.raises(errors.ConflictError, match="being restaged"):
             await member.copies.forget(first, "no longer wanted")
 
 

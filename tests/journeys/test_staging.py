@@ -56,7 +56,7 @@ async def test_a_lost_reply_to_an_upload_is_settled_by_the_name_and_never_by_a_s
             assert {f"{path}.md5", f"{path}.sha1"} <= set(staged.files)
     assert row.proof.staged
     assert row.proof.staged.files == len(world.tree.files)
-    assert row.check_messages == (("note", "All 10 staged files are the revision's."),)
+    assert row.check_messages == (("note", "All 10 staged files are identical to the revision's."),)
 
 
 async def test_what_the_platform_takes_without_signature_sources_or_jar_is_voted_on_and_goes_live_whole(
@@ -143,7 +143,7 @@ async def test_a_lost_upload_cannot_be_settled_with_the_id_of_another_row(world:
     world.fault("upload", cut=True)
     deployment_id = await world.stage(release_key)
     await world.until(deployment_id, _is(_State.LOST))
-    with pytest.raises(errors.ConflictError, match="recorded already"):
+    with pytest.raises(errors.ConflictError, match="already recorded"):
         async with world.member() as member:
             await member.deployments.settle_lost(deployment_id, external_id, "That one.")
 

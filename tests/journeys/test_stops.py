@@ -119,7 +119,7 @@ async def test_drops_without_effect_use_their_budget_up_and_never_two_at_once(vo
     marked = [one.marked_at for one in await _drops(voted)]
     assert len(marked) == voted.requests("drop") == 3
     assert all((later - earlier).total_seconds() >= _SETTLING for earlier, later in itertools.pairwise(marked))
-    assert "still staged after our drop" in row.reason
+    assert "still staged after the drop request" in row.reason
     assert row.deployment_state is _Deployment.STAGED
     await voted.pass_time(rounds=3, hours=2)
     assert voted.requests("drop") == 3
@@ -149,7 +149,7 @@ async def test_who_asked_and_left_the_committee_has_nothing_dropped(voted: world
         await admin.policy.set_committee(
             "example", "Example", committee_members=[worlds.MEMBER, "carol"], committers=["dave"]
         )
-    row = await voted.until(1, lambda row: "no member of the committee any more" in row.next_note)
+    row = await voted.until(1, lambda row: "no longer a committee member" in row.next_note)
     assert (row.state, voted.requests("drop")) == (_State.ABORTING, 0)
     await _stop(voted, promotion_id)
     await voted.until(1, _State.ABORTED)
@@ -228,14 +228,14 @@ async def test_who_may_stop_and_what_may_be_stopped(voted: worlds.World) -> None
     promotion_id = await _unclear(voted)
     with pytest.raises(errors.AccessError):
         await _stop(voted, promotion_id, "dave")
-    with pytest.raises(errors.InputError, match="Say why"):
+    with pytest.raises(errors.InputError, match="Enter a reason"):
         async with voted.member() as member:
             await member.acts.stop(promotion_id, " ")
     await _stop(voted, promotion_id)
-    with pytest.raises(errors.ConflictError, match="being stopped already"):
+    with pytest.raises(errors.ConflictError, match="stop is already in progress"):
         await _stop(voted, promotion_id)
     await voted.until(1, _State.ABORTED)
-    with pytest.raises(errors.ConflictError, match="cannot be stopped any more"):
+    with pytest.raises(errors.ConflictError, match="can no longer be stopped"):
         await _stop(voted, promotion_id)
 
 

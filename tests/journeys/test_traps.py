@@ -115,7 +115,7 @@ async def test_trap_08_already_public_is_asked_again_after_a_refused_call(voted:
     """Somebody published another build meanwhile: nothing more is sent, and after a call it is an incident."""
     voted.fault("publish", status=401)
     await voted.promote(1)
-    await voted.until(1, lambda row: "refused the call" in row.next_note)
+    await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     for path in voted.tree.files:
         voted.platform.put_public(path, b"another build")
     await voted.promote(1)
@@ -205,7 +205,7 @@ async def test_trap_18_no_secret_reaches_a_row_an_event_or_a_task(voted: worlds.
     voted.fault("status", status=401, body=echo)
     voted.fault("publish", status=403, body=echo)
     await voted.promote(1)
-    await voted.until(1, lambda row: "refused the call" in row.next_note)
+    await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     kinds = (
         tables.Promotion,
         tables.Deployment,

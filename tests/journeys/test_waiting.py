@@ -71,7 +71,7 @@ async def test_failed_while_publishing_with_nothing_public_is_refused(voted: wor
     paths = {path for path, count in voted.platform.traffic.paths.items() if count}
     assert {f"/maven2/{path}" for path in voted.tree.files} <= paths
     row = await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.FAILED)
-    assert "says it failed" in row.problem
+    assert "reports that it failed" in row.problem
     assert not any(target.holding for target in await voted.rows(tables.PromotionTarget))
 
 
@@ -279,6 +279,6 @@ async def test_this_version_public_with_other_bytes_is_refused(voted: worlds.Wor
     voted.platform.put_public(_JAR, b"somebody else's jar")
     await voted.promote(1)
     row = await voted.until(1, _State.REFUSED)
-    assert "public already" in row.reason
+    assert "already public" in row.reason
     assert "widgets-core-2.4.0.jar" in row.reason
     assert voted.publish_calls == 0

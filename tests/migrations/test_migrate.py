@@ -128,7 +128,7 @@ def test_a_database_of_a_newer_program_is_left_alone(path: pathlib.Path) -> None
     with history.raw(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     for run in (migrate.upgrade, migrate.downgrade):
-        with pytest.raises(errors.SettingsError, match="revision 9999, which this program does not know"):
+        with pytest.raises(errors.SettingsError, match="revision 9999, which this version does not know"):
             run(history.url(path), "0001")
 
 

@@ -136,7 +136,7 @@ def fresh() -> compose_views.ComposeView:
 
 def voting() -> compose_views.ComposeView:
     """The vote is open, seen by a stranger."""
-    why_not = "A vote on this release is open, so its files stay as they are."
+    why_not = "A vote on this release is open, so its files cannot be changed."
     return compose(
         phase_word="Vote",
         css="open",
@@ -163,7 +163,7 @@ def troubled() -> compose_views.ComposeView:
 
 def problems() -> upload.Problems:
     """An upload with names that cannot be used."""
-    lines = [("../up", "It has “..” in it."), ("", "An upload has 5.0 GB at most.")]
+    lines = [("../up", "It contains “..”."), ("", "An upload has 5.0 GB at most.")]
     return upload.Problems("Nothing was saved: 3 names cannot be used.", lines, 1)
 
 

@@ -24,7 +24,7 @@ def policy(**changes: Any) -> views.PolicyView:
         keep_copies=True,
         platforms=(
             views.PolicyPlatform("mavencentral", "Maven Central", True, "", True, _MAPPINGS),  # noqa: FBT003
-            views.PolicyPlatform("pypi", "PyPI", False, "PyPI cannot hold an upload back.", False, (("pypi", ()),)),  # noqa: FBT003
+            views.PolicyPlatform("pypi", "PyPI", False, "PyPI publishes immediately.", False, (("pypi", ()),)),  # noqa: FBT003
         ),
         other_tags=(("doc", ("docs/**",)),),
         digest="0" * 64,
@@ -92,7 +92,7 @@ def target(**changes: Any) -> views.TargetView:
                 set_at=samples.ago(400),
                 digest="0" * 64,
                 overlaps=(("example-gadgets", "Apache Example Gadgets", "org.apache.example.gadgets"),),
-                outside=("2.4.0, deployment 6f2a: org.y:b:1 would lie outside, so it could not be promoted.",),
+                outside=("2.4.0, deployment 6f2a: org.y:b:1 would be outside and could not be promoted.",),
             ),
         ),
         may_edit=True,

@@ -577,7 +577,7 @@ def missing(**changes: Any) -> views.Missing:
 
 _READINESS: Final = (
     ("credential", "Credentials work", "passed", "Yes", "Maven Central knows our credential.", ""),
-    ("right", "Permission to publish", "passed", "Yes", "Our account may publish as org.apache.example.", ""),
+    ("right", "Permission to publish", "passed", "Yes", "The account may publish as org.apache.example.", ""),
     ("free", "Version not published yet", "passed", "Yes", "All 3 packages are free in this version.", ""),
     ("names", "Within the project's namespaces", "passed", "Yes", "All lie inside org.apache.example.", ""),
     ("policy", "Allowed by the policy", "passed", "Yes", "Remote promotion to Maven Central is on.", ""),
@@ -623,7 +623,7 @@ def panels() -> dict[str, readiness_views.Panel]:
             for number, who in enumerate(("a foundation admin", "a committee member", "nobody"))
         ),
     )
-    answers = (no, cell("unproved", "Not known", "It was not asked.", "nobody"), doubt, blockers)
+    answers = (no, cell("unproved", "Not known", "Not checked.", "nobody"), doubt, blockers)
     return {
         "no": panel(
             css="refused",
@@ -699,7 +699,7 @@ def not_public(**changes: Any) -> public_views.NotPublic:
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
         name="org.apache.example:widgets-extras:2.4.0 on Maven Central (12 files)",
-        sentence="The platform does not have it any more. Restage the voted files.",
+        sentence="The deployment is no longer on the platform. Restage the voted files.",
         since=ago(30),
         anchor="d4",
         has_row=False,

@@ -301,7 +301,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "again": ("distribution/again.html", {"view": samples.again()}),
         "again-not-now": (
             "distribution/again.html",
-            {"view": samples.again(files=3000, source="", why_not="No copy of the voted files is kept here.")},
+            {"view": samples.again(files=3000, source="", why_not="ATR has no copy of the voted files.")},
         ),
         "folder": ("repository/folder.html", {"view": samples.folder()}),
         "folder-top": ("repository/folder.html", {"view": samples.folder(path="", total=1200)}),
@@ -388,7 +388,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             "distribution/confirm.html",
             {
                 "row": samples.row(
-                    acts=(samples.act("promote", "Promote…", why_not="Only members of the committee may."),)
+                    acts=(samples.act("promote", "Promote…", why_not="Only committee members can do this."),)
                 ),
                 **form,
             },
@@ -406,7 +406,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.promote_all(),
                 "values": {"order-4": "1", "order-5": "1", "version": "2.4"},
-                "field_errors": {"order-5": "Two have the number 1. Number them in order.", **wrong},
+                "field_errors": {"order-5": "The number 1 is used twice. Use each number once.", **wrong},
             },
         ),
         "promote-all-none": (
@@ -420,7 +420,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.detail(row=samples.waiting()),
                 "values": {"act": "go_on", "reason": ""},
-                "field_errors": {"reason": "Say why, in at most 500 characters."},
+                "field_errors": {"reason": "Enter a reason of at most 500 characters."},
             },
         ),
         "detail-lost-wrong": (
@@ -484,7 +484,10 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
                 "view": policy_samples.policy(),
                 **policy,
                 "values": typed,
-                "field_errors": {"min_hours": "Give whole hours.", "mapping_mavencentral": "“[maven” is no pattern."},
+                "field_errors": {
+                    "min_hours": "Enter a whole number of hours.",
+                    "mapping_mavencentral": "“[maven” is not a valid pattern.",
+                },
             },
         ),
         "policy-moved": ("policy.html", {"view": policy_samples.policy(), **policy, "values": typed, "moved": moved}),
@@ -504,7 +507,7 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
                 **target,
                 **admin,
                 "values": typed,
-                "field_errors": {"namespaces": "Name one groupId or more."},
+                "field_errors": {"namespaces": "Enter one or more groupIds."},
                 "moved": moved,
                 "outside": ("2.4.0, deployment 6f2a: org.apache.example:widgets would lie outside.",),
             },

@@ -221,7 +221,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     )
     unreadable = vote_views.BallotLine("mapped", "Maven Central", "Files mapped by the policy", 0, 0, "", "No layout.")
     dropping = samples.row(deployment_id=8, deployment_state=states.DeploymentState.DROPPING, acts=(), is_moving=True)
-    form = {"values": {"reason": "x" * 20}, "field_errors": {"reason": "Say why, in at most 500 characters."}}
+    form = {"values": {"reason": "x" * 20}, "field_errors": {"reason": "Enter a reason of at most 500 characters."}}
     return {
         "voting": _voting(voting()),
         "voting-held": _voting(
@@ -233,7 +233,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                 choices=(choice(), off(), off(7), waiting()),
                 warnings=("No deployment on Maven Central is on the ballot.",),
             ),
-            field_errors={"form": "The ballot is not what you saw. No vote was opened."},
+            field_errors={"form": "The ballot is changed since you opened the page. No vote was opened."},
         ),
         "voting-empty": _voting(
             voting(lines=(), choices=(), ballot_digest="", digest_lines=(), past=(), blockers=blockers[:1])
@@ -288,7 +288,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "abandon-late": (
             "abandon.html",
             {
-                "view": abandoning(why_not="A call to publish it was made."),
+                "view": abandoning(why_not="A publish request was sent."),
                 "values": {},
                 "field_errors": {"form": "No."},
             },
@@ -309,7 +309,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                 lacking_digest="ab" * 32,
             ),
             values={"version": "2.4.0", "reason": ""},
-            field_errors={"reason": "Say why, in at most 500 characters."},
+            field_errors={"reason": "Enter a reason of at most 500 characters."},
         ),
         "announce-unproved": _announce(
             announcing(
@@ -320,7 +320,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                 ),
             ),
             values={"version": "2.4.0", "vouch:pkg:pypi/widgets@2.4.0": "on", "reason": ""},
-            field_errors={"reason": "Say why, in at most 500 characters."},
+            field_errors={"reason": "Enter a reason of at most 500 characters."},
         ),
         "announce-over": _announce(
             announcing(why_not="The release has already been announced.", announced=samples.announced_without())

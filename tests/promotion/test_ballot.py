@@ -75,7 +75,7 @@ def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> Non
         [_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")], layouts.BUILT
     )[0]
     assert clash.sentence.startswith("the mapped files and deployment rc1 both hold")
-    assert "Drop deployment rc1 or take it off the ballot" in clash.sentence
+    assert "Drop deployment rc1 or remove it from the ballot" in clash.sentence
     assert "put them into the revision" in clash.sentence
 
 

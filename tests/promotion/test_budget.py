@@ -112,15 +112,15 @@ def test_an_answer_of_its_own_is_no_fault_of_the_platform(status: int | None, co
 def test_the_page_says_why_and_until_when() -> None:
     assert budget.waiting("Maven Central", NEW, LIMITS, NOW) is None
     assert budget.waiting("Maven Central", silent(), LIMITS, at(1)) == (
-        "Maven Central did not answer 5 times within two minutes; we ask again at 12:01:00 UTC.",
+        "Maven Central failed to respond 5 times within two minutes; next request at 12:01:00 UTC.",
         at(60),
     )
     told = budget.waiting("Maven Central", budget.after_told(NEW, NOW, 120), LIMITS, NOW)
-    assert told == ("Maven Central asked us to stay away; we ask again at 12:02:00 UTC.", at(120))
+    assert told == ("Maven Central asked for a pause; next request at 12:02:00 UTC.", at(120))
     used = budget.waiting("Maven Central", budget.spent(NEW, LIMITS, NOW, 10), LIMITS, NOW)
     assert used is not None
-    assert used[0].startswith("We have asked Maven Central as often as we may; we ask again from 12:00:06 UTC on")
-    assert "5 times within two minutes, so nothing is sent there" in budget.silence("Maven Central", LIMITS)
+    assert used[0].startswith("The rate limit for Maven Central is used up; requests resume at 12:00:06 UTC")
+    assert "5 times within two minutes, so nothing is sent to it" in budget.silence("Maven Central", LIMITS)
 
 
 def test_the_sandbox_runs_the_same_table_faster() -> None:

@@ -129,7 +129,7 @@ def test_a_remark_says_why_a_member_is_no_checksum() -> None:
     members = {JAR: 9, f"{JAR}.md5.sha1": 40, f"{JAR}.sha512": 5_000, "o/b.md5": 32}
     own = "counts as a file of its own"
     assert checksums.remarks(members, held) == (
-        f"{JAR}.md5.sha1 {own}: its text is more or something else than a digest and the name of {JAR}.md5.",
+        f"{JAR}.md5.sha1 {own}: its content is not just a digest and the name of {JAR}.md5.",
         f"{JAR}.sha512 {own}: it is larger than 4,096 bytes, so it is not read as a checksum.",
-        f"o/b.md5 {own}: o/b is not there, so nothing tells what it would be a checksum of.",
+        f"o/b.md5 {own}: o/b does not exist, so this is not known to be a checksum.",
     )

@@ -39,7 +39,7 @@ LOOKED_AT: Final = (S.VALIDATING, S.STAGED, S.DROPPING, S.FAILED, S.LOST, S.GONE
         (samples.deployment(S.STAGED), Seen.UNKNOWN, None, ""),
         (samples.deployment(S.STAGED), Seen.PUBLIC, S.PUBLISHED, ""),
         (samples.deployment(S.STAGED), Seen.WORKING, None, ""),
-        (samples.deployment(S.STAGED), Seen.FAILED, S.FAILED, "The platform says it failed. detail"),
+        (samples.deployment(S.STAGED), Seen.FAILED, S.FAILED, "The platform reports that it failed. detail"),
         # A short outage of the platform must not lead there.
         (samples.deployment(S.STAGED, gone_looks=2, gone_for=900), Seen.GONE, None, ""),
         (samples.deployment(S.STAGED, gone_looks=3, gone_for=899), Seen.GONE, None, ""),
@@ -80,8 +80,8 @@ LOOKED_AT: Final = (S.VALIDATING, S.STAGED, S.DROPPING, S.FAILED, S.LOST, S.GONE
         (samples.deployment(S.DROPPING), Seen.UNKNOWN, None, ""),
         # What has ended is left only on a definite word.
         *((samples.deployment(state), Seen.PUBLIC, S.PUBLISHED, "") for state in (S.FAILED, S.LOST, S.GONE, S.DROPPED)),
-        (samples.deployment(S.GONE), Seen.STAGED, S.STAGED, "shows it again"),
-        (samples.deployment(S.DROPPED), Seen.STAGED, S.STAGED, "shows it again"),
+        (samples.deployment(S.GONE), Seen.STAGED, S.STAGED, "lists it again"),
+        (samples.deployment(S.DROPPED), Seen.STAGED, S.STAGED, "lists it again"),
         (samples.deployment(S.FAILED), Seen.STAGED, None, ""),
         (samples.deployment(S.GONE), Seen.FAILED, None, ""),
         (samples.deployment(S.GONE, gone_looks=9, gone_for=9_999), Seen.GONE, None, ""),
@@ -130,8 +130,8 @@ def test_the_records_are_asked_where_an_end_would_be_believed(view: deployments.
 @pytest.mark.parametrize(
     ("view", "version", "to", "problem"),
     [
-        (samples.deployment(S.STAGED, gone_looks=3, gone_for=900), Version.RECORDED, None, "its records have"),
-        (samples.deployment(S.DROPPING, gone_looks=3, gone_for=900), Version.RECORDED, None, "its records have"),
+        (samples.deployment(S.STAGED, gone_looks=3, gone_for=900), Version.RECORDED, None, "its records list"),
+        (samples.deployment(S.DROPPING, gone_looks=3, gone_for=900), Version.RECORDED, None, "its records list"),
         (samples.deployment(S.DROPPING, gone_looks=3, gone_for=900), Version.ABSENT, S.DROPPED, ""),
         (samples.deployment(S.DROPPING, gone_looks=3, gone_for=900), Version.PUBLIC, S.PUBLISHED, "counts as"),
         (samples.deployment(S.STAGED, unsure=True), Version.PUBLIC, S.PUBLISHED, "counts as published"),
@@ -161,7 +161,7 @@ def test_a_version_that_is_public_while_the_platform_holds_this_one_was_publishe
 
 def test_a_refusal_for_another_deployment_names_it_and_where_to_go() -> None:
     decision = deployments.after_look(samples.deployment(S.VALIDATING), Seen.FAILED, "Held.", held_by="6f2a")
-    assert decision.problem.startswith("Held. Deployment 6f2a holds these packages.")
+    assert decision.problem.startswith("Held. Deployment 6f2a contains these packages.")
     assert "record it here" in decision.problem
 
 
@@ -210,7 +210,7 @@ def test_no_look_draws_an_arrow_that_the_table_does_not_have() -> None:
 def test_a_lost_upload_is_looked_for_and_never_sent_again(age: float, found: bool, looks: int, to: S | None) -> None:  # noqa: FBT001
     decision = deployments.after_search(samples.deployment(S.UPLOADING, age=age), found=found, looks=looks)
     assert decision.to is to
-    assert ("give us its id" in decision.problem) == (to is S.LOST)
+    assert ("enter its id" in decision.problem) == (to is S.LOST)
     if to is not None:
         states.check_deployment_move(S.UPLOADING, to)
 
@@ -297,4 +297,4 @@ def test_what_cannot_be_told_of_an_upload_is_lost_after_the_patience(
     view = samples.deployment(S.UPLOADING, age=age, marked=marked)
     decision = deployments.after_failed_search(view, looks=looks, trouble="The list is cut.", is_outage=is_outage)
     assert decision.to is to
-    assert ("The list is cut. Look at the platform's own page" in decision.problem) == (to is S.LOST)
+    assert ("The list is cut. Check the platform" in decision.problem) == (to is S.LOST)

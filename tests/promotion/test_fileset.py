@@ -75,7 +75,7 @@ def test_there_is_no_empty_set() -> None:
 
 
 def test_a_path_named_twice_is_refused_even_with_the_same_bytes() -> None:
-    with pytest.raises(errors.InputError, match=r"^a, b, c and 1 more is named twice"):
+    with pytest.raises(errors.InputError, match=r"^a, b, c and 1 more is listed twice"):
         fileset.FileSet.of([samples.file(path) for path in "aabbccddx"])
 
 
@@ -94,7 +94,7 @@ VOTED: Final = samples.files("a", "b", "c", d="twin", e="twin")
         pytest.param(
             samples.files("c", "b", "a", e="twin", d="twin"),
             fileset.Difference(equal=5),
-            "All 5 staged files are equal to the voted ones.",
+            "All 5 staged files are identical to the voted files.",
             id="equal",
         ),
         pytest.param(
@@ -118,19 +118,19 @@ VOTED: Final = samples.files("a", "b", "c", d="twin", e="twin")
         pytest.param(
             samples.files("a", "b", d="twin", e="twin", x="c"),
             fileset.Difference(renamed=(("c", "x"),), equal=4),
-            "1 staged file stands under another path (c as x).",
+            "1 staged file has another path (c as x).",
             id="renamed",
         ),
         pytest.param(
             samples.files("a", "b", "c", x="twin", y="twin"),
             fileset.Difference(renamed=(("d", "x"), ("e", "y")), equal=3),
-            "2 staged files stand under another path (d as x, e as y).",
+            "2 staged files have another path (d as x, e as y).",
             id="twins renamed",
         ),
         pytest.param(
             samples.files("a", "b", "c", x="twin"),
             fileset.Difference(missing=("e",), renamed=(("d", "x"),), equal=3),
-            "1 staged file is missing (e); 1 staged file stands under another path (d as x).",
+            "1 staged file is missing (e); 1 staged file has another path (d as x).",
             id="one of two twins renamed, the other missing",
         ),
         pytest.param(

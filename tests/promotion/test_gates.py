@@ -54,12 +54,12 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
 @pytest.mark.parametrize(
     ("facts", "code", "sentence"),
     [
-        (samples.facts(platform=Platform.PYPI), "unsupported", "PyPI cannot hold an upload back"),
+        (samples.facts(platform=Platform.PYPI), "unsupported", "PyPI publishes every upload immediately"),
         (samples.facts(project_active=False), "project-inactive", "The project is not active"),
         (samples.facts(embargoed=True), "embargo", "cannot be staged, searched for, served or promoted"),
-        (samples.facts(phase="release_candidate"), "phase", "The release is not in Finish"),
+        (samples.facts(phase="release_candidate"), "phase", "The release is not in the Finish phase"),
         # Announced already: Finish is over.
-        (samples.facts(phase="release"), "phase", "The release is not in Finish"),
+        (samples.facts(phase="release"), "phase", "The release is not in the Finish phase"),
         (samples.facts(vote_passed=False), "vote", "No vote on this release has passed"),
         (
             samples.facts(deployment_state="gone"),

@@ -95,10 +95,9 @@ def test_a_wait_holds_until_its_instant() -> None:
 def test_the_sentence_holds_the_platforms_words_and_the_instant() -> None:
     until = datetime.datetime(2026, 12, 1, 0, 5, tzinfo=datetime.UTC)
     assert limited.Wait(until, is_over=False, words="Limit reached").sentence("call") == (
-        "The platform takes no call of ours for now (429): “Limit reached”. "
-        "It is sent again at 00:05 UTC on 1 December."
+        "The platform rate-limits the call (429): “Limit reached”. It is sent again at 00:05 UTC on 1 December."
     )
     assert limited.Wait(until, is_over=True, words="").sentence("upload") == (
-        "The platform takes no upload of ours for now (429). "
-        "We have tried for days, so it is sent again only when a person asks for it."
+        "The platform rate-limits the upload (429). "
+        "Retries have ended; it is sent again only when a person requests it."
     )

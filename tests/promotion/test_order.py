@@ -70,7 +70,7 @@ def test_the_numbers_of_a_person_decide() -> None:
 
 
 def test_two_with_one_number_are_refused_beside_the_second_one() -> None:
-    with pytest.raises(errors.InputError, match="Two have the number 1") as caught:
+    with pytest.raises(errors.InputError, match="The number 1 is used twice") as caught:
         order.by_number({4: 1, 5: 1})
     assert caught.value.field == "order-5"
 

@@ -59,16 +59,16 @@ def test_one_character_is_never_a_slash(pattern: str) -> None:
         ("/", "between two slashes"),
         ("a//b", "between two slashes"),
         ("a\\*", "backslash"),
-        ("a\u202eb", "nobody can see"),
-        ("a\nb", "nobody can see"),
+        ("a\u202eb", "invisible character"),
+        ("a\nb", "invisible character"),
         ("[a", "no ]"),
-        ("[]", "is no pattern."),
-        ("[]x", "is no pattern."),
-        ("[z-a]", "is no pattern."),
+        ("[]", "is not a valid pattern."),
+        ("[]x", "is not a valid pattern."),
+        ("[z-a]", "is not a valid pattern."),
     ],
 )
 def test_what_is_no_pattern_says_why(pattern: str, word: str) -> None:
-    with pytest.raises(errors.InputError, match="is no pattern") as raised:
+    with pytest.raises(errors.InputError, match="is not a valid pattern") as raised:
         patterns.compiled(pattern)
     assert word in str(raised.value)
 

@@ -11,8 +11,8 @@ from tests.promotion import samples
 
 Usage = usage.Usage
 _BEYOND: Final = (
-    "With it the month's limit would be exceeded: 1,300 files of 1,167. The platform may take no more until the month "
-    "is over. What others publish under this account is not counted here."
+    "This would exceed the monthly limit: 1,300 files of 1,167. The platform may accept nothing more until next "
+    "month. Uploads by others under this account are not counted."
 )
 
 
@@ -42,9 +42,9 @@ def test_what_is_over_a_limit_is_named(limits: usage.Usage, exceeded: tuple[str,
 def test_the_sentences_say_what_it_takes_what_was_promoted_and_the_limits() -> None:
     said = usage.sentences(Usage(96, 1_234_567, 1), Usage(1_204, 310, 2), Usage(1_167, 0, 7), samples.NOW)
     assert said == (
-        "It would publish 96 files with 1.2 MB, signatures and checksums counted.",
-        "In May (UTC) 2 deployments were promoted from here under the same account: 1,204 files with 310 bytes.",
-        "The limits of a month are 1,167 files, 7 deployments.",
+        "It would publish 96 files with 1.2 MB, including signatures and checksums.",
+        "In May (UTC) 2 deployments were promoted from here under this account: 1,204 files with 310 bytes.",
+        "The monthly limits are 1,167 files, 7 deployments.",
         _BEYOND,
     )
 
@@ -52,13 +52,13 @@ def test_the_sentences_say_what_it_takes_what_was_promoted_and_the_limits() -> N
 def test_what_is_not_known_is_said() -> None:
     said = usage.sentences(None, Usage(), Usage(size=5_000_000_000_000), samples.NOW)
     assert said == (
-        "What it would publish is not known yet: nothing is staged, and the policy maps no file.",
-        "In May (UTC) nothing was promoted from here under the same account yet.",
-        "The limits of a month are 5,000.0 GB.",
+        "The volume is not known yet: nothing is staged, and the policy maps no files.",
+        "In May (UTC) nothing has been promoted from here under this account.",
+        "The monthly limits are 5,000.0 GB.",
     )
     assert usage.sentences(None, Usage(1, 1, 1), Usage(), samples.NOW)[1:] == (
-        "In May (UTC) 1 deployment was promoted from here under the same account: 1 file with 1 byte.",
-        "The operator has set no limits of a month.",
+        "In May (UTC) 1 deployment was promoted from here under this account: 1 file with 1 byte.",
+        "The operator has configured no monthly limits.",
     )
 
 

@@ -37,7 +37,7 @@ def test_the_parent_is_what_the_pom_names(text: str, parent: distribution.Coordi
         ("<project><parent><groupId>g</groupId></parent></project>", "without artifactId"),
         ("<project><parent><artifactId>a</artifactId><version/></parent></project>", "without groupId"),
         (f"<project>{_PARENT.replace('7', '${revision}')}</project>", "flatten-maven-plugin"),
-        (f"<project>{_PARENT.replace('base', '../x')}</project>", "names no parent that could be looked up"),
+        (f"<project>{_PARENT.replace('base', '../x')}</project>", "names no parent that can be looked up"),
     ],
 )
 def test_what_is_no_pom_or_names_no_parent_is_said(text: str, problem: str) -> None:

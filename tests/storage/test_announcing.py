@@ -106,7 +106,7 @@ async def test_what_is_only_claimed_is_missing_and_what_is_found_needs_a_word(vo
     page = await _page(voted, people.COMMITTER)
     assert (page.missing, page.unproved, page.why_not) == ((), ((_PYPI.purl, _NAME),), "")
     assert _NAME in page.sentence
-    with pytest.raises(errors.ConflictError, match="not what you saw"):
+    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
         await _without(voted, seen, reason=_REASON)
     for vouched in ((), ("pkg:pypi/other@2.4.0",)):
         with pytest.raises(errors.HeldError) as raised:

@@ -121,7 +121,7 @@ async def test_a_ballot_that_moved_after_it_was_seen_is_not_opened(
     """A revision, even one with the same bytes; an entry more or less; another mapping. Nothing is opened."""
     seen = await _proposal(staged)
     await move(staged)
-    with pytest.raises(errors.ConflictError, match="not what you saw"):
+    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
         await _open(staged, seen)
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE_DRAFT
     assert not await staged.rows(tables.BallotEntry)
@@ -147,11 +147,11 @@ async def test_a_vote_is_not_opened_while_a_capture_runs(world: worlds.World) ->
     await world.composed()
     number = await world.stage(RELEASE)
     seen = await _proposal(world)
-    assert "has not been read yet" in seen.blockers[0].sentence
+    assert "has not been captured yet" in seen.blockers[0].sentence
     with pytest.raises(errors.BlockedError, match="not been read yet"):
         await _open(world, seen)
     await world.until(number, lambda row: row.proof.staged is not None)
-    with pytest.raises(errors.ConflictError, match="not what you saw"):
+    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
         await _open(world, seen)
 
 
@@ -221,13 +221,13 @@ async def test_a_paper_names_the_vote_and_the_ballot_it_is_for(staged: worlds.Wo
     await _open(staged)
     await _fail(staged)
     async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
-        with pytest.raises(errors.ConflictError, match="was not counted"):
+        with pytest.raises(errors.ConflictError, match="was not recorded"):
             await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=1, ballot_digest=seen.digest)
     await staged.revise(RELEASE, _add)
     await _open(staged)
     stale = ((1, seen.digest), (2, seen.digest), (1, (await _proposal(staged)).digest))
     for vote_seq, digest in stale:
-        with pytest.raises(errors.ConflictError, match="candidate 2 is open now"):
+        with pytest.raises(errors.ConflictError, match="candidate 2 is now open"):
             async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
                 await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=vote_seq, ballot_digest=digest)
     assert not await staged.rows(sql.BallotPaper)
@@ -300,7 +300,7 @@ async def test_a_failed_vote_needs_a_reason_and_keeps_what_is_staged_off_the_nex
     async with staged.member() as member:
         await member.deployments.take_off_ballot(other, "It is another one's.")
     await _open(staged)
-    with pytest.raises(errors.InputError, match="Say why"):
+    with pytest.raises(errors.InputError, match="Enter a reason"):
         async with staged.manager() as manager:
             await manager.vote_resolution.resolve_failed(RELEASE, " ")
     await _fail(staged)
@@ -320,7 +320,7 @@ async def test_a_failed_vote_needs_a_reason_and_keeps_what_is_staged_off_the_nex
 async def test_a_vote_that_is_open_can_be_abandoned(staged: worlds.World) -> None:
     await _open(staged)
     await _cast(staged, "alice")
-    with pytest.raises(errors.InputError, match="Say why"):
+    with pytest.raises(errors.InputError, match="Enter a reason"):
         await _abandon(staged, "")
     with pytest.raises(errors.ConflictError, match="candidate 4"):
         await _abandon(staged, vote_seq=4)
@@ -374,7 +374,7 @@ async def test_once_a_call_was_made_nothing_is_abandoned(voted: worlds.World, an
         voted.fault("publish", **answer)
     await voted.work()
     assert voted.publish_calls == 1
-    with pytest.raises(errors.ConflictError, match="call to publish it was made"):
+    with pytest.raises(errors.ConflictError, match="publish request was sent"):
         await _abandon(voted)
     assert (await _release(voted)).phase is _Phase.RELEASE_PREVIEW
 
@@ -418,7 +418,7 @@ async def test_beside_a_worker_that_is_about_to_send_nothing_is_sent(voted: worl
 async def test_after_the_mark_it_comes_too_late(voted: worlds.World) -> None:
     await voted.promote(1)
     assert await voted.dies(voted.dying_at("after_mark"))
-    with pytest.raises(errors.ConflictError, match="call to publish it was made"):
+    with pytest.raises(errors.ConflictError, match="publish request was sent"):
         await _abandon(voted)
     voted.clock.turn(hours=1)
     await voted.live(1)

@@ -82,7 +82,7 @@ def test_a_truncated_blob_does_not_count(tmp_path: pathlib.Path) -> None:
 )
 def test_only_a_digest_is_a_name(name: str, tmp_path: pathlib.Path) -> None:
     store = blobs.Blobs(tmp_path)
-    with pytest.raises(errors.InputError, match="not the name of a blob"):
+    with pytest.raises(errors.InputError, match="not a valid blob name"):
         store.path(name)
 
 

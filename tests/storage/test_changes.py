@@ -163,7 +163,7 @@ async def test_what_cannot_be_done_changes_nothing(world: worlds.World, wanted: 
 async def test_the_last_file_stays(world: worlds.World) -> None:
     await world.composed()
     every = tuple({path.partition("/")[0] for path in there(world, "00001")})
-    with pytest.raises(errors.InputError, match="one file at least"):
+    with pytest.raises(errors.InputError, match="at least one file"):
         await change(world, changes.Change(removed=every))
 
 
@@ -198,9 +198,9 @@ async def test_after_the_vote_neither_a_byte_nor_a_path_may_change(world: worlds
     await people.vote(world.store, release_key)
     jar = next(path for path in there(world, "00001") if path.endswith("core-2.4.0.jar"))
     for wanted in (changes.Change(renamed=((jar, f"{jar}-moved"),)), changes.Change(removed=(jar,))):
-        with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+        with pytest.raises(errors.ConflictError, match="has passed, so its files cannot be changed"):
             await change(world, wanted, seen="00001")
-    with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+    with pytest.raises(errors.ConflictError, match="has passed, so its files cannot be changed"):
         await send(world, ALICE, {jar: b"other bytes"}, seen="00001")
     assert len(await world.rows(sql.Revision)) == 1
     assert left_over(world) == []
@@ -232,7 +232,7 @@ async def test_an_upload_leaves_room_for_the_database_while_it_is_written(tmp_pa
 
 def test_a_disk_that_fills_up_says_what_to_do() -> None:
     """Whatever is not a full disk stays a fault."""
-    with pytest.raises(errors.NoRoomError, match="make room"), files.no_room_said():
+    with pytest.raises(errors.NoRoomError, match="free space"), files.no_room_said():
         pathlib.Path("/dev/full").write_bytes(b"x")
     with pytest.raises(FileNotFoundError), files.no_room_said():
         pathlib.Path("/nowhere/at/all").write_bytes(b"x")

@@ -115,7 +115,7 @@ async def test_what_holds_a_vote_of_ours_holds_the_hosts(world: worlds.World) ->
     await world.stage(RELEASE)
     async with _host(world) as data:
         await _start(data, world)
-        with pytest.raises(errors.BlockedError, match="has not been read yet"):
+        with pytest.raises(errors.BlockedError, match="has not been captured yet"):
             await _ballots(data, world).freeze(RELEASE)
         await data.rollback()
     assert not await world.rows(tables.BallotEntry)

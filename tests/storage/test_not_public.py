@@ -116,7 +116,7 @@ async def test_the_only_deployment_has_ended_and_every_page_names_what_is_not_pu
     assert named.packages_line == WHOLE
     page = await _announcing(voted)
     assert [(one.packages_line, one.files) for one in page.not_public] == [(WHOLE, 10)]
-    assert "Nothing holds" not in page.sentence
+    assert "The release can be announced" not in page.sentence
 
 
 async def test_of_two_voted_modules_one_is_live_and_the_other_vanished(several: worlds.World) -> None:
@@ -169,7 +169,7 @@ async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.W
     seen = (await _announcing(voted)).lacking_digest
     assert seen
     await _promoted(voted, 1)
-    with pytest.raises(errors.ConflictError, match="not what you saw"):
+    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
         async with voted.member() as member:
             await member.announce.announce_without(RELEASE, seen=seen, reason=_REASON)
     assert (await _announcing(voted)).lacking_digest == ""

@@ -63,7 +63,7 @@ async def test_what_moved_since_it_was_seen_is_a_conflict(voted: worlds.World) -
         {"evidence_digest": row.evidence_digest, "row_version": row.row_version + 1},
     ]
     for fields in moved:
-        with pytest.raises(errors.ConflictError, match="not what you saw"):
+        with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
             await _promote(voted, worlds.MAVEN, **fields)
     assert not await voted.rows(tables.Promotion)
 
@@ -74,11 +74,11 @@ async def test_the_same_click_twice_is_one_and_another_persons_is_told_who_was_f
     fields: dict[str, Any] = {"evidence_digest": row.evidence_digest, "row_version": row.row_version}
     first = await _promote(voted, worlds.MAVEN, **fields)
     assert await _promote(voted, worlds.MAVEN, **fields) == first
-    with pytest.raises(errors.ConflictError, match="alice promoted it already"):
+    with pytest.raises(errors.ConflictError, match="alice already promoted it"):
         await _promote(voted, worlds.MAVEN, asf_uid="bob", **fields)
     await voted.live(1)
     assert await _promote(voted, worlds.MAVEN, **fields) == first
-    with pytest.raises(errors.ConflictError, match="alice promoted it already"):
+    with pytest.raises(errors.ConflictError, match="alice already promoted it"):
         await _promote(voted, worlds.MAVEN, asf_uid="bob", **fields)
     assert len(await voted.rows(tables.Promotion)) == 1
     assert voted.publish_calls == 1
@@ -230,7 +230,7 @@ async def test_only_the_service_notes_what_a_platform_did(voted: worlds.World) -
     with pytest.raises(errors.AccessError, match="Only the service"):
         async with voted.member() as member:
             await member.distributions.record_from_data(claimed, None, next_look=voted.clock.at)
-    with pytest.raises(errors.AccessError, match="is the service and no person"):
+    with pytest.raises(errors.AccessError, match="is a service account"):
         async with voted.store.write(transaction.SYSTEM_SERVICE_UID):
             raise AssertionError("somebody passed for the service")
 

@@ -181,13 +181,13 @@ async def test_a_row_that_was_edited_by_hand_is_frozen(voted: worlds.World, capl
         async with voted.store.read(people.ADMIN) as read:
             (line,) = (await stuck.page(read)).lines
         assert line.word == "Frozen"
-        assert "the log of events says live. Nothing of it is sent." in line.waits_for
+        assert "the event log says live. Nothing is sent." in line.waits_for
     await voted.change((await voted.promotion(1)).model_copy(update={"state": _State.LIVE}))
     await voted.change(attempt.model_copy(update={"promotion_id": None}))
     await voted.pass_time(days=9)
     assert {record.action for record in caplog.records if record.levelname == "ERROR"} == {"row_disagrees"}  # type: ignore[attr-defined]
-    assert "the log of events says live" in caplog.text
-    assert "The rows tell of 0 calls, the log of events of 1." in caplog.text
+    assert "the event log says live" in caplog.text
+    assert "There are 0 attempt rows, but the event log has 1." in caplog.text
     assert voted.publish_calls == 1
 
 

@@ -80,7 +80,7 @@ async def test_said_to_be_public_with_other_bytes_diverges(voted: worlds.World) 
 async def test_what_is_tracked_by_hand_can_be_stopped_and_never_reaches_sending(voted: worlds.World) -> None:
     """And holds the coordinates meanwhile."""
     await _said_public(voted, _CORE)
-    with pytest.raises(errors.ConflictError, match="being promoted already"):
+    with pytest.raises(errors.ConflictError, match="already being promoted"):
         await voted.promote(1)
     async with voted.member() as member:
         await member.acts.abort(1, "It was a mistake.")
@@ -162,7 +162,7 @@ async def test_deleting_needs_a_reason_and_is_refused_once_a_call_was_made(voted
     with pytest.raises(errors.ConflictError, match="asked for"):
         await delete()
     voted.fault("publish", status=403)
-    await voted.until(1, lambda row: "refused the call" in row.next_note)
+    await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     async with voted.member() as member:
         await member.acts.abort(promotion_id, "No more.")
     with pytest.raises(errors.ConflictError, match="call to publish"):

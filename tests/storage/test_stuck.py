@@ -105,7 +105,9 @@ async def test_held_and_then_forgotten_by_the_platform_is_on_the_page_and_can_be
     """After a refused call nothing ends it by itself, however long the platform has had nothing under its id."""
     voted.fault("publish", status=403)
     promotion_id = await voted.promote(1)
-    row = await voted.until(1, lambda row: (row.state is _State.REQUESTED) and "refused the call" in row.next_note)
+    row = await voted.until(
+        1, lambda row: (row.state is _State.REQUESTED) and "refused the publish request" in row.next_note
+    )
     voted.knob(row, "vanish")
     await voted.pass_time(rounds=4, hours=12)
     assert (await voted.row(1)).state is _State.REQUESTED

@@ -164,9 +164,9 @@ async def test_every_change_is_an_event_and_a_second_click_changes_nothing(voted
 
 
 async def test_who_may_and_what(voted: worlds.World) -> None:
-    with pytest.raises(errors.InputError, match="nothing of this name"):
+    with pytest.raises(errors.InputError, match="There is no switch of this name"):
         await _off(voted, "platform:NOWHERE")
-    with pytest.raises(errors.InputError, match="Say why"):
+    with pytest.raises(errors.InputError, match="Enter a reason"):
         async with voted.admin() as admin:
             await admin.switches.switch_off(_MAVEN, "")
     with pytest.raises(errors.AccessError):

@@ -222,7 +222,7 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
     with pytest.raises(errors.BlockedError, match="no files"):
         async with voted.member() as member:
             await member.vote.open_vote(empty)
-    with pytest.raises(errors.ConflictError, match="started already"):
+    with pytest.raises(errors.ConflictError, match="already exists"):
         async with voted.member() as member:
             await member.release.start(people.PROJECT, "9.0")
     promotion_id = await voted.promote(1)
@@ -294,6 +294,6 @@ async def _vote_columns(world: worlds.World) -> tuple[int, str | None, object]:
 
 
 async def test_after_the_vote_the_files_stay_as_they_were_voted_on(voted: worlds.World) -> None:
-    with pytest.raises(errors.ConflictError, match="has passed, so its files stay"):
+    with pytest.raises(errors.ConflictError, match="has passed, so its files cannot be changed"):
         await voted.revise(RELEASE, _nothing)
     assert len(await voted.rows(sql.Revision)) == 1

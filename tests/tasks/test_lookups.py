@@ -79,7 +79,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     assert shown.word == "unproved"
     assert shown.web_url
     assert shown.api_url
-    assert shown.sentence == (f"Published since {_when(published)}. not verified because {platform.no_proof}.")
+    assert shown.sentence == f"Published since {_when(published)}. not verified because {platform.no_proof}."
     assert [one.what for one in await voted.events(f"distribution:{where.purl}")] == [
         "distribution_recorded",
         "distribution_found",
@@ -103,8 +103,8 @@ async def test_without_an_address_it_says_so_is_hardly_looked_at_and_delays_nobo
     assert (await _row(voted, where)).lease_epoch == 3, "once an hour"
     shown = await _shown(voted, where)
     assert shown.sentence == (
-        f"Reported as published, not found yet. The operator has set no address for {platform.display_name}, "
-        "so we do not look there."
+        f"Reported as published, not found yet. No address is configured for {platform.display_name}, so it is not "
+        "checked."
     )
     told = [one.what for one in await voted.events(f"distribution:{where.purl}")]
     assert told == ["distribution_recorded", "distribution_not_read"], "said once, not at each look"

@@ -66,7 +66,7 @@ async def test_a_parent_that_is_nowhere_is_named_with_what_to_do(world: worlds.W
     cell = await _cell(world)
     assert (cell.word, cell.css, cell.lines[0].who) == ("No", "refused", "the release manager")
     assert f"{_FOREIGN}, the parent of {_GROUP}:widgets-core:2.4.0" in _said(cell)
-    assert "Publish it first, or put its POM into this release" in _said(cell)
+    assert "Publish the parent first, or add its POM to this release" in _said(cell)
 
 
 async def test_a_parent_that_is_public_is_asked_for_once_however_many_need_it(world: worlds.World) -> None:
@@ -133,7 +133,7 @@ async def test_a_repository_that_does_not_answer_says_nothing_of_a_parent(world:
     world.fault("repository", status=503, times=None)
     cell = await _cell(world)
     assert cell.word == "Not known"
-    assert "could not be asked" in _said(cell)
+    assert "could not be queried" in _said(cell)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ async def test_a_version_that_was_published_meanwhile_is_a_no(staged: worlds.Wor
     staged.platform.put_public(_POM, b"<project/>")
     panel = await _asked(staged)
     assert _words(panel)["free"] == "No"
-    assert "org.example.widgets:widgets-core:2.4.0 is public already" in _said(panel, "free")
+    assert "org.example.widgets:widgets-core:2.4.0 is already published" in _said(panel, "free")
     assert (_words(panel)["credential"], _words(panel)["right"]) == ("Yes", "Yes")
 
 
@@ -160,7 +160,7 @@ async def test_a_platform_that_does_not_answer_is_neither_a_no_nor_a_yes(
     panel = await _asked(staged)
     for code in ("credential", "right", "free"):
         assert _words(panel)[code] == "Not known"
-        assert _said(panel, code).startswith("It could not be asked: ")
+        assert _said(panel, code).startswith("The check failed: ")
         assert _cell(panel, code).at == staged.clock.at
     assert panel.css == "warning"
     assert {one.status for one in await _results(staged)} == {sql.CheckResultStatus.CONCERN, sql.CheckResultStatus.NOTE}
@@ -169,7 +169,7 @@ async def test_a_platform_that_does_not_answer_is_neither_a_no_nor_a_yes(
 async def test_without_an_address_nothing_is_asked_and_an_operator_is_named(staged: worlds.World) -> None:
     with staged.other_hands(promoters={}):
         panel = await _asked(staged)
-    assert "has set no address" in _said(panel, "credential")
+    assert "No address is configured" in _said(panel, "credential")
     assert (_words(panel)["credential"], _words(panel)["free"]) == ("No", "Not known")
 
 
@@ -263,7 +263,7 @@ async def test_nothing_is_asked_about_what_we_have_published(voted: worlds.World
     await voted.work()
     panel = await _panel(voted)
     assert (panel.platforms, panel.css) == ((), "draft")
-    assert all("public already" not in one.message for one in await _results(voted))
+    assert all("already published" not in one.message for one in await _results(voted))
 
 
 async def test_who_may_have_them_asked(staged: worlds.World) -> None:
@@ -310,7 +310,7 @@ async def test_at_most_so_many_packages_are_asked_about(staged: worlds.World) ->
     results = await checks.ask(Counting(), wanted)  # type: ignore[arg-type]
     assert calls == checks.PACKAGES_LIMIT
     assert results[2].data["answer"] == "unknown"
-    assert "500 of 505 packages are free" in results[2].message
+    assert "500 of 505 packages are not published yet" in results[2].message
 
 
 async def test_a_platform_is_asked_once_for_a_candidate_that_goes_to_the_vote_at_once(staged: worlds.World) -> None:

@@ -72,9 +72,9 @@ async def test_a_bug_in_an_adapter_is_a_sentence_on_each_row_and_the_worker_goes
     with voted.other_hands(promoters=odd):
         await voted.pass_time(rounds=3, minutes=2)
     row = await voted.row(1)
-    assert "Something unexpected" in row.next_note
+    assert "An unexpected error" in row.next_note
     pending = next(one for one in await voted.rows(sql.Distribution) if one.coordinates == other)
-    assert "Something unexpected" in pending.last_error
+    assert "An unexpected error" in pending.last_error
     assert "ZeroDivision" not in row.next_note
     await voted.live(1)
     assert voted.publish_calls == 1

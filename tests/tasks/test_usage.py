@@ -35,8 +35,8 @@ async def test_what_is_staged_is_counted_with_its_signatures_and_checksums(stage
     size = sum(file.size for file in held.files.values())
     panel = await _panel(staged)
     assert f"It would publish {len(held.files)} files with {size / 1000:,.1f} kB" in _said(panel)
-    assert "nothing was promoted from here" in _said(panel)
-    assert "no limits" in _said(panel)
+    assert "nothing has been promoted from here" in _said(panel)
+    assert "no monthly limits" in _said(panel)
     assert (panel.css, panel.usage[0].is_over) == ("passed", False)
 
 
@@ -81,14 +81,13 @@ async def test_what_was_promoted_this_month_is_counted_until_the_month_is_over(v
             panel = await readiness.of(read, people.PROJECT, "2.5.0")
             return " ".join(panel.usage[0].sentences)
 
-    assert (
-        f"In September (UTC) 1 deployment was promoted from here under the same account: {len(held.files)} files"
-        in (await said())
+    assert f"In September (UTC) 1 deployment was promoted from here under this account: {len(held.files)} files" in (
+        await said()
     )
     voted.clock.at = datetime.datetime(2026, 9, 30, 23, 59, tzinfo=datetime.UTC)
     assert "1 deployment was promoted" in await said()
     voted.clock.turn(minutes=2)
-    assert "In October (UTC) nothing was promoted" in await said()
+    assert "In October (UTC) nothing has been promoted" in await said()
 
 
 @pytest.mark.parametrize("status", [401, 429])
@@ -96,7 +95,7 @@ async def test_what_the_platform_has_not_taken_is_not_counted(status: int, voted
     voted.fault("publish", status=status, times=None)
     await voted.promote(1)
     await voted.work()
-    assert "nothing was promoted" in _said(await _panel(voted))
+    assert "nothing has been promoted" in _said(await _panel(voted))
 
 
 async def test_the_operators_settings_are_the_limits(tmp_path: pathlib.Path, database: str) -> None:

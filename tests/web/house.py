@@ -451,7 +451,7 @@ async def _refused_by_platform(house: House, version: str) -> Place:
 async def _held(house: House, version: str) -> Place:
     place, _ = await _asked(house, version)
     house.world.fault(endpoint="publish", status=403, body=HOSTILE)
-    await house.world.until(place.deployment_id, lambda row: "refused the call" in row.next_note, seconds=1)
+    await house.world.until(place.deployment_id, lambda row: "refused the publish request" in row.next_note, seconds=1)
     return place
 
 

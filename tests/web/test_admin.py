@@ -35,7 +35,7 @@ async def test_a_platform_is_switched_off_and_every_page_says_who_and_why(house:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"reason": " "}, "Say why, in at most 500 characters."),
+        ({"reason": " "}, "Enter a reason of at most 500 characters."),
         ({"reason": "x" * 600}, "This is too long."),
         ({"scope": "platform:NOWHERE"}, ""),
         ({"scope": houses.HOSTILE}, ""),

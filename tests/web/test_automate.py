@@ -58,7 +58,7 @@ async def _not_recorded(house: houses.House) -> None:
                 r"at most "
             ),
         ),
-        (_not_recorded, r"The newest revision is older than our record of its files\. Make a new one\."),
+        (_not_recorded, r"The latest revision was created before file digests were recorded\. Create a new one\."),
     ],
 )
 async def test_automate_says_beforehand_what_it_would_refuse(

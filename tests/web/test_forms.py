@@ -33,7 +33,7 @@ async def test_promote_leads_back_to_the_release_and_says_so(house: houses.House
     page = await alice.get(place.url("finish"))
     assert "Promotion requested. The staged files are verified once more" in page.text
     assert _promotions(house, place) == 1
-    assert "Asked for." not in (await alice.get(place.url("finish"))).text
+    assert "Promotion requested." not in (await alice.get(place.url("finish"))).text
 
 
 async def test_a_fragment_does_not_eat_the_sentence_of_the_next_page(house: houses.House) -> None:
@@ -41,7 +41,7 @@ async def test_a_fragment_does_not_eat_the_sentence_of_the_next_page(house: hous
     place, alice = house.places["ready"], house.people[houses.MEMBER]
     await alice.post(place.url("distribution/promote"), await house.promote_form(place))
     assert (await alice.get(place.url("row"))).status == 200
-    assert "Asked for." in (await alice.get(place.url("finish"))).text
+    assert "Promotion requested." in (await alice.get(place.url("finish"))).text
 
 
 async def test_a_wrong_version_is_said_beside_its_field(house: houses.House) -> None:
@@ -85,7 +85,7 @@ async def test_the_same_form_of_somebody_else_names_who_was_first(house: houses.
     before = house.dump()
     answer = await house.people[houses.OTHER_MEMBER].post(place.url("distribution/promote"), form)
     assert answer.status == 409
-    assert f"{houses.MEMBER} promoted it already" in answer.text
+    assert f"{houses.MEMBER} already promoted it" in answer.text
     assert house.dump() == before
 
 
@@ -94,7 +94,7 @@ async def test_what_is_blocked_is_refused_with_every_reason(house: houses.House)
     before = house.dump()
     answer = await alice.post(place.url("distribution/promote"), await house.promote_form(place))
     assert answer.status == 409
-    assert "The release is not in Finish" in answer.text
+    assert "The release is not in the Finish phase" in answer.text
     assert "No vote on this release has passed" in answer.text
     assert house.dump() == before
 
@@ -164,7 +164,7 @@ async def test_record_waits_for_the_proof(house: houses.House) -> None:
     assert answer.status == 303
     page = await alice.get(place.url("distribution/list"))
     assert f"widgets-new {place.version} is recorded." in page.text
-    assert "Its files are not proved" in page.text
+    assert "Its files cannot be verified" in page.text
     assert ">Pending<" in page.text
     assert house.rows("SELECT staging, pending FROM distribution WHERE package = 'widgets-new'") == [(0, 1)]
 
@@ -197,7 +197,7 @@ async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.post(place.url("distribution/record"), _coordinates(place))
     assert answer.status == 409
-    assert "only after its vote has passed" in answer.text
+    assert "only after the vote has passed" in answer.text
     assert house.dump() == before
 
 
@@ -211,8 +211,8 @@ async def test_stage_record_is_looked_at(house: houses.House) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"deployment_id": ""}, "deployment_id", "Give the id that the platform gave the deployment"),
-        ({"deployment_id": "../../x"}, "deployment_id", "Give the id that the platform gave the deployment"),
+        ({"deployment_id": ""}, "deployment_id", "Enter the platform's deployment id"),
+        ({"deployment_id": "../../x"}, "deployment_id", "Enter the platform's deployment id"),
         ({"platform": "FLOPPY"}, "platform", "There is no platform named"),
         ({"platform": ""}, "platform", "This field is required."),
         ({"owner_namespace": ""}, "owner_namespace", "needs the groupId too"),
@@ -330,7 +330,7 @@ async def test_automate_elsewhere_gives_the_reason(house: houses.House) -> None:
     answer = await alice.post(place.url("distribution/stage/automate"), {"platform": "PYPI"})
     assert (shown.status, answer.status) == (200, 422)
     for text in (shown.text, answer.text):
-        assert "PyPI cannot hold an upload back" in text
+        assert "PyPI publishes every upload immediately" in text
 
 
 async def test_automate_for_an_unknown_platform_is_no_page(house: houses.House) -> None:
@@ -345,7 +345,7 @@ async def test_who_may_not_post_it_is_not_shown_the_form(house: houses.House, pa
     place = house.places["ready"]
     answer = await house.people[who].get(place.url(f"distribution/{page}"))
     assert answer.status == 200
-    assert "Only release managers and members of the committee can" in answer.text
+    assert "Only release managers and committee members can" in answer.text
     assert f'action="{place.url(f"distribution/{page}")}"' not in answer.text
 
 
@@ -373,7 +373,7 @@ async def test_delete_takes_the_row_off_the_list(house: houses.House) -> None:
     place, alice = house.places["recorded"], house.people[houses.MEMBER]
     answer = await alice.post(place.url("distribution/delete"), _deleting(place, reason=_REASON))
     assert answer.status == 303
-    assert "is off the list" in (await alice.get(place.url("distribution/list"))).text
+    assert "is no longer recorded" in (await alice.get(place.url("distribution/list"))).text
     assert _count(house, "distribution", "platform = 'PYPI'") == 0
 
 
@@ -384,12 +384,12 @@ async def test_delete_needs_a_reason(house: houses.House, reason: str | None) ->
     form = _deleting(place, **({} if reason is None else {"reason": reason}))
     answer = await alice.post(place.url("distribution/delete"), form)
     assert answer.status == 422
-    assert ("Say why" in answer.text) or ("too long" in answer.text)
+    assert ("Enter a reason" in answer.text) or ("too long" in answer.text)
     assert house.dump() == before
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("live", "A call to publish it was made"), ("requested", "Stop that first")]
+    ("name", "sentence"), [("live", "A publish request was sent"), ("requested", "Stop the promotion first")]
 )
 async def test_delete_is_refused_while_a_promotion_is_about_it(house: houses.House, name: str, sentence: str) -> None:
     place, alice = house.places[name], house.people[houses.MEMBER]
@@ -415,7 +415,7 @@ ACTS: Final = [
     ("extend", "publishing", True, "Deadline extended by 24 hours.", ("promotion", "publishing")),
     ("forget_copy", "kept", True, "Copy deleted.", ("deployment", "staged")),
     ("go_on", "stopped", True, "Continuing.", ("promotion", "requested")),
-    ("verify", "ready", False, "Every staged file is read again.", ("deployment", "staged")),
+    ("verify", "ready", False, "Every staged file is being read again.", ("deployment", "staged")),
     ("look", "ready", False, "Looking now.", ("deployment", "staged")),
     ("look", "publishing", False, "Looking now.", ("promotion", "publishing")),
     (
@@ -440,7 +440,7 @@ async def test_an_act_is_done_and_said(
     if needs_reason:
         answer = await alice.post(place.url("distribution/act"), {"act": act, "reason": " \t"})
         assert answer.status == 422
-        assert "Say why" in answer.text
+        assert "Enter a reason" in answer.text
         assert house.dump() == before
     answer = await alice.post(place.url("distribution/act"), {"act": act, "reason": _REASON})
     assert answer.status == 303, answer.text

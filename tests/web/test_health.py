@@ -54,7 +54,7 @@ async def test_a_process_without_a_database_lives_and_is_not_ready(tmp_path: pat
     url = f"sqlite+aiosqlite:////nonexistent/{CANARY}/atr.db"
     assert (await _answer(tmp_path, url, "/healthz")).status == 200
     answer = await _answer(tmp_path, url, "/readyz")
-    assert _lacks(answer) == {"database": "It cannot be read; the log names the kind of error."}
+    assert _lacks(answer) == {"database": "It cannot be read; see the log."}
     assert CANARY not in answer.text
 
 
@@ -76,7 +76,7 @@ async def test_a_directory_that_takes_no_file(tmp_path: pathlib.Path, database: 
     state_dir = tmp_path / "state"
     store = storage.Storage(session.Database(database), transaction.Place(state_dir))
     assert await health.lacks(store) == (
-        health.Lack("disk", "The state directory takes no file: No such file or directory."),
+        health.Lack("disk", "No file can be written to the state directory: No such file or directory."),
     )
     state_dir.mkdir()
     assert await health.lacks(store) == ()
@@ -89,5 +89,5 @@ async def test_what_does_not_answer_in_time_is_not_waited_for(tmp_path: pathlib.
     store = storage.Storage(session.Database(database), transaction.Place(tmp_path))
     lacks = await health.lacks(store, patience=0)
     assert [lack.what for lack in lacks] == ["database", "disk"]
-    assert "did not answer within 0 s" in lacks[0].why
+    assert "did not respond within 0 s" in lacks[0].why
     await store.database.close()

@@ -110,7 +110,7 @@ async def test_a_policy_that_moved_is_409_with_both_versions_and_saved_when_it_i
     assert (await bob.post(_POLICY, await _form(bob, min_hours="96", mapping_npm="theirs/**"))).status == 303
     answer = await alice.post(_POLICY, old)
     assert answer.status == 409
-    for text in ("Somebody changed the policy", 'value="48"', "mine/**", "Saved now: 96.", "theirs/**", "bob"):
+    for text in ("The policy has changed", 'value="48"', "mine/**", "Saved now: 96.", "theirs/**", "bob"):
         assert text in answer.text
     assert _policy(house)["hours"] == 96
     found = _DIGEST.search(answer.text)
@@ -255,8 +255,8 @@ async def test_names_are_set_with_before_and_after(house: houses.House) -> None:
         ({"namespaces": "a" * 256}, "namespaces", "longer than 255 characters"),
         ({"namespaces": "\n".join(f"org.x{n}" for n in range(51))}, "namespaces", "Name at most 50"),
         ({"source": "x" * 201}, "source", "at most 200 characters"),
-        ({"target": "a\u202eb"}, "target", "nobody can see"),
-        ({"platform": "PYPI"}, "platform", "PyPI cannot hold"),
+        ({"target": "a\u202eb"}, "target", "invisible character"),
+        ({"platform": "PYPI"}, "platform", "PyPI publishes every upload immediately"),
         ({"platform": "x"}, "platform", "Choose a value from the list."),
     ],
 )
@@ -305,7 +305,7 @@ async def test_what_would_lie_outside_is_shown_and_done_only_when_it_is_meant(ho
     assert "org.example.gadgets" in answer.text
     assert house.dump() == before
     assert (await erin.post(_TARGET, {**form, "outside_is_meant": "on"})).status == 303
-    assert "would lie outside, so it could not be promoted" in (await erin.get(_TARGET)).text
+    assert "would be outside and could not be promoted" in (await erin.get(_TARGET)).text
 
 
 async def test_names_that_moved_are_409(house: houses.House) -> None:
@@ -315,7 +315,7 @@ async def test_names_that_moved_are_409(house: houses.House) -> None:
     assert (await erin.post(_TARGET, newer)).status == 303
     answer = await erin.post(_TARGET, old)
     assert answer.status == 409
-    for text in ("Somebody set these names", "org.mine", "org.theirs"):
+    for text in ("The namespaces have changed", "org.mine", "org.theirs"):
         assert text in answer.text
 
 

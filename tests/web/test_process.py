@@ -135,7 +135,7 @@ async def test_in_sandbox_mode_no_socket_is_taken_over_that_others_reach(host: s
     with socket.create_server((host, 0), family=family) as inherited:
         descriptor = inherited.fileno()
         said = await _refused(tmp_path, {"ATR_LISTEN_FD": str(descriptor)}, descriptor)
-    assert said == f"atr: {host} is not this machine alone, as it must be in sandbox mode."
+    assert said == f"atr: {host} is not a loopback address, which sandbox mode requires."
 
 
 async def test_a_descriptor_that_is_no_socket_is_said_in_a_sentence(tmp_path: pathlib.Path) -> None:

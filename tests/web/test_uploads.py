@@ -78,18 +78,18 @@ async def test_a_script_is_told_where_to_go(house: houses.House) -> None:
 
 
 BAD: Final = {
-    "../up.txt": "It has “..” in it",
-    "a/../b.txt": "It has “..” in it",
+    "../up.txt": "It contains “..”",
+    "a/../b.txt": "It contains “..”",
     "/etc/passwd": "It is absolute",
     "a\x01b": "control character",
     "a\nb": "control character",
     "a\u202eb": "control character",
     ".hidden": "It is hidden",
     "a/.git/config": "It is hidden",
-    "a\\b": "It holds a backslash",
+    "a\\b": "It contains a backslash",
     "a//b": "empty name",
     "x" * 300: "longer than 255 bytes",
-    "e\u0301": "two characters",
+    "e\u0301": "normalization form",
     "maven": "folder maven already",
 }
 
@@ -121,7 +121,7 @@ async def test_every_bad_name_is_listed_at_once(house: houses.House) -> None:
     said = problems(answer)
     assert "302 names cannot be used" in said
     assert "twice.txt It is in this upload twice" in said
-    assert "both/below It lies below both, which is a file" in said
+    assert "both/below It is below both, which is a file" in said
     assert ".hidden-97" in said
     assert ".hidden-98" not in said
     assert "It is hidden" in said
@@ -137,7 +137,7 @@ async def test_somebody_else_touched_the_same_path(house: houses.House) -> None:
     answer = await alice.upload(place(house), sent, _SEEN)
     assert answer.status == 409
     assert f"{houses.OTHER_MEMBER} changed a.txt in revision 00002" in problems(answer)
-    assert "Nothing of yours was saved" in problems(answer)
+    assert "Nothing was saved" in problems(answer)
     assert revisions(house) == ["00001", "00002"]
     assert 'name="seen" value="00002"' in answer.text
     # Another path: both survive.
@@ -162,7 +162,7 @@ async def test_files_that_must_stay_are_refused_where_the_form_stood(house: hous
     alice, before = house.people[houses.MEMBER], house.dump()
     answer = await alice.upload(place(house, name), [("files", "a.txt", b"a" * 3_000_000)], _SEEN)
     assert answer.status == 409
-    assert "so its files stay as they are" in problems(answer)
+    assert "so its files cannot be changed" in problems(answer)
     assert house.dump() == before
     assert left_over(house) == []
 
@@ -202,7 +202,7 @@ async def test_more_than_an_upload_may_have(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.upload(place(house), [("files", "big", b"x" * 300_000)], _SEEN)
     assert answer.status == 413
-    assert "An upload has 100 kB at most" in problems(answer)
+    assert "An upload may have at most 100 kB" in problems(answer)
     assert house.dump() == before
     assert left_over(house) == []
     assert (await alice.upload(place(house), [("files", "small", b"x" * 90_000)], _SEEN)).status == 303
@@ -263,7 +263,7 @@ async def test_a_form_that_breaks_off_after_its_token(house: houses.House) -> No
     for end in range(begins, len(whole) - 4, 67):
         answer = await test_bodies._send(alice, place(house), whole[:end], kind)
         assert answer.status == 422, (end, answer.text)
-        assert "broke off" in problems(answer)
+        assert "is incomplete" in problems(answer)
     assert house.dump() == before
     assert left_over(house) == []
 

@@ -84,7 +84,7 @@ async def test_a_ballot_that_moved_is_shown_anew_and_not_opened(house: houses.Ho
     before = house.dump()
     answer = await alice.post(place.url("voting"), form)
     assert answer.status == 409
-    assert "The ballot is not what you saw" in answer.text
+    assert "The ballot has changed" in answer.text
     assert "Nothing was changed." in answer.text
     assert house.dump() == before
     (now,) = _hidden(answer, place.url("voting"))
@@ -98,7 +98,7 @@ async def test_a_form_from_before_a_revision_opens_nothing(house: houses.House) 
     before = house.dump()
     answer = await alice.post(place.url("voting"), form)
     assert answer.status == 409
-    assert "revision 00001 was made after revision 00007" in answer.text
+    assert "revision 00001 was created after revision 00007" in answer.text
     assert house.dump() == before
 
 
@@ -110,7 +110,7 @@ async def test_while_a_capture_runs_the_button_is_off_and_says_why(house: houses
     )
     page = await alice.get(place.url("voting"))
     assert not _hidden(page, place.url("voting"))
-    for text in ("has not been read yet", "Can be resolved by a release manager.", "3 of 9 files read", "disabled"):
+    for text in ("has not been captured yet", "Can be resolved by a release manager.", "3 of 9 files read", "disabled"):
         assert text in page.text
     assert 'data-moving="yes"' in page.text
     before = house.dump()
@@ -141,7 +141,7 @@ async def test_taken_off_says_by_whom_and_why_and_is_put_on_again(house: houses.
     before = house.dump()
     refused = await alice.post(place.url("voting/ballot"), {**form, "reason": " "})
     assert refused.status == 422
-    assert "Say why" in refused.text
+    assert "Enter a reason" in refused.text
     assert house.dump() == before
     assert (await alice.post(place.url("voting/ballot"), form)).status == 303
     page = await alice.get(place.url("voting"))
@@ -228,14 +228,14 @@ async def test_a_late_paper_is_not_counted_and_its_text_is_handed_back(house: ho
     before = house.dump()
     late = await alice.post(place.url("vote"), form)
     assert late.status == 409
-    assert "your vote was not counted" in late.text
+    assert "your vote was not recorded" in late.text
     assert "I read every line." in late.text
     assert house.dump() == before
     (again,) = _hidden(await alice.get(place.url("voting")), place.url("voting"))
     assert (await alice.post(place.url("voting"), again)).status == 303
     stale = await alice.post(place.url("vote"), form)
     assert stale.status == 409
-    assert "candidate 2 is open now" in stale.text
+    assert "candidate 2 is now open" in stale.text
     assert "I read every line.</textarea>" in stale.text
 
 
@@ -277,7 +277,7 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     before = house.dump()
     stale = await dave.post(place.url("resolve"), _end("passed"))
     assert stale.status == 409
-    assert "there are 3 binding +1 and 0 binding -1 now" in stale.text
+    assert "there are now 3 binding +1 and 0 binding -1" in stale.text
     assert house.dump() == before
     passed, _ = _hidden(stale, place.url("resolve"))
     answer = await dave.post(place.url("resolve"), passed)
@@ -298,7 +298,7 @@ async def test_failed_needs_a_reason_and_leads_to_what_is_staged(house: houses.H
     before = house.dump()
     refused = await dave.post(place.url("resolve"), _end("failed", reason=""))
     assert refused.status == 422
-    assert "Say why" in refused.text
+    assert "Enter a reason" in refused.text
     assert house.dump() == before
     answer = await dave.post(place.url("resolve"), _end("failed"))
     assert answer.headers["location"].endswith(place.url("voting"))
@@ -306,7 +306,7 @@ async def test_failed_needs_a_reason_and_leads_to_what_is_staged(house: houses.H
     # A release manager says what the next vote is about; only a member gives a deployment up, and the page says so.
     page = (await dave.get(place.url("voting"))).text
     assert "Add to the ballot" in page
-    assert "Drop it" not in page
+    assert 'value="drop"' not in page
     assert "Only members of the" in page
     on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
     assert (await dave.post(place.url("voting/ballot"), on | {"act": "drop", "reason": _REASON})).status == 403
@@ -343,12 +343,12 @@ async def test_before_the_first_call_a_candidate_can_be_abandoned(house: houses.
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("sending", "A call to publish it was made"),
-        ("publishing", "A call to publish it was made"),
-        ("live", "A call to publish it was made"),
-        ("held", "A call to publish it was made"),
-        ("in doubt", "A call to publish it was made"),
-        ("diverged", "A call to publish it was made"),
+        ("sending", "A publish request was sent"),
+        ("publishing", "A publish request was sent"),
+        ("live", "A publish request was sent"),
+        ("held", "A publish request was sent"),
+        ("in doubt", "A publish request was sent"),
+        ("diverged", "A publish request was sent"),
         ("published by another hand", "was published on the platform"),
         ("announced", "was announced"),
         ("composed", "no candidate to abandon"),

@@ -72,7 +72,7 @@ def _digest(side: Mapping[str, fileset.File] | None, path: str) -> str | None:
 
 
 def _renamed(rows: list[views.FileRow]) -> list[views.FileRow]:
-    """Pair a missing file with an extra one of the same bytes: it stands under another path."""
+    """Pair a missing file with an extra one of the same bytes: it has another path."""
     extras = {row.staged or row.public: row for row in rows if row.result == "extra"}
     answer = []
     for row in rows:

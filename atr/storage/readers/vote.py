@@ -118,7 +118,7 @@ async def voting(read: transaction.Transaction, release_key: str) -> vote_views.
         else "A vote can be opened only in Compose.",
         change_why_not=of.why_not(of.is_manager, "release managers and members of", "change the ballot")
         if composing
-        else "The ballot is fixed once the vote has opened.",
+        else "The ballot is fixed once the vote is open.",
         drop_why_not=of.why_not(of.is_member, "members of", "drop a deployment"),
         past=await past(read, release_key),
         readiness=await readiness.panel(read, of.of, known.cases),

@@ -110,10 +110,10 @@ class SystemService:
         if give_up:
             # A deployment belongs to one release, whoever records it first: here that was the wrong one.
             external_id, row.external_id = row.external_id, None
-            problem = f"{why} They belong to another project, which can record deployment {external_id} now."
+            problem = f"{why} They belong to another project, which can now record deployment {external_id}."
             await moves.deployment(write, row, states.DeploymentState.GONE, problem, external_id=external_id)
             return
-        problem = f"{why} So it is not captured."
+        problem = f"{why} It is not captured."
         if problem != row.problem:
             row.problem, row.version = problem, row.version + 1
             await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=problem)
@@ -182,9 +182,9 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
     blockers = gates.blockers(case.facts)
     if blockers:
         sentences = " ".join(blocker.sentence for blocker in blockers)
-        await rows.note_problem(write, row, f"It is staged, but was not promoted: {sentences}")
+        await rows.note_problem(write, row, f"It is staged but was not promoted: {sentences}")
         return
     try:
         await requests.open_promotion(write, case, requested_by=row.created_by, asked_in=row.asked_in)
     except errors.ConflictError as error:
-        await rows.note_problem(write, row, f"It is staged, but was not promoted: {error}")
+        await rows.note_problem(write, row, f"It is staged but was not promoted: {error}")

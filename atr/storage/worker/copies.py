@@ -147,6 +147,6 @@ def _all_there(store: blobs.Blobs, files: fileset.FileSet) -> bool:
 def over_quota(quota: int) -> str:
     """Why nothing more is kept, and what to do."""
     return (
-        f"No copy is kept: the project may keep {quota:,} bytes of copies, and this one is more than what is left. "
-        "Forget copies of older candidates, or ask the operator for more room; then keep a copy of this one."
+        f"No copy was made: it would exceed the project's quota of {quota:,} bytes. Delete copies of older "
+        "candidates, or ask the operator for a larger quota; then try again."
     )

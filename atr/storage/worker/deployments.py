@@ -32,7 +32,7 @@ import atr.storage.writers.revision as revisions
 import atr.storage.writers.rows as rows
 
 _State = states.DeploymentState
-_NOT_SEEN: Final = "The platform does not know this id, or our account may not see it. We look again."
+_NOT_SEEN: Final = "The platform does not know this id, or ATR's account cannot see it. It will be checked again."
 # A state that only a newer program knows: the row is left to it.
 _KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(
     col(tables.Deployment.platform), col(tables.Deployment.mechanism)
@@ -186,7 +186,7 @@ class SystemService:
                 # The next look asks by the id what it holds.
                 row.due_at = write.now
                 return
-            found = f"The platform shows it after all, as deployment {external_id}. Say so on this page."
+            found = f"The platform now lists it as deployment {external_id}. Enter this id here."
             await rows.note_problem(write, row, found)
         row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
 
@@ -200,7 +200,7 @@ class SystemService:
         other = await self._recorded_elsewhere(row, external_id)
         if other is not None:
             row.due_at = None
-            why = f"The upload arrived, and somebody recorded it as deployment {other} meanwhile."
+            why = f"The upload arrived, and has since been recorded as deployment {other}."
             await moves.deployment(write, row, _State.FAILED, why)
             return
         decision = rules.after_search(view, found=bool(external_id), looks=row.gone_looks)
@@ -221,7 +221,7 @@ class SystemService:
         """It has no id on the platform, so it never was there: giving it up is over at once."""
         row = await rows.claimed_deployment(self._write, claimed)
         row.lease_until = row.due_at = None
-        why = "It never got an id on the platform, so there was nothing to drop."
+        why = "It never got an id on the platform, so there is nothing to drop."
         await moves.deployment(self._write, row, _State.DROPPED, why)
 
     async def wait(self, claimed: work.Deployment) -> None:

@@ -29,8 +29,8 @@ import atr.storage.writers.requests as requests
 import atr.storage.writers.rows as rows
 
 _Deployment = states.DeploymentState
-_PUBLISHING = "The platform is publishing it. We ask until it is public or has failed."
-_RECORDED = "The platform's records have this version. We look until its files are public."
+_PUBLISHING = "The platform is publishing it. It is polled until it is published or has failed."
+_RECORDED = "The platform's records list this version. It is checked until its files are public."
 
 
 class SystemService:

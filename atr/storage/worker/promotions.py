@@ -41,7 +41,7 @@ _KNOWN = col(tables.Promotion.state).in_(list(State)) & lanes.known(
 )
 # Nothing of a release under embargo is looked for before a call; after it, what came of it must be found out.
 _KNOWN &= embargo.may_leave(tables.Promotion.release_key) | (col(tables.Promotion.state) != State.REQUESTED)
-# What a row that nothing of ours wrote may raise when it is read. A database's own errors are not among them.
+# What a row that nothing of ours wrote may raise when it is read. A database's own errors are missing.
 _BAD_ROW: Final = (errors.AtrError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -132,7 +132,7 @@ class SystemService:
         await gatekeeping.hold(write, claimed.release_key, claimed.mechanism.name)
         row = await rows.claimed_promotion(self._write, claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
-            raise errors.ConflictError("What was proved is not what would be sent.")
+            raise errors.ConflictError("The verified files are not the files that would be published.")
         if row.state not in _SENT_FROM:
             # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
@@ -154,7 +154,7 @@ class SystemService:
         if blockers:
             await self._wait(row, blockers[0])
             return None
-        by_person, why = row.resend, "Every gate held; the call is about to be made."
+        by_person, why = row.resend, "All gates passed; the publish request is about to be sent."
         await moves.promotion(write, row, State.SENDING, why, by_person=by_person)
         # Absence is counted anew: what was seen before this call says nothing of it.
         row.resend, row.held, row.absent_since = False, False, None
@@ -201,10 +201,10 @@ class SystemService:
         elif outcome.answer is steps.Answer.REFUSED:
             row.held = True
             # An earlier call without a clear answer may still have been taken.
-            so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No call of ours was taken."
+            so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No publish request was accepted."
             row.blocker = (
-                f"The platform refused the call {rows.said(outcome)}.{so} "
-                "Somebody must look at the credential, then a committee member promotes again."
+                f"The platform refused the publish request {rows.said(outcome)}.{so} Check the credential; a "
+                "committee member can then promote again."
             )
         elif wait is not None:
             row.held, row.blocker = wait.is_over, wait.sentence("call")
@@ -236,7 +236,7 @@ class SystemService:
             await moves.promotion(self._write, row, to, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await moves.promotion(
-                self._write, row, State.IN_DOUBT, f"{reason} A call was made before, so we keep looking."
+                self._write, row, State.IN_DOUBT, f"{reason} A publish request was sent earlier, so polling continues."
             )
         else:
             row.resend, row.blocker = False, reason

@@ -57,7 +57,7 @@ class SystemService:
         await gatekeeping.hold(write, claimed.release_key, claimed.mechanism.name)
         row = await rows.claimed_promotion(write, claimed)
         if (row.state is not State.ABORTING) or (row.deployment_id is None):
-            raise errors.ConflictError(f"It is {row.state.value} now, so nothing is dropped.")
+            raise errors.ConflictError(f"It is {row.state.value}, so nothing is dropped.")
         deployment = await queries.demand_deployment(write.data, row.deployment_id, fresh=True)
         problem = await self._why_wait(row, deployment)
         if problem:
@@ -89,8 +89,8 @@ class SystemService:
         elif (outcome.answer is steps.Answer.REFUSED) and (row.state is State.ABORTING):
             row.held = True
             row.blocker = (
-                f"The platform refused to drop it {rows.said(outcome)}. So it may still become public. "
-                "If it stays staged, look at the credential; then a committee member asks again."
+                f"The platform refused to drop it {rows.said(outcome)}. It may still be published. If it stays "
+                "staged, check the credential; a committee member can then request the stop again."
             )
         elif (outcome.answer is steps.Answer.LIMITED) and (row.state is State.ABORTING):
             drops = await self._drops(col(tables.Attempt.promotion_id) == row.id)
@@ -109,7 +109,10 @@ class SystemService:
             return why_not
         view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
         if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
-            return "It moved since the platform was asked, so it is asked once more before anything is dropped."
+            return (
+                "It has changed since the platform was queried, so the platform is queried again before anything "
+                "is dropped."
+            )
         if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
             return f"The deployment is {deployment.state.value}, so it is not dropped."
         release = await queries.get_release(write.data, row.release_key)
@@ -120,7 +123,7 @@ class SystemService:
         committee = await queries.demand_committee(write.data, project.committee_key)
         if not rights.is_member(committee, deployment.drop_by):
             row.held = True
-            return f"{deployment.drop_by} asked for the stop and is no member of the committee any more. Ask again."
+            return f"{deployment.drop_by} requested the stop and is no longer a committee member. Request it again."
         return ""
 
     async def _wait(self, row: tables.Promotion, why: str) -> None:

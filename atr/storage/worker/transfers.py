@@ -57,7 +57,7 @@ class SystemService:
         ]
         asked_before = row.asked_in < (await queries.site(write.data)).generation
         if (row.state is not expected) or unsettled or asked_before:
-            raise errors.ConflictError("This request was made already; we look for its outcome instead.")
+            raise errors.ConflictError("This request was already sent; its outcome is being determined instead.")
         attempt = tables.Attempt(
             deployment_id=rows.number(row.id),
             kind=kind,

@@ -51,7 +51,7 @@ class ReleaseManager:
         if release.voted_revision_number != number:
             raise errors.ConflictError(
                 f"The vote was started on revision {release.voted_revision_number or 'none'}, and revision {number} is "
-                "the newest. No vote was opened; look at the ballot as it is now."
+                "the newest. No vote was opened; review the current ballot."
             )
         for part in proposal.parts:
             if part.mapped is not None:

@@ -30,7 +30,7 @@ class ReleaseManager:
         row = await own.deployment(write, deployment_id)
         release = await own.release(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("The ballot is fixed once the vote has opened.")
+            raise errors.ConflictError("The ballot is fixed once the vote is open.")
         row.off_ballot = rows.checked_reason(reason)
         row.version += 1
         await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=row.off_ballot)
@@ -41,7 +41,7 @@ class ReleaseManager:
         row = await own.deployment(write, deployment_id)
         release = await own.release(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("The ballot is fixed once the vote has opened.")
+            raise errors.ConflictError("The ballot is fixed once the vote is open.")
         if not row.off_ballot:
             return
         row.off_ballot = ""
@@ -53,7 +53,7 @@ class ReleaseManager:
         write = self._write
         row = await own.deployment(write, deployment_id)
         if row.state is not _State.LOST:
-            raise errors.ConflictError(f"It is {row.state.value}; only what is lost is settled by a person.")
+            raise errors.ConflictError(f"It is {row.state.value}; only a lost upload can be resolved by a person.")
         why = rows.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
@@ -71,7 +71,7 @@ class ReleaseManager:
             tables.Deployment.platform == row.platform, tables.Deployment.external_id == external_id
         )
         if (await self._write.data.exec(wanted)).first() is not None:
-            raise errors.ConflictError(f"Deployment {external_id} is recorded already, so it is not this one.")
+            raise errors.ConflictError(f"Deployment {external_id} is already recorded, so it cannot be this one.")
         return external_id
 
 

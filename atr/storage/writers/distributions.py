@@ -285,8 +285,8 @@ class CommitteeMember(ReleaseManager):
             return rows.number(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(
-                "It is not what you saw any more: the deployment or its evidence moved meanwhile. "
-                "Nothing was sent. Look at the page again, then decide."
+                "The deployment or its evidence has changed since you opened the page. Nothing was sent. Review the "
+                "page and try again."
             )
         blockers = gates.blockers(case.facts)
         if blockers:

@@ -24,7 +24,7 @@ class CommitteeMember:
         write = self._write
         release = await own.release(write, release_key)
         if not await embargo.holds(write.data, release):
-            raise errors.ConflictError("No embargo holds this release, so there is nothing to lift.")
+            raise errors.ConflictError("This release is not under embargo.")
         why = rows.checked_reason(reason)
         row = operating.EmbargoLift(
             release_key=release.key,

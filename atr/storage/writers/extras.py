@@ -29,11 +29,11 @@ class CommitteeMember:
         write = self._write
         row = await own.promotion(write, promotion_id)
         if (row.state is not states.State.DIVERGED) or not row.extra_files:
-            raise errors.ConflictError("There is no file beside the voted ones that waits for somebody to accept it.")
+            raise errors.ConflictError("No extra file is waiting to be accepted.")
         found = beside_rows.files(row.extra_files)
         if fileset.FileSet.of(found).digest != seen:
             raise errors.ConflictError(
-                "Other files stand beside the voted ones than you saw. Nothing was accepted; look at them again."
+                "The extra files have changed since you opened the page. Nothing was accepted; review them again."
             )
         why = rows.checked_reason(reason)
         told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}

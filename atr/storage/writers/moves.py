@@ -14,7 +14,7 @@ import atr.promotion.steps as steps
 import atr.storage.transaction as transaction
 import atr.storage.writers.turns as turns
 
-_MOVED = "It moved meanwhile. Reload the page to see where it stands now."
+_MOVED = "It has changed in the meantime. Reload the page to see its current state."
 
 
 async def promotion(

@@ -18,16 +18,19 @@ import atr.storage.writers.requests as requests
 
 # Nothing of a promotion in one of these states has become public.
 _UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
-_RESTORED: Final = "The database was restored, and the platform is asked first what became of it. Try again soon."
-_TOO_LATE: Final = "so it cannot be taken back. If it is wrong, release a new version."
+_RESTORED: Final = "The database was restored, and the platform must be queried first. Try again soon."
+_TOO_LATE: Final = "so it cannot be withdrawn. If it is faulty, release a new version."
 
 
 def change_files(release: sql.Release) -> str:
     """Why the release's files must stay as they are now, in one sentence; empty if they may change."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
-        return "A vote on this release is open, so its files stay as they are."
+        return "A vote on this release is open, so its files cannot be changed."
     if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
-        return "The vote on this release has passed, so its files stay as they are. To change them, abandon it first."
+        return (
+            "The vote on this release has passed, so its files cannot be changed. To change them, abandon the "
+            "candidate first."
+        )
     if release.phase is sql.ReleasePhase.RELEASE:
         return "This release was announced, so its files can no longer be changed."
     return ""
@@ -38,7 +41,7 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "The release is in Compose, so there is no candidate to abandon."
     if release.phase is sql.ReleasePhase.RELEASE:
-        return "This release was announced, so it cannot be taken back."
+        return "This release was announced, so it cannot be withdrawn."
     called = (
         sqlmodel.select(tables.Attempt.id)
         .join(tables.Promotion, col(tables.Promotion.id) == col(tables.Attempt.promotion_id))
@@ -46,17 +49,17 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
         .limit(1)
     )
     if (await read.data.exec(called)).first() is not None:
-        return f"A call to publish it was made, {_TOO_LATE}"
+        return f"A publish request was sent, {_TOO_LATE}"
     every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
     if any((promotion.state not in _UNSENT) or promotion.found_at for promotion in every):
-        return f"Something of it is public, or may be, {_TOO_LATE}"
+        return f"Some of it is public, or may be, {_TOO_LATE}"
     for deployment in await queries.deployments(read.data, release.key):
         if deployment.state is states.DeploymentState.PUBLISHED:
             return f"Deployment {deployment.external_id or deployment.name} was published on the platform, {_TOO_LATE}"
         if deployment.publishing_since:
             return (
-                f"The platform is publishing deployment {deployment.external_id}, so it can be taken back only if that "
-                "fails. We ask until it is public or has failed."
+                f"The platform is publishing deployment {deployment.external_id}, so it can be withdrawn only if "
+                "that fails. It is polled until it is published or has failed."
             )
     return ""
 
@@ -77,9 +80,9 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
     why_not = dict.fromkeys(await _not_asked_since_the_restore(read, release_key), _RESTORED)
     for purl, was_called in (await read.data.exec(wanted)).all():
         if was_called:
-            why_not[purl] = "A call to publish it was made, so its row stays."
+            why_not[purl] = "A publish request was sent, so the record is kept."
         else:
-            why_not.setdefault(purl, "A promotion of it is asked for. Stop that first.")
+            why_not.setdefault(purl, "A promotion of it is requested. Stop the promotion first.")
     return why_not
 
 
@@ -99,9 +102,9 @@ async def _not_asked_since_the_restore(read: transaction.Transaction, release_ke
 async def prove_published(read: transaction.Transaction, case: facts.Case) -> str:
     """Why what somebody else published cannot be proved now, in one sentence; empty if it can."""
     if case.deployment.state is not states.DeploymentState.PUBLISHED:
-        return "The platform does not say that it is published."
+        return "The platform does not report it as published."
     if not case.packages:
-        return "The platform does not say which packages it holds, and none was recorded. Look at its own page."
+        return "The platform does not list its packages, and none are recorded. Check the platform itself."
     if not (case.voted_digest and facts.vote_passed(case.release)):
         return "There is no passed vote to compare it with."
     if foreign := await names.blocker(read.data, case.release.project_key, case.packages):
@@ -109,13 +112,13 @@ async def prove_published(read: transaction.Transaction, case: facts.Case) -> st
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
         # Only voted paths are read in public: what else it made public would be called live unseen.
         return (
-            "It held other files than the committee voted on when we read it, so it can never be called live. "
-            "Its page lists them; tell the committee."
+            "Its files differed from the voted files when it was captured, so it can never become live. Its page "
+            "lists the differences; tell the committee."
         )
     if (case.deployment.file_set_digest is None) and (
         await requests.voted_of_all(read, case.release, case.packages) is None
     ):
-        return "Not every package that the platform names in it was voted on, so it can never be called live."
+        return "The platform lists packages in it that were not voted on, so it can never become live."
     return ""
 
 
@@ -124,12 +127,12 @@ async def verify(read: transaction.Transaction, row: tables.Deployment) -> str:
     if row.state is not states.DeploymentState.STAGED:
         return f"It is {row.state.value}, so there are no staged files to read."
     if not row.file_set_digest:
-        return "The staged files have not been read once yet."
+        return "The staged files have not been captured yet."
     sent = states.OPEN - {states.State.REQUESTED}
     if await queries.promotions(
         read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(sent))
     ):
-        return "It is on its way to the public; its public files are compared as soon as they are there."
+        return "It is being published; its public files are compared as soon as they appear."
     return ""
 
 
@@ -138,11 +141,11 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
     if row.state not in {states.DeploymentState.STAGED, states.DeploymentState.FAILED}:
         return f"It is {row.state.value}, so there is nothing to drop."
     if row.publishing_since:
-        return "The platform is publishing it, and cannot drop it meanwhile. We ask until it is public or has failed."
+        return "The platform is publishing it and cannot drop it. It is polled until it is published or has failed."
     if not (row.name or row.file_set_digest):
         # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
         # the project's names; what carries our own name we have uploaded.
-        return "We have not read its files, so nobody knows whose it is. Drop it on the platform's own page."
+        return "Its files have not been captured, so its owner is unknown. Drop it on the platform itself."
     release = await queries.demand_release(read.data, row.release_key)
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
         wanted = sqlmodel.select(tables.BallotEntry.id).where(
@@ -153,5 +156,5 @@ async def drop(read: transaction.Transaction, row: tables.Deployment) -> str:
     if await queries.promotions(
         read.data, col(tables.Promotion.deployment_id) == row.id, col(tables.Promotion.state).in_(list(states.OPEN))
     ):
-        return "A promotion of it is open. Stop that first."
+        return "A promotion of it is open. Stop the promotion first."
     return ""

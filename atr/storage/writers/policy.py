@@ -56,7 +56,7 @@ class ReleaseManager:
         project.release_policy_id = policy.id
         before = seen_digests.policy_facts(policy)
         if seen not in {None, seen_digests.policy(policy)}:
-            raise errors.ConflictError("Somebody changed the policy after you opened this page, so nothing was saved.")
+            raise errors.ConflictError("The policy has changed since you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
             # Tags are kept as written: ATR's workflows fetch by them. Those that name no platform are not ours to drop.
             others = mapping.unknown_tags(policy.file_tag_mappings)
@@ -86,7 +86,9 @@ class ReleaseManager:
 
 def _checked(patterns: Sequence[str]) -> list[str]:
     if len(patterns) > wildcards.MAX_PATTERNS:
-        raise errors.InputError(f"Give at most {wildcards.MAX_PATTERNS} patterns for a tag; these are {len(patterns)}.")
+        raise errors.InputError(
+            f"Enter at most {wildcards.MAX_PATTERNS} patterns for a tag; there are {len(patterns)}."
+        )
     for pattern in patterns:
         wildcards.compiled(pattern)
     return list(patterns)
@@ -124,10 +126,12 @@ class FoundationAdmin:
         # Where none is given, an empty one says what a name is.
         names = [layout.checked_name(name) for name in dict.fromkeys(namespaces or [""])]
         if len(names) > _MAX_NAMESPACES:
-            raise errors.InputError(f"Name at most {_MAX_NAMESPACES}; these are {len(names)}.", field="namespaces")
+            raise errors.InputError(
+                f"Enter at most {_MAX_NAMESPACES} namespaces; there are {len(names)}.", field="namespaces"
+            )
         row = await queries.target(write.data, project_key, platform.name)
         if seen not in {None, seen_digests.target(row)}:
-            raise errors.ConflictError("Somebody set these names after you opened this page, so nothing was saved.")
+            raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
         await self._ensure_apart(project, platform, names)
         outside = await walls.outside_of(write, project_key, platform, names)
         if outside and not outside_is_meant:
@@ -163,8 +167,8 @@ class FoundationAdmin:
             if other.committee_key != project.committee_key:
                 committee = await queries.demand_committee(self._write.data, other.committee_key)
                 raise errors.InputError(
-                    f"{name} overlaps with {theirs}, which belongs to {other.name} of the {committee.name} committee. "
-                    "Names of two committees stay apart.",
+                    f"{name} overlaps with {theirs}, which belongs to {other.name} of the {committee.name} "
+                    "committee. Namespaces of different committees must not overlap.",
                     field="namespaces",
                 )
 

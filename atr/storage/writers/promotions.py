@@ -53,13 +53,13 @@ class CommitteeMember:
         row = await own.promotion(self._write, promotion_id)
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
-                f"It is {row.state.value}: a call was made or is being made, so it cannot be stopped from here."
+                f"It is {row.state.value}: a publish request was sent or is being sent, so it cannot be stopped here."
             )
         unsure = await rows.is_unsure(self._write, row)
         if unsure and not preconditions.may_give_up(self._write, row, unsure=True):
             raise errors.ConflictError(
-                "The database was restored from a backup, and a call may have been made that it does not know of. "
-                "It can be stopped after 24 hours in which every look found nothing public; or promote again."
+                "The database was restored from a backup that may lack a publish request. The promotion can be "
+                "stopped after 24 hours in which no check found published files; or promote again."
             )
         await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
 
@@ -79,7 +79,9 @@ class CommitteeMember:
         write = self._write
         row = await own.promotion(write, promotion_id)
         if row.state is not State.DIVERGED:
-            raise errors.ConflictError(f"It is {row.state.value}; only what diverged is compared again by a person.")
+            raise errors.ConflictError(
+                f"It is {row.state.value}; only a diverged promotion can be compared again by a person."
+            )
         await compare_again(write, row, f"{write.asf_uid}: {rows.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
@@ -91,7 +93,7 @@ class CommitteeMember:
             raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is given up.")
         if not preconditions.may_give_up(write, row):
             raise errors.ConflictError(
-                "It may be given up only after 24 hours in which every look found nothing public."
+                "It can be marked as cancelled only after 24 hours in which no check found published files."
             )
         await moves.promotion(write, row, State.ABORTED, why, by_person=True)
 
@@ -100,7 +102,7 @@ class CommitteeMember:
         write = self._write
         row = await own.promotion(write, promotion_id)
         if row.state not in states.OPEN:
-            raise errors.ConflictError(f"It is {row.state.value}, so there is nothing to wait for.")
+            raise errors.ConflictError(f"It is {row.state.value}, so its deadline cannot be extended.")
         why = rows.checked_reason(reason)
         row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
@@ -114,9 +116,11 @@ class CommitteeMember:
         write = self._write
         row = await own.promotion(write, promotion_id)
         if row.state is not State.IN_DOUBT:
-            raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is sent again by a person.")
+            raise errors.ConflictError(
+                f"It is {row.state.value}; only a promotion in doubt can be sent again by a person."
+            )
         if row.by_hand:
-            raise errors.ConflictError("It was published by hand and is only tracked, so nothing of it is ever sent.")
+            raise errors.ConflictError("It was published by hand and is only tracked, so nothing is sent for it.")
         why = rows.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation

@@ -32,7 +32,7 @@ class CommitteeParticipant:
         write = self._write
         release = await own.release(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
-            raise errors.ConflictError("This release was announced, so nothing is left to check.")
+            raise errors.ConflictError("This release was announced; there is nothing left to check.")
         await embargo.demand_lifted(write.data, release)
         await queue_check(write, release_key, anew=True)
         await write.event(release_key, "release", "readiness_asked")

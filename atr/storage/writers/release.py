@@ -40,10 +40,11 @@ class CommitteeParticipant:
         project = await own.project(write, project_key)
         ensure_project_active(project)
         if expedited and not write.is_committee_member:
-            raise errors.AccessError("Only members of the committee start an expedited release. Ask one of them.")
+            raise errors.AccessError("Only committee members can start an expedited release.")
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
             raise errors.InputError(
-                "A version has letters, digits, dots, plus and hyphen, like 2.4.0.", field="version"
+                "A version consists of letters, digits, dots, plus signs and hyphens, for example 2.4.0.",
+                field="version",
             )
         key = sql.release_key(project_key, version)
         await guards.hold(write.data, guards.release(key))
@@ -51,7 +52,7 @@ class CommitteeParticipant:
         if there is not None:
             if there.project_key == project_key:
                 raise errors.ConflictError(
-                    f"{project.name} {version} was started already. Open it, or choose another version."
+                    f"{project.name} {version} already exists. Open it, or choose another version."
                     if write.is_committee_member or not there.is_embargoed
                     else f"{version} cannot be used. Choose another version, or ask a committee member."
                 )
@@ -59,7 +60,7 @@ class CommitteeParticipant:
             if there.is_embargoed:
                 raise errors.ConflictError(f"{version} cannot be used: its key, {key}, is taken. Choose another one.")
             raise errors.ConflictError(
-                f"{other.name} {there.version} goes by the same key, {key}, and was first. Choose another version."
+                f"{other.name} {there.version} already has the same key, {key}. Choose another version."
             )
         await self._ensure_apart(project_key, version)
         release = sql.Release(key=key, created=write.now, project_key=project_key, version=version, expedited=expedited)
@@ -75,7 +76,7 @@ class CommitteeParticipant:
         other = (await self._write.data.exec(wanted)).first()
         if other is not None:
             raise errors.InputError(
-                f"That reads as a release of {other.name}, which is a project of its own. Choose another version.",
+                f"This could be mistaken for a release of the project {other.name}. Choose another version.",
                 field="version",
             )
 
@@ -135,8 +136,8 @@ class CommitteeMember(ReleaseManager):
         release, facts, found = await self._announceable(release_key)
         if (not announcing.lacking(found)) or (announcing.digest(facts) != seen):
             raise errors.ConflictError(
-                "What is not public is not what you saw any more. Nothing was announced. "
-                "Look at the page again, then decide."
+                "What is not published has changed since you opened the page. Nothing was announced. Review the page "
+                "and try again."
             )
         if unvouched := announcing.unvouched(found, vouched):
             raise _held(unvouched)
@@ -166,4 +167,6 @@ def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:
 def ensure_project_active(project: sql.Project) -> None:
     """Raise AccessError unless the project is active."""
     if project.status is not sql.ProjectStatus.ACTIVE:
-        raise errors.AccessError(f"{project.name} is {project.status.value}, so nothing of it is changed or published.")
+        raise errors.AccessError(
+            f"{project.name} is {project.status.value}, so it can be neither changed nor published."
+        )

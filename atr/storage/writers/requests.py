@@ -90,7 +90,7 @@ async def already(
         if (row.evidence_digest == evidence_digest) and (row.held or (row.requested_by == write.asf_uid)):
             return row
         raise errors.ConflictError(
-            f"{row.requested_by} promoted it already, at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
+            f"{row.requested_by} already promoted it at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
         )
     return None
 
@@ -99,7 +99,7 @@ async def ask_again(write: transaction.Transaction, case: eligibility.Case, row:
     """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
     if row.state not in {states.State.REQUESTED, states.State.SENDING}:
         raise errors.ConflictError(
-            f"It is {row.state.value}. On its own page a committee member can ask for the call to be sent again."
+            f"It is {row.state.value}. On its page, a committee member can send the publish request again."
         )
     row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
     row.asked_in = case.generation
@@ -120,7 +120,7 @@ async def voted_of(
     held = (await ballots.parts(write.data, digests)).values()
     found = {part[where].digest: part[where] for part in held if where in part}
     if len(found) > 1:
-        raise errors.BlockedError([f"The ballot has different files for {where}, so we cannot tell which were meant."])
+        raise errors.BlockedError([f"The ballot has conflicting files for {where}."])
     return next(iter(found.values()), None)
 
 
@@ -158,9 +158,9 @@ async def insert(
         holder = await queries.demand_release(write.data, other.release_key)
         held = [package for package in packages if package.purl == target.purl]
         foreign = await names.blocker(write.data, holder.project_key, held)
-        soon = " It lies outside the names of that project, so ATR frees it within a minute: try again."
+        soon = " It is outside that project's namespaces and is released within a minute: try again."
         raise errors.ConflictError(
-            f"{target.purl} is being promoted already, asked for by {other.requested_by} for {other.release_key}; "
+            f"{target.purl} is already being promoted, requested by {other.requested_by} for {other.release_key}; "
             f"it is {other.state.value}.{soon if foreign else ''}"
         )
     try:
@@ -179,7 +179,7 @@ async def insert(
             )
     except sqlalchemy.exc.IntegrityError as error:
         # The index decides between two that asked in the same instant.
-        raise errors.ConflictError("Somebody else asked for it in the same moment. Reload the page.") from error
+        raise errors.ConflictError("Somebody else requested it at the same moment. Reload the page.") from error
 
 
 async def deployment_for(

@@ -87,7 +87,7 @@ class ReleaseManager:
         release = await own.release(write, release_key)
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
-                f"What you saw was candidate {vote_seq}; now it is candidate {release.current_vote_seq}. "
+                f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
                 "Nothing was abandoned."
             )
         why_not = await preconditions.abandon(write, release)
@@ -127,14 +127,14 @@ class ReleaseManager:
             raise errors.ConflictError("No vote on this release is open.")
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
-                f"The vote that you saw, on candidate {vote_seq}, is over. Now candidate {release.current_vote_seq} "
-                "is voted on; look at it first."
+                f"The vote on candidate {vote_seq} is over. The current vote is on candidate "
+                "{release.current_vote_seq}; review it first."
             )
         count = await votes.tally(self._write, release)
         if seen not in {None, count}:
             raise errors.ConflictError(
-                f"Somebody voted meanwhile: there are {count.plus} binding +1 and {count.minus} binding -1 now. "
-                "Look at the votes once more."
+                f"The votes have changed: there are now {count.plus} binding +1 and {count.minus} binding -1. Review "
+                "the votes again."
             )
         return release, count
 

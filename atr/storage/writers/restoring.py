@@ -25,7 +25,7 @@ import atr.storage.transaction as transaction
 
 # What has ended here may have gone on before the restore, so all but what is public is looked at.
 _ASKED: Final = frozenset(states.DeploymentState) - {states.DeploymentState.PUBLISHED}
-# These wait for "promote again", and a stop for "ask for the drop again"; from IN_DOUBT a person asks to send again,
+# These wait for "promote again", and a stop for "request the drop again"; from IN_DOUBT a person asks to send again,
 # and from the others nothing is sent.
 _HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.ABORTING})
 _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, operating.Task)
@@ -64,7 +64,7 @@ class Operator:
         for promotion in await queries.promotions(write.data, open_promotions):
             stops = promotion.state is states.State.ABORTING
             await self._hold(
-                promotion, gates.restored(backup_at, "ask for the drop again" if stops else "promote again")
+                promotion, gates.restored(backup_at, "request the drop again" if stops else "promote again")
             )
         for promotion in await queries.promotions(write.data, ended):
             promotion.due_at = write.now

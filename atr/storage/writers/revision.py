@@ -39,9 +39,9 @@ class CommitteeParticipant:
         parent = await queries.latest_revision(write.data, release.key)
         if (parent is not None) and (parent.number != draft.parent):
             raise errors.ConflictError(
-                f"{parent.row.asfuid} made revision {parent.number} at {parent.row.created:%H:%M} UTC, after this was "
-                f"begun from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was changed; send it "
-                "once more."
+                f"{parent.row.asfuid} made revision {parent.number} at {parent.row.created:%H:%M} UTC, after this "
+                f"change was started from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was "
+                "changed; submit it again."
             )
         counter = await write.data.get(sql.RevisionCounter, release.key)
         if counter is None:

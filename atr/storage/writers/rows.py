@@ -138,7 +138,7 @@ def checked_reason(reason: str) -> str:
     """A reason that a person gave. Raises InputError when there is none."""
     text = " ".join(reason.split())
     if (not text) or (len(text) > _MAX_REASON):
-        raise errors.InputError(f"Say why, in at most {_MAX_REASON} characters.", field="reason")
+        raise errors.InputError(f"Enter a reason of at most {_MAX_REASON} characters.", field="reason")
     return text
 
 
@@ -253,7 +253,7 @@ async def store_outcome(
     """Store what came back beside its mark, once, and answer the kind of the attempt."""
     attempt = await write.data.get(tables.Attempt, permit.attempt_id)
     if (attempt is None) or (attempt.answered_at is not None):
-        raise errors.ConflictError("This attempt was answered already.")
+        raise errors.ConflictError("This attempt already has a reply.")
     attempt.answered_at, attempt.answer, attempt.status = write.now, outcome.answer, outcome.status
     attempt.sample, attempt.bytes_sent, attempt.retry_after = outcome.sample, outcome.bytes_sent, outcome.retry_after
     await write.event(

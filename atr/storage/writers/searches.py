@@ -44,7 +44,7 @@ class ReleaseManager:
         release = await own.release(write, release_key)
         candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
-            raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
+            raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
         await embargo.demand_lifted(write.data, release)
         await requests.demand_inside(write, release, (where,))
         row = await self._waiting(release, where)

@@ -36,7 +36,7 @@ class CommitteeMember:
         write = self._write
         await own.release(write, release_key)
         if not asked:
-            raise errors.ConflictError("Nothing is ready to be promoted, so nothing was asked for.")
+            raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
         cases = [await self._case(release_key, one.deployment_id) for one in asked]
         first = await self._asked_before(cases, asked)
         if first:
@@ -48,8 +48,8 @@ class CommitteeMember:
         ]
         if moved:
             raise errors.ConflictError(
-                f"It is not what you saw any more: {'; '.join(moved)} moved meanwhile. "
-                "Nothing was asked for. Look at the page again, then decide."
+                f"These have changed since you opened the page: {'; '.join(moved)}. Nothing was requested. Review "
+                "the page and try again."
             )
         reasons = [f"{_name(case)}: {blocker.sentence}" for case in cases for blocker in gates.blockers(case.facts)]
         if reasons:
@@ -73,9 +73,7 @@ class CommitteeMember:
         row = await own.promotion(write, promotion_id)
         _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
         if not stopped_by:
-            raise errors.ConflictError(
-                "No trouble of another promotion holds it, so there is nothing to go on without."
-            )
+            raise errors.ConflictError("No failure of another promotion blocks it.")
         why = rows.checked_reason(reason)
         row.after_id, row.requested_by, row.due_at = None, write.asf_uid, write.now
         row.version += 1

@@ -37,12 +37,12 @@ class CommitteeParticipant:
         write = self._write
         release = await own.release(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("No vote on this release is open, so your vote was not counted.")
+            raise errors.ConflictError("No vote on this release is open, so your vote was not recorded.")
         _, digest = await proposals.opened(write.data, release)
         if (vote_seq not in {None, release.current_vote_seq}) or (ballot_digest not in {"", digest}):
             raise errors.ConflictError(
-                f"The vote that you saw is over, so yours was not counted. The vote on candidate "
-                f"{release.current_vote_seq} is open now, over another ballot."
+                f"That vote is over, so your vote was not recorded. The vote on candidate {release.current_vote_seq} "
+                f"is now open, with a different ballot."
             )
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)
@@ -85,13 +85,12 @@ class ReleaseManager(CommitteeParticipant):
         number = proposal.revision.number if proposal.revision else ""
         if revision_number and (revision_number != number):
             raise errors.ConflictError(
-                f"The ballot is not what you saw: revision {number} was made after revision {revision_number}. "
-                "No vote was opened; look at the ballot as it is now."
+                f"The ballot has changed: revision {number} was created after revision {revision_number}. "
+                "No vote was opened; review the current ballot."
             )
         if ballot_digest and (ballot_digest != proposal.digest):
             raise errors.ConflictError(
-                "The ballot is not what you saw: something came onto it, left it or was read anew meanwhile. "
-                "No vote was opened; look at the ballot as it is now."
+                "The ballot has changed since you opened the page. No vote was opened; review the current ballot."
             )
         # Before anything is written: a vote that was started must not stand without its ballot.
         ballots.demand_free(proposal)
@@ -113,14 +112,14 @@ class ReleaseManager(CommitteeParticipant):
     async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
         """The same person's second click is led to the vote that the first one opened. Raises ConflictError."""
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("Only a release in Compose can be put to the vote.")
+            raise errors.ConflictError("A vote can be opened only while the release is in Compose.")
         _, digest = await proposals.opened(self._write.data, release)
         by = await votes.opened_by(self._write, release)
         if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
             return release.current_vote_seq
         raise errors.ConflictError(
-            f"The vote on candidate {release.current_vote_seq} is open already{f', opened by {by}' if by else ''}. "
-            "Nothing was opened again."
+            f"The vote on candidate {release.current_vote_seq} is already open{f', opened by {by}' if by else ''}. "
+            "No second vote was opened."
         )
 
 

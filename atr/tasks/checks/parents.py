@@ -100,12 +100,12 @@ async def _there(promoter: contract.Promoter, pom: inputs.Pom) -> bytes:
 async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: Sequence[str], found: _Found) -> None:
     """Ask the public place for each of these."""
     if len(parents) > _PROBES_LIMIT:
-        found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were asked for."
+        found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were looked up."
     for parent in parents[:_PROBES_LIMIT]:
         try:
             is_public = await context.promoter(case.mechanism).probe(contract.Target(""), parent)
         except (errors.PlatformError, errors.UnsupportedError) as error:
-            found.silence = f"The public repository could not be asked: {error}"
+            found.silence = f"The public repository could not be queried: {error}"
             return
         (found.public if is_public else found.absent).add(parent)
 
@@ -117,8 +117,9 @@ def _said(case: inputs.ReadinessCase, wanted: Mapping[str, Sequence[inputs.Pom]]
         if found.parents.get(pom.sha256, ("", ""))[1]
     ]
     nowhere = [
-        f"{_name(parent)}, the parent of {fileset.names(str(pom.package) for pom in children)}, is neither public nor "
-        "in this release, so nobody could use what is published. Publish it first, or put its POM into this release."
+        f"{_name(parent)}, the parent of {fileset.names(str(pom.package) for pom in children)}, is neither public "
+        "nor in this release, so the published artifacts would be unusable. Publish the parent first, or add its "
+        "POM to this release."
         for parent, children in wanted.items()
         if parent in found.absent
     ]

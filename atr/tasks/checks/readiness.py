@@ -29,8 +29,8 @@ _UNAUTHORISED: Final = 401
 # A sentence names so many.
 _NAMED: Final = 3
 _ASKING: Final = ("credential", "right", "free")
-_NOTHING_YET: Final = "No package is known yet: nothing is staged, and the policy maps no file."
-_ALL_SENT: Final = "It was published, or the call was sent, so nothing is left to ask."
+_NOTHING_YET: Final = "No package is known yet: nothing is staged, and the policy maps no files."
+_ALL_SENT: Final = "It has been published, or the publish request has been sent; there is nothing left to check."
 _Status = sql.CheckResultStatus
 
 
@@ -68,7 +68,7 @@ async def _asked(
     except errors.UnsupportedError as error:
         return [
             _no("credential", str(error), "an operator"),
-            *(_unknown(code, "It was not asked.") for code in ("right", "free")),
+            *(_unknown(code, "Not checked.") for code in ("right", "free")),
         ]
     about = _about(wanted)
     return [dataclasses.replace(result, data={**result.data, "about": about}) for result in await ask(promoter, wanted)]
@@ -124,7 +124,7 @@ async def ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordin
                 break
             heard.refused[where.owner_namespace] = str(error)
         except errors.PlatformError as error:
-            heard.silence = f"It could not be asked: {error}"
+            heard.silence = f"The check failed: {error}"
             break
     name = promoter.platform.display_name
     return [_credential(heard, name), _right(heard, name), _free(heard, len(wanted))]
@@ -142,20 +142,20 @@ def _credential(heard: _Heard, name: str) -> checks.Result:
     if heard.shut_out:
         return _no("credential", heard.shut_out, "an operator")
     if heard.free or heard.taken:
-        return _yes("credential", f"{name} knows our credential.")
-    return _unknown("credential", heard.silence or f"{name} only refused us for the names; see the next line.")
+        return _yes("credential", f"{name} accepts the credential.")
+    return _unknown("credential", heard.silence or f"{name} refused only some namespaces; see the next check.")
 
 
 def _right(heard: _Heard, name: str) -> checks.Result:
     if heard.refused:
         said = next(iter(heard.refused.values()))
-        return _no("right", f"{name} refuses us for {_named(list(heard.refused))}. {said}", "an operator")
+        return _no("right", f"{name} denies publishing as {_named(list(heard.refused))}. {said}", "an operator")
     if heard.shut_out:
-        return _unknown("right", "Our credential was refused, so this was not answered.")
+        return _unknown("right", "The credential was refused, so this could not be checked.")
     if heard.silence:
         return _unknown("right", heard.silence)
     owners = sorted({one.owner_namespace for one in (*heard.free, *heard.taken)})
-    return _yes("right", f"Our account may publish as {_named(owners)}.")
+    return _yes("right", f"The account may publish as {_named(owners)}.")
 
 
 def _free(heard: _Heard, wanted: int) -> checks.Result:
@@ -163,26 +163,29 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
         verb = "is" if len(heard.taken) == 1 else "are"
         return _no(
             "free",
-            f"{_named(heard.taken)} {verb} public already, in this very version, and no call of ours for it is on "
-            "record. A version that is public cannot be changed.",
+            f"{_named(heard.taken)} {verb} already published in this version, and ATR has no record of a publish "
+            "request. A published version cannot be changed.",
             "the release manager",
         )
     if heard.silence or heard.shut_out or heard.refused:
-        return _unknown("free", heard.silence or "We were refused, so this was not answered for every package.")
+        return _unknown("free", heard.silence or "Access was refused, so not every package could be checked.")
     asked = len(heard.free)
     if asked < wanted:
         return _unknown(
             "free",
-            f"{asked:,} of {wanted:,} packages are free; we ask about no more at a time. "
-            "Each one is asked about before the call.",
+            f"{asked:,} of {wanted:,} packages are not published yet; the number of checks at a time is limited. "
+            "Each package is checked again before the publish request.",
         )
-    return _yes("free", f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} free in this version.")
+    return _yes(
+        "free",
+        f"{'The package is' if asked == 1 else f'All {asked:,} packages are'} not published in this version yet.",
+    )
 
 
 def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[checks.Result, tuple[fileset.File, ...]]:
     """Is what is staged what is mapped? And which files are mapped."""
     if (case.voted is None) and not case.patterns:
-        said = "The policy maps no file to it, so the staged files speak for themselves."
+        said = "The policy maps no files to this platform, so there is nothing to compare."
         return _unneeded("mapping", said, case.basis), ()
     mapped = case.voted
     if mapped is None:
@@ -199,17 +202,17 @@ def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> checks
     count = f"{len(mapped.files):,} {'file' if len(mapped.files) == 1 else 'files'}"
     closest = fileset.closest(mapped, _whole(case))
     if closest is None:
-        return _unknown("mapping", f"{count} are mapped; nothing staged has been read yet.", case.basis)
+        return _unknown("mapping", f"{count} are mapped; no deployment has been captured yet.", case.basis)
     difference = fileset.compare(mapped, closest)
     if difference.is_empty:
         apart = (len(case.staged) > 1) and any(closest is files for _, files in case.staged)
         where = f"in one of {len(case.staged):,} deployments" if apart else "and no other"
-        return _yes("mapping", f"All {count} that are mapped are staged, {where}.", case.basis)
+        return _yes("mapping", f"All {count} mapped are staged, {where}.", case.basis)
     renamed = [f"{old} as {new}" for old, new in difference.renamed]
     parts = (
         (difference.missing, "mapped and not staged"),
         (difference.extra, "staged and not mapped"),
-        (difference.changed, "staged with other bytes"),
+        (difference.changed, "staged with different content"),
         (renamed, "staged under another path"),
     )
     said = "; ".join(f"{len(paths):,} {what} ({_named(paths)})" for paths, what in parts if paths)

@@ -39,9 +39,7 @@ def findings(case: inputs.StagedCase) -> Sequence[checks.Result]:
     elif case.mapped is not None:
         results.extend(_against_mapping(case.staged, case.mapped))
     else:
-        results.append(
-            checks.Result(_Status.NOTE, "Captured. These files are what the vote will be about; no policy maps others.")
-        )
+        results.append(checks.Result(_Status.NOTE, "Captured. The policy maps no files, so the vote will be on these."))
     return results
 
 
@@ -51,15 +49,15 @@ def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) 
     voted = fileset.closest(staged, ballot)
     if voted is None:
         return [
-            checks.Result(_Status.BLOCKER, "Nobody voted on these files: the ballot has nothing for this platform.")
+            checks.Result(_Status.BLOCKER, "These files were not voted on: the ballot has no files for this platform.")
         ]
     difference = fileset.compare(voted, staged)
-    return [checks.Result(_Status.BLOCKER, f"Nobody voted on these files: {difference.described('staged')}")]
+    return [checks.Result(_Status.BLOCKER, f"These files were not voted on: {difference.described('staged')}")]
 
 
 def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequence[checks.Result]:
     difference = fileset.compare(mapped, staged)
     if difference.is_empty:
-        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are the revision's.")]
+        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are identical to the revision's.")]
     said = difference.described("staged", voted=False)
-    return [checks.Result(_Status.CONCERN, f"These are not the revision's mapped files: {said}")]
+    return [checks.Result(_Status.CONCERN, f"The staged files differ from the revision's mapped files: {said}")]
