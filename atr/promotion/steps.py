@@ -318,9 +318,7 @@ def _still_staged(view: View) -> Decision:
     if view.mechanism.repeatable and view.mechanism.content_pinned and (_used(view.answers) < _BUDGET):
         if view.held or view.by_hand or view.off:
             return _STAY
-        return _proved_and_sent(
-            view, "The publish request was not accepted; the files are verified again before the next one."
-        )
+        return _proved_and_sent(view, "The publish request was not accepted; the files are verified again.")
     return Decision(
         State.IN_DOUBT, "The files are still staged after the publish request, which may not be repeated automatically."
     )

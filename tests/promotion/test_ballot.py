@@ -59,7 +59,14 @@ def test_the_same_package_with_other_bytes_names_both_and_the_way_out() -> None:
         [_held("deployment rc1", core="1", cli="1"), _held("deployment rc2", core="2", cli="1")], layouts.BUILT
     )
     assert clash.packages == ("org.x:core:1.0",)
-    for part in ("deployment rc1", "deployment rc2", "org.x:core:1.0", "core-1.0.jar", "Drop one", "off the ballot"):
+    for part in (
+        "deployment rc1",
+        "deployment rc2",
+        "org.x:core:1.0",
+        "core-1.0.jar",
+        "Drop one",
+        "remove it from the ballot",
+    ):
         assert part in clash.sentence
 
 

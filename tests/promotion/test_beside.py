@@ -82,5 +82,5 @@ def test_every_public_file_is_said_only_after_a_look_that_counted() -> None:
     assert beside.sentence(NOW, "", ()) == f"{beside.EVERYTHING}."
     assert beside.sentence(NOW, "No index now.", ()) == f"{beside.VOTED}. {beside.NOT_AGAIN}. No index now."
     one, two = (beside.Accepted(file(path), "known", "alice", NOW) for path in (ALL, JAR))
-    assert beside.sentence(NOW, "", (one,)).endswith(f"but for {ALL}, which was accepted.")
+    assert beside.sentence(NOW, "", (one,)).endswith(f"except {ALL}, which was accepted.")
     assert "which were accepted" in beside.sentence(NOW, "", (one, two))

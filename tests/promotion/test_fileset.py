@@ -70,7 +70,7 @@ def test_an_empty_file_is_a_file() -> None:
 
 
 def test_there_is_no_empty_set() -> None:
-    with pytest.raises(errors.InputError, match="nothing to compare"):
+    with pytest.raises(errors.InputError, match="no files to compare"):
         fileset.FileSet.of([])
 
 

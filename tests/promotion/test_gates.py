@@ -80,7 +80,7 @@ def test_nothing_is_in_the_way_when_every_gate_holds() -> None:
         ),
         (samples.facts(has_target=False), "no-target", "This project has no namespaces on Maven Central"),
         (samples.facts(outside=("a", "b", "c", "d")), "outside-target", "a, b, c"),
-        (samples.facts(freed=("pkg:maven/g/a@1",)), "freed", "does not hold pkg:maven/g/a@1 any more"),
+        (samples.facts(freed=("pkg:maven/g/a@1",)), "freed", "The reservation of pkg:maven/g/a@1 was released"),
         (samples.facts(switched_off="Erin switched it off."), "switched-off", "Erin switched it off"),
         (samples.facts(policy_allows=False), "policy", "policy does not allow remote promotion to Maven Central"),
         (samples.facts(waits_for="the core on npm"), "turn", "It is queued behind the core on npm."),
@@ -135,7 +135,7 @@ def test_what_is_said_after_a_restore() -> None:
         "The database was restored from a backup of 12:03 on 5 November; check the platform's state, then promote "
         "again."
     )
-    assert gates.restored(None).startswith("The database was restored; look at")
+    assert gates.restored(None).startswith("The database was restored; check")
 
 
 def test_every_platform_without_a_mechanism_is_barred_by_the_first_gate_with_a_reason() -> None:

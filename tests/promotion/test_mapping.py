@@ -173,9 +173,9 @@ def test_what_is_no_checksum_is_a_member_and_remarked() -> None:
     assert members == [JAR, f"{JAR}.asc.md5", f"{JAR}.sha1", POM, f"{POM}.sha1"]
     said = mapping.remarks(mapping.placed(revision, ["maven/**"], LAYOUT))
     assert [remark.partition(":")[2].split()[0:3] for remark in said] == [
-        [f"{JAR}.asc", "is", "not"],
+        [f"{JAR}.asc", "does", "not"],
         ["it", "is", "larger"],
-        ["its", "text", "is"],
+        ["its", "content", "is"],
     ]
     assert mapping.tried(revision, ["maven/**"], LAYOUT).sides == 0
     # The same checksum is none where its file is not mapped with it.

@@ -203,7 +203,7 @@ def test_metadata_is_told_by_its_whole_name(name: str, is_metadata: bool) -> Non
 
 def test_metadata_is_nobodys_even_where_its_path_would_be_an_artifact_s() -> None:
     """The metadata of org.apache.maven:metadata stands where version `metadata` of org.apache:maven would."""
-    with pytest.raises(errors.InputError, match=r"repository metadata.*srestage without it"):
+    with pytest.raises(errors.InputError, match=r"repository metadata.*restage without it"):
         maven.parse_path("org/apache/maven/metadata/maven-metadata.xml")
 
 
