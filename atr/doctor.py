@@ -258,7 +258,7 @@ async def _platforms(settings: config.WorkerSettings, names: dict[str, tuple[str
         yield Finding(Grade.FAIL, "platforms", str(error))
         return
     if not (promoters or catalogues):
-        yield Finding(Grade.WARN, "platforms", "No platform's address is set, so none is ever contacted.")
+        yield Finding(Grade.WARN, "platforms", "No platform address is configured, so no platform is contacted.")
     for promoter in promoters.values():
         async with aclosing(promoter):
             for finding in await _promoter(promoter, names.get(promoter.platform.name, ())):

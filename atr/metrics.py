@@ -102,7 +102,7 @@ class _Rows(registries.Collector):
         breakers.update(self._read.breakers)
         yield _gauge(
             "atr_breaker",
-            "Whether a platform is asked as usual: 1 for the state that it is in.",
+            "State of a platform's circuit breaker: 1 for the current state.",
             ("account", "reach", "state"),
             {
                 (name, str(reach), str(state)): float(state is now)

@@ -113,8 +113,8 @@ def is_outside(packages: tuple[str, ...]) -> str:
 def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
     """The sentence for an upload that has at least so many bytes, more than the platform takes."""
     return (
-        f"The upload would have at least {least:,} bytes, its checksums included, and {mechanism.display_name} takes "
-        f"{mechanism.largest_upload:,} at once. Map fewer files to it, or stage the release in several deployments."
+        f"The upload would be at least {least:,} bytes, including checksums, but {mechanism.display_name} accepts at "
+        f"most {mechanism.largest_upload:,}. Map fewer files to it, or stage the release in several deployments."
     )
 
 

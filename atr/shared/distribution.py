@@ -58,8 +58,8 @@ class DistributionPlatform(enum.Enum):
         grammar=grammars.DOCKER_HUB,
         default_owner_namespace="library",
         mechanisms=(_Mechanism.OCI_TAG,),
-        why_not="Pushing an image to Docker Hub and promoting its tag are not built yet.",
-        no_proof="we do not read images there yet",
+        why_not="Pushing an image to Docker Hub and promoting its tag are not supported yet.",
+        no_proof="images cannot be read there yet",
     )
     MAVEN = _Traits(
         name="Maven Central",
@@ -75,8 +75,8 @@ class DistributionPlatform(enum.Enum):
         gh_slug="npm",
         grammar=grammars.NPM,
         mechanisms=(_Mechanism.NPM_STAGE, _Mechanism.NPM_DIST_TAG),
-        why_not="Staging a version on npm and approving it are not built yet.",
-        no_proof="we do not read packages there yet",
+        why_not="Staging a version on npm and approving it are not supported yet.",
+        no_proof="packages cannot be read there yet",
     )
     NPM_SCOPED = _Traits(
         name="npm (scoped)",

@@ -36,7 +36,7 @@ class Mechanism(enum.Enum):
         repeatable=True,
         content_pinned=True,
         needs_code=False,
-        undo="Nothing can be undone: Maven Central keeps every published version for good.",
+        undo="This cannot be undone: Maven Central keeps every published version permanently.",
         permanence=3,
         # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check take it for 1 GiB.
         largest_upload=1024**3,

@@ -178,7 +178,7 @@ async def test_trap_12_what_was_staged_as_automatic_is_loud(world: worlds.World)
 
 async def test_trap_13_what_publishes_cannot_be_stopped_and_the_page_says_so_before(voted: worlds.World) -> None:
     """No button works after the call; the sentence stands there before it."""
-    assert "Nothing can be undone" in (await voted.row(1)).mechanism.undo
+    assert "This cannot be undone" in (await voted.row(1)).mechanism.undo
     promotion_id = await voted.promote(1)
     await voted.until(1, _State.PUBLISHING)
     for act in ("abort", "give_up"):

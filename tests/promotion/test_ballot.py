@@ -81,7 +81,7 @@ def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> Non
     clash = ballot.clashes(
         [_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")], layouts.BUILT
     )[0]
-    assert clash.sentence.startswith("the mapped files and deployment rc1 both hold")
+    assert clash.sentence.startswith("the mapped files and deployment rc1 both contain")
     assert "Drop deployment rc1 or remove it from the ballot" in clash.sentence
     assert "put them into the revision" in clash.sentence
 
@@ -114,8 +114,8 @@ def test_a_package_that_is_named_and_not_read_refuses_and_one_that_is_read_and_n
     assert ballot.named_apart([], files, LAYOUT) == ("", ())
     assert ballot.named_apart([core], files, LAYOUT) == ("", ())
     unread, unnamed = ballot.named_apart([core, *hidden[:1]], files, LAYOUT)
-    assert unread.startswith("The platform names org.x:b:1.0 in this deployment and lists no file of it")
+    assert unread.startswith("The platform lists org.x:b:1.0 in this deployment but none of its files")
     assert unnamed == ()
     unread, unnamed = ballot.named_apart(hidden, files, LAYOUT)
-    assert unread.startswith("The platform names org.x:a:1.0, org.x:b:1.0, org.x:c:1.0 and 1 more in this")
-    assert unnamed == ("The platform does not name org.x:core:1.0 among the packages of this deployment.",)
+    assert unread.startswith("The platform lists org.x:a:1.0, org.x:b:1.0, org.x:c:1.0 and 1 more in this")
+    assert unnamed == ("The platform does not list org.x:core:1.0 among the packages of this deployment.",)

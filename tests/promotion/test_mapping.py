@@ -88,7 +88,7 @@ def test_nothing_mapped_is_refused_and_the_patterns_are_named(pattern: str) -> N
 
 @pytest.mark.parametrize("pattern", ["!", "\\", "!maven/**", "# maven/**", "", "/", "[z-a]", "a\\*"])
 def test_a_pattern_that_is_none_is_refused_by_name(pattern: str) -> None:
-    with pytest.raises(errors.InputError, match="is no pattern") as raised:
+    with pytest.raises(errors.InputError, match="is not a valid pattern") as raised:
         mapping.mapped(samples.files(f"maven/{JAR}"), [pattern], LAYOUT)
     assert f"“{pattern}”" in str(raised.value)
 
@@ -186,7 +186,7 @@ def test_what_is_no_checksum_is_a_member_and_remarked() -> None:
 def test_a_wrong_checksum_is_refused_by_its_name() -> None:
     wrong = fileset.File(f"maven/{JAR}.sha1", 40, "a" * 64, fileset.Odd.DIGEST)
     revision = fileset.FileSet.of([*samples.files(f"maven/{JAR}").files, wrong])
-    with pytest.raises(errors.InputError, match=r"jar\.sha1 is not the sha1 of maven/org/.*core-1\.0\.jar\. Put"):
+    with pytest.raises(errors.InputError, match=r"jar\.sha1 is not the sha1 of maven/org/.*core-1\.0\.jar\. Correct"):
         mapping.mapped(revision, ["maven/**"], LAYOUT)
     ((path, said),) = mapping.tried(revision, ["maven/**"], LAYOUT).misfits
     assert (path, "is not the sha1 of" in said) == (wrong.path, True)

@@ -60,7 +60,7 @@ class FoundationAdmin:
         """The switch, its scope held: either a mark came first, or it sees what is written here."""
         write = self._write
         if scope not in switchboard.scopes(write.data):
-            raise errors.InputError("There is nothing of this name to switch.", field="scope")
+            raise errors.InputError("There is no switch of this name.", field="scope")
         write.subject = f"switch:{scope}"
         await guards.hold(write.data, scope)
         row = await write.data.get(operating.Switch, scope, populate_existing=True)
