@@ -72,7 +72,7 @@ class Mechanism(enum.Enum):
         repeatable=False,
         content_pinned=False,
         needs_code=False,
-        undo="The tag can be moved back; whoever pulled it keeps what they have.",
+        undo="The tag can be moved back; clients that have pulled the image keep it.",
         permanence=1,
     )
 
