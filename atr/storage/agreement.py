@@ -16,7 +16,7 @@ import atr.storage.audit as audit
 # After each of these the row is in a state that the event tells.
 _MOVES: Final = ("promotion_requested", "promotion_moved")
 _MARKED: Final = "attempt_marked"
-_TO_DO: Final = "Nothing of it is sent. Run `atr verify-chain`, and find out who changed it."
+_TO_DO: Final = "Nothing is sent. Run `atr verify-chain`, and find out who changed it."
 
 
 async def disagreements(data: session.Session, promotions: Sequence[tables.Promotion]) -> Mapping[int | None, str]:

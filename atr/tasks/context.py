@@ -94,7 +94,7 @@ class Context:
         found = self.promoters.get(mechanism)
         if found is None:
             raise errors.UnsupportedError(
-                f"The operator has set no address for {mechanism.display_name}, so nothing of it is read or sent."
+                f"No address is configured for {mechanism.display_name}, so nothing is read or sent."
             )
         return found
 

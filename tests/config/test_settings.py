@@ -113,8 +113,12 @@ def test_what_belongs_to_the_sandbox_stops_any_other_start(
         (config.WorkerSettings, {"ATR_TICK": "0"}, "ATR_TICK: "),
         (config.WorkerSettings, {"ATR_SLOTS": "0"}, "ATR_SLOTS: "),
         (config.WorkerSettings, {"ATR_FASTER": "inf", "ATR_SANDBOX": "1"}, "ATR_FASTER: "),
-        (config.WorkerSettings, {"ATR_FAILPOINT": "after_lunch", "ATR_SANDBOX": "1"}, "ATR_FAILPOINT: there is no"),
-        (config.WorkerSettings, {"ATR_FAILPOINT": "after_mark:wink", "ATR_SANDBOX": "1"}, "ATR_FAILPOINT: what"),
+        (
+            config.WorkerSettings,
+            {"ATR_FAILPOINT": "after_lunch", "ATR_SANDBOX": "1"},
+            "ATR_FAILPOINT: unknown failpoint",
+        ),
+        (config.WorkerSettings, {"ATR_FAILPOINT": "after_mark:wink", "ATR_SANDBOX": "1"}, "ATR_FAILPOINT: the action"),
         (
             config.WorkerSettings,
             {"ATR_MAVEN_CENTRAL_PORTAL_URL": "https://portal.example"},

@@ -101,7 +101,7 @@ async def test_the_only_deployment_has_ended_and_every_page_names_what_is_not_pu
 ) -> None:
     await _end(voted, state)
     view = await _finish(voted)
-    assert view.sentence == f"0 of 1 voted file set is live; {WHOLE} on Maven Central is not public."
+    assert view.sentence == f"0 of 1 voted file set is live; {WHOLE} on Maven Central is not published."
     assert view.css == "warning"
     (missing,) = view.missing
     assert f"{WHOLE} on Maven Central" in missing.what
@@ -123,7 +123,7 @@ async def test_of_two_voted_modules_one_is_live_and_the_other_vanished(several: 
     await _promoted(several, 1, 2)
     await _vanish(several, 3)
     view = await _finish(several)
-    assert view.sentence == f"2 of 3 voted file sets are live; {CLI} on Maven Central is not public."
+    assert view.sentence == f"2 of 3 voted file sets are live; {CLI} on Maven Central is not published."
     assert [one.anchor for one in view.missing] == ["d3"]
     assert view.css == "warning", "no green tick"
     page = await _announcing(several)
@@ -185,7 +185,7 @@ async def test_a_row_that_waits_is_said_once_and_holds_the_announcement_too(vote
     assert view.sentence == "0 of 1 voted file set is live; Maven Central is waiting for you."
     assert len(view.missing) == 1
     assert [one.packages_line for one in (await _announcing(voted)).not_public] == [WHOLE]
-    with pytest.raises(errors.BlockedError, match="was voted on and is not published"):
+    with pytest.raises(errors.BlockedError, match="was voted on but is not published"):
         await _announce(voted)
 
 

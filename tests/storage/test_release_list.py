@@ -23,7 +23,7 @@ async def _seen(world: worlds.World, who: str) -> tuple[str, views.ReleaseLine]:
 async def test_a_release_that_is_composed_waits_for_the_committers_of_its_committee(staged: worlds.World) -> None:
     for who in (MEMBER, people.COMMITTER):
         sentence, line = await _seen(staged, who)
-        assert (line.group, sentence) == ("you", "1 of 1 release in progress needs you.")
+        assert (line.group, sentence) == ("you", "1 of 1 release in progress is waiting for you.")
         assert line.todo == "Review the staged deployments, then start the vote."
     sentence, line = await _seen(staged, people.STRANGER)
     assert (line.group, sentence) == ("others", "1 release is in progress; none is waiting for you.")

@@ -79,7 +79,7 @@ async def test_it_is_found_with_date_and_address_and_stays_unproved(platform: Pl
     assert shown.word == "unproved"
     assert shown.web_url
     assert shown.api_url
-    assert shown.sentence == f"Published since {_when(published)}. not verified because {platform.no_proof}."
+    assert shown.sentence == f"Published since {_when(published)}, not verified because {platform.no_proof}."
     assert [one.what for one in await voted.events(f"distribution:{where.purl}")] == [
         "distribution_recorded",
         "distribution_found",

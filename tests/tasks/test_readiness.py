@@ -215,7 +215,7 @@ async def test_a_comparison_that_is_old_says_so_and_is_made_again(staged: worlds
     """The policy's mapping moved: what was compared is not what would be compared now."""
     async with staged.member() as member:
         await member.policy.edit(people.PROJECT, file_tag_mappings={"mavencentral": ["maven/org/example/**"]})
-    assert "moved since" in _said(await _panel(staged), "mapping")
+    assert "changed since" in _said(await _panel(staged), "mapping")
     panel = await _asked(staged)
     assert (_words(panel)["mapping"], _words(panel)["names"]) == ("No", "No"), "what is cut off is longer now"
     assert "10 staged under another path (widgets/widgets-core/2.4.0/" in _said(panel, "mapping")
@@ -269,7 +269,7 @@ async def test_nothing_is_asked_about_what_we_have_published(voted: worlds.World
 async def test_who_may_have_them_asked(staged: worlds.World) -> None:
     """Everybody reads; committers click."""
     assert (await _panel(staged, people.COMMITTER)).ask_why_not == ""
-    assert "Committers of Example" in (await _panel(staged, people.STRANGER)).ask_why_not
+    assert "Only committers of the Example committee" in (await _panel(staged, people.STRANGER)).ask_why_not
     with pytest.raises(errors.AccessError):
         async with staged.store.write_as_project_committee_participant(people.PROJECT, people.STRANGER) as stranger:
             await stranger.readiness.check_now(RELEASE)

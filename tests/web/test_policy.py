@@ -183,7 +183,7 @@ async def test_the_saved_mapping_is_tried_for_everybody(house: houses.House) -> 
         ("**/widgets-core-*.pom\n**", ["not fit the platform's layout", "source-release.zip"]),
         (
             "maven/org/example/**",
-            ["packages are outside the project's namespaces", "lies outside the project's namespaces that belong"],
+            ["packages are outside the project's namespaces", "is outside the project's namespaces."],
         ),
         ("", ["There are no patterns"]),
     ],
@@ -300,7 +300,7 @@ async def test_what_would_lie_outside_is_shown_and_done_only_when_it_is_meant(ho
     form = await _form(erin, _TARGET, namespaces="org.example.gadgets")
     answer = await erin.post(_TARGET, form)
     assert answer.status == 409
-    assert "These deployments would be outside the project's namespacespaces" in answer.text
+    assert "These deployments would be outside the project's namespaces" in answer.text
     assert "org.example.widgets:widgets-core:" in answer.text
     assert "org.example.gadgets" in answer.text
     assert house.dump() == before
