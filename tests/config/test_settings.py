@@ -116,7 +116,7 @@ def test_what_belongs_to_the_sandbox_stops_any_other_start(
         (
             config.WorkerSettings,
             {"ATR_FAILPOINT": "after_lunch", "ATR_SANDBOX": "1"},
-            "ATR_FAILPOINT: unknown failpoint",
+            "ATR_FAILPOINT: unknown",
         ),
         (config.WorkerSettings, {"ATR_FAILPOINT": "after_mark:wink", "ATR_SANDBOX": "1"}, "ATR_FAILPOINT: the action"),
         (
