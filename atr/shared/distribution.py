@@ -91,8 +91,8 @@ class DistributionPlatform(enum.Enum):
         name="PyPI",
         gh_slug="pypi",
         grammar=grammars.PYPI,
-        why_not="PyPI cannot hold an upload back and publish it later, so there is nothing to stage or promote.",
-        no_proof="we do not read files there yet",
+        why_not="PyPI publishes every upload immediately, so there is nothing to stage or promote.",
+        no_proof="files cannot be read there yet",
     )
 
     @property

@@ -47,7 +47,7 @@ class Part:
     def checked(self, text: str, field: str) -> str:
         """The canonical form. Raises InputError with the field, and the rule that is broken."""
         if not text:
-            raise errors.InputError("Fill this in.", field=field)
+            raise errors.InputError("This field is required.", field=field)
         for breaks, sentence in self.rules:
             if breaks(text):
                 raise errors.InputError(sentence, field=field)

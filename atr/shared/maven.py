@@ -120,7 +120,7 @@ class Repository:
     def checked_name(self, text: str) -> str:
         """A groupId. Raises InputError."""
         if not text:
-            raise errors.InputError("Name one groupId or more, like org.apache.commons.", field="namespaces")
+            raise errors.InputError("Enter one or more groupIds, for example org.apache.commons.", field="namespaces")
         return grammar.GROUP_ID.checked(text, "namespaces")
 
     def owner(self, where: distribution.Coordinates) -> str:

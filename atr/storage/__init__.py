@@ -245,7 +245,7 @@ class Write(transaction.Transaction):
 
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
         if not self.asf_uid:
-            raise errors.AccessError(f"Sign in first: only {rung} the {committee.name} committee may do this.")
+            raise errors.AccessError(f"Sign in first: only {rung} the {committee.name} committee can do this.")
         if not allowed:
             raise errors.AccessError(
                 f"{self.asf_uid} may not do this: only {rung} the {committee.name} committee may. Ask one of them."

@@ -216,7 +216,7 @@ async def test_stage_record_is_looked_at(house: houses.House) -> None:
         ({"platform": "FLOPPY"}, "platform", "There is no platform named"),
         ({"platform": ""}, "platform", "This field is required."),
         ({"owner_namespace": ""}, "owner_namespace", "needs the groupId too"),
-        ({"package": ""}, "package", "Fill this in."),
+        ({"package": ""}, "package", "This field is required."),
         ({"package": "a/b"}, "package", "An artifactId has letters, digits"),
         ({"version": "LATEST"}, "version", "LATEST and RELEASE mean"),
         ({"version": "1.0-SNAPSHOT"}, "version", "no SNAPSHOT versions"),

@@ -249,11 +249,11 @@ async def test_names_are_set_with_before_and_after(house: houses.House) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
-        ({"namespaces": ""}, "namespaces", "Name one groupId or more"),
+        ({"namespaces": ""}, "namespaces", "Enter one or more groupIds"),
         ({"namespaces": "org..x"}, "namespaces", "Each part of a groupId"),
         ({"namespaces": "org.x y"}, "namespaces", "A groupId has letters, digits"),
         ({"namespaces": "a" * 256}, "namespaces", "longer than 255 characters"),
-        ({"namespaces": "\n".join(f"org.x{n}" for n in range(51))}, "namespaces", "Name at most 50"),
+        ({"namespaces": "\n".join(f"org.x{n}" for n in range(51))}, "namespaces", "Enter at most 50"),
         ({"source": "x" * 201}, "source", "at most 200 characters"),
         ({"target": "a\u202eb"}, "target", "invisible character"),
         ({"platform": "PYPI"}, "platform", "PyPI publishes every upload immediately"),

@@ -182,7 +182,7 @@ class ReleaseManager:
         releases.ensure_project_active(project)
         await embargo.demand_lifted(self._write.data, release)
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
-            raise errors.ConflictError("This release was announced, so nothing is staged for it any more.")
+            raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
             raise errors.ConflictError("Something is public only after its vote has passed: this is not in Finish.")
         return release
