@@ -34,7 +34,7 @@ def why_no_files(revision: queries.Revision | None) -> str:
     if revision is None:
         return "The release has no files yet."
     if not revision.digest:
-        return "The newest revision is older than our record of its files. Make a new one."
+        return "The latest revision was created before file digests were recorded. Create a new one."
     return ""
 
 

@@ -328,7 +328,7 @@ async def _newer(
         if (key in named) and whole and (named[key].file_set_digest != whole):
             found[key, platform] = (
                 named[key].number,
-                "the vote names it, and its ballot holds the files of another one.",
+                "the vote names this revision, but its ballot has the files of another.",
             )
         elif (latest is None) or (not whole) or (latest.digest == whole):
             # ATR deletes the revisions of a release that is announced.

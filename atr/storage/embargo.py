@@ -84,7 +84,10 @@ def sentence(release: sql.Release, lift: operating.EmbargoLift | None) -> str:
     """What the release's pages say of its embargo and of who lifted it; empty where there is none."""
     if not release.is_embargoed:
         return ""
-    seen = "Only members of the committee see this release until it is announced; send its mails to their list alone."
+    seen = (
+        "Only committee members can see this release until it is announced; send its emails only to the "
+        "committee's private list."
+    )
     if lift is None:
         return f"{gates.EMBARGOED} {seen}"
     at = f"{lift.lifted_at.day} {lift.lifted_at:%B %Y at %H:%M} UTC"

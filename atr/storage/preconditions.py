@@ -35,8 +35,8 @@ OVER: Final = frozenset({_Deployment.FAILED, _Deployment.GONE, _Deployment.DROPP
 _UNSENT: Final = frozenset({_State.REQUESTED, _State.ABORTED, _State.REFUSED})
 _SENT: Final = states.OPEN - {_State.REQUESTED}
 _VOTED_ON: Final = frozenset({sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePhase.RELEASE_PREVIEW})
-_RESTORED: Final = "The database was restored, and the platform is asked first what became of it. Try again soon."
-_TOO_LATE: Final = "so it cannot be taken back. If it is wrong, release a new version."
+_RESTORED: Final = "The database was restored, and the platform must be queried first. Try again soon."
+_TOO_LATE: Final = "so it cannot be withdrawn. If it is faulty, release a new version."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +57,14 @@ class Deployment:
 def change_files(release: sql.Release) -> str:
     """Why the release's files must stay as they are now, in one sentence; empty if they may change."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
-        return "A vote on this release is open, so its files stay as they are."
+        return "A vote on this release is open, so its files cannot be changed."
     if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
-        return "The vote on this release has passed, so its files stay as they are. To change them, abandon it first."
+        return (
+            "The vote on this release has passed, so its files cannot be changed. To change them, abandon the "
+            "candidate first."
+        )
     if release.phase is sql.ReleasePhase.RELEASE:
-        return "This release was announced, so its files stay as they are."
+        return "This release was announced, so its files can no longer be changed."
     return ""
 
 
@@ -70,7 +73,7 @@ def start_vote(of: eligibility.Release, *, manager: bool) -> str:
     if of.row.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "The vote is open." if of.row.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
     if of.newest_revision is None:
-        return "It opens when the release has files."
+        return "The vote can be started once the release has files."
     who = f"Only release managers and members of the {of.committee.name} committee"
     return "" if manager else f"{who} can start a vote."
 
@@ -80,7 +83,7 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "The release is in Compose, so there is no candidate to abandon."
     if release.phase is sql.ReleasePhase.RELEASE:
-        return "This release was announced, so it cannot be taken back."
+        return "This release was announced, so it cannot be withdrawn."
     called = (
         sqlmodel.select(tables.Attempt.id)
         .join(tables.Promotion, col(tables.Promotion.id) == col(tables.Attempt.promotion_id))
@@ -88,17 +91,17 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
         .limit(1)
     )
     if (await read.data.exec(called)).first() is not None:
-        return f"A call to publish it was made, {_TOO_LATE}"
+        return f"A publish request was sent, {_TOO_LATE}"
     every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
     if any((promotion.state not in _UNSENT) or promotion.found_at for promotion in every):
-        return f"Something of it is public, or may be, {_TOO_LATE}"
+        return f"Some of it is public, or may be, {_TOO_LATE}"
     for deployment in await queries.deployments(read.data, release.key):
         if deployment.state is _Deployment.PUBLISHED:
             return f"Deployment {deployment.external_id or deployment.name} was published on the platform, {_TOO_LATE}"
         if deployment.publishing_since:
             return (
-                f"The platform is publishing deployment {deployment.external_id}, so it can be taken back only if that "
-                "fails. We ask until it is public or has failed."
+                f"The platform is publishing deployment {deployment.external_id}, so it can be withdrawn only if "
+                "that fails. It is polled until it is published or has failed."
             )
     return ""
 
@@ -119,9 +122,9 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
     why_not = dict.fromkeys(await _not_asked_since_the_restore(read, release_key), _RESTORED)
     for purl, was_called in (await read.data.exec(wanted)).all():
         if was_called:
-            why_not[purl] = "A call to publish it was made, so its row stays."
+            why_not[purl] = "A publish request was sent, so the record is kept."
         else:
-            why_not.setdefault(purl, "A promotion of it is asked for. Stop that first.")
+            why_not.setdefault(purl, "A promotion of it is requested. Stop the promotion first.")
     return why_not
 
 
@@ -143,12 +146,12 @@ def stop(row: tables.Promotion) -> str:
     match row.state:
         case _State.SENDING | _State.IN_DOUBT:
             if row.by_hand or (row.deployment_id is None):
-                return "It was published by hand and is only tracked, so there is no call of ours to stop."
+                return "It was published by hand and is only tracked, so there is no publish request to stop."
             return ""
         case _State.ABORTING:
-            return "" if row.held else "It is being stopped already."
+            return "" if row.held else "A stop is already in progress."
         case _:
-            return f"It is {row.state.value}, so it cannot be stopped any more."
+            return f"It is {row.state.value}, so it can no longer be stopped."
 
 
 def may_give_up(read: transaction.Transaction, row: tables.Promotion, *, unsure: bool = False) -> bool:
@@ -268,10 +271,10 @@ def _stage_again(
         return gates.EMBARGOED
     platform = voted_platform(release.ballot, files.digest)
     if (release.row.phase not in _VOTED_ON) or (platform is None):
-        return "Only what an open vote or the vote that passed is about can be staged again."
+        return "Only files on the ballot of an open or passed vote can be restaged."
     if other is not None:
         called = ballots.name(other)
-        return f"{called[:1].upper()}{called[1:]} has these files already; it is {other.state.value}."
+        return f"{called[:1].upper()}{called[1:]} already has these files; it is {other.state.value}."
     target = release.targets.get(platform.name)
     if target is None:
         return gates.no_target(platform)
@@ -279,8 +282,8 @@ def _stage_again(
         return gates.is_outside(beyond)
     if held is None:
         return (
-            "No copy of the voted files is kept here, so they cannot be uploaded from here. "
-            "Stage the same files from where they were built, and record that: the vote stays good."
+            "ATR has no copy of the voted files, so it cannot upload them. Stage the same files from where they were "
+            "built, and record that deployment: the vote remains valid."
         )
     return ""
 
@@ -290,16 +293,16 @@ def _drop(case: eligibility.Case) -> str:
     if row.state not in {_Deployment.STAGED, _Deployment.FAILED}:
         return f"It is {row.state.value}, so there is nothing to drop."
     if row.publishing_since:
-        return "The platform is publishing it, and cannot drop it meanwhile. We ask until it is public or has failed."
+        return "The platform is publishing it and cannot drop it. It is polled until it is published or has failed."
     if not (row.name or row.file_set_digest):
         # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
         # the project's names; what carries our own name we have uploaded.
-        return "We have not read its files, so nobody knows whose it is. Drop it on the platform's own page."
+        return "Its files have not been captured, so its owner is unknown. Drop it on the platform itself."
     is_voted_on = case.release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
     if is_voted_on and any(entry.deployment_id == row.id for entry in case.of.ballot):
         return "It is on the ballot of an open vote."
     if any(promotion.state in states.OPEN for promotion in case.promotions):
-        return "A promotion of it is open. Stop that first."
+        return "A promotion of it is open. Stop the promotion first."
     return ""
 
 
@@ -308,9 +311,9 @@ def _verify(case: eligibility.Case) -> str:
     if row.state is not _Deployment.STAGED:
         return f"It is {row.state.value}, so there are no staged files to read."
     if not row.file_set_digest:
-        return "The staged files have not been read once yet."
+        return "The staged files have not been captured yet."
     if any(promotion.state in _SENT for promotion in case.promotions):
-        return "It is on its way to the public; its public files are compared as soon as they are there."
+        return "It is being published; its public files are compared as soon as they appear."
     return ""
 
 
@@ -321,9 +324,9 @@ def _prove_published(
 ) -> str:
     """Why what somebody else published cannot be proved now."""
     if case.deployment.state is not _Deployment.PUBLISHED:
-        return "The platform does not say that it is published."
+        return "The platform does not report it as published."
     if not case.packages:
-        return "The platform does not say which packages it holds, and none was recorded. Look at its own page."
+        return "The platform does not list its packages, and none are recorded. Check the platform itself."
     if not (case.voted_digest and case.of.has_passed):
         return "There is no passed vote to compare it with."
     if foreign := names.blocked(built, case.platform, case.packages, case.target):
@@ -331,31 +334,31 @@ def _prove_published(
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
         # Only voted paths are read in public: what else it made public would be called live unseen.
         return (
-            "It held other files than the committee voted on when we read it, so it can never be called live. "
-            "Its page lists them; tell the committee."
+            "Its files differed from the voted files when it was captured, so it can never become live. Its page "
+            "lists the differences; tell the committee."
         )
     held = [parts[entry.file_set_digest] for entry in _on_ballot(case)] if _is_unread(case) else []
     if _is_unread(case) and (ballots.voted_of(held, case.packages) is None):
-        return "Not every package that the platform names in it was voted on, so it can never be called live."
+        return "The platform lists packages in it that were not voted on, so it can never become live."
     return ""
 
 
 def _keep_copy(case: eligibility.Case, held: holdings.Holder | None) -> str:
     """Why no copy can be made of a deployment now."""
     if not case.of.policy.keep_copies:
-        return "The project's policy keeps no copies. A release manager can switch that on."
+        return "The project's policy does not keep copies. A release manager can enable them."
     if (case.deployment.state is not _Deployment.STAGED) or not case.deployment.file_set_digest:
-        return "A copy can be made while it is staged, after it was read."
-    return f"Its files are here already, in {held.described}." if held else ""
+        return "A copy can be made only while it is staged and captured."
+    return f"ATR already has its files, in {held.described}." if held else ""
 
 
 def _forget_copy(*, is_kept: bool, on_open_ballot: bool, is_staged_again: bool) -> str:
     """Why the copy of a deployment's files cannot be given up now."""
     if not is_kept:
-        return "No copy of it is kept."
+        return "There is no copy of it."
     if on_open_ballot:
-        return "It is on the ballot of an open vote, and voters get the files from here."
-    return "It is being staged again from the copy." if is_staged_again else ""
+        return "It is on the ballot of an open vote, and voters download the files from here."
+    return "It is being restaged from the copy." if is_staged_again else ""
 
 
 def _worth_keeping(cases: Mapping[int | None, eligibility.Case]) -> Collection[tuple[str, str]]:

@@ -93,12 +93,12 @@ def why_not_passed(of: eligibility.Release, count: Tally, now: datetime.datetime
     reasons = []
     if (count.plus < BINDING_NEEDED) or (count.plus <= count.minus):
         reasons.append(
-            f"There are {count.plus} binding +1 and {count.minus} binding -1; "
-            f"a release needs {BINDING_NEEDED} binding +1 and more of them than -1."
+            f"There are {count.plus} binding +1 and {count.minus} binding -1; a release needs at least "
+            f"{BINDING_NEEDED} binding +1 and more binding +1 than -1."
         )
     until = ends(of, now)
     if now < until:
-        reasons.append(f"The vote is open until {until:%a %d %b %Y, %H:%M} UTC at least.")
+        reasons.append(f"The vote is open until at least {until:%a %d %b %Y, %H:%M} UTC.")
     return reasons
 
 

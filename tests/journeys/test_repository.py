@@ -276,7 +276,7 @@ async def test_the_sentence_says_why_no_copy_is_kept(world: worlds.World) -> Non
     await copying.captured(world, deployment_id)
     async with world.store.read() as read:
         (warning,) = (await vote_reader.voting(read, release_key)).warnings
-    assert "Forget copies of older candidates" in warning
+    assert "Delete copies of older candidates" in warning
     async with world.member() as member:
         await member.deployments.take_off_ballot(deployment_id, "not this one")
     async with world.store.read() as read:

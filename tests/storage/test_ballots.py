@@ -272,11 +272,11 @@ async def test_a_count_that_changed_after_it_was_seen_is_looked_at_again(staged:
     await _open(staged)
     for who in people.MEMBERS:
         await _cast(staged, who)
-    with pytest.raises(errors.ConflictError, match="voted meanwhile"):
+    with pytest.raises(errors.ConflictError, match="The votes have changed"):
         await _pass(staged, votes.Tally(2, 0))
     with pytest.raises(errors.ConflictError, match="candidate 7, is over"):
         await _pass(staged, votes.Tally(3, 0), vote_seq=7)
-    with pytest.raises(errors.ConflictError, match="voted meanwhile"):
+    with pytest.raises(errors.ConflictError, match="The votes have changed"):
         async with staged.manager() as manager:
             await manager.vote_resolution.resolve_failed(RELEASE, "No.", vote_seq=1, seen=votes.Tally(3, 1))
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE

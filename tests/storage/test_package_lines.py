@@ -105,7 +105,7 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
         view = await together.promote_all(read, people.PROJECT, "2.4.0")
         shown = await finish.page(read, RELEASE)
     assert BOTH in [row.packages_line for row in view.rows]
-    assert f"{BOTH} on Maven Central waits for your click" in shown.sentence
+    assert f"{BOTH} on Maven Central is waiting for you" in shown.sentence
     assert any(line.what.startswith(f"{BOTH} on Maven Central:") for line in shown.missing)
     rows = [await mixed.row(number) for number in (1, 2)]
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]

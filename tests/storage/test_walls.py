@@ -123,7 +123,7 @@ async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_on
     (row,) = await world.rows(tables.Deployment)
     async with world.store.read() as read:
         row.state = states.DeploymentState.FAILED
-        assert "nobody knows whose it is" in (await preconditions.of(read, row)).drop
+        assert "its owner is unknown" in (await preconditions.of(read, row)).drop
 
 
 async def test_names_that_differ_only_in_case_overlap_too(world: worlds.World) -> None:

@@ -74,7 +74,7 @@ def _of_deployment(
         acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
         # It may have failed because another one holds its packages.
-        acts.append(_managers_act(read, case, "stage_record", "Find and record another one…"))
+        acts.append(_managers_act(read, case, "stage_record", "Search for another deployment…"))
     acts.extend(_of_copy(read, case, why_not, member=member))
     if not why_not.verify:
         acts.append(views.Act("verify", "Verify now"))
@@ -89,10 +89,10 @@ def _of_copy(
     if not why_not.keep_copy:
         acts.append(_act("keep_copy", "Keep a copy", member=member))
     if why_not.is_kept:
-        act = _act("forget_copy", "Forget the copy", member=member, needs_reason=True)
+        act = _act("forget_copy", "Delete the copy", member=member, needs_reason=True)
         acts.append(dataclasses.replace(act, why_not=act.why_not or why_not.forget_copy))
     if why_not.is_worth_staging_again:
-        act = _managers_act(read, case, "stage_again", "Stage the voted files again…")
+        act = _managers_act(read, case, "stage_again", "Restage the voted files…")
         digest = row.file_set_digest or row.stage_digest or ""
         acts.append(dataclasses.replace(act, target=digest, why_not=act.why_not or why_not.stage_again))
     return acts
@@ -185,13 +185,13 @@ def _promote(
 
 
 def _go_on(case: eligibility.Case, *, member: bool) -> views.Act:
-    act = _act("go_on", "Go on without it", member=member, needs_reason=True, primary=True)
-    return dataclasses.replace(act, note=f"{case.facts.stopped_by}. Its own page says why.")
+    act = _act("go_on", "Continue anyway", member=member, needs_reason=True, primary=True)
+    return dataclasses.replace(act, note=f"{case.facts.stopped_by}. See its page for the reason.")
 
 
 def _doubtful(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
     may = preconditions.may_give_up(read, promotion)
-    give_up = _act("give_up", "Call it stopped", member=member, needs_reason=True)
+    give_up = _act("give_up", "Mark as cancelled", member=member, needs_reason=True)
     if member and not may:
         why = "Available after 24 hours in which no check found published files."
         give_up = views.Act("give_up", "Mark as cancelled", why_not=why, needs_reason=True)

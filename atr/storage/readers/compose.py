@@ -123,7 +123,7 @@ async def page(
         may_record=manager and not of.is_embargoed,
         may_record_why_not=gates.EMBARGOED
         if of.is_embargoed
-        else ("" if manager else "Only release managers and members of the committee can record or stage."),
+        else ("" if manager else "Only release managers and committee members can record or stage deployments."),
         may_vote=not vote,
         may_vote_why_not=vote,
         readiness=await readiness.panel(read, of, known.cases),
@@ -138,7 +138,9 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
     files = await _files(read, revision)
     inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
     if (not inside) or (revision is None):
-        raise errors.NotFoundError("The newest revision has no such file or folder. Somebody may have changed it.")
+        raise errors.NotFoundError(
+            "The latest revision has no such file or folder. It may have been changed in the meantime."
+        )
     why_not = preconditions.change_files(release)
     if not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can change the files."

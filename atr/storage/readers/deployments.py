@@ -158,7 +158,7 @@ def _view(read: transaction.Transaction, rows: deployment_rows.Rows, case: eligi
             off_ballot=deployment.off_ballot,
             drop_reason=deployment.drop_reason,
             # Why none is kept, though the project wants one.
-            copy_sentence="A copy of its files is kept here."
+            copy_sentence="ATR keeps a copy of its files."
             if rows.preconditions[number].is_kept
             else deployment.copy_problem,
             verified=verified,
@@ -199,7 +199,7 @@ def _standing_by_hand(rows: deployment_rows.Rows, promotion: tables.Promotion) -
     if incident := rows.tracked_incident.get(promotion.id):
         return standings.of_incident(incident, promotion.found_at or promotion.entered_at)
     if (promotion.state in states.ENDED) and (promotion.id in rows.tracked_elsewhere):
-        return dataclasses.replace(standing, sentence="This version is public, and is compared in another row.")
+        return dataclasses.replace(standing, sentence="This version is published and verified in another row.")
     return standing
 
 

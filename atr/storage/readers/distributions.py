@@ -38,8 +38,8 @@ PHASE_WORDS: Final = {
 }
 _Platform = distribution.DistributionPlatform
 _Proof = distribution.Proof
-_LOOKING: Final = "Said to be public; we are about to look for it."
-_MANAGERS_ONLY: Final = "Only release managers and members of the committee can change this list."
+_LOOKING: Final = "Reported as published; the platform is about to be checked."
+_MANAGERS_ONLY: Final = "Only release managers and committee members can change this list."
 
 
 async def listing(

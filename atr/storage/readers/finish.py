@@ -98,7 +98,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
         may_record=manager and not of.is_embargoed,
         may_record_why_not=gates.EMBARGOED
         if of.is_embargoed
-        else ("" if manager else "Only release managers and members of the committee can record or stage."),
+        else ("" if manager else "Only release managers and committee members can record or stage deployments."),
         readiness=await readiness.panel(read, of, known.cases),
         embargo=embargo.sentence(release, of.lift),
         part=part,
@@ -122,16 +122,16 @@ def _sentence(
 ) -> str:
     if not (rows or measure.sets):
         if release.phase in _AFTER_VOTE:
-            return "Nothing was voted on for a platform, so nothing is promoted from here."
-        return "Nothing is staged yet. Stage on a platform, or record what you have staged."
+            return "The ballot has no files for a platform, so there is nothing to promote."
+        return "Nothing is staged yet. Stage the files on a platform, or record an existing deployment."
     if release.phase not in _AFTER_VOTE:
         live = sum(1 for row in rows if row.state is states.State.LIVE)
         vote_is_open = release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
         said = "the vote is open" if vote_is_open else "no vote has passed yet"
         return f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live; {said}."
-    rest = [f"{one.packages_line} on {one.platform.display_name} is not public" for one in unheld]
+    rest = [f"{one.packages_line} on {one.platform.display_name} is not published" for one in unheld]
     rest += [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
-    count = measure.count if measure.sets else "Nothing was voted on for a platform"
+    count = measure.count if measure.sets else "The ballot has no files for a platform"
     if not rest:
         looked = bool(rows) and all(row.looked_beside and not row.accepted for row in rows)
         said = beside.EVERYTHING if looked else beside.VOTED
@@ -144,10 +144,10 @@ def _sentence(
 
 def _nothing_missing(release: sql.Release, measure: voted.Measure) -> str:
     if release.phase not in _AFTER_VOTE:
-        return "No vote has passed yet, so nothing is waited for."
+        return "No vote has passed yet, so nothing is outstanding."
     if not measure.sets:
-        return "Nothing was voted on for a platform, so nothing is waited for."
-    return "Nothing is missing. Everything that was voted on for a platform is public, and equal to what was voted on."
+        return "The ballot has no files for a platform, so nothing is waited for."
+    return "Nothing is outstanding. Everything voted on for a platform is published and identical to the voted files."
 
 
 def _name(row: views.DeploymentView, rows: Sequence[views.DeploymentView]) -> str:
@@ -159,7 +159,7 @@ def _name(row: views.DeploymentView, rows: Sequence[views.DeploymentView]) -> st
 
 def _clause(row: views.DeploymentView, name: str) -> str:
     if row.standing.css == "ready":
-        return f"{name} waits for {'your click' if row.needs_you else 'a committee member'}"
+        return f"{name} is waiting for {'you' if row.needs_you else 'a committee member'}"
     return f"{name} is {row.standing.word.lower()}"
 
 
@@ -182,7 +182,7 @@ def _missing(row: views.DeploymentView, name: str) -> views.Missing:
 def _unheld(one: public_views.NotPublic, *, member: bool) -> views.Missing:
     return views.Missing(
         css="warning",
-        what=f"{one.name} is not public.",
+        what=f"{one.name} is not published.",
         note=one.sentence,
         who="you" if member else "a committee member",
         since=one.since,
@@ -197,15 +197,15 @@ def _announce_note(
     if holds:
         return " ".join(words.sentences(holds))
     said = (
-        "Everything that was voted on for a platform is public."
+        "Everything voted on for a platform is published."
         if measure.sets
-        else "Nothing was voted on for a platform."
+        else "The ballot has no files for a platform."
     )
     if not others:
-        return f"Nothing holds it any more. {said}"
+        return f"The release can be announced. {said}"
     many = (
-        "1 deployment that is not live stays so"
+        "1 deployment is not live and will not be"
         if len(others) == 1
-        else f"{len(others)} deployments that are not live stay so"
+        else f"{len(others)} deployments are not live and will not be"
     )
-    return f"Nothing holds it any more. {said} {many}."
+    return f"The release can be announced. {said} {many}."

@@ -31,7 +31,7 @@ import atr.storage.voted as measures
 import atr.storage.votes as votes
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
-_TO_COMPOSE: Final = "Upload its files, stage them, then start the vote."
+_TO_COMPOSE: Final = "Upload files, stage them, then start the vote."
 
 
 async def key(read: transaction.Transaction, project_key: str, version_key: str) -> str:
@@ -97,9 +97,9 @@ def _sentence(on_their_way: int, yours: int, part: paging.Part, *, is_known: boo
         sentence = f"{on_their_way:,} {releases} {'is' if on_their_way == 1 else 'are'} in progress"
         return f"{sentence}; {yours} of those on this page {'needs' if yours == 1 else 'need'} you."
     if yours:
-        return f"{yours} of {on_their_way} {releases} in progress {'needs' if yours == 1 else 'need'} you."
+        return f"{yours} of {on_their_way} {releases} in progress {'is' if yours == 1 else 'are'} waiting for you."
     sentence = f"{on_their_way} {releases} {'is' if on_their_way == 1 else 'are'} in progress"
-    return sentence + ("; none needs you." if is_known else ".")
+    return sentence + ("; none is waiting for you." if is_known else ".")
 
 
 def role(committee: sql.Committee, asf_uid: str) -> str:

@@ -100,7 +100,7 @@ async def served(
 
 
 async def again(read: transaction.Transaction, release_key: str, digest: str) -> views.AgainView:
-    """What would be uploaded if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
+    """Files to upload if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
     of = await eligibility.release(read.data, release_key)
     release, project, asked = of.row, of.project, (release_key, digest)
     await _on_a_ballot(read, release, digest)
@@ -109,7 +109,7 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     held = await holdings.holder(read, release, digest)
     why_not, _ = (await preconditions.stage_again(read, {release_key: of}, [asked]))[asked]
     if not rights.is_release_manager(of.committee, read.asf_uid):
-        why_not = "Only release managers and members of the committee can stage from here."
+        why_not = "Only release managers and committee members can stage deployments from here."
     return views.AgainView(
         project_key=project.key,
         project_name=project.name,
@@ -196,8 +196,8 @@ def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdi
     if row.copy_problem:
         return f"{said} {row.copy_problem}"
     if of.policy.keep_copies:
-        return f"{said} A committee member can have one kept on the deployment's page, while it is staged."
-    return f"{said} A release manager can switch copies on in the project's policy."
+        return f"{said} While the deployment is staged, a committee member can keep a copy from its page."
+    return f"{said} A release manager can enable copies in the project's policy."
 
 
 async def _examples(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, str]:

@@ -90,7 +90,7 @@ class CommitteeMember:
         row = await own.promotion(write, promotion_id)
         why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
-            raise errors.ConflictError(f"It is {row.state.value}; only what is in doubt is given up.")
+            raise errors.ConflictError(f"It is {row.state.value}; only one in doubt can be marked as cancelled.")
         if not preconditions.may_give_up(write, row):
             raise errors.ConflictError(
                 "It can be marked as cancelled only after 24 hours in which no check found published files."
