@@ -76,7 +76,7 @@ async def test_the_same_path_from_two_people_names_who_was_first_and_loses_nothi
     with pytest.raises(errors.ConflictError) as told:
         await send(world, BOB, {"notes/a.txt": b"bob", "b.txt": b"bob"})
     assert "alice changed notes/a.txt in revision 00002, on " in str(told.value)
-    assert "you saw revision 00001" in str(told.value)
+    assert "it showed revision 00001" in str(told.value)
     assert [row.number for row in await world.rows(sql.Revision)] == ["00001", "00002", "00003"]
     assert there(world, "00003")["notes/a.txt"] == b"alice"
     # From the page as it is now it is a decision, not an accident.

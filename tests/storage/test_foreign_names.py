@@ -228,7 +228,7 @@ async def test_a_deployment_of_another_project_is_not_kept_from_it(world: worlds
 async def test_what_is_held_without_right_is_freed_and_both_sides_are_told(voted: worlds.World) -> None:
     """The state stays, what lies inside stays held, and the members of the other project can promote."""
     number = await _squat(voted)
-    with pytest.raises(errors.ConflictError, match=r"other-2\.4\.0.*frees"):
+    with pytest.raises(errors.ConflictError, match=r"other-2\.4\.0.*is released within a minute"):
         await voted.promote(1)
     await voted.work()
     assert await _targets(voted) == {(number, _OWN.purl): True, (number, _CORE.purl): False}
@@ -289,7 +289,7 @@ async def test_what_was_freed_is_never_sent(voted: worlds.World) -> None:
     row = await voted.promotion(number)
     assert voted.publish_calls == 0
     assert row.state is states.State.REFUSED
-    assert "does not hold" in row.reason
+    assert "The reservation of" in row.reason
     # Asked for again it holds them again.
     await voted.promote(1)
     await voted.live(1)

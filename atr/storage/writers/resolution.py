@@ -128,7 +128,7 @@ class ReleaseManager:
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
                 f"The vote on candidate {vote_seq} is over. The current vote is on candidate "
-                "{release.current_vote_seq}; review it first."
+                f"{release.current_vote_seq}; review it first."
             )
         count = await votes.tally(self._write, release)
         if seen not in {None, count}:
