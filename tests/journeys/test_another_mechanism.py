@@ -139,7 +139,7 @@ async def test_what_is_outside_the_project_is_refused(world: worlds.World, tmp_p
             await admin.policy.set_target(people.PROJECT, NPM, namespaces=["widgets"])
         where = distribution.coordinates(NPM, "", "widgets-cli", "2.4.0")
         async with world.member() as member:
-            with pytest.raises(errors.BlockedError, match="Outside the names"):
+            with pytest.raises(errors.BlockedError, match="Outside the project's namespaces"):
                 await member.distributions.record(
                     release_key, where, staging=True, deployment_id="stage-0123456789abcdef"
                 )

@@ -53,7 +53,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> vote_views
         else "The vote that passed no longer applies; the next candidate needs a new vote.",
         *(
             f"The promotion to {distribution.DistributionPlatform[row.platform].display_name} requested by "
-            "{row.requested_by} is stopped before anything is sent."
+            f"{row.requested_by} is stopped before anything is sent."
             for row in waiting
         ),
         *(
