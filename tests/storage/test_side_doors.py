@@ -159,7 +159,7 @@ async def test_deleting_needs_a_reason_and_is_refused_once_a_call_was_made(voted
         with pytest.raises(errors.InputError):
             await delete(empty)
     promotion_id = await voted.promote(1)
-    with pytest.raises(errors.ConflictError, match="asked for"):
+    with pytest.raises(errors.ConflictError, match="is requested"):
         await delete()
     voted.fault("publish", status=403)
     await voted.until(1, lambda row: "refused the publish request" in row.next_note)
