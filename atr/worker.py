@@ -258,7 +258,7 @@ async def free_names(hands: contexts.Context) -> None:
     """Free the packages that promotions hold outside the names of their projects."""
     async with hands.storage.write_as_system(services.PromotionService) as service:
         freed = await service.walls.free()
-        stopped = await service.stops.abort_deleted()
+        stopped = await service.promotions.abort_deleted()
     if stopped:
         _LOG.warning("stopped %d promotions of deleted releases", stopped, extra={"action": "release_deleted"})
     if freed:
@@ -309,25 +309,22 @@ async def _task(hands: contexts.Context, task: work.Task) -> None:
 
 
 async def _do(hands: contexts.Context, task: work.Task) -> None:
-    error, retry_after = "", 0.0
     try:
-        async with holds.TaskHold(hands, task.id, task.epoch).alive():
-            mine = dataclasses.replace(hands, is_last_try=task.is_last_try)
-            await tasks.HANDLERS[task.task_type](mine, task.args)
-    except asyncio.CancelledError:
-        raise
-    except errors.LeaseLostError as problem:
+        problem = await scan.error_of(_held(hands, task))
+    except errors.ConflictError as conflict:
+        problem = conflict
+    if isinstance(problem, errors.LeaseLostError):
         hands.meters.lease_losses.inc()
-        error = str(problem)
-    except errors.UnavailableError as problem:
-        error, retry_after = str(problem), problem.retry_after or 0.0
-    except errors.NotFoundError as problem:
+    elif isinstance(problem, errors.NotFoundError):
         # A host has deleted the release that it was for, so there is nothing left to do.
         _LOG.info("gave up a task: %s", problem, extra={"action": "not_there"})
-    except errors.AtrError as problem:
-        error = str(problem)
-    except Exception as problem:  # noqa: BLE001  (one bad task must stop no other)
-        _LOG.exception("a task failed", extra={"action": "task_failed"})
-        error = f"Unexpected: {type(problem).__name__}"
+        problem = None
+    retry_after = getattr(problem, "retry_after", None) or 0.0
     async with hands.storage.write_as_system(services.PromotionService) as service:
-        await service.tasks.finish(task, error=error, retry_after=retry_after)
+        await service.tasks.finish(task, error=str(problem or ""), retry_after=retry_after)
+
+
+async def _held(hands: contexts.Context, task: work.Task) -> None:
+    async with holds.TaskHold(hands, task.id, task.epoch).alive():
+        mine = dataclasses.replace(hands, is_last_try=task.is_last_try)
+        await tasks.HANDLERS[task.task_type](mine, task.args)

@@ -57,18 +57,18 @@ def chain(name: str) -> str:
     return f"chain:{name}"
 
 
-async def hold(data: session.Session, *scopes: str) -> None:
+async def hold(data: session.Session, *scopes: str) -> bool:
     """Hold these scopes until the transaction ends. Waits for whoever holds one of them.
 
-    What was read before may be old: read it again.
+    True if it may have waited: then what was read before may be old, and is to be read again.
     """
     held: set[str] = data.info.setdefault(HELD, set())
     wanted = sorted(set(scopes) - held, key=_place)
     if not wanted:
-        return
+        return False
     held.update(wanted)
     if (await data.connection()).dialect.name != "postgresql":
-        return
+        return False
     rows = [{"scope": scope, "rank": _place(scope)[0]} for scope in wanted]
     insert = sqlalchemy.dialects.postgresql.insert(operating.Guard).values(rows).on_conflict_do_nothing()
     await data.exec(insert)
@@ -79,6 +79,7 @@ async def hold(data: session.Session, *scopes: str) -> None:
         .with_for_update()
     )
     (await data.exec(lock)).all()
+    return True
 
 
 def _place(scope: str) -> tuple[int, str]:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who works on a row. Claimed, renewed and checked by one conditional UPDATE each; a stale holder writes nothing."""
+"""Who works on a row. Claimed many at once, renewed by a conditional UPDATE; a stale holder writes nothing."""
 
 import datetime
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy
+import sqlalchemy.orm.attributes
 import sqlmodel
 
 import atr.db.session as session
@@ -25,30 +26,42 @@ async def claim(
 ) -> Sequence[Leased]:
     """The rows that are due, oldest first, now held by `owner`. A row that somebody holds is passed over."""
     table: Any = model
-    free = (table.lease_until.is_(None)) | (table.lease_until <= now)
-    wanted = sqlmodel.select(model).where(table.due_at <= now, free, *where).order_by(table.due_at).limit(limit)
+    wanted = sqlmodel.select(model).where(table.due_at <= now, _free(table, now), *where).order_by(table.due_at)
     # Rows that another worker is taking at this moment are passed over. (SQLite has one writer at a time.) Their keys
-    # stay, so whoever refers to one of them waits for nobody.
-    wanted = wanted.with_for_update(skip_locked=True, key_share=True)
-    rows = (await data.exec(wanted)).all()
-    return [row for row in rows if await take(data, row, now, owner=owner, seconds=seconds)]
+    # stay, so whoever refers to one of them waits for nobody. They are read anew: whoever is called with a session that
+    # has seen one before gets its epoch as it is.
+    wanted = wanted.limit(limit).with_for_update(skip_locked=True, key_share=True)
+    rows = (await data.exec(wanted.execution_options(populate_existing=True))).all()
+    return await take(data, rows, now, owner=owner, seconds=seconds)
 
 
-async def take(data: session.Session, row: Any, now: datetime.datetime, *, owner: str, seconds: float) -> bool:
-    """Hold this row from now on, unless somebody does. The row's `lease_epoch` is the fencing token."""
+async def take(
+    data: session.Session, rows: Sequence[Leased], now: datetime.datetime, *, owner: str, seconds: float
+) -> Sequence[Leased]:
+    """Hold these rows of one table from now on, in one statement, and answer those that nobody else holds.
+
+    A row's `lease_epoch` is the fencing token: it grows by one, and the row that was read must still have it.
+    """
+    if not rows:
+        return []
+    table: Any = type(rows[0])
+    key = sqlalchemy.inspect(table).primary_key
     until = now + datetime.timedelta(seconds=seconds)
-    table = type(row)
-    free = (table.lease_until.is_(None)) | (table.lease_until <= now)
+    seen = sqlalchemy.tuple_(*key, table.lease_epoch).in_([(*_key(row), _epoch(row)) for row in rows])
     statement = (
         sqlalchemy.update(table)
-        .where(*_key(row), table.lease_epoch == row.lease_epoch, free)
-        .values(lease_owner=owner, lease_epoch=row.lease_epoch + 1, lease_until=until)
+        .where(seen, _free(table, now))
+        .values(lease_owner=owner, lease_epoch=table.lease_epoch + 1, lease_until=until)
+        .returning(*key)
         .execution_options(synchronize_session=False)
     )
-    done = (await data.exec(statement)).rowcount == 1
-    if done:
-        await data.refresh(row)
-    return done
+    taken = {tuple(one) for one in (await data.exec(statement)).all()}
+    mine = [row for row in rows if _key(row) in taken]
+    for row in mine:
+        values = {"lease_owner": owner, "lease_epoch": _epoch(row) + 1, "lease_until": until}
+        for name, value in values.items():
+            sqlalchemy.orm.attributes.set_committed_value(row, name, value)
+    return mine
 
 
 async def renew(
@@ -69,15 +82,17 @@ async def renew(
         raise errors.LeaseLostError
 
 
-async def due(
-    data: session.Session, model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any], limit: int
-) -> Sequence[Any]:
-    """Since when each of the oldest due rows that nobody holds has waited, and these columns of it."""
-    free = (model.lease_until.is_(None)) | (model.lease_until <= now)
+def due(model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any], limit: int, each: Any = None) -> Any:
+    """A SELECT of the oldest due rows that nobody holds: since when each has waited, and these columns of it.
+
+    With `each` the oldest of each value of that column.
+    """
+    since = model.due_at if each is None else sqlalchemy.func.min(model.due_at)
     # SQLModel's types know no columns that are handed in.
-    wanted: Any = sqlalchemy.select(model.due_at, *columns).where(model.due_at <= now, free, *where)
-    found: Sequence[Any] = (await data.exec(wanted.order_by(model.due_at).limit(limit))).all()
-    return found
+    wanted = sqlalchemy.select(since.label("due_at"), *columns).where(model.due_at <= now, _free(model, now), *where)
+    oldest = (wanted if each is None else wanted.group_by(each)).order_by(since).limit(limit)
+    # SQLite takes no LIMIT in a part of a compound SELECT.
+    return sqlalchemy.select(oldest.subquery())
 
 
 def check(row: Any, epoch: int) -> None:
@@ -86,6 +101,13 @@ def check(row: Any, epoch: int) -> None:
         raise errors.LeaseLostError
 
 
-def _key(row: Any) -> list[Any]:
-    table = type(row)
-    return [column == getattr(row, column.key) for column in sqlalchemy.inspect(table).primary_key]
+def _free(table: Any, now: datetime.datetime) -> Any:
+    return (table.lease_until.is_(None)) | (table.lease_until <= now)
+
+
+def _key(row: Any) -> tuple[Any, ...]:
+    return tuple(getattr(row, column.key) for column in sqlalchemy.inspect(type(row)).primary_key)
+
+
+def _epoch(row: Any) -> int:
+    return int(row.lease_epoch)

@@ -59,23 +59,6 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "procrastinate_events": "INSERT",
     }
 )
-# The arrows that people draw from a page. The worker draws the others.
-PROMOTION_ARROWS: Final[Mapping[_State, frozenset[_State]]] = MappingProxyType(
-    {
-        _State.REQUESTED: frozenset({_State.ABORTED}),
-        _State.SENDING: frozenset({_State.ABORTING}),
-        _State.IN_DOUBT: frozenset({_State.ABORTING, _State.ABORTED}),
-        _State.DIVERGED: frozenset({_State.CHECKING}),
-    }
-)
-DEPLOYMENT_ARROWS: Final[Mapping[_Deployment, frozenset[_Deployment]]] = MappingProxyType(
-    {
-        _Deployment.STAGED: frozenset({_Deployment.DROPPING}),
-        _Deployment.FAILED: frozenset({_Deployment.DROPPING}),
-        _Deployment.LOST: frozenset({_Deployment.VALIDATING, _Deployment.FAILED}),
-    }
-)
-
 _STORE: Final = "atr_store_file_set(text, text[], bigint[], text[], timestamptz)"
 STORE_FILE_SET: Final = (
     "SELECT atr_store_file_set(:digest, CAST(:paths AS text[]), CAST(:sizes AS bigint[]), CAST(:sha256s AS text[]),"
@@ -236,7 +219,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 _UPDATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "promotion": {
-            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(PROMOTION_ARROWS)})": (
+            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(states.PEOPLES_ARROWS)})": (
                 "Only the worker takes a promotion there."
             ),
             f"{_ACCEPTED} AND OLD.state <> '{_State.DIVERGED.value}'": "Only what diverged has files to accept.",
@@ -248,7 +231,7 @@ _UPDATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             f" AND state IN ({_values(_FREE)}))": "A promotion holds its packages until it is stopped.",
         },
         "deployment": {
-            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(DEPLOYMENT_ARROWS)})": (
+            f"NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({_moves(states.PEOPLES_DEPLOYMENT_ARROWS)})": (
                 "Only the worker takes a deployment there."
             ),
             f"NEW.external_id IS DISTINCT FROM OLD.external_id AND OLD.state <> '{_Deployment.LOST.value}'": (

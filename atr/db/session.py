@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import sqlalchemy
 import sqlalchemy.ext.asyncio
+import sqlalchemy.orm
 import sqlmodel
 import sqlmodel.ext.asyncio.session as asyncio_session
 
@@ -43,6 +44,8 @@ _PG_SAFER: Final = {"synchronous_commit": frozenset({"on", "remote_apply", "remo
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _PRAGMAS: Final = (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", "synchronous=FULL")
 _RETRY_SECONDS: Final = 0.01
+# Under this name a writing session holds the rows that it has read.
+_KEPT: Final = "kept"
 
 
 def utc_now() -> datetime.datetime:
@@ -101,7 +104,7 @@ class Database:
         try:
             async with (
                 self._writing,
-                Session(self._immediate, expire_on_commit=False) as session,
+                Session(self._immediate, expire_on_commit=False, info={_KEPT: []}) as session,
                 session.begin(),
             ):
                 session.built = self.built
@@ -136,6 +139,16 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self._engine.dispose()
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.orm.Session, "loaded_as_persistent")
+def _keep(session: sqlalchemy.orm.Session, row: Any) -> None:
+    """Hold the rows of a writing transaction until it ends: one that is asked for again by its key is not read again.
+
+    https://docs.sqlalchemy.org/en/21/orm/session_state_management.html#session-referencing-behavior
+    """
+    if _KEPT in session.info:
+        session.info[_KEPT].append(row)
 
 
 @contextlib.asynccontextmanager

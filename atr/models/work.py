@@ -31,6 +31,8 @@ class Promotion:
     view: steps.View
     voted_digest: str
     round: int
+    # Whether an earlier, broken reading of this round may have left something.
+    kept: bool
     # What the last complete reading in this state differed by; empty if it did not.
     difference: str
     # What is known of the files beside the voted ones.

@@ -67,7 +67,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
             form = forms.PromoteAllForm.parse(given)
             if form.version != version_key:
                 raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
-            await member.turns.promote_all(
+            await member.acts.promote_all(
                 sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
             )
     except errors.InputError as error:
@@ -224,13 +224,13 @@ _MEMBERS: Final[
     "forget_copy": lambda member, row, form: member.copies.forget(row.deployment, form.reason),
     "keep_copy": lambda member, row, _: member.copies.keep(row.deployment),
     "prove_published": lambda member, row, _: member.acts.prove_published(row.deployment),
-    "accept_extras": lambda member, row, form: member.extras.accept(row.promotion, form.extras, form.reason),
+    "accept_extras": lambda member, row, form: member.acts.accept(row.promotion, form.extras, form.reason),
     "abort": lambda member, row, form: member.acts.abort(row.promotion, form.reason),
     "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
     "extend": lambda member, row, form: member.acts.extend(row.promotion, form.reason),
     "give_up": lambda member, row, form: member.acts.give_up(row.promotion, form.reason),
     "stop": lambda member, row, form: member.acts.stop(row.promotion, form.reason),
-    "go_on": lambda member, row, form: member.turns.go_on(row.promotion, form.reason),
+    "go_on": lambda member, row, form: member.acts.go_on(row.promotion, form.reason),
     "send_again": lambda member, row, form: member.acts.send_again(row.promotion, form.reason),
 }
 
@@ -294,9 +294,11 @@ def _home(given: dict[str, str], project_key: str, version_key: str) -> str:
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
     """What follows from a record, honestly."""
     if platform.supports_remote_promotion:
-        if staging:
-            return "It is being checked now."
-        return "The platform is being checked for it; its files are then compared with the ballot."
+        return (
+            "It is being checked now."
+            if staging
+            else "The platform is being checked for it; its files are then compared with the ballot."
+        )
     if staging:
         return f"Staged packages on {platform.display_name} cannot be read yet, so the record stays pending."
     return f"The platform is being checked for it. Its files cannot be verified because {platform.no_proof}."

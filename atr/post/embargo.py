@@ -21,7 +21,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.LiftForm.parse(given)
-            await member.embargo.lift(sql.release_key(project_key, version_key), form.reason)
+            await member.announce.lift_embargo(sql.release_key(project_key, version_key), form.reason)
     except (errors.InputError, errors.ConflictError) as error:
         async with web.site().storage.read(web.asf_uid()) as read:
             view = await embargo.page(read, project_key, version_key)

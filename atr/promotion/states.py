@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lives of promotions and deployments: one table of data each. Every pair that is not in it raises.
 
-Who draws the arrows: storage/writers, nobody else. docs/states.md is rendered from here.
+Who draws the arrows: storage/transitions.py, nobody else. docs/states.md is rendered from here.
 """
 
 import dataclasses
@@ -72,6 +72,27 @@ ARROWS: Final = _table(
 )
 # What takes a person besides, with a reason.
 PERSONS_ARROWS: Final = _table({State.IN_DOUBT: "SENDING ABORTED", State.DIVERGED: "CHECKING"})
+# The same arrows by who draws them: people in the transaction of their click, the worker in one of its own. What a
+# person asks for and only a proof allows, a call from IN_DOUBT, is drawn by the worker.
+PEOPLES_ARROWS: Final = _table(
+    {
+        State.REQUESTED: "ABORTED",
+        State.SENDING: "ABORTING",
+        State.IN_DOUBT: "ABORTING ABORTED",
+        State.DIVERGED: "CHECKING",
+    }
+)
+WORKERS_ARROWS: Final = _table(
+    {
+        State.REQUESTED: "SENDING PUBLISHING CHECKING ABORTED REFUSED",
+        State.SENDING: "SENDING REQUESTED PUBLISHING CHECKING REFUSED IN_DOUBT",
+        State.PUBLISHING: "CHECKING REFUSED IN_DOUBT",
+        State.CHECKING: "LIVE DIVERGED IN_DOUBT",
+        State.ABORTING: "ABORTED PUBLISHING CHECKING IN_DOUBT",
+        State.IN_DOUBT: "PUBLISHING CHECKING REFUSED SENDING",
+        State.LIVE: "DIVERGED",
+    }
+)
 
 OPEN: Final = frozenset(State) - {State.LIVE, State.DIVERGED, State.ABORTED, State.REFUSED}
 # These hold their coordinates: nobody else may promote them.
@@ -136,6 +157,18 @@ DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentSt
     {
         DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
     }
+)
+# By who draws them, as for promotions.
+PEOPLES_DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
+    {
+        DeploymentState.STAGED: frozenset({DeploymentState.DROPPING}),
+        DeploymentState.FAILED: frozenset({DeploymentState.DROPPING}),
+        DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
+    }
+)
+# A drop that stops a promotion is marked by the worker.
+WORKERS_DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
+    {**DEPLOYMENT_ARROWS, DeploymentState.FAILED: frozenset({DeploymentState.PUBLISHED})}
 )
 
 WORDS: Final[Mapping[State, Words]] = MappingProxyType(

@@ -27,18 +27,14 @@ import atr.storage.transaction as transaction
 import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
-import atr.storage.writers.embargo as embargoes
-import atr.storage.writers.extras as extras
+import atr.storage.writers.operations as operations
 import atr.storage.writers.policy as policy
 import atr.storage.writers.promotions as promotions
 import atr.storage.writers.readiness as readiness
-import atr.storage.writers.release as release
+import atr.storage.writers.release as releases
 import atr.storage.writers.resolution as resolution
-import atr.storage.writers.restoring as restoring
 import atr.storage.writers.revision as revision
 import atr.storage.writers.searches as searches
-import atr.storage.writers.switches as switches
-import atr.storage.writers.turns as turns
 import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
 
@@ -256,7 +252,7 @@ class WriteAsCommitteeParticipant:
     """Start a release, compose it, cast a vote."""
 
     def __init__(self, write: Write) -> None:
-        self.release = release.CommitteeParticipant(write)
+        self.release = releases.CommitteeParticipant(write)
         self.revision = revision.CommitteeParticipant(write)
         self.vote = vote.CommitteeParticipant(write)
         self.promotions = promotions.CommitteeParticipant(write)
@@ -273,7 +269,7 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
         super().__init__(write)
         self.vote = vote.ReleaseManager(write)
         self.vote_resolution = resolution.ReleaseManager(write)
-        self.announce = release.ReleaseManager(write)
+        self.announce = releases.ReleaseManager(write)
         self.policy = policy.ReleaseManager(write)
         self.deployments = deployments.ReleaseManager(write)
         self.distributions = distributions.ReleaseManager(write)
@@ -283,20 +279,17 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
 class WriteAsCommitteeMember(WriteAsReleaseManager):
     """Besides: promote, stop, drop, send again, accept what stands beside, announce what is incomplete."""
 
-    announce: release.CommitteeMember
+    announce: releases.CommitteeMember
     deployments: deployments.CommitteeMember
     distributions: distributions.CommitteeMember
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
-        self.announce = release.CommitteeMember(write)
+        self.announce = releases.CommitteeMember(write)
         self.deployments = deployments.CommitteeMember(write)
         self.distributions = distributions.CommitteeMember(write)
         self.acts = promotions.CommitteeMember(write)
         self.copies = copies.CommitteeMember(write)
-        self.turns = turns.CommitteeMember(write)
-        self.extras = extras.CommitteeMember(write)
-        self.embargo = embargoes.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:
@@ -304,14 +297,14 @@ class WriteAsFoundationAdmin:
 
     def __init__(self, write: Write) -> None:
         self.policy = policy.FoundationAdmin(write)
-        self.switches = switches.FoundationAdmin(write)
+        self.switches = operations.FoundationAdmin(write)
 
 
 class WriteAsOperator:
     """What became of the database as a whole."""
 
     def __init__(self, write: Write) -> None:
-        self.restoring = restoring.Operator(write)
+        self.restoring = operations.Operator(write)
 
 
 class WriteAsSystemService:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a promotion's row says what its events say. One that was edited by hand is frozen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy
@@ -19,15 +19,18 @@ _MARKED: Final = "attempt_marked"
 _TO_DO: Final = "Nothing is sent. Run `atr verify-chain`, and find out who changed it."
 
 
-async def disagreements(data: session.Session, promotions: Sequence[tables.Promotion]) -> Mapping[int | None, str]:
+async def disagreements(
+    data: session.Session, promotions: Sequence[tables.Promotion], calls: Mapping[int | None, int] | None = None
+) -> Mapping[int | None, str]:
     """By promotion: what is wrong between it with its publish attempts and its events, as a sentence; empty: nothing.
 
-    What has no events of its own (it was recorded as published by hand) cannot disagree with them.
+    What has no events of its own (it was recorded as published by hand) cannot disagree with them. `calls` are the
+    numbers of attempts to publish, for whoever has read them in this transaction.
     """
     if not promotions:
         return {}
     subjects = {f"promotion:{row.id}": row for row in promotions}
-    event, attempt = tables.Event, tables.Attempt
+    event = tables.Event
     wanted = (
         sqlmodel.select(event)
         .where(col(event.subject).in_(subjects), col(event.what).in_((*_MOVES, _MARKED)))
@@ -37,18 +40,19 @@ async def disagreements(data: session.Session, promotions: Sequence[tables.Promo
     for one in (await data.exec(wanted)).all():
         if one.chain == subjects[one.subject].release_key:
             events[subjects[one.subject].id].append(one)
-    made = (
-        sqlmodel.select(attempt.promotion_id, sqlalchemy.func.count())
-        .where(col(attempt.promotion_id).in_(events), attempt.kind == tables.AttemptKind.PUBLISH)
-        .group_by(col(attempt.promotion_id))
-    )
-    calls = dict((await data.exec(made)).all())
+    if calls is None:
+        calls = await _calls(data, events)
     return {row.id: _disagreement(row, calls.get(row.id, 0), events[row.id]) for row in promotions}
 
 
-async def disagreement(data: session.Session, row: tables.Promotion) -> str:
-    """The same of one promotion."""
-    return (await disagreements(data, [row]))[row.id]
+async def _calls(data: session.Session, ids: Collection[int | None]) -> Mapping[int | None, int]:
+    attempt = tables.Attempt
+    made = (
+        sqlmodel.select(attempt.promotion_id, sqlalchemy.func.count())
+        .where(col(attempt.promotion_id).in_(ids), attempt.kind == tables.AttemptKind.PUBLISH)
+        .group_by(col(attempt.promotion_id))
+    )
+    return dict((await data.exec(made)).all())
 
 
 def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Event]) -> str:

@@ -20,6 +20,8 @@ import atr.models.promotion as tables
 
 SITE: Final = "site"
 _START: Final = "0" * 64
+# Under this name a session keeps the ends of chains.
+_ENDS: Final = "ends"
 
 
 async def append(
@@ -33,16 +35,14 @@ async def append(
     facts: dict[str, Any],
 ) -> tables.Event:
     """Add one event. No event, no change: it fails or commits with the rest of the transaction."""
-    await data.flush()
     await guards.hold(data, guards.chain(chain))
-    last = (
-        await data.exec(
-            sqlmodel.select(tables.Event)
-            .where(tables.Event.chain == chain)
-            .order_by(col(tables.Event.number).desc())
-            .limit(1)
-        )
-    ).first()
+    # The ends of the chains that this transaction has added to.
+    ends: dict[str, tables.Event] = data.info.setdefault(_ENDS, {})
+    last = ends.get(chain)
+    if last is None:
+        wanted = sqlmodel.select(tables.Event).where(tables.Event.chain == chain)
+        with data.no_autoflush:
+            last = (await data.exec(wanted.order_by(col(tables.Event.number).desc()).limit(1))).first()
     event = tables.Event(
         chain=chain,
         number=last.number + 1 if last else 1,
@@ -56,7 +56,11 @@ async def append(
     )
     event.hash = digest(event)
     data.add(event)
-    await data.flush()
+    if data.in_nested_transaction():
+        # What is rolled back alone leaves the chain as it was.
+        await data.flush()
+    else:
+        ends[chain] = event
     return event
 
 

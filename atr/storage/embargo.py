@@ -45,6 +45,14 @@ async def holds(data: session.Session, release: sql.Release) -> bool:
     return release.is_embargoed and (await lift_of(data, release) is None)
 
 
+async def held_keys(data: session.Session, keys: Collection[str]) -> frozenset[str]:
+    """Those of these releases of which nothing may leave."""
+    row = sql.Release
+    return frozenset(
+        (await data.exec(sqlmodel.select(row.key).where(col(row.key).in_(keys), ~may_leave(row.key)))).all()
+    )
+
+
 async def holds_key(data: session.Session, key: str) -> bool:
     """The same by a release's key; a release that is not there any more is under no embargo."""
     release = await data.get(sql.Release, key)

@@ -37,14 +37,6 @@ class Lane:
         return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public place"
 
 
-@dataclasses.dataclass(frozen=True)
-class Due:
-    """A row that is due: since when, and what looking at it reaches."""
-
-    since: datetime.datetime
-    lane: Lane
-
-
 def of_row(row: operating.PlatformAccount) -> budget.Account:
     """The row as the rules read it."""
     return budget.Account(

@@ -17,6 +17,8 @@ async def keep(
     write: transaction.Transaction, owner: str, side: tables.Side, number: int, done: Sequence[work.Read]
 ) -> None:
     """Keep these files of one reading, in place of what an earlier one kept of the same paths."""
+    if not done:
+        return
     row = tables.FileRead
     await write.data.exec(
         sqlalchemy.delete(row).where(
@@ -26,21 +28,21 @@ async def keep(
             col(row.path).in_([read.file.path for read in done]),
         )
     )
-    write.data.add_all(
-        tables.FileRead(
-            owner=owner,
-            side=side,
-            round=number,
-            path=read.file.path,
-            size=read.file.size,
-            sha256=read.file.sha256,
-            problem=read.problem,
-            text=read.text,
-            read_at=write.now,
-        )
+    values = [
+        {
+            "owner": owner,
+            "side": side,
+            "round": number,
+            "path": read.file.path,
+            "size": read.file.size,
+            "sha256": read.file.sha256,
+            "problem": read.problem,
+            "text": read.text,
+            "read_at": write.now,
+        }
         for read in done
-    )
-    await write.data.flush()
+    ]
+    await write.data.exec(sqlalchemy.insert(row), params=values)
 
 
 async def forget(write: transaction.Transaction, owner: str) -> None:

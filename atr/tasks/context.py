@@ -16,6 +16,7 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
+import atr.tasks.looks as looking
 
 # A mark that is older than this, by a clock that nobody can set, sends nothing any more.
 FRESH_SECONDS: Final = 30.0
@@ -67,6 +68,7 @@ class Context:
     failpoint: Callable[[str], None]
     monotonic: Callable[[], float]
     meters: metrics.Meters = dataclasses.field(default_factory=metrics.Meters)
+    looks: looking.Looks = dataclasses.field(default_factory=looking.Looks)
     # Of the task that runs: should it fail, nobody tries again.
     is_last_try: bool = False
     # None where tasks are taken from their table.

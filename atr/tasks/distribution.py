@@ -5,13 +5,12 @@ A promotion goes: verify (nothing open), prepare, mark (one transaction), send o
 between, the row says where to go on, and nobody ever sends for a mark that somebody else wrote.
 """
 
-import asyncio
 import collections
 import dataclasses
 import datetime
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
 
 import atr.errors as errors
 import atr.log as log
@@ -19,13 +18,19 @@ import atr.models.work as work
 import atr.promotion.budget as budget
 import atr.promotion.deployments as deployment_rules
 import atr.storage.lanes as lanes
+import atr.storage.leased_rows as leased_rows
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.promote as promote
 import atr.tasks.tend as tend
 
-# What is done with a claimed row, answering what went wrong; each kind of row has its own.
-Work = Callable[[contexts.Context, Any], Coroutine[Any, Any, errors.AtrError | None]]
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """What is done with a claimed row of one kind, and what is noted when that fails."""
+
+    advance: Callable[[contexts.Context, Any], Awaitable[object]]
+    failed: Callable[[contexts.Context, Any, errors.AtrError], Awaitable[object]]
 
 
 class Busy(collections.Counter[lanes.Lane]):
@@ -36,7 +41,7 @@ class Busy(collections.Counter[lanes.Lane]):
 
 
 _LOG = logging.getLogger(__name__)
-_UNEXPECTED = "An unexpected error occurred; see the worker's log. It will be retried."
+_UNEXPECTED = "Something unexpected happened while we worked on this ({}); the operator's log has it. We try again."
 
 
 async def status_check(
@@ -49,18 +54,18 @@ async def status_check(
     own errors, so one bad row stops no other.
     """
     busy = Busy() if busy is None else busy
-    taken: list[tuple[Work, Any, lanes.Lane]] = []
+    taken: list[tuple[_Job, Any, lanes.Lane]] = []
     async with context.storage.write_as_system(services.PromotionService) as service:
-        kinds: tuple[_Kind, ...] = (
-            _Kind(service.promotions, _promotion),
-            _Kind(service.deployments, _deployment),
-            _Kind(service.pending, _pending),
-        )
+        claims: Mapping[leased_rows.Kind, Any] = {
+            leased_rows.Kind.PROMOTION: service.promotions,
+            leased_rows.Kind.DEPLOYMENT: service.deployments,
+            leased_rows.Kind.DISTRIBUTION: service.pending,
+        }
         shut = frozenset(lane for lane, count in busy.items() if count >= limit)
         busy.was_full = bool(shut)
-        waiting = await _waiting(kinds, limit, shut)
+        waiting = await leased_rows.due(service.write, limit=limit, shut=shut)
         if not waiting:
-            # What there is nothing to do for costs these few reads, and no lock.
+            # What there is nothing to do for costs this one read, and no lock.
             return []
         verdicts = await service.rate_limits.verdicts(at_most=limit)
         places = {lane: limit - busy[lane] for lane in verdicts}
@@ -71,55 +76,43 @@ async def status_check(
                 probe = verdicts[lane].breaker is not budget.Breaker.CLOSED
                 if probe and not await service.rate_limits.take_probe(lane, seconds=context.lease):
                     continue
-                claimed = await kind.claimer.claim(owner=context.owner, seconds=context.lease, limit=count, lane=lane)
+                claimed = await claims[kind].claim(owner=context.owner, seconds=context.lease, limit=count, lane=lane)
                 await service.rate_limits.spend(lane, len(claimed))
-                taken.extend((kind.work_on, dataclasses.replace(one, probe=probe), lane) for one in claimed)
-            waiting = await _waiting(kinds, limit, frozenset(lane for lane, left in room.items() if left <= 0))
+                taken.extend((_JOBS[kind], dataclasses.replace(one, probe=probe), lane) for one in claimed)
+            if len(waiting) < limit:
+                # All that was due was seen.
+                break
+            full = frozenset(lane for lane, left in room.items() if left <= 0)
+            waiting = await leased_rows.due(service.write, limit=limit, shut=full)
         if taken:
             context.failpoint("in_claim_tx")
     # Only now are they ours.
     begun = collections.Counter(lane for _, _, lane in taken)
     busy.update(begun)
     busy.was_full = any(begun[lane] >= free for lane, free in places.items())
-    return [_work(context, work_on, one, lane, busy) for work_on, one, lane in taken]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-    """A kind of row: who claims it, and what is done with it."""
-
-    claimer: Any
-    work_on: Work
-
-
-async def _waiting(kinds: Iterable[_Kind], limit: int, shut: Collection[lanes.Lane]) -> list[tuple[lanes.Due, _Kind]]:
-    """The oldest rows that are due, over all kinds, so that many rows of one kind never starve another."""
-    found = [(due, kind) for kind in kinds for due in await kind.claimer.due(limit=limit, shut=shut)]
-    return sorted(found, key=_since)
-
-
-def _since(one: tuple[lanes.Due, _Kind]) -> datetime.datetime:
-    return one[0].since
+    return [_work(context, job, one, lane, busy) for job, one, lane in taken]
 
 
 def _shared(
-    waiting: Iterable[tuple[lanes.Due, _Kind]], room: Mapping[lanes.Lane, int]
-) -> collections.Counter[tuple[_Kind, lanes.Lane]]:
+    waiting: Iterable[leased_rows.Due], room: Mapping[lanes.Lane, int]
+) -> collections.Counter[tuple[leased_rows.Kind, lanes.Lane]]:
     """How many rows of each kind and lane are taken: the oldest, as far as there is room in the lane."""
     left = dict(room)
-    taken: collections.Counter[tuple[_Kind, lanes.Lane]] = collections.Counter()
-    for due, kind in waiting:
+    taken: collections.Counter[tuple[leased_rows.Kind, lanes.Lane]] = collections.Counter()
+    for due in waiting:
         if left[due.lane] > 0:
             left[due.lane] -= 1
-            taken[kind, due.lane] += 1
+            taken[due.kind, due.lane] += 1
     return taken
 
 
-async def _work(context: contexts.Context, work_on: Work, claimed: Any, lane: lanes.Lane, busy: Busy) -> None:
+async def _work(context: contexts.Context, job: _Job, claimed: Any, lane: lanes.Lane, busy: Busy) -> None:
     try:
         with log.about(row=claimed.subject):
             try:
-                error = await work_on(context, claimed)
+                error = await error_of(job.advance(context, claimed))
+                if error is not None:
+                    await job.failed(context, claimed, error)
             except errors.ConflictError as lost:
                 _LOG.info("gave up a row: %s", lost, extra={"action": "lost"})
                 if isinstance(lost, errors.LeaseLostError):
@@ -128,6 +121,23 @@ async def _work(context: contexts.Context, work_on: Work, claimed: Any, lane: la
             await _hear(context, claimed, lane, error)
     finally:
         busy[lane] -= 1
+
+
+async def error_of(doing: Awaitable[object]) -> errors.AtrError | None:
+    """What went wrong with a piece of work; None if nothing did. One bad row stops no other.
+
+    Raises ConflictError: somebody else is at it now.
+    """
+    try:
+        await doing
+    except errors.ConflictError:
+        raise
+    except errors.AtrError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  (whatever it is, the row waits and the others go on)
+        _LOG.exception("a piece of work failed", extra={"action": "work_failed"})
+        return errors.AtrError(_UNEXPECTED.format(type(error).__name__))
+    return None
 
 
 async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error: errors.AtrError | None) -> None:
@@ -142,68 +152,20 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
             )
 
 
-async def _promotion(context: contexts.Context, claimed: work.Promotion) -> errors.AtrError | None:
-    try:
-        await promote.advance(context, claimed)
-    except errors.ConflictError:
-        raise
-    except errors.AtrError as error:
-        await promote.failed_look(context, claimed, error)
-        return error
-    except asyncio.CancelledError:
-        raise
-    except Exception as error:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("a promotion could not be worked on")
-        unexpected = errors.AtrError(_UNEXPECTED)
-        await promote.failed_look(context, claimed, unexpected, cause=error)
-        return unexpected
-    return None
-
-
-async def _deployment(context: contexts.Context, claimed: work.Deployment) -> errors.AtrError | None:
-    try:
-        await tend.advance(context, claimed)
-    except errors.ConflictError:
-        raise
-    except errors.AtrError as error:
-        is_outage = not isinstance(error, errors.MalformedError)
-        await _failed_look(context, claimed, str(error), getattr(error, "retry_after", None), is_outage=is_outage)
-        return error
-    except asyncio.CancelledError:
-        raise
-    except Exception:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("a deployment could not be worked on")
-        await _failed_look(context, claimed, _UNEXPECTED, None)
-        return errors.AtrError(_UNEXPECTED)
-    return None
-
-
-async def _failed_look(
-    context: contexts.Context,
-    claimed: work.Deployment,
-    problem: str,
-    retry_after: float | None,
-    *,
-    is_outage: bool = True,
-) -> None:
+async def _failed_look(context: contexts.Context, claimed: work.Deployment, error: errors.AtrError) -> None:
+    retry_after = getattr(error, "retry_after", None)
+    is_outage = not isinstance(error, errors.MalformedError)
     async with context.storage.write_as_system(services.PromotionService) as service:
-        await service.deployments.failed_look(claimed, problem, retry_after, is_outage=is_outage)
+        await service.deployments.failed_look(claimed, str(error), retry_after, is_outage=is_outage)
 
 
-async def _pending(context: contexts.Context, claimed: work.Distribution) -> errors.AtrError | None:
-    found: work.PublicAddress | None = None
-    problem: errors.AtrError | None = None
-    try:
-        found = await promote.address(context.catalogue(claimed.coordinates.platform), claimed.coordinates)
-    except errors.AtrError as error:
-        problem = error
-    except asyncio.CancelledError:
-        raise
-    except Exception:  # noqa: BLE001  (one bad row must stop no other)
-        _LOG.exception("%s could not be looked for", claimed.coordinates)
-        problem = errors.AtrError(_UNEXPECTED)
-    await _note_pending(context, claimed, found, problem)
-    return problem
+async def _look_up(context: contexts.Context, claimed: work.Distribution) -> None:
+    found = await promote.address(context.catalogue(claimed.coordinates.platform), claimed.coordinates)
+    await _note_pending(context, claimed, found, None)
+
+
+async def _failed_look_up(context: contexts.Context, claimed: work.Distribution, error: errors.AtrError) -> None:
+    await _note_pending(context, claimed, None, error)
 
 
 async def _note_pending(
@@ -228,3 +190,10 @@ async def _note_pending(
         )
         if retry_after is not None:
             await service.pending.postpone(claimed.coordinates.platform, next_look)
+
+
+_JOBS: Final[Mapping[leased_rows.Kind, _Job]] = {
+    leased_rows.Kind.PROMOTION: _Job(promote.advance, promote.failed_look),
+    leased_rows.Kind.DEPLOYMENT: _Job(tend.advance, _failed_look),
+    leased_rows.Kind.DISTRIBUTION: _Job(_look_up, _failed_look_up),
+}

@@ -43,7 +43,7 @@ class DeploymentHold:
 
     async def _renew(self) -> None:
         async with self.context.storage.write_as_system(services.PromotionService) as service:
-            await service.deployments.renew(self.claimed.id, self.claimed.epoch, seconds=self.context.lease)
+            await service.deployments.renew(self.claimed, seconds=self.context.lease)
 
 
 @dataclasses.dataclass
@@ -82,7 +82,7 @@ class UploadProgress:
         self._told = self._done
         try:
             async with self.context.storage.write_as_system(services.PromotionService) as service:
-                await service.transfers.sending(self.claimed, self._done, self._total)
+                await service.deployments.sending(self.claimed, self._done, self._total)
         except Exception as error:  # noqa: BLE001  (a locked database must not lose the reply that is on its way)
             _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
 
@@ -123,6 +123,8 @@ class PromotionHold:
 
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken reading of this round left."""
+        if not self.claimed.kept:
+            return ()
         async with self.context.storage.read() as read:
             return await inputs.kept(read, f"promotion:{self.claimed.id}", self.side, self.claimed.round)
 

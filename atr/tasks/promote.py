@@ -7,7 +7,6 @@ disk; the reply is only a hint; what the platform says afterwards is only believ
 
 import dataclasses
 import functools
-import logging
 
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -26,7 +25,6 @@ import atr.tasks.reading as reading
 import atr.tasks.records as records
 import atr.tasks.sending as sending
 
-_LOG = logging.getLogger(__name__)
 Do = steps.Do
 Seen = steps.Seen
 Look = steps.Look
@@ -63,17 +61,13 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
         await service.findings.looked_again(claimed, looked)
 
 
-async def failed_look(
-    context: contexts.Context, claimed: work.Promotion, error: errors.AtrError, *, cause: Exception | None = None
-) -> None:
+async def failed_look(context: contexts.Context, claimed: work.Promotion, error: errors.AtrError) -> None:
     """Note on the row that the platform could not be read; nothing moves, and it is looked at again.
 
     Raises ConflictError when it is somebody else's now.
 
     Past its deadline even a platform that never answers ends, for now, with a person.
     """
-    if cause is not None:
-        _LOG.error("promotion %s: %r", claimed.id, cause, extra={"action": "failed_look", "promotion": claimed.id})
     decision = steps.Decision(None)
     if claimed.view.state in {states.State.SENDING, states.State.PUBLISHING, states.State.ABORTING}:
         decision = steps.after_ask(claimed.view, Seen.UNKNOWN)
@@ -115,8 +109,9 @@ async def _ask(
         look = await _look(context, promoter, claimed, thorough=True)
         decision = steps.after_ask(view, observation.seen, look)
     if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
-        public = await _read_public(context, promoter, claimed)
-        if public.absent and not public.differs(await _voted(context, claimed)):
+        voted = await _voted(context, claimed)
+        public = await _read_public(context, promoter, claimed, voted)
+        if public.absent and not public.differs(voted):
             decision = steps.Decision(None)
     unclear = {Seen.UNKNOWN: observation.detail, Seen.GONE: _NOT_FOUND}.get(observation.seen, "")
     await _settle(
@@ -209,7 +204,7 @@ async def _send(
     context.failpoint("after_verify")
     before = context.monotonic()
     async with context.storage.write_as_system(services.PromotionService) as service:
-        permit = await service.promotions.mark(claimed, staged_digest, seconds=context.lease)
+        permit = await service.marks.publish(claimed, staged_digest, seconds=context.lease)
         context.failpoint("in_mark_tx")
     if permit is None:
         return
@@ -232,12 +227,12 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
     """Mark a drop, send it once, then ask. As for a publish, only who saw the mark's commit succeed sends for it."""
     before = context.monotonic()
     async with context.storage.write_as_system(services.PromotionService) as service:
-        permit = await service.stops.mark(claimed, seconds=context.lease)
+        permit = await service.marks.drop(claimed, seconds=context.lease)
     if permit is None:
         return
     reply = await sending.drop(context, promoter, sending.target(claimed), before)
     async with context.storage.write_as_system(services.PromotionService) as service:
-        after = await service.stops.answered(claimed, permit, sending.outcome(reply))
+        after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
@@ -260,7 +255,7 @@ async def _already_public(
     observation: contract.Observation,
 ) -> None:
     """The platform has this version already: equal bytes are a success; others are refused, or a person looks."""
-    public = await _read_public(context, promoter, claimed)
+    public = await _read_public(context, promoter, claimed, voted)
     difference = public.difference(voted)
     if public.absent and not public.differs(voted):
         text = f"The platform reports this version as published, but {public.not_there_yet(voted)}"
@@ -300,7 +295,7 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
             ),
         )
         return
-    public = await _read_public(context, promoter, claimed)
+    public = await _read_public(context, promoter, claimed, voted)
     if checking and public.absent and not public.differs(voted):
         text = public.not_there_yet(voted)
         await _settle(context, claimed, work.Learnt(_checked(claimed, complete=False), blocker=text))
@@ -340,11 +335,10 @@ async def _addresses(
 
 
 async def _read_public(
-    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion
+    context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
 ) -> reading.Public:
     hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
     each = functools.partial(context.failpoint, "mid_public_check")
-    voted = await _voted(context, claimed)
     return await reading.public(promoter, sending.target(claimed), voted, await hold.kept(), hold.keep, each=each)
 
 
@@ -354,6 +348,9 @@ async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.
 
 
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:
+    if (learnt.decision.to is None) and not learnt.complete:
+        await context.looks.note(context.storage, claimed, learnt)
+        return
     async with context.storage.write_as_system(services.PromotionService) as service:
         await service.distributions.settle(claimed, learnt)
         if learnt.decision.to is states.State.LIVE:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read files of a platform and hash them: the staged ones before the call, the public ones after it.
 
-Each file is kept as soon as it is read, so that a broken reading goes on where it stopped. No transaction is open
-while anything is read.
+What was read is kept while the reading goes on, so that a broken one goes on where it stopped; what the last moment of
+a whole reading read is not: whoever reads stores the file set next. No transaction is open while anything is read.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ import atr.tasks.keeping as keeping
 _READERS: Final = 4
 # What was read is kept after so many files or seconds.
 _KEEP_FILES: Final = 100
-_KEEP_SECONDS: Final = 0.5
+_KEEP_SECONDS: Final = 1.0
 # No platform takes a file that is larger.
 _LARGEST: Final = 5 * 1024**3
 # Wrong checksums that a sentence names.
@@ -185,7 +185,7 @@ class _Progress:
             await self._flush()
 
     async def through(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, R]]]) -> list[R]:
-        """Everything that these jobs read; what was read is kept however they end."""
+        """Everything that these jobs read; what was read is kept, should one of them fail."""
         every = []
         try:
             async with contextlib.aclosing(_in_parallel(jobs)) as reads:
@@ -193,8 +193,9 @@ class _Progress:
                     every.append(read)
                     if read is not None:
                         await self._note(read)
-        finally:
+        except BaseException:
             await self._flush()
+            raise
         return every
 
     async def _flush(self) -> None:
@@ -244,7 +245,11 @@ async def public(
             if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
                 await keep(batch, len(done), len(voted.files))
                 batch, since = [], time.monotonic()
-    finally:
+    except BaseException:
+        await keep(batch, len(done), len(voted.files))
+        raise
+    if absent:
+        # It is read on when these are there.
         await keep(batch, len(done), len(voted.files))
     return Public(tuple(done.values()), tuple(absent))
 

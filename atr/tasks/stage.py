@@ -43,7 +43,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         before = context.monotonic()
         try:
             async with storage.write_as_system(services.PromotionService) as service:
-                permit = await service.transfers.mark(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
+                permit = await service.marks.transfer(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
             # Switched off: nothing was sent, the row says why, and the scan asks again.
             async with storage.write_as_system(services.PromotionService) as service:
@@ -56,7 +56,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             reply = await _upload(promoter, context, claimed, files, progress.note)
         context.failpoint("after_upload_reply")
         async with storage.write_as_system(services.PromotionService) as service:
-            await service.transfers.answered(claimed, permit, sending.outcome(reply))
+            await service.deployments.answered(claimed, permit, sending.outcome(reply))
         await sending.hear(context, claimed.mechanism, reply)
 
 

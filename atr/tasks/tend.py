@@ -94,8 +94,8 @@ async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
         return
     before = context.monotonic()
     async with context.storage.write_as_system(services.PromotionService) as service:
-        permit = await service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=context.lease)
+        permit = await service.marks.transfer(claimed, tables.AttemptKind.DROP, seconds=context.lease)
     reply = await sending.drop(context, promoter, sending.target(claimed), before)
     async with context.storage.write_as_system(services.PromotionService) as service:
-        await service.transfers.answered(claimed, permit, sending.outcome(reply))
+        await service.deployments.answered(claimed, permit, sending.outcome(reply))
     await sending.hear(context, claimed.mechanism, reply)

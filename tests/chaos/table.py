@@ -12,7 +12,7 @@ import enum
 import itertools
 import pathlib
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import sqlmodel
@@ -29,8 +29,8 @@ import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.worker.services as services
-import atr.storage.writers.moves as moves
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 from tests import world as worlds
@@ -45,16 +45,28 @@ class Kind:
     draw: Callable[..., Awaitable[None]]
     arrows: Mapping[Any, frozenset[Any]]
     persons: Mapping[Any, frozenset[Any]]
+    peoples: Mapping[Any, frozenset[Any]]
+    workers: Mapping[Any, frozenset[Any]]
 
 
 KINDS: Final = (
-    Kind(tables.Promotion, states.State, moves.promotion, states.ARROWS, states.PERSONS_ARROWS),
+    Kind(
+        tables.Promotion,
+        states.State,
+        transitions.promotion,
+        states.ARROWS,
+        states.PERSONS_ARROWS,
+        states.PEOPLES_ARROWS,
+        states.WORKERS_ARROWS,
+    ),
     Kind(
         tables.Deployment,
         states.DeploymentState,
-        moves.deployment,
+        transitions.deployment,
         states.DEPLOYMENT_ARROWS,
         states.DEPLOYMENT_PERSONS_ARROWS,
+        states.PEOPLES_DEPLOYMENT_ARROWS,
+        states.WORKERS_DEPLOYMENT_ARROWS,
     ),
 )
 
@@ -82,20 +94,25 @@ async def tried(address: str, kinds: tuple["Kind", ...] | None = None) -> tuple[
     try:
         await _settle_in(store)
         for kind in kinds or KINDS:
-            for frm, to, by_person in itertools.product(kind.states, kind.states, (False, True)):
+            choices = itertools.product(kind.states, kind.states, (False, True), (False, True))
+            for frm, to, by_person, by_worker in choices:
                 clock.turn(seconds=1)
                 count += 1
+                how = f"{' by a person' if by_person else ''}{', drawn by the worker' if by_worker else ''}"
                 wrong += [
-                    f"{kind.table.__tablename__} {frm.value} -> {to.value}{' by a person' if by_person else ''}: {what}"
-                    for what in await _pair(store, kind, frm, to, by_person=by_person)
+                    f"{kind.table.__tablename__} {frm.value} -> {to.value}{how}: {what}"
+                    for what in await _pair(store, kind, frm, to, by_person=by_person, by_worker=by_worker)
                 ]
     finally:
         await database.close()
     return count, wrong
 
 
-async def _pair(store: storage.Storage, kind: "Kind", frm: Any, to: Any, *, by_person: bool) -> list[str]:
+async def _pair(
+    store: storage.Storage, kind: "Kind", frm: Any, to: Any, *, by_person: bool, by_worker: bool
+) -> list[str]:
     allowed = (to in kind.arrows.get(frm, ())) or (by_person and to in kind.persons.get(frm, ()))
+    allowed &= to in (kind.workers if by_worker else kind.peoples).get(frm, ())
     async with store.database.write() as data:
         row = await data.get(kind.table, 1)
         assert row is not None
@@ -103,11 +120,11 @@ async def _pair(store: storage.Storage, kind: "Kind", frm: Any, to: Any, *, by_p
         await data.flush()
         before, last = row.model_dump(), await _last(data, row)
     try:
-        async with store.write_as_system(services.PromotionService) as service:
-            row = await service.write.data.get(kind.table, 1)
+        async with _writing(store, by_worker=by_worker) as write:
+            row = await write.data.get(kind.table, 1)
             assert row is not None
-            await guards.hold(service.write.data, guards.release(row.release_key))
-            await kind.draw(service.write, row, to, "Because.", by_person=by_person)
+            await guards.hold(write.data, guards.release(row.release_key))
+            await kind.draw(write, row, to, "Because.", by_person=by_person)
     except errors.TransitionError:
         moved = False
     else:
@@ -129,6 +146,17 @@ async def _pair(store: storage.Storage, kind: "Kind", frm: Any, to: Any, *, by_p
         == (last.hash, last.number + 1, audit.digest(event)),
     }
     return [what for what, holds in checks.items() if not holds]
+
+
+@contextlib.asynccontextmanager
+async def _writing(store: storage.Storage, *, by_worker: bool) -> AsyncIterator[transaction.Transaction]:
+    """A transaction of the worker, or of somebody."""
+    if by_worker:
+        async with store.write_as_system(services.PromotionService) as service:
+            yield service.write
+    else:
+        async with store.write(worlds.MEMBER) as write:
+            yield write
 
 
 async def _last(data: session.Session, row: Any) -> tables.Event:

@@ -65,5 +65,5 @@ async def test_a_writer_that_draws_any_arrow_and_notes_nothing_is_caught(databas
     """Every pair but the table's, and for those the missing event."""
     kind = dataclasses.replace(table.KINDS[0], draw=_draws_anything)
     count, wrong = await table.tried(database, (kind,))
-    assert (kind.table, count) == (tables.Promotion, 200)
+    assert (kind.table, count) == (tables.Promotion, 400)
     assert len({one.partition(":")[0] for one in wrong}) == count

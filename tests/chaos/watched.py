@@ -22,8 +22,8 @@ import atr.storage.worker.services as services
 import tests.model.invariants as invariants
 
 _FILE: Final = "moves.jsonl"
-_LOOKED_AT: Final = frozenset({"settle", "mark", "answered", "verified", "progress", "renew"})
-_WRITERS: Final = frozenset({"promotions", "distributions"})
+_LOOKED_AT: Final = frozenset({"settle", "publish", "drop", "answered", "verified", "progress", "renew"})
+_WRITERS: Final = frozenset({"promotions", "marks", "distributions"})
 
 
 class Storage:

@@ -128,7 +128,7 @@ def _arrows() -> list[tuple[states.State, states.State]]:
         (frm, to)
         for frm in states.State
         for to in states.State
-        if (frm is not to) and (to not in roles.PROMOTION_ARROWS.get(frm, frozenset()))
+        if (frm is not to) and (to not in states.PEOPLES_ARROWS.get(frm, frozenset()))
     ]
 
 
@@ -139,7 +139,7 @@ def test_the_web_draws_the_arrows_of_people_only(made: str) -> None:
             owner.execute("UPDATE promotion SET state = %s", (frm.value,))
         with _connected(made, roles.WEB) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("UPDATE promotion SET state = %s", (to.value,))
-    for frm, several in roles.PROMOTION_ARROWS.items():
+    for frm, several in states.PEOPLES_ARROWS.items():
         for to in several:
             assert to in states.ARROWS[frm] | states.PERSONS_ARROWS.get(frm, frozenset())
             with _connected(made, "postgres") as owner:

@@ -244,7 +244,7 @@ def _seen(row: views.DeploymentView) -> str:
 
 async def _accept(world: worlds.World, promotion_id: int, seen: str, reason: str = "The notes, added later.") -> None:
     async with world.member() as member:
-        await member.extras.accept(promotion_id, seen, reason)
+        await member.acts.accept(promotion_id, seen, reason)
 
 
 async def test_named_extra_files_are_accepted_by_a_member_and_shown_for_good(voted: worlds.World) -> None:

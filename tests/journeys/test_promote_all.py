@@ -75,7 +75,7 @@ async def _ask(
     world: worlds.World, asked: list[order.Asked], *, stop: bool = True, asf_uid: str = worlds.MEMBER
 ) -> list[int]:
     async with world.member(asf_uid) as member:
-        opened = await member.turns.promote_all(RELEASE, asked, stop_at_trouble=stop)
+        opened = await member.acts.promote_all(RELEASE, asked, stop_at_trouble=stop)
         return [row.id or 0 for row in opened]
 
 
@@ -169,7 +169,7 @@ async def test_go_on_without_it_sends_the_rest(several: worlds.World, trouble: s
     promotions = await _promote_all(several, 1, 2, 3)
     await _first_ends(several, promotions, trouble)
     async with several.member("bob") as member:
-        await member.turns.go_on(promotions[1], "they do not need one another")
+        await member.acts.go_on(promotions[1], "they do not need one another")
     await several.live(2)
     await several.live(3)
     assert several.publish_calls == 2
@@ -220,10 +220,10 @@ async def test_going_on_needs_trouble_a_reason_and_a_member(several: worlds.Worl
     promotions = await _promote_all(several, 1, 2)
     async with several.member() as member:
         with pytest.raises(errors.ConflictError, match="No"):
-            await member.turns.go_on(promotions[1], "in a hurry")
+            await member.acts.go_on(promotions[1], "in a hurry")
         await member.acts.abort(promotions[0], "a slip")
         with pytest.raises(errors.InputError, match="Enter a reason"):
-            await member.turns.go_on(promotions[1], " ")
+            await member.acts.go_on(promotions[1], " ")
 
 
 async def test_a_double_click_is_one_promotion_each(several: worlds.World) -> None:

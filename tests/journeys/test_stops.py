@@ -191,7 +191,7 @@ async def test_nothing_is_published_for_what_is_stopped_while_it_is_proved(voted
     await _stop(voted, promotion_id)
     with pytest.raises(errors.ConflictError, match="aborting now, so nothing is sent"):
         async with voted.service() as service:
-            await service.promotions.mark(claimed, claimed.voted_digest, seconds=60)
+            await service.marks.publish(claimed, claimed.voted_digest, seconds=60)
     await voted.until(1, _State.ABORTED)
     assert voted.publish_calls == 1
 

@@ -246,7 +246,7 @@ def _settles(setting: Setting, world: World, index: int, worker: Worker) -> Iter
 
 
 def _marks(setting: Setting, world: World, index: int, worker: Worker) -> Iterator[Step]:
-    """`writers/promotions.mark`: the epoch, the gates now, the arrow, the attempt. A removed rule sends first."""
+    """`worker/marks.publish`: the epoch, the gates now, the arrow, the attempt. A removed rule sends first."""
     row = world.rows[worker.row]
     if setting.without is Rule.MARK_FIRST:
         yield _sent(world, index, worker, "unmarked")
@@ -290,7 +290,7 @@ def _waits(setting: Setting, world: World, index: int, worker: Worker) -> Iterat
 
 
 def _answered(setting: Setting, world: World, index: int, worker: Worker) -> Iterator[Step]:
-    """`writers/promotions.answered`, after a complete refusal; after 429 nothing waits for a person."""
+    """`worker/promotions.answered`, after a complete refusal; after 429 nothing waits for a person."""
     idle = worlds.handed(world, index, IDLE)
     row = world.rows[worker.row]
     if worker.stale or (row.state in worlds.ENDS):

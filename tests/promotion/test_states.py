@@ -3,7 +3,7 @@
 
 import itertools
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -168,3 +168,19 @@ def test_who_does_not_say_that_a_person_moves_it_has_the_arrows_of_the_machine_a
         states.check_move(State.DIVERGED, State.CHECKING)
     with pytest.raises(errors.TransitionError):
         states.check_deployment_move(DeploymentState.LOST, DeploymentState.VALIDATING)
+
+
+def test_each_arrow_is_drawn_by_people_or_by_the_worker() -> None:
+    """The two lists, from which PostgreSQL's roles are generated, hold every arrow and no other."""
+
+    def pairs(*tables: Any) -> set[tuple[Any, Any]]:
+        return {(frm, to) for table in tables for frm, several in table.items() for to in several}
+
+    assert pairs(states.PEOPLES_ARROWS, states.WORKERS_ARROWS) == pairs(states.ARROWS, states.PERSONS_ARROWS)
+    assert pairs(states.PEOPLES_DEPLOYMENT_ARROWS, states.WORKERS_DEPLOYMENT_ARROWS) == pairs(
+        states.DEPLOYMENT_ARROWS, states.DEPLOYMENT_PERSONS_ARROWS
+    )
+    # What proves and publishes is the worker's alone; a person's reason is nobody else's.
+    assert pairs(states.PEOPLES_ARROWS) & pairs(states.WORKERS_ARROWS) == {(State.REQUESTED, State.ABORTED)}
+    assert {to for _, to in pairs(states.PEOPLES_ARROWS)} == {State.ABORTED, State.ABORTING, State.CHECKING}
+    assert (State.IN_DOUBT, State.ABORTED) not in pairs(states.WORKERS_ARROWS)

@@ -405,7 +405,7 @@ async def test_beside_a_worker_that_is_about_to_send_nothing_is_sent(voted: worl
     before = await voted.promotion(promotion_id)
     with pytest.raises(errors.ConflictError, match="nothing is sent"):
         async with voted.service() as service:
-            await service.promotions.mark(claimed, proved.digest, seconds=60)
+            await service.marks.publish(claimed, proved.digest, seconds=60)
     assert await voted.promotion(promotion_id) == before
     assert (before.state, before.blocker) == (states.State.ABORTED, "")
     await voted.pass_time(rounds=3, hours=3)

@@ -37,7 +37,7 @@ async def _expedite(world: worlds.World) -> None:
 
 async def _lift(world: worlds.World, reason: str = "The voted files must be staged.") -> None:
     async with world.member() as member:
-        await member.embargo.lift(RELEASE, reason)
+        await member.announce.lift_embargo(RELEASE, reason)
 
 
 def _requests(world: worlds.World) -> Any:
@@ -153,7 +153,7 @@ async def test_what_was_asked_for_before_waits_and_goes_on_when_it_is_lifted(vot
         await service.promotions.verified(claimed, files)
     await _expedite(voted)
     async with voted.service() as service:
-        assert await service.promotions.mark(claimed, files.digest, seconds=60) is None
+        assert await service.marks.publish(claimed, files.digest, seconds=60) is None
     before = _requests(voted)
     await voted.pass_time(rounds=3, hours=30)
     assert _requests(voted) == before

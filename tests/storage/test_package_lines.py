@@ -111,11 +111,11 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
     with pytest.raises(errors.ConflictError, match=BOTH):
         async with mixed.member() as member:
-            await member.turns.promote_all(
+            await member.acts.promote_all(
                 RELEASE, [order.Asked(1, "0" * 64, rows[0].row_version), asked[1]], stop_at_trouble=True
             )
     async with mixed.member() as member:
-        first, second = await member.turns.promote_all(RELEASE, asked, stop_at_trouble=True)
+        first, second = await member.acts.promote_all(RELEASE, asked, stop_at_trouble=True)
     async with mixed.store.read(worlds.MEMBER) as read:
         assert eligibility.named(first, await queries.targets(read.data, first)) == f"{BOTH} on Maven Central"
         left_out = (await together.promote_all(read, people.PROJECT, "2.4.0")).left_out

@@ -151,10 +151,10 @@ _CALLS: dict[str, Call] = {
     "verify": lambda member, _: member.verification.ask(1),
     "keep a copy": lambda member, _: member.copies.keep(1),
     "forget a copy": lambda member, _: member.copies.forget(1, "Mine now."),
-    "promote all": lambda member, _: member.turns.promote_all(
+    "promote all": lambda member, _: member.acts.promote_all(
         RELEASE, [order.Asked(1, "0" * 64, 1)], stop_at_trouble=True
     ),
-    "go on": lambda member, _: member.turns.go_on(1, "Mine now."),
+    "go on": lambda member, _: member.acts.go_on(1, "Mine now."),
     "delete": lambda member, _: member.distributions.delete_distribution(RELEASE, _WHERE, "Mine now."),
     "drop": lambda member, _: member.deployments.drop(1, "Mine now."),
     "take off ballot": lambda member, _: member.deployments.take_off_ballot(1, "Mine now."),
@@ -165,7 +165,7 @@ _CALLS: dict[str, Call] = {
     "give up": lambda member, _: member.acts.give_up(1, "Mine now."),
     "extend": lambda member, _: member.acts.extend(1, "Mine now."),
     "send again": lambda member, _: member.acts.send_again(1, "Mine now."),
-    "accept extras": lambda member, _: member.extras.accept(1, "0" * 64, "Mine now."),
+    "accept extras": lambda member, _: member.acts.accept(1, "0" * 64, "Mine now."),
     "check again": lambda member, _: member.acts.check_again(1, "Mine now."),
     "look": lambda member, _: member.promotions.look_now(1),
     "look at deployment": lambda member, _: member.promotions.look_at_deployment_now(1),
@@ -181,7 +181,7 @@ _CALLS: dict[str, Call] = {
     "cast": lambda member, _: member.vote.cast(RELEASE, sql.VoteChoice.NO),
     "resolve passed": _resolve_passed,
     "resolve failed": lambda member, _: member.vote_resolution.resolve_failed(RELEASE, "A test failed."),
-    "lift the embargo": lambda member, _: member.embargo.lift(RELEASE, "Mine now."),
+    "lift the embargo": lambda member, _: member.announce.lift_embargo(RELEASE, "Mine now."),
     "announce": lambda member, _: member.announce.announce(RELEASE),
     "announce without": lambda member, _: member.announce.announce_without(RELEASE, seen="", reason="Mine now."),
 }

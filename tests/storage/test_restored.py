@@ -59,7 +59,7 @@ async def test_the_mark_says_no_though_nobody_held_the_row(voted: worlds.World) 
         assert staged is not None
     await voted.change((await voted.promotion(promotion_id)).model_copy(update={"verified_digest": staged.digest}))
     async with voted.service() as service:
-        assert await service.promotions.mark(claimed, staged.digest, seconds=60) is None
+        assert await service.marks.publish(claimed, staged.digest, seconds=60) is None
     row = await voted.promotion(promotion_id)
     assert (row.state, row.held) == (_State.REQUESTED, True)
     assert "restored" in row.blocker
@@ -166,7 +166,7 @@ async def test_a_worker_that_outlived_the_restore_writes_nothing(voted: worlds.W
     await _declare(voted)
     with pytest.raises(errors.LeaseLostError):
         async with voted.service() as service:
-            await service.promotions.mark(claimed, claimed.voted_digest, seconds=60)
+            await service.marks.publish(claimed, claimed.voted_digest, seconds=60)
 
 
 async def test_a_row_that_was_edited_by_hand_is_frozen(voted: worlds.World, caplog: pytest.LogCaptureFixture) -> None:

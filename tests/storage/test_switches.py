@@ -78,7 +78,7 @@ async def test_the_mark_sees_a_switch_that_was_thrown_while_it_proved(voted: wor
     claimed = await proved(voted)
     await _off(voted)
     async with voted.service() as service:
-        assert await service.promotions.mark(claimed, claimed.voted_digest, seconds=60) is None
+        assert await service.marks.publish(claimed, claimed.voted_digest, seconds=60) is None
     assert (await voted.promotion(promotion_id)).state is _State.REQUESTED
     assert [one.kind for one in await voted.rows(tables.Attempt)] == [tables.AttemptKind.UPLOAD]
     (event,) = [one for one in await voted.events(f"promotion:{promotion_id}") if one.what == "promotion_not_sent"]
@@ -98,7 +98,7 @@ async def test_a_mark_and_a_switch_at_once_end_in_one_order(voted: worlds.World)
 
 async def _mark(world: worlds.World, claimed: work.Promotion) -> work.Permit | None:
     async with world.service() as service:
-        return await service.promotions.mark(claimed, claimed.voted_digest, seconds=60)
+        return await service.marks.publish(claimed, claimed.voted_digest, seconds=60)
 
 
 async def test_what_is_on_its_way_ends_but_is_not_called_again(voted: worlds.World) -> None:

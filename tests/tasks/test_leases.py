@@ -32,7 +32,7 @@ _WRITES: dict[str, Write] = {
     "renew": lambda service, claimed: service.promotions.renew(claimed, seconds=60),
     "progress": lambda service, claimed: service.promotions.progress(claimed, tables.Side.STAGED, [_READ], 1, 1),
     "verified": lambda service, claimed: service.promotions.verified(claimed, _SET),
-    "mark": lambda service, claimed: service.promotions.mark(claimed, claimed.voted_digest, seconds=60),
+    "mark": lambda service, claimed: service.marks.publish(claimed, claimed.voted_digest, seconds=60),
     "answered": lambda service, claimed: service.promotions.answered(
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
     ),
@@ -45,12 +45,12 @@ _DEPLOYMENT_WRITES: dict[str, Callable[[services.PromotionService, work.Deployme
     "copied": lambda service, claimed: service.copies.kept(claimed, ""),
     "failed": lambda service, claimed: service.deployments.failed_look(claimed, "stale", None),
     "progress": lambda service, claimed: service.captures.progress(claimed, tables.Side.CAPTURED, [_READ], 1, 1),
-    "mark": lambda service, claimed: service.transfers.mark(claimed, tables.AttemptKind.DROP, seconds=60),
-    "answered": lambda service, claimed: service.transfers.answered(
+    "mark": lambda service, claimed: service.marks.transfer(claimed, tables.AttemptKind.DROP, seconds=60),
+    "answered": lambda service, claimed: service.deployments.answered(
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
     ),
     "release": lambda service, claimed: service.deployments.release(claimed),
-    "renew": lambda service, claimed: service.deployments.renew(claimed.id, claimed.epoch, seconds=60),
+    "renew": lambda service, claimed: service.deployments.renew(claimed, seconds=60),
 }
 
 
@@ -155,7 +155,7 @@ async def test_the_heart_beats_while_it_works_and_stops_the_work_when_the_lease_
                 row = await service.write.data.get(tables.Promotion, promotion_id)
                 assert row is not None
                 row.lease_until = None
-                assert await leases.take(service.write.data, row, service.write.now, owner="two", seconds=60)
+                assert await leases.take(service.write.data, [row], service.write.now, owner="two", seconds=60)
             await asyncio.sleep(5)
             raise AssertionError("It went on.")
 

@@ -589,7 +589,7 @@ async def _stopped(house: House, version: str) -> Place:
     rows = [await house.world.row(place.deployment_id - 1), await house.view(place)]
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
-        first, _ = await member.turns.promote_all(f"{PROJECT}-{version}", asked, stop_at_trouble=True)
+        first, _ = await member.acts.promote_all(f"{PROJECT}-{version}", asked, stop_at_trouble=True)
         await member.acts.abort(first.id or 0, HOSTILE)
     return place
 

@@ -17,29 +17,28 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.eligibility as eligibility
+import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
 import atr.storage.preconditions as preconditions
 import atr.storage.reads as reads
 import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.worker.copies as copies
-import atr.storage.writers.moves as moves
+import atr.storage.worker.deployments as deployments
+import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
 import atr.storage.writers.revision as revisions
-import atr.storage.writers.rows as rows
 
 
-class SystemService:
+class Captures(writers.Writer):
     """What the worker notes of a capture. Every write is fenced by the epoch under which the row was claimed."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def progress(
         self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
         """Keep files that were read, and how far we are."""
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
         row.read_done, row.read_total = count, total
 
@@ -61,7 +60,7 @@ class SystemService:
         its bytes could not be kept.
         """
         write = self._write
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
         packages = sorted(ballots.packages(files, write.data.built.of(claimed.mechanism)))
         release = await queries.demand_release(write.data, row.release_key)
@@ -81,7 +80,7 @@ class SystemService:
         for package in packages:
             await write.data.merge(
                 tables.DeploymentPackage(
-                    deployment_id=rows.number(row.id),
+                    deployment_id=writers.row_id(row.id),
                     owner_namespace=package.owner_namespace,
                     package=package.package,
                     version=package.version,
@@ -111,7 +110,7 @@ class SystemService:
             # A deployment belongs to one release, whoever records it first: here that was the wrong one.
             external_id, row.external_id = row.external_id, None
             problem = f"{why} They belong to another project, which can now record deployment {external_id}."
-            await moves.deployment(write, row, states.DeploymentState.GONE, problem, external_id=external_id)
+            await transitions.deployment(write, row, states.DeploymentState.GONE, problem, external_id=external_id)
             return
         problem = f"{why} It is not captured."
         if problem != row.problem:
@@ -146,7 +145,7 @@ class SystemService:
         stays = elsewhere | {one.data.get("purl") for one in said.all()}
         stays |= set(await preconditions.deletions(self._write, row.release_key))
         for purl, where in gone.items():
-            there = await data.get(sql.Distribution, rows.key(row.release_key, where))
+            there = await data.get(sql.Distribution, queries.distribution_key(row.release_key, where))
             if (there is None) or (not there.staging) or there.pending or (purl in stays):
                 continue
             # One from before the deployment is not of its captures.
@@ -154,7 +153,7 @@ class SystemService:
                 await data.delete(there)
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
-        key = rows.key(row.release_key, package)
+        key = queries.distribution_key(row.release_key, package)
         there = await self._write.data.get(sql.Distribution, key)
         if there is None:
             there = sql.Distribution(
@@ -182,9 +181,9 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
     blockers = gates.blockers(case.facts)
     if blockers:
         sentences = " ".join(blocker.sentence for blocker in blockers)
-        await rows.note_problem(write, row, f"It is staged but was not promoted: {sentences}")
+        await deployments.note_problem(write, row, f"It is staged but was not promoted: {sentences}")
         return
     try:
         await requests.open_promotion(write, case, requested_by=row.created_by, asked_in=row.asked_in)
     except errors.ConflictError as error:
-        await rows.note_problem(write, row, f"It is staged but was not promoted: {error}")
+        await deployments.note_problem(write, row, f"It is staged but was not promoted: {error}")

@@ -13,9 +13,9 @@ import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.check_results as check_results
-import atr.storage.transaction as transaction
 import atr.storage.worker.captures as captures
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +30,13 @@ class Result:
     created: datetime.datetime | None = None
 
 
-class SystemService:
+class Checks(writers.Writer):
     """What the worker notes."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def record_staged(self, deployment_id: int, version: str, results: Sequence[Result]) -> None:
         """Put these findings about a deployment's staged files in the place of the older ones."""
         write = self._write
-        deployment = await own.deployment(write, deployment_id)
+        deployment = await owned.load_deployment_for_update(write, deployment_id)
         revision = await queries.latest_revision(write.data, deployment.release_key)
         subject = f"deployment:{deployment_id}"
         await write.data.exec(
@@ -79,7 +76,7 @@ class SystemService:
     ) -> None:
         """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         revision = await queries.latest_revision(write.data, release.key)
         before = (await check_results.of_platforms(write.data, release.key)).get(platform.name, ())
         news = [[result.status.value, result.message] for result in results]

@@ -18,9 +18,10 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.storage.blobs as blobs
 import atr.storage.holdings as holdings
+import atr.storage.leased_rows as leased_rows
 import atr.storage.transaction as transaction
-import atr.storage.writers.copies as writers
-import atr.storage.writers.rows as rows
+import atr.storage.writer as writers
+import atr.storage.writers.copies as asked
 
 # What was put into the store this short a time ago may belong to a capture that is still reading.
 GRACE: Final = datetime.timedelta(days=1)
@@ -28,11 +29,8 @@ GRACE: Final = datetime.timedelta(days=1)
 _BATCH: Final = 500
 
 
-class SystemService:
+class Copies(writers.Writer):
     """What the worker does with copies."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def plan(self, claimed: work.Deployment) -> work.CopyPlan | None:
         """What a reading of this deployment may put into the store; None if its project wants no copies."""
@@ -48,7 +46,7 @@ class SystemService:
     async def missing(self, claimed: work.Deployment) -> tuple[fileset.File, ...]:
         """The captured files that no copy, revision or blob of ours holds, for `tasks/copies.py` to read again."""
         write = self._write
-        row = await rows.claimed_deployment(write, claimed)
+        row = await leased_rows.deployment(write, claimed)
         release = await queries.demand_release(write.data, row.release_key)
         if (row.state is not states.DeploymentState.STAGED) or not row.file_set_digest:
             return ()
@@ -58,7 +56,7 @@ class SystemService:
 
     async def kept(self, claimed: work.Deployment, problem: str) -> None:
         """Store the copy of a captured deployment, if all of it is there; else why there is none (`problem`)."""
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
         if row.file_set_digest:
             await keep(self._write, row, await queries.file_set(self._write.data, row.file_set_digest), problem)
@@ -70,7 +68,7 @@ class SystemService:
     async def ask_to_sweep_later(self) -> None:
         """Ask for a sweep when what is put there now has its day behind it; one a day is enough."""
         midnight = self._write.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        await writers.ask_to_sweep(self._write, midnight + 2 * GRACE)
+        await asked.ask_to_sweep(self._write, midnight + 2 * GRACE)
 
 
 async def keep(
@@ -108,7 +106,7 @@ async def keep(
         return
     if not problem:
         # Switched on while it was read, or a sweep was faster: it is read once more.
-        await writers.ask_to_keep(write, row)
+        await asked.ask_to_keep(write, row)
         return
     await free(write, {file.sha256 for file in files.files})
     row.copy_problem = problem

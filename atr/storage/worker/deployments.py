@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker notes of deployments."""
+"""What the worker notes of deployments: claimed, looked at, searched for, uploaded, dropped."""
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import sqlmodel
@@ -21,48 +21,25 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.storage.attempts as attempts
 import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
+import atr.storage.leased_rows as leased_rows
+import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.worker.findings as findings
-import atr.storage.writers.moves as moves
+import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.revision as revisions
-import atr.storage.writers.rows as rows
 
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or ATR's account cannot see it. It will be checked again."
-# A state that only a newer program knows: the row is left to it.
-_KNOWN = col(tables.Deployment.state).in_(list(_State)) & lanes.known(
-    col(tables.Deployment.platform), col(tables.Deployment.mechanism)
-)
-# Nothing of a release under embargo is looked for; a request that may be on its way is followed to its end.
-_MAY_LEAVE = embargo.may_leave(tables.Deployment.release_key) | col(tables.Deployment.state).in_(
-    [_State.UPLOADING, _State.DROPPING]
-)
 
 
-class SystemService:
-    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
-
-    async def due(self, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[lanes.Due]:
-        """The oldest rows that are due, but for those of lanes that are shut."""
-        row, closed = tables.Deployment, [lane.name for lane in shut if lane == lanes.Lane(lane.name)]
-        found = await leases.due(
-            self._write.data,
-            row,
-            self._write.now,
-            _KNOWN,
-            _MAY_LEAVE,
-            col(row.mechanism).not_in(closed),
-            columns=(row.mechanism,),
-            limit=limit,
-        )
-        return [lanes.Due(since, lanes.Lane(mechanism)) for since, mechanism in found]
+class Deployments(writers.Writer):
+    """What the worker notes of deployments. Every write is fenced by the epoch under which the row was claimed."""
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
@@ -72,35 +49,27 @@ class SystemService:
         One that an open promotion works on is passed over, and one whose release a host has deleted is left alone.
         """
         write = self._write
-        where = [col(tables.Deployment.mechanism) == lane.name] if lane else []
-        claimed = await leases.claim(
-            write.data,
-            tables.Deployment,
-            write.now,
-            _KNOWN,
-            _MAY_LEAVE,
-            *where,
-            owner=owner,
-            seconds=seconds,
-            limit=limit,
+        rows: Sequence[tables.Deployment] = await leased_rows.claim(
+            write, leased_rows.Kind.DEPLOYMENT, owner=owner, seconds=seconds, limit=limit, lane=lane
         )
-        keys = [row.release_key for row in claimed]
-        there = set(
-            (await write.data.exec(sqlmodel.select(sql.Release.key).where(col(sql.Release.key).in_(keys)))).all()
-        )
-        mine = []
-        for row in claimed:
-            open_promotions = await queries.promotions(
+        if not rows:
+            return []
+        release = sql.Release.key
+        wanted = sqlmodel.select(release).where(col(release).in_({row.release_key for row in rows}))
+        there = set((await write.data.exec(wanted)).all())
+        promoted = {
+            one.deployment_id
+            for one in await queries.promotions(
                 write.data,
-                col(tables.Promotion.deployment_id) == row.id,
+                col(tables.Promotion.deployment_id).in_([row.id for row in rows]),
                 col(tables.Promotion.state).in_(list(states.OPEN)),
             )
-            if open_promotions:
-                row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
-                row.lease_until = None
-                continue
-            work_on = await self._work(row)
-            if (row.release_key in there) or work_on.is_on_its_way:
+        }
+        mine = []
+        for row, work_on in zip(rows, await self._work(rows), strict=True):
+            if row.id in promoted:
+                row.due_at, row.lease_until = rules.next_look(work_on.view), None
+            elif (row.release_key in there) or work_on.is_on_its_way:
                 mine.append(work_on)
             else:
                 # A host has deleted the release. What stands on the platform is nobody's any more.
@@ -112,29 +81,26 @@ class SystemService:
         row = await queries.demand_deployment(self._write.data, deployment_id)
         if await embargo.holds_key(self._write.data, row.release_key):
             return None
-        if not await leases.take(self._write.data, row, self._write.now, owner=owner, seconds=seconds):
-            return None
-        return await self._work(row)
+        mine = await leases.take(self._write.data, [row], self._write.now, owner=owner, seconds=seconds)
+        return next(iter(await self._work(mine)), None)
 
-    async def renew(self, deployment_id: int, epoch: int, *, seconds: float) -> None:
-        """Hold it longer. Raises ConflictError when somebody else does."""
-        await leases.renew(
-            self._write.data, tables.Deployment, {"id": deployment_id}, epoch, self._write.now, seconds=seconds
-        )
+    async def renew(self, claimed: work.Deployment, *, seconds: float) -> None:
+        """Hold it longer. Raises LeaseLostError when somebody else does."""
+        await leased_rows.renew(self._write, claimed, seconds=seconds)
 
     async def release(self, claimed: work.Deployment) -> None:
         """Give it back, due again at once."""
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
 
     async def looked(self, claimed: work.Deployment, looked: work.Looked, *, problem: str = "") -> None:
         """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
         write = self._write
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         seen = looked.seen
         row.last_look, row.lease_until = write.now, None
         row.platform_word = looked.word or row.platform_word
-        view = (await rows.deployment_view(self._write, row)).counted(seen)
+        view = (await row_views.of_deployment(self._write, row)).counted(seen)
         row.gone_looks, row.gone_since = view.gone_looks, view.gone_since
         if row.publishing_since != view.publishing_since:
             row.publishing_since, row.version = view.publishing_since, row.version + 1
@@ -142,14 +108,14 @@ class SystemService:
         if decision.to is not None:
             await self._moved(row, decision, looked)
             view = dataclasses.replace(
-                await rows.deployment_view(self._write, row), publishing_since=view.publishing_since
+                await row_views.of_deployment(self._write, row), publishing_since=view.publishing_since
             )
         elif row.state not in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
             # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
             captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
             said = problem or decision.problem
             if said or not captures:
-                await rows.note_problem(self._write, row, said or (_NOT_SEEN if seen is steps.Seen.GONE else ""))
+                await note_problem(self._write, row, said or (_NOT_SEEN if seen is steps.Seen.GONE else ""))
         if row.state is _State.PUBLISHED:
             await findings.found(write, row, row)
         elif rules.is_elsewhere(view, seen, looked.version):
@@ -160,7 +126,7 @@ class SystemService:
             await revisions.queue_check(write, row)
         if row.state is _State.STAGED:
             await readiness.queue_old(write, row.release_key, row.platform)
-        row.due_at = rules.next_look(view, jitter=rows.jitter(row))
+        row.due_at = rules.next_look(view, jitter=row_views.jitter(row))
 
     async def _moved(self, row: tables.Deployment, decision: rules.Decision, looked: work.Looked) -> None:
         """The arrow that a look means, and what else it says of the row then."""
@@ -169,7 +135,7 @@ class SystemService:
         if (to is _State.STAGED) and (row.state in states.DEPLOYMENT_ENDED):
             # It was not given up after all.
             row.drop_reason = row.drop_by = ""
-        await moves.deployment(write, row, to, decision.problem, platform_word=looked.word)
+        await transitions.deployment(write, row, to, decision.problem, platform_word=looked.word)
         if (to is _State.PUBLISHED) and looked.packages and not row.file_set_digest:
             # Nobody has read what it held, so its packages are those that the platform names.
             await queries.replace_packages(write.data, row, looked.packages)
@@ -177,37 +143,37 @@ class SystemService:
     async def found_again(self, claimed: work.Deployment, external_id: str, seen: steps.Seen) -> None:
         """Note a search, by our name, for an upload that was given up as lost."""
         write = self._write
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
         if (row.state is _State.LOST) and external_id and (await self._recorded_elsewhere(row, external_id) is None):
             if seen is steps.Seen.PUBLIC:
                 row.external_id = external_id
-                await moves.deployment(write, row, _State.PUBLISHED, f"It was found as deployment {external_id}.")
+                await transitions.deployment(write, row, _State.PUBLISHED, f"It was found as deployment {external_id}.")
                 # The next look asks by the id what it holds.
                 row.due_at = write.now
                 return
             found = f"The platform now lists it as deployment {external_id}. Enter this id here."
-            await rows.note_problem(write, row, found)
-        row.due_at = rules.next_look(await rows.deployment_view(self._write, row))
+            await note_problem(write, row, found)
+        row.due_at = rules.next_look(await row_views.of_deployment(self._write, row))
 
     async def searched(self, claimed: work.Deployment, external_id: str) -> None:
         """Note a search, by our name, for an upload whose reply was lost."""
         write = self._write
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
         row.gone_looks = 0 if external_id else row.gone_looks + 1
-        view = await rows.deployment_view(self._write, row)
+        view = await row_views.of_deployment(self._write, row)
         other = await self._recorded_elsewhere(row, external_id)
         if other is not None:
             row.due_at = None
             why = f"The upload arrived, and has since been recorded as deployment {other}."
-            await moves.deployment(write, row, _State.FAILED, why)
+            await transitions.deployment(write, row, _State.FAILED, why)
             return
         decision = rules.after_search(view, found=bool(external_id), looks=row.gone_looks)
         row.external_id = external_id or row.external_id
-        row.due_at = write.now if external_id else rules.next_look(view, jitter=rows.jitter(row))
+        row.due_at = write.now if external_id else rules.next_look(view, jitter=row_views.jitter(row))
         if decision.to is not None:
-            await moves.deployment(write, row, decision.to, decision.problem)
+            await transitions.deployment(write, row, decision.to, decision.problem)
 
     async def _recorded_elsewhere(self, row: tables.Deployment, external_id: str) -> int | None:
         wanted = sqlmodel.select(tables.Deployment.id).where(
@@ -219,21 +185,21 @@ class SystemService:
 
     async def nothing_to_drop(self, claimed: work.Deployment) -> None:
         """It has no id on the platform, so it never was there: giving it up is over at once."""
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = row.due_at = None
         why = "It never got an id on the platform, so there is nothing to drop."
-        await moves.deployment(self._write, row, _State.DROPPED, why)
+        await transitions.deployment(self._write, row, _State.DROPPED, why)
 
     async def wait(self, claimed: work.Deployment) -> None:
         """It is not time for the next request yet: give it back until then."""
-        row = await rows.claimed_deployment(self._write, claimed)
-        row.lease_until, row.due_at = None, rules.next_look(await rows.deployment_view(self._write, row))
+        row = await leased_rows.deployment(self._write, claimed)
+        row.lease_until, row.due_at = None, rules.next_look(await row_views.of_deployment(self._write, row))
 
     async def ask_to_stage(self, claimed: work.Deployment) -> None:
         """Ask again for an upload whose task was lost before anything was sent."""
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
-        row.due_at = rules.next_look(await rows.deployment_view(self._write, row), jitter=rows.jitter(row))
+        row.due_at = rules.next_look(await row_views.of_deployment(self._write, row), jitter=row_views.jitter(row))
         await queue.enqueue(
             self._write.data,
             operating.TaskType.DISTRIBUTION_STAGE,
@@ -249,12 +215,12 @@ class SystemService:
 
         An upload that is looked for is given to a person in the end, sooner if this is no outage: `is_outage`.
         """
-        row = await rows.claimed_deployment(self._write, claimed)
+        row = await leased_rows.deployment(self._write, claimed)
         row.lease_until, row.last_look = None, self._write.now
-        view = await rows.deployment_view(self._write, row)
+        view = await row_views.of_deployment(self._write, row)
         if row.state in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
             # Why it ended stays on the row, and this look is made up for.
-            row.due_at = rows.later(self._write, view.timing.doubting)
+            row.due_at = row_views.later(self._write, view.timing.doubting)
             if retry_after is not None:
                 row.due_at = steps.told(view.now, retry_after, view.timing)
             return
@@ -263,14 +229,45 @@ class SystemService:
             decision = rules.after_failed_search(view, looks=row.gone_looks, trouble=problem, is_outage=is_outage)
             if decision.to is not None:
                 row.due_at = None
-                await moves.deployment(self._write, row, decision.to, decision.problem)
+                await transitions.deployment(self._write, row, decision.to, decision.problem)
                 return
-        await rows.note_problem(self._write, row, problem)
-        row.due_at = rules.next_look(view, retry_after=retry_after, jitter=rows.jitter(row))
+        await note_problem(self._write, row, problem)
+        row.due_at = rules.next_look(view, retry_after=retry_after, jitter=row_views.jitter(row))
         if (row.state is _State.STAGED) and (row.file_set_digest is None) and (retry_after is None):
             # A capture that broke off goes on soon: people wait for it.
             seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
             row.due_at = view.now + datetime.timedelta(seconds=seconds)
+
+    async def sending(self, claimed: work.Deployment, done: int, total: int) -> None:
+        """Note how far the upload is."""
+        row = await leased_rows.deployment(self._write, claimed)
+        row.sent_bytes, row.send_total = done, total
+
+    async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
+        """Store what came back from an upload or a drop, and what is certain from it."""
+        write = self._write
+        row = await leased_rows.deployment(write, claimed)
+        uploads = await attempts.answer(write, row, permit, outcome) is tables.AttemptKind.UPLOAD
+        row.lease_until, row.due_at = None, write.now
+        if outcome.answer is steps.Answer.LIMITED:
+            view, history = (await row_views.load_deployments(write, [row]))[claimed.id]
+            wait = attempts.wait(history.uploads if uploads else history.drops_since(row), view.timing)
+            kind = tables.AttemptKind.UPLOAD if uploads else tables.AttemptKind.DROP
+            sentence = wait.sentence(kind.value) if wait else ""
+            if view.given_up and uploads:
+                await transitions.deployment(write, row, _State.FAILED, sentence)
+                return
+            row.due_at = rules.next_look(view)
+            await note_problem(write, row, sentence)
+        elif not uploads:
+            return
+        elif (outcome.answer is steps.Answer.TAKEN) and outcome.external_id:
+            row.external_id = outcome.external_id
+            await transitions.deployment(write, row, _State.VALIDATING)
+        elif outcome.answer in {steps.Answer.REFUSED, steps.Answer.CHALLENGED}:
+            # Without a status nothing was sent: the sentence is ours.
+            why = f"The platform refused the upload {attempts.quoted(outcome)}" if outcome.status else outcome.sample
+            await transitions.deployment(write, row, _State.FAILED, why)
 
     async def _ask_for_capture(self, row: tables.Deployment) -> None:
         await queue.enqueue(
@@ -281,23 +278,45 @@ class SystemService:
             asf_uid=row.created_by,
         )
 
-    async def _work(self, row: tables.Deployment) -> work.Deployment:
+    async def _work(self, rows: Sequence[tables.Deployment]) -> list[work.Deployment]:
+        """The rows as the worker is handed them."""
+        if not rows:
+            return []
         generation = (await queries.site(self._write.data)).generation
-        upload, drop = await rows.answers(self._write, row)
-        return work.Deployment(
-            id=rows.number(row.id),
-            epoch=row.lease_epoch,
-            release_key=row.release_key,
-            platform=distribution.DistributionPlatform[row.platform],
-            mechanism=mechanisms.Mechanism[row.mechanism],
-            external_id=row.external_id or "",
-            name=row.name,
-            state=row.state,
-            view=await rows.deployment_view(self._write, row),
-            captured=row.file_set_digest is not None,
-            verifying=row.is_verifying,
-            packages=await queries.packages(self._write.data, row),
-            upload_answer=upload,
-            drop_answer=drop,
-            asked_before=row.asked_in < generation,
-        )
+        loaded = await row_views.load_deployments(self._write, rows)
+        packages = await queries.packages_of(self._write.data, rows)
+        return [_work(row, *loaded[row.id or 0], packages[row.id], generation) for row in rows]
+
+
+def _work(
+    row: tables.Deployment,
+    view: rules.View,
+    history: attempts.History,
+    packages: tuple[distribution.Coordinates, ...],
+    generation: int,
+) -> work.Deployment:
+    uploads, drops = history.uploads, history.drops_since(row)
+    return work.Deployment(
+        id=writers.row_id(row.id),
+        epoch=row.lease_epoch,
+        release_key=row.release_key,
+        platform=distribution.DistributionPlatform[row.platform],
+        mechanism=mechanisms.Mechanism[row.mechanism],
+        external_id=row.external_id or "",
+        name=row.name,
+        state=row.state,
+        view=view,
+        captured=row.file_set_digest is not None,
+        verifying=row.is_verifying,
+        packages=packages,
+        upload_answer=uploads[-1].answer if uploads else None,
+        drop_answer=drops[-1].answer if drops else None,
+        asked_before=row.asked_in < generation,
+    )
+
+
+async def note_problem(write: transaction.Transaction, row: tables.Deployment, problem: str) -> None:
+    """What is wrong with a deployment, for people; news of it is an event."""
+    if problem and (problem != row.problem):
+        await write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
+    row.problem = problem

@@ -20,29 +20,29 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.storage.attempts as attempts
 import atr.storage.incidents as incidents
+import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
+import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.voted as voted
-import atr.storage.writers.moves as moves
+import atr.storage.writer as writers
 import atr.storage.writers.requests as requests
-import atr.storage.writers.rows as rows
 
 _Deployment = states.DeploymentState
 _PUBLISHING = "The platform is publishing it. It is polled until it is published or has failed."
 _RECORDED = "The platform's records list this version. It is checked until its files are public."
 
 
-class SystemService:
+class Findings(writers.Writer):
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def looked_again(self, claimed: work.Promotion, looked: work.Looked) -> None:
         """Note a look at a promotion that has ended, and what follows if it is public after all."""
         write = self._write
-        row = await rows.claimed_promotion(write, claimed)
+        row = await leased_rows.promotion(write, claimed)
         row.lease_until, row.last_look = None, write.now
         if row.state not in states.ENDED:
             return
@@ -54,7 +54,7 @@ class SystemService:
             steps.Seen.PUBLIC: "",
         }.get(looked.seen, _RECORDED if looked.version is steps.Version.RECORDED else "")
         if row.blocker:
-            row.due_at = rows.later(write, timing.doubting)
+            row.due_at = row_views.later(write, timing.doubting)
         deployment = (
             await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
             if (row.deployment_id is not None)
@@ -63,7 +63,7 @@ class SystemService:
         if looked.seen is steps.Seen.PUBLIC or looked.version is steps.Version.PUBLIC:
             ours = deployment if (deployment is not None) and await _is_its(write, deployment, looked.seen) else None
             if (ours is not None) and (ours.state is not _Deployment.PUBLISHED):
-                await moves.deployment(write, ours, _Deployment.PUBLISHED)
+                await transitions.deployment(write, ours, _Deployment.PUBLISHED)
             tracked = await public(write, row.release_key, claimed.packages, ours, person=row.requested_by)
             await note(write, row, tracked=tracked, subject=f"promotion:{row.id}")
 
@@ -74,7 +74,7 @@ async def _is_its(write: transaction.Transaction, deployment: tables.Deployment,
         return True
     if (seen is not steps.Seen.GONE) or (deployment.state is _Deployment.FAILED):
         return False
-    return not await rows.drop_was_taken(write, deployment)
+    return not (await attempts.of_deployment(write, deployment)).drop_was_taken
 
 
 async def public(

@@ -11,7 +11,7 @@ from sqlmodel import col
 import atr.db.guards as guards
 import atr.models.operating as operating
 import atr.storage.chains as chains
-import atr.storage.transaction as transaction
+import atr.storage.writer as writers
 
 _LOG = logging.getLogger(__name__)
 EVERY: Final = datetime.timedelta(hours=1)
@@ -19,11 +19,8 @@ EVERY: Final = datetime.timedelta(hours=1)
 _A_LINE: Final = 100
 
 
-class SystemService:
+class Heads(writers.Writer):
     """What the worker does."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def tell(self) -> chains.Told | None:
         """Tell them if an hour has passed since anybody did, by the database's time; what was told, or None."""

@@ -23,7 +23,7 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 import atr.storage.lanes as lanes
-import atr.storage.transaction as transaction
+import atr.storage.writer as writers
 
 _EVERY = tuple(
     lanes.Lane(one.name, reach)
@@ -31,11 +31,8 @@ _EVERY = tuple(
 )
 
 
-class SystemService:
+class RateLimits(writers.Writer):
     """What the worker takes and notes."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def verdicts(self, *, at_most: int) -> Mapping[lanes.Lane, budget.Verdict]:
         """How many rows of each lane may be looked at now. Nobody else takes from them before this transaction ends."""
@@ -51,7 +48,8 @@ class SystemService:
 
     async def spend(self, lane: lanes.Lane, looks: int) -> None:
         """So many rows of the lane are being looked at."""
-        row = await self._locked(lane)
+        # Locked by `verdicts`.
+        row = await self._write.data.get_one(operating.PlatformAccount, (lane.name, lane.reach.value))
         self._store(row, budget.spent(lanes.of_row(row), self._limits(lane), self._write.now, looks))
 
     async def take_probe(self, lane: lanes.Lane, *, seconds: float) -> bool:

@@ -11,17 +11,14 @@ import atr.models.work as work
 import atr.shared.distribution as distribution
 import atr.storage.embargo as embargo
 import atr.storage.names as names
-import atr.storage.transaction as transaction
+import atr.storage.writer as writers
 
 # A row keeps so many; the newest count.
 _KEPT: Final = 50
 
 
-class SystemService:
+class Searches(writers.Writer):
     """What the worker notes."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def take(self, search_id: int) -> work.Search | None:
         """The search, if it still waits for its answer and something of its release may leave."""

@@ -12,13 +12,12 @@ import atr.storage.worker.copies as copies
 import atr.storage.worker.deployments as deployments
 import atr.storage.worker.findings as findings
 import atr.storage.worker.heads as heads
+import atr.storage.worker.marks as marks
 import atr.storage.worker.pending as pending
 import atr.storage.worker.promotions as promotions
 import atr.storage.worker.rate_limits as rate_limits
 import atr.storage.worker.searches as searches
-import atr.storage.worker.stops as stops
 import atr.storage.worker.tasks as tasks
-import atr.storage.worker.transfers as transfers
 import atr.storage.worker.verification as verification
 import atr.storage.worker.walls as walls
 import atr.storage.writers.distributions as distributions
@@ -29,19 +28,18 @@ class PromotionService(storage.WriteAsSystemService):
 
     def __init__(self, write: storage.Write) -> None:
         super().__init__(write)
-        self.rate_limits = rate_limits.SystemService(write)
-        self.deployments = deployments.SystemService(write)
-        self.captures = captures.SystemService(write)
-        self.copies = copies.SystemService(write)
-        self.distributions = distributions.SystemService(write)
-        self.promotions = promotions.SystemService(write)
-        self.stops = stops.SystemService(write)
-        self.findings = findings.SystemService(write)
-        self.pending = pending.SystemService(write)
-        self.checks = checks.SystemService(write)
-        self.verification = verification.SystemService(write)
-        self.searches = searches.SystemService(write)
-        self.tasks = tasks.SystemService(write)
-        self.transfers = transfers.SystemService(write)
-        self.heads = heads.SystemService(write)
-        self.walls = walls.SystemService(write)
+        self.rate_limits = rate_limits.RateLimits(write)
+        self.deployments = deployments.Deployments(write)
+        self.captures = captures.Captures(write)
+        self.copies = copies.Copies(write)
+        self.distributions = distributions.CommitteeMember(write)
+        self.promotions = promotions.Promotions(write)
+        self.marks = marks.Marks(write)
+        self.findings = findings.Findings(write)
+        self.pending = pending.Pending(write)
+        self.checks = checks.Checks(write)
+        self.verification = verification.Verification(write)
+        self.searches = searches.Searches(write)
+        self.tasks = tasks.Tasks(write)
+        self.heads = heads.Heads(write)
+        self.walls = walls.Walls(write)

@@ -7,14 +7,11 @@ import atr.db.leases as leases
 import atr.db.queue as queue
 import atr.models.operating as operating
 import atr.models.work as work
-import atr.storage.transaction as transaction
+import atr.storage.writer as writers
 
 
-class SystemService:
+class Tasks(writers.Writer):
     """What the worker does with tasks."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, has_files: bool = True, task_id: int | None = None

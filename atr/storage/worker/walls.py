@@ -16,6 +16,7 @@ import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.names as names
 import atr.storage.transaction as transaction
+import atr.storage.writer as writers
 
 # What has no owner is named by itself; of what has one there may be thousands, and the owner decides.
 _UNOWNED: Any = sqlalchemy.case(
@@ -23,11 +24,8 @@ _UNOWNED: Any = sqlalchemy.case(
 )
 
 
-class SystemService:
+class Walls(writers.Writer):
     """What the worker does."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def free(self) -> int:
         """Free every package that a promotion holds outside its project's names, and answer how many those were.

@@ -13,15 +13,13 @@ import atr.models.sql as sql
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def freeze(self, release_key: str, *, proposal: ballots.Proposal | None = None) -> str:
         """Write down what the vote is about that this transaction has started, and answer the ballot digest.
@@ -35,7 +33,7 @@ class ReleaseManager:
         """
         write = self._write
         await write.data.flush()
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         if (release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE) or (release.vote_started is None):
             raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
         if await queries.ballot(write.data, release):

@@ -18,20 +18,17 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
-import atr.storage.writers.rows as rows
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 
 
-class CommitteeMember:
+class CommitteeMember(writers.Writer):
     """What members of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def keep(self, deployment_id: int) -> None:
         """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
         write = self._write
-        row = await own.deployment(write, deployment_id)
+        row = await owned.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).keep_copy
         if why_not:
             raise errors.ConflictError(why_not)
@@ -44,9 +41,9 @@ class CommitteeMember:
         Raises ConflictError while somebody needs it: see `preconditions`.
         """
         write = self._write
-        row = await own.deployment(write, deployment_id)
-        release = await own.release(write, row.release_key)
-        reason = rows.checked_reason(reason)
+        row = await owned.load_deployment_for_update(write, deployment_id)
+        release = await owned.load_release_for_update(write, row.release_key)
+        reason = writers.checked_reason(reason)
         why_not = (await preconditions.of(write, row)).forget_copy
         if why_not:
             raise errors.ConflictError(why_not)

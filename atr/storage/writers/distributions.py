@@ -19,27 +19,24 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
-import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
+import atr.storage.leased_rows as leased_rows
+import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
-import atr.storage.transaction as transaction
-import atr.storage.writers.following as following
-import atr.storage.writers.moves as moves
-import atr.storage.writers.own as own
+import atr.storage.row_views as row_views
+import atr.storage.transitions as transitions
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
-import atr.storage.writers.rows as rows
 import atr.storage.writers.stagings as stagings
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def record(
         self,
@@ -93,7 +90,7 @@ class ReleaseManager:
         """
         write = self._write
         write.ensure_system()
-        row = await write.data.get(sql.Distribution, rows.key(claimed.release_key, claimed.coordinates))
+        row = await write.data.get(sql.Distribution, queries.distribution_key(claimed.release_key, claimed.coordinates))
         if row is None:
             return
         leases.check(row, claimed.epoch)
@@ -140,7 +137,7 @@ class ReleaseManager:
             then_promote=then_promote,
             revision=deployment.revision_number,
         )
-        return rows.number(deployment.id)
+        return writers.row_id(deployment.id)
 
     async def stage_again(self, release_key: str, digest: str) -> int:
         """Upload voted files once more, as a deployment that waits, and answer our number of it.
@@ -149,7 +146,7 @@ class ReleaseManager:
         BlockedError with why not: nobody voted on them, they stand there still, or nothing here holds their bytes.
         """
         release = await self._recordable(release_key, staging=True)
-        return rows.number((await stagings.again(self._write, release, digest)).id)
+        return writers.row_id((await stagings.again(self._write, release, digest)).id)
 
     async def delete_distribution(self, release_key: str, where: distribution.Coordinates, reason: str) -> None:
         """Take a row off the list, with a reason. Nothing changes on the platform.
@@ -157,12 +154,12 @@ class ReleaseManager:
         Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
         """
         write = self._write
-        await own.release(write, release_key)
-        row = await rows.distribution_of(write, release_key, where)
+        await owned.load_release_for_update(write, release_key)
+        row = await queries.find_distribution(write.data, release_key, where)
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
-        reason = rows.checked_reason(reason)
+        reason = writers.checked_reason(reason)
         if why_not := (await preconditions.deletions(write, release_key)).get(where.purl):
             raise errors.ConflictError(why_not)
         await write.data.delete(row)
@@ -177,7 +174,7 @@ class ReleaseManager:
         )
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
-        release = await own.release(self._write, release_key)
+        release = await owned.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         await embargo.demand_lifted(self._write.data, release)
@@ -222,7 +219,7 @@ class ReleaseManager:
         )
 
     async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
-        row = await rows.distribution_of(self._write, release_key, where)
+        row = await queries.find_distribution(self._write.data, release_key, where)
         if row is None:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)
@@ -274,7 +271,7 @@ class CommitteeMember(ReleaseManager):
         write = self._write
         if not write.data.built.supports(platform):
             raise errors.UnsupportedError(platform.why_not)
-        deployment = await own.deployment(write, deployment_id)
+        deployment = await owned.load_deployment_for_update(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
         case = await eligibility.one(write.data, deployment, write.asf_uid)
@@ -282,7 +279,7 @@ class CommitteeMember(ReleaseManager):
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
             await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
-            return rows.number(held.id)
+            return writers.row_id(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(
                 "The deployment or its evidence has changed since you opened the page. Nothing was sent. Review the "
@@ -295,7 +292,7 @@ class CommitteeMember(ReleaseManager):
             await requests.ask_again(write, case, held)
         promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)
         promotion.one_time_code = code
-        return rows.number(promotion.id)
+        return writers.row_id(promotion.id)
 
     async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
         """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
@@ -305,50 +302,56 @@ class CommitteeMember(ReleaseManager):
         """
         write = self._write
         write.ensure_system()
-        row = await own.promotion(write, claimed.id)
-        leases.check(row, claimed.epoch)
-        await rows.note(write, row, learnt)
+        row = await leased_rows.promotion(write, claimed)
+        await observations.note(write, row, learnt)
         to = learnt.decision.to
         if to is not None:
-            row.out_of_band = row.out_of_band or learnt.decision.out_of_band
-            await moves.promotion(
-                write,
-                row,
-                to,
-                learnt.decision.reason,
-                platform_word=learnt.word,
-                public_digest=learnt.public.digest if learnt.public else "",
-            )
-            if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
-                seconds = write.place.timing(claimed.mechanism.name).deadline
-                row.deadline = write.now + datetime.timedelta(seconds=seconds)
-            await following.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
-        for where in await rows.targets(write, row):
-            address = next((url for url in learnt.urls if url.coordinates == where), None)
-            if to is states.State.LIVE:
-                await self.__upgrade_staging_to_final(row, where, address)
-            elif to is states.State.DIVERGED:
-                await self._note_diverged(row, where, address)
-        row.lease_until = None
-        if (row.state in states.ENDED) and (to is None):
-            # A look after its end that could not be made is made up for.
-            seconds = write.place.timing(claimed.mechanism.name).doubting
-            row.due_at = rows.later(write, seconds)
-            if learnt.retry_after is not None:
-                row.due_at = steps.told(write.now, learnt.retry_after, write.place.timing(claimed.mechanism.name))
-        elif row.state not in {*states.ENDED, states.State.DIVERGED}:
-            view = await rows.view_of(write, row, await rows.publish_attempts(write, row))
-            row.due_at = steps.next_look(
-                view, then=learnt.decision.then, retry_after=learnt.retry_after, jitter=rows.jitter(row)
-            )
+            await self._move(row, to, learnt)
+        if to in {states.State.LIVE, states.State.DIVERGED}:
+            await self._note_public(row, to, learnt)
+        observations.rest(row, (await row_views.resting(write, [row]))[claimed.id], learnt)
         return row.state
 
+    async def _move(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
+        """The arrow that was decided on, and what follows for the deployment."""
+        write = self._write
+        row.out_of_band = row.out_of_band or learnt.decision.out_of_band
+        await transitions.promotion(
+            write,
+            row,
+            to,
+            learnt.decision.reason,
+            platform_word=learnt.word,
+            public_digest=learnt.public.digest if learnt.public else "",
+        )
+        if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
+            timing = write.place.timing(row.mechanism)
+            row.deadline = row_views.later(write, timing.deadline)
+        await transitions.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
+
+    async def _note_public(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
+        """Each package of the promotion is public now; none where a host has deleted its list with the release."""
+        write = self._write
+        if await queries.get_release(write.data, row.release_key) is None:
+            return
+        packages = await queries.targets(write.data, row)
+        there = await queries.distributions(write.data, row.release_key, packages)
+        for where in packages:
+            address = next((url for url in learnt.urls if url.coordinates == where), None)
+            if to is states.State.LIVE:
+                await self.__upgrade_staging_to_final(row, where, there.get(where), address)
+            elif where in there:
+                _note_diverged(there[where], address)
+
     async def __upgrade_staging_to_final(
-        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
+        self,
+        promotion: tables.Promotion,
+        where: distribution.Coordinates,
+        row: sql.Distribution | None,
+        address: work.PublicAddress | None,
     ) -> None:
         """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
         write = self._write
-        row = await write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
         if row is None:
             row = self._new_row(promotion.release_key, where, staging=False)
             write.data.add(row)
@@ -367,26 +370,13 @@ class CommitteeMember(ReleaseManager):
             public_digest=promotion.public_digest,
         )
 
-    async def _note_diverged(
-        self, promotion: tables.Promotion, where: distribution.Coordinates, address: work.PublicAddress | None
-    ) -> None:
-        """It is public, and it is not what was voted on. It stays staged where it was: it never becomes final so."""
-        row = await self._write.data.get(sql.Distribution, rows.key(promotion.release_key, where))
-        if row is None:
-            return
-        row.pending, row.due_at, row.proof = False, None, distribution.Proof.DIVERGED
-        if address is not None:
-            # People must find it at once.
-            _note_address(row, address)
 
-
-class SystemService:
-    """What the worker notes, and nothing that people decide."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        member = CommitteeMember(write)
-        self.record_from_data = member.record_from_data
-        self.settle = member.settle
+def _note_diverged(row: sql.Distribution, address: work.PublicAddress | None) -> None:
+    """It is public, and it is not what was voted on. It stays staged where it was: it never becomes final so."""
+    row.pending, row.due_at, row.proof = False, None, distribution.Proof.DIVERGED
+    if address is not None:
+        # People must find it at once.
+        _note_address(row, address)
 
 
 def _note_address(row: sql.Distribution, address: work.PublicAddress) -> None:

@@ -17,20 +17,17 @@ import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.incidents as incidents
 import atr.storage.seen as seen_digests
-import atr.storage.transaction as transaction
 import atr.storage.walls as walls
+import atr.storage.writer as writers
 import atr.storage.writers.copies as copies
-import atr.storage.writers.own as own
+import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 
 _MAX_NAMESPACES: Final = 50
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def edit(
         self,
@@ -49,7 +46,7 @@ class ReleaseManager:
         a mapping that cannot be used.
         """
         write = self._write
-        project = await own.project(write, project_key)
+        project = await owned.load_project(write, project_key)
         policy = await queries.policy(write.data, project)
         write.data.add(policy)
         await write.data.flush()
@@ -94,11 +91,8 @@ def _checked(patterns: Sequence[str]) -> list[str]:
     return list(patterns)
 
 
-class FoundationAdmin:
+class FoundationAdmin(writers.Writer):
     """What foundation admins may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def set_target(
         self,

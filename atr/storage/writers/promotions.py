@@ -3,38 +3,44 @@
 
 import dataclasses
 import datetime
+from collections.abc import Sequence
+
+from sqlmodel import col
 
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.order as order
 import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.beside_rows as beside_rows
 import atr.storage.eligibility as eligibility
 import atr.storage.preconditions as preconditions
+import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
-import atr.storage.writers.moves as moves
-import atr.storage.writers.own as own
+import atr.storage.transitions as transitions
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.requests as requests
-import atr.storage.writers.rows as rows
 import atr.storage.writers.stops as stops
 
 State = states.State
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def look_now(self, promotion_id: int) -> None:
         """Make the row due now. It changes nothing else."""
-        row = await own.promotion(self._write, promotion_id)
+        row = await owned.load_promotion_for_update(self._write, promotion_id)
         if row.due_at is not None:
             row.due_at = self._write.now
 
     async def look_at_deployment_now(self, deployment_id: int) -> None:
         """Make the deployment due now, and let a refused capture be tried again."""
-        row = await own.deployment(self._write, deployment_id)
+        row = await owned.load_deployment_for_update(self._write, deployment_id)
         if row.due_at is None:
             return
         if not (row.file_set_digest or (row.state in states.DEPLOYMENT_ENDED)):
@@ -42,33 +48,32 @@ class CommitteeParticipant:
         row.due_at = self._write.now
 
 
-class CommitteeMember:
+class CommitteeMember(writers.Writer):
     """What members of the committee may decide."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def abort(self, promotion_id: int, reason: str) -> None:
         """Stop a promotion before any call: REQUESTED -> ABORTED."""
-        row = await own.promotion(self._write, promotion_id)
+        row = await owned.load_promotion_for_update(self._write, promotion_id)
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
                 f"It is {row.state.value}: a publish request was sent or is being sent, so it cannot be stopped here."
             )
-        unsure = await rows.is_unsure(self._write, row)
+        unsure = (await row_views.of_promotion(self._write, row)).unsure
         if unsure and not preconditions.may_give_up(self._write, row, unsure=True):
             raise errors.ConflictError(
                 "The database was restored from a backup that may lack a publish request. The promotion can be "
                 "stopped after 24 hours in which no check found published files; or promote again."
             )
-        await moves.promotion(self._write, row, State.ABORTED, f"{self._write.asf_uid}: {rows.checked_reason(reason)}")
+        await transitions.promotion(
+            self._write, row, State.ABORTED, f"{self._write.asf_uid}: {writers.checked_reason(reason)}"
+        )
 
     async def stop(self, promotion_id: int, reason: str) -> None:
         """Stop a promotion after a call, if it is not too late: SENDING, IN_DOUBT -> ABORTING. The worker finds out.
 
         One whose every call was refused meanwhile is stopped as before a call.
         """
-        row = await own.promotion(self._write, promotion_id)
+        row = await owned.load_promotion_for_update(self._write, promotion_id)
         if row.state is State.REQUESTED:
             await self.abort(promotion_id, reason)
             return
@@ -77,33 +82,33 @@ class CommitteeMember:
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
         write = self._write
-        row = await own.promotion(write, promotion_id)
+        row = await owned.load_promotion_for_update(write, promotion_id)
         if row.state is not State.DIVERGED:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a diverged promotion can be compared again by a person."
             )
-        await compare_again(write, row, f"{write.asf_uid}: {rows.checked_reason(reason)}")
+        await compare_again(write, row, f"{write.asf_uid}: {writers.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
         """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
         write = self._write
-        row = await own.promotion(write, promotion_id)
-        why = f"{write.asf_uid}: {rows.checked_reason(reason)}"
+        row = await owned.load_promotion_for_update(write, promotion_id)
+        why = f"{write.asf_uid}: {writers.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(f"It is {row.state.value}; only one in doubt can be marked as cancelled.")
         if not preconditions.may_give_up(write, row):
             raise errors.ConflictError(
                 "It can be marked as cancelled only after 24 hours in which no check found published files."
             )
-        await moves.promotion(write, row, State.ABORTED, why, by_person=True)
+        await transitions.promotion(write, row, State.ABORTED, why, by_person=True)
 
     async def extend(self, promotion_id: int, reason: str) -> None:
         """Give an open promotion another deadline's length from now."""
         write = self._write
-        row = await own.promotion(write, promotion_id)
+        row = await owned.load_promotion_for_update(write, promotion_id)
         if row.state not in states.OPEN:
             raise errors.ConflictError(f"It is {row.state.value}, so its deadline cannot be extended.")
-        why = rows.checked_reason(reason)
+        why = writers.checked_reason(reason)
         row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
         row.version += 1
@@ -114,14 +119,14 @@ class CommitteeMember:
     async def send_again(self, promotion_id: int, reason: str) -> None:
         """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
         write = self._write
-        row = await own.promotion(write, promotion_id)
+        row = await owned.load_promotion_for_update(write, promotion_id)
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a promotion in doubt can be sent again by a person."
             )
         if row.by_hand:
             raise errors.ConflictError("It was published by hand and is only tracked, so nothing is sent for it.")
-        why = rows.checked_reason(reason)
+        why = writers.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
         row.version += 1
@@ -133,7 +138,7 @@ class CommitteeMember:
         Nothing is sent; the public files are compared with the ballot's.
         """
         write = self._write
-        deployment = await own.deployment(write, deployment_id)
+        deployment = await owned.load_deployment_for_update(write, deployment_id)
         cases = await eligibility.load(write.data, [deployment], write.asf_uid)
         why_not = (await preconditions.load(write, cases))[deployment_id].prove_published
         if why_not:
@@ -147,12 +152,124 @@ class CommitteeMember:
                     case, voted_digest=await queries.store_file_set(write.data, voted, write.now)
                 )
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
-        return rows.number(promotion.id)
+        return writers.row_id(promotion.id)
+
+    async def accept(self, promotion_id: int, seen: str, reason: str) -> None:
+        """Accept the files that were found beside the voted ones, and compare once more: DIVERGED -> CHECKING.
+
+        They are known from then on, with these bytes; whatever is found besides diverges again. `seen` is the digest
+        of the files that the person saw. Raises ConflictError when others were found meanwhile.
+        """
+        write = self._write
+        row = await owned.load_promotion_for_update(write, promotion_id)
+        if (row.state is not states.State.DIVERGED) or not row.extra_files:
+            raise errors.ConflictError("No extra file is waiting to be accepted.")
+        found = beside_rows.files(row.extra_files)
+        if fileset.FileSet.of(found).digest != seen:
+            raise errors.ConflictError(
+                "The extra files have changed since you opened the page. Nothing was accepted; review them again."
+            )
+        why = writers.checked_reason(reason)
+        told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}
+        row.accepted_files = [*row.accepted_files, *({**beside_rows.as_json(file), **told} for file in found)]
+        await write.event(
+            row.release_key,
+            f"promotion:{row.id}",
+            "extra_files_accepted",
+            files=[beside_rows.as_json(file) for file in found],
+            reason=why,
+        )
+        names = fileset.names([file.path for file in found])
+        await compare_again(write, row, f"{write.asf_uid} accepted {names}: {why}")
+
+    async def promote_all(
+        self, release_key: str, asked: Sequence[order.Asked], *, stop_at_trouble: bool
+    ) -> tuple[tables.Promotion, ...]:
+        """Ask for these deployments to be made public, one after the other in this order; all or none.
+
+        The same person's identical second call answers the first promotions. Raises NotFoundError, ConflictError
+        (naming what moved, or who holds a package), BlockedError (gates).
+        """
+        write = self._write
+        await owned.load_release_for_update(write, release_key)
+        if not asked:
+            raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
+        cases = [await self._case(release_key, one.deployment_id) for one in asked]
+        first = await self._asked_before(cases, asked)
+        if first:
+            return first
+        moved = [
+            _name(case)
+            for case, one in zip(cases, asked, strict=True)
+            if (case.deployment.version, case.evidence_digest) != (one.row_version, one.evidence_digest)
+        ]
+        if moved:
+            raise errors.ConflictError(
+                f"These have changed since you opened the page: {'; '.join(moved)}. Nothing was requested. Review "
+                "the page and try again."
+            )
+        reasons = [f"{_name(case)}: {blocker.sentence}" for case in cases for blocker in gates.blockers(case.facts)]
+        if reasons:
+            raise errors.BlockedError(reasons)
+        opened: list[tables.Promotion] = []
+        for case in cases:
+            opened.append(
+                await requests.open_promotion(
+                    write,
+                    case,
+                    requested_by=write.asf_uid,
+                    after=opened[-1] if opened else None,
+                    stop_at_trouble=stop_at_trouble,
+                )
+            )
+        return tuple(opened)
+
+    async def go_on(self, promotion_id: int, reason: str) -> None:
+        """Let a promotion that another one's trouble stopped have its turn without that one; it is theirs now."""
+        write = self._write
+        row = await owned.load_promotion_for_update(write, promotion_id)
+        _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
+        if not stopped_by:
+            raise errors.ConflictError("No failure of another promotion blocks it.")
+        why = writers.checked_reason(reason)
+        row.after_id, row.requested_by, row.due_at = None, write.asf_uid, write.now
+        row.version += 1
+        await write.event(row.release_key, f"promotion:{row.id}", "promotion_went_on", reason=why, without=stopped_by)
+
+    async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
+        deployment = await owned.load_deployment_for_update(self._write, deployment_id)
+        if deployment.release_key != release_key:
+            raise errors.NotFoundError(f"This release has no deployment {deployment_id}.")
+        return await eligibility.one(self._write.data, deployment, self._write.asf_uid)
+
+    async def _asked_before(
+        self, cases: Sequence[eligibility.Case], asked: Sequence[order.Asked]
+    ) -> tuple[tables.Promotion, ...]:
+        """The promotions that this very form has opened already, if it has."""
+        write = self._write
+        held = await queries.promotions(
+            write.data,
+            col(tables.Promotion.deployment_id).in_([case.deployment.id for case in cases]),
+            col(tables.Promotion.state).in_(list(states.HOLDING)),
+        )
+        by_deployment = {row.deployment_id: row for row in held}
+        mine = [
+            row
+            for one in asked
+            if (row := by_deployment.get(one.deployment_id)) is not None
+            and (row.requested_by == write.asf_uid)
+            and (row.evidence_digest == one.evidence_digest)
+        ]
+        if len(mine) < len(asked):
+            return ()
+        for row in mine:
+            await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_twice")
+        return tuple(mine)
 
 
 async def compare_again(write: transaction.Transaction, row: tables.Promotion, why: str) -> None:
     """Read and compare every public file once more, as a person decided: DIVERGED -> CHECKING."""
-    await moves.promotion(write, row, State.CHECKING, why, by_person=True)
+    await transitions.promotion(write, row, State.CHECKING, why, by_person=True)
     row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
     row.deadline = write.now + _deadline(write, row)
     row.due_at = write.now
@@ -160,3 +277,7 @@ async def compare_again(write: transaction.Transaction, row: tables.Promotion, w
 
 def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime.timedelta:
     return datetime.timedelta(seconds=write.place.timing(row.mechanism).deadline)
+
+
+def _name(case: eligibility.Case) -> str:
+    return f"{distribution.in_one_line(case.packages)} on {case.platform.display_name}"

@@ -15,22 +15,20 @@ import atr.models.sql as sql
 import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 
 # While something is staged, the platform is asked again when its last answer is older than this.
 _OLD: Final = datetime.timedelta(days=1)
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def check_now(self, release_key: str) -> None:
         """Have the platforms asked now. Raises ConflictError for a release that was announced."""
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced; there is nothing left to check.")
         await embargo.demand_lifted(write.data, release)

@@ -12,23 +12,22 @@ import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.announce_words as words
+import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.promotion.announcing as announcing
 import atr.storage.announcing as rule_facts
 import atr.storage.eligibility as eligibility
-import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
-import atr.storage.writers.rows as rows
+import atr.storage.embargo as embargo
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
+import atr.storage.writers.readiness as readiness
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
 _MAX_VERSION: Final = 64
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def start(self, project_key: str, version: str, *, expedited: bool = False) -> str:
         """Start a release in Compose and answer its key.
@@ -37,7 +36,7 @@ class CommitteeParticipant:
         expedited one unless a committee member asks.
         """
         write = self._write
-        project = await own.project(write, project_key)
+        project = await owned.load_project(write, project_key)
         ensure_project_active(project)
         if expedited and not write.is_committee_member:
             raise errors.AccessError("Only committee members can start an expedited release.")
@@ -81,11 +80,8 @@ class CommitteeParticipant:
             )
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def announce(self, release_key: str, *, vouched: Collection[str] = (), reason: str = "") -> None:
         """Mark a release as announced, by the rule of promotion/announcing.py.
@@ -102,7 +98,7 @@ class ReleaseManager:
         self, release_key: str
     ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
         """The release, what the rule looks at, and what stands and can be cured."""
-        release = await own.release(self._write, release_key)
+        release = await owned.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.reasons(facts)
         if any(one.code is announcing.Code.PHASE for one in found):
@@ -114,7 +110,7 @@ class ReleaseManager:
     async def _close(self, release: sql.Release, found: Sequence[announcing.Reason], reason: str, **facts: Any) -> None:
         """What stands is gone on without, or vouched for: the event has it by name, with the reason."""
         if found:
-            facts["reason"] = rows.checked_reason(reason)
+            facts["reason"] = writers.checked_reason(reason)
             facts["vouched"] = [{"purl": one.key, "name": one.name} for one in announcing.unvouched(found)]
         release.phase = sql.ReleasePhase.RELEASE
         release.released = self._write.now
@@ -158,6 +154,28 @@ class CommitteeMember(ReleaseManager):
             if one.code is announcing.Code.MISSING
         ]
         await self._close(release, found, reason, without=without, waived=waived)
+
+    async def lift_embargo(self, release_key: str, reason: str) -> None:
+        """Let this release be staged, looked for, served and promoted before it is out, with a reason.
+
+        Who sees its pages does not change. Raises ConflictError where no embargo holds, InputError without a reason.
+        """
+        write = self._write
+        release = await owned.load_release_for_update(write, release_key)
+        if not await embargo.holds(write.data, release):
+            raise errors.ConflictError("This release is not under embargo.")
+        why = writers.checked_reason(reason)
+        row = operating.EmbargoLift(
+            release_key=release.key,
+            release_created=release.created,
+            lifted_by=write.asf_uid,
+            lifted_at=write.now,
+            reason=why,
+        )
+        # In place of the row of another release that had this key.
+        await write.data.merge(row)
+        await write.event(release.key, "release", "embargo_lifted", reason=why)
+        await readiness.queue_check(write, release.key)
 
 
 def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:

@@ -22,7 +22,7 @@ import atr.storage.names as names
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
 import atr.storage.voted as voted
-import atr.storage.writers.rows as rows
+import atr.storage.writer as writers
 
 
 async def open_promotion(
@@ -169,7 +169,7 @@ async def insert(
             await write.data.flush()
             write.data.add_all(
                 tables.PromotionTarget(
-                    promotion_id=rows.number(promotion.id),
+                    promotion_id=writers.row_id(promotion.id),
                     purl=package.purl,
                     owner_namespace=package.owner_namespace,
                     package=package.package,

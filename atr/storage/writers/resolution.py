@@ -17,21 +17,18 @@ import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.votes as votes
-import atr.storage.writers.moves as moves
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.revision as revisions
-import atr.storage.writers.rows as rows
 
 # What a release has of a vote that did not pass.
 _NO_VOTE: Final[Mapping[str, Any]] = MappingProxyType({"vote_resolved": None, "voted_revision_number": None})
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def resolve_passed(
         self, release_key: str, *, vote_seq: int | None = None, seen: votes.Tally | None = None
@@ -46,7 +43,7 @@ class ReleaseManager:
         why_not = votes.why_not_passed(await eligibility.release(write.data, release_key), count, write.now)
         if why_not:
             raise errors.BlockedError(why_not)
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
+        await transitions.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
         # What became public before is compared with what was voted on now.
         for deployment in await queries.deployments(write.data, release_key):
             if deployment.state is states.DeploymentState.PUBLISHED:
@@ -63,8 +60,8 @@ class ReleaseManager:
         """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        why = rows.checked_reason(reason)
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
+        why = writers.checked_reason(reason)
+        await transitions.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
         await write.event(
             release_key,
             "release",
@@ -84,7 +81,7 @@ class ReleaseManager:
         ConflictError when something of it may be public.
         """
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
                 f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
@@ -93,16 +90,16 @@ class ReleaseManager:
         why_not = await preconditions.abandon(write, release)
         if why_not:
             raise errors.ConflictError(why_not)
-        why = rows.checked_reason(reason)
+        why = writers.checked_reason(reason)
         waiting = await queries.promotions(
             write.data,
             col(tables.Promotion.release_key) == release_key,
             col(tables.Promotion.state) == states.State.REQUESTED,
         )
         for promotion in waiting:
-            await moves.promotion(write, promotion, states.State.ABORTED, f"{write.asf_uid} abandoned it: {why}")
+            await transitions.promotion(write, promotion, states.State.ABORTED, f"{write.asf_uid} abandoned it: {why}")
         was = release.phase
-        await moves.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
+        await transitions.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
         await write.event(
             release_key,
             "release",
@@ -122,7 +119,7 @@ class ReleaseManager:
     async def _open_vote(
         self, release_key: str, vote_seq: int | None, seen: votes.Tally | None
     ) -> tuple[sql.Release, votes.Tally]:
-        release = await own.release(self._write, release_key)
+        release = await owned.load_release_for_update(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open.")
         if vote_seq not in {None, release.current_vote_seq}:

@@ -17,16 +17,14 @@ import atr.promotion.fileset as fileset
 import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def create(self, release_key: str, draft: files.Draft, description: str) -> str:
         """Make the draft the newest revision and answer its number, like "00002".
@@ -79,12 +77,12 @@ class CommitteeParticipant:
 
     async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
         """Whether another revision was made since the draft was begun."""
-        release = await own.release(self._write, release_key)
+        release = await owned.load_release_for_update(self._write, release_key)
         latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
 
     async def _changeable(self, release_key: str) -> sql.Release:
-        release = await own.release(self._write, release_key)
+        release = await owned.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         why_not = preconditions.change_files(release)

@@ -19,20 +19,16 @@ import atr.models.sql as sql
 import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
-import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 import atr.storage.writers.requests as requests
-import atr.storage.writers.rows as rows
 
 # One that was not answered by then is asked for anew.
 _PATIENCE: Final = datetime.timedelta(minutes=10)
 
 
-class ReleaseManager:
+class ReleaseManager(writers.Writer):
     """What release managers may do: it finds what they then record."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def ask(self, release_key: str, where: distribution.Coordinates) -> int:
         """Have the platform asked which deployments hold these coordinates; answers the search's number.
@@ -41,7 +37,7 @@ class ReleaseManager:
         (outside the names that belong to the project: then nothing is asked).
         """
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
@@ -70,7 +66,7 @@ class ReleaseManager:
             project_key=release.project_key,
             version_key=release.version,
         )
-        return rows.number(row.id)
+        return writers.row_id(row.id)
 
     async def _waiting(self, release: sql.Release, where: distribution.Coordinates) -> tables.DeploymentSearch | None:
         table = tables.DeploymentSearch

@@ -11,8 +11,8 @@ import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writers.moves as moves
-import atr.storage.writers.rows as rows
+import atr.storage.transitions as transitions
+import atr.storage.writer as writers
 
 State = states.State
 
@@ -25,7 +25,7 @@ async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str
     problem = preconditions.stop(row)
     if problem:
         raise errors.ConflictError(problem)
-    why = rows.checked_reason(reason)
+    why = writers.checked_reason(reason)
     deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
     deployment.drop_reason, deployment.drop_by = why, write.asf_uid
     row.asked_in = (await queries.site(write.data)).generation
@@ -34,5 +34,5 @@ async def ask(write: transaction.Transaction, row: tables.Promotion, reason: str
         row.version += 1
         await write.event(row.release_key, f"promotion:{row.id}", "promotion_stop_again", reason=why)
     else:
-        await moves.promotion(write, row, State.ABORTING, f"{write.asf_uid}: {why}")
+        await transitions.promotion(write, row, State.ABORTING, f"{write.asf_uid}: {why}")
     row.due_at = write.now

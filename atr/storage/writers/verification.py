@@ -9,20 +9,17 @@ import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.storage.preconditions as preconditions
-import atr.storage.transaction as transaction
-import atr.storage.writers.own as own
+import atr.storage.writer as writers
+import atr.storage.writers.owned as owned
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def ask(self, deployment_id: int) -> None:
         """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
         write = self._write
-        row = await own.deployment(write, deployment_id)
+        row = await owned.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).verify
         if why_not:
             raise errors.ConflictError(why_not)

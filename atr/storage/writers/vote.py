@@ -7,19 +7,16 @@ import atr.models.sql as sql
 import atr.storage.ballots as proposals
 import atr.storage.eligibility as eligibility
 import atr.storage.rights as rights
-import atr.storage.transaction as transaction
+import atr.storage.transitions as transitions
 import atr.storage.votes as votes
+import atr.storage.writer as writers
 import atr.storage.writers.ballots as ballots
-import atr.storage.writers.moves as moves
-import atr.storage.writers.own as own
+import atr.storage.writers.owned as owned
 import atr.storage.writers.release as releases
 
 
-class CommitteeParticipant:
+class CommitteeParticipant(writers.Writer):
     """What every committer of the committee may do."""
-
-    def __init__(self, write: transaction.Transaction) -> None:
-        self._write = write
 
     async def cast(
         self,
@@ -35,7 +32,7 @@ class CommitteeParticipant:
         `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError when that vote is over.
         """
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open, so your vote was not recorded.")
         _, digest = await proposals.opened(write.data, release)
@@ -76,7 +73,7 @@ class ReleaseManager(CommitteeParticipant):
         is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
-        release = await own.release(write, release_key)
+        release = await owned.load_release_for_update(write, release_key)
         project = await queries.demand_project(write.data, release.project_key)
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
@@ -95,7 +92,7 @@ class ReleaseManager(CommitteeParticipant):
         # Before anything is written: a vote that was started must not stand without its ballot.
         ballots.demand_free(proposal)
         vote_seq = release.current_vote_seq + 1
-        await moves.phase(
+        await transitions.phase(
             write,
             release,
             sql.ReleasePhase.RELEASE_CANDIDATE,

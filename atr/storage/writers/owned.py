@@ -13,20 +13,20 @@ import atr.models.sql as sql
 import atr.storage.transaction as transaction
 
 
-async def project(write: transaction.Transaction, project_key: str) -> sql.Project:
+async def load_project(write: transaction.Transaction, project_key: str) -> sql.Project:
     """The project. Raises NotFoundError for another one than the rights were granted for."""
     if write.project_key and (project_key != write.project_key):
         raise errors.NotFoundError(f"The rights are for {write.project_key}, not for “{project_key[:60]}”.")
     return await queries.demand_project(write.data, project_key)
 
 
-async def release(write: transaction.Transaction, release_key: str) -> sql.Release:
+async def load_release_for_update(write: transaction.Transaction, release_key: str) -> sql.Release:
     """The release. Raises NotFoundError for one of another project, and for one under embargo for all but members."""
     row = await _release(write, release_key)
     return row or await queries.demand_release(write.data, release_key)
 
 
-async def deployment(write: transaction.Transaction, deployment_id: int) -> tables.Deployment:
+async def load_deployment_for_update(write: transaction.Transaction, deployment_id: int) -> tables.Deployment:
     """The deployment. Raises NotFoundError for one of another project.
 
     The worker, which acts for no project, gets it though a host has deleted its release.
@@ -37,7 +37,7 @@ async def deployment(write: transaction.Transaction, deployment_id: int) -> tabl
     return await queries.demand_deployment(write.data, deployment_id, fresh=True)
 
 
-async def promotion(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
+async def load_promotion_for_update(write: transaction.Transaction, promotion_id: int) -> tables.Promotion:
     """The promotion; as above."""
     row = await queries.demand_promotion(write.data, promotion_id)
     write.subject = f"promotion:{promotion_id}"

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The marks of the worker: what must hold at the instant of each irreversible request, and what follows if it does not.
+
+Nobody can call a request back. So each has the same discipline: every scope locked, every fact once more, the attempt
+on disk before the first byte, sent once, the reply only a hint.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.work as work
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.promotion.steps as steps
+import atr.shared.mechanisms as mechanisms
+import atr.storage.agreement as agreement
+import atr.storage.attempts as attempts
+import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
+import atr.storage.lanes as lanes
+import atr.storage.leased_rows as leased_rows
+import atr.storage.rights as rights
+import atr.storage.row_views as row_views
+import atr.storage.switchboard as switchboard
+import atr.storage.transitions as transitions
+import atr.storage.worker.promotions as promotions
+import atr.storage.writer as writers
+import atr.storage.writers.requests as requests
+
+State = states.State
+_Deployment = states.DeploymentState
+# Where a call may be made from; nothing is ever sent for what is being stopped.
+_SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
+
+
+class Marks(writers.Writer):
+    """Each answers the permit to send one request. Every write is fenced by the epoch of the claim."""
+
+    async def publish(self, claimed: work.Promotion, staged_digest: str, *, seconds: float) -> work.Permit | None:
+        """Mark a call to publish: every gate once more, at this instant.
+
+        None when a gate said no: then the row has moved, and nothing is sent. Raises ConflictError when the row is not
+        ours any more.
+        """
+        write = self._write
+        await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
+        row = await leased_rows.promotion(write, claimed)
+        if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
+            raise errors.ConflictError("The verified files are not the files that would be published.")
+        if row.state not in _SENT_FROM:
+            # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
+            raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
+        calls = (await attempts.of_deployments(write, [row.deployment_id]))[row.deployment_id].publishes
+        before = [one for one in calls if one.promotion_id == row.id]
+        wrong = (await agreement.disagreements(write.data, [row], {row.id: len(before)}))[row.id]
+        if wrong:
+            promotions.freeze(write, row, wrong)
+            return None
+        if await queries.get_release(write.data, row.release_key) is None:
+            await self._refuse(row, attempts.DELETED)
+            return None
+        deployment = await queries.demand_deployment(write.data, row.deployment_id)
+        case = await eligibility.one(write.data, deployment, row.requested_by, sending=row)
+        blockers = gates.blockers(case.facts)
+        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
+        if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
+            reasons.append("The staged files differ from the files that the committee voted on.")
+        if reasons:
+            await self._refuse(row, " ".join(reasons))
+            return None
+        if blockers:
+            await self._wait(row, blockers[0])
+            return None
+        await self._begin(row, before)
+        code, row.one_time_code = row.one_time_code, ""
+        permit = await attempts.mark(
+            write,
+            row,
+            tables.AttemptKind.PUBLISH,
+            before=calls,
+            seconds=seconds,
+            marked_for=row.requested_by,
+            digest=staged_digest,
+        )
+        return dataclasses.replace(permit, pointer=case.target.pointer if case.target else "", code=code)
+
+    async def drop(self, claimed: work.Promotion, *, seconds: float) -> work.Permit | None:
+        """Mark a drop that stops a promotion: the platform says which of the two came first.
+
+        None when something does not hold any more: then nothing is sent. Raises ConflictError when the row is not ours,
+        or is not being stopped any more.
+        """
+        write = self._write
+        await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
+        row = await leased_rows.promotion(write, claimed)
+        if (row.state is not State.ABORTING) or (row.deployment_id is None):
+            raise errors.ConflictError(f"It is {row.state.value}, so nothing is dropped.")
+        deployment = await queries.demand_deployment(write.data, row.deployment_id, fresh=True)
+        problem = await self._why_no_drop(row, deployment)
+        if problem:
+            row.blocker = problem
+            await self._rest(row, problem)
+            return None
+        if deployment.state is _Deployment.STAGED:
+            await transitions.deployment(write, deployment, _Deployment.DROPPING, reason=deployment.drop_reason)
+        # Absence is counted anew: what was not there before this drop says nothing of it.
+        row.gone_looks, row.gone_since, row.absent_since = 0, None, None
+        return await attempts.mark(
+            write,
+            row,
+            tables.AttemptKind.DROP,
+            before=(await attempts.of_deployment(write, deployment)).drops,
+            seconds=seconds,
+            marked_for=deployment.drop_by,
+        )
+
+    async def transfer(self, claimed: work.Deployment, kind: tables.AttemptKind, *, seconds: float) -> work.Permit:
+        """Mark an upload, or the drop of a deployment that no promotion works on.
+
+        Raises ConflictError if one may be on its way, BlockedError while the platform is switched off or, for an
+        upload, the release is under embargo.
+        """
+        write = self._write
+        await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
+        row = await leased_rows.deployment(write, claimed)
+        uploads = kind is tables.AttemptKind.UPLOAD
+        if uploads and (await queries.get_release(write.data, row.release_key) is None):
+            raise errors.BlockedError([attempts.DELETED])
+        await requests.demand_answering(write, claimed.mechanism)
+        why_off = await switchboard.why_off(write.data, claimed.mechanism)
+        if why_off:
+            raise errors.BlockedError([why_off])
+        if uploads and await embargo.holds_key(write.data, row.release_key):
+            raise errors.BlockedError([gates.EMBARGOED])
+        history = await attempts.of_deployment(write, row)
+        before = history.uploads if uploads else history.drops
+        unsettled = [
+            attempt
+            for attempt in before
+            if (attempt.answer is not steps.Answer.LIMITED) and (attempt.marked_at >= row.entered_at)
+        ]
+        asked_before = row.asked_in < (await queries.site(write.data)).generation
+        expected = _Deployment.UPLOADING if uploads else _Deployment.DROPPING
+        if (row.state is not expected) or unsettled or asked_before:
+            raise errors.ConflictError("This request was already sent; its outcome is being determined instead.")
+        row.sent_bytes = row.send_total = 0
+        # What was not there before this request says nothing of it.
+        row.gone_looks, row.gone_since = 0, None
+        return await attempts.mark(
+            write, row, kind, before=before, seconds=seconds, marked_for=row.drop_by or row.created_by
+        )
+
+    async def _begin(self, row: tables.Promotion, before: Sequence[tables.Attempt]) -> None:
+        """The arrow of a call whose gates all held, and until when its outcome must be known."""
+        write = self._write
+        by_person, why = row.resend, "All gates passed; the publish request is about to be sent."
+        await transitions.promotion(write, row, State.SENDING, why, by_person=by_person)
+        # Absence is counted anew: what was seen before this call says nothing of it.
+        row.resend, row.held, row.absent_since = False, False, None
+        # A call that was refused for certain never left anything behind to wait for.
+        first = all(one.answer in steps.CERTAIN_NO for one in before)
+        if first or (by_person and row.deadline and row.deadline <= write.now):
+            row.deadline = row_views.later(write, self._timing(row).deadline)
+
+    async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:
+        """Nothing of it ends: it stays where it is until its turn comes, it is switched on, or a person has looked."""
+        if blocker.code in gates.ASKED_ANEW:
+            row.resend, row.held, row.blocker = False, True, blocker.sentence
+        await self._rest(row, blocker.sentence)
+
+    async def _rest(self, row: tables.Promotion, why: str) -> None:
+        row.lease_until = None
+        row.due_at = steps.next_look(await row_views.of_promotion(self._write, row), jitter=row_views.jitter(row))
+        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=why)
+
+    async def _refuse(self, row: tables.Promotion, reason: str) -> None:
+        row.lease_until = None
+        unsent = (row.state is State.REQUESTED) and (await row_views.of_promotion(self._write, row)).surely_unsent
+        if unsent:
+            to = State.ABORTED if (reason == attempts.DELETED) else State.REFUSED
+            await transitions.promotion(self._write, row, to, f"{reason} Nothing was sent.")
+        elif row.state is State.SENDING:
+            await transitions.promotion(
+                self._write, row, State.IN_DOUBT, f"{reason} A publish request was sent earlier, so polling continues."
+            )
+        else:
+            row.resend, row.blocker = False, reason
+            row.due_at = row_views.later(self._write, self._timing(row).doubting)
+            await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
+
+    async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
+        """Why the drop may not be sent now, in one sentence; empty if it may."""
+        write = self._write
+        mechanism = mechanisms.Mechanism[row.mechanism]
+        why_not = await switchboard.why_off(write.data, mechanism) or await lanes.silence(write.data, mechanism)
+        if why_not:
+            return why_not
+        view = await row_views.of_promotion(write, row)
+        if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
+            return (
+                "It has changed since the platform was queried, so the platform is queried again before anything "
+                "is dropped."
+            )
+        if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
+            return f"The deployment is {deployment.state.value}, so it is not dropped."
+        release = await queries.get_release(write.data, row.release_key)
+        if release is None:
+            # Whoever asked for the stop was allowed to then, and nobody can ask again.
+            return ""
+        project = await queries.demand_project(write.data, release.project_key)
+        committee = await queries.demand_committee(write.data, project.committee_key)
+        if not rights.is_member(committee, deployment.drop_by):
+            row.held = True
+            return f"{deployment.drop_by} requested the stop and is no longer a committee member. Request it again."
+        return ""
+
+    def _timing(self, row: tables.Promotion) -> steps.Timing:
+        return self._write.place.timing(row.mechanism)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at promotions that draw no arrow, by far the most frequent: those that end at the same time are noted together.
+
+Whoever comes first writes for all that wait, in one transaction; whoever comes while it is being written waits for the
+next. Nobody waits for more to come, and no task of its own outlives the rows' work.
+"""
+
+import asyncio
+import dataclasses
+
+import atr.errors as errors
+import atr.models.work as work
+import atr.storage as storage
+import atr.storage.worker.services as services
+
+
+@dataclasses.dataclass
+class _Look:
+    claimed: work.Promotion
+    learnt: work.Learnt
+    store: storage.Storage
+    is_written: bool = False
+    is_lost: bool = False
+
+
+class Looks:
+    """What is to be noted, and by whom."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Look] = []
+        self._turn = asyncio.Lock()
+
+    async def note(self, store: storage.Storage, claimed: work.Promotion, learnt: work.Learnt) -> None:
+        """Note a look. Raises LeaseLostError when the row is not ours any more."""
+        mine = _Look(claimed, learnt, store)
+        self._waiting.append(mine)
+        try:
+            async with self._turn:
+                if not mine.is_written:
+                    await self._write(mine)
+        finally:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+        if mine.is_lost:
+            raise errors.LeaseLostError
+
+    async def _write(self, mine: _Look) -> None:
+        """Write this look and all that wait beside it; alone, if together it cannot be done."""
+        together = [one for one in self._waiting if (one.store is mine.store) and not one.is_written]
+        try:
+            await _written(together)
+        except Exception:
+            if len(together) == 1:
+                raise
+            await _written([mine])
+
+
+async def _written(looks: list[_Look]) -> None:
+    async with looks[0].store.write_as_system(services.PromotionService) as service:
+        lost = await service.promotions.looked([(one.claimed, one.learnt) for one in looks])
+    for one in looks:
+        one.is_written, one.is_lost = True, one.claimed.id in lost
