@@ -146,3 +146,13 @@ class MalformedError(PlatformError):
 
 class TooLongError(MalformedError):
     """An answer with more bytes than we read of one. Who asks for less may get it."""
+
+
+class UnexpectedError(AtrError):
+    """A fault of the program while it worked on a row: the sentence is for people, the kind for the operator."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            "Something unexpected happened while we worked on this; the operator's log has it. We try again."
+        )
+        self.kind = kind

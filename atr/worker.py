@@ -319,9 +319,10 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
         # A host has deleted the release that it was for, so there is nothing left to do.
         _LOG.info("gave up a task: %s", problem, extra={"action": "not_there"})
         problem = None
+    error = f"Unexpected: {problem.kind}" if isinstance(problem, errors.UnexpectedError) else str(problem or "")
     retry_after = getattr(problem, "retry_after", None) or 0.0
     async with hands.storage.write_as_system(services.PromotionService) as service:
-        await service.tasks.finish(task, error=str(problem or ""), retry_after=retry_after)
+        await service.tasks.finish(task, error=error, retry_after=retry_after)
 
 
 async def _held(hands: contexts.Context, task: work.Task) -> None:

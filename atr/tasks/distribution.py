@@ -41,7 +41,6 @@ class Busy(collections.Counter[lanes.Lane]):
 
 
 _LOG = logging.getLogger(__name__)
-_UNEXPECTED = "Something unexpected happened while we worked on this ({}); the operator's log has it. We try again."
 
 
 async def status_check(
@@ -136,7 +135,7 @@ async def error_of(doing: Awaitable[object]) -> errors.AtrError | None:
         return error
     except Exception as error:  # noqa: BLE001  (whatever it is, the row waits and the others go on)
         _LOG.exception("a piece of work failed", extra={"action": "work_failed"})
-        return errors.AtrError(_UNEXPECTED.format(type(error).__name__))
+        return errors.UnexpectedError(type(error).__name__)
     return None
 
 
