@@ -311,32 +311,6 @@ async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any
     return files.digest
 
 
-def distribution_key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
-    """The key of a third-party distribution's row."""
-    return release_key, where.platform_name, where.owner_namespace, where.package, where.version
-
-
-async def distributions(
-    data: session.Session, release_key: str, packages: Sequence[distribution.Coordinates]
-) -> Mapping[distribution.Coordinates, sql.Distribution]:
-    """Those of these packages that have a row in the release's list, under whatever spelling they were recorded.
-
-    ATR and earlier versions of this code stored names as people wrote them.
-    """
-    row = sql.Distribution
-    platforms = {where.platform_name for where in packages}
-    wanted = sqlmodel.select(row).where(row.release_key == release_key, col(row.platform).in_(platforms))
-    there = {one.coordinates: one for one in (await data.exec(wanted)).all()}
-    return {where: there[where] for where in packages if where in there}
-
-
-async def find_distribution(
-    data: session.Session, release_key: str, where: distribution.Coordinates
-) -> sql.Distribution | None:
-    """The row of one of them; None if it is not recorded."""
-    return (await distributions(data, release_key, [where])).get(where)
-
-
 def of_newest_vote(release: sql.Release) -> tuple[Any, ...]:
     """What tells the entries of the newest vote's ballot. An older release of this key may have been deleted."""
     entry = tables.BallotEntry

@@ -21,6 +21,7 @@ import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
 import atr.storage.preconditions as preconditions
 import atr.storage.reads as reads
+import atr.storage.recorded as recorded
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.copies as copies
@@ -145,7 +146,7 @@ class Captures(writers.Writer):
         stays = elsewhere | {one.data.get("purl") for one in said.all()}
         stays |= set(await preconditions.deletions(self._write, row.release_key))
         for purl, where in gone.items():
-            there = await data.get(sql.Distribution, queries.distribution_key(row.release_key, where))
+            there = await data.get(sql.Distribution, recorded.key(row.release_key, where))
             if (there is None) or (not there.staging) or there.pending or (purl in stays):
                 continue
             # One from before the deployment is not of its captures.
@@ -153,7 +154,7 @@ class Captures(writers.Writer):
                 await data.delete(there)
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
-        key = queries.distribution_key(row.release_key, package)
+        key = recorded.key(row.release_key, package)
         there = await self._write.data.get(sql.Distribution, key)
         if there is None:
             there = sql.Distribution(

@@ -26,6 +26,7 @@ import atr.storage.embargo as embargo
 import atr.storage.leased_rows as leased_rows
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
+import atr.storage.recorded as recorded
 import atr.storage.row_views as row_views
 import atr.storage.transitions as transitions
 import atr.storage.writer as writers
@@ -90,7 +91,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         write.ensure_system()
-        row = await write.data.get(sql.Distribution, queries.distribution_key(claimed.release_key, claimed.coordinates))
+        row = await write.data.get(sql.Distribution, recorded.key(claimed.release_key, claimed.coordinates))
         if row is None:
             return
         leases.check(row, claimed.epoch)
@@ -155,7 +156,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         await owned.load_release_for_update(write, release_key)
-        row = await queries.find_distribution(write.data, release_key, where)
+        row = await recorded.find(write.data, release_key, where)
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
@@ -219,7 +220,7 @@ class ReleaseManager(writers.Writer):
         )
 
     async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
-        row = await queries.find_distribution(self._write.data, release_key, where)
+        row = await recorded.find(self._write.data, release_key, where)
         if row is None:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)
@@ -335,7 +336,7 @@ class CommitteeMember(ReleaseManager):
         if await queries.get_release(write.data, row.release_key) is None:
             return
         packages = await queries.targets(write.data, row)
-        there = await queries.distributions(write.data, row.release_key, packages)
+        there = await recorded.of_packages(write.data, row.release_key, packages)
         for where in packages:
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:
