@@ -248,15 +248,6 @@ async def attempts(data: session.Session, *where: Any) -> Sequence[tables.Attemp
     return (await data.exec(sqlmodel.select(tables.Attempt).where(*where).order_by(col(tables.Attempt.id)))).all()
 
 
-async def publish_attempts(data: session.Session, promotion_id: int | None) -> Sequence[tables.Attempt]:
-    """The publish attempts of a promotion, oldest first."""
-    return await attempts(
-        data,
-        col(tables.Attempt.promotion_id) == promotion_id,
-        col(tables.Attempt.kind) == tables.AttemptKind.PUBLISH,
-    )
-
-
 async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
     """The file set stored under this digest, with all its files."""
     return (await file_sets(data, [digest]))[digest]
