@@ -152,7 +152,5 @@ class UnexpectedError(AtrError):
     """A fault of the program while it worked on a row: the sentence is for people, the kind for the operator."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(
-            "Something unexpected happened while we worked on this; the operator's log has it. We try again."
-        )
+        super().__init__("An unexpected error occurred; see the worker's log. It will be retried.")
         self.kind = kind
