@@ -240,17 +240,17 @@ async def stage_again(
     others: dict[tuple[str, str], tables.Deployment] = {}
     for other in (await read.data.exec(standing.order_by(col(row.id).desc()))).all():
         others |= {(other.release_key, one): other for one in (other.file_set_digest, other.stage_digest) if one}
-    files = await queries.file_sets(read.data, digests)
+    # What nobody voted on may be no file set at all.
+    voted_on = {digest for key, digest in wanted if voted_platform(releases[key].ballot, digest)}
+    files = await queries.file_sets(read.data, voted_on)
     held = await holdings.holders(read, {key: one.row for key, one in releases.items()}, wanted)
-    return {
-        (key, digest): (
-            _stage_again(
-                read.data.built, releases[key], files[digest], others.get((key, digest)), held.get((key, digest))
-            ),
-            others.get((key, digest)),
-        )
-        for key, digest in wanted
-    }
+    built, found = read.data.built, {}
+    for where in wanted:
+        key, digest = where
+        stands = others.get(where)
+        why_not = _stage_again(built, releases[key], digest, files.get(digest), stands, held.get(where))
+        found[where] = why_not, stands
+    return found
 
 
 def voted_platform(ballot: Iterable[tables.BallotEntry], digest: str) -> distribution.DistributionPlatform | None:
@@ -263,14 +263,15 @@ def voted_platform(ballot: Iterable[tables.BallotEntry], digest: str) -> distrib
 def _stage_again(
     built: layouts.Layouts,
     release: eligibility.Release,
-    files: fileset.FileSet,
+    digest: str,
+    files: fileset.FileSet | None,
     other: tables.Deployment | None,
     held: holdings.Holder | None,
 ) -> str:
     if release.is_embargoed:
         return gates.EMBARGOED
-    platform = voted_platform(release.ballot, files.digest)
-    if (release.row.phase not in _VOTED_ON) or (platform is None):
+    platform = voted_platform(release.ballot, digest)
+    if (release.row.phase not in _VOTED_ON) or (platform is None) or (files is None):
         return "Only files on the ballot of an open or passed vote can be restaged."
     if other is not None:
         called = ballots.name(other)
