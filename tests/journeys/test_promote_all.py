@@ -232,7 +232,7 @@ async def test_a_double_click_is_one_promotion_each(several: worlds.World) -> No
     first = await _ask(several, asked)
     assert await _ask(several, asked) == first
     assert len(await several.rows(tables.Promotion)) == 3
-    with pytest.raises(errors.ConflictError, match="moved meanwhile"):
+    with pytest.raises(errors.ConflictError, match="These have changed"):
         await _ask(several, asked, asf_uid="bob")
 
 
@@ -240,7 +240,7 @@ async def test_what_moved_is_named_and_nothing_is_opened(several: worlds.World) 
     """All or none: one row that is not what was seen refuses them all."""
     asked = await _seen(several, 1, 2, 3)
     await several.promote(2)
-    with pytest.raises(errors.ConflictError, match=r"widgets-parent.* moved meanwhile"):
+    with pytest.raises(errors.ConflictError, match=r"These have changed.*widgets-parent"):
         await _ask(several, asked)
     forged = [asked[0], dataclasses.replace(asked[2], evidence_digest="0" * 64)]
     with pytest.raises(errors.ConflictError, match="widgets-cli"):

@@ -100,7 +100,7 @@ async def test_without_an_adapter_every_row_says_so(voted: worlds.World) -> None
     with voted.other_hands(promoters={}):
         await voted.pass_time(rounds=2, minutes=2)
     row = await voted.row(1)
-    assert "no address for Maven Central" in row.next_note
+    assert "No address is configured for Maven Central" in row.next_note
     assert voted.platform.traffic.counters()["requests"] == before
 
 

@@ -10,6 +10,7 @@ import atr.storage.worker.captures as captures
 import atr.storage.worker.checks as checks
 import atr.storage.worker.copies as copies
 import atr.storage.worker.deployments as deployments
+import atr.storage.worker.distributions as distributions
 import atr.storage.worker.findings as findings
 import atr.storage.worker.heads as heads
 import atr.storage.worker.marks as marks
@@ -20,7 +21,6 @@ import atr.storage.worker.searches as searches
 import atr.storage.worker.tasks as tasks
 import atr.storage.worker.verification as verification
 import atr.storage.worker.walls as walls
-import atr.storage.writers.distributions as distributions
 
 
 class PromotionService(storage.WriteAsSystemService):
@@ -32,7 +32,7 @@ class PromotionService(storage.WriteAsSystemService):
         self.deployments = deployments.Deployments(write)
         self.captures = captures.Captures(write)
         self.copies = copies.Copies(write)
-        self.distributions = distributions.CommitteeMember(write)
+        self.distributions = distributions.Distributions(write)
         self.promotions = promotions.Promotions(write)
         self.marks = marks.Marks(write)
         self.findings = findings.Findings(write)
