@@ -105,12 +105,14 @@ async def _draw(
         who = "people, not the worker" if write.is_system else "the worker, not people"
         raise errors.TransitionError(f"Only {who} take it from {row.state.value} to {to.value}.")
     table: Any = type(row)
-    # What was changed of the row before is written by the same statement.
-    changed = {one.key: one.value for one in sqlalchemy.inspect(row).attrs if one.history.has_changes()}
+    # What was changed of the row before is written by the same statement, which expects the version that was read.
+    attributes = sqlalchemy.inspect(row).attrs
+    changed = {one.key: one.value for one in attributes if one.history.has_changes()}
+    (read,) = attributes.version.history.deleted or (row.version,)
     written = changed | {"state": to, "version": row.version + 1, "entered_at": write.now, **values}
     statement = (
         sqlalchemy.update(table)
-        .where(table.id == row.id, table.state == row.state, table.version == row.version)
+        .where(table.id == row.id, table.state == row.state, table.version == read)
         .values(**written)
         .execution_options(synchronize_session=False)
     )
