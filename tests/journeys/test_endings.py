@@ -184,24 +184,26 @@ def _with_one_more(world: worlds.World) -> trees.Tree:
 
 
 async def test_our_own_call_before_a_restored_backup_is_found_though_the_row_says_stopped(
-    voted: worlds.World, tmp_path: pathlib.Path
+    voted_scene: worlds.Scene, tmp_path: pathlib.Path
 ) -> None:
     """Stopped, backed up, asked for again and published, restored: the stopped row is what is left, and is wrong."""
-    await _stopped(voted)
-    file, _ = await backup.take(voted.settings.database, tmp_path / "backup", voted.clock)
-    await voted.promote(1)
-    await voted.live(1)
-    voted.clock.turn(hours=200)
-    await voted.store.database.close()
-    await backup.restore(voted.settings.database, file, replace=True, clock=voted.clock)
-    async with worker.context(voted.settings, voted.clock) as hands:
-        after = worlds.World(hands, hands.storage, voted.sandbox, voted.clock, voted.settings)
-        assert (await after.row(1)).state is _State.ABORTED
-        await after.work()
-        assert (await after.row(1)).state is not _State.ABORTED
-        row = await after.live(1)
-    assert voted.publish_calls == 1
-    assert "ATR did not publish them" not in row.reason
+    # On a port: the worker after the restore is another one.
+    async with voted_scene.opened(tmp_path / "state", sockets=True) as voted:
+        await _stopped(voted)
+        file, _ = await backup.take(voted.settings.database, tmp_path / "backup", voted.clock)
+        await voted.promote(1)
+        await voted.live(1)
+        voted.clock.turn(hours=200)
+        await voted.store.database.close()
+        await backup.restore(voted.settings.database, file, replace=True, clock=voted.clock)
+        async with worker.context(voted.settings, voted.clock) as hands:
+            after = worlds.World(hands, hands.storage, voted.sandbox, voted.clock, voted.settings)
+            assert (await after.row(1)).state is _State.ABORTED
+            await after.work()
+            assert (await after.row(1)).state is not _State.ABORTED
+            row = await after.live(1)
+        assert voted.publish_calls == 1
+        assert "ATR did not publish them" not in row.reason
 
 
 # A deployment's own endings
