@@ -104,14 +104,14 @@ async def test_a_backup_that_is_not_whole_is_refused(voted: worlds.World, tmp_pa
         (lambda told: told.update(format="atr-backup/9"), None, "unknown format"),
         (lambda told: told.update(revision="9999"), None, "it was taken by a newer one"),
         (lambda told: told.update(engine="another"), None, "another kind"),
-        (lambda told: told["heads"].update(site=[1, _HEAD]), None, "not whole"),
+        (lambda told: told["heads"].update(site=[1, _HEAD]), None, "event log in the backup is damaged"),
         (lambda told: told.pop("sha256"), None, "manifest cannot be read"),
     ]
     for change, dump, sentence in wrong:
         with pytest.raises(errors.ConflictError, match=sentence):
             await backup.restore(url, _rewritten(file, change, dump), replace=True, clock=voted.clock)
     (tmp_path / "text").write_text("not a backup")
-    with pytest.raises(errors.ConflictError, match="is not a backup"):
+    with pytest.raises(errors.ConflictError, match="is damaged or not a backup"):
         await backup.restore(url, tmp_path / "text", replace=True, clock=voted.clock)
     with pytest.raises(errors.NotFoundError):
         await backup.restore(url, tmp_path / "nowhere", replace=True, clock=voted.clock)

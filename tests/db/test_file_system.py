@@ -55,7 +55,7 @@ def test_the_closest_mount_decides(mounts: pathlib.Path, path: str, kind: str, *
 
 def test_a_link_is_followed(mounts: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (tmp_path / "state").symlink_to("/srv")
-    with pytest.raises(errors.SettingsError, match=r"^/srv/atr\.db lies on"):
+    with pytest.raises(errors.SettingsError, match=r"^/srv/atr\.db is on"):
         file_system.demand_local(f"sqlite+aiosqlite:///{tmp_path}/state/atr.db", mounts)
 
 

@@ -135,8 +135,8 @@ def test_a_database_of_a_newer_program_is_left_alone(path: pathlib.Path) -> None
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("sqlite+aiosqlite://", "in memory"),
-        ("sqlite+aiosqlite:///:memory:", "in memory"),
+        ("sqlite+aiosqlite://", "in-memory"),
+        ("sqlite+aiosqlite:///:memory:", "in-memory"),
         ("mysql+aiomysql://host/atr", "must be SQLite or PostgreSQL, not mysql"),
     ],
 )
