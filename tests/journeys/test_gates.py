@@ -105,7 +105,7 @@ _CASES = [
     _Case(_policy_off, "policy does not allow remote promotion"),
     _Case(_target_narrowed, "utside the project's namespaces"),
     _Case(_target_taken_away, "This project has no namespaces"),
-    _Case(_left_the_committee, "only members of the", errors.AccessError),
+    _Case(_left_the_committee, "alice may not", errors.AccessError),
     _Case(_retired, "not active"),
     _Case(_revision_changed, "Revision 00002 was created after the vote"),
     _Case(_deployment_moved, "it is gone"),
