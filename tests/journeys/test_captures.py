@@ -76,7 +76,7 @@ async def test_checksums_that_do_not_agree_with_their_bytes_block(world: worlds.
         (
             "rename-file",
             {"path": f"{_CORE}-sources.jar", "to": f"{_CORE}-src.jar"},
-            *2 * (("under another path", "sources.jar as", "-src.jar"),),
+            *2 * (("has another path", "sources.jar as", "-src.jar"),),
         ),
         ("tamper", {"path": f"{_CORE}.jar"}, *2 * (("differs", "core-2.4.0.jar"),)),
     ],

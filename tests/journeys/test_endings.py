@@ -380,7 +380,7 @@ async def test_what_is_abandoned_says_when_the_platform_was_last_asked_and_asks_
     async with voted.store.read(worlds.MEMBER) as read:
         view = await resolution.abandon(read, RELEASE)
     assert not view.why_not
-    assert any("last asked" in line for line in view.stays)
+    assert any("last checked" in line for line in view.stays)
     async with voted.manager() as manager:
         await manager.vote_resolution.abandon(RELEASE, "Wrong files.")
     await voted.work()

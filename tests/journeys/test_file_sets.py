@@ -283,7 +283,7 @@ async def test_an_orphan_is_a_member_and_is_warned_of_by_its_own_name(world: wor
     assert orphan in await _members(world, deployment_id)
     said = _messages(await world.row(deployment_id), "concern")
     assert f"{orphan} counts as a file of its own" in said
-    assert f"{_CORE}-tests.jar is not there" in said
+    assert f"{_CORE}-tests.jar does not exist" in said
 
 
 _LONG: Final = (

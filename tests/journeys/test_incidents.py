@@ -43,7 +43,7 @@ async def test_what_is_public_under_names_that_moved_is_said_and_holds_the_annou
     assert _NOT_OURS in row.standing.sentence
     assert "not voted on" not in row.standing.sentence
     assert not row.needs_you
-    with pytest.raises(errors.BlockedError, match="compared"):
+    with pytest.raises(errors.BlockedError, match="Published, but not verified"):
         await _announce(voted)
     async with voted.member() as member:
         with pytest.raises(errors.ConflictError, match="project"):
@@ -78,7 +78,7 @@ async def test_what_another_deployment_made_public_is_said_on_the_row_of_a_stopp
     row = await voted.row(1)
     assert (row.state, row.deployment_state) == (_State.REFUSED, _Deployment.STAGED)
     assert _NOT_OURS in row.standing.sentence
-    with pytest.raises(errors.BlockedError, match="compared"):
+    with pytest.raises(errors.BlockedError, match="Published, but not verified"):
         await _announce(voted)
     assert [one.found_at is not None for one in await voted.rows(tables.Promotion)] == [True]
 
@@ -108,5 +108,5 @@ async def test_what_is_public_and_held_in_part_by_another_release_is_not_said_to
     row = await voted.until(1, lambda row: row.deployment_state is _Deployment.PUBLISHED)
     assert "another release has reserved its coordinates" in row.standing.sentence
     assert row.standing.css == "diverged"
-    with pytest.raises(errors.BlockedError, match="compared"):
+    with pytest.raises(errors.BlockedError, match="Published, but not verified"):
         await _announce(voted)
