@@ -172,6 +172,7 @@ async def _verify(
         named=observation.coordinates,
         layout=context.layout(claimed.mechanism),
         each=functools.partial(context.failpoint, "mid_download"),
+        keep_all=False,
     )
     text = found.difference(voted)
     if text:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read files of a platform and hash them: the staged ones before the call, the public ones after it.
 
-What was read is kept while the reading goes on, so that a broken one goes on where it stopped; what the last moment of
-a whole reading read is not: whoever reads stores the file set next. No transaction is open while anything is read.
+What was read is kept while the reading goes on, so that a broken one goes on where it stopped. What the last moment of
+a whole reading read is not kept where its file set is stored next. No transaction is open while anything is read.
 """
 
 import asyncio
@@ -108,13 +108,15 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
     layout: layouts.Layout,
     keeper: keeping.Keeper | None = None,
     each: Each = lambda: None,
+    keep_all: bool = True,
 ) -> Staged:
     """Every staged file, hashed from bytes we read. Raises PlatformError when one cannot be read whole.
 
     Which files are members is decided here for whoever reads: the small files that are named like checksums are read
     first, and those that are none are members. `kept` is what an earlier, broken reading left; `keep` is called with
     what was read, how many are done, and of how many. `named` are the packages that the platform names. A `keeper`
-    gets the members' bytes as they come; what was read before and is not in its store is read again.
+    gets the members' bytes as they come; what was read before and is not in its store is read again. `keep_all` is for
+    what is not stored at once when it is whole.
     """
     keeper = keeper or keeping.Keeper()
     listed = {one.path: one for one in await promoter.staged(target)}
@@ -148,6 +150,8 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
         if path not in done
     ]
     done |= {read.file.path: read for read in await progress.through(waiting)}
+    if keep_all:
+        await progress.flush()
     files = fileset.FileSet.of(read.file for read in done.values())
     wrong = [read.problem for read in done.values()]
     wrong += [_against_text(sides[path], beside) for path, beside in said.items() if path in sides]
@@ -182,7 +186,7 @@ class _Progress:
         self._batch.append(read)
         self._each()
         if (len(self._batch) >= _KEEP_FILES) or (time.monotonic() - self._since > _KEEP_SECONDS):
-            await self._flush()
+            await self.flush()
 
     async def through(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, R]]]) -> list[R]:
         """Everything that these jobs read; what was read is kept, should one of them fail."""
@@ -194,11 +198,12 @@ class _Progress:
                     if read is not None:
                         await self._note(read)
         except BaseException:
-            await self._flush()
+            await self.flush()
             raise
         return every
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Keep what was read and is not kept yet."""
         batch, self._batch, self._since = self._batch, [], time.monotonic()
         await self._keep(batch, len(self.done), self._total)
 
