@@ -149,11 +149,15 @@ def _only_counts(_writer: Any) -> Callable[[Any], Any]:
     """How many files are not public yet is said, and not which (N2)."""
 
     def count(method: Any) -> Any:
-        async def settle(claimed: Any, learnt: work.Learnt) -> Any:
-            said = dataclasses.replace(learnt, blocker=re.sub(r" \([^)]*\)", "", learnt.blocker))
-            return await method(claimed, said)
+        async def looked(looks: Sequence[tuple[Any, work.Learnt]]) -> Any:
+            return await method(
+                [
+                    (claimed, dataclasses.replace(learnt, blocker=re.sub(r" \([^)]*\)", "", learnt.blocker)))
+                    for claimed, learnt in looks
+                ]
+            )
 
-        return settle
+        return looked
 
     return count
 
@@ -240,9 +244,7 @@ ATTACKED: Final[Mapping[str, theatre.Build]] = {
     "an index that leaves voted files out": theatre.Build("H1, stale", _with(adapters.TakesAnyIndex)),
     "an index that ends behind the last voted file": theatre.Build("H1, cut", _with(adapters.TakesAnyIndex)),
     "a module whose parent is nowhere": theatre.Build("N1", _with(adapters.FindsEveryParent)),
-    "a voted file that does not become public": theatre.Build(
-        "N2", _otherwise("distributions", "settle", _only_counts)
-    ),
+    "a voted file that does not become public": theatre.Build("N2", _otherwise("promotions", "looked", _only_counts)),
     "questions about many packages": theatre.Build(
         "N4, once", _otherwise("checks", "record_readiness", _forgets_what_it_asked)
     ),

@@ -107,7 +107,7 @@ class Life:
 
     async def lived(self, scene: worlds.Scene, directory: pathlib.Path, restore: Restore) -> list[str]:
         """Live it, and answer what was violated."""
-        async with scene.opened(directory) as world:
+        async with scene.opened(directory, sockets=True) as world:
             world.stand_in_settings(publishing_polls=self.chance.choice((0, 0, 2)))
             fault = self.chance.choice(_FAULTS)
             if fault is not None:

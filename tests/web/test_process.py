@@ -151,7 +151,7 @@ async def test_a_socket_of_another_kind_is_said_in_a_sentence(
     with socket.socket(*kind) as inherited:
         descriptor = inherited.fileno()
         said = await _refused(tmp_path, {"ATR_LISTEN_FD": str(descriptor)}, descriptor)
-    assert said.startswith(f"atr: fd://{descriptor} cannot be listened on: ")
+    assert said.startswith(f"atr: fd://{descriptor} is not a listening socket.")
 
 
 async def _refused(state_dir: pathlib.Path, settings: dict[str, str], *descriptors: int) -> str:
