@@ -69,5 +69,5 @@ def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Eve
     publish = tables.AttemptKind.PUBLISH.value
     marked = sum(1 for event in events if (event.what == _MARKED) and (event.data.get("kind") == publish))
     if marked != calls:
-        return f"The rows tell of {calls} calls, the log of events of {marked}. {_TO_DO}"
+        return f"There are {calls} attempt rows, but the event log has {marked}. {_TO_DO}"
     return ""

@@ -226,7 +226,7 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
         async with voted.member() as member:
             await member.release.start(people.PROJECT, "9.0")
     promotion_id = await voted.promote(1)
-    for expected in ("still requested", "on its way"):
+    for expected in ("still requested", "is in progress"):
         with pytest.raises(errors.BlockedError, match=expected):
             async with voted.manager() as manager:
                 await manager.announce.announce(RELEASE)

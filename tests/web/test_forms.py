@@ -266,7 +266,7 @@ async def test_a_group_outside_the_project_is_refused(house: houses.House) -> No
     answer = await alice.post(place.url("distribution/stage/record"), form)
     assert answer.status == 409
     assert "org.somebody:widgets-new" in answer.text
-    assert "utside the project's namespaces" in answer.text
+    assert "utside the project&#39;s namespaces" in answer.text
     assert house.dump() == before
 
 
@@ -319,8 +319,8 @@ async def test_automate_without_a_mapping_asks(house: houses.House, page: str) -
     answer = await alice.post(place.url(page), {"platform": "MAVEN"})
     assert answer.status == 409
     for text in (shown.text, answer.text):
-        assert "does not say which files go to Maven Central" in text
-        assert "to the project's policy" in text
+        assert "maps no files to Maven Central" in text
+        assert "to the project&#39;s policy" in text
     assert house.dump() == before
 
 

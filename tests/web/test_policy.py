@@ -300,7 +300,7 @@ async def test_what_would_lie_outside_is_shown_and_done_only_when_it_is_meant(ho
     form = await _form(erin, _TARGET, namespaces="org.example.gadgets")
     answer = await erin.post(_TARGET, form)
     assert answer.status == 409
-    assert "These deployments would be outside the project's namespaces" in answer.text
+    assert "would be outside and could not be promoted" in answer.text
     assert "org.example.widgets:widgets-core:" in answer.text
     assert "org.example.gadgets" in answer.text
     assert house.dump() == before

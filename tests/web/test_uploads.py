@@ -162,7 +162,7 @@ async def test_files_that_must_stay_are_refused_where_the_form_stood(house: hous
     alice, before = house.people[houses.MEMBER], house.dump()
     answer = await alice.upload(place(house, name), [("files", "a.txt", b"a" * 3_000_000)], _SEEN)
     assert answer.status == 409
-    assert "so its files cannot be changed" in problems(answer)
+    assert re.search("so its files can(not| no longer) be changed", problems(answer))
     assert house.dump() == before
     assert left_over(house) == []
 
@@ -219,7 +219,7 @@ async def test_a_full_disk_is_said_before_anything_is_written(house: houses.Hous
     before = house.dump()
     answer = await alice.upload(place(house), [("files", "a", b"x")], _SEEN, headers={"Content-Length": str(10**17)})
     assert answer.status == 507
-    assert "The disk of this server is full" in problems(answer)
+    assert "disk is full" in problems(answer)
     assert house.dump() == before
 
 
