@@ -112,7 +112,7 @@ class Repository:
         """A deployment's id, a UUID. Raises InputError."""
         if not _UUID.fullmatch(text):
             raise errors.InputError(
-                "Give the id that the platform gave the deployment, like 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",
+                "Enter the platform's deployment id, for example 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",
                 field="deployment_id",
             )
         return text

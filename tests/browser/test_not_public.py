@@ -35,7 +35,9 @@ async def test_the_only_deployment_vanished_and_nothing_is_said_to_be_live(
     await alice.look()
     text = await alice.text()
     assert "Nothing is outstanding" not in text
-    assert "0 of 1 voted file set is live; org.example.widgets:widgets-*:2.4.0 on Maven Central is not public." in text
+    assert (
+        "0 of 1 voted file set is live; org.example.widgets:widgets-*:2.4.0 on Maven Central is not published." in text
+    )
     await alice.picture("only-one-vanished")
     await alice.go(situations.LIST)
     await alice.look()

@@ -144,7 +144,7 @@ async def test_everybody_else_sees_the_evidence_and_whom_it_waits_for(
     stranger, mallory = await visit(web), await signed_in(visit, web, "mallory")
     for one in (stranger, mallory):
         await one.go(FINISH)
-        assert "Waits for a committee member." in await one.text()
+        assert "Waiting for a committee member." in await one.text()
         await one.go(detail(deployment_id))
         assert await one.page.locator("table.files tbody tr:not(.group)").count() == 10
         for role in ("button", "link"):
@@ -227,7 +227,7 @@ async def test_what_was_published_on_another_platform_is_recorded_and_found(
     await alice.page.get_by_label("Owner").fill("@apache")
     await alice.page.get_by_label("Package", exact=True).fill("widgets")
     await alice.press("Record a third-party distribution")
-    assert "not verified because packages cannot be read there yet." in await alice.text()
+    assert "cannot be verified because packages cannot be read there yet." in await alice.text()
     await house.work()
     await alice.go(LIST)
     assert "not found yet. Next check" in await alice.text()

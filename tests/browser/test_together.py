@@ -149,7 +149,7 @@ async def _promote_both(alice: persons.Person, house: worlds.World, way: str) ->
     await alice.page.get_by_label("Number of").nth(1).fill("1")
     await alice.page.get_by_label("Type the version").fill(VERSION)
     await alice.press("Promote 2 deployments")
-    assert "Asked for 2, one after the other." in await alice.text()
+    assert "Asked for 2, one after another." in await alice.text()
     await house.until(2, states.State.REFUSED)
     await house.pass_time(minutes=1)
     await alice.go(f"/finish/{people.PROJECT}/{VERSION}")

@@ -69,7 +69,7 @@ async def test_from_the_ballot_to_announced(
     await house.staged()
     dave, alice, bob, carol = await _everybody(visit, web, scripts=scripts)
     await dave.go(f"/voting/{WHERE}")
-    assert "Nothing holds the vote on candidate 1" in await dave.text()
+    assert "The vote on candidate 1 can be opened" in await dave.text()
     if scripts:
         await _photograph(dave, visit, "voting")
     await dave.press("Open the vote on candidate 1")
@@ -140,7 +140,7 @@ async def test_a_failed_vote_offers_to_drop_and_the_next_ballot_is_clean(
         await _photograph(alice, visit, "voting-after-failed")
     await alice.page.get_by_text("Drop…").first.click()
     await alice.page.get_by_label("Reason for dropping it").first.fill("Candidate 1 failed.")
-    await alice.press(re.compile(r"^Drop it\b"))
+    await alice.press(re.compile(r"^Drop:"))
     assert "Drop requested." in await alice.text()
     await house.until(1, lambda row: row.deployment_state is states.DeploymentState.DROPPED)
     assert house.requests("drop") == 1
@@ -189,7 +189,7 @@ async def test_a_ballot_that_moves_is_seen_and_an_old_form_opens_nothing(
     await alice.go(f"/voting/{WHERE}")
     assert await alice.page.get_by_role("button", name="Open the vote on candidate 1").is_disabled()
     await house.until(number, lambda row: row.proof.staged is not None)
-    await alice.page.get_by_text("Nothing holds the vote on candidate 1").wait_for()
+    await alice.page.get_by_text("The vote on candidate 1 can be opened").wait_for()
     await alice.look()
     other = await alice.another_tab()
     await other.go(f"/voting/{WHERE}")

@@ -76,7 +76,7 @@ async def test_from_nothing_to_announced(
     await dave.press("Start the release")
     assert dave.page.url.endswith(f"/compose/{WHERE}")
 
-    await dave.page.get_by_label("Folder").set_input_files(tmp_path / "to-upload")
+    await dave.page.get_by_label("Folder", exact=True).set_input_files(tmp_path / "to-upload")
     await dave.page.get_by_label("What changed").fill("The first candidate")
     await dave.press("Upload", exact=True)
     assert "00001" in await dave.text()

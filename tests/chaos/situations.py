@@ -247,7 +247,7 @@ async def nobody_denies(world: simulated.Simulated) -> Sequence[str]:
     said = " ".join((*page.consequences, *page.stays))
     denied = sayings.DENIED.search(said)
     wrong = [f"M1: the page says “{denied[0]}”, and nobody has looked"] if denied else []
-    return wrong if "last asked" in said else [*wrong, "M1: the page does not say when anybody looked"]
+    return wrong if "last checked" in said else [*wrong, "M1: the page does not say when anybody looked"]
 
 
 async def seen_at_once(world: simulated.Simulated) -> Sequence[str]:

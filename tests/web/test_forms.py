@@ -197,7 +197,7 @@ async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.post(place.url("distribution/record"), _coordinates(place))
     assert answer.status == 409
-    assert "only after the vote has passed" in answer.text
+    assert "only after its vote has passed" in answer.text
     assert house.dump() == before
 
 
@@ -211,8 +211,8 @@ async def test_stage_record_is_looked_at(house: houses.House) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"deployment_id": ""}, "deployment_id", "Enter the platform's deployment id"),
-        ({"deployment_id": "../../x"}, "deployment_id", "Enter the platform's deployment id"),
+        ({"deployment_id": ""}, "deployment_id", "Enter the platform&#39;s deployment id"),
+        ({"deployment_id": "../../x"}, "deployment_id", "Enter the platform&#39;s deployment id"),
         ({"platform": "FLOPPY"}, "platform", "There is no platform named"),
         ({"platform": ""}, "platform", "This field is required."),
         ({"owner_namespace": ""}, "owner_namespace", "needs the groupId too"),
