@@ -40,7 +40,7 @@ class Flat:
     def checked_external_id(self, text: str) -> str:
         """An id of a stage."""
         if not _ID.fullmatch(text):
-            raise errors.InputError("Give the id that the depot gave the deployment.", field="deployment_id")
+            raise errors.InputError("Enter the depot's id of the deployment.", field="deployment_id")
         return text
 
     def checked_name(self, text: str) -> str:
