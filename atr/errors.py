@@ -80,9 +80,7 @@ class NoRoomError(AtrError):
     """The disk of this server is full. What was being written is taken away again."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "The server's disk is full, so nothing was saved. Ask the operators to free space, then try again."
-        )
+        super().__init__("The server's disk is full. Ask the operators to free space, then try again.")
 
 
 class DamagedError(AtrError):

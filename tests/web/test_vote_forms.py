@@ -146,7 +146,7 @@ async def test_taken_off_says_by_whom_and_why_and_is_put_on_again(house: houses.
     assert (await alice.post(place.url("voting/ballot"), form)).status == 303
     page = await alice.get(place.url("voting"))
     assert html.escape(houses.HOSTILE, quote=False)[:20] in page.text
-    assert f'Said <b class="id">{houses.MEMBER}</b>' in page.text
+    assert f'Removed by <b class="id">{houses.MEMBER}</b>' in page.text
     assert "Not on the ballot" in page.text
     on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
     assert on in _hidden(page, place.url("voting/ballot"))
@@ -264,7 +264,7 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     place, dave = house.places["voting"], house.people[houses.MANAGER]
     page = await dave.get(place.url("resolve"))
     assert [form["act"] for form in _hidden(page, place.url("resolve"))] == ["failed"]
-    assert "a release needs 3 binding +1" in page.text
+    assert "a release needs at least 3 binding +1" in page.text
     house.change("UPDATE release SET vote_started = datetime(vote_started, '-1 day') WHERE version = ?", place.version)
     for who in ("alice", "bob", "carol"):
         house.change(
@@ -391,10 +391,10 @@ async def test_announced_is_confirmed_by_typing_the_version(house: houses.House)
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("requested", "still asked for"),
-        ("publishing", "on its way"),
-        ("in doubt", "on its way"),
-        ("diverged", "not what was voted on"),
+        ("requested", "still requested"),
+        ("publishing", "in progress"),
+        ("in doubt", "in progress"),
+        ("diverged", "differ from the voted files"),
         ("voting", "The release can be announced in Finish"),
     ],
 )
@@ -415,7 +415,7 @@ async def test_without_a_voted_file_set_a_member_gives_a_reason_and_it_is_shown_
     named = f"widgets-*:{place.version}"
     finish = await dave.get(place.url("finish"))
     assert "Nothing is outstanding" not in finish.text
-    assert "is not public" in finish.text
+    assert "is not published" in finish.text
     assert named in finish.text
     assert named in (await dave.get("/releases")).text
     assert f"{named} on Maven Central (10 files)" in html.unescape(

@@ -182,7 +182,7 @@ class ReleaseManager(writers.Writer):
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
-            raise errors.ConflictError("Something is public only after its vote has passed: this is not in Finish.")
+            raise errors.ConflictError("A package is published only after the vote has passed: this is not in Finish.")
         return release
 
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
