@@ -197,7 +197,7 @@ async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.post(place.url("distribution/record"), _coordinates(place))
     assert answer.status == 409
-    assert "only after its vote has passed" in answer.text
+    assert "only after the vote has passed" in answer.text
     assert house.dump() == before
 
 
