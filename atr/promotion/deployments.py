@@ -63,11 +63,11 @@ class Decision:
 _STAY: Final = Decision(None)
 _FORGOTTEN: Final = Decision(
     _State.PUBLISHED,
-    "The deployment is no longer on the platform and this version is public, so it counts as published.",
+    "The platform no longer shows the deployment and this version is public, so it counts as published.",
 )
 _RECORDED: Final = Decision(
     None,
-    "The deployment is no longer on the platform, but its records list this version. Waiting for the public files.",
+    "The platform no longer shows the deployment, but its records list this version. Waiting for the public files.",
 )
 _LOOK_THERE: Final = "Check the platform: enter its id if the deployment exists, or confirm that it never arrived."
 

@@ -115,7 +115,7 @@ class Difference:
             (self.missing, "is missing", "are missing"),
             (self.extra, "was not voted on", "were not voted on")
             if voted
-            else (self.extra, "is missing", "are missing"),
+            else (self.extra, "is not among them", "are not among them"),
             (renamed, "has another path", "have another path"),
         )
         said = [

@@ -206,7 +206,7 @@ DEPLOYMENT_WORDS: Final[Mapping[DeploymentState, Words]] = MappingProxyType(
         DeploymentState.LOST: Words(
             "Lost", "The upload got no reply, and the files cannot be found on the platform.", "the release manager"
         ),
-        DeploymentState.GONE: Words("Gone", "The deployment is no longer on the platform.", "the release manager"),
+        DeploymentState.GONE: Words("Gone", "The platform no longer shows the deployment.", "the release manager"),
         DeploymentState.DROPPING: Words("Dropping", "The platform has been asked to drop it.", "nobody"),
         DeploymentState.DROPPED: Words("Dropped", "The deployment was dropped from the platform.", "nobody"),
         DeploymentState.PUBLISHED: Words("Published", "The platform reports it as published.", "nobody"),

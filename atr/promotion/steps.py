@@ -136,7 +136,7 @@ class Decision:
 CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED, Answer.CHALLENGED})
 _STAY: Final = Decision(None)
 _LATE: Final = Decision(State.IN_DOUBT, "It did not finish in time. Polling continues.")
-_VANISHED: Final = Decision(State.IN_DOUBT, "The platform no longer has this deployment.")
+_VANISHED: Final = Decision(State.IN_DOUBT, "The platform no longer shows this deployment.")
 
 
 def plan(view: View) -> Do:
@@ -281,10 +281,10 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
             return Decision(State.REFUSED, "The platform rejected the deployment, and no publish request was accepted.")
         case Seen.GONE:
             if view.answers or view.unsure:
-                return Decision(None, "The platform no longer has this deployment.")
+                return Decision(None, "The platform no longer shows this deployment.")
             return _gone(
                 view,
-                Decision(State.REFUSED, "The staged deployment is no longer on the platform, so nothing was sent."),
+                Decision(State.REFUSED, "The platform no longer shows the staged deployment, so nothing was sent."),
                 patient=False,
             )
         case Seen.STAGED:

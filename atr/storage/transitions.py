@@ -46,6 +46,8 @@ async def promotion(
         # What was asked or half found out in the old state does not count in the new one.
         "resend": False,
         "difference": "",
+        # A code is for the call that it was typed for; where none is made it is not kept either.
+        "one_time_code": "",
         **({} if to in {State.REQUESTED, State.SENDING} else {"held": False, "blocker": ""}),
     }
     if to in states.ENDED:

@@ -20,7 +20,7 @@ UNVOTED: Final = "Published, but not voted on"
 EVERYTHING: Final = "Nothing is outstanding"
 # Words that say of a version that nobody has it.
 DENIED: Final = re.compile(
-    r"before anything became public|nothing of it (was|became)|can be promoted again", re.IGNORECASE
+    r"before anything became public|nothing of it (was|became)|none of its files|can be promoted again", re.IGNORECASE
 )
 
 

@@ -75,32 +75,66 @@ class _Writer:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
+        if name == "looked":
+            return functools.partial(self._looked, found)
         return functools.partial(self._watched, found) if name in _LOOKED_AT else found
 
     async def _watched(
         self, method: Callable[..., Awaitable[Any]], claimed: work.Promotion, *arguments: Any, **options: Any
     ) -> Any:
+        before = await self._before(claimed)
+        answer = await method(self._given(before), *arguments, **options)
+        self._note(before)
+        return answer
+
+    async def _looked(
+        self,
+        method: Callable[..., Awaitable[frozenset[int]]],
+        looks: Sequence[tuple[work.Promotion, work.Learnt]],
+    ) -> frozenset[int]:
+        """Many at once: of those whose lease was lost nothing is written, and the others are noted."""
+        before = [await self._before(claimed) for claimed, _ in looks]
+        lost = await method([(self._given(one), learnt) for one, (_, learnt) in zip(before, looks, strict=True)])
+        for one in before:
+            if one.claimed.id not in lost:
+                self._note(one)
+        return lost
+
+    async def _before(self, claimed: work.Promotion) -> "_Before":
         row = await self.write.data.get(tables.Promotion, claimed.id)
         assert row is not None
-        before = (row.state, row.version, row.lease_epoch)
-        asked = row.resend
-        given = claimed if self.fenced else dataclasses.replace(claimed, epoch=row.lease_epoch)
-        answer = await method(given, *arguments, **options)
-        state, version, epoch = before
-        if (row.version != version) or (claimed.epoch < epoch):
+        return _Before(claimed, row, row.state, row.version, row.lease_epoch, row.resend)
+
+    def _given(self, before: "_Before") -> work.Promotion:
+        return before.claimed if self.fenced else dataclasses.replace(before.claimed, epoch=before.epoch)
+
+    def _note(self, before: "_Before") -> None:
+        row = before.row
+        if (row.version != before.version) or (before.claimed.epoch < before.epoch):
             self.moves.append(
                 invariants.Move(
-                    claimed.id,
-                    state,
+                    before.claimed.id,
+                    before.state,
                     row.state,
                     # The worker draws a person's arrow only where that person asked for it.
-                    by_person=asked and (row.state not in states.ARROWS[state]),
-                    epoch=claimed.epoch,
-                    row_epoch=epoch,
-                    versions=row.version - version,
+                    by_person=before.asked and (row.state not in states.ARROWS[before.state]),
+                    epoch=before.claimed.epoch,
+                    row_epoch=before.epoch,
+                    versions=row.version - before.version,
                 )
             )
-        return answer
+
+
+@dataclasses.dataclass(frozen=True)
+class _Before:
+    """A row as it was before a write, and under which lease the write was made."""
+
+    claimed: work.Promotion
+    row: tables.Promotion
+    state: states.State
+    version: int
+    epoch: int
+    asked: bool
 
 
 def keep(state_dir: pathlib.Path, moves: Sequence[invariants.Move]) -> None:

@@ -38,7 +38,7 @@ def _sentence(kind: Kind, environ: Mapping[str, str]) -> str:
     assert CANARY not in shown
     assert CANARY not in repr(caught.value)
     assert "Value error" not in str(caught.value)
-    assert "used: ATR_:" not in str(caught.value)
+    assert "settings: ATR_:" not in str(caught.value)
     return str(caught.value)
 
 

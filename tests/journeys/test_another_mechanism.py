@@ -150,3 +150,13 @@ async def test_without_it_in_what_is_built_nothing_of_it_can_be_staged(world: wo
     async with world.member() as member:
         with pytest.raises(errors.UnsupportedError):
             await member.distributions.automate(release_key, NPM, staging=True)
+
+
+async def test_a_code_is_not_kept_where_no_call_is_made(world: worlds.World, tmp_path: pathlib.Path) -> None:
+    async with opened(world, tmp_path):
+        release_key, deployment_id = await in_finish(world)
+        number = await promote(world, release_key, deployment_id, code=stand_in.CODE)
+        assert (await world.promotion(number)).one_time_code == stand_in.CODE
+        async with world.member() as member:
+            await member.acts.abort(number, "Not today.")
+        assert (await world.promotion(number)).one_time_code == ""

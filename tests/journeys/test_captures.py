@@ -71,7 +71,7 @@ async def test_checksums_that_do_not_agree_with_their_bytes_block(world: worlds.
 @pytest.mark.parametrize(
     ("knob", "fields", "before", "after"),
     [
-        ("add-file", {"path": f"{_CORE}-extra.txt"}, ("missing", "-extra.txt"), ("not voted on", "-extra.txt")),
+        ("add-file", {"path": f"{_CORE}-extra.txt"}, ("not among them", "-extra.txt"), ("not voted on", "-extra.txt")),
         ("remove-file", {"path": f"{_CORE}.jar.asc"}, *2 * (("missing", ".jar.asc"),)),
         (
             "rename-file",

@@ -99,13 +99,20 @@ class _Case:
     change: Change
     sentence: str
     asking: type[errors.AtrError] = errors.BlockedError
+    # Where the request is refused in another sentence than the mark.
+    asked: str = ""
 
 
 _CASES = [
     _Case(_policy_off, "policy does not allow remote promotion"),
     _Case(_target_narrowed, "utside the project's namespaces"),
     _Case(_target_taken_away, "This project has no namespaces"),
-    _Case(_left_the_committee, "alice may not", errors.AccessError),
+    _Case(
+        _left_the_committee,
+        "alice may not promote: only committee members may",
+        errors.AccessError,
+        "alice may not do this: only members of the Example committee may",
+    ),
     _Case(_retired, "not active"),
     _Case(_revision_changed, "Revision 00002 was created after the vote"),
     _Case(_deployment_moved, "it is gone"),
@@ -120,7 +127,7 @@ _CASES = [
 async def test_a_gate_that_closes_after_the_click_refuses_in_the_mark_and_then_at_the_request(
     case: _Case, voted: worlds.World
 ) -> None:
-    """In its sentence, with no call; the coordinates are free again; a new click is refused with the same sentence."""
+    """In its sentence, with no call; the coordinates are free again; a new click is refused in a sentence, too."""
     promotion_id = await voted.promote(1)
     await case.change(voted)
     row = await voted.until(1, states.State.REFUSED)
@@ -128,7 +135,7 @@ async def test_a_gate_that_closes_after_the_click_refuses_in_the_mark_and_then_a
     assert "Nothing was sent" in row.reason
     assert not any(target.holding for target in await voted.rows(tables.PromotionTarget))
     before = await voted.promotion(promotion_id)
-    with pytest.raises(case.asking, match=case.sentence):
+    with pytest.raises(case.asking, match=case.asked or case.sentence):
         await voted.promote(1)
     after = await voted.promotion(promotion_id)
     assert after == before

@@ -699,7 +699,7 @@ def not_public(**changes: Any) -> public_views.NotPublic:
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
         name="org.apache.example:widgets-extras:2.4.0 on Maven Central (12 files)",
-        sentence="The deployment is no longer on the platform. Restage the voted files.",
+        sentence="The platform no longer shows the deployment. Restage the voted files.",
         since=ago(30),
         anchor="d4",
         has_row=False,

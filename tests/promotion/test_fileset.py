@@ -160,6 +160,13 @@ def test_compare(other: fileset.FileSet, expected: fileset.Difference, sentence:
     assert difference.described("staged") == sentence
 
 
+def test_before_a_vote_what_is_extra_is_not_told_as_missing() -> None:
+    difference = fileset.Difference(missing=("a",), extra=("v", "w"))
+    assert difference.described("staged", voted=False) == (
+        "1 staged file is missing (a); 2 staged files are not among them (v, w)."
+    )
+
+
 def test_the_same_content_in_another_size_is_no_twin() -> None:
     """Two files are alike only in sha256 and size together."""
     voted, other = (fileset.FileSet.of([fileset.File("a", size, A64)]) for size in (1, 2))

@@ -146,7 +146,7 @@ def _nothing_missing(release: sql.Release, measure: voted.Measure) -> str:
     if release.phase not in _AFTER_VOTE:
         return "No vote has passed yet, so nothing is outstanding."
     if not measure.sets:
-        return "The ballot has no files for a platform, so nothing is waited for."
+        return "The ballot has no files for a platform, so nothing is outstanding."
     return "Nothing is outstanding. Everything voted on for a platform is published and identical to the voted files."
 
 

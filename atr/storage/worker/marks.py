@@ -75,8 +75,8 @@ class Marks(writers.Writer):
         if blockers:
             await self._wait(row, blockers[0])
             return None
+        code = row.one_time_code
         await self._begin(row, before)
-        code, row.one_time_code = row.one_time_code, ""
         permit = await attempts.mark(
             write,
             row,
