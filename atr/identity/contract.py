@@ -37,4 +37,4 @@ class NobodySignsIn:
     async def who(self, form: Mapping[str, str], people: Sequence[Account]) -> str:
         """Nobody. Raises AccessError."""
         del form, people
-        raise errors.AccessError("Signing in is not set up on this server.")
+        raise errors.AccessError("Sign-in is not configured on this server.")

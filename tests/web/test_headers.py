@@ -221,7 +221,7 @@ class TestOutsideSandboxMode:
         app = server.create_app(config.WebSettings(state_dir=tmp_path, secure_cookies=secure), store)
         client = app.test_client()
         page = await houses.Answer.of(await client.get("/sign-in", scheme="https" if secure else "http"))
-        assert "not set up on this server" in page.text
+        assert "not configured on this server" in page.text
         assert houses.MEMBER not in page.text
         assert "Sandbox" not in page.text
         assert ("strict-transport-security" in page.headers) is secure
@@ -237,7 +237,7 @@ class TestOutsideSandboxMode:
             )
         )
         assert answer.status == 403
-        assert "Signing in is not set up" in answer.text
+        assert "Sign-in is not configured" in answer.text
         answer = await houses.Answer.of(
             await client.post("/sign-out", form={"csrf_token": "known"}, scheme="https" if secure else "http")
         )
