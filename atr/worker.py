@@ -317,7 +317,7 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
         hands.meters.lease_losses.inc()
     elif isinstance(problem, errors.NotFoundError):
         # A host has deleted the release that it was for, so there is nothing left to do.
-        _LOG.info("gave up a task: %s", problem, extra={"action": "not_there"})
+        _LOG.info("abandoned a task: %s", problem, extra={"action": "not_there"})
         problem = None
     error = f"Unexpected: {problem.kind}" if isinstance(problem, errors.UnexpectedError) else str(problem or "")
     retry_after = getattr(problem, "retry_after", None) or 0.0

@@ -58,7 +58,7 @@ async def ballot(project_key: str, version_key: str) -> Answer:
 
 
 async def _decide(write: storage.Write, project_key: str, form: forms.BallotForm, numbers: Sequence[int]) -> None:
-    """What the vote is about is for release managers; giving a deployment up is for members."""
+    """What the vote is about is for release managers; dropping a deployment is for members."""
     manager = await write.as_project_release_manager(project_key)
     match form.act:
         case "take_off":
@@ -74,14 +74,13 @@ async def _decide(write: storage.Write, project_key: str, form: forms.BallotForm
 
 
 def _done(form: forms.BallotForm) -> str:
-    one = len(form.numbers) == 1
     match form.act:
         case "take_off":
             return "Removed from the ballot. The deployment stays on the platform."
         case "put_on":
             return "Added to the ballot again."
         case "drop":
-            return f"Asked the platform to give {'it' if one else 'them'} up."
+            return "Drop requested."
 
 
 async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:

@@ -113,7 +113,7 @@ async def _work(context: contexts.Context, job: _Job, claimed: Any, lane: lanes.
                 if error is not None:
                     await job.failed(context, claimed, error)
             except errors.ConflictError as lost:
-                _LOG.info("gave up a row: %s", lost, extra={"action": "lost"})
+                _LOG.info("abandoned a row: %s", lost, extra={"action": "lost"})
                 if isinstance(lost, errors.LeaseLostError):
                     context.meters.lease_losses.inc()
                 return

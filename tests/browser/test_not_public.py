@@ -59,14 +59,14 @@ async def test_one_of_two_is_live_and_the_other_is_announced_without_for_a_reaso
     alice = await situations.signed_in(visit, web, "alice")
     await alice.go(situations.FINISH)
     await alice.look()
-    assert f"2 of 3 voted file sets are live; {_CLI} is not public." in await alice.text()
+    assert f"2 of 3 voted file sets are live; {_CLI} is not published." in await alice.text()
     await alice.picture("one-of-them-vanished")
     await alice.go(_ANNOUNCE)
     await alice.look()
     await alice.picture("announce-without")
-    await alice.page.get_by_label("Why it is announced without it").fill(_REASON)
+    await alice.page.get_by_label("Reason for announcing without it").fill(_REASON)
     await alice.page.get_by_label("Type the version").fill(situations.VERSION)
-    await alice.press(f"Mark {situations.VERSION} as announced all the same")
+    await alice.press(f"Mark {situations.VERSION} as announced anyway")
     text = await alice.text()
     assert f"{_CLI} (2 files)" in text
     assert _REASON in text

@@ -110,7 +110,7 @@ async def test_two_deployments_of_one_version_only_one_is_promoted(voted: worlds
     second = await voted.record(RELEASE, await voted.stage_elsewhere(voted.tree))
     await voted.until(second, _captured)
     first_promotion = await voted.promote(1)
-    with pytest.raises(errors.ConflictError, match="asked for by alice"):
+    with pytest.raises(errors.ConflictError, match="requested by alice"):
         await voted.promote(second, "bob")
     async with voted.member("bob") as member:
         await member.acts.abort(first_promotion, "The other one.")

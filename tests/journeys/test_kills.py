@@ -103,7 +103,7 @@ async def test_killed_at_an_upload_the_name_is_looked_for_and_nothing_is_sent_tw
     await _until_dead(world, world.dying_at(place))
     if place == "after_upload_mark":
         row = await world.until(deployment_id, lambda row: row.deployment_state is states.DeploymentState.LOST)
-        assert "own page" in row.problem
+        assert "Check the platform: enter its id if the deployment exists" in row.problem
         assert world.requests("upload") == 0
         return
     row = await world.until(deployment_id, lambda row: row.proof.staged is not None)
@@ -167,7 +167,7 @@ async def test_the_mark_of_a_machine_that_stood_still_sends_nothing(
     await voted.promote(1)
     with voted.other_hands(lease=lease, monotonic=lambda: next(ticks, 0.0)):
         row = await voted.until(1, lambda row: row.state is _State.SENDING)
-        assert "stood still" in row.next_note
+        assert "The machine was suspended" in row.next_note
         assert voted.publish_calls == 0
         await voted.live(1)
     assert voted.publish_calls == 1

@@ -408,7 +408,7 @@ async def test_what_cannot_be_told_becomes_lost_with_the_reason(world: worlds.Wo
     row = await world.until(deployment_id, _is(_Deployment.LOST))
     assert datetime.timedelta(minutes=15) <= world.clock.at - began <= datetime.timedelta(minutes=30)
     assert "without a name" in row.problem
-    assert "own page" in row.problem
+    assert "Check the platform: enter its id if the deployment exists" in row.problem
 
 
 async def test_a_platform_that_is_down_for_a_day_leaves_a_lost_upload_to_a_person(world: worlds.World) -> None:

@@ -44,7 +44,7 @@ async def test_the_deployment_of_another_account_is_gone_with_its_sentence(voted
     deployment_id = await voted.record(RELEASE, external_id)
     row = await voted.until(deployment_id, _is(_State.GONE))
     assert voted.clock.at - began >= datetime.timedelta(seconds=900)
-    assert "our account" in row.problem
+    assert "ATR's account" in row.problem
 
 
 async def test_an_id_belongs_to_one_release(voted: worlds.World) -> None:

@@ -259,7 +259,7 @@ async def test_without_a_copy_voters_are_told_and_so_is_who_opens_the_vote(world
     async with world.store.read() as read:
         (warning,) = (await vote_reader.voting(read, release_key)).warnings
     external_id = (await world.row(deployment_id)).external_id
-    assert warning.startswith(f"Deployment {external_id} is not available for testing.")
+    assert warning.startswith(f"Voters cannot test deployment {external_id}.")
     assert "enable copies in the project's policy" in warning
     async with world.manager() as manager:
         await manager.vote.open_vote(release_key)
@@ -280,7 +280,8 @@ async def test_the_sentence_says_why_no_copy_is_kept(world: worlds.World) -> Non
     async with world.member() as member:
         await member.deployments.take_off_ballot(deployment_id, "not this one")
     async with world.store.read() as read:
-        assert (await vote_reader.voting(read, release_key)).warnings == ()
+        (other,) = (await vote_reader.voting(read, release_key)).warnings
+    assert "The ballot contains only the revision" in other
 
 
 async def test_forgotten_after_the_vote_it_is_served_no_more(world: worlds.World, open_vote: views.VoterEntry) -> None:

@@ -105,7 +105,7 @@ async def test_an_upload_that_cannot_be_found_is_lost_until_a_person_says_what_b
     deployment_id = await world.stage(release_key)
     row = await world.until(deployment_id, _is(_State.LOST))
     assert world.clock.at - began >= datetime.timedelta(seconds=900)
-    assert "own page" in row.problem
+    assert "Check the platform: enter its id if the deployment exists" in row.problem
     assert world.requests("upload") == 1
     await world.pass_time(rounds=3, hours=5)
     assert (await world.row(deployment_id)).deployment_state is _State.LOST

@@ -131,7 +131,7 @@ async def test_trap_09_failed_while_publishing_is_an_end(voted: worlds.World) ->
     began = voted.clock.at
     row = await voted.until(1, _State.REFUSED)
     assert voted.clock.at - began < datetime.timedelta(minutes=10)
-    assert "gave up" in row.reason
+    assert "rejected it" in row.reason
 
 
 async def test_trap_10_what_waits_for_a_click_says_so_for_as_long_as_it_waits(voted: worlds.World) -> None:
@@ -141,7 +141,7 @@ async def test_trap_10_what_waits_for_a_click_says_so_for_as_long_as_it_waits(vo
     assert (row.standing.css, row.needs_you, row.deployment_state) == ("ready", True, _Deployment.STAGED)
     stranger = await voted.row(1, people.COMMITTER)
     assert not stranger.needs_you
-    assert "member of the committee" in stranger.next_sentence
+    assert "A committee member can promote it" in stranger.next_sentence
 
 
 async def test_trap_11_a_wrong_id_is_seen_by_its_files_its_group_and_its_ballot(voted: worlds.World) -> None:

@@ -183,7 +183,7 @@ async def test_what_is_on_its_way_is_not_read_beside_it(voted: worlds.World) -> 
     voted.knob(await voted.row(1), "stick")
     await voted.promote(1)
     await voted.until(1, states.State.PUBLISHING)
-    with pytest.raises(errors.ConflictError, match="on its way"):
+    with pytest.raises(errors.ConflictError, match="is being published"):
         await _ask(voted)
 
 
