@@ -30,8 +30,8 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
+import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution

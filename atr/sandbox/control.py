@@ -28,9 +28,9 @@ import pydantic
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.current as current
-import atr.sandbox.knobs as knobs
-from atr.sandbox.deployment import Deployment
+from atr.sandbox.central_portal.deployment import Deployment
 from atr.sandbox.faults import Fault
 from atr.sandbox.settings import Seconds, Settings
 from atr.sandbox.shelf import Registry

@@ -18,13 +18,13 @@ import hypercorn.typing
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.api as api
+import atr.sandbox.central_portal.pages as pages
+import atr.sandbox.central_portal.repository as repository
 import atr.sandbox.control as control
 import atr.sandbox.current as current
 import atr.sandbox.endpoints as endpoints
-import atr.sandbox.pages as pages
-import atr.sandbox.portal as portal
 import atr.sandbox.registries as registries
-import atr.sandbox.repository as repository
 from atr.sandbox.gate import Cut, Gate
 from atr.sandbox.world import Token, World
 
@@ -121,8 +121,8 @@ def create_app(world: World, cut: Cut | None = None) -> Application:
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.extensions[current.WORLD] = world
     for blueprint in (
-        portal.BLUEPRINT,
-        portal.ELSEWHERE,
+        api.BLUEPRINT,
+        api.ELSEWHERE,
         repository.BLUEPRINT,
         registries.BLUEPRINT,
         pages.BLUEPRINT,

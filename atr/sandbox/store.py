@@ -8,9 +8,9 @@ from typing import Final
 import pydantic
 
 import atr.errors as errors
-from atr.sandbox.deployment import Deployment
+from atr.sandbox.central_portal.deployment import Deployment
+from atr.sandbox.central_portal.validation import Component
 from atr.sandbox.shelf import Version
-from atr.sandbox.validation import Component
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,16 +17,16 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import atr.errors as errors
+import atr.sandbox.central_portal.validation as validation
 import atr.sandbox.store as store
-import atr.sandbox.validation as validation
-from atr.sandbox.deployment import HOLDING, Deployment, State
+from atr.sandbox.central_portal.deployment import HOLDING, Deployment, State
+from atr.sandbox.central_portal.public import PublicTree
+from atr.sandbox.central_portal.validation import Component
 from atr.sandbox.faults import Faults
 from atr.sandbox.ledger import Ledger
-from atr.sandbox.public import PublicTree
 from atr.sandbox.settings import Settings
 from atr.sandbox.shelf import Registry, Shelf, Version
 from atr.sandbox.traffic import Traffic
-from atr.sandbox.validation import Component
 
 DROPPABLE: Final = (State.VALIDATED, State.FAILED)
 

@@ -16,8 +16,8 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.sandbox.deployment as staged
-import atr.sandbox.knobs as knobs
+import atr.sandbox.central_portal.deployment as staged
+import atr.sandbox.central_portal.knobs as knobs
 import atr.storage.files as files
 import tests.chaos.simulated as simulated
 from tests import hosting

@@ -16,7 +16,7 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.letters as letters
 import atr.promotion.states as states
-import atr.sandbox.knobs as knobs
+import atr.sandbox.central_portal.knobs as knobs
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.finish as finish

@@ -23,8 +23,8 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.sandbox.deployment as staged
-import atr.sandbox.knobs as knobs
+import atr.sandbox.central_portal.deployment as staged
+import atr.sandbox.central_portal.knobs as knobs
 import tests.chaos.attacks as attacks
 import tests.chaos.conformance as conformance
 import tests.chaos.outcome as outcome

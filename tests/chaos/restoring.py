@@ -20,7 +20,7 @@ import atr.db.dumps as dumps
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.sandbox.deployment as staged
+import atr.sandbox.central_portal.deployment as staged
 import atr.worker as worker
 import tests.chaos.outcome as outcome
 import tests.chaos.sayings as sayings

@@ -21,8 +21,8 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.sandbox.bundle as bundle
-import atr.sandbox.deployment as staged
+import atr.sandbox.central_portal.bundle as bundle
+import atr.sandbox.central_portal.deployment as staged
 import atr.storage.readers.resolution as resolution
 import tests.chaos.acts as acts
 import tests.chaos.conformance as conformance

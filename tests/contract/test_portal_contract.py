@@ -12,7 +12,7 @@ import pytest
 
 import atr.sandbox.endpoints as endpoints
 import tests.sandbox.bundles as bundles
-from atr.sandbox.deployment import State
+from atr.sandbox.central_portal.deployment import State
 from atr.sandbox.server import RunningSandbox, create_app
 from atr.sandbox.settings import Settings
 from atr.sandbox.world import World

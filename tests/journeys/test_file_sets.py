@@ -20,8 +20,8 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
-import atr.sandbox.knobs as knobs
-import atr.sandbox.validation as validation
+import atr.sandbox.central_portal.knobs as knobs
+import atr.sandbox.central_portal.validation as validation
 import atr.storage.files as files
 import atr.storage.readers.compose as compose
 from tests import hosting

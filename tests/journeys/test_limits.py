@@ -17,7 +17,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.views as views
 import atr.promotion.states as states
-import atr.sandbox.bundle as bundle
+import atr.sandbox.central_portal.bundle as bundle
 from tests import world as worlds
 
 _Deployment = states.DeploymentState

@@ -20,8 +20,8 @@ import atr.platforms.registry as registry
 import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
+import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import atr.sandbox.world as world
 import atr.shared.distribution as distribution

@@ -15,8 +15,8 @@ import atr
 import atr.errors as errors
 import atr.platforms.central_portal.adapter as maven_central
 import atr.promotion.steps as steps
+import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.knobs as knobs
 import atr.sandbox.server as server
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 import atr.errors as errors
-import atr.sandbox.knobs as knobs
+import atr.sandbox.central_portal.knobs as knobs
 import tests.sandbox.bundles as bundles
 from tests.sandbox.clients import API, STEM, Portal
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import tests.sandbox.bundles as bundles
-from atr.sandbox.public import PublicTree
+from atr.sandbox.central_portal.public import PublicTree
 from tests.sandbox.clients import STEM, Clock, Portal
 
 

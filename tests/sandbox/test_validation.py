@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import atr.errors as errors
-import atr.sandbox.bundle as bundle
-import atr.sandbox.pom as pom
+import atr.sandbox.central_portal.bundle as bundle
+import atr.sandbox.central_portal.pom as pom
+import atr.sandbox.central_portal.validation as validation
 import atr.sandbox.settings as settings
-import atr.sandbox.validation as validation
 import tests.sandbox.bundles as bundles
 from tests.sandbox.clients import STEM, Portal
 

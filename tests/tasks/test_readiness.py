@@ -11,7 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.readiness_views as views
 import atr.models.sql as sql
-import atr.sandbox.knobs as knobs
+import atr.sandbox.central_portal.knobs as knobs
 import atr.shared.mechanisms as mechanisms
 import atr.storage.check_results as check_results
 import atr.storage.readers.readiness as readiness

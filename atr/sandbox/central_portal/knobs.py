@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final
 import pydantic
 
 import atr.errors as errors
-import atr.sandbox.bundle as bundle
-from atr.sandbox.deployment import Deployment, ListingTwist, State
-from atr.sandbox.public import one_byte_off, replace_bytes
+import atr.sandbox.central_portal.bundle as bundle
+from atr.sandbox.central_portal.deployment import Deployment, ListingTwist, State
+from atr.sandbox.central_portal.public import one_byte_off, replace_bytes
 from atr.sandbox.world import World
 
 Reads = Annotated[int, pydantic.Field(ge=0)] | None

@@ -13,8 +13,8 @@ from typing import Final
 from xml.etree import ElementTree
 
 import atr.errors as errors
-import atr.sandbox.bundle as bundle
-from atr.sandbox.validation import Component, component_at
+import atr.sandbox.central_portal.bundle as bundle
+from atr.sandbox.central_portal.validation import Component, component_at
 
 METADATA: Final = "maven-metadata.xml"
 

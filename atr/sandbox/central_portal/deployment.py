@@ -5,8 +5,8 @@ import dataclasses
 import enum
 from typing import Final, Literal
 
-from atr.sandbox.bundle import StagedFile
-from atr.sandbox.validation import Component, Findings, is_side_file
+from atr.sandbox.central_portal.bundle import StagedFile
+from atr.sandbox.central_portal.validation import Component, Findings, is_side_file
 
 
 class State(enum.StrEnum):

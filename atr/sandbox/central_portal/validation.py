@@ -22,8 +22,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import atr.errors as errors
-import atr.sandbox.bundle as bundle
-import atr.sandbox.pom as pom
+import atr.sandbox.central_portal.bundle as bundle
+import atr.sandbox.central_portal.pom as pom
 from atr.sandbox.settings import Settings
 
 CHECKSUMS: Final = ("md5", "sha1", "sha256", "sha512")

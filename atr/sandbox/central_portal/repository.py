@@ -10,7 +10,7 @@ import quart
 import atr.sandbox.current as current
 import atr.sandbox.download as download
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.public import METADATA, Listing
+from atr.sandbox.central_portal.public import METADATA, Listing
 
 BLUEPRINT: Final = quart.Blueprint("repository", __name__, url_prefix=endpoints.REPOSITORY, template_folder="templates")
 _PLAIN: Final = ("asc", "md5", "sha1", "sha256", "sha512")

@@ -6,9 +6,9 @@ from typing import Final
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.current as current
-import atr.sandbox.knobs as knobs
-from atr.sandbox.deployment import State
+from atr.sandbox.central_portal.deployment import State
 from atr.sandbox.world import DROPPABLE
 
 BLUEPRINT: Final = quart.Blueprint("pages", __name__, template_folder="templates")

@@ -13,13 +13,13 @@ from typing import Any, Final
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.upload as upload
+import atr.sandbox.central_portal.validation as validation
 import atr.sandbox.current as current
 import atr.sandbox.download as download
 import atr.sandbox.endpoints as endpoints
-import atr.sandbox.upload as upload
-import atr.sandbox.validation as validation
-from atr.sandbox.bundle import StagedFile
-from atr.sandbox.deployment import Deployment, State
+from atr.sandbox.central_portal.bundle import StagedFile
+from atr.sandbox.central_portal.deployment import Deployment, State
 from atr.sandbox.world import Account, Token
 
 BLUEPRINT: Final = quart.Blueprint("portal", __name__, url_prefix=endpoints.PUBLISHER)
