@@ -26,6 +26,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
+import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
@@ -170,7 +171,12 @@ async def _settle_in(store: storage.Storage) -> None:
     await people.settle_in(store, ["org.example"])
     async with store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
         release_key = await participant.release.start(people.PROJECT, "1.0")
-    about: dict[str, Any] = {"release_key": release_key, "platform": worlds.MAVEN.name, "entered_at": worlds.Clock().at}
+    about: dict[str, Any] = {
+        "release_key": release_key,
+        "platform": worlds.MAVEN.name,
+        "mechanism": mechanisms.Mechanism.CENTRAL_PORTAL.name,
+        "entered_at": worlds.Clock().at,
+    }
     one = fileset.FileSet.of([fileset.File("a", 1, "0" * 64)])
     async with store.database.write() as data:
         digest = await queries.store_file_set(data, one, worlds.Clock().at)
