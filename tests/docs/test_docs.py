@@ -166,26 +166,26 @@ def test_the_figures_are_those_of_the_code() -> None:
     page = text("docs/how-it-works.md")
     (timing,) = steps.TIMINGS.values()
     moving, checking = (
-        "the platform's state, while something moves or was not found at the last look",
-        "the public place: in CHECKING, for what is only tracked, and while a refused call waits for a person",
+        "the platform's state, while something is in progress or was not found by the last poll",
+        "the public repository: in CHECKING, for what is only tracked, and while a refused request waits for a person",
     )
     assert polling_rows(moving, timing.asking) in page
     assert polling_rows(checking, timing.probing) in page
     assert f"| IN_DOUBT | always | every {spoken(timing.doubting)} |" in page
-    assert f"| a staged deployment that nobody touches | always | every {spoken(timing.resting)} |" in page
+    assert f"| a staged deployment with nothing in progress | always | every {spoken(timing.resting)} |" in page
     looks = itertools.accumulate(interval for _, interval in timing.caring)
     weekly = spoken(timing.caring[-1][1])
     assert f"after {', '.join(spoken(at, one='1 ') for at in looks)}, then every {weekly} |" in page
     assert f"after {spoken(timing.probing[0][1])}, then twice as long each time, up to a day" in page
-    assert f"never makes us faster than the table's first interval, {spoken(timing.asking[0][1])}." in page
+    assert f"Polling is never faster than the table's first interval, {spoken(timing.asking[0][1])}." in page
     assert f"that second reading comes {spoken(timing.probing[0][1])} later" in page
-    assert f"Two calls are at least {spoken(timing.settling)} apart" in page
-    assert f"Still staged {spoken(timing.settling)} after the mark" in page
-    assert f"{timing.looks} looks over at least {spoken(timing.vanishing)} mean that it is gone" in page
-    assert f"not found for {spoken(timing.vanishing)} in {timing.looks} looks" in page
-    assert f"{timing.looks} looks over at least {spoken(timing.vanishing)} mean IN_DOUBT" in page
+    assert f"Two publish requests are at least {spoken(timing.settling)} apart" in page
+    assert f"still staged {spoken(timing.settling)} after the mark" in page
+    assert f"{timing.looks} polls over at least {spoken(timing.vanishing)} mean that it is gone" in page
+    assert f"not found for {spoken(timing.vanishing)} in {timing.looks} polls" in page
+    assert f"{timing.looks} polls over at least {spoken(timing.vanishing)} mean IN_DOUBT" in page
     assert timing.deadline == datetime.timedelta(days=1).total_seconds()
-    assert "24 hours from the mark of the first call" in page
+    assert "24 hours from the mark of the first publish request" in page
     assert f"to expect {timing.usual[0] / 60:g} to {timing.usual[1] / 60:g} minutes" in page
 
 
