@@ -171,7 +171,7 @@ async def test_what_the_operators_are_told_of_exists(world: worlds.World) -> Non
     told = {re.sub("_(total|bucket|count|sum|created)$", "", key[0]) for key in await _told(world.store)}
     # Without a call there is no attempt to be told of.
     ours = {name for name in told if name.startswith("atr_")} | {"atr_attempts"}
-    watched = page.partition("## Is it well?")[2]
+    watched = page.partition("## Health checks and metrics")[2]
     assert {name.removesuffix("_total") for name in re.findall("atr_[a-z_]+", watched)} == ours
     known = {str(state) for state in (*states.State, *states.DeploymentState, *budget.Breaker)}
     assert set(re.findall(r'state="([^"]+)"', page)) <= known
