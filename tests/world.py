@@ -31,6 +31,7 @@ import atr.models.sql as sql
 import atr.models.views as views
 import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
+import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.faults as faults
 import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
@@ -48,7 +49,7 @@ from tests import databases as provided
 from tests import in_the_loop, inprocess
 
 MAVEN: Final = distribution.DistributionPlatform.MAVEN
-TOKEN: Final = stand_in.Token("atr", "a-secret-of-the-test")
+TOKEN: Final = portals.Token("atr", "a-secret-of-the-test")
 MEMBER: Final = people.MEMBERS[0]
 _BEGAN: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution)
@@ -213,10 +214,10 @@ class World:
         return self.hands.storage.write_as_system(services.PromotionService)
 
     async def stage_elsewhere(
-        self, tree: trees.Tree, *, token: stand_in.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
+        self, tree: trees.Tree, *, token: portals.Token = TOKEN, automatic: bool = False, name: str = "by mvn deploy"
     ) -> str:
         """What a build machine does with its own client: the platform's id of what ATR knows nothing of."""
-        archive = self.platform.incoming_path()
+        archive = self.platform.portal.incoming_path()
         with zipfile.ZipFile(archive, "w") as bundle:
             for path, content in tree.files.items():
                 assert isinstance(content, bytes)
@@ -224,10 +225,10 @@ class World:
                 if not path.endswith(".asc"):
                     bundle.writestr(f"{path}.md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
                     bundle.writestr(f"{path}.sha1", hashlib.sha1(content, usedforsecurity=False).hexdigest())
-        account = self.platform.account_for(token)
+        account = self.platform.portal.account_for(token)
         assert account is not None
-        deployment = self.platform.upload(account, name, automatic=automatic, archive=archive)
-        await self.platform.examine(deployment)
+        deployment = self.platform.portal.upload(account, name, automatic=automatic, archive=archive)
+        await self.platform.portal.examine(deployment)
         return deployment.deployment_id
 
     async def record(
@@ -335,7 +336,7 @@ class World:
 
     def knob(self, row: views.DeploymentView, name: str, **fields: Any) -> None:
         """Turn one of the stand-in's knobs for this deployment."""
-        knobs.turn(self.platform, row.external_id, name, fields)
+        knobs.turn(self.platform.portal, row.external_id, name, fields)
 
     def fault(self, endpoint: str, **fault: Any) -> None:
         """Have a request go wrong: the fields of `atr.sandbox.faults.Fault`."""
@@ -409,7 +410,7 @@ async def open_world(
     """
     clock = Clock(began)
     platform = stand_in.World(state_dir / "sandbox", clock=clock.seconds)
-    platform.add_account("atr", ("org.example", "commons-cli"), TOKEN)
+    platform.portal.add_account("atr", ("org.example", "commons-cli"), TOKEN)
     async with _served(platform) if sockets else inprocess.standing_in(platform) as (sandbox, wires):
         given: Mapping[str, Any] = {
             "state_dir": state_dir,

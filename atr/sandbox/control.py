@@ -28,15 +28,15 @@ import pydantic
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.deployment as deployments
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.current as current
-from atr.sandbox.central_portal.deployment import Deployment
-from atr.sandbox.faults import Fault
-from atr.sandbox.settings import Seconds, Settings
-from atr.sandbox.shelf import Registry
+import atr.sandbox.faults as faults
+import atr.sandbox.settings as behaviour
+import atr.sandbox.shelf as shelf
 
 BLUEPRINT: Final = quart.Blueprint("control", __name__, url_prefix="/control")
-_FAULTS: Final = pydantic.TypeAdapter(list[Fault])
+_FAULTS: Final = pydantic.TypeAdapter(list[faults.Fault])
 _NOTHING: Final = ("", 204)
 
 Answer = dict[str, Any]
@@ -56,11 +56,11 @@ class Named(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    registry: Registry
+    registry: shelf.Registry
     owner: str = ""
     package: str
     version: str
-    after: Seconds = 0.0
+    after: behaviour.Seconds = 0.0
 
 
 @BLUEPRINT.errorhandler(errors.AtrError)
@@ -89,8 +89,8 @@ async def get_log() -> Answer:
 @BLUEPRINT.get("/deployments")
 async def get_deployments() -> Answer:
     world = current.world()
-    world.advance()
-    return {"deployments": [_deployment(one) for one in world.deployments.values()]}
+    world.portal.advance()
+    return {"deployments": [_deployment(one) for one in world.portal.deployments.values()]}
 
 
 @BLUEPRINT.post("/deployments/<deployment_id>/<knob>")
@@ -98,7 +98,7 @@ async def post_knob(deployment_id: str, knob: str) -> tuple[str, int]:
     fields = await _body({})
     if not isinstance(fields, dict):
         raise errors.InputError("a knob's fields are a JSON object")
-    knobs.turn(current.world(), deployment_id, knob, fields)
+    knobs.turn(current.world().portal, deployment_id, knob, fields)
     return _NOTHING
 
 
@@ -133,8 +133,8 @@ async def get_settings() -> Answer:
 async def post_settings() -> Answer:
     world = current.world()
     # What happened until now happened under the old ones.
-    world.advance()
-    world.settings = Settings.model_validate({**world.settings.model_dump(), **await _body({})})
+    world.portal.advance()
+    world.settings = behaviour.Settings.model_validate({**world.settings.model_dump(), **await _body({})})
     return world.settings.model_dump()
 
 
@@ -142,19 +142,19 @@ async def post_settings() -> Answer:
 async def post_public() -> tuple[str, int]:
     world = current.world()
     file = PublicText.model_validate(await _body({}))
-    world.put_public(file.path, file.text.encode())
+    world.portal.put_public(file.path, file.text.encode())
     return _NOTHING
 
 
 @BLUEPRINT.post("/public/alter")
 async def post_public_alter() -> tuple[str, int]:
-    current.world().alter_public(PublicText.model_validate(await _body({})).path)
+    current.world().portal.alter_public(PublicText.model_validate(await _body({})).path)
     return _NOTHING
 
 
 @BLUEPRINT.post("/public/withdraw")
 async def post_public_withdraw() -> tuple[str, int]:
-    current.world().withdraw_public(PublicText.model_validate(await _body({})).path)
+    current.world().portal.withdraw_public(PublicText.model_validate(await _body({})).path)
     return _NOTHING
 
 
@@ -184,7 +184,7 @@ async def _body(default: object) -> Any:
     return body
 
 
-def _deployment(deployment: Deployment) -> Answer:
+def _deployment(deployment: deployments.Deployment) -> Answer:
     return {
         "deployment_id": deployment.deployment_id,
         "name": deployment.name,

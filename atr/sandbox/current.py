@@ -5,11 +5,11 @@ from typing import Final, cast
 
 import quart
 
-from atr.sandbox.world import World
+import atr.sandbox.world as worlds
 
 WORLD: Final = "atr.sandbox.world"
 
 
-def world() -> World:
+def world() -> worlds.World:
     """The world that this application shows."""
-    return cast("World", quart.current_app.extensions[WORLD])
+    return cast("worlds.World", quart.current_app.extensions[WORLD])

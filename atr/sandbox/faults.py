@@ -27,7 +27,7 @@ from typing import Annotated, Any, Final, Self
 import pydantic
 
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.settings import Count, Seconds
+import atr.sandbox.settings as behaviour
 
 MAX_FAULTS: Final = 1000
 
@@ -40,14 +40,14 @@ class Fault(pydantic.BaseModel):
     endpoint: str
     path: str = ""
     after: str = ""
-    skip: Count = 0
+    skip: behaviour.Count = 0
     times: Annotated[int, pydantic.Field(ge=1)] | None = 1
     effect: bool = False
-    late: Seconds = 0.0
+    late: behaviour.Seconds = 0.0
     status: Annotated[int, pydantic.Field(ge=200, le=599)] | None = None
     headers: dict[str, str] = {}
     body: Any = ""
-    delay: Seconds = 0.0
+    delay: behaviour.Seconds = 0.0
     cut: bool = False
     cut_after: Annotated[int, pydantic.Field(ge=0)] | None = None
     alter: bool = False

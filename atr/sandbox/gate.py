@@ -24,9 +24,9 @@ from hypercorn.typing import (
 )
 
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.faults import Fault
-from atr.sandbox.traffic import Entry, Traffic
-from atr.sandbox.world import World
+import atr.sandbox.faults as faults
+import atr.sandbox.traffic as traffic
+import atr.sandbox.world as worlds
 
 # Breaks the connection of the client with this address and port, at once and without a word.
 Cut = Callable[[tuple[str, int]], None]
@@ -45,7 +45,12 @@ class Exchange:
     """One request and its answer, seen from the gate: what passes is counted."""
 
     def __init__(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, traffic: Traffic, entry: Entry
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        traffic: traffic.Traffic,
+        entry: traffic.Entry,
     ) -> None:
         self.scope = scope
         self.entry = entry
@@ -120,7 +125,7 @@ class Exchange:
         if broken_off:
             raise CutShortError
 
-    async def answer(self, fault: Fault) -> None:
+    async def answer(self, fault: faults.Fault) -> None:
         """Send what the fault says, instead of any real answer."""
         headers = {name.lower(): value for name, value in fault.headers.items()}
         if isinstance(fault.body, str):
@@ -143,7 +148,11 @@ class Gate:
     """The application with the gate before it. `table` names its calls, for a platform with paths of its own."""
 
     def __init__(
-        self, app: ASGIFramework, world: World, cut: Cut, table: Sequence[endpoints.Endpoint] = endpoints.ENDPOINTS
+        self,
+        app: ASGIFramework,
+        world: worlds.World,
+        cut: Cut,
+        table: Sequence[endpoints.Endpoint] = endpoints.ENDPOINTS,
     ) -> None:
         self._table = table
         self._app = app
@@ -172,7 +181,7 @@ class Gate:
         self, endpoint: endpoints.Endpoint, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         query = scope["query_string"].decode("latin-1")
-        entry = Entry(
+        entry = traffic.Entry(
             when=self._world.now(),
             method=scope["method"],
             path=f"{scope['path']}?{query}" if query else scope["path"],
@@ -199,7 +208,7 @@ class Gate:
         exchange.cut_after, exchange.alter = fault.cut_after, fault.alter
         await self._until_cut(exchange, exchange.answer(fault))
 
-    async def _take_effect(self, fault: Fault, exchange: Exchange) -> None:
+    async def _take_effect(self, fault: faults.Fault, exchange: Exchange) -> None:
         if not fault.effect:
             await exchange.drain()
         elif fault.late:

@@ -12,7 +12,7 @@ import quart
 import atr.errors as errors
 import atr.sandbox.current as current
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.shelf import Registry, Version
+import atr.sandbox.shelf as shelf
 
 BLUEPRINT: Final = quart.Blueprint("registries", __name__, url_prefix=endpoints.REGISTRIES, template_folder="templates")
 _MICROSECONDS: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -29,18 +29,18 @@ async def get_npm(path: str) -> Answer:
     scope, slash, rest = path.partition("/") if path.startswith("@") else ("", "", path)
     name, _, version = rest.partition("/")
     package = f"{scope}{slash}{name}"
-    versions = _of(Registry.NPM, "", package)
+    versions = _of(shelf.Registry.NPM, "", package)
     if not versions:
         return {"error": "Not found"}, 404
     if not version:
         return _packument(package, versions), 200
-    if _found(Registry.NPM, "", package, version) is None:
+    if _found(shelf.Registry.NPM, "", package, version) is None:
         # The registry answers with a bare text here.
         return quart.Response(f'"version not found: {version}"', 404, content_type="application/json")
     return _npm_version(package, version), 200
 
 
-def _packument(package: str, versions: list[Version]) -> dict[str, Any]:
+def _packument(package: str, versions: list[shelf.Version]) -> dict[str, Any]:
     return {
         "_id": package,
         "name": package,
@@ -63,7 +63,7 @@ def _npm_version(package: str, version: str) -> dict[str, Any]:
 
 @BLUEPRINT.get("/pypi/pypi/<package>/<version>/json")
 async def get_pypi(package: str, version: str) -> Answer:
-    found = _found(Registry.PYPI, "", package, version)
+    found = _found(shelf.Registry.PYPI, "", package, version)
     if found is None:
         return {"message": "Not Found"}, 404
     # Two files, the second a minute later: the version is as old as the first.
@@ -88,7 +88,7 @@ async def get_pypi(package: str, version: str) -> Answer:
 
 @BLUEPRINT.get("/docker-hub/v2/namespaces/<owner>/repositories/<package>/tags/<version>")
 async def get_docker_hub(owner: str, package: str, version: str) -> Answer:
-    found = _found(Registry.DOCKER_HUB, owner, package, version)
+    found = _found(shelf.Registry.DOCKER_HUB, owner, package, version)
     if found is None:
         return {
             "message": f"httperror 404: tag '{version}' not found",
@@ -111,10 +111,10 @@ async def get_docker_hub(owner: str, package: str, version: str) -> Answer:
 
 @BLUEPRINT.get("/artifact-hub/api/v1/packages/helm/<owner>/<package>/<version>")
 async def get_artifact_hub(owner: str, package: str, version: str) -> Answer:
-    found = _found(Registry.ARTIFACT_HUB, owner, package, version)
+    found = _found(shelf.Registry.ARTIFACT_HUB, owner, package, version)
     if found is None:
         return {"message": "not found"}, 404
-    others = _of(Registry.ARTIFACT_HUB, owner, package)
+    others = _of(shelf.Registry.ARTIFACT_HUB, owner, package)
     return {
         "name": package,
         "normalized_name": package,
@@ -138,7 +138,7 @@ async def index(notice: str = "") -> str:
     """The page, with a sentence on what went wrong."""
     world = current.world()
     return await quart.render_template(
-        "registries.html", registries=list(Registry), versions=world.shelf.public(world.now()), notice=notice
+        "registries.html", registries=list(shelf.Registry), versions=world.shelf.public(world.now()), notice=notice
     )
 
 
@@ -158,42 +158,42 @@ async def cannot(error: errors.AtrError) -> tuple[str, int]:
 @BLUEPRINT.get("/npm-pages/package/<path:path>")
 async def get_npm_page(path: str) -> quart.ResponseReturnValue:
     package, _, version = path.rpartition("/v/")
-    return await _page(Registry.NPM, "", package, version)
+    return await _page(shelf.Registry.NPM, "", package, version)
 
 
 @BLUEPRINT.get("/pypi/project/<package>/<version>/")
 async def get_pypi_page(package: str, version: str) -> quart.ResponseReturnValue:
-    return await _page(Registry.PYPI, "", package, version)
+    return await _page(shelf.Registry.PYPI, "", package, version)
 
 
 @BLUEPRINT.get("/docker-hub/_/<package>/tags")
 async def get_official_page(package: str) -> quart.ResponseReturnValue:
-    return await _page(Registry.DOCKER_HUB, "library", package, quart.request.args.get("name", ""))
+    return await _page(shelf.Registry.DOCKER_HUB, "library", package, quart.request.args.get("name", ""))
 
 
 @BLUEPRINT.get("/docker-hub/r/<owner>/<package>/tags")
 async def get_docker_hub_page(owner: str, package: str) -> quart.ResponseReturnValue:
-    return await _page(Registry.DOCKER_HUB, owner, package, quart.request.args.get("name", ""))
+    return await _page(shelf.Registry.DOCKER_HUB, owner, package, quart.request.args.get("name", ""))
 
 
 @BLUEPRINT.get("/artifact-hub/packages/helm/<owner>/<package>/<version>")
 async def get_artifact_hub_page(owner: str, package: str, version: str) -> quart.ResponseReturnValue:
-    return await _page(Registry.ARTIFACT_HUB, owner, package, version)
+    return await _page(shelf.Registry.ARTIFACT_HUB, owner, package, version)
 
 
-async def _page(registry: Registry, owner: str, package: str, version: str) -> quart.ResponseReturnValue:
+async def _page(registry: shelf.Registry, owner: str, package: str, version: str) -> quart.ResponseReturnValue:
     found = _found(registry, owner, package, version)
     if found is None:
         return quart.Response("404 Not Found\n", 404, content_type="text/plain")
     return await quart.render_template("version.html", one=found, since=_iso(found.since))
 
 
-def _found(registry: Registry, owner: str, package: str, version: str) -> Version | None:
+def _found(registry: shelf.Registry, owner: str, package: str, version: str) -> shelf.Version | None:
     world = current.world()
     return world.shelf.find(registry, owner, package, version, world.now())
 
 
-def _of(registry: Registry, owner: str, package: str) -> list[Version]:
+def _of(registry: shelf.Registry, owner: str, package: str) -> list[shelf.Version]:
     world = current.world()
     return world.shelf.of_package(registry, owner, package, world.now())
 

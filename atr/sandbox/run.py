@@ -6,6 +6,7 @@ import pathlib
 import signal
 from collections.abc import Iterable
 
+import atr.sandbox.central_portal.portal as portal
 import atr.sandbox.server as server
 import atr.sandbox.world as worlds
 
@@ -25,5 +26,5 @@ async def until_stopped(
     if bundle_limit is not None:
         world.settings = world.settings.model_copy(update={"bundle_limit": bundle_limit})
     name, _, password = (await asyncio.to_thread(token_file.read_text)).strip().partition(":")
-    world.add_account("demo", namespaces, worlds.Token(name, password))
+    world.portal.add_account("demo", namespaces, portal.Token(name, password))
     await server.serve(world, listener, stop=stop)

@@ -20,16 +20,17 @@ import quart
 import atr.errors as errors
 import atr.sandbox.central_portal.api as api
 import atr.sandbox.central_portal.pages as pages
+import atr.sandbox.central_portal.portal as portal
 import atr.sandbox.central_portal.repository as repository
 import atr.sandbox.control as control
 import atr.sandbox.current as current
 import atr.sandbox.endpoints as endpoints
+import atr.sandbox.gate as gate
 import atr.sandbox.registries as registries
-from atr.sandbox.gate import Cut, Gate
-from atr.sandbox.world import Token, World
+import atr.sandbox.world as worlds
 
 HOST: Final = "127.0.0.1"
-EXAMPLE_TOKEN: Final = Token("token-name", "token-password")
+EXAMPLE_TOKEN: Final = portal.Token("token-name", "token-password")
 EXAMPLE_NAMESPACES: Final = ("org.example", "commons-cli")
 _BACKLOG: Final = 128
 _HOST_NAMES: Final = frozenset({HOST, "localhost"})
@@ -41,7 +42,7 @@ _POLICY: Final = (
 class Application(quart.Quart):
     """The application, with the gate that stands before it."""
 
-    gate: Gate
+    gate: gate.Gate
 
 
 class Listener(socket.socket):
@@ -114,7 +115,7 @@ class _Config(hypercorn.config.Config):
         return hypercorn.config.Sockets(secure_sockets=[], insecure_sockets=[self._listener], quic_sockets=[])
 
 
-def create_app(world: World, cut: Cut | None = None) -> Application:
+def create_app(world: worlds.World, cut: gate.Cut | None = None) -> Application:
     """The stand-in as an application. `cut` breaks a client's connection; without one such a fault is an error."""
     app = Application(__name__, static_folder=None)
     # A bundle of a gigabyte takes as long as it takes; its size is bounded by the world's settings.
@@ -132,17 +133,17 @@ def create_app(world: World, cut: Cut | None = None) -> Application:
     app.before_request(_refuse_strangers)
     app.after_request(_harden)
     app.before_serving(_resume)
-    app.gate = Gate(cast("hypercorn.typing.ASGIFramework", app.asgi_app), world, cut or _cannot_cut)
+    app.gate = gate.Gate(cast("hypercorn.typing.ASGIFramework", app.asgi_app), world, cut or _cannot_cut)
     app.asgi_app = app.gate  # type: ignore[method-assign]
     return app
 
 
 async def serve(
-    world: World,
+    world: worlds.World,
     listener: Listener | None = None,
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event | None = None,
-    make: Callable[[World, Cut | None], Application] = create_app,
+    make: Callable[[worlds.World, gate.Cut | None], Application] = create_app,
 ) -> None:
     """Run until `stop` is set, on any port without a listener. `ready` gets the address once connections are taken."""
     with listener or Listener() as listening:
@@ -168,14 +169,16 @@ class RunningSandbox:
     """
 
     def __init__(
-        self, world: World | None = None, make: Callable[[World, Cut | None], Application] = create_app
+        self,
+        world: worlds.World | None = None,
+        make: Callable[[worlds.World, gate.Cut | None], Application] = create_app,
     ) -> None:
         self._make = make
         self._temporary = tempfile.TemporaryDirectory() if world is None else None
         if self._temporary is not None:
-            world = World(pathlib.Path(self._temporary.name))
-            world.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
-        self.world = cast("World", world)
+            world = worlds.World(pathlib.Path(self._temporary.name))
+            world.portal.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
+        self.world = cast("worlds.World", world)
         self.url = ""
 
     @property
@@ -232,9 +235,9 @@ async def _harden(response: quart.Response) -> quart.Response:
 
 async def _resume() -> None:
     """Go on with what an earlier process left half done."""
-    world = current.world()
-    for deployment in world.unexamined():
-        quart.current_app.add_background_task(world.examine, deployment)
+    portal = current.world().portal
+    for deployment in portal.unexamined():
+        quart.current_app.add_background_task(portal.examine, deployment)
 
 
 def _cannot_cut(client: tuple[str, int]) -> None:

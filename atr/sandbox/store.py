@@ -8,20 +8,20 @@ from typing import Final
 import pydantic
 
 import atr.errors as errors
-from atr.sandbox.central_portal.deployment import Deployment
-from atr.sandbox.central_portal.validation import Component
-from atr.sandbox.shelf import Version
+import atr.sandbox.central_portal.deployment as deployments
+import atr.sandbox.central_portal.validation as validation
+import atr.sandbox.shelf as shelves
 
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
     """All that outlives the process. The bytes of files lie beside it, under their paths."""
 
-    deployments: list[Deployment]
+    deployments: list[deployments.Deployment]
     public_files: dict[str, float]
-    public_components: list[tuple[Component, float]]
+    public_components: list[tuple[validation.Component, float]]
     # One of an earlier program has none.
-    shelf: list[Version] = dataclasses.field(default_factory=list)
+    shelf: list[shelves.Version] = dataclasses.field(default_factory=list)
 
 
 _JSON: Final = pydantic.TypeAdapter(Snapshot)

@@ -206,7 +206,7 @@ def _clock(**delta: float) -> Act:
 
 def _staged(world: simulated.Simulated) -> staged.Deployment | None:
     """The deployment on the platform, if it is there still."""
-    return next(iter(world.platform.deployments.values()), None)
+    return next(iter(world.platform.portal.deployments.values()), None)
 
 
 def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
@@ -219,7 +219,7 @@ def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
             return
         if before_the_click and deployment.state is not staged.State.VALIDATED:
             return
-        knobs.turn(world.platform, deployment.deployment_id, name, fields)
+        knobs.turn(world.platform.portal, deployment.deployment_id, name, fields)
 
     return turn
 
@@ -227,18 +227,18 @@ def _knob(name: str, *, before_the_click: bool = False, **fields: Any) -> Act:
 async def _publish_by_hand(world: simulated.Simulated) -> None:
     deployment = _any(world)
     if deployment is not None:
-        world.platform.publish(deployment, by_hand=True)
+        world.platform.portal.publish(deployment, by_hand=True)
 
 
 async def _drop_by_hand(world: simulated.Simulated) -> None:
     deployment = _any(world)
     if deployment is not None:
-        world.platform.drop(deployment, by_hand=True)
+        world.platform.portal.drop(deployment, by_hand=True)
 
 
 def _any(world: simulated.Simulated) -> staged.Deployment | None:
     """Any deployment of the platform: ours, or one that was staged elsewhere."""
-    there = list(world.platform.deployments.values())
+    there = list(world.platform.portal.deployments.values())
     return world.chance.choice(there) if there else None
 
 
@@ -267,7 +267,7 @@ async def _put_beside(world: simulated.Simulated) -> None:
     """A further file of the version becomes public, in whatever way, once the version is."""
     if f"{_CORE}.pom" in world.truth.look().files:
         (path, data), *_ = _BESIDE.items()
-        world.platform.put_public(path, data)
+        world.platform.portal.put_public(path, data)
 
 
 async def _record_public(world: simulated.Simulated) -> None:

@@ -132,7 +132,7 @@ def staged(tree: trees.Tree) -> conformance.Do:
         world.elsewhere[external_id] = tree
         world.voted_of[external_id] = truth.hashed(tree.files)
         await asyncio.sleep(_MINUTE)
-        world.platform.advance()
+        world.platform.portal.advance()
 
     return stage
 
@@ -147,12 +147,12 @@ async def recorded(world: simulated.Simulated) -> None:
 
 async def half_listed(world: simulated.Simulated) -> None:
     """The platform's listing ends with the first package, and the platform names both."""
-    knobs.turn(world.platform, _last(world)[0], "listing", {"twist": "cut", "reads": None})
+    knobs.turn(world.platform.portal, _last(world)[0], "listing", {"twist": "cut", "reads": None})
 
 
 async def not_named(world: simulated.Simulated) -> None:
     """The platform does not name a package whose files it lists."""
-    there = world.platform.deployments[_last(world)[0]]
+    there = world.platform.portal.deployments[_last(world)[0]]
     assert there.findings is not None
     kept = tuple(one for one in there.findings.components if one.artifact != "widgets-parent")
     there.findings = dataclasses.replace(there.findings, components=kept)
@@ -160,16 +160,16 @@ async def not_named(world: simulated.Simulated) -> None:
 
 async def beside(world: simulated.Simulated) -> None:
     """Files of these versions that nobody voted on are public already, last in every index; no record tells of them."""
-    known = dict(world.platform.public.components)
+    known = dict(world.platform.portal.public.components)
     for stem in (_CORE, _PARENT):
         for number in range(3):
-            world.platform.put_public(f"{stem}.{_LATE}{number}", b"nobody voted on this")
-    world.platform.public.components = known
+            world.platform.portal.put_public(f"{stem}.{_LATE}{number}", b"nobody voted on this")
+    world.platform.portal.public.components = known
 
 
 async def parent_published(world: simulated.Simulated) -> None:
     """The advice is taken: the parent is published, and somebody has it checked again."""
-    world.platform.put_public(_BASE_POM, b"<project/>")
+    world.platform.portal.put_public(_BASE_POM, b"<project/>")
     async with world.manager() as manager:
         await manager.readiness.check_now(RELEASE)
     world.poke.set()

@@ -152,7 +152,7 @@ async def _broken(world: worlds.World, promotion_id: int, cutter: cutters.Cutter
     marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     targets = [one.purl for one in await world.rows(tables.PromotionTarget)]
     sends = [invariants.Send(promotion_id, number) for number in range(world.publish_calls)]
-    world.platform.advance()
+    world.platform.portal.advance()
     judge = truth.Truth(world.platform.directory)
     judge.passed([world.tree.files])
     right = not judge.differs(truth.hashed(world.tree.files))

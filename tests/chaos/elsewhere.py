@@ -260,23 +260,23 @@ class _Round:
         world.tree = whole
         self.external_id = await world.stage_elsewhere(whole)
         await asyncio.sleep(1)
-        world.platform.advance()
+        world.platform.portal.advance()
         for path, text in plan.files.items():
-            knobs.turn(world.platform, self.external_id, "add-file", {"path": path, "text": text})
-        there = world.platform.deployments[self.external_id]
+            knobs.turn(world.platform.portal, self.external_id, "add-file", {"path": path, "text": text})
+        there = world.platform.portal.deployments[self.external_id]
         if plan.empty:
             for path in list(there.files):
-                knobs.turn(world.platform, self.external_id, "remove-file", {"path": path})
+                knobs.turn(world.platform.portal, self.external_id, "remove-file", {"path": path})
         if plan.twist:
-            knobs.turn(world.platform, self.external_id, "listing", {"twist": plan.twist, "reads": 1})
+            knobs.turn(world.platform.portal, self.external_id, "listing", {"twist": plan.twist, "reads": 1})
 
     def _by_hand(self) -> None:
         """Somebody does something there; what is not possible any more is not done."""
         world = self.world
-        there = world.platform.deployments.get(self.external_id)
+        there = world.platform.portal.deployments.get(self.external_id)
         if self.plan.hand and (there is not None) and (there.state is staged.State.VALIDATED):
             try:
-                knobs.turn(world.platform, self.external_id, self.plan.hand, {})
+                knobs.turn(world.platform.portal, self.external_id, self.plan.hand, {})
             except errors.AtrError:
                 world.note("by hand: not possible")
 

@@ -64,7 +64,7 @@ class Grounds:
             await asyncio.to_thread(shutil.copytree, self.scene.directory, directory, dirs_exist_ok=True)
             address = await asyncio.to_thread(self.scene.databases.copy, self.scene.database, directory)
             world = stand_in.World(directory / "sandbox", settings=platform)
-            world.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
+            world.portal.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
             # People click through the web, whose role may ask and not do.
             database = session.Database(provided.as_role(address, roles.WEB))
             place = transaction.Place(directory, {one: table.faster(_FASTER) for one, table in steps.TIMINGS.items()})
@@ -179,7 +179,7 @@ class Round:
         promotions = await self.rows(tables.Promotion)
         marks = [one for one in await self.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
         purls: dict[int | None, str] = {one.promotion_id: one.purl for one in await self.rows(tables.PromotionTarget)}
-        self.platform.advance()
+        self.platform.portal.advance()
         right = not self.judge.differs(truth.hashed(trees.example().files))
         return invariants.World(
             promotions=tuple(

@@ -78,7 +78,7 @@ class Eyes:
         _, promotions, targets, attempts, deployments = self.rows
         if not promotions:
             return invariants.World()
-        world.platform.advance()
+        world.platform.portal.advance()
         now = world.truth.look()
         external = {one.id: one.external_id for one in deployments}
         asked = collections.Counter(one.subject for one in self.events if one.what in _ASKED)
@@ -195,7 +195,7 @@ class Eyes:
         return found
 
     def _is_coming(self, now: truth.Now, one: truth.Effect) -> bool:
-        there = self.world.platform.deployments.get(one.deployment)
+        there = self.world.platform.portal.deployments.get(one.deployment)
         return now.may_come(one) and not ((there is not None) and there.twists.failing)
 
     def _is_right(self, row: Any, external: Mapping[int, str], purls: Sequence[str]) -> bool:

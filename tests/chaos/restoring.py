@@ -192,10 +192,10 @@ class Life:
 
     def _perhaps_forgotten(self, world: worlds.World) -> None:
         """A platform forgets the ids of what it has published."""
-        world.platform.advance()
-        for one in list(world.platform.deployments.values()):
+        world.platform.portal.advance()
+        for one in list(world.platform.portal.deployments.values()):
             if (one.state is staged.State.PUBLISHED) and (self.chance.random() < 0.4):
-                world.platform.forget(one)
+                world.platform.portal.forget(one)
                 self.steps.append("forgotten by the platform")
 
 
@@ -231,7 +231,7 @@ def _judge(world: worlds.World) -> truth.Truth:
 
 async def _senders(world: worlds.World) -> Sequence[int | None]:
     """Of each call of ours that took effect so far, the promotion that was marked last: there is one deployment."""
-    world.platform.advance()
+    world.platform.portal.advance()
     marks = [one for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     effects = [one for one in _judge(world).look().effects if one.ours]
     return [marks[-1].promotion_id if marks else _FORGOTTEN for _ in effects]
@@ -252,7 +252,7 @@ async def _broken(world: worlds.World, judge: truth.Truth, before: Sequence[int 
     rows = await world.rows(tables.Promotion)
     if not rows:
         return []
-    world.platform.advance()
+    world.platform.portal.advance()
     sent = [one.promotion_id for one in await world.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
     ours = [one for one in judge.look().effects if one.ours]
     owners = [*before, *[(sent[-1] if sent else _FORGOTTEN) for _ in ours[len(before) :]]]

@@ -28,12 +28,12 @@ async def another_staged(world: simulated.Simulated) -> None:
     world.stand_in_settings(held_by="publishing")
     await world.stage_by_hand({})
     await asyncio.sleep(60)
-    world.platform.advance()
+    world.platform.portal.advance()
 
 
 async def the_other_published(world: simulated.Simulated) -> None:
     """And presses Publish there."""
-    world.platform.publish(world.platform.deployments[list(world.elsewhere)[-1]], by_hand=True)
+    world.platform.portal.publish(world.platform.portal.deployments[list(world.elsewhere)[-1]], by_hand=True)
 
 
 async def another_published(world: simulated.Simulated) -> None:
@@ -47,7 +47,7 @@ async def held_elsewhere(world: simulated.Simulated) -> None:
     tree = theatre.tree(situations.VERSION)
     world.elsewhere[await world.stage_elsewhere(tree)] = tree
     await asyncio.sleep(60)
-    world.platform.advance()
+    world.platform.portal.advance()
 
 
 async def recorded(world: simulated.Simulated) -> None:
@@ -86,7 +86,7 @@ async def only_what_is_known(world: simulated.Simulated) -> Sequence[str]:
 async def ours_is_still_there(world: simulated.Simulated) -> Sequence[str]:
     """Another one made the version public: of ours it is said that the platform has it, and that it may be dropped."""
     row = await world.row(1)
-    there = world.platform.deployments[row.external_id]
+    there = world.platform.portal.deployments[row.external_id]
     if there.state is not staged.State.VALIDATED:
         return [f"low: this story left it {there.state}"]
     said = f"{row.standing.sentence} {row.next_sentence} {row.problem}"
@@ -103,7 +103,11 @@ async def ours_is_still_there(world: simulated.Simulated) -> Sequence[str]:
 async def dropped_there(world: simulated.Simulated) -> Sequence[str]:
     """Ours is gone from the platform."""
     row = await world.row(1)
-    return [f"low: {row.deployment_state}, and not dropped"] if row.external_id in world.platform.deployments else []
+    return (
+        [f"low: {row.deployment_state}, and not dropped"]
+        if row.external_id in world.platform.portal.deployments
+        else []
+    )
 
 
 async def the_holder_is_pointed_to(world: simulated.Simulated) -> Sequence[str]:

@@ -26,7 +26,7 @@ DENIED: Final = re.compile(
 
 async def wrong(world: worlds.World, judge: truth.Truth, release_key: str, voted: Mapping[str, str]) -> list[str]:
     """A sentence for everything that is said of a release and is not so. `voted`: what it has, sha256 by path."""
-    world.platform.advance()
+    world.platform.portal.advance()
     deployments = [row for row in await world.rows(tables.Deployment) if row.release_key == release_key]
     promotions = [row for row in await world.rows(tables.Promotion) if row.release_key == release_key]
     async with world.store.read(worlds.MEMBER) as read:

@@ -109,7 +109,7 @@ class Simulated(worlds.World):
 
     def note(self, text: str) -> None:
         """Add a line to the trace. Ids that the stand-in makes up are left out: they differ from run to run."""
-        for number, external_id in enumerate(self.platform.deployments, start=1):
+        for number, external_id in enumerate(self.platform.portal.deployments, start=1):
             text = text.replace(external_id, f"<deployment {number}>")
         self.trace.append(Told(asyncio.get_running_loop().time(), text))
 

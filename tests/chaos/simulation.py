@@ -120,7 +120,7 @@ async def _fair_end(world: simulated.Simulated, eyes: observed.Eyes) -> list[str
     world.fair = True
     world.platform.faults.clear()
     world.stand_in_settings(publishing_polls=1, publish_seconds=30, public_lag_seconds=60)
-    for deployment in world.platform.deployments.values():
+    for deployment in world.platform.portal.deployments.values():
         deployment.twists = dataclasses.replace(deployment.twists, word="", listing=None)
         if world.chance.random() < 0.8:
             deployment.twists.stuck = False

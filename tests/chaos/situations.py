@@ -95,12 +95,12 @@ async def rewritten(world: simulated.Simulated) -> None:
 
 async def crowded(world: simulated.Simulated) -> None:
     """The account has thousands of older deployments."""
-    (model,) = world.platform.deployments.values()
+    (model,) = world.platform.portal.deployments.values()
     files = {"org/example/old/1.0/old-1.0.pom": bundle.StagedFile(1, 0.0)}
     for number in range(_MANY, 0, -1):
         one = dataclasses.replace(copy.copy(model), deployment_id=str(uuid.UUID(int=number)), files=files)
         one.uploaded_at = world.platform.now() - (number + 2) * 3_600
-        world.platform.deployments[one.deployment_id] = one
+        world.platform.portal.deployments[one.deployment_id] = one
 
 
 async def drop(world: simulated.Simulated) -> None:
@@ -112,7 +112,7 @@ async def drop(world: simulated.Simulated) -> None:
 
 async def hidden(world: simulated.Simulated) -> None:
     """What was voted on holds a further package now: the platform names it, and its listing ends before its file."""
-    (there,) = world.platform.deployments.values()
+    (there,) = world.platform.portal.deployments.values()
     assert there.findings is not None
     more = dataclasses.replace(there.findings.components[0], artifact="widgets-zebra")
     there.findings = dataclasses.replace(there.findings, components=(*there.findings.components, more))
@@ -128,10 +128,10 @@ async def withheld(world: simulated.Simulated) -> None:
 
 async def less_staged(world: simulated.Simulated) -> None:
     """A package is not staged any more, and the platform does not name it."""
-    (there,) = world.platform.deployments.values()
+    (there,) = world.platform.portal.deployments.values()
     assert there.findings is not None
     for path in [path for path in there.files if "/widgets-parent/" in path]:
-        (world.platform.folder(there) / path).unlink()
+        (world.platform.portal.folder(there) / path).unlink()
         del there.files[path]
     kept = tuple(one for one in there.findings.components if one.artifact != "widgets-parent")
     there.findings = dataclasses.replace(there.findings, components=kept)
@@ -142,7 +142,7 @@ async def less_staged(world: simulated.Simulated) -> None:
 
 async def sent_ever_more_rarely(world: simulated.Simulated) -> Sequence[str]:
     """Every call of five days was answered 429 without a word of when."""
-    calls, files = world.publish_calls, len(next(iter(world.platform.deployments.values())).files)
+    calls, files = world.publish_calls, len(next(iter(world.platform.portal.deployments.values())).files)
     row = await world.row(1)
     wrong = []
     if calls not in _TRIES:
@@ -211,13 +211,13 @@ async def never_asked_for_nothing(world: simulated.Simulated) -> Sequence[str]:
 async def never_said_to_be_dropped(world: simulated.Simulated) -> Sequence[str]:
     """The platform had it all the time."""
     said = [event for event in await world.events("deployment:1") if event.data.get("to") == _DState.DROPPED.value]
-    has = any(one.state is staged.State.VALIDATED for one in world.platform.deployments.values())
+    has = any(one.state is staged.State.VALIDATED for one in world.platform.portal.deployments.values())
     return ["H3: it was said to be dropped, and the platform has it"] if said and has else []
 
 
 async def only_what_is_staged(world: simulated.Simulated) -> Sequence[str]:
     """The packages of the row, and of the list, are those whose files the platform holds."""
-    (there,) = world.platform.deployments.values()
+    (there,) = world.platform.portal.deployments.values()
     root = world.platform.directory / "deployments" / there.deployment_id
     held = {path.split("/")[-3] for path, _ in truth.files(root)}
     packages = {one.package for one in await world.rows(tables.DeploymentPackage)}
@@ -252,7 +252,7 @@ async def nobody_denies(world: simulated.Simulated) -> Sequence[str]:
 
 async def seen_at_once(world: simulated.Simulated) -> Sequence[str]:
     """The worker looked when it was abandoned."""
-    world.platform.advance()
+    world.platform.portal.advance()
     (row,) = await world.rows(tables.Deployment)
     public = world.truth.look().is_public(row.external_id or "")
     return ["M1: it is public, and the row does not say it"] if public and (row.state is not _DState.PUBLISHED) else []

@@ -129,7 +129,7 @@ class Theatre:
     ) -> AsyncIterator[simulated.Simulated]:
         clock = simulated.Clock(self.loop, BEGAN)
         platform = stand_in.World(directory / "sandbox", clock=clock.seconds)
-        platform.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
+        platform.portal.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
         settings = config.WorkerSettings.model_validate(
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )

@@ -30,7 +30,7 @@ needs_vendor = pytest.mark.skipif(not VENDORS.is_file(), reason="the team's fold
 @pytest.fixture
 async def portal(tmp_path: pathlib.Path) -> AsyncIterator[Portal]:
     world = World(tmp_path, settings=Settings(validate_seconds=0, publish_seconds=0))
-    world.add_account("own", ["org.example"], OWN)
+    world.portal.add_account("own", ["org.example"], OWN)
     async with (
         RunningSandbox(world) as sandbox,
         httpx.AsyncClient(base_url=sandbox.url, headers=authorization(), trust_env=False) as client,

@@ -27,17 +27,17 @@ NOT_LOOKED = "Extra files were not checked"
 
 def publish(world: worlds.World, *paths: str) -> None:
     """Somebody makes these public beside the release; the platform's records know nothing of it."""
-    known = dict(world.platform.public.components)
+    known = dict(world.platform.portal.public.components)
     for path in paths:
-        world.platform.put_public(path, UNVOTED)
-    world.platform.public.components = known
+        world.platform.portal.put_public(path, UNVOTED)
+    world.platform.portal.public.components = known
 
 
 def publish_voted(world: worlds.World) -> None:
     """Somebody makes exactly the voted files public, by another way."""
     for path, content in world.tree.files.items():
         assert isinstance(content, bytes)
-        world.platform.put_public(path, content)
+        world.platform.portal.put_public(path, content)
 
 
 async def ends(world: worlds.World, promotion_id: int) -> str:
@@ -204,7 +204,7 @@ async def test_one_reading_of_an_extra_file_is_not_enough(voted: worlds.World) -
             break
         await voted.turn_to_due()
     assert (await voted.row(1)).state is _State.CHECKING
-    voted.platform.public.withdraw(EXTRA)
+    voted.platform.portal.public.withdraw(EXTRA)
     row = await voted.live(1)
     assert EVERYTHING in row.standing.sentence
 
@@ -280,7 +280,7 @@ async def test_an_accepted_file_with_other_bytes_diverges_again(voted: worlds.Wo
     promotion_id = await _diverged(voted, EXTRA)
     await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
     await voted.live(1)
-    voted.platform.public.alter(EXTRA)
+    voted.platform.portal.public.alter(EXTRA)
     await voted.until(1, _State.DIVERGED, rounds=10)
 
 
@@ -288,7 +288,7 @@ async def test_accepted_files_hide_no_changed_byte(voted: worlds.World) -> None:
     """Missing or changed bytes are never accepted: the comparison that follows finds them."""
     promotion_id = await _diverged(voted, EXTRA)
     seen = _seen(await voted.row(1, worlds.MEMBER))
-    voted.platform.public.alter(f"{CORE}/widgets-core-2.4.0.jar")
+    voted.platform.portal.public.alter(f"{CORE}/widgets-core-2.4.0.jar")
     await _accept(voted, promotion_id, seen)
     row = await voted.until(1, _State.DIVERGED)
     assert "widgets-core-2.4.0.jar" in row.reason
@@ -327,7 +327,7 @@ async def test_other_bytes_under_an_accepted_name_count_though_the_index_is_gone
     promotion_id = await _diverged(voted, EXTRA)
     await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)))
     await voted.live(1)
-    voted.platform.public.alter(EXTRA)
+    voted.platform.portal.public.alter(EXTRA)
     await voted.until(1, _State.DIVERGED, rounds=10)
     voted.fault("index", status=404, times=None)
     async with voted.member() as member:
@@ -353,7 +353,7 @@ async def test_nothing_is_announced_while_one_reading_has_found_a_difference(vot
     """One reading may be a fault; until the second has told, the release may not be what was voted on."""
     await voted.promote(1)
     await voted.live(1)
-    voted.platform.public.withdraw(f"{CORE}/widgets-core-2.4.0-sources.jar")
+    voted.platform.portal.public.withdraw(f"{CORE}/widgets-core-2.4.0-sources.jar")
     for _ in range(20):
         await voted.turn_to_due()
         await worker.drain(voted.hands)

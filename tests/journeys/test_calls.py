@@ -126,7 +126,7 @@ async def test_three_unclear_calls_use_the_budget_up_and_a_person_may_send_one_m
     read = [event for event in await voted.events(f"promotion:{row.promotion_id}") if event.what == "staged_files_read"]
     assert len(read) == 3
     # Every proof read every file that the platform holds, checksums too.
-    (staged,) = voted.platform.deployments.values()
+    (staged,) = voted.platform.portal.deployments.values()
     assert voted.requests("download") == 3 * len(staged.files)
     await voted.pass_time(rounds=6, hours=2)
     assert (voted.publish_calls, (await voted.row(1)).state) == (3, _State.IN_DOUBT)

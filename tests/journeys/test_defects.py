@@ -52,7 +52,7 @@ async def test_defect_01_nothing_is_deleted_for_being_slow(voted: worlds.World) 
     row = await _row(voted, "slow")
     assert row.retries >= 40
     assert row.due_at
-    voted.platform.put_public(_pom("slow"), b"<project/>")
+    voted.platform.portal.put_public(_pom("slow"), b"<project/>")
     await voted.pass_time(rounds=2, hours=25)
     assert (await _row(voted, "slow")).web_url
 
@@ -61,7 +61,7 @@ async def test_defect_02_a_find_on_a_later_look_keeps_its_date_and_addresses(vot
     """What was read then, not what was known before."""
     await _said_public(voted, "later")
     await voted.pass_time(rounds=3, hours=1)
-    voted.platform.put_public(_pom("later"), b"<project/>")
+    voted.platform.portal.put_public(_pom("later"), b"<project/>")
     published = voted.clock.at
     await voted.pass_time(rounds=3, hours=25)
     row = await _row(voted, "later")
@@ -126,7 +126,7 @@ async def test_defect_07_two_staging_attempts_of_one_version_stand_side_by_side(
 async def test_defect_08_the_deployment_its_revision_its_files_and_their_hashes_are_known(voted: worlds.World) -> None:
     """An id, a number, a file set under its digest."""
     row = await voted.row(1)
-    assert row.external_id in voted.platform.deployments
+    assert row.external_id in voted.platform.portal.deployments
     assert row.revision_number == "00001"
     (deployment,) = await voted.rows(tables.Deployment)
     there = [one for one in await voted.rows(tables.FileSetFile) if one.digest == deployment.file_set_digest]
@@ -137,7 +137,7 @@ async def test_defect_08_the_deployment_its_revision_its_files_and_their_hashes_
 async def test_defect_09_that_a_version_exists_proves_nothing(voted: worlds.World) -> None:
     """A version with different content is there: found, and not final; promoted, it is refused."""
     for path in voted.tree.files:
-        voted.platform.put_public(path, b"other")
+        voted.platform.portal.put_public(path, b"other")
     await _said_public(voted, "widgets-core")
     await voted.pass_time(rounds=12, minutes=15)
     row = await _row(voted, "widgets-core")

@@ -52,7 +52,7 @@ async def _staged_elsewhere(world: worlds.World, *, published: bool = False) -> 
     world.stand_in_settings(held_by="publishing")
     external_id = await world.stage_elsewhere(world.tree)
     world.clock.turn(seconds=60)
-    world.platform.advance()
+    world.platform.portal.advance()
     if published:
         _publish(world, external_id)
     return external_id
@@ -60,7 +60,7 @@ async def _staged_elsewhere(world: worlds.World, *, published: bool = False) -> 
 
 def _publish(world: worlds.World, external_id: str) -> None:
     """Somebody presses Publish on the platform's own page."""
-    world.platform.publish(world.platform.deployments[external_id], by_hand=True)
+    world.platform.portal.publish(world.platform.portal.deployments[external_id], by_hand=True)
 
 
 # An ending that is public after all
@@ -110,11 +110,11 @@ async def test_an_ending_whose_id_the_platform_has_forgotten_is_found_by_its_rec
     """Published by hand, and the id forgotten before anybody looked: 404 says nothing, the records and the POM do."""
     voted.stand_in_settings(publishing_polls=0)
     await _stopped(voted)
-    one = voted.platform.deployments[(await voted.row(1)).external_id]
-    voted.platform.publish(one, by_hand=True)
+    one = voted.platform.portal.deployments[(await voted.row(1)).external_id]
+    voted.platform.portal.publish(one, by_hand=True)
     voted.clock.turn(seconds=60)
-    voted.platform.advance()
-    voted.platform.forget(one)
+    voted.platform.portal.advance()
+    voted.platform.portal.forget(one)
     row = await voted.live(1)
     assert (row.by_hand, voted.publish_calls) == (True, 0)
 
@@ -359,7 +359,7 @@ async def test_our_deployment_is_not_called_published_when_another_one_published
     await _drop(voted)
     row = await voted.until(1, lambda row: row.deployment_state is _Deployment.DROPPED)
     assert row.state is _State.LIVE
-    assert voted.platform.deployments.get(row.external_id) is None
+    assert voted.platform.portal.deployments.get(row.external_id) is None
 
 
 async def test_what_failed_because_another_deployment_holds_the_packages_says_which_and_where_to_go(
@@ -412,7 +412,7 @@ async def test_what_was_never_read_is_proved_for_no_package_that_nobody_voted_on
     voted.stand_in_settings(held_by="publishing")
     external_id = await voted.stage_elsewhere(tree)
     voted.clock.turn(seconds=60)
-    voted.platform.advance()
+    voted.platform.portal.advance()
     _publish(voted, external_id)
     voted.fault("index", status=404, times=None)
     second = await voted.record(RELEASE, external_id)

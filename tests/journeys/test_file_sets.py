@@ -65,7 +65,7 @@ def _stopped(row: views.DeploymentView) -> bool:
 
 
 def _turn(world: worlds.World, external_id: str, knob: str, **fields: str) -> None:
-    knobs.turn(world.platform, external_id, knob, fields)
+    knobs.turn(world.platform.portal, external_id, knob, fields)
 
 
 def _messages(row: views.DeploymentView, wanted: str) -> str:
@@ -89,18 +89,18 @@ async def _members(world: worlds.World, deployment_id: int) -> set[str]:
 
 def _public(world: worlds.World) -> set[str]:
     """Every path that became public."""
-    return set(world.platform.public.files)
+    return set(world.platform.portal.public.files)
 
 
 def _name(world: worlds.World, external_id: str, *components: validation.Component) -> None:
     """Have the platform name these packages for a deployment, whatever files it holds."""
-    deployment = world.platform.deployments[external_id]
+    deployment = world.platform.portal.deployments[external_id]
     assert deployment.findings is not None
     deployment.findings = dataclasses.replace(deployment.findings, components=components)
 
 
 def _named(world: worlds.World, external_id: str) -> tuple[validation.Component, ...]:
-    findings = world.platform.deployments[external_id].findings
+    findings = world.platform.portal.deployments[external_id].findings
     assert findings is not None
     return findings.components
 
@@ -117,7 +117,7 @@ async def test_an_artifact_named_like_metadata_of_a_foreign_group_refuses_the_ca
     row = await world.until(deployment_id, _stopped)
     assert row.proof.staged is None
     assert "commons-cli" in row.problem
-    assert world.platform.deployments[external_id].state.value == "VALIDATED"
+    assert world.platform.portal.deployments[external_id].state.value == "VALIDATED"
 
 
 async def test_an_artifact_named_like_metadata_that_nobody_voted_on_cannot_be_promoted(world: worlds.World) -> None:
@@ -497,7 +497,7 @@ async def test_a_second_capture_takes_away_the_packages_that_are_not_there_any_m
     """With the staging row that only the first capture made; what a person recorded stays."""
     row = await voted.row(1)
     parent, core = (next(one for one in row.packages if one.package == f"widgets-{end}") for end in ("parent", "core"))
-    deployment = voted.platform.deployments[row.external_id]
+    deployment = voted.platform.portal.deployments[row.external_id]
     for path in [path for path in deployment.files if "/widgets-parent/" in path]:
         _turn(voted, row.external_id, "remove-file", path=path)
     _name(voted, row.external_id, *(one for one in _named(voted, row.external_id) if one.artifact == "widgets-core"))

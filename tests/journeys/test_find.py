@@ -11,7 +11,7 @@ import atr.errors as errors
 import atr.models.finish_views as finish_views
 import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.sandbox.world as stand_in
+import atr.sandbox.central_portal.portal as portals
 import atr.shared.distribution as distribution
 import atr.storage.readers.searches as searches
 from tests import world as worlds
@@ -69,8 +69,8 @@ async def test_before_it_is_validated_it_is_not_found(world: worlds.World) -> No
 async def test_nothing_is_found_where_another_account_staged_it(world: worlds.World) -> None:
     """The platform shows a deployment only to the account that staged it."""
     await world.composed()
-    other = stand_in.Token("other", "another-secret")
-    world.platform.add_account("other", ("org.example",), other)
+    other = portals.Token("other", "another-secret")
+    world.platform.portal.add_account("other", ("org.example",), other)
     await _elsewhere(world, token=other)
     number = await _ask(world)
     await world.work()

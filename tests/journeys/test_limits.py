@@ -189,7 +189,7 @@ async def test_429_without_a_word_on_an_upload_is_sent_again_by_the_same_table_t
     world.platform.faults.clear()
     again = await world.stage(release_key)
     await world.until(again, _is(_Deployment.STAGED))
-    assert (world.requests("upload"), len(world.platform.deployments)) == (22, 1)
+    assert (world.requests("upload"), len(world.platform.portal.deployments)) == (22, 1)
 
 
 async def test_429_on_an_upload_is_obeyed_for_weeks_whoever_looks(world: worlds.World) -> None:
@@ -358,7 +358,7 @@ async def test_an_upload_that_is_still_looked_for_is_not_settled_by_a_person(
         async with world.member() as member:
             await member.deployments.settle_lost(deployment_id, external_id, "I know better.")
     row = await world.until(deployment_id, _is(_Deployment.STAGED))
-    assert row.external_id in world.platform.deployments
+    assert row.external_id in world.platform.portal.deployments
 
 
 # Accounts with many deployments
@@ -368,12 +368,12 @@ async def _older(world: worlds.World, count: int, *, files: int = 1, path: int =
     """So many deployments of the account, uploaded an hour apart and before now."""
     world.stand_in_settings(held_by="publishing")
     first = await world.stage_elsewhere(world.tree, name="of last year")
-    model = world.platform.deployments.pop(first)
+    model = world.platform.portal.deployments.pop(first)
     names = {f"org/example/old/1.0/{number:x>{path}}.jar": bundle.StagedFile(1, 0.0) for number in range(files)}
     for number in range(count, 0, -1):
         one = dataclasses.replace(copy.copy(model), deployment_id=str(uuid.UUID(int=number)), files=names)
         one.uploaded_at = world.clock.seconds() - (number + 2) * 3_600
-        world.platform.deployments[one.deployment_id] = one
+        world.platform.portal.deployments[one.deployment_id] = one
 
 
 @pytest.mark.parametrize("arrived", [True, False])

@@ -11,7 +11,7 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.sandbox.world as stand_in
+import atr.sandbox.central_portal.portal as portals
 import atr.shared.distribution as distribution
 from tests import world as worlds
 
@@ -36,8 +36,8 @@ def of_group(tree: trees.Tree, group: str) -> trees.Tree:
 
 async def test_the_deployment_of_another_account_is_gone_with_its_sentence(voted: worlds.World) -> None:
     """The platform shows it only to the account that staged it: three looks over a quarter of an hour."""
-    theirs = stand_in.Token("theirs", "another-secret")
-    voted.platform.add_account("theirs", ("org.example",), theirs)
+    theirs = portals.Token("theirs", "another-secret")
+    voted.platform.portal.add_account("theirs", ("org.example",), theirs)
     voted.stand_in_settings(held_by="publishing")
     external_id = await voted.stage_elsewhere(voted.tree, token=theirs)
     began = voted.clock.at

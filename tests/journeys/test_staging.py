@@ -47,7 +47,7 @@ async def test_a_lost_reply_to_an_upload_is_settled_by_the_name_and_never_by_a_s
     deployment_id = await world.stage(release_key)
     row = await world.until(deployment_id, _captured)
     assert world.requests("upload") == 1
-    (staged,) = world.platform.deployments.values()
+    (staged,) = world.platform.portal.deployments.values()
     assert staged.name == f"atr:{release_key}:1"
     assert row.external_id == staged.deployment_id
     assert not staged.automatic
@@ -173,7 +173,7 @@ async def test_429_on_an_upload_waits_as_told_and_goes_on(world: worlds.World) -
     assert world.requests("upload") == 1
     await world.until(deployment_id, _captured)
     assert world.requests("upload") == 2
-    assert len(world.platform.deployments) == 1
+    assert len(world.platform.portal.deployments) == 1
 
 
 async def test_a_bundle_with_a_missing_signature_fails_with_the_platforms_sentence_on_the_row(

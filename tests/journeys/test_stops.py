@@ -81,7 +81,7 @@ async def test_a_call_that_lands_between_the_ask_and_the_drop_wins(voted: worlds
     external_id = (await voted.row(1)).external_id
     # The status that was read before the call landed.
     voted.fault("status", status=200, body={"deploymentId": external_id, "deploymentState": "VALIDATED", "purls": []})
-    voted.platform.publish(voted.platform.deployments[external_id])
+    voted.platform.portal.publish(voted.platform.portal.deployments[external_id])
     row = await voted.live(1)
     assert (voted.publish_calls, voted.requests("drop"), voted.platform.traffic.effects["drop"]) == (1, 1, 0)
     assert row.deployment_state is _Deployment.PUBLISHED
@@ -92,7 +92,7 @@ async def test_a_call_that_lands_after_the_drop_has_no_effect(voted: worlds.Worl
     await _stopping(voted)
     await voted.until(1, lambda _: voted.requests("drop") == 1)
     with pytest.raises(KeyError):
-        voted.platform.publish(voted.platform.deployments[(await voted.row(1)).external_id])
+        voted.platform.portal.publish(voted.platform.portal.deployments[(await voted.row(1)).external_id])
     await voted.until(1, _State.ABORTED)
     assert voted.platform.traffic.effects["publish"] == 0
 

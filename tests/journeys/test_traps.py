@@ -105,7 +105,7 @@ async def test_trap_08_already_public_is_compared_before_the_call(voted: worlds.
     """Equal is recovered with no call. Different: a hard stop. More: test_waiting.py."""
     for path, content in voted.tree.files.items():
         assert isinstance(content, bytes)
-        voted.platform.put_public(path, content)
+        voted.platform.portal.put_public(path, content)
     await voted.promote(1)
     row = await voted.live(1)
     assert (voted.publish_calls, row.out_of_band) == (0, True)
@@ -117,7 +117,7 @@ async def test_trap_08_already_public_is_asked_again_after_a_refused_call(voted:
     await voted.promote(1)
     await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     for path in voted.tree.files:
-        voted.platform.put_public(path, b"another build")
+        voted.platform.portal.put_public(path, b"another build")
     await voted.promote(1)
     row = await voted.until(1, _State.DIVERGED)
     assert "10 public files differ" in row.reason
@@ -226,7 +226,7 @@ async def test_trap_19_a_path_that_leaves_its_place_is_no_file(world: worlds.Wor
     world.stand_in_settings(validate_seconds=60.0)
     deployment_id = await world.stage(release_key)
     row = await world.until(deployment_id, lambda row: row.deployment_state is _Deployment.VALIDATING)
-    staged = world.platform.deployments[row.external_id]
+    staged = world.platform.portal.deployments[row.external_id]
     staged.files["org/example/../../../etc/passwd"] = next(iter(staged.files.values()))
     row = await world.until(deployment_id, lambda row: "etc/passwd" in row.problem)
     assert row.proof.staged is None

@@ -83,7 +83,7 @@ async def test_failed_while_publishing_with_some_public_is_never_called_unpublis
     await voted.until(1, _State.PUBLISHING)
     content = voted.tree.files[_POM]
     assert isinstance(content, bytes)
-    voted.platform.put_public(_POM, content)
+    voted.platform.portal.put_public(_POM, content)
     voted.knob(row, "fail-publishing")
     voted.knob(row, "stick", on=False)
     await voted.until(1, _State.CHECKING)
@@ -111,7 +111,7 @@ async def test_publishing_without_end_is_in_doubt_after_a_day_and_still_watched(
     assert (await voted.row(1)).state is _State.IN_DOUBT, "PUBLISHED alone is no end"
     content = voted.tree.files[_JAR]
     assert isinstance(content, bytes)
-    voted.platform.put_public(_JAR, content)
+    voted.platform.portal.put_public(_JAR, content)
     await voted.live(1)
     assert voted.publish_calls == 1
     moves = [one.data["to"] for one in await voted.events("promotion:1") if one.what == "promotion_moved"]
@@ -193,7 +193,7 @@ async def test_an_incident_is_checked_again_by_a_person_with_a_reason(voted: wor
     row = await voted.until(1, _State.DIVERGED)
     content = voted.tree.files[_JAR]
     assert isinstance(content, bytes)
-    voted.platform.put_public(_JAR, content)
+    voted.platform.portal.put_public(_JAR, content)
     with pytest.raises(errors.InputError):
         async with voted.member() as member:
             await member.acts.check_again(number, "")
@@ -260,7 +260,7 @@ async def test_other_bytes_public_before_the_call_refuse_and_equal_ones_are_a_su
     """Under another id: equal bytes go through CHECKING to LIVE with no call; a part of them says nothing yet."""
     for path, content in list(voted.tree.files.items())[:3]:
         assert isinstance(content, bytes)
-        voted.platform.put_public(path, content)
+        voted.platform.portal.put_public(path, content)
     await voted.promote(1)
     await voted.pass_time(rounds=5, seconds=60)
     row = await voted.row(1)
@@ -268,7 +268,7 @@ async def test_other_bytes_public_before_the_call_refuse_and_equal_ones_are_a_su
     assert "not there yet" in row.next_note
     for path, content in voted.tree.files.items():
         assert isinstance(content, bytes)
-        voted.platform.put_public(path, content)
+        voted.platform.portal.put_public(path, content)
     row = await voted.live(1)
     assert row.out_of_band
     assert voted.publish_calls == 0
@@ -276,7 +276,7 @@ async def test_other_bytes_public_before_the_call_refuse_and_equal_ones_are_a_su
 
 async def test_this_version_public_with_other_bytes_is_refused(voted: worlds.World) -> None:
     """Nothing is sent, the file is named."""
-    voted.platform.put_public(_JAR, b"somebody else's jar")
+    voted.platform.portal.put_public(_JAR, b"somebody else's jar")
     await voted.promote(1)
     row = await voted.until(1, _State.REFUSED)
     assert "already public" in row.reason

@@ -216,7 +216,7 @@ async def test_what_the_plugin_staged_is_recorded_voted_on_and_promoted(
     # POM, jar, sources and javadoc, each with its signature; checksums are no members.
     assert sides[0].files == 8
     for end in (".pom", ".jar", "-sources.jar", "-javadoc.jar.asc"):
-        assert world.platform.public.find(f"{STEM}{end}", world.clock.seconds()) is not None
+        assert world.platform.portal.public.find(f"{STEM}{end}", world.clock.seconds()) is not None
 
 
 @pytest.mark.mvn

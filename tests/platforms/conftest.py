@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 import atr.platforms.central_portal.adapter as maven_central
+import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.server as server
 import atr.sandbox.settings as settings
 import atr.sandbox.world as world
@@ -18,7 +19,7 @@ import atr.sandbox.world as world
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-TOKEN = world.Token("token-name", "token-password")
+TOKEN = portals.Token("token-name", "token-password")
 NAMESPACES = ("org.example", "commons-cli")
 FAST = settings.Settings(
     validate_seconds=0, publish_seconds=0, publishing_polls=0, public_lag_seconds=0, metadata_lag_seconds=0
@@ -30,7 +31,7 @@ Adapt = Callable[..., maven_central.MavenCentral]
 @pytest.fixture
 async def sandbox(tmp_path: pathlib.Path) -> AsyncIterator[server.RunningSandbox]:
     place = world.World(tmp_path / "world", settings=FAST)
-    place.add_account("example", NAMESPACES, TOKEN)
+    place.portal.add_account("example", NAMESPACES, TOKEN)
     async with server.RunningSandbox(place) as running:
         yield running
 

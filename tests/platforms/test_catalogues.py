@@ -56,7 +56,7 @@ def _by_registry(name: str) -> Callable[[world.World, distribution.Coordinates],
 def _pom(place: world.World, where: distribution.Coordinates) -> None:
     group = where.owner_namespace.replace(".", "/")
     stem = f"{where.package}-{where.version}"
-    place.put_public(f"{group}/{where.package}/{where.version}/{stem}.pom", b"<project/>")
+    place.portal.put_public(f"{group}/{where.package}/{where.version}/{stem}.pom", b"<project/>")
 
 
 def _where(platform: Platform, owner: str, package: str, version: str = "2.4.0") -> distribution.Coordinates:

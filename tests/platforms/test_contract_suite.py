@@ -73,11 +73,11 @@ class Bench:
 
     def turn(self, external_id: str, knob: str) -> None:
         """What somebody with the credential may do behind our back."""
-        knobs.turn(self.world, external_id, knob, {})
+        knobs.turn(self.world.portal, external_id, knob, {})
 
     def put_public(self, path: str, data: bytes) -> None:
         """Put a file beside what is public."""
-        self.world.put_public(path, data)
+        self.world.portal.put_public(path, data)
 
     @property
     def voted(self) -> list[fileset.File]:
@@ -104,7 +104,7 @@ class Bench:
 @contextlib.asynccontextmanager
 async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     place = world.World(directory / "world", settings=conftest.FAST)
-    place.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
+    place.portal.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
     async with server.RunningSandbox(place) as sandbox:
         adapter, impatient = (
             central_portal.build(

@@ -56,7 +56,7 @@ async def test_stage(
     assert (reply.answer, reply.status) == (steps.Answer.TAKEN, 201)
     seen = await samples.until(central, reply.external_id, steps.Seen.STAGED, steps.Seen.FAILED)
     assert seen == contract.Observation(steps.Seen.STAGED, "VALIDATED", "", (samples.coordinates(),))
-    deployment = sandbox.world.deployments[reply.external_id]
+    deployment = sandbox.world.portal.deployments[reply.external_id]
     assert (deployment.name, deployment.automatic) == (NAME, False)
     main = {upload.path for upload in uploads if not upload.path.endswith(".asc")}
     sides = {f"{path}.{suffix}" for path in main for suffix in ("md5", "sha1")}
@@ -145,7 +145,7 @@ async def test_an_upload_is_sent_once_and_found_by_its_name(
     assert (reply.answer, reply.status, reply.external_id) == (answer, status, "")
     assert sandbox.world.traffic.requests["upload"] == 1
     found = await central.find(NAME, samples.at(""))
-    assert [one.external_id for one in found] == list(sandbox.world.deployments)
+    assert [one.external_id for one in found] == list(sandbox.world.portal.deployments)
     assert len(found) == (1 if "effect" in fields else 0)
 
 
@@ -153,11 +153,11 @@ async def test_find_reads_every_page(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     archive = tmp_path / "x.zip"
-    account = sandbox.world.account_for(conftest.TOKEN)
+    account = sandbox.world.portal.account_for(conftest.TOKEN)
     assert account is not None
     for number in range(45):
         archive.write_bytes(b"")
-        sandbox.world.upload(account, f"atr:app-1.0:{number}", automatic=False, archive=archive)
+        sandbox.world.portal.upload(account, f"atr:app-1.0:{number}", automatic=False, archive=archive)
     [found] = await central.find("atr:app-1.0:44", samples.at(""))
     assert found.observation.seen is steps.Seen.WAITING
     assert await central.find("atr:app-1.0:", samples.at("")) == ()
@@ -183,7 +183,7 @@ async def test_staged_and_its_bytes(
     external_id = await samples.staged(central, tmp_path)
     listed = await central.staged(samples.at(external_id))
     sizes = {one.path: one.size for one in listed}
-    assert sizes == {path: file.size for path, file in sandbox.world.deployments[external_id].files.items()}
+    assert sizes == {path: file.size for path, file in sandbox.world.portal.deployments[external_id].files.items()}
     for upload in samples.release(tmp_path):
         size = sizes[upload.path]
         assert size is not None
@@ -296,7 +296,7 @@ async def test_public_bytes_that_differ(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     voted = {file.path: file for file in await published(central, tmp_path)}
-    knobs.turn(sandbox.world, next(iter(sandbox.world.deployments)), "alter-public", {"path": JAR})
+    knobs.turn(sandbox.world.portal, next(iter(sandbox.world.portal.deployments)), "alter-public", {"path": JAR})
     [seen] = [one async for one in central.public(samples.at(""), [voted[JAR]])]
     assert seen.file is not None
     assert (seen.file.size, seen.file.sha256 == voted[JAR].sha256) == (voted[JAR].size, False)

@@ -110,7 +110,7 @@ async def test_trap_06_errors_on_a_good_deployment_decide_nothing(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    knobs.turn(sandbox.world, external_id, "show-errors", {})
+    knobs.turn(sandbox.world.portal, external_id, "show-errors", {})
     seen = await central.observe(samples.at(external_id))
     assert (seen.seen, seen.detail) == (steps.Seen.STAGED, "Deployment components info not found")
     await central.promote(samples.at(external_id))
@@ -145,7 +145,7 @@ async def test_trap_09_failed_while_publishing_is_failed(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    knobs.turn(sandbox.world, external_id, "fail-publishing", {})
+    knobs.turn(sandbox.world.portal, external_id, "fail-publishing", {})
     assert (await central.promote(samples.at(external_id))).answer is steps.Answer.TAKEN
     seen = await samples.until(central, external_id, steps.Seen.FAILED)
     assert seen.detail == "Deployment could not be published"
@@ -164,7 +164,7 @@ async def test_trap_12_what_publishes_itself_is_never_staged(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     await central.stage(NAME, samples.release(tmp_path), tmp_path)
-    assert not any(deployment.automatic for deployment in sandbox.world.deployments.values())
+    assert not any(deployment.automatic for deployment in sandbox.world.portal.deployments.values())
     sandbox.world.settings = sandbox.world.settings.model_copy(update={"force_automatic": True, "publishing_polls": 2})
     other = samples.release(tmp_path, samples.coordinates("2.0"))
     reply = await central.stage("atr:app-2.0:1", other, tmp_path)
@@ -176,7 +176,7 @@ async def test_trap_13_what_is_publishing_cannot_be_dropped(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    knobs.turn(sandbox.world, external_id, "stick", {})
+    knobs.turn(sandbox.world.portal, external_id, "stick", {})
     await central.promote(samples.at(external_id))
     assert (await central.drop(samples.at(external_id))).answer is steps.Answer.REFUSED
     assert (await central.observe(samples.at(external_id))).seen is steps.Seen.WORKING
@@ -319,7 +319,7 @@ async def test_trap_20_a_list_in_doubt_is_no_list(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path, twist: str
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    knobs.turn(sandbox.world, external_id, "listing", {"twist": twist})
+    knobs.turn(sandbox.world.portal, external_id, "listing", {"twist": twist})
     with pytest.raises((errors.MalformedError, errors.UnavailableError)):
         await central.staged(samples.at(external_id))
     assert len(await central.staged(samples.at(external_id))) == 16
@@ -337,7 +337,7 @@ async def test_trap_20_an_unknown_word_is_never_success(
     sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
-    knobs.turn(sandbox.world, external_id, "show-state", {"word": "RELEASED"})
+    knobs.turn(sandbox.world.portal, external_id, "show-state", {"word": "RELEASED"})
     seen = await central.observe(samples.at(external_id))
     assert (seen.seen, seen.word) == (steps.Seen.UNKNOWN, "RELEASED")
     for body in ("<html>PUBLISHED</html>", '{"deploymentState": "PUBLISHED"}', "", "null"):

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import httpx
 
+from atr.sandbox.central_portal.portal import Token
 from atr.sandbox.server import RunningSandbox
-from atr.sandbox.world import Token, World
+from atr.sandbox.world import World
 
 API: Final = "/api/v1/publisher"
 STEM: Final = "org/example/thing/1.0/thing-1.0"
@@ -64,7 +65,7 @@ class Portal:
         """The status once validation has ended; seen from within, so that no status call is spent on waiting."""
         async with asyncio.timeout(_PATIENCE):
             # Nothing here announces it, as nothing of the real platform's does.
-            while self.world.deployments[deployment_id].findings is None:  # noqa: ASYNC110
+            while self.world.portal.deployments[deployment_id].findings is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         return await self.status(deployment_id)
 
@@ -75,7 +76,7 @@ class Portal:
             "deploymentId": deployment_id,
             "deploymentName": query.get("name", "bundle.zip"),
             "deploymentState": "VALIDATED",
-            "purls": [component.purl for component in self.world.deployments[deployment_id].components],
+            "purls": [component.purl for component in self.world.portal.deployments[deployment_id].components],
             "errors": {},
             "warnings": {},
         }

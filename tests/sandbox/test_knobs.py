@@ -186,7 +186,7 @@ def test_every_knob_has_its_test() -> None:
 
 async def test_a_knob_in_this_process_is_the_same(portal: Portal) -> None:
     deployment_id = await portal.stage(bundles.bundle())
-    knobs.turn(portal.world, deployment_id, "tamper", {})
+    knobs.turn(portal.world.portal, deployment_id, "tamper", {})
     assert await staged(portal, deployment_id, f"{STEM}.jar") != b"class"
     with pytest.raises(errors.NotFoundError):
-        knobs.turn(portal.world, deployment_id, "tamper", {"path": "none"})
+        knobs.turn(portal.world.portal, deployment_id, "tamper", {"path": "none"})

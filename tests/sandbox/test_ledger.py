@@ -39,7 +39,7 @@ async def test_what_is_changed_behind_everybodys_back_is_told(portal: Portal) ->
     deployment_id = await portal.live(bundles.bundle())
     await portal.knob(deployment_id, "alter-public")
     await portal.knob(deployment_id, "withhold-public")
-    portal.world.put_public("org/example/other.txt", b"")
+    portal.world.portal.put_public("org/example/other.txt", b"")
     told = [(line["what"], line["paths"]) for line in lines(portal)[2:]]
     jar = f"{STEM}.jar"
     assert told == [("alter", [jar]), ("withdraw", [jar]), ("put", ["org/example/other.txt"])]
@@ -47,5 +47,5 @@ async def test_what_is_changed_behind_everybodys_back_is_told(portal: Portal) ->
 
 async def test_a_drop_and_a_deployment_that_is_forgotten_are_told(portal: Portal) -> None:
     dropped = await portal.stage(bundles.bundle())
-    portal.world.drop(portal.world.deployments[dropped])
+    portal.world.portal.drop(portal.world.portal.deployments[dropped])
     assert [line["what"] for line in lines(portal)] == ["forgotten", "drop"]

@@ -29,14 +29,14 @@ async def test_the_button_publishes_by_hand(portal: Portal) -> None:
 async def test_the_other_button_drops(portal: Portal) -> None:
     deployment_id = await portal.stage(bundles.bundle())
     assert (await portal.http.post(f"/deployments/{deployment_id}/drop")).status_code == 303
-    assert portal.world.deployments == {}
+    assert portal.world.portal.deployments == {}
     assert (await portal.http.post(f"/deployments/{deployment_id}/drop")).status_code == 404
     assert (await portal.http.post(f"/deployments/{deployment_id}/publish")).status_code == 404
 
 
 async def test_errors_and_names_are_shown_as_text(portal: Portal) -> None:
     await portal.upload(b"no zip", name="<script>alert(1)</script>")
-    (deployment_id,) = portal.world.deployments
+    (deployment_id,) = portal.world.portal.deployments
     await portal.settled(deployment_id)
     page = (await portal.http.get("/")).text
     assert "&lt;script&gt;" in page

@@ -119,5 +119,5 @@ async def test_a_bundle_may_come_in_chunks_after_a_hundred_continue(portal: Port
     writer.close()
     await writer.wait_closed()
     assert b"HTTP/1.1 201" in answer
-    (deployment_id,) = portal.world.deployments
+    (deployment_id,) = portal.world.portal.deployments
     assert (await portal.settled(deployment_id))["deploymentState"] == "VALIDATED"

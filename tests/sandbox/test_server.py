@@ -15,9 +15,10 @@ import pytest
 
 import atr.errors as errors
 import tests.sandbox.bundles as bundles
+from atr.sandbox.central_portal.portal import Account
 from atr.sandbox.server import EXAMPLE_TOKEN, HOST, Listener, RunningSandbox, create_app
 from atr.sandbox.settings import Settings
-from atr.sandbox.world import Account, World
+from atr.sandbox.world import World
 from tests.sandbox.clients import API, OWN, STEM, Clock, Portal, authorization
 
 MEBIBYTE = 1024 * 1024
@@ -26,7 +27,7 @@ import asyncio, pathlib, sys
 from atr.sandbox.server import EXAMPLE_NAMESPACES, EXAMPLE_TOKEN, serve
 from atr.sandbox.world import World
 world = World(pathlib.Path(sys.argv[1]))
-world.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
+world.portal.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
 asyncio.run(serve(world, ready=lambda url: print(url, flush=True)))
 """
 
@@ -88,9 +89,9 @@ async def test_a_stopped_world_goes_on(world: World, tmp_path: pathlib.Path, clo
         waiting = await portal.stage(bundles.zipped(bundles.component(version="1.1")))
         await portal.knob(waiting, "add-file", path="org/example/thing/1.1/extra.txt")
     second = World(tmp_path / "world", settings=world.settings, clock=clock)
-    second.add_account("own", ["org.example"], OWN)
-    assert second.deployments == world.deployments
-    assert second.public.components == world.public.components
+    second.portal.add_account("own", ["org.example"], OWN)
+    assert second.portal.deployments == world.portal.deployments
+    assert second.portal.public.components == world.portal.public.components
     async with running(second) as portal:
         assert (await portal.status(published))["deploymentState"] == "PUBLISHED"
         assert (await portal.http.get(f"/maven2/{STEM}.jar")).content == b"class"
@@ -106,28 +107,28 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: pathlib.Path) -> Non
 
 async def test_a_bundle_that_was_not_looked_at_yet_is_looked_at_later(tmp_path: pathlib.Path) -> None:
     killed = World(tmp_path)
-    account = killed.add_account("own", ["org.example"], OWN)
-    archive = killed.incoming_path()
+    account = killed.portal.add_account("own", ["org.example"], OWN)
+    archive = killed.portal.incoming_path()
     archive.write_bytes(bundles.bundle())
-    deployment_id = killed.upload(account, "thing", automatic=False, archive=archive).deployment_id
+    deployment_id = killed.portal.upload(account, "thing", automatic=False, archive=archive).deployment_id
     killed.save()
     world = World(tmp_path, settings=Settings(validate_seconds=0))
-    world.add_account("own", ["org.example"], OWN)
+    world.portal.add_account("own", ["org.example"], OWN)
     async with running(world) as portal:
         assert (await portal.settled(deployment_id))["deploymentState"] == "VALIDATED"
 
 
 async def test_a_deployment_may_vanish_while_it_is_looked_at(portal: Portal) -> None:
     world = portal.world
-    archive = world.incoming_path()
+    archive = world.portal.incoming_path()
     archive.write_bytes(bundles.bundle())
-    deployment = world.upload(Account("own", ("org.example",)), "thing", automatic=False, archive=archive)
-    looking = asyncio.create_task(world.examine(deployment))
+    deployment = world.portal.upload(Account("own", ("org.example",)), "thing", automatic=False, archive=archive)
+    looking = asyncio.create_task(world.portal.examine(deployment))
     await asyncio.sleep(0)
-    world.forget(deployment)
+    world.portal.forget(deployment)
     await looking
-    assert world.deployments == {}
-    assert not world.folder(deployment).exists()
+    assert world.portal.deployments == {}
+    assert not world.portal.folder(deployment).exists()
 
 
 async def test_without_its_server_it_cannot_cut(world: World) -> None:

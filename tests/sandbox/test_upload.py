@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from atr.sandbox.world import Token
+from atr.sandbox.central_portal.portal import Token
 from tests.sandbox.bundles import bundle
 from tests.sandbox.clients import API, OTHER, OWN, Portal, authorization
 
@@ -23,7 +23,7 @@ async def test_a_deployment_is_named_as_asked_or_after_its_file(portal: Portal) 
     named = await portal.stage(bundle(), name="atr:thing:1")
     await portal.knob(named, "vanish")
     unnamed = await portal.stage(bundle())
-    assert portal.world.deployments[unnamed].name == "bundle.zip"
+    assert portal.world.portal.deployments[unnamed].name == "bundle.zip"
 
 
 async def test_without_a_publishing_type_a_deployment_waits(portal: Portal) -> None:
@@ -35,7 +35,7 @@ async def test_automatic_goes_through_validated_without_stopping(portal: Portal)
     deployment_id = await portal.upload(bundle(), publishingType="AUTOMATIC")
     assert (await portal.settled(deployment_id))["deploymentState"] == "PUBLISHING"
     assert (await portal.status(deployment_id))["deploymentState"] == "PUBLISHED"
-    assert [state for state, _ in portal.world.deployments[deployment_id].trail] == [
+    assert [state for state, _ in portal.world.portal.deployments[deployment_id].trail] == [
         "PENDING",
         "VALIDATING",
         "VALIDATED",
@@ -55,7 +55,7 @@ async def test_an_unknown_publishing_type_is_refused(portal: Portal) -> None:
         f"{API}/upload", params={"publishingType": "LATER"}, files={"bundle": ("thing.zip", bundle())}
     )
     assert answer.status_code == 400
-    assert portal.world.deployments == {}
+    assert portal.world.portal.deployments == {}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ async def test_a_part_named_bundle_with_a_file_name_is_needed(
 async def test_what_is_no_whole_multipart_request_is_refused(portal: Portal, content_type: str, body: bytes) -> None:
     answer = await portal.http.post(f"{API}/upload", content=body, headers={"Content-Type": content_type})
     assert answer.status_code == 400
-    assert portal.world.deployments == {}
+    assert portal.world.portal.deployments == {}
 
 
 async def test_the_limit_for_a_bundle_can_be_lifted(portal: Portal, tmp_path: pathlib.Path) -> None:

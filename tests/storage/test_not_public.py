@@ -231,7 +231,7 @@ async def test_by_hand_and_proved_covers_its_package_and_no_more(voted: worlds.W
     for path, content in voted.tree.files.items():
         if "/widgets-core/" in path:
             assert isinstance(content, bytes)
-            voted.platform.put_public(path, content)
+            voted.platform.portal.put_public(path, content)
     await voted.pass_time(rounds=20, minutes=10)
     assert (await voted.promotion(1)).state is states.State.LIVE
     (named,) = (await _announcing(voted)).not_public

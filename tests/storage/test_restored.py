@@ -75,7 +75,7 @@ async def test_what_a_lost_call_published_and_the_platform_forgot_is_not_refused
     await voted.promote(1)
     await _declare(voted)
     row = await voted.row(1)
-    voted.platform.publish(voted.platform.deployments[row.external_id])
+    voted.platform.portal.publish(voted.platform.portal.deployments[row.external_id])
     await voted.pass_time(minutes=30)
     if (await voted.promotion(1)).state is _State.REQUESTED:
         pytest.fail("The platform said that it is on its way.")
@@ -104,7 +104,7 @@ async def test_a_promotion_that_was_lost_whole_is_found_public_before_a_second_c
     """No row of it is left; who clicks again makes one, and what the first call did is found."""
     await _declare(voted)
     row = await voted.row(1)
-    voted.platform.publish(voted.platform.deployments[row.external_id])
+    voted.platform.portal.publish(voted.platform.portal.deployments[row.external_id])
     await voted.promote(1)
     await voted.live(1)
     assert voted.publish_calls == 0

@@ -39,7 +39,7 @@ async def _row(world: worlds.World, where: distribution.Coordinates) -> sql.Dist
 def _publish(world: worlds.World, *, alter: str = "") -> None:
     for path, content in world.tree.files.items():
         assert isinstance(content, bytes)
-        world.platform.put_public(path, b"other" if (path == alter) else content)
+        world.platform.portal.put_public(path, b"other" if (path == alter) else content)
 
 
 async def test_said_to_be_public_with_a_ballot_is_a_promotion_that_is_never_sent(voted: worlds.World) -> None:
@@ -101,7 +101,7 @@ async def test_said_to_be_public_without_a_ballot_is_pending_until_a_find_which_
     await voted.pass_time(rounds=8, hours=30)
     row = await _row(voted, _OTHER)
     assert row.retries >= 8, "never given up"
-    voted.platform.put_public(_PATH, b"<project/>")
+    voted.platform.portal.put_public(_PATH, b"<project/>")
     await voted.pass_time(rounds=2, hours=30)
     row = await _row(voted, _OTHER)
     assert row.upload_date
@@ -190,7 +190,7 @@ async def test_automate_for_production_is_the_same_promotion_by_the_same_gates(v
     async with voted.member("carol") as member:
         deployment_id = await member.distributions.automate(RELEASE, worlds.MAVEN, staging=False)
     row = await voted.live(deployment_id)
-    assert not voted.platform.deployments[row.external_id].automatic
+    assert not voted.platform.portal.deployments[row.external_id].automatic
     assert (row.requested_by, voted.publish_calls) == ("carol", 1)
     assert {one.created_by for one in await voted.rows(sql.Distribution)} == {"carol"}
 

@@ -92,7 +92,7 @@ async def test_without_an_address_it_says_so_is_hardly_looked_at_and_delays_nobo
 ) -> None:
     where, other = _where(platform), _where(worlds.MAVEN, "widgets-more")
     await _record(voted, where, other)
-    voted.platform.put_public("org/example/widgets/widgets-more/2.4.0/widgets-more-2.4.0.pom", b"<project/>")
+    voted.platform.portal.put_public("org/example/widgets/widgets-more/2.4.0/widgets-more-2.4.0.pom", b"<project/>")
     with voted.other_hands(catalogues={}):
         await voted.work()
         assert (await _row(voted, other)).web_url, "another platform's row is found meanwhile"

@@ -71,7 +71,7 @@ async def test_a_parent_that_is_nowhere_is_named_with_what_to_do(world: worlds.W
 
 async def test_a_parent_that_is_public_is_asked_for_once_however_many_need_it(world: worlds.World) -> None:
     """At the public pace, and never again: what is public stays so."""
-    world.platform.put_public(_FOREIGN_POM, b"<project/>")
+    world.platform.portal.put_public(_FOREIGN_POM, b"<project/>")
     await world.composed(_with_parents(trees.example(), {"widgets-core": _FOREIGN, "widgets-parent": _FOREIGN}))
     # The check that the revision asked for, before the one that a person asks for beside it.
     await world.work()
@@ -86,7 +86,7 @@ async def test_a_parent_that_is_not_public_is_asked_for_again(world: worlds.Worl
     """It may have been published meanwhile: that is the advice."""
     await world.composed(_with_parents(trees.example(), {"widgets-core": _FOREIGN}))
     assert (await _cell(world)).word == "No"
-    world.platform.put_public(_FOREIGN_POM, b"<project/>")
+    world.platform.portal.put_public(_FOREIGN_POM, b"<project/>")
     assert (await _cell(world)).word == "Yes"
 
 

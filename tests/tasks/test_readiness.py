@@ -135,7 +135,7 @@ async def test_one_401_is_no_answer(staged: worlds.World) -> None:
 async def test_a_namespace_that_the_account_may_not_use_is_named(world: worlds.World) -> None:
     """403 of the records call, from the stand-in's own rules."""
     await world.composed()
-    world.platform.add_account("atr", ("org.elsewhere",), worlds.TOKEN)
+    world.platform.portal.add_account("atr", ("org.elsewhere",), worlds.TOKEN)
     panel = await _asked(world)
     assert _words(panel)["right"] == "No"
     assert "org.example.widgets" in _said(panel, "right")
@@ -144,7 +144,7 @@ async def test_a_namespace_that_the_account_may_not_use_is_named(world: worlds.W
 
 async def test_a_version_that_was_published_meanwhile_is_a_no(staged: worlds.World) -> None:
     """By whom, we cannot know; that it was not by us, we do."""
-    staged.platform.put_public(_POM, b"<project/>")
+    staged.platform.portal.put_public(_POM, b"<project/>")
     panel = await _asked(staged)
     assert _words(panel)["free"] == "No"
     assert "org.example.widgets:widgets-core:2.4.0 is already published" in _said(panel, "free")
@@ -179,8 +179,8 @@ async def test_what_is_missing_and_extra_is_named_with_counts(world: worlds.Worl
     external_id = await world.stage_elsewhere(world.tree)
     jar = _POM.replace(".pom", ".jar")
     for path in (jar, f"{jar}.md5", f"{jar}.sha1"):
-        knobs.turn(world.platform, external_id, "remove-file", {"path": path})
-    knobs.turn(world.platform, external_id, "add-file", {"path": _POM.replace(".pom", "-extra.txt")})
+        knobs.turn(world.platform.portal, external_id, "remove-file", {"path": path})
+    knobs.turn(world.platform.portal, external_id, "add-file", {"path": _POM.replace(".pom", "-extra.txt")})
     number = await world.record(release_key, external_id)
     await world.until(number, lambda row: row.proof.staged is not None)
     await world.work()

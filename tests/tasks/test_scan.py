@@ -42,7 +42,7 @@ async def test_one_bad_row_stops_no_other(voted: worlds.World) -> None:
     other = distribution.coordinates(worlds.MAVEN, "org.example.widgets", "widgets-more", "2.4.0")
     async with voted.member() as member:
         await member.distributions.record(RELEASE, other, staging=False)
-    voted.platform.put_public("org/example/widgets/widgets-more/2.4.0/widgets-more-2.4.0.pom", b"<project/>")
+    voted.platform.portal.put_public("org/example/widgets/widgets-more/2.4.0/widgets-more-2.4.0.pom", b"<project/>")
     await _lose_the_voted_files(voted, (await voted.promotion(promotion_id)).voted_digest)
     await voted.pass_time(rounds=3, minutes=5)
     row = next(one for one in await voted.rows(sql.Distribution) if one.coordinates == other)

@@ -31,7 +31,7 @@ def _said(panel: views.Panel) -> str:
 
 async def test_what_is_staged_is_counted_with_its_signatures_and_checksums(staged: worlds.World) -> None:
     """As many files, and as many bytes, as the platform holds."""
-    (held,) = staged.platform.deployments.values()
+    (held,) = staged.platform.portal.deployments.values()
     size = sum(file.size for file in held.files.values())
     panel = await _panel(staged)
     assert f"It would publish {len(held.files)} files with {size / 1000:,.1f} kB" in _said(panel)
@@ -49,14 +49,14 @@ async def test_before_anything_is_staged_the_mapped_files_count_with_what_the_bu
     before = _said(await _panel(world)).partition(",")[0]
     deployment_id = await world.stage(release_key)
     await world.until(deployment_id, lambda row: row.proof.staged is not None)
-    (held,) = world.platform.deployments.values()
+    (held,) = world.platform.portal.deployments.values()
     assert f"It would publish {len(held.files)} files with " in before
     assert _said(await _panel(world)).partition(",")[0] == before
 
 
 async def test_over_a_limit_it_is_a_warning_and_no_bar(staged: worlds.World) -> None:
     """The vote opens, and every gate would let it through."""
-    (held,) = staged.platform.deployments.values()
+    (held,) = staged.platform.portal.deployments.values()
     count = len(held.files)
     assert not (await _panel(staged, usage.Usage(files=count))).usage[0].is_over
     panel = await _panel(staged, usage.Usage(files=count - 1, releases=5))
@@ -70,7 +70,7 @@ async def test_over_a_limit_it_is_a_warning_and_no_bar(staged: worlds.World) -> 
 
 async def test_what_was_promoted_this_month_is_counted_until_the_month_is_over(voted: worlds.World) -> None:
     """By the calendar, in UTC; another project's promotions count too, as there is one account."""
-    (held,) = voted.platform.deployments.values()
+    (held,) = voted.platform.portal.deployments.values()
     await voted.promote(1)
     await voted.live(1)
     async with voted.member() as member:

@@ -464,11 +464,11 @@ async def _diverged(house: House, version: str) -> Place:
 
 async def _extra_file(house: House, version: str) -> Place:
     place, _ = await _asked(house, version)
-    known = dict(house.world.platform.public.components)
-    house.world.platform.put_public(
+    known = dict(house.world.platform.portal.public.components)
+    house.world.platform.portal.put_public(
         f"org/example/widgets/widgets-core/{version}/widgets-core-{version}-all.jar", b"not voted on"
     )
-    house.world.platform.public.components = known
+    house.world.platform.portal.public.components = known
     await house.world.until(place.deployment_id, _State.DIVERGED)
     return place
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.bundle as bundles
+import atr.sandbox.central_portal.deployment as deployments
+import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.central_portal.upload as upload
 import atr.sandbox.central_portal.validation as validation
 import atr.sandbox.current as current
 import atr.sandbox.download as download
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.central_portal.bundle import StagedFile
-from atr.sandbox.central_portal.deployment import Deployment, State
-from atr.sandbox.world import Account, Token
 
 BLUEPRINT: Final = quart.Blueprint("portal", __name__, url_prefix=endpoints.PUBLISHER)
 ELSEWHERE: Final = quart.Blueprint("elsewhere", __name__, url_prefix=endpoints.ELSEWHERE)
@@ -64,19 +64,19 @@ async def wrong_state(error: errors.ConflictError) -> Answer:
 
 @BLUEPRINT.post("/upload")
 async def post_upload() -> tuple[str, int, dict[str, str]]:
-    world = current.world()
+    portal = current.world().portal
     kind = quart.request.args.get("publishingType", PUBLISHING_TYPES[0])
-    target = world.incoming_path()
+    target = portal.incoming_path()
     try:
         received = await upload.receive(
             quart.request.headers.get("Content-Type", ""),
             quart.request.body,
             target,
-            limit=world.settings.bundle_limit,
+            limit=portal.core.settings.bundle_limit,
         )
         if kind not in PUBLISHING_TYPES:
             raise errors.InputError(f"publishingType must be one of {', '.join(PUBLISHING_TYPES)}")
-        deployment = world.upload(
+        deployment = portal.upload(
             quart.g.account,
             quart.request.args.get("name") or received.file_name,
             automatic=kind == "AUTOMATIC",
@@ -84,7 +84,7 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
         )
     finally:
         target.unlink(missing_ok=True)
-    quart.current_app.add_background_task(world.examine, deployment)
+    quart.current_app.add_background_task(portal.examine, deployment)
     # The whole body is the id: no quotes, no line break.
     return deployment.deployment_id, 201, {"Content-Type": "text/plain"}
 
@@ -92,7 +92,7 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
 @BLUEPRINT.post("/status")
 async def post_status() -> Answer:
     """Any further parameters are ignored: the Maven plugin repeats those of its upload."""
-    deployment = current.world().poll(quart.g.account, _required("id"))
+    deployment = current.world().portal.poll(quart.g.account, _required("id"))
     return {
         "deploymentId": deployment.deployment_id,
         "deploymentName": deployment.name,
@@ -105,27 +105,27 @@ async def post_status() -> Answer:
 
 @BLUEPRINT.post("/deployment/<deployment_id>")
 async def post_publish(deployment_id: str) -> tuple[str, int]:
-    world = current.world()
-    world.publish(world.find(quart.g.account, deployment_id))
+    portal = current.world().portal
+    portal.publish(portal.find(quart.g.account, deployment_id))
     return "", 204
 
 
 @BLUEPRINT.delete("/deployment/<deployment_id>")
 async def delete_deployment(deployment_id: str) -> tuple[str, int]:
-    world = current.world()
-    world.drop(world.find(quart.g.account, deployment_id))
+    portal = current.world().portal
+    portal.drop(portal.find(quart.g.account, deployment_id))
     return "", 204
 
 
 @BLUEPRINT.get("/published")
 async def get_published() -> Answer:
     """Answers from the platform's own records: true from PUBLISHED on, before the public repository has the files."""
-    world = current.world()
+    portal = current.world().portal
     component = validation.Component(_required("namespace"), _required("name"), _required("version"))
     if not validation.owns(quart.g.account.namespaces, component.group):
         return problem(403, f"Namespace '{component.group}' is not allowed")
-    world.advance()
-    return {"published": world.public.has(component)}, 200
+    portal.advance()
+    return {"published": portal.public.has(component)}, 200
 
 
 @BLUEPRINT.post("/deployments/files")
@@ -136,7 +136,7 @@ async def post_files() -> Answer:
         raise errors.InputError("sortField is required")
     page = _number(wanted, "page", default=0, least=0)
     size = _number(wanted, "size", default=MAX_PAGE_SIZE, least=1)
-    found = current.world().of_account(quart.g.account)
+    found = current.world().portal.of_account(quart.g.account)
     if wanted.get("deploymentIds"):
         found = [one for one in found if one.deployment_id in wanted["deploymentIds"]]
     if wanted.get("sortDirection") == "asc":
@@ -153,39 +153,39 @@ async def post_files() -> Answer:
 
 @BLUEPRINT.get("/deployment/<deployment_id>/download/<path:path>")
 async def get_download(deployment_id: str, path: str) -> quart.ResponseReturnValue:
-    world = current.world()
-    deployment = world.find(quart.g.account, deployment_id)
+    portal = current.world().portal
+    deployment = portal.find(quart.g.account, deployment_id)
     if path not in _visible_files(deployment):
         raise errors.NotFoundError(f"File '{path}' not found")
-    if world.settings.redirect_downloads:
-        base = world.settings.redirect_downloads.rstrip("/")
+    if portal.core.settings.redirect_downloads:
+        base = portal.core.settings.redirect_downloads.rstrip("/")
         return quart.redirect(f"{base}{endpoints.ELSEWHERE}/{deployment_id}/{path}", 307)
-    return download.respond(world.folder(deployment) / path)
+    return download.respond(portal.folder(deployment) / path)
 
 
 @BLUEPRINT.get("/deployments/download/<path:path>")
 async def get_merged_download(path: str) -> quart.Response:
     """One repository made of all the account's VALIDATED deployments; where two have a path, the newer wins."""
-    world = current.world()
-    for deployment in world.of_account(quart.g.account):
-        if deployment.state is State.VALIDATED and path in deployment.files:
-            return download.respond(world.folder(deployment) / path)
+    portal = current.world().portal
+    for deployment in portal.of_account(quart.g.account):
+        if deployment.state is deployments.State.VALIDATED and path in deployment.files:
+            return download.respond(portal.folder(deployment) / path)
     raise errors.NotFoundError(f"File '{path}' not found")
 
 
 @ELSEWHERE.get("/<deployment_id>/<path:path>")
 async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnValue:
     """Where `redirect_downloads` leads. Like a store with signed addresses it wants no Authorization: 400 with one."""
-    world = current.world()
+    portal = current.world().portal
     if "Authorization" in quart.request.headers:
         return problem(400, "Only one way to authenticate is allowed")
-    deployment = world.deployments.get(deployment_id)
+    deployment = portal.deployments.get(deployment_id)
     if deployment is None or path not in deployment.files:
         return problem(404, "No such key")
-    return download.respond(world.folder(deployment) / path)
+    return download.respond(portal.folder(deployment) / path)
 
 
-def account_of(authorization: str) -> Account | None:
+def account_of(authorization: str) -> portals.Account | None:
     """The account that an Authorization header opens, if it is whole and right."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() not in SCHEMES:
@@ -194,7 +194,7 @@ def account_of(authorization: str) -> Account | None:
         name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return current.world().account_for(Token(name, password))
+    return current.world().portal.account_for(portals.Token(name, password))
 
 
 def problem(status: int, message: str) -> Answer:
@@ -216,12 +216,12 @@ def _number(wanted: dict[str, Any], name: str, *, default: int, least: int) -> i
     return min(value, MAX_PAGE_SIZE) if name == "size" else value
 
 
-def _visible_files(deployment: Deployment) -> dict[str, StagedFile]:
+def _visible_files(deployment: deployments.Deployment) -> dict[str, bundles.StagedFile]:
     # Before validation has ended there is nothing to browse.
-    return {} if deployment.state in {State.PENDING, State.VALIDATING} else deployment.files
+    return {} if deployment.state in {deployments.State.PENDING, deployments.State.VALIDATING} else deployment.files
 
 
-def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
+def _with_files(deployment: deployments.Deployment, prefix: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "deploymentId": deployment.deployment_id,
         "deploymentName": deployment.name,
@@ -243,7 +243,7 @@ def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
     if twist == "hide":
         files = []
     elif twist == "extra":
-        files.append(_file(f"{deployment.main_file().rpartition('/')[0]}/ghost.jar", StagedFile(1, 0.0)))
+        files.append(_file(f"{deployment.main_file().rpartition('/')[0]}/ghost.jar", bundles.StagedFile(1, 0.0)))
     elif twist == "repeat":
         files += files[:1]
     elif twist == "cut":
@@ -257,7 +257,7 @@ def _with_files(deployment: Deployment, prefix: str) -> dict[str, Any]:
     return shown
 
 
-def _file(path: str, file: StagedFile) -> dict[str, Any]:
+def _file(path: str, file: bundles.StagedFile) -> dict[str, Any]:
     return {
         "relativePath": path,
         "fileName": path.rpartition("/")[2],

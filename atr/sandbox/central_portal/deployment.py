@@ -5,8 +5,8 @@ import dataclasses
 import enum
 from typing import Final, Literal
 
-from atr.sandbox.central_portal.bundle import StagedFile
-from atr.sandbox.central_portal.validation import Component, Findings, is_side_file
+import atr.sandbox.central_portal.bundle as bundles
+import atr.sandbox.central_portal.validation as validation
 
 
 class State(enum.StrEnum):
@@ -60,9 +60,9 @@ class Deployment:
     status_404: int
     state: State = State.PENDING
     # None until the bundle was looked at.
-    findings: Findings | None = None
+    findings: validation.Findings | None = None
     examined_at: float = 0.0
-    files: dict[str, StagedFile] = dataclasses.field(default_factory=dict)
+    files: dict[str, bundles.StagedFile] = dataclasses.field(default_factory=dict)
     # What the platform says is wrong, by purl or the word `common`.
     errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     # How many status calls were answered with PUBLISHING, and when they were enough.
@@ -72,7 +72,7 @@ class Deployment:
     trail: list[tuple[State, float]] = dataclasses.field(default_factory=list)
 
     @property
-    def components(self) -> tuple[Component, ...]:
+    def components(self) -> tuple[validation.Component, ...]:
         """The artifacts in it; empty before validation has ended."""
         if self.findings is None or self.state in {State.PENDING, State.VALIDATING}:
             return ()
@@ -112,6 +112,6 @@ class Deployment:
 
     def main_file(self) -> str:
         """A file that surely matters, for knobs that were given no path: the first plain jar, else the first file."""
-        own = sorted(path for path in self.files if not is_side_file(path))
+        own = sorted(path for path in self.files if not validation.is_side_file(path))
         plain = [path for path in own if path.endswith(".jar") and not path.endswith(("-sources.jar", "-javadoc.jar"))]
         return next(iter(plain or own), "")

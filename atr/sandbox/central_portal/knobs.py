@@ -13,9 +13,9 @@ import pydantic
 
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
-from atr.sandbox.central_portal.deployment import Deployment, ListingTwist, State
-from atr.sandbox.central_portal.public import one_byte_off, replace_bytes
-from atr.sandbox.world import World
+import atr.sandbox.central_portal.deployment as deployments
+import atr.sandbox.central_portal.portal as portals
+import atr.sandbox.central_portal.public as public
 
 Reads = Annotated[int, pydantic.Field(ge=0)] | None
 
@@ -26,7 +26,7 @@ class Knob(pydantic.BaseModel, abc.ABC):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     @abc.abstractmethod
-    def apply(self, world: World, deployment: Deployment, /) -> None: ...
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None: ...
 
 
 class Tamper(Knob):
@@ -34,9 +34,9 @@ class Tamper(Knob):
 
     path: str = ""
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
-        file = world.folder(deployment) / staged_path(deployment, self.path)
-        replace_bytes(file, one_byte_off(file.read_bytes()))
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
+        file = portal.folder(deployment) / staged_path(deployment, self.path)
+        public.replace_bytes(file, public.one_byte_off(file.read_bytes()))
 
 
 class AddFile(Knob):
@@ -45,12 +45,12 @@ class AddFile(Knob):
     path: str = ""
     text: str = "not voted on\n"
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         path = self.path or f"{deployment.main_file().removesuffix('.jar')}-extra.txt"
-        file = world.folder(deployment) / bundle.check_path(path)
+        file = portal.folder(deployment) / bundle.check_path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_bytes(file, self.text.encode())
-        deployment.files[path] = bundle.StagedFile(size=len(self.text.encode()), when=world.now())
+        public.replace_bytes(file, self.text.encode())
+        deployment.files[path] = bundle.StagedFile(size=len(self.text.encode()), when=portal.core.now())
 
 
 class RemoveFile(Knob):
@@ -58,9 +58,9 @@ class RemoveFile(Knob):
 
     path: str = ""
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         path = staged_path(deployment, self.path)
-        (world.folder(deployment) / path).unlink()
+        (portal.folder(deployment) / path).unlink()
         del deployment.files[path]
 
 
@@ -70,26 +70,26 @@ class RenameFile(Knob):
     path: str = ""
     to: str
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         path = staged_path(deployment, self.path)
-        target = world.folder(deployment) / bundle.check_path(self.to)
+        target = portal.folder(deployment) / bundle.check_path(self.to)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (world.folder(deployment) / path).rename(target)
+        (portal.folder(deployment) / path).rename(target)
         deployment.files[self.to] = deployment.files.pop(path)
 
 
 class Vanish(Knob):
     """The deployment is gone, whatever its state: dropped by another hand, or expired."""
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
-        world.forget(deployment)
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
+        portal.forget(deployment)
 
 
 class PublishByHand(Knob):
     """Somebody presses Publish on the platform's own page."""
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
-        world.publish(deployment, by_hand=True)
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
+        portal.publish(deployment, by_hand=True)
 
 
 class Stick(Knob):
@@ -97,7 +97,7 @@ class Stick(Knob):
 
     on: bool = True
 
-    def apply(self, _world: World, deployment: Deployment, /) -> None:
+    def apply(self, _portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         deployment.twists.stuck = self.on
 
 
@@ -106,7 +106,7 @@ class FailPublishing(Knob):
 
     errors: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("Deployment could not be published",)
 
-    def apply(self, _world: World, deployment: Deployment, /) -> None:
+    def apply(self, _portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         deployment.twists.failing = self.errors
 
 
@@ -115,7 +115,7 @@ class ShowErrors(Knob):
 
     errors: dict[str, list[str]] | None = {"common": ["Deployment components info not found"]}
 
-    def apply(self, _world: World, deployment: Deployment, /) -> None:
+    def apply(self, _portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         deployment.twists.errors = self.errors
 
 
@@ -125,7 +125,7 @@ class ShowState(Knob):
     word: str = "QUARANTINED"
     reads: Reads = None
 
-    def apply(self, _world: World, deployment: Deployment, /) -> None:
+    def apply(self, _portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         deployment.twists.word = self.word
         deployment.twists.word_reads = self.reads
 
@@ -138,10 +138,10 @@ class Listing(Knob):
     the last file.
     """
 
-    twist: ListingTwist
+    twist: deployments.ListingTwist
     reads: Reads = 1
 
-    def apply(self, _world: World, deployment: Deployment, /) -> None:
+    def apply(self, _portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         deployment.twists.listing = self.twist
         deployment.twists.listing_reads = self.reads
 
@@ -151,10 +151,10 @@ class AlterPublic(Knob):
 
     path: str = ""
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         path = staged_path(deployment, self.path)
-        if deployment.state is State.PUBLISHED:
-            world.alter_public(path)
+        if deployment.state is deployments.State.PUBLISHED:
+            portal.alter_public(path)
         else:
             deployment.twists.alter_public += (path,)
 
@@ -164,13 +164,13 @@ class WithholdPublic(Knob):
 
     paths: tuple[str, ...] = ()
 
-    def apply(self, world: World, deployment: Deployment, /) -> None:
+    def apply(self, portal: portals.Portal, deployment: deployments.Deployment, /) -> None:
         paths = tuple(staged_path(deployment, path) for path in self.paths or ("",))
-        if deployment.state is not State.PUBLISHED:
+        if deployment.state is not deployments.State.PUBLISHED:
             deployment.twists.withhold_public += paths
             return
         for path in paths:
-            world.withdraw_public(path)
+            portal.withdraw_public(path)
 
 
 KNOBS: Final[Mapping[str, type[Knob]]] = {
@@ -190,22 +190,22 @@ KNOBS: Final[Mapping[str, type[Knob]]] = {
 }
 
 
-def turn(world: World, deployment_id: str, name: str, fields: Mapping[str, Any]) -> None:
+def turn(portal: portals.Portal, deployment_id: str, name: str, fields: Mapping[str, Any]) -> None:
     """Apply a knob by its name. Raises NotFoundError for an unknown knob or deployment, InputError for its fields."""
-    world.advance()
+    portal.advance()
     if name not in KNOBS:
         raise errors.NotFoundError(f"No knob {name!r}; there are {', '.join(KNOBS)}")
-    if deployment_id not in world.deployments:
+    if deployment_id not in portal.deployments:
         raise errors.NotFoundError(f"No deployment {deployment_id!r}")
     try:
         knob = KNOBS[name].model_validate(dict(fields))
     except pydantic.ValidationError as error:
         raise errors.InputError(str(error)) from error
-    knob.apply(world, world.deployments[deployment_id])
-    world.dirty = True
+    knob.apply(portal, portal.deployments[deployment_id])
+    portal.core.dirty = True
 
 
-def staged_path(deployment: Deployment, path: str) -> str:
+def staged_path(deployment: deployments.Deployment, path: str) -> str:
     """The path, or the deployment's main file for none. Raises NotFoundError if it has no such file."""
     chosen = path or deployment.main_file()
     if chosen not in deployment.files:

@@ -6,41 +6,34 @@ from typing import Final
 import quart
 
 import atr.errors as errors
+import atr.sandbox.central_portal.deployment as deployments
 import atr.sandbox.central_portal.knobs as knobs
+import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.current as current
-from atr.sandbox.central_portal.deployment import State
-from atr.sandbox.world import DROPPABLE
 
 BLUEPRINT: Final = quart.Blueprint("pages", __name__, template_folder="templates")
 
 
 @BLUEPRINT.get("/")
 async def get_index() -> str:
-    world = current.world()
-    world.advance()
-    return await quart.render_template(
-        "portal.html",
-        deployments=list(reversed(world.deployments.values())),
-        publishable=State.VALIDATED,
-        droppable=DROPPABLE,
-        notice="",
-    )
+    current.world().portal.advance()
+    return await _page()
 
 
 @BLUEPRINT.post("/deployments/<deployment_id>/publish")
 async def post_publish(deployment_id: str) -> quart.ResponseReturnValue:
     """A person presses Publish."""
-    knobs.turn(current.world(), deployment_id, "publish-by-hand", {})
+    knobs.turn(current.world().portal, deployment_id, "publish-by-hand", {})
     return quart.redirect("/", 303)
 
 
 @BLUEPRINT.post("/deployments/<deployment_id>/drop")
 async def post_drop(deployment_id: str) -> quart.ResponseReturnValue:
     """A person presses Drop."""
-    world = current.world()
-    if deployment_id not in world.deployments:
+    portal = current.world().portal
+    if deployment_id not in portal.deployments:
         raise errors.NotFoundError("This deployment is gone.")
-    world.drop(world.deployments[deployment_id], by_hand=True)
+    portal.drop(portal.deployments[deployment_id], by_hand=True)
     return quart.redirect("/", 303)
 
 
@@ -56,12 +49,15 @@ async def get_icon() -> quart.Response:
 
 @BLUEPRINT.errorhandler(errors.AtrError)
 async def cannot(error: errors.AtrError) -> tuple[str, int]:
-    world = current.world()
-    page = await quart.render_template(
+    return await _page(str(error)), 404 if isinstance(error, errors.NotFoundError) else 409
+
+
+async def _page(notice: str = "") -> str:
+    """The page, with a sentence on what went wrong."""
+    return await quart.render_template(
         "portal.html",
-        deployments=list(reversed(world.deployments.values())),
-        publishable=State.VALIDATED,
-        droppable=DROPPABLE,
-        notice=str(error),
+        deployments=list(reversed(current.world().portal.deployments.values())),
+        publishable=deployments.State.VALIDATED,
+        droppable=portals.DROPPABLE,
+        notice=notice,
     )
-    return page, 404 if isinstance(error, errors.NotFoundError) else 409

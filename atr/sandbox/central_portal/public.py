@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
-from atr.sandbox.central_portal.validation import Component, component_at
+import atr.sandbox.central_portal.validation as validation
 
 METADATA: Final = "maven-metadata.xml"
 
@@ -42,9 +42,9 @@ class PublicTree:
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
         self.files: dict[str, PublicFile] = {}
-        self.components: dict[Component, float] = {}
+        self.components: dict[validation.Component, float] = {}
 
-    def restore(self, files: Mapping[str, float], components: Iterable[tuple[Component, float]]) -> None:
+    def restore(self, files: Mapping[str, float], components: Iterable[tuple[validation.Component, float]]) -> None:
         """Take up what an earlier tree had under the same root."""
         for path, since in files.items():
             disk = self._root / path
@@ -64,14 +64,14 @@ class PublicTree:
             shutil.copyfile(source, target)
         self.files[path] = PublicFile(target, target.stat().st_size, since)
 
-    def announce(self, components: Iterable[Component], since: float) -> None:
+    def announce(self, components: Iterable[validation.Component], since: float) -> None:
         """Note that these versions exist, for `/published`, for validation and for maven-metadata.xml."""
         for component in components:
             self.components.setdefault(component, since)
 
     def put(self, path: str, data: bytes, since: float) -> None:
         """Make bytes public that no deployment brought, as if somebody had published them elsewhere."""
-        component = component_at(path)
+        component = validation.component_at(path)
         if component is not None:
             self.announce([component], since)
         target = self._root / bundle.check_path(path)
@@ -93,7 +93,7 @@ class PublicTree:
         file = self.files.get(path)
         return file if file is not None and file.since <= now else None
 
-    def has(self, component: Component) -> bool:
+    def has(self, component: validation.Component) -> bool:
         """Whether this version is public, with whatever packaging."""
         return any(known.coordinate == component.coordinate for known in self.components)
 
@@ -149,7 +149,7 @@ def replace_bytes(path: pathlib.Path, data: bytes) -> None:
     fresh.replace(path)
 
 
-def _by_age(item: tuple[Component, float]) -> float:
+def _by_age(item: tuple[validation.Component, float]) -> float:
     return item[1]
 
 

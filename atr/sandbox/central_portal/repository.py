@@ -7,10 +7,10 @@ from typing import Final
 
 import quart
 
+import atr.sandbox.central_portal.public as public
 import atr.sandbox.current as current
 import atr.sandbox.download as download
 import atr.sandbox.endpoints as endpoints
-from atr.sandbox.central_portal.public import METADATA, Listing
 
 BLUEPRINT: Final = quart.Blueprint("repository", __name__, url_prefix=endpoints.REPOSITORY, template_folder="templates")
 _PLAIN: Final = ("asc", "md5", "sha1", "sha256", "sha512")
@@ -24,15 +24,15 @@ _COLUMN: Final = 23
 async def get_path(path: str = "") -> quart.ResponseReturnValue:
     """A file, or the view of a folder."""
     world = current.world()
-    world.advance()
+    world.portal.advance()
     now = world.now()
-    file = world.public.find(path, now)
+    file = world.portal.public.find(path, now)
     if file is not None:
         answer = download.respond(file.disk, media_type(path))
         answer.last_modified = datetime.datetime.fromtimestamp(file.since, datetime.UTC)
         return answer
-    if path.rpartition("/")[2].startswith(METADATA):
-        document = world.public.metadata(path, now, world.settings.metadata_lag_seconds)
+    if path.rpartition("/")[2].startswith(public.METADATA):
+        document = world.portal.public.metadata(path, now, world.settings.metadata_lag_seconds)
         if document is not None:
             return quart.Response(document, content_type=media_type(path))
     return await folder_view(path, now)
@@ -42,14 +42,14 @@ async def folder_view(path: str, now: float) -> quart.ResponseReturnValue:
     """Links to what stands in a folder; 404 for an empty one."""
     world = current.world()
     folder = path.rstrip("/")
-    listing = world.public.listing(folder, now)
+    listing = world.portal.public.listing(folder, now)
     if folder and not (listing.folders or listing.files):
         return quart.Response("404 Not Found\n", 404, content_type="text/plain")
     if path and not path.endswith("/"):
         return quart.redirect(f"{endpoints.REPOSITORY}/{path}/")
     twist, shape = world.settings.index_twist, world.settings.index_shape
     if twist == "stale":
-        listing = Listing(listing.folders, listing.files[: len(listing.files) // 2])
+        listing = public.Listing(listing.folders, listing.files[: len(listing.files) // 2])
     if shape == "page":
         page = await quart.render_template("folder.html", folder=folder, listing=listing)
     else:

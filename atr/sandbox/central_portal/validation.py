@@ -24,7 +24,7 @@ from typing import Final
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
 import atr.sandbox.central_portal.pom as pom
-from atr.sandbox.settings import Settings
+import atr.sandbox.settings as behaviour
 
 CHECKSUMS: Final = ("md5", "sha1", "sha256", "sha512")
 REQUIRED_CHECKSUMS: Final = ("md5", "sha1")
@@ -88,9 +88,9 @@ def is_side_file(path: str) -> bool:
     return path.endswith(SIDE_SUFFIXES)
 
 
-def examine(archive: pathlib.Path, root: pathlib.Path, settings: Settings | None = None) -> Findings:
+def examine(archive: pathlib.Path, root: pathlib.Path, settings: behaviour.Settings | None = None) -> Findings:
     """Unpack the archive under `root` and apply rules 1 to 5. Blocking: call it in a thread. Raises nothing."""
-    settings = settings or Settings()
+    settings = settings or behaviour.Settings()
     try:
         files = bundle.unpack(archive, root)
     except errors.InputError as error:
@@ -177,7 +177,9 @@ def _component(
     return component, described.relocated
 
 
-def _component_errors(root: pathlib.Path, component: Component, paths: list[str], settings: Settings) -> list[str]:
+def _component_errors(
+    root: pathlib.Path, component: Component, paths: list[str], settings: behaviour.Settings
+) -> list[str]:
     """Rule 5, and that each file is named after its component."""
     names = _names(paths)
     found = [
@@ -193,7 +195,9 @@ def _component_errors(root: pathlib.Path, component: Component, paths: list[str]
     return found
 
 
-def _sources_errors(root: pathlib.Path, component: Component, paths: list[str], settings: Settings) -> list[str]:
+def _sources_errors(
+    root: pathlib.Path, component: Component, paths: list[str], settings: behaviour.Settings
+) -> list[str]:
     """Rule 4."""
     if component.packaging in _WITHOUT_SOURCES:
         return []
@@ -227,7 +231,7 @@ def _names(paths: Iterable[str]) -> set[str]:
     return {path.rpartition("/")[2] for path in paths}
 
 
-def _file_errors(directory: pathlib.Path, name: str, names: set[str], settings: Settings) -> list[str]:
+def _file_errors(directory: pathlib.Path, name: str, names: set[str], settings: behaviour.Settings) -> list[str]:
     """Rule 5 for one file. A checksum that is not asked for must be right if it is there."""
     signature = name.endswith(SIGNATURE_SUFFIX)
     sigstore = name.endswith(SIGSTORE_SUFFIXES)
