@@ -18,14 +18,18 @@ import hypercorn.typing
 import quart
 
 import atr.errors as errors
+import atr.sandbox.artifact_hub as artifact_hub
 import atr.sandbox.central_portal.api as api
 import atr.sandbox.central_portal.pages as pages
 import atr.sandbox.central_portal.portal as portal
 import atr.sandbox.central_portal.repository as repository
 import atr.sandbox.control as control
 import atr.sandbox.current as current
+import atr.sandbox.docker_hub as docker_hub
 import atr.sandbox.endpoints as endpoints
 import atr.sandbox.gate as gate
+import atr.sandbox.npm as npm
+import atr.sandbox.pypi as pypi
 import atr.sandbox.registries as registries
 import atr.sandbox.world as worlds
 
@@ -34,6 +38,18 @@ EXAMPLE_TOKEN: Final = portal.Token("token-name", "token-password")
 EXAMPLE_NAMESPACES: Final = ("org.example", "commons-cli")
 _BACKLOG: Final = 128
 _HOST_NAMES: Final = frozenset({HOST, "localhost"})
+_BLUEPRINTS: Final = (
+    api.BLUEPRINT,
+    api.ELSEWHERE,
+    repository.BLUEPRINT,
+    pages.BLUEPRINT,
+    registries.BLUEPRINT,
+    artifact_hub.BLUEPRINT,
+    docker_hub.BLUEPRINT,
+    npm.BLUEPRINT,
+    pypi.BLUEPRINT,
+    control.BLUEPRINT,
+)
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -121,14 +137,7 @@ def create_app(world: worlds.World, cut: gate.Cut | None = None) -> Application:
     # A bundle of a gigabyte takes as long as it takes; its size is bounded by the world's settings.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.extensions[current.WORLD] = world
-    for blueprint in (
-        api.BLUEPRINT,
-        api.ELSEWHERE,
-        repository.BLUEPRINT,
-        registries.BLUEPRINT,
-        pages.BLUEPRINT,
-        control.BLUEPRINT,
-    ):
+    for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.before_request(_refuse_strangers)
     app.after_request(_harden)
