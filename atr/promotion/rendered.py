@@ -10,14 +10,14 @@ _HEAD: Final = """\
 <!-- SPDX-License-Identifier: Apache-2.0 -->
 <!-- Rendered from atr/promotion/states.py; after a change there: python -m tests.promotion.render_states -->
 
-# Remote promotion: the lives of a deployment and of its way to the public
+# States of a remote promotion and of a deployment
 
-A promotion is one deployment's way from staged to public; a deployment is one staging attempt on a platform. The
-tables below are the ones that the program runs on: a change of state that is not in them is refused.
+A promotion takes one deployment from staged to public; a deployment is one staging attempt on a platform. The program
+itself runs on the tables below: a transition that is not in them is refused.
 
-"Becomes" has what follows from what the program learnt, or from an ordinary click (promote, stop, drop); the last
-column has what takes a person and a reason besides. When and why a row moved is in its timeline. "Acts next" says whom
-the row waits for: where it says nobody, the program goes on alone.
+"Becomes" has the transitions that follow from what the worker finds, or from an ordinary click (promote, stop, drop);
+the last column has those that need a person and a reason. A row's timeline shows when and why its state changed. "Acts
+next" says for whom the row waits; nobody means that it continues automatically.
 """
 
 _S = TypeVar("_S", states.State, states.DeploymentState)
@@ -31,11 +31,11 @@ def states_page() -> str:
             "## Remote promotion\n",
             *_diagram(states.State.REQUESTED, states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
             *_table(states.ARROWS, states.PERSONS_ARROWS, states.WORDS),
-            f"The program looks again and again at one that is {_listed(states.OPEN)}.",
-            f"Its coordinates are taken until it is {_listed(frozenset(states.State) - states.HOLDING)}.",
-            f"Nothing is announced while one is {_listed(states.UNSETTLED)}.\n",
+            f"The worker polls a promotion while it is {_listed(states.OPEN)}.",
+            f"Its coordinates are reserved until it is {_listed(frozenset(states.State) - states.HOLDING)}.",
+            f"A release cannot be announced while one of its promotions is {_listed(states.UNSETTLED)}.\n",
             "## Deployment\n",
-            "What is uploaded from here starts in Uploading, what was staged elsewhere in Validating.\n",
+            "A deployment that ATR uploads starts in Uploading, one that was staged elsewhere in Validating.\n",
             *_diagram(
                 states.DeploymentState.UPLOADING,
                 states.DEPLOYMENT_ARROWS,
@@ -50,7 +50,7 @@ def states_page() -> str:
 def _table(
     arrows: Mapping[_S, frozenset[_S]], persons: Mapping[_S, frozenset[_S]], words: Mapping[_S, states.Words]
 ) -> Iterator[str]:
-    yield "| State | What it means | Acts next | Becomes | By a person also |"
+    yield "| State | Meaning | Acts next | Becomes | Also, by a person |"
     yield "|---|---|---|---|---|"
     for state, said in words.items():
         alone, asked = (_named(table.get(state, frozenset()), words) for table in (arrows, persons))
