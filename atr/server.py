@@ -4,8 +4,10 @@
 import asyncio
 import contextlib
 import datetime
+import importlib
 import os
 import pathlib
+import pkgutil
 import secrets
 import signal
 import socket
@@ -22,45 +24,12 @@ import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
-import atr.get.abandon as get_abandon
-import atr.get.admin as get_admin
-import atr.get.announce as get_announce
-import atr.get.compose as get_compose
-import atr.get.distribution as get_distribution
-import atr.get.embargo as get_embargo
-import atr.get.finish as get_finish
-import atr.get.health as get_health
-import atr.get.policy as get_policy
-import atr.get.readiness as get_readiness
-import atr.get.releases as get_releases
-import atr.get.repository as get_repository
-import atr.get.resolve as get_resolve
-import atr.get.revisions as get_revisions
-import atr.get.root as get_root
-import atr.get.session as get_session
-import atr.get.start as get_start
-import atr.get.target as get_target
-import atr.get.vote as get_vote
-import atr.get.voting as get_voting
+import atr.get as get
 import atr.identity.contract as identity
 import atr.identity.local as local
 import atr.identity.session as signed_in
 import atr.metrics as metrics
-import atr.post.abandon as post_abandon
-import atr.post.admin as post_admin
-import atr.post.announce as post_announce
-import atr.post.compose as post_compose
-import atr.post.distribution as post_distribution
-import atr.post.embargo as post_embargo
-import atr.post.policy as post_policy
-import atr.post.readiness as post_readiness
-import atr.post.resolve as post_resolve
-import atr.post.session as post_session
-import atr.post.start as post_start
-import atr.post.target as post_target
-import atr.post.upload as post_upload
-import atr.post.vote as post_vote
-import atr.post.voting as post_voting
+import atr.post as post
 import atr.promotion.usage as usage
 import atr.storage as storage
 import atr.storage.spool as spool
@@ -70,43 +39,11 @@ import atr.web as web
 
 # A host application has its own.
 HOOKS: Final = web.Hooks(signed_in.asf_uid, signed_in.csrf_token, signed_in.check_csrf, web.error_page)
-# A host application registers those that it wants, each by itself, after `web.install`.
-BLUEPRINTS: Final = (
-    get_root.BLUEPRINT,
-    get_health.BLUEPRINT,
-    get_session.BLUEPRINT,
-    get_releases.BLUEPRINT,
-    get_start.BLUEPRINT,
-    get_compose.BLUEPRINT,
-    get_revisions.BLUEPRINT,
-    get_finish.BLUEPRINT,
-    get_distribution.BLUEPRINT,
-    get_repository.BLUEPRINT,
-    get_readiness.BLUEPRINT,
-    get_policy.BLUEPRINT,
-    get_target.BLUEPRINT,
-    get_admin.BLUEPRINT,
-    get_voting.BLUEPRINT,
-    get_vote.BLUEPRINT,
-    get_resolve.BLUEPRINT,
-    get_abandon.BLUEPRINT,
-    get_announce.BLUEPRINT,
-    get_embargo.BLUEPRINT,
-    post_session.BLUEPRINT,
-    post_start.BLUEPRINT,
-    post_compose.BLUEPRINT,
-    post_upload.BLUEPRINT,
-    post_distribution.BLUEPRINT,
-    post_readiness.BLUEPRINT,
-    post_policy.BLUEPRINT,
-    post_target.BLUEPRINT,
-    post_admin.BLUEPRINT,
-    post_voting.BLUEPRINT,
-    post_vote.BLUEPRINT,
-    post_resolve.BLUEPRINT,
-    post_abandon.BLUEPRINT,
-    post_announce.BLUEPRINT,
-    post_embargo.BLUEPRINT,
+# One of each module of handlers. A host application registers those that it wants, after `web.install`.
+BLUEPRINTS: Final = tuple(
+    importlib.import_module(f"{package.__name__}.{module.name}").BLUEPRINT
+    for package in (get, post)
+    for module in pkgutil.iter_modules(package.__path__)
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32

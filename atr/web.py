@@ -7,12 +7,13 @@ application with the blueprints that are registered below it, and then to nothin
 """
 
 import dataclasses
+import functools
 import logging
 import pathlib
 import secrets
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import markupsafe
 import quart
@@ -24,8 +25,10 @@ import atr.body as body
 import atr.errors as errors
 import atr.identity.contract as contract
 import atr.log as log
+import atr.models.forms as forms
 import atr.storage as storage
 import atr.storage.readers.releases as releases
+import atr.storage.transaction as transaction
 import atr.template as template
 
 _LOG = logging.getLogger(__name__)
@@ -72,6 +75,11 @@ _TITLES: Final = {
     502: "Platform error",
     507: "Out of storage",
 }
+
+# What a form is answered with: a redirect, or the page again with a status.
+Answer = werkzeug.wrappers.Response | tuple[str, int]
+_Given = ParamSpec("_Given")
+_View = TypeVar("_View")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,14 +195,72 @@ def as_url(route: str, **values: Any) -> str:
 
 
 async def render(name: str, **context: Any) -> str:
-    """A page or a fragment, by an environment of our own: a host's templates keep their filters and settings."""
-    return template.environment(hooks().templates).get_template(name).render(await _page_context(), **context)
+    """A page or a fragment, by an environment of our own: a host's templates keep their filters and settings.
+
+    Where it has a form, nothing was typed yet and nothing is wrong, unless `values` and `field_errors` say so.
+    """
+    page = {"values": {}, "field_errors": {}, **await _page_context(), **context}
+    return template.environment(hooks().templates).get_template(name).render(page)
+
+
+async def fragment(name: str, etag: str, **context: Any) -> quart.Response:
+    """A piece of a page that the page asks for again; 204 while it is as the page has it (`?have=`)."""
+    if quart.request.args.get("have") == etag:
+        return quart.Response("", 204)
+    return quart.Response(await render(name, **context))
+
+
+async def refused(name: str, error: errors.AtrError, given: Mapping[str, str], **context: Any) -> tuple[str, int]:
+    """The page of a form once more, with what was typed and what is wrong beside it."""
+    html = await render(name, values=given, field_errors=forms.problems(error), **context)
+    return html, status(error)
+
+
+async def view(
+    reader: Callable[Concatenate[transaction.Transaction, _Given], Awaitable[_View]],
+    *args: _Given.args,
+    **kwargs: _Given.kwargs,
+) -> _View:
+    """What a reader tells whoever asks."""
+    async with site().storage.read(asf_uid()) as read:
+        return await reader(read, *args, **kwargs)
+
+
+async def view_of(
+    project_key: str,
+    version_key: str,
+    reader: Callable[Concatenate[transaction.Transaction, str, _Given], Awaitable[_View]],
+    *args: _Given.args,
+    **kwargs: _Given.kwargs,
+) -> _View:
+    """What a reader tells whoever asks of this version of a project. Raises NotFoundError."""
+    async with site().storage.read(asf_uid()) as read:
+        return await reader(read, await releases.key(read, project_key, version_key), *args, **kwargs)
+
+
+def sign_in_required(
+    handler: Callable[_Given, Awaitable[_View]],
+) -> Callable[_Given, Awaitable[_View | werkzeug.wrappers.Response]]:
+    """Have strangers sign in before they see this page, and lead them back to it."""
+
+    @functools.wraps(handler)
+    async def asked(*args: _Given.args, **kwargs: _Given.kwargs) -> _View | werkzeug.wrappers.Response:
+        if asf_uid():
+            return await handler(*args, **kwargs)
+        return quart.redirect(as_url("get.session.sign_in", return_to=_here()), 303)
+
+    return asked
 
 
 def absolute(path: str) -> str:
     """An address of ours as another program needs it: with the host under which this page was asked for."""
     secure = quart.current_app.config["SESSION_COOKIE_SECURE"]
     return f"{'https' if secure else quart.request.scheme}://{quart.request.host}{path}"
+
+
+def external_url(route: str, **values: Any) -> str:
+    """The address of a handler, for a text that leaves here: about the release that this request is about."""
+    return as_url(route, **_same_release(), **values, _external=True)
 
 
 def static(name: str) -> str:
@@ -207,23 +273,16 @@ def status(error: errors.AtrError) -> int:
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
-def redirect(route: str, *, success: str = "", error: str = "", **values: Any) -> werkzeug.wrappers.Response:
-    """Lead on to another page, after a form, with a sentence."""
+def redirect(route: str, *, success: str = "", **values: Any) -> werkzeug.wrappers.Response:
+    """Lead on to another page, after a form, with a sentence: of the same project and version, if of no other."""
     if success:
-        _flash("success", success)
-    if error:
-        _flash("error", error)
-    return quart.redirect(as_url(route, **values), 303)
-
-
-def sign_in_first() -> werkzeug.wrappers.Response:
-    """Lead a stranger to the sign-in page, and back here afterwards."""
-    return redirect("get.session.sign_in", return_to=quart.request.full_path.rstrip("?"))
+        _flash(success)
+    return quart.redirect(as_url(route, **{**_same_release(), **values}), 303)
 
 
 def upload_form(**given: Any) -> dict[str, Any]:
     """What the compose page needs for its upload form; `given` is what was typed and what is wrong with it."""
-    return {"max_upload": site().max_upload, "values": {}, "field_errors": {}, "upload_problems": None} | given
+    return {"max_upload": site().max_upload, "upload_problems": None} | given
 
 
 def local_path(text: str) -> str:
@@ -234,7 +293,7 @@ def local_path(text: str) -> str:
 
 def lead_back(path: str, *, success: str) -> werkzeug.wrappers.Response:
     """Lead back to the page of ours that a form stood on, with a sentence."""
-    _flash("success", success)
+    _flash(success)
     return quart.redirect(local_path(path), 303)
 
 
@@ -252,8 +311,18 @@ async def form() -> dict[str, str]:
     return {name: values[0] for name, values in (await quart.request.form).to_dict(flat=False).items()}
 
 
-def _flash(kind: str, text: str) -> None:
-    quart.session["flashes"] = [*quart.session.get("flashes", []), [kind, text]][-5:]
+def _same_release() -> dict[str, Any]:
+    """The names of the project and the version in the address of this request."""
+    asked = quart.request.view_args or {}
+    return {name: asked[name] for name in ("project_key", "version_key") if name in asked}
+
+
+def _flash(text: str) -> None:
+    quart.session["flashes"] = [*quart.session.get("flashes", []), ["success", text]][-5:]
+
+
+def _here() -> str:
+    return quart.request.full_path.rstrip("?")
 
 
 async def _name_request() -> None:
@@ -311,7 +380,7 @@ def _page_address() -> str:
     """Where signing in leads back to: the page that is looked at; empty on the sign-in page and after a form."""
     if (quart.request.method != "GET") or (quart.request.endpoint == "get_session.sign_in"):
         return ""
-    return quart.request.full_path.rstrip("?")
+    return _here()
 
 
 def _flashes() -> Iterator[list[str]]:

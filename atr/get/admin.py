@@ -14,20 +14,16 @@ Page = str | werkzeug.wrappers.Response
 
 
 @BLUEPRINT.get("/admin/stuck")
-async def stuck() -> Page:
+@web.sign_in_required
+async def stuck() -> str:
     """URL: /admin/stuck?page=<number>&q=<part of a name>."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await stuck_rows.page(read, paging.Asked.of(quart.request.args))
+    view = await web.view(stuck_rows.page, paging.Asked.of(quart.request.args))
     return await web.render("admin/stuck.html", view=view)
 
 
 @BLUEPRINT.get("/admin/switches")
-async def switches() -> Page:
+@web.sign_in_required
+async def switches() -> str:
     """URL: /admin/switches."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await switch_rows.page(read)
-    return await web.render("admin/switches.html", view=view, values={}, field_errors={})
+    view = await web.view(switch_rows.page)
+    return await web.render("admin/switches.html", view=view)

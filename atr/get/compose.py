@@ -2,11 +2,9 @@
 """The compose page of a release, and the page on which one of its files is changed."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.models.paging as paging
 import atr.storage.readers.compose as compose
-import atr.storage.readers.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_compose", __name__)
@@ -18,23 +16,20 @@ _MAX_QUERY = 200
 async def selected(project_key: str, version_key: str) -> str:
     """URL: /compose/<project_key>/<version_key>?folder=<path>&q=<text>&page=<number>."""
     asked = quart.request.args
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await compose.page(
-            read,
-            await releases.key(read, project_key, version_key),
-            folder=asked.get("folder", "").strip("/"),
-            query=asked.get("q", "").strip()[:_MAX_QUERY],
-            asked=paging.Asked(paging.number(asked.get("page", ""), otherwise=1)),
-        )
+    view = await web.view_of(
+        project_key,
+        version_key,
+        compose.page,
+        folder=asked.get("folder", "").strip("/"),
+        query=asked.get("q", "").strip()[:_MAX_QUERY],
+        asked=paging.Asked(paging.number(asked.get("page", ""), otherwise=1)),
+    )
     return await web.render("compose/selected.html", view=view, **web.upload_form())
 
 
 @BLUEPRINT.get("/compose/change/<project_key>/<version_key>")
-async def change(project_key: str, version_key: str) -> str | werkzeug.wrappers.Response:
+@web.sign_in_required
+async def change(project_key: str, version_key: str) -> str:
     """URL: /compose/change/<project_key>/<version_key>?path=<path of a file or a folder>."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        release_key = await releases.key(read, project_key, version_key)
-        view = await compose.change(read, release_key, quart.request.args.get("path", ""))
-    return await web.render("compose/change.html", view=view, values={}, field_errors={})
+    view = await web.view_of(project_key, version_key, compose.change, quart.request.args.get("path", ""))
+    return await web.render("compose/change.html", view=view)

@@ -9,7 +9,6 @@ import atr.models.paging as paging
 import atr.shared.distribution as distribution
 import atr.storage.readers.deployments as deployments
 import atr.storage.readers.distributions as distributions
-import atr.storage.readers.releases as releases
 import atr.storage.readers.repository as repository
 import atr.storage.readers.searches as searches
 import atr.storage.readers.together as together
@@ -23,114 +22,94 @@ Page = str | werkzeug.wrappers.Response
 async def list_get(project_key: str, version_key: str) -> str:
     """URL: /distribution/list/<project_key>/<version_key>?page=<number>&deployments=<number>&q=<part of a name>."""
     args = quart.request.args
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.listing(
-            read,
-            await releases.key(read, project_key, version_key),
-            paging.Asked.of(args),
-            paging.Asked.of(args, "deployments"),
-        )
-    return await web.render("distribution/list.html", view=view, values={}, field_errors={})
+    asked = paging.Asked.of(args), paging.Asked.of(args, "deployments")
+    view = await web.view_of(project_key, version_key, distributions.listing, *asked)
+    return await web.render("distribution/list.html", view=view)
 
 
 @BLUEPRINT.get("/distribution/detail/<project_key>/<version_key>/<row_key>")
 async def detail(project_key: str, version_key: str, row_key: str) -> str:
     """URL: /distribution/detail/<project_key>/<version_key>/<row_key>."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
-    return await web.render("distribution/detail.html", view=view, values={}, field_errors={})
+    view = await web.view_of(project_key, version_key, deployments.detail, row_key)
+    return await web.render("distribution/detail.html", view=view)
 
 
 @BLUEPRINT.get("/distribution/promote/<project_key>/<version_key>")
+@web.sign_in_required
 async def promote(project_key: str, version_key: str) -> Page:
     """URL: /distribution/promote/<project_key>/<version_key>?deployment_id=<number>."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    number = quart.request.args.get("deployment_id", "")
-    async with web.site().storage.read(web.asf_uid()) as read:
-        row = await deployments.one(read, await releases.key(read, project_key, version_key), f"d{number}")
+    row_key = f"d{quart.request.args.get('deployment_id', '')}"
+    row = await web.view_of(project_key, version_key, deployments.one, row_key)
     if (row.promotion_id is not None) and not row.blockers and all(act.name != "promote" for act in row.acts):
         # An old link, or the way back: somebody has promoted it, and there is nothing left to confirm.
-        return web.redirect(
-            "get.distribution.detail", project_key=project_key, version_key=version_key, row_key=f"d{number}"
-        )
-    return await web.render("distribution/confirm.html", row=row, values={}, field_errors={})
+        return web.redirect("get.distribution.detail", row_key=row_key)
+    return await web.render("distribution/confirm.html", row=row)
 
 
 @BLUEPRINT.get("/distribution/promote-all/<project_key>/<version_key>")
-async def promote_all(project_key: str, version_key: str) -> Page:
+@web.sign_in_required
+async def promote_all(project_key: str, version_key: str) -> str:
     """URL: /distribution/promote-all/<project_key>/<version_key>."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await together.promote_all(read, project_key, version_key)
-    return await web.render("distribution/promote_all.html", view=view, values={}, field_errors={})
+    view = await web.view(together.promote_all, project_key, version_key)
+    return await web.render("distribution/promote_all.html", view=view)
 
 
 @BLUEPRINT.get("/distribution/record/<project_key>/<version_key>")
-async def record(project_key: str, version_key: str) -> Page:
+@web.sign_in_required
+async def record(project_key: str, version_key: str) -> str:
     """URL: /distribution/record/<project_key>/<version_key>."""
     return await _record(project_key, version_key, staging=False)
 
 
 @BLUEPRINT.get("/distribution/stage/record/<project_key>/<version_key>")
-async def stage_record(project_key: str, version_key: str) -> Page:
+@web.sign_in_required
+async def stage_record(project_key: str, version_key: str) -> str:
     """URL: /distribution/stage/record/<project_key>/<version_key>."""
     return await _record(project_key, version_key, staging=True)
 
 
 @BLUEPRINT.get("/distribution/search/<project_key>/<version_key>/<row_key>")
-async def search(project_key: str, version_key: str, row_key: str) -> Page | quart.Response:
+@web.sign_in_required
+async def search(project_key: str, version_key: str, row_key: str) -> quart.Response:
     """URL: /distribution/search/<project_key>/<version_key>/s<number>; 204 while it is as the page has it."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await searches.one(read, project_key, version_key, paging.number(row_key.removeprefix("s"), otherwise=0))
-    if quart.request.args.get("have") == view.etag:
-        return quart.Response("", 204)
-    return await web.render("distribution/search.html", view=view)
+    number = paging.number(row_key.removeprefix("s"), otherwise=0)
+    view = await web.view(searches.one, project_key, version_key, number)
+    return await web.fragment("distribution/search.html", view.etag, view=view)
 
 
 @BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>")
-async def automate(project_key: str, version_key: str) -> Page:
+@web.sign_in_required
+async def automate(project_key: str, version_key: str) -> str:
     """URL: /distribution/automate/<project_key>/<version_key>?platform=<member name>."""
     return await _automate(project_key, version_key, staging=False)
 
 
 @BLUEPRINT.get("/distribution/stage/automate/<project_key>/<version_key>")
-async def stage_automate(project_key: str, version_key: str) -> Page:
+@web.sign_in_required
+async def stage_automate(project_key: str, version_key: str) -> str:
     """URL: /distribution/stage/automate/<project_key>/<version_key>?platform=<member name>."""
     return await _automate(project_key, version_key, staging=True)
 
 
 @BLUEPRINT.get("/distribution/stage/again/<project_key>/<version_key>/<digest>")
-async def stage_again(project_key: str, version_key: str, digest: str) -> Page:
+@web.sign_in_required
+async def stage_again(project_key: str, version_key: str, digest: str) -> str:
     """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: the voted files, uploaded once more."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await repository.again(read, await releases.key(read, project_key, version_key), digest)
+    view = await web.view_of(project_key, version_key, repository.again, digest)
     return await web.render("distribution/again.html", view=view)
 
 
-async def _record(project_key: str, version_key: str, *, staging: bool) -> Page:
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.form(read, await releases.key(read, project_key, version_key))
-    values = {"version": version_key}
-    return await web.render("distribution/record.html", view=view, staging=staging, values=values, field_errors={})
+async def _record(project_key: str, version_key: str, *, staging: bool) -> str:
+    view = await web.view_of(project_key, version_key, distributions.form)
+    return await web.render("distribution/record.html", view=view, staging=staging, values={"version": version_key})
 
 
-async def _automate(project_key: str, version_key: str, *, staging: bool) -> Page:
-    if not web.asf_uid():
-        return web.sign_in_first()
+async def _automate(project_key: str, version_key: str, *, staging: bool) -> str:
     asked = quart.request.args.get("platform", "MAVEN")
     try:
         platform = distribution.DistributionPlatform.from_slug(asked)
     except errors.InputError as error:
         raise errors.NotFoundError(str(error)) from error
     page = paging.number(quart.request.args.get("page", ""), otherwise=1)
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.form(read, await releases.key(read, project_key, version_key), platform, page)
-    return await web.render("distribution/automate.html", view=view, staging=staging, field_errors={})
+    view = await web.view_of(project_key, version_key, distributions.form, platform, page)
+    return await web.render("distribution/automate.html", view=view, staging=staging)

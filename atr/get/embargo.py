@@ -12,6 +12,5 @@ BLUEPRINT = quart.Blueprint("get_embargo", __name__)
 @BLUEPRINT.get("/embargo/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> str:
     """URL: /embargo/<project_key>/<version_key>."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await embargo.page(read, project_key, version_key)
-    return await web.render("embargo.html", view=view, values={}, field_errors={})
+    view = await web.view(embargo.page, project_key, version_key)
+    return await web.render("embargo.html", view=view)

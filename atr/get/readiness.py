@@ -12,9 +12,6 @@ BLUEPRINT = quart.Blueprint("get_readiness", __name__)
 @BLUEPRINT.get("/readiness/<project_key>/<version_key>")
 async def panel(project_key: str, version_key: str) -> quart.Response:
     """URL: /readiness/<project_key>/<version_key>; 204 while it is as the page has it (`?have=`)."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await readiness.of(read, project_key, version_key)
-    if quart.request.args.get("have") == view.etag:
-        return quart.Response("", 204)
+    view = await web.view(readiness.of, project_key, version_key)
     home = web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
-    return quart.Response(await web.render("readiness.html", panel=view, home=web.referring_path(home)))
+    return await web.fragment("readiness.html", view.etag, panel=view, home=web.referring_path(home))

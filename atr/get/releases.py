@@ -13,6 +13,5 @@ BLUEPRINT = quart.Blueprint("get_releases", __name__)
 @BLUEPRINT.get("/releases")
 async def listing() -> str:
     """URL: /releases?page=<number>&q=<part of a name>."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await releases.listing(read, paging.Asked.of(quart.request.args))
+    view = await web.view(releases.listing, paging.Asked.of(quart.request.args))
     return await web.render("releases.html", view=view)

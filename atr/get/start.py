@@ -12,20 +12,16 @@ Page = str | werkzeug.wrappers.Response
 
 
 @BLUEPRINT.get("/start")
-async def listing() -> Page:
+@web.sign_in_required
+async def listing() -> str:
     """URL: /start."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await compose.startable(read)
+    view = await web.view(compose.startable)
     return await web.render("start/list.html", view=view)
 
 
 @BLUEPRINT.get("/start/<project_key>")
-async def selected(project_key: str) -> Page:
+@web.sign_in_required
+async def selected(project_key: str) -> str:
     """URL: /start/<project_key>."""
-    if not web.asf_uid():
-        return web.sign_in_first()
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await compose.start(read, project_key)
-    return await web.render("start/selected.html", view=view, values={}, field_errors={})
+    view = await web.view(compose.start, project_key)
+    return await web.render("start/selected.html", view=view)

@@ -12,14 +12,12 @@ BLUEPRINT = quart.Blueprint("get_target", __name__)
 @BLUEPRINT.get("/targets")
 async def listing() -> str:
     """URL: /targets."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await targets.listing(read)
+    view = await web.view(targets.listing)
     return await web.render("targets.html", view=view)
 
 
 @BLUEPRINT.get("/target/<project_key>")
 async def selected(project_key: str) -> str:
     """URL: /target/<project_key>."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await targets.page(read, project_key)
+    view = await web.view(targets.page, project_key)
     return await web.render("target.html", view=view, values=None, field_errors={}, moved="", outside=())

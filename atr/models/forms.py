@@ -278,6 +278,12 @@ class AnnounceForm(Form):
     reason: Text = ""
 
 
+def demand_typed(typed: str, version_key: str) -> None:
+    """Raise FormError unless the version that the person typed is that of the release."""
+    if typed != version_key:
+        raise FormError({"version": f"The version does not match. Type {version_key}."})
+
+
 def problems(error: errors.AtrError) -> dict[str, str]:
     """What is wrong, by field; what is wrong with no single field stands under a name that is none."""
     if isinstance(error, FormError):

@@ -2,21 +2,18 @@
 """Take a candidate back before the first call to publish."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.sql as sql
-import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_abandon", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/abandon/<project_key>/<version_key>")
-async def selected(project_key: str, version_key: str) -> Answer:
+async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /abandon/<project_key>/<version_key>."""
     given = await web.form()
     try:
@@ -26,16 +23,12 @@ async def selected(project_key: str, version_key: str) -> Answer:
                 sql.release_key(project_key, version_key), form.reason, vote_seq=form.vote_seq
             )
     except (errors.InputError, errors.ConflictError) as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await resolution.abandon(read, await releases.key(read, project_key, version_key))
-        html = await web.render("abandon.html", view=view, values=given, field_errors=forms.problems(error))
-        return html, 422 if isinstance(error, errors.InputError) else 409
+        view = await web.view_of(project_key, version_key, resolution.abandon)
+        return await web.refused("abandon.html", error, given, view=view)
     return web.redirect(
         "get.voting.selected",
         success=(
             f"Candidate {form.vote_seq} is abandoned; no publish request was sent. The release is in Compose again. "
             "The state of its staged deployments is being checked."
         ),
-        project_key=project_key,
-        version_key=version_key,
     )

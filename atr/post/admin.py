@@ -2,7 +2,6 @@
 """Switch a platform off, or the whole site, and on again."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
@@ -10,11 +9,10 @@ import atr.storage.readers.switches as switch_rows
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_admin", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/admin/switches")
-async def switches() -> Answer:
+async def switches() -> web.Answer:
     """URL: /admin/switches. From that instant no mark is written there, or may be again."""
     given = await web.form()
     try:
@@ -23,9 +21,6 @@ async def switches() -> Answer:
             turn = admin.switches.switch_off if (form.to == "off") else admin.switches.switch_on
             is_change = await turn(form.scope, form.reason)
     except errors.InputError as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await switch_rows.page(read)
-        html = await web.render("admin/switches.html", view=view, values=given, field_errors=forms.problems(error))
-        return html, 422
+        return await web.refused("admin/switches.html", error, given, view=await web.view(switch_rows.page))
     said = f"It is {form.to} from now on." if is_change else f"It was {form.to} already."
     return web.redirect("get.admin.switches", success=said)

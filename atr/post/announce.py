@@ -4,23 +4,20 @@
 from typing import Final
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.letters as letters
 import atr.models.sql as sql
-import atr.storage.readers.releases as releases
 import atr.storage.readers.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_announce", __name__)
 _VOUCH: Final = "vouch:"
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/announce/<project_key>/<version_key>")
-async def selected(project_key: str, version_key: str) -> Answer:
+async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /announce/<project_key>/<version_key>."""
     given = await web.form()
     key = sql.release_key(project_key, version_key)
@@ -37,12 +34,12 @@ async def selected(project_key: str, version_key: str) -> Answer:
                 form = _parsed(given, version_key)
                 await manager.announce.announce(key, reason=form.reason, vouched=_vouched(given))
     except (errors.InputError, errors.BlockedError, errors.ConflictError) as error:
-        return await _again(project_key, version_key, given, error)
+        view = await web.view_of(project_key, version_key, resolution.announce)
+        letter = letters.announcement(view, page=web.external_url("get.vote.selected"))
+        return await web.refused("announce.html", error, given, view=view, letter=letter)
     return web.redirect(
         "get.finish.selected",
         success=f"{version_key} is marked as announced and can no longer be changed.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
@@ -53,20 +50,5 @@ def _vouched(given: dict[str, str]) -> frozenset[str]:
 
 def _parsed(given: dict[str, str], version_key: str) -> forms.AnnounceForm:
     form = forms.AnnounceForm.parse(given)
-    if form.version != version_key:
-        raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
+    forms.demand_typed(form.version, version_key)
     return form
-
-
-async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await resolution.announce(read, await releases.key(read, project_key, version_key))
-    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
-    html = await web.render(
-        "announce.html",
-        view=view,
-        letter=letters.announcement(view, page=page),
-        values=given,
-        field_errors=forms.problems(error),
-    )
-    return html, 422 if isinstance(error, errors.InputError) else 409

@@ -2,22 +2,19 @@
 """Remove or rename a file or a folder of the newest revision."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
 import atr.storage.changes as changes
 import atr.storage.readers.compose as compose
-import atr.storage.readers.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_compose", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/compose/change/<project_key>/<version_key>")
-async def change_selected(project_key: str, version_key: str) -> Answer:
+async def change_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /compose/change/<project_key>/<version_key>."""
     site, who = web.site(), web.asf_uid()
     given = await web.form()
@@ -29,13 +26,12 @@ async def change_selected(project_key: str, version_key: str) -> Answer:
         )
     except errors.InputError as error:
         # What was typed stays on the page, with what is wrong beside it.
-        async with site.storage.read(who) as read:
-            view = await compose.change(read, await releases.key(read, project_key, version_key), form.path)
+        view = await web.view_of(project_key, version_key, compose.change, form.path)
         problems = error.problems if isinstance(error, forms.FormError) else {"to": str(error)}
         html = await web.render("compose/change.html", view=view, values=given, field_errors=problems)
         return html, 422
     said = f"Revision {made.number} is made." if made.is_new else "Nothing changed."
-    return web.redirect("get.compose.selected", success=said, project_key=project_key, version_key=version_key)
+    return web.redirect("get.compose.selected", success=said)
 
 
 def _change(form: compose_forms.ChangeForm) -> changes.Change:

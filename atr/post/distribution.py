@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
@@ -21,11 +20,10 @@ import atr.storage.readers.together as together
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_distribution", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/distribution/promote/<project_key>/<version_key>")
-async def promote_selected(project_key: str, version_key: str) -> Answer:
+async def promote_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/promote/<project_key>/<version_key>.
 
     The "promote" form: asks for the one irreversible call. The worker makes it, after proving the bytes again.
@@ -34,8 +32,7 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.DistributionPromoteForm.parse(given)
-            if form.version != version_key:
-                raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
+            forms.demand_typed(form.version, version_key)
             platform = distribution.DistributionPlatform.from_slug(form.platform)
             await member.distributions.promote_staging_to_production(
                 sql.release_key(project_key, version_key),
@@ -45,18 +42,17 @@ async def promote_selected(project_key: str, version_key: str) -> Answer:
                 row_version=form.row_version,
             )
     except forms.FormError as error:
-        return await _confirm_again(project_key, version_key, given, error)
+        row = await web.view_of(project_key, version_key, deployments.one, f"d{given.get('deployment_id', '')}")
+        return await web.refused("distribution/confirm.html", error, given, row=row)
     return web.redirect(
         "get.finish.selected",
         success=f"Promotion requested. The staged files are verified once more before the request to "
         f"{platform.display_name} is sent.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/distribution/promote-all/<project_key>/<version_key>")
-async def promote_all_selected(project_key: str, version_key: str) -> Answer:
+async def promote_all_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/promote-all/<project_key>/<version_key>.
 
     Several "promote" forms in one: all are asked for or none, and each is sent when the one before it is live.
@@ -65,64 +61,57 @@ async def promote_all_selected(project_key: str, version_key: str) -> Answer:
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.PromoteAllForm.parse(given)
-            if form.version != version_key:
-                raise forms.FormError({"version": f"The version does not match. Type {version_key}."})
+            forms.demand_typed(form.version, version_key)
             await member.acts.promote_all(
                 sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
             )
     except errors.InputError as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await together.promote_all(read, project_key, version_key)
-        html = await web.render("distribution/promote_all.html", view=view, values=given, field_errors=_problems(error))
-        return html, 422
+        view = await web.view(together.promote_all, project_key, version_key)
+        return await web.refused("distribution/promote_all.html", error, given, view=view)
     return web.redirect(
         "get.finish.selected",
         success=f"Asked for {len(form.rows)}, one after another. Each is verified once more immediately before it "
         "is sent.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/distribution/record/<project_key>/<version_key>")
-async def record_selected(project_key: str, version_key: str) -> Answer:
+async def record_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/record/<project_key>/<version_key>."""
     return await _record(project_key, version_key, staging=False)
 
 
 @BLUEPRINT.post("/distribution/stage/record/<project_key>/<version_key>")
-async def stage_record_selected(project_key: str, version_key: str) -> Answer:
+async def stage_record_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/stage/record/<project_key>/<version_key>."""
     return await _record(project_key, version_key, staging=True)
 
 
 @BLUEPRINT.post("/distribution/automate/<project_key>/<version_key>")
-async def automate_selected(project_key: str, version_key: str) -> Answer:
+async def automate_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/automate/<project_key>/<version_key>."""
     return await _automate(project_key, version_key, staging=False)
 
 
 @BLUEPRINT.post("/distribution/stage/automate/<project_key>/<version_key>")
-async def stage_automate_selected(project_key: str, version_key: str) -> Answer:
+async def stage_automate_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/stage/automate/<project_key>/<version_key>."""
     return await _automate(project_key, version_key, staging=True)
 
 
 @BLUEPRINT.post("/distribution/stage/again/<project_key>/<version_key>/<digest>")
-async def stage_again_selected(project_key: str, version_key: str, digest: str) -> Answer:
+async def stage_again_selected(project_key: str, version_key: str, digest: str) -> web.Answer:
     """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>."""
     async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
         await manager.distributions.stage_again(sql.release_key(project_key, version_key), digest)
     return web.redirect(
         "get.finish.selected",
         success="Restaging the voted files. The deployment then waits for a committee member to promote it.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/distribution/delete/<project_key>/<version_key>")
-async def delete(project_key: str, version_key: str) -> Answer:
+async def delete(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/delete/<project_key>/<version_key>."""
     given = await web.form()
     try:
@@ -133,21 +122,16 @@ async def delete(project_key: str, version_key: str) -> Answer:
                 sql.release_key(project_key, version_key), where, form.reason
             )
     except errors.InputError as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            asked = paging.Asked.of(given)
-            view = await distributions.listing(read, await releases.key(read, project_key, version_key), asked)
-        html = await web.render("distribution/list.html", view=view, values=given, field_errors=_problems(error))
-        return html, 422
+        view = await web.view_of(project_key, version_key, distributions.listing, paging.Asked.of(given))
+        return await web.refused("distribution/list.html", error, given, view=view)
     return web.redirect(
         "get.distribution.list_get",
         success=f"{where} is no longer recorded. Nothing changed on {where.platform.display_name}.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/distribution/act/<project_key>/<version_key>/<row_key>")
-async def act(project_key: str, version_key: str, row_key: str) -> Answer:
+async def act(project_key: str, version_key: str, row_key: str) -> web.Answer:
     """URL: /distribution/act/<project_key>/<version_key>/<row_key>."""
     site, who = web.site(), web.asf_uid()
     given = await web.form()
@@ -164,17 +148,9 @@ async def act(project_key: str, version_key: str, row_key: str) -> Answer:
             else:
                 await _MEMBERS[form.act](await write.as_project_committee_member(project_key), row, form)
     except errors.InputError as error:
-        async with site.storage.read(who) as read:
-            view = await deployments.detail(read, await releases.key(read, project_key, version_key), row_key)
-        html = await web.render("distribution/detail.html", view=view, values=given, field_errors=_problems(error))
-        return html, 422
-    return web.redirect(
-        "get.distribution.detail",
-        success=_DONE[form.act],
-        project_key=project_key,
-        version_key=version_key,
-        row_key=row_key,
-    )
+        view = await web.view_of(project_key, version_key, deployments.detail, row_key)
+        return await web.refused("distribution/detail.html", error, given, view=view)
+    return web.redirect("get.distribution.detail", success=_DONE[form.act], row_key=row_key)
 
 
 _DONE: Final = {
@@ -235,7 +211,7 @@ _MEMBERS: Final[
 }
 
 
-async def _record(project_key: str, version_key: str, *, staging: bool) -> Answer:
+async def _record(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
     given = await web.form()
     release_key = sql.release_key(project_key, version_key)
     try:
@@ -251,13 +227,11 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> Answe
     return web.redirect(
         "get.distribution.list_get",
         success=f"{where} is recorded. {said}",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/distribution/search/<project_key>/<version_key>")
-async def search_selected(project_key: str, version_key: str) -> Answer:
+async def search_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/search/<project_key>/<version_key>.
 
     Somebody knows what they staged, not under which id: the worker asks the platform.
@@ -269,21 +243,15 @@ async def search_selected(project_key: str, version_key: str) -> Answer:
             number = await manager.searches.ask(sql.release_key(project_key, version_key), form.coordinates)
     except (errors.InputError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError) as error:
         return await _record_again(project_key, version_key, given, error, staging=True)
-    return web.redirect(
-        "get.distribution.search", project_key=project_key, version_key=version_key, row_key=f"s{number}"
-    )
+    return web.redirect("get.distribution.search", row_key=f"s{number}")
 
 
 async def _record_again(
     project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError, *, staging: bool
-) -> Answer:
+) -> web.Answer:
     """What was typed stays on the page, with what is wrong beside it."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await distributions.form(read, await releases.key(read, project_key, version_key))
-    html = await web.render(
-        "distribution/record.html", view=view, staging=staging, values=given, field_errors=_problems(error)
-    )
-    return html, 422 if isinstance(error, (errors.InputError, errors.UnsupportedError)) else 409
+    view = await web.view_of(project_key, version_key, distributions.form)
+    return await web.refused("distribution/record.html", error, given, view=view, staging=staging)
 
 
 def _home(given: dict[str, str], project_key: str, version_key: str) -> str:
@@ -304,7 +272,7 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
     return f"The platform is being checked for it. Its files cannot be verified because {platform.no_proof}."
 
 
-async def _automate(project_key: str, version_key: str, *, staging: bool) -> Answer:
+async def _automate(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
     given = await web.form()
     try:
         async with web.site().storage.write(web.asf_uid()) as write:
@@ -314,31 +282,12 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> Ans
             await manager.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
             promotes = write.is_committee_member and not staging
     except errors.InputError as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await distributions.form(
-                read, await releases.key(read, project_key, version_key), distribution.DistributionPlatform.MAVEN
-            )
-        html = await web.render("distribution/automate.html", view=view, staging=staging, field_errors=_problems(error))
-        return html, 422
+        platform = distribution.DistributionPlatform.MAVEN
+        view = await web.view_of(project_key, version_key, distributions.form, platform)
+        return await web.refused("distribution/automate.html", error, given, view=view, staging=staging)
     return web.lead_back(
         _home(given, project_key, version_key),
         success=f"Uploading to {platform.display_name}; the promotion follows once its checks pass."
         if promotes
         else f"Uploading to {platform.display_name}. The deployment then waits for a committee member to promote it.",
     )
-
-
-async def _confirm_again(project_key: str, version_key: str, given: dict[str, str], error: forms.FormError) -> Answer:
-    async with web.site().storage.read(web.asf_uid()) as read:
-        release_key = await releases.key(read, project_key, version_key)
-        row = await deployments.one(read, release_key, f"d{given.get('deployment_id', '')}")
-    html = await web.render("distribution/confirm.html", row=row, values=given, field_errors=_problems(error))
-    return html, 422
-
-
-def _problems(error: errors.AtrError) -> dict[str, str]:
-    """By field; what is wrong with no single field stands under a name that is none."""
-    if isinstance(error, forms.FormError):
-        return error.problems
-    field = error.field if isinstance(error, errors.InputError) else ""
-    return {field or "form": str(error)}

@@ -2,7 +2,6 @@
 """Lift the embargo of a release."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
@@ -11,11 +10,10 @@ import atr.storage.readers.embargo as embargo
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_embargo", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/embargo/<project_key>/<version_key>")
-async def selected(project_key: str, version_key: str) -> Answer:
+async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /embargo/<project_key>/<version_key>."""
     given = await web.form()
     try:
@@ -23,13 +21,9 @@ async def selected(project_key: str, version_key: str) -> Answer:
             form = forms.LiftForm.parse(given)
             await member.announce.lift_embargo(sql.release_key(project_key, version_key), form.reason)
     except (errors.InputError, errors.ConflictError) as error:
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await embargo.page(read, project_key, version_key)
-        html = await web.render("embargo.html", view=view, values=given, field_errors=forms.problems(error))
-        return html, 422 if isinstance(error, errors.InputError) else 409
+        view = await web.view(embargo.page, project_key, version_key)
+        return await web.refused("embargo.html", error, given, view=view)
     return web.redirect(
         "get.embargo.selected",
         success="The embargo is lifted. The release can now be staged, searched for, served and promoted.",
-        project_key=project_key,
-        version_key=version_key,
     )

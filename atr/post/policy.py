@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import Mapping
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
@@ -14,11 +13,10 @@ import atr.storage.readers.policy as policy
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_policy", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/policy/<project_key>")
-async def selected(project_key: str) -> Answer:
+async def selected(project_key: str) -> web.Answer:
     """URL: /policy/<project_key>. 409, with both versions, when somebody else changed it meanwhile."""
     given = await web.form()
     try:
@@ -39,12 +37,11 @@ async def selected(project_key: str) -> Answer:
     return web.redirect(
         "get.policy.selected",
         success="Policy saved. It applies from now on." if is_change else "Nothing to save: the policy is unchanged.",
-        project_key=project_key,
     )
 
 
 @BLUEPRINT.post("/policy/<project_key>/try")
-async def trial(project_key: str) -> Answer:
+async def trial(project_key: str) -> web.Answer:
     """URL: /policy/<project_key>/try. The whole page again, or with `fragment` only what came of it."""
     given = await web.form()
     mappings, problems = policy_forms.mapped_by(given)
@@ -65,7 +62,7 @@ async def _again(
     *,
     field_errors: Mapping[str, str] | None = None,
     moved: str = "",
-) -> Answer:
+) -> web.Answer:
     """The page with what was typed. The form now carries the newest policy's digest: what is sent next is meant."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await policy.page(read, project_key)

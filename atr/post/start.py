@@ -2,7 +2,6 @@
 """Start a release."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.compose_forms as compose_forms
@@ -11,11 +10,10 @@ import atr.storage.readers.compose as compose
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_start", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/start/<project_key>")
-async def selected(project_key: str) -> Answer:
+async def selected(project_key: str) -> web.Answer:
     """URL: /start/<project_key>."""
     given = await web.form()
     try:
@@ -24,14 +22,12 @@ async def selected(project_key: str) -> Answer:
             await participant.release.start(project_key, form.version, expedited=bool(form.expedited))
     except (errors.InputError, errors.ConflictError) as error:
         # What was typed stays on the page, with what is wrong beside it.
-        async with web.site().storage.read(web.asf_uid()) as read:
-            view = await compose.start(read, project_key)
+        view = await web.view(compose.start, project_key)
         problems = error.problems if isinstance(error, forms.FormError) else {"version": str(error)}
         html = await web.render("start/selected.html", view=view, values=given, field_errors=problems)
-        return html, 422 if isinstance(error, errors.InputError) else 409
+        return html, web.status(error)
     return web.redirect(
         "get.compose.selected",
         success=f"{form.version} is started. Upload its files.",
-        project_key=project_key,
         version_key=form.version,
     )

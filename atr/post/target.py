@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
@@ -13,11 +12,10 @@ import atr.storage.readers.targets as targets
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_target", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/target/<project_key>")
-async def selected(project_key: str) -> Answer:
+async def selected(project_key: str) -> web.Answer:
     """URL: /target/<project_key>. 409 when somebody was faster, or when something would lie outside unsaid."""
     given = await web.form()
     try:
@@ -47,7 +45,6 @@ async def selected(project_key: str) -> Answer:
         success="Namespaces saved. They apply from now on."
         if is_change
         else "Nothing to save: the namespaces are unchanged.",
-        project_key=project_key,
     )
 
 
@@ -59,9 +56,8 @@ async def _again(
     field_errors: Mapping[str, str] | None = None,
     moved: str = "",
     outside: tuple[str, ...] = (),
-) -> Answer:
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await targets.page(read, project_key)
+) -> web.Answer:
+    view = await web.view(targets.page, project_key)
     html = await web.render(
         "target.html", view=view, values=given, field_errors=field_errors or {}, moved=moved, outside=outside
     )

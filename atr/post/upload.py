@@ -19,13 +19,11 @@ import atr.models.forms as forms
 import atr.models.sql as sql
 import atr.storage.changes as changes
 import atr.storage.readers.compose as compose
-import atr.storage.readers.releases as releases
 import atr.storage.spool as spools
 import atr.template as template
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_upload", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 # The field of whose files the first folder is the one that was chosen, and no part of the path.
 _FOLDER: Final = "folder"
 # A browser writes these characters of a name so, and a backslash as it is, which the library would take for a mark:
@@ -44,7 +42,7 @@ class Problems:
 
 
 @BLUEPRINT.post("/upload/<project_key>/<version_key>")
-async def selected(project_key: str, version_key: str) -> Answer:
+async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /upload/<project_key>/<version_key>.
 
     The body is read as it arrives. Nothing of it is written before the session's token and the person's rights are
@@ -67,7 +65,7 @@ async def selected(project_key: str, version_key: str) -> Answer:
         return await _again(project_key, version_key, given, error, problems)
 
 
-async def _take(project_key: str, version_key: str, sent: body.Form, given: dict[str, str]) -> Answer:
+async def _take(project_key: str, version_key: str, sent: body.Form, given: dict[str, str]) -> web.Answer:
     site, who = web.site(), web.asf_uid()
     form = compose_forms.UploadForm.parse(given)
     state_dir = site.storage.place.state_dir
@@ -94,7 +92,7 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
             description=form.description or f"Uploaded {template.count(spool.count, 'file')}",
         )
         said = _done(made, spool.count)
-    answer = web.redirect("get.compose.selected", success=said, project_key=project_key, version_key=version_key)
+    answer = web.redirect("get.compose.selected", success=said)
     if quart.request.headers.get("X-Requested-With") == "XMLHttpRequest":
         # A script cannot keep its browser from following a redirect; it is told where to go instead.
         return werkzeug.wrappers.Response("", 201, {"Location": answer.location or ""})
@@ -128,8 +126,7 @@ async def _again(
 async def _page(
     project_key: str, version_key: str, given: dict[str, str], by_field: dict[str, str], problems: Problems
 ) -> str:
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await compose.page(read, await releases.key(read, project_key, version_key))
+    view = await web.view_of(project_key, version_key, compose.page)
     more: dict[str, Any] = web.upload_form(values=given, field_errors=by_field, upload_problems=problems)
     return await web.render("compose/selected.html", view=view, **more)
 

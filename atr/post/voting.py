@@ -4,23 +4,20 @@
 from collections.abc import Sequence
 
 import quart
-import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.letters as letters
 import atr.models.sql as sql
 import atr.storage as storage
-import atr.storage.readers.releases as releases
 import atr.storage.readers.vote as votes
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_voting", __name__)
-Answer = werkzeug.wrappers.Response | tuple[str, int]
 
 
 @BLUEPRINT.post("/voting/<project_key>/<version_key>")
-async def selected(project_key: str, version_key: str) -> Answer:
+async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /voting/<project_key>/<version_key>; freezes the ballot and opens the vote."""
     given = await web.form()
     try:
@@ -36,25 +33,22 @@ async def selected(project_key: str, version_key: str) -> Answer:
     return web.redirect(
         "get.vote.selected",
         success=f"The vote on candidate {candidate} is open. Send the call for votes now: ATR sends no email.",
-        project_key=project_key,
-        version_key=version_key,
     )
 
 
 @BLUEPRINT.post("/voting/ballot/<project_key>/<version_key>")
-async def ballot(project_key: str, version_key: str) -> Answer:
+async def ballot(project_key: str, version_key: str) -> web.Answer:
     """URL: /voting/ballot/<project_key>/<version_key>; takes off the ballot, puts on again, or gives up."""
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
             form = forms.BallotForm.parse(given)
-        async with web.site().storage.read(web.asf_uid()) as read:
-            numbers = await votes.own(read, await releases.key(read, project_key, version_key), form.numbers)
+        numbers = await web.view_of(project_key, version_key, votes.own, form.numbers)
         async with web.site().storage.write(web.asf_uid()) as write:
             await _decide(write, project_key, form, numbers)
     except (errors.InputError, errors.ConflictError) as error:
         return await _again(project_key, version_key, given, error)
-    return web.redirect("get.voting.selected", success=_done(form), project_key=project_key, version_key=version_key)
+    return web.redirect("get.voting.selected", success=_done(form))
 
 
 async def _decide(write: storage.Write, project_key: str, form: forms.BallotForm, numbers: Sequence[int]) -> None:
@@ -83,16 +77,8 @@ def _done(form: forms.BallotForm) -> str:
             return "Drop requested."
 
 
-async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> Answer:
+async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> web.Answer:
     """The page as it is now, with what was wrong and what was typed."""
-    async with web.site().storage.read(web.asf_uid()) as read:
-        view = await votes.voting(read, await releases.key(read, project_key, version_key))
-    page = web.as_url("get.vote.selected", project_key=project_key, version_key=version_key, _external=True)
-    html = await web.render(
-        "voting.html",
-        view=view,
-        letter=letters.call_for_votes(view, page=page),
-        values=given,
-        field_errors=forms.problems(error),
-    )
-    return html, 422 if isinstance(error, errors.InputError) else 409
+    view = await web.view_of(project_key, version_key, votes.voting)
+    letter = letters.call_for_votes(view, page=web.external_url("get.vote.selected"))
+    return await web.refused("voting.html", error, given, view=view, letter=letter)
