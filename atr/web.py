@@ -26,6 +26,7 @@ import atr.errors as errors
 import atr.identity.contract as contract
 import atr.log as log
 import atr.models.forms as forms
+import atr.refusals as refusals
 import atr.storage as storage
 import atr.storage.readers.releases as releases
 import atr.storage.transaction as transaction
@@ -53,43 +54,10 @@ _HEADERS: Final = {
 }
 # Where the cookies demand https, so does everything else, for a year.
 _HTTPS_ONLY: Final = "max-age=31536000"
-_STATUS: Final[dict[type[errors.AtrError], int]] = {
-    errors.AccessError: 403,
-    errors.NotFoundError: 404,
-    errors.ConflictError: 409,
-    errors.BlockedError: 409,
-    errors.InputError: 422,
-    errors.UnsupportedError: 422,
-    errors.PlatformError: 502,
-    errors.NoRoomError: 507,
-}
-_TITLES: Final = {
-    400: "Invalid request",
-    403: "Not permitted",
-    404: "Page not found",
-    405: "Method not allowed",
-    409: "Nothing was changed",
-    413: "Request too large",
-    422: "Invalid input",
-    500: "Internal error",
-    502: "Platform error",
-    507: "Out of storage",
-}
-
 # What a form is answered with: a redirect, or the page again with a status.
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 _Given = ParamSpec("_Given")
 _View = TypeVar("_View")
-
-
-@dataclasses.dataclass(frozen=True)
-class Refusal:
-    """An error as it is told: the status of the answer, a title, a sentence, and the reasons if there are several."""
-
-    status: int
-    title: str
-    message: str
-    reasons: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +70,7 @@ class Hooks:
     csrf_token: Callable[[], str]
     check_csrf: Callable[[str], Awaitable[None]]
     # How an error is answered; `error_page` is one way.
-    refuse: Callable[[Refusal], Awaitable[quart.typing.ResponseReturnValue]]
+    refuse: Callable[[refusals.Refusal], Awaitable[quart.typing.ResponseReturnValue]]
     csrf_name: str = "csrf_token"
     # For each page of ours that is linked to and not registered, the endpoint that stands for it:
     # {"get.session.sign_in": "login"}.
@@ -213,7 +181,7 @@ async def fragment(name: str, etag: str, **context: Any) -> quart.Response:
 async def refused(name: str, error: errors.AtrError, given: Mapping[str, str], **context: Any) -> tuple[str, int]:
     """The page of a form once more, with what was typed and what is wrong beside it."""
     html = await render(name, values=given, field_errors=forms.problems(error), **context)
-    return html, status(error)
+    return html, refusals.status(error)
 
 
 async def view(
@@ -268,21 +236,11 @@ def static(name: str) -> str:
     return quart.url_for(f"{_installed().prefix}static", filename=name, v=template.static_version(name))
 
 
-def status(error: errors.AtrError) -> int:
-    """The status of an answer that tells of this error."""
-    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
-
-
 def redirect(route: str, *, success: str = "", **values: Any) -> werkzeug.wrappers.Response:
     """Lead on to another page, after a form, with a sentence: of the same project and version, if of no other."""
     if success:
         _flash(success)
     return quart.redirect(as_url(route, **{**_same_release(), **values}), 303)
-
-
-def upload_form(**given: Any) -> dict[str, Any]:
-    """What the compose page needs for its upload form; `given` is what was typed and what is wrong with it."""
-    return {"max_upload": site().max_upload, "upload_problems": None} | given
 
 
 def local_path(text: str) -> str:
@@ -357,11 +315,8 @@ async def _harden(response: quart.Response) -> quart.Response:
 async def _page_context() -> dict[str, Any]:
     here = site()
     who = asf_uid()
-    role = ""
     # The page that tells of a fault must not need what has just failed.
-    if who and not quart.g.get("failed"):
-        async with here.storage.read(who) as read:
-            role = await releases.session_role(read)
+    role = await view(releases.session_role) if who and not quart.g.get("failed") else ""
     return {
         "url": as_url,
         "static": static,
@@ -394,7 +349,7 @@ def _csrf_field() -> markupsafe.Markup:
 
 
 async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnValue:
-    code = status(error)
+    code = refusals.status(error)
     reasons = error.reasons if isinstance(error, errors.BlockedError) else ()
     message = "This is not possible now:" if reasons else str(error)
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
@@ -409,7 +364,7 @@ async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typi
     if status >= 500:  # noqa: PLR2004  (as HTTP counts)
         # An error page could not be drawn: what it needed has failed.
         quart.g.failed = True
-    answer = await quart.make_response(await _refuse(status, _http_sentence(status)))
+    answer = await quart.make_response(await _refuse(status, refusals.sentence(status)))
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return answer
@@ -426,11 +381,11 @@ async def _on_bug(_error: Exception) -> quart.typing.ResponseReturnValue:
 
 
 async def _refuse(status: int, message: str, reasons: Sequence[str] = ()) -> quart.typing.ResponseReturnValue:
-    title = _TITLES.get(status, "Request failed")
-    return await hooks().refuse(Refusal(status, title, message, reasons))
+    title = refusals.TITLES.get(status, "Request failed")
+    return await hooks().refuse(refusals.Refusal(status, title, message, reasons))
 
 
-async def error_page(refusal: Refusal) -> tuple[str, int]:
+async def error_page(refusal: refusals.Refusal) -> tuple[str, int]:
     """An error as a page of ours, with the way back."""
     steps = [("All releases", as_url("get.releases.listing"))]
     keys = quart.request.view_args or {}
@@ -443,15 +398,3 @@ async def error_page(refusal: Refusal) -> tuple[str, int]:
         steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
     html = await render("error.html", **dataclasses.asdict(refusal), request_id=request_id(), next_steps=steps)
     return html, refusal.status
-
-
-def _http_sentence(status: int) -> str:
-    match status:
-        case 404:
-            return "There is no page at this address."
-        case 405:
-            return "This address does not accept this kind of request. Nothing was changed."
-        case 413:
-            return "The request is larger than a form may be. Nothing was changed."
-        case _:
-            return "The request could not be read. Nothing was changed."

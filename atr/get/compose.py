@@ -24,7 +24,7 @@ async def selected(project_key: str, version_key: str) -> str:
         query=asked.get("q", "").strip()[:_MAX_QUERY],
         asked=paging.Asked(paging.number(asked.get("page", ""), otherwise=1)),
     )
-    return await web.render("compose/selected.html", view=view, **web.upload_form())
+    return await web.render("compose/selected.html", view=view, max_upload=web.site().max_upload, upload_problems=None)
 
 
 @BLUEPRINT.get("/compose/change/<project_key>/<version_key>")

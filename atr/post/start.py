@@ -6,6 +6,7 @@ import quart
 import atr.errors as errors
 import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
+import atr.refusals as refusals
 import atr.storage.readers.compose as compose
 import atr.web as web
 
@@ -25,7 +26,7 @@ async def selected(project_key: str) -> web.Answer:
         view = await web.view(compose.start, project_key)
         problems = error.problems if isinstance(error, forms.FormError) else {"version": str(error)}
         html = await web.render("start/selected.html", view=view, values=given, field_errors=problems)
-        return html, web.status(error)
+        return html, refusals.status(error)
     return web.redirect(
         "get.compose.selected",
         success=f"{form.version} is started. Upload its files.",

@@ -5,7 +5,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import quart
 import werkzeug.exceptions
@@ -17,6 +17,7 @@ import atr.errors as errors
 import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
 import atr.models.sql as sql
+import atr.refusals as refusals
 import atr.storage.changes as changes
 import atr.storage.readers.compose as compose
 import atr.storage.spool as spools
@@ -62,7 +63,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
         problems = _said(error, site.max_upload)
         if problems is None:
             raise
-        return await _again(project_key, version_key, given, error, problems)
+        return await _page(project_key, version_key, given, problems, error)
 
 
 async def _take(project_key: str, version_key: str, sent: body.Form, given: dict[str, str]) -> web.Answer:
@@ -80,7 +81,7 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
             elif event.filename:
                 spool.begin(_path(form.below, event))
         if spool.refused:
-            return await _refused(project_key, version_key, given, spool)
+            return await _page(project_key, version_key, given, _refused(spool))
         if not spool.count:
             raise forms.FormError({"files": "Choose a file or a folder to upload."})
         made = await site.storage.revise(
@@ -99,36 +100,35 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
     return answer
 
 
-async def _refused(project_key: str, version_key: str, given: dict[str, str], spool: spools.Spool) -> tuple[str, int]:
+def _refused(spool: spools.Spool) -> Problems:
     count = template.count(spool.refused_total, "name")
-    problems = Problems(
+    return Problems(
         f"Nothing was saved: {count} cannot be used. Change {'it' if spool.refused_total == 1 else 'them'}, "
         "then upload again.",
         spool.refused,
         spool.refused_total - len(spool.refused),
     )
-    return await _page(project_key, version_key, given, {}, problems), 422
-
-
-async def _again(
-    project_key: str,
-    version_key: str,
-    given: dict[str, str],
-    error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge,
-    problems: Problems,
-) -> tuple[str, int]:
-    """The page that the form stands on, with what is wrong beside it and what was typed."""
-    by_field = error.problems if isinstance(error, forms.FormError) else {}
-    status = web.status(error) if isinstance(error, errors.AtrError) else error.code
-    return await _page(project_key, version_key, given, by_field, problems), status
 
 
 async def _page(
-    project_key: str, version_key: str, given: dict[str, str], by_field: dict[str, str], problems: Problems
-) -> str:
-    view = await web.view_of(project_key, version_key, compose.page)
-    more: dict[str, Any] = web.upload_form(values=given, field_errors=by_field, upload_problems=problems)
-    return await web.render("compose/selected.html", view=view, **more)
+    project_key: str,
+    version_key: str,
+    given: dict[str, str],
+    problems: Problems,
+    error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge | None = None,
+) -> tuple[str, int]:
+    """The page that the form stands on, with what is wrong beside it and what was typed."""
+    html = await web.render(
+        "compose/selected.html",
+        view=await web.view_of(project_key, version_key, compose.page),
+        max_upload=web.site().max_upload,
+        upload_problems=problems,
+        values=given,
+        field_errors=error.problems if isinstance(error, forms.FormError) else {},
+    )
+    if isinstance(error, werkzeug.exceptions.RequestEntityTooLarge):
+        return html, error.code
+    return html, refusals.status(error) if error else 422
 
 
 def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, most: int) -> Problems | None:

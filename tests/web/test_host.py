@@ -26,6 +26,7 @@ import atr.get.readiness as get_readiness
 import atr.get.repository as get_repository
 import atr.models.forms as forms
 import atr.post.distribution as post_distribution
+import atr.refusals as refusals
 import atr.template as template
 import atr.web as web
 from tests.web import house as houses
@@ -89,7 +90,7 @@ async def check(given: str) -> None:
         raise errors.AccessError("The host does not know this form.")
 
 
-async def refuse(refusal: web.Refusal) -> tuple[quart.Response, int]:
+async def refuse(refusal: refusals.Refusal) -> tuple[quart.Response, int]:
     return quart.jsonify(refused=refusal.message), refusal.status
 
 
