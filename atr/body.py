@@ -30,7 +30,7 @@ SILENCE: Final = 60.0
 _MAX_HEADERS: Final = 16_000
 _MAX_FIELD: Final = 16_000
 _MAX_FIELDS: Final = 20
-# After the first file, empty ones and fields among them included; storage/spool.py takes fewer files.
+# After the first file, empty ones and fields among them included; storage/changes.py takes fewer files.
 MAX_PARTS: Final = 21_000
 # As much is decoded before others have their turn: it may hold two thousand parts.
 _PIECE: Final = 131_072

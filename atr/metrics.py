@@ -26,7 +26,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage as storage
-import atr.storage.readers.figures as readers
+import atr.storage.readers.usage as usage
 
 _LOG = logging.getLogger(__name__)
 # Whoever scrapes gives up after ten by default.
@@ -162,7 +162,7 @@ class _Page:
     async def _figures(self) -> figures.Figures | None:
         try:
             async with asyncio.timeout(self._patience), self._turn, self._store.read() as read:
-                return await readers.of(read)
+                return await usage.of(read)
         except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
             # TimeoutError is an OSError. Not the error's own words: they may hold the address of the database.
             _LOG.warning("no figures could be read: %s", type(error).__name__, extra={"action": "no_figures"})

@@ -32,7 +32,7 @@ import atr.metrics as metrics
 import atr.post as post
 import atr.promotion.usage as usage
 import atr.storage as storage
-import atr.storage.spool as spool
+import atr.storage.changes as changes
 import atr.storage.transaction as transaction
 import atr.template as template
 import atr.web as web
@@ -115,7 +115,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)
-    await asyncio.to_thread(spool.sweep, settings.state_dir)
+    await asyncio.to_thread(changes.sweep, settings.state_dir)
     database = session.Database(settings.database)
     # The web asks no platform, so the timings are those that pages show.
     monthly = usage.Usage(*settings.maven_central_monthly)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import jinja2
 import markupsafe
 
-import atr.models.views as views
+import atr.pages.views as views
 
 _PACKAGE: Final = pathlib.Path(__file__).parent
 # In a checkout the templates stand beside the package, in a wheel inside it.

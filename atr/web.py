@@ -26,9 +26,9 @@ import atr.errors as errors
 import atr.identity.contract as contract
 import atr.log as log
 import atr.models.forms as forms
+import atr.pages.releases as releases
 import atr.refusals as refusals
 import atr.storage as storage
-import atr.storage.readers.releases as releases
 import atr.storage.transaction as transaction
 import atr.template as template
 

@@ -28,7 +28,8 @@ import atr.demo.tree as trees
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.deployments as deployments
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.central_portal.portal as portals
@@ -40,7 +41,6 @@ import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.eligibility as eligibility
 import atr.storage.files as files
-import atr.storage.readers.deployments as deployments
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan

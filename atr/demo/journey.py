@@ -17,11 +17,11 @@ import atr.demo.people as people
 import atr.demo.processes as processes
 import atr.demo.tree as trees
 import atr.errors as errors
-import atr.models.views as views
+import atr.pages.deployments as deployments
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage as storage
-import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
 
 # However slow the machine is, something is wrong after so long.

@@ -3,7 +3,7 @@
 
 import quart
 
-import atr.storage.readers.resolution as resolution
+import atr.pages.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_abandon", __name__)

@@ -5,8 +5,8 @@ import quart
 import werkzeug.wrappers
 
 import atr.models.paging as paging
-import atr.storage.readers.stuck as stuck_rows
-import atr.storage.readers.switches as switch_rows
+import atr.pages.stuck as stuck_rows
+import atr.pages.switches as switch_rows
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_admin", __name__)

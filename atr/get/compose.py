@@ -4,7 +4,7 @@
 import quart
 
 import atr.models.paging as paging
-import atr.storage.readers.compose as compose
+import atr.pages.compose as compose
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_compose", __name__)

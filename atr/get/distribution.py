@@ -6,12 +6,12 @@ import werkzeug.wrappers
 
 import atr.errors as errors
 import atr.models.paging as paging
+import atr.pages.deployments as deployments
+import atr.pages.distributions as distributions
+import atr.pages.finish as finish
+import atr.pages.repository as repository
+import atr.pages.searches as searches
 import atr.shared.distribution as distribution
-import atr.storage.readers.deployments as deployments
-import atr.storage.readers.distributions as distributions
-import atr.storage.readers.repository as repository
-import atr.storage.readers.searches as searches
-import atr.storage.readers.together as together
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_distribution", __name__)
@@ -50,7 +50,7 @@ async def promote(project_key: str, version_key: str) -> Page:
 @web.sign_in_required
 async def promote_all(project_key: str, version_key: str) -> str:
     """URL: /distribution/promote-all/<project_key>/<version_key>."""
-    view = await web.view(together.promote_all, project_key, version_key)
+    view = await web.view(finish.promote_all, project_key, version_key)
     return await web.render("distribution/promote_all.html", view=view)
 
 

@@ -3,7 +3,7 @@
 
 import quart
 
-import atr.storage.readers.embargo as embargo
+import atr.pages.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_embargo", __name__)
@@ -12,5 +12,5 @@ BLUEPRINT = quart.Blueprint("get_embargo", __name__)
 @BLUEPRINT.get("/embargo/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> str:
     """URL: /embargo/<project_key>/<version_key>."""
-    view = await web.view(embargo.page, project_key, version_key)
+    view = await web.view(releases.lifting, project_key, version_key)
     return await web.render("embargo.html", view=view)

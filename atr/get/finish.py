@@ -4,7 +4,7 @@
 import quart
 
 import atr.models.paging as paging
-import atr.storage.readers.finish as finish
+import atr.pages.finish as finish
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_finish", __name__)

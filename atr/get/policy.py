@@ -5,7 +5,7 @@ import asyncio
 
 import quart
 
-import atr.storage.readers.policy as policy
+import atr.pages.policy as policy
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_policy", __name__)

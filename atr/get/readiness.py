@@ -3,7 +3,7 @@
 
 import quart
 
-import atr.storage.readers.readiness as readiness
+import atr.pages.readiness as readiness
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_readiness", __name__)

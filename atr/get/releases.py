@@ -4,7 +4,7 @@
 import quart
 
 import atr.models.paging as paging
-import atr.storage.readers.releases as releases
+import atr.pages.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_releases", __name__)

@@ -17,9 +17,8 @@ import werkzeug.http
 
 import atr.disk as disk
 import atr.errors as errors
-import atr.models.repository_views as views
+import atr.pages.repository as repository
 import atr.storage.blobs as blobs
-import atr.storage.readers.repository as repository
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_repository", __name__)
@@ -62,14 +61,14 @@ async def file(project_key: str, version_key: str, digest: str, path: str) -> qu
     """URL: /repository/<project_key>/<version_key>/<digest>/<path>: a file, a checksum of one, or a folder."""
     async with web.site().storage.read() as read:
         found = await repository.served(read, project_key, version_key, digest, path)
-    if isinstance(found, views.ServedFolder):
+    if isinstance(found, repository.ServedFolder):
         return quart.Response(await web.render("repository/folder.html", view=found))
     if found.algorithm:
         return _answer(path, found, (await _sums(found))[found.algorithm].encode())
     return _answer(path, found, await _opened(found))
 
 
-def _answer(path: str, found: views.ServedFile, content: bytes | io.FileIO) -> quart.Response:
+def _answer(path: str, found: repository.ServedFile, content: bytes | io.FileIO) -> quart.Response:
     """The file with its headers; only those when that is what was asked for, or when the asker has it already."""
     if isinstance(content, bytes):
         size, etag = len(content), f"{found.file.sha256}-{found.algorithm}"
@@ -98,14 +97,14 @@ def _answer(path: str, found: views.ServedFile, content: bytes | io.FileIO) -> q
     return response
 
 
-async def _opened(found: views.ServedFile) -> io.FileIO:
+async def _opened(found: repository.ServedFile) -> io.FileIO:
     try:
         return await asyncio.to_thread(found.file.opened)
     except errors.DamagedError as damage:
         raise _lost(found, damage) from damage
 
 
-async def _sums(found: views.ServedFile) -> Mapping[str, str]:
+async def _sums(found: repository.ServedFile) -> Mapping[str, str]:
     try:
         return await asyncio.to_thread(_known_sums, found.file)
     except errors.DamagedError as damage:
@@ -118,13 +117,13 @@ def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
     return blobs.sums(file)
 
 
-def _lost(found: views.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:
+def _lost(found: repository.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:
     """What our rows name and the disk does not hold is an operator's business."""
     _LOG.error("%s %s", found.file.path, damage, extra={"action": "blob_lost", "sha256": found.file.sha256})
     return errors.NotFoundError("The stored file is damaged, so it is not served. Tell the operators.")
 
 
-async def _pieces(found: views.ServedFile, opened: io.FileIO) -> AsyncIterator[bytes]:
+async def _pieces(found: repository.ServedFile, opened: io.FileIO) -> AsyncIterator[bytes]:
     """The bytes that were recorded. Where the file has others, it ends short of its length: no client takes it."""
     try:
         pieces = found.file.pieces_of(opened)

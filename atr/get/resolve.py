@@ -3,8 +3,8 @@
 
 import quart
 
-import atr.models.letters as letters
-import atr.storage.readers.resolution as resolution
+import atr.pages.letters as letters
+import atr.pages.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_resolve", __name__)

@@ -3,7 +3,7 @@
 
 import quart
 
-import atr.storage.readers.revisions as revisions
+import atr.pages.revisions as revisions
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_revisions", __name__)

@@ -4,7 +4,7 @@
 import quart
 
 import atr.identity.contract as identity
-import atr.storage.readers.releases as releases
+import atr.pages.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_session", __name__)

@@ -3,7 +3,7 @@
 
 import quart
 
-import atr.storage.readers.targets as targets
+import atr.pages.targets as targets
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_target", __name__)

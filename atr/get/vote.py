@@ -5,8 +5,8 @@ import functools
 
 import quart
 
-import atr.models.letters as letters
-import atr.storage.readers.vote as votes
+import atr.pages.letters as letters
+import atr.pages.vote as votes
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_vote", __name__)

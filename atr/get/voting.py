@@ -3,8 +3,8 @@
 
 import quart
 
-import atr.models.letters as letters
-import atr.storage.readers.vote as votes
+import atr.pages.letters as letters
+import atr.pages.voting as voting
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_voting", __name__)
@@ -13,6 +13,6 @@ BLUEPRINT = quart.Blueprint("get_voting", __name__)
 @BLUEPRINT.get("/voting/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> str:
     """URL: /voting/<project_key>/<version_key>."""
-    view = await web.view_of(project_key, version_key, votes.voting)
+    view = await web.view_of(project_key, version_key, voting.voting)
     letter = letters.call_for_votes(view, page=web.external_url("get.vote.selected"))
     return await web.render("voting.html", view=view, letter=letter)

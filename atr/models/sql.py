@@ -4,7 +4,7 @@
 Tables, columns, constraints and indexes are named as in ATR, enums are stored by the names of their members, and what
 may be NULL there may be NULL here (docs/adr/0044). What we add to a table of ATR's has a server default or may be NULL:
 rows stand there already (migrations, 0002). Our own tables are in models/promotion.py. Rows never leave storage and db;
-what crosses a layer is frozen (models/views.py).
+what crosses a layer is frozen (pages/views.py).
 """
 
 import datetime

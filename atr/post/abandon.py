@@ -6,7 +6,7 @@ import quart
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.sql as sql
-import atr.storage.readers.resolution as resolution
+import atr.pages.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_abandon", __name__)

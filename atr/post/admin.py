@@ -5,7 +5,7 @@ import quart
 
 import atr.errors as errors
 import atr.models.forms as forms
-import atr.storage.readers.switches as switch_rows
+import atr.pages.switches as switch_rows
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_admin", __name__)

@@ -7,9 +7,9 @@ import quart
 
 import atr.errors as errors
 import atr.models.forms as forms
-import atr.models.letters as letters
 import atr.models.sql as sql
-import atr.storage.readers.resolution as resolution
+import atr.pages.letters as letters
+import atr.pages.resolution as resolution
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_announce", __name__)

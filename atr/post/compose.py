@@ -6,8 +6,8 @@ import quart
 import atr.errors as errors
 import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
+import atr.pages.compose as compose
 import atr.storage.changes as changes
-import atr.storage.readers.compose as compose
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_compose", __name__)

@@ -10,13 +10,13 @@ import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.paging as paging
 import atr.models.sql as sql
+import atr.pages.deployments as deployments
+import atr.pages.distributions as distributions
+import atr.pages.finish as finish
+import atr.pages.releases as releases
 import atr.shared.distribution as distribution
 import atr.storage as storage
-import atr.storage.readers.deployments as deployments
-import atr.storage.readers.distributions as distributions
-import atr.storage.readers.releases as releases
-import atr.storage.readers.row_keys as row_keys
-import atr.storage.readers.together as together
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_distribution", __name__)
@@ -62,11 +62,11 @@ async def promote_all_selected(project_key: str, version_key: str) -> web.Answer
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
             form = forms.PromoteAllForm.parse(given)
             forms.demand_typed(form.version, version_key)
-            await member.acts.promote_all(
+            await member.promotions.promote_all(
                 sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
             )
     except errors.InputError as error:
-        view = await web.view(together.promote_all, project_key, version_key)
+        view = await web.view(finish.promote_all, project_key, version_key)
         return await web.refused("distribution/promote_all.html", error, given, view=view)
     return web.redirect(
         "get.finish.selected",
@@ -140,7 +140,7 @@ async def act(project_key: str, version_key: str, row_key: str) -> web.Answer:
             participant = await write.as_project_committee_participant(project_key)
             form = forms.ActForm.parse(given)
             release_key = await releases.key(write, project_key, version_key)
-            row = await row_keys.numbers(write, release_key, row_key)
+            row = await deployment_rows.numbers(write, release_key, row_key)
             if form.act in _PARTICIPANTS:
                 await _PARTICIPANTS[form.act](participant, row)
             elif form.act in _MANAGERS:
@@ -172,7 +172,7 @@ _DONE: Final = {
 }
 
 
-async def _look(participant: storage.WriteAsCommitteeParticipant, row: row_keys.Numbers) -> None:
+async def _look(participant: storage.WriteAsCommitteeParticipant, row: deployment_rows.Numbers) -> None:
     if row.promotion_id is not None:
         await participant.promotions.look_now(row.promotion_id)
     if row.deployment_id is not None:
@@ -181,33 +181,33 @@ async def _look(participant: storage.WriteAsCommitteeParticipant, row: row_keys.
 
 # What every committer of the committee may do, what its release managers, and what only its members: one line each.
 _PARTICIPANTS: Final[
-    Mapping[str, Callable[[storage.WriteAsCommitteeParticipant, row_keys.Numbers], Awaitable[object]]]
+    Mapping[str, Callable[[storage.WriteAsCommitteeParticipant, deployment_rows.Numbers], Awaitable[object]]]
 ] = {
     "look": _look,
-    "verify": lambda participant, row: participant.verification.ask(row.deployment),
+    "verify": lambda participant, row: participant.deployments.verify(row.deployment),
 }
 _MANAGERS: Final[
-    Mapping[str, Callable[[storage.WriteAsReleaseManager, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
+    Mapping[str, Callable[[storage.WriteAsReleaseManager, deployment_rows.Numbers, forms.ActForm], Awaitable[object]]]
 ] = {
     "settle_lost": lambda manager, row, form: manager.deployments.settle_lost(
         row.deployment, form.external_id, form.reason
     ),
 }
 _MEMBERS: Final[
-    Mapping[str, Callable[[storage.WriteAsCommitteeMember, row_keys.Numbers, forms.ActForm], Awaitable[object]]]
+    Mapping[str, Callable[[storage.WriteAsCommitteeMember, deployment_rows.Numbers, forms.ActForm], Awaitable[object]]]
 ] = {
     "drop": lambda member, row, form: member.deployments.drop(row.deployment, form.reason),
-    "forget_copy": lambda member, row, form: member.copies.forget(row.deployment, form.reason),
-    "keep_copy": lambda member, row, _: member.copies.keep(row.deployment),
-    "prove_published": lambda member, row, _: member.acts.prove_published(row.deployment),
-    "accept_extras": lambda member, row, form: member.acts.accept(row.promotion, form.extras, form.reason),
-    "abort": lambda member, row, form: member.acts.abort(row.promotion, form.reason),
-    "check_again": lambda member, row, form: member.acts.check_again(row.promotion, form.reason),
-    "extend": lambda member, row, form: member.acts.extend(row.promotion, form.reason),
-    "give_up": lambda member, row, form: member.acts.give_up(row.promotion, form.reason),
-    "stop": lambda member, row, form: member.acts.stop(row.promotion, form.reason),
-    "go_on": lambda member, row, form: member.acts.go_on(row.promotion, form.reason),
-    "send_again": lambda member, row, form: member.acts.send_again(row.promotion, form.reason),
+    "forget_copy": lambda member, row, form: member.deployments.forget_copy(row.deployment, form.reason),
+    "keep_copy": lambda member, row, _: member.deployments.keep_copy(row.deployment),
+    "prove_published": lambda member, row, _: member.promotions.prove_published(row.deployment),
+    "accept_extras": lambda member, row, form: member.promotions.accept(row.promotion, form.extras, form.reason),
+    "abort": lambda member, row, form: member.promotions.abort(row.promotion, form.reason),
+    "check_again": lambda member, row, form: member.promotions.check_again(row.promotion, form.reason),
+    "extend": lambda member, row, form: member.promotions.extend(row.promotion, form.reason),
+    "give_up": lambda member, row, form: member.promotions.give_up(row.promotion, form.reason),
+    "stop": lambda member, row, form: member.promotions.stop(row.promotion, form.reason),
+    "go_on": lambda member, row, form: member.promotions.go_on(row.promotion, form.reason),
+    "send_again": lambda member, row, form: member.promotions.send_again(row.promotion, form.reason),
 }
 
 

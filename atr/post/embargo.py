@@ -6,7 +6,7 @@ import quart
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.sql as sql
-import atr.storage.readers.embargo as embargo
+import atr.pages.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_embargo", __name__)
@@ -21,7 +21,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
             form = forms.LiftForm.parse(given)
             await member.announce.lift_embargo(sql.release_key(project_key, version_key), form.reason)
     except (errors.InputError, errors.ConflictError) as error:
-        view = await web.view(embargo.page, project_key, version_key)
+        view = await web.view(releases.lifting, project_key, version_key)
         return await web.refused("embargo.html", error, given, view=view)
     return web.redirect(
         "get.embargo.selected",

@@ -9,7 +9,7 @@ import quart
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.policy_forms as policy_forms
-import atr.storage.readers.policy as policy
+import atr.pages.policy as policy
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_policy", __name__)

@@ -6,7 +6,7 @@ import werkzeug.wrappers
 
 import atr.identity.contract as identity
 import atr.identity.session as session
-import atr.storage.readers.releases as releases
+import atr.pages.releases as releases
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_session", __name__)

@@ -8,7 +8,7 @@ import quart
 import atr.errors as errors
 import atr.models.forms as forms
 import atr.models.policy_forms as policy_forms
-import atr.storage.readers.targets as targets
+import atr.pages.targets as targets
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_target", __name__)

@@ -17,10 +17,10 @@ import atr.errors as errors
 import atr.models.compose_forms as compose_forms
 import atr.models.forms as forms
 import atr.models.sql as sql
+import atr.pages.compose as compose
 import atr.refusals as refusals
 import atr.storage.changes as changes
-import atr.storage.readers.compose as compose
-import atr.storage.spool as spools
+import atr.storage.changes as spools
 import atr.template as template
 import atr.web as web
 

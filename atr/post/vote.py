@@ -7,9 +7,9 @@ import quart
 
 import atr.errors as errors
 import atr.models.forms as forms
-import atr.models.letters as letters
 import atr.models.sql as sql
-import atr.storage.readers.vote as votes
+import atr.pages.letters as letters
+import atr.pages.vote as votes
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_vote", __name__)

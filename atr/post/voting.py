@@ -7,10 +7,10 @@ import quart
 
 import atr.errors as errors
 import atr.models.forms as forms
-import atr.models.letters as letters
 import atr.models.sql as sql
+import atr.pages.letters as letters
+import atr.pages.voting as voting
 import atr.storage as storage
-import atr.storage.readers.vote as votes
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_voting", __name__)
@@ -43,7 +43,7 @@ async def ballot(project_key: str, version_key: str) -> web.Answer:
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
             form = forms.BallotForm.parse(given)
-        numbers = await web.view_of(project_key, version_key, votes.own, form.numbers)
+        numbers = await web.view_of(project_key, version_key, voting.own, form.numbers)
         async with web.site().storage.write(web.asf_uid()) as write:
             await _decide(write, project_key, form, numbers)
     except (errors.InputError, errors.ConflictError) as error:
@@ -79,6 +79,6 @@ def _done(form: forms.BallotForm) -> str:
 
 async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> web.Answer:
     """The page as it is now, with what was wrong and what was typed."""
-    view = await web.view_of(project_key, version_key, votes.voting)
+    view = await web.view_of(project_key, version_key, voting.voting)
     letter = letters.call_for_votes(view, page=web.external_url("get.vote.selected"))
     return await web.refused("voting.html", error, given, view=view, letter=letter)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a release may be announced: one rule, for the writer that announces and for all that say so before. Pure.
 
-An answer is a code with its facts. The sentences are in models/announce_words.py.
+An answer is a code with its facts. The sentences are in storage/announcing.py.
 """
 
 import dataclasses

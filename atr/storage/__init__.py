@@ -24,7 +24,6 @@ import atr.storage.embargo as embargo
 import atr.storage.files as files
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.writers.copies as copies
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.distributions as distributions
 import atr.storage.writers.operations as operations
@@ -35,7 +34,6 @@ import atr.storage.writers.release as releases
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
 import atr.storage.writers.searches as searches
-import atr.storage.writers.verification as verification
 import atr.storage.writers.vote as vote
 
 _LOG = logging.getLogger("atr.storage.audit")
@@ -256,7 +254,7 @@ class WriteAsCommitteeParticipant:
         self.revision = revision.CommitteeParticipant(write)
         self.vote = vote.CommitteeParticipant(write)
         self.promotions = promotions.CommitteeParticipant(write)
-        self.verification = verification.CommitteeParticipant(write)
+        self.deployments = deployments.CommitteeParticipant(write)
         self.readiness = readiness.CommitteeParticipant(write)
 
 
@@ -264,6 +262,7 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
     """Besides: the policy, record, stage and delete, open and resolve a vote, abandon a candidate, announce."""
 
     vote: vote.ReleaseManager
+    deployments: deployments.ReleaseManager
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
@@ -282,14 +281,14 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
     announce: releases.CommitteeMember
     deployments: deployments.CommitteeMember
     distributions: distributions.CommitteeMember
+    promotions: promotions.CommitteeMember
 
     def __init__(self, write: Write) -> None:
         super().__init__(write)
         self.announce = releases.CommitteeMember(write)
         self.deployments = deployments.CommitteeMember(write)
         self.distributions = distributions.CommitteeMember(write)
-        self.acts = promotions.CommitteeMember(write)
-        self.copies = copies.CommitteeMember(write)
+        self.promotions = promotions.CommitteeMember(write)
 
 
 class WriteAsFoundationAdmin:

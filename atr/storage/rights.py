@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rungs of the ladder, decided from a committee's row as it is now."""
 
+import atr.errors as errors
 import atr.models.sql as sql
+import atr.storage.transaction as transaction
 
 
 def is_member(committee: sql.Committee, asf_uid: str) -> bool:
@@ -18,3 +20,9 @@ def is_release_manager(committee: sql.Committee, asf_uid: str) -> bool:
 def is_participant(committee: sql.Committee, asf_uid: str) -> bool:
     """Whether the person is a committer or a member."""
     return is_member(committee, asf_uid) or (bool(asf_uid) and (asf_uid in committee.committers))
+
+
+async def demand_admin(read: transaction.Transaction) -> None:
+    """Raise AccessError unless a foundation admin reads."""
+    if (not read.asf_uid) or (await read.data.get(sql.FoundationAdmin, read.asf_uid) is None):
+        raise errors.AccessError("Only foundation admins can see this page.")

@@ -55,7 +55,7 @@ async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
     """Free the blobs that no kept copy needs, and what a process that died left half-written.
 
     What was put there within the last day may belong to a reading that goes on: it is left for the next sweep, which
-    is asked for here. That is courtesy and not what copies rest on: see storage/writers/copies.py.
+    is asked for here. That is courtesy and not what copies rest on: see storage/writers/deployments.py.
     """
     storage = context.storage
     store = storage.place.blobs

@@ -10,7 +10,7 @@ from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.work as work
-import atr.storage.reads as reads
+import atr.storage.observations as observations
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
@@ -101,7 +101,7 @@ class VerifyHold:
     async def kept(self) -> tuple[work.Read, ...]:
         """What a try that died left."""
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, reads.of_verification(self.claimed.id), tables.Side.STAGED, 1)
+            return await inputs.kept(read, observations.of_verification(self.claimed.id), tables.Side.STAGED, 1)
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
         """Keep what was read."""

@@ -32,15 +32,15 @@ import atr.demo.people as people
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
+import atr.pages.deployments as deployments
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.server as server
 import atr.shared.distribution as distribution
 import atr.storage as storage
-import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
 import tests.benchmarks.many_files as many_files
@@ -197,7 +197,7 @@ async def composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
             raise SystemExit("The deployment is held by somebody else.")
         await service.captures.captured(taken, fileset.FileSet.of(tree.expected), ())
     async with store.write_as_system(services.PromotionService) as service:
-        note = checks.Result(sql.CheckResultStatus.NOTE, "All files are equal.")
+        note = captures.Result(sql.CheckResultStatus.NOTE, "All files are equal.")
         await service.checks.record_staged(number, "1", [note])
     return release_key
 

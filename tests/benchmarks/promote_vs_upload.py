@@ -24,7 +24,7 @@ import atr.demo.people as people
 import atr.demo.processes as processes
 import atr.demo.tree as trees
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution

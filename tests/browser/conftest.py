@@ -13,7 +13,7 @@ import atr.config as config
 import atr.demo.journey as journey
 import atr.demo.processes as processes
 import atr.demo.tree as trees
-import atr.models.views as views
+import atr.pages.views as views
 import atr.server as server
 from tests import chromium, serving
 from tests import world as worlds

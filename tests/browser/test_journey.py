@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import atr.demo.processes as processes
-import atr.models.views as views
+import atr.pages.views as views
 from tests.browser import conftest as fixtures
 from tests.browser import person as persons
 

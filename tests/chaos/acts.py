@@ -106,7 +106,7 @@ def _decision(name: str) -> Act:
         if row is None:
             return
         async with world.member(world.chance.choice(people.MEMBERS)) as member:
-            await getattr(member.acts, name)(row.id, _REASON)
+            await getattr(member.promotions, name)(row.id, _REASON)
 
     return decide
 
@@ -125,7 +125,7 @@ async def _drop(world: simulated.Simulated) -> None:
 
 async def _prove_published(world: simulated.Simulated) -> None:
     async with world.member() as member:
-        await member.acts.prove_published(1)
+        await member.promotions.prove_published(1)
 
 
 def _policy(*, on: bool) -> Act:

@@ -14,15 +14,16 @@ from typing import Final
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
-import atr.models.letters as letters
+import atr.pages.deployments as deployments
+import atr.pages.finish as finish
+import atr.pages.letters as letters
+import atr.pages.readiness as readiness
+import atr.pages.searches as searches
+import atr.pages.vote as votes
+import atr.pages.voting as voting
 import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
 import atr.shared.distribution as distribution
-import atr.storage.readers.deployments as deployments
-import atr.storage.readers.finish as finish
-import atr.storage.readers.readiness as readiness
-import atr.storage.readers.searches as searches
-import atr.storage.readers.vote as votes
 import tests.chaos.conformance as conformance
 import tests.chaos.simulated as simulated
 import tests.chaos.situations as situations
@@ -234,7 +235,7 @@ async def said_with_each_version(world: simulated.Simulated) -> Sequence[str]:
     async with world.store.read(worlds.MEMBER) as read:
         found = await searches.one(read, people.PROJECT, _VERSION, number)
         rows = await deployments.all_of(read, RELEASE)
-        vote = await votes.voting(read, RELEASE)
+        vote = await voting.voting(read, RELEASE)
     return list(
         _unsaid(
             {

@@ -21,7 +21,8 @@ import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.deployments as deployments
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.sandbox.server as server
@@ -29,7 +30,6 @@ import atr.sandbox.settings as behaviour
 import atr.sandbox.world as stand_in
 import atr.storage as storage
 import atr.storage.audit as audit
-import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
 import tests.chaos.outcome as outcome
 import tests.chaos.truth as truth

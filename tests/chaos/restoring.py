@@ -182,9 +182,9 @@ class Life:
                     if what == "drop":
                         await member.deployments.drop(1, "Not needed.")
                     elif (row is not None) and (what == "abort"):
-                        await member.acts.abort(row.id or 0, "Not now.")
+                        await member.promotions.abort(row.id or 0, "Not now.")
                     elif row is not None:
-                        await member.acts.send_again(row.id or 0, "Once more.")
+                        await member.promotions.send_again(row.id or 0, "Once more.")
         except errors.AtrError:
             self.steps.append(f"{what} refused")
         else:

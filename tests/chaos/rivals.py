@@ -7,9 +7,9 @@ from typing import Final
 
 import atr.demo.people as people
 import atr.models.promotion as tables
+import atr.pages.searches as searches
 import atr.promotion.states as states
 import atr.sandbox.central_portal.deployment as staged
-import atr.storage.readers.searches as searches
 import tests.chaos.acts as acts
 import tests.chaos.simulated as simulated
 import tests.chaos.situations as situations

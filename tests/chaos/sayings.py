@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.finish as finish
 import atr.promotion.states as states
-import atr.storage.readers.finish as finish
 import tests.chaos.truth as truth
 from tests import world as worlds
 
@@ -41,7 +40,7 @@ class Seen:
 
     deployments: Sequence[tables.Deployment]
     promotions: Sequence[tables.Promotion]
-    page: views.FinishView
+    page: finish.FinishView
     when: float
 
 
@@ -82,7 +81,7 @@ def _of_public(seen: Seen, judge: truth.Truth) -> Iterator[str]:
             yield f"deployment {row.id} is public, nothing holds that, and the release could be announced"
 
 
-def _of_page(page: views.FinishView, judge: truth.Truth, when: float, *, missing: bool) -> Iterator[str]:
+def _of_page(page: finish.FinishView, judge: truth.Truth, when: float, *, missing: bool) -> Iterator[str]:
     now, counts = judge.look(), judge.counts(when)
     if counts and missing and not page.missing:
         yield "the finish page says that nothing is missing, and not all that was voted on is public"

@@ -20,10 +20,10 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.resolution as resolution
 import atr.promotion.states as states
 import atr.sandbox.central_portal.bundle as bundle
 import atr.sandbox.central_portal.deployment as staged
-import atr.storage.readers.resolution as resolution
 import tests.chaos.acts as acts
 import tests.chaos.conformance as conformance
 import tests.chaos.sayings as sayings

@@ -20,10 +20,10 @@ import sqlmodel
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.deployments as deployments
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.storage.audit as audit
-import atr.storage.readers.deployments as deployments
 import tests.chaos.fleet as fleet
 import tests.chaos.grounds as grounds
 import tests.chaos.outcome as outcomes

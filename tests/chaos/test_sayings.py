@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 import atr.models.promotion as tables
-import atr.models.views as views
-import atr.storage.readers.finish as finish
+import atr.pages.finish as finish
 import tests.chaos.acts as acts
 import tests.chaos.attacks as attacks
 import tests.chaos.conformance as conformance
@@ -33,7 +32,7 @@ def stage() -> Iterator[theatre.Theatre]:
 
 
 def _judged(
-    stage: theatre.Theatre, steps: Sequence[conformance.Step], change: Callable[[views.FinishView], views.FinishView]
+    stage: theatre.Theatre, steps: Sequence[conformance.Step], change: Callable[[finish.FinishView], finish.FinishView]
 ) -> list[str]:
     """What is wrong at the end of a story with its page, once that says something else."""
     found: list[str] = []
@@ -53,22 +52,22 @@ def _judged(
     return found
 
 
-def _standing(**fields: Any) -> Callable[[views.FinishView], views.FinishView]:
-    def change(page: views.FinishView) -> views.FinishView:
+def _standing(**fields: Any) -> Callable[[finish.FinishView], finish.FinishView]:
+    def change(page: finish.FinishView) -> finish.FinishView:
         rows = [dataclasses.replace(row, standing=dataclasses.replace(row.standing, **fields)) for row in page.rows]
         return dataclasses.replace(page, rows=tuple(rows))
 
     return change
 
 
-def _page(**fields: Any) -> Callable[[views.FinishView], views.FinishView]:
+def _page(**fields: Any) -> Callable[[finish.FinishView], finish.FinishView]:
     return lambda page: dataclasses.replace(page, **fields)
 
 
 @pytest.mark.parametrize("name", [_MOVED, _REFUSED])
 @pytest.mark.parametrize("change", [_standing(css="published"), _page(announce_why_not="")])
 def test_an_incident_is_shown_and_bars_the_announcement(
-    name: str, change: Callable[[views.FinishView], views.FinishView], stage: theatre.Theatre
+    name: str, change: Callable[[finish.FinishView], finish.FinishView], stage: theatre.Theatre
 ) -> None:
     (said,) = _judged(stage, attacks.ATTACKS[name].steps, change)
     assert _NOBODY in said

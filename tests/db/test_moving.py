@@ -39,7 +39,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> worlds.Scene:
         release_key, deployment_id = await world.voted()
         promotion_id = await world.promote(deployment_id)
         async with world.member() as member:
-            await member.acts.abort(promotion_id, "not yet")
+            await member.promotions.abort(promotion_id, "not yet")
         await world.promote(deployment_id)
         return release_key, deployment_id
 

@@ -16,9 +16,9 @@ import atr.demo.browser as browsers
 import atr.demo.people as people
 import atr.demo.processes as processes
 import atr.demo.tree as trees
+import atr.pages.deployments as deployments
 import atr.promotion.states as states
 import atr.storage as storage
-import atr.storage.readers.deployments as deployments
 import atr.storage.transaction as transaction
 from tests import databases, installed
 

@@ -158,5 +158,5 @@ async def test_a_code_is_not_kept_where_no_call_is_made(world: worlds.World, tmp
         number = await promote(world, release_key, deployment_id, code=stand_in.CODE)
         assert (await world.promotion(number)).one_time_code == stand_in.CODE
         async with world.member() as member:
-            await member.acts.abort(number, "Not today.")
+            await member.promotions.abort(number, "Not today.")
         assert (await world.promotion(number)).one_time_code == ""

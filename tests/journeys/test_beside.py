@@ -8,10 +8,10 @@ import pytest
 
 import atr.demo.people as people
 import atr.errors as errors
-import atr.models.views as views
+import atr.pages.finish as finish
+import atr.pages.releases as releases
+import atr.pages.views as views
 import atr.promotion.states as states
-import atr.storage.readers.finish as finish
-import atr.storage.readers.releases as releases
 import atr.worker as worker
 from tests import world as worlds
 
@@ -244,7 +244,7 @@ def _seen(row: views.DeploymentView) -> str:
 
 async def _accept(world: worlds.World, promotion_id: int, seen: str, reason: str = "The notes, added later.") -> None:
     async with world.member() as member:
-        await member.acts.accept(promotion_id, seen, reason)
+        await member.promotions.accept(promotion_id, seen, reason)
 
 
 async def test_named_extra_files_are_accepted_by_a_member_and_shown_for_good(voted: worlds.World) -> None:
@@ -317,7 +317,7 @@ async def test_an_extra_file_that_was_found_counts_though_the_index_is_gone(vote
     promotion_id = await _diverged(voted, EXTRA)
     voted.fault("index", status=404, times=None)
     async with voted.member() as member:
-        await member.acts.check_again(promotion_id, "Somebody took it away, they say.")
+        await member.promotions.check_again(promotion_id, "Somebody took it away, they say.")
     row = await voted.until(1, _State.DIVERGED)
     assert EXTRA in row.reason
 
@@ -331,7 +331,7 @@ async def test_other_bytes_under_an_accepted_name_count_though_the_index_is_gone
     await voted.until(1, _State.DIVERGED, rounds=10)
     voted.fault("index", status=404, times=None)
     async with voted.member() as member:
-        await member.acts.check_again(promotion_id, "It was put right, they say.")
+        await member.promotions.check_again(promotion_id, "It was put right, they say.")
     row = await voted.until(1, lambda row: row.state in {_State.LIVE, _State.DIVERGED})
     assert row.state is _State.DIVERGED
     assert EXTRA in row.reason
@@ -343,7 +343,7 @@ async def test_an_extra_file_that_cannot_be_read_now_is_not_forgotten(voted: wor
     voted.fault("index", status=404, times=None)
     voted.fault("repository", path=MODULE, status=403, times=None)
     async with voted.member() as member:
-        await member.acts.check_again(promotion_id, "It was taken away, they say.")
+        await member.promotions.check_again(promotion_id, "It was taken away, they say.")
     row = await voted.until(1, _State.DIVERGED)
     assert EXTRA in row.reason
     assert MODULE in row.reason

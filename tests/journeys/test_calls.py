@@ -131,7 +131,7 @@ async def test_three_unclear_calls_use_the_budget_up_and_a_person_may_send_one_m
     await voted.pass_time(rounds=6, hours=2)
     assert (voted.publish_calls, (await voted.row(1)).state) == (3, _State.IN_DOUBT)
     async with voted.member("carol") as member:
-        await member.acts.send_again(row.promotion_id or 0, "The portal's page shows it as validated.")
+        await member.promotions.send_again(row.promotion_id or 0, "The portal's page shows it as validated.")
     await voted.live(1)
     assert voted.publish_calls == 4
     assert (await voted.promotion(row.promotion_id or 0)).requested_by == "carol"

@@ -9,7 +9,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.storage.files as files
 from tests import world as worlds

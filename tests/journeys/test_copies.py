@@ -153,7 +153,7 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     await captured(world, deployment_id)
     async with world.member() as member:
         with pytest.raises(errors.ConflictError, match="does not keep copies"):
-            await member.copies.keep(deployment_id)
+            await member.deployments.keep_copy(deployment_id)
     world.fault("download", status=429, headers={"Retry-After": "3600"}, times=50)
     async with world.member() as member:
         await member.policy.edit(people.PROJECT, keep_copies=True)
@@ -161,13 +161,13 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     assert (await deployment(world, deployment_id)).copy_problem.startswith("No copy was made: ")
     world.platform.faults.clear()
     async with world.member() as member:
-        await member.copies.keep(deployment_id)
+        await member.deployments.keep_copy(deployment_id)
     await world.work()
     row = await deployment(world, deployment_id)
     assert (row.copy_problem, await kept_copies(world)) == ("", [row.file_set_digest])
     async with world.member() as member:
         with pytest.raises(errors.ConflictError, match="already has its files, in the kept copy"):
-            await member.copies.keep(deployment_id)
+            await member.deployments.keep_copy(deployment_id)
 
 
 async def test_over_quota_the_capture_stands_and_the_row_says_what_to_do(world: worlds.World) -> None:
@@ -181,7 +181,7 @@ async def test_over_quota_the_capture_stands_and_the_row_says_what_to_do(world: 
     assert "Delete copies of older candidates" in row.copy_problem
     quota(world, 1_000_000)
     async with world.member() as member:
-        await member.copies.keep(deployment_id)
+        await member.deployments.keep_copy(deployment_id)
     await world.work()
     assert kept(world) == contents(world)
     assert (await deployment(world, deployment_id)).copy_problem == ""
@@ -227,7 +227,7 @@ async def test_a_disk_that_takes_no_more_costs_the_copy_and_not_the_capture(worl
     assert (kept(world), await kept_copies(world)) == (set(), [])
     assert parts(world) == []
     async with world.member() as member:
-        await member.copies.keep(deployment_id)
+        await member.deployments.keep_copy(deployment_id)
     await world.work()
     assert kept(world) == contents(world)
 
@@ -352,9 +352,9 @@ async def test_forgetting_frees_what_no_other_copy_needs(world: worlds.World) ->
     await captured(world, second)
     async with world.member() as member:
         with pytest.raises(errors.InputError, match="Enter a reason"):
-            await member.copies.forget(first, " ")
+            await member.deployments.forget_copy(first, " ")
     async with world.member() as member:
-        await member.copies.forget(first, "a newer candidate is there")
+        await member.deployments.forget_copy(first, "a newer candidate is there")
     await world.work()
     # Younger than a day: it might belong to a reading that goes on.
     assert kept(world) == contents(world)
@@ -363,7 +363,7 @@ async def test_forgetting_frees_what_no_other_copy_needs(world: worlds.World) ->
     assert kept(world) == set(files.values())
     async with world.member() as member:
         with pytest.raises(errors.ConflictError, match="There is no copy of it"):
-            await member.copies.forget(first, "twice")
+            await member.deployments.forget_copy(first, "twice")
 
 
 async def test_what_an_open_vote_is_about_is_not_forgotten(world: worlds.World) -> None:
@@ -373,11 +373,11 @@ async def test_what_an_open_vote_is_about_is_not_forgotten(world: worlds.World) 
         await manager.vote.open_vote(release_key)
     async with world.member() as member:
         with pytest.raises(errors.ConflictError, match="ballot of an open vote"):
-            await member.copies.forget(deployment_id, "to save room")
+            await member.deployments.forget_copy(deployment_id, "to save room")
     async with world.manager() as manager:
         await manager.vote_resolution.resolve_failed(release_key, "there is a bug")
     async with world.member() as member:
-        await member.copies.forget(deployment_id, "to save room")
+        await member.deployments.forget_copy(deployment_id, "to save room")
     assert await kept_copies(world) == []
 
 
@@ -386,7 +386,7 @@ async def test_only_a_member_of_the_committee_keeps_or_forgets(world: worlds.Wor
     await captured(world, deployment_id)
     with pytest.raises(errors.AccessError):
         async with world.member(people.COMMITTER) as member:
-            await member.copies.forget(deployment_id, "no")
+            await member.deployments.forget_copy(deployment_id, "no")
     async with world.store.write_as_project_release_manager(people.PROJECT, people.COMMITTER) as manager:
         assert not hasattr(manager, "copies")
 

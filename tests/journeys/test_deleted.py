@@ -12,10 +12,10 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.releases as releases
+import atr.pages.stuck as stuck
 import atr.promotion.states as states
-import atr.storage.readers.figures as figures
-import atr.storage.readers.releases as releases
-import atr.storage.readers.stuck as stuck
+import atr.storage.readers.usage as usage
 import atr.worker as worker
 from tests import hosting
 from tests import world as worlds
@@ -118,7 +118,7 @@ async def test_a_stop_after_the_call_runs_on(voted: worlds.World) -> None:
     """Whoever asked for it was allowed to."""
     await _died(voted)
     async with voted.member() as member:
-        await member.acts.stop(1, "The wrong candidate.")
+        await member.promotions.stop(1, "The wrong candidate.")
     await hosting.delete(voted, RELEASE)
     row = await _ended(voted, 1)
     assert row.state is State.ABORTED
@@ -180,5 +180,5 @@ async def test_its_pages_are_not_there_and_the_others_stand(voted: worlds.World)
         await voted.row(1)
     async with voted.store.read(people.ADMIN) as read:
         assert RELEASE not in repr(await releases.listing(read))
-        await figures.of(read)
+        await usage.of(read)
         await stuck.page(read)

@@ -7,7 +7,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.states as states
 from tests import world as worlds
 
@@ -52,7 +52,7 @@ async def test_a_drop_is_refused_while_it_is_promoted(voted: worlds.World) -> No
     with pytest.raises(errors.ConflictError, match="promotion of it is open"):
         await _drop(voted)
     async with voted.member() as member:
-        await member.acts.abort(promotion_id, "Another time.")
+        await member.promotions.abort(promotion_id, "Another time.")
     await _drop(voted)
     await voted.until(1, _is(_State.DROPPED))
     with pytest.raises(errors.BlockedError, match="dropped"):
@@ -113,7 +113,7 @@ async def test_two_deployments_of_one_version_only_one_is_promoted(voted: worlds
     with pytest.raises(errors.ConflictError, match="requested by alice"):
         await voted.promote(second, "bob")
     async with voted.member("bob") as member:
-        await member.acts.abort(first_promotion, "The other one.")
+        await member.promotions.abort(first_promotion, "The other one.")
     await voted.promote(second, "bob")
     await voted.live(second)
     with pytest.raises((errors.ConflictError, errors.BlockedError)):

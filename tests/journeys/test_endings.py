@@ -12,9 +12,9 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.pages.resolution as resolution
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.readers.resolution as resolution
 import atr.worker as worker
 from tests import world as worlds
 
@@ -25,7 +25,7 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 
 async def _stop(world: worlds.World, promotion_id: int) -> None:
     async with world.member() as member:
-        await member.acts.stop(promotion_id, "The wrong candidate.")
+        await member.promotions.stop(promotion_id, "The wrong candidate.")
 
 
 async def _stopped(world: worlds.World) -> int:
@@ -420,7 +420,7 @@ async def test_what_was_never_read_is_proved_for_no_package_that_nobody_voted_on
     assert len(row.packages) == len(voted.tree.packages) + 1
     with pytest.raises(errors.AtrError):
         async with voted.member() as member:
-            await member.acts.prove_published(second)
+            await member.promotions.prove_published(second)
     await voted.pass_time(rounds=5, hours=1)
     assert (await voted.row(second)).state is not _State.LIVE
 

@@ -18,12 +18,12 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.compose as compose
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.central_portal.validation as validation
 import atr.storage.files as files
-import atr.storage.readers.compose as compose
 from tests import hosting
 from tests import world as worlds
 from tests.sandbox import bundles
@@ -149,7 +149,7 @@ async def test_a_file_that_appears_after_the_vote_is_never_published_for_its_nam
     """Neither beside a file that it does not speak about, nor as the metadata that it is not."""
     voted.knob(await voted.row(1), "add-file", path=path, text=text)
     async with voted.member() as member:
-        await member.verification.ask(1)
+        await member.deployments.verify(1)
     await voted.work()
     verified = (await voted.row(1)).verified
     assert verified is not None

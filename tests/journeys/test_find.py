@@ -8,12 +8,11 @@ import pytest
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
-import atr.models.finish_views as finish_views
 import atr.models.operating as operating
 import atr.models.promotion as tables
+import atr.pages.searches as searches
 import atr.sandbox.central_portal.portal as portals
 import atr.shared.distribution as distribution
-import atr.storage.readers.searches as searches
 from tests import world as worlds
 
 VERSION = "2.4.0"
@@ -26,7 +25,7 @@ async def _ask(world: worlds.World, where: distribution.Coordinates = CORE, asf_
         return await member.searches.ask(RELEASE, where)
 
 
-async def _page(world: worlds.World, number: int, asf_uid: str = worlds.MEMBER) -> finish_views.SearchView:
+async def _page(world: worlds.World, number: int, asf_uid: str = worlds.MEMBER) -> searches.SearchView:
     async with world.store.read(asf_uid) as read:
         return await searches.one(read, people.PROJECT, VERSION, number)
 

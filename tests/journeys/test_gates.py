@@ -13,7 +13,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.storage.files as files
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 from tests import hosting
 from tests import world as worlds
 
@@ -72,7 +72,7 @@ async def _deployment_moved(world: worlds.World) -> None:
 
 async def _check_found(world: worlds.World) -> None:
     async with world.service() as service:
-        finding = checks.Result(sql.CheckResultStatus.BLOCKER, "a.jar.md5 is not the md5 of a.jar.")
+        finding = captures.Result(sql.CheckResultStatus.BLOCKER, "a.jar.md5 is not the md5 of a.jar.")
         await service.checks.record_staged(1, "1", [finding])
 
 

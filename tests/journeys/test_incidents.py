@@ -47,7 +47,7 @@ async def test_what_is_public_under_names_that_moved_is_said_and_holds_the_annou
         await _announce(voted)
     async with voted.member() as member:
         with pytest.raises(errors.ConflictError, match="project"):
-            await member.acts.prove_published(1)
+            await member.promotions.prove_published(1)
     timeline = [event for event in await voted.events_of(RELEASE) if event.what == "public_not_voted"]
     assert [event.data for event in timeline] == [{"voted": True}]
 
@@ -89,7 +89,7 @@ async def test_what_is_public_and_held_in_part_by_another_release_is_not_said_to
     """The other package is compared; this one is nobody's finding, and the announcement waits for who can tell why."""
     old = await voted.promotion(await voted.promote(1))
     async with voted.member() as member:
-        await member.acts.abort(old.id or 0, "The wrong candidate.")
+        await member.promotions.abort(old.id or 0, "The wrong candidate.")
         other = await member.release.start(people.PROJECT, "2.5.0")
     theirs = {"id": 2, "release_key": other, "deployment_id": None, "state": _State.LIVE, "due_at": None}
     await voted.change(tables.Promotion(**{**old.model_dump(), **theirs}))

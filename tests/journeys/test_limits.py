@@ -15,7 +15,7 @@ import pytest
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.sandbox.central_portal.bundle as bundle
 from tests import world as worlds
@@ -261,7 +261,7 @@ async def test_429_on_the_drop_of_a_stop_is_waited_for(voted: worlds.World) -> N
     promotion_id = await voted.promote(1)
     await voted.work()
     async with voted.member() as member:
-        await member.acts.stop(promotion_id, "Wrong candidate.")
+        await member.promotions.stop(promotion_id, "Wrong candidate.")
     await _wait(voted, minutes=5)
     await voted.pass_time(minutes=100)
     assert voted.requests("drop") == 1

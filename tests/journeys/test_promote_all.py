@@ -12,10 +12,10 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.pages.finish as finish
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.maven as maven
-import atr.storage.readers.together as together
 from tests import databases as provided
 from tests import world as worlds
 
@@ -75,7 +75,7 @@ async def _ask(
     world: worlds.World, asked: list[order.Asked], *, stop: bool = True, asf_uid: str = worlds.MEMBER
 ) -> list[int]:
     async with world.member(asf_uid) as member:
-        opened = await member.acts.promote_all(RELEASE, asked, stop_at_trouble=stop)
+        opened = await member.promotions.promote_all(RELEASE, asked, stop_at_trouble=stop)
         return [row.id or 0 for row in opened]
 
 
@@ -141,7 +141,7 @@ def trouble(request: pytest.FixtureRequest) -> str:
 async def _first_ends(world: worlds.World, promotions: list[int], trouble: str) -> None:
     if trouble == "aborted":
         async with world.member() as member:
-            await member.acts.abort(promotions[0], "a slip")
+            await member.promotions.abort(promotions[0], "a slip")
         return
     world.knob(await world.row(1), "tamper")
     await world.until(1, S.REFUSED)
@@ -169,7 +169,7 @@ async def test_go_on_without_it_sends_the_rest(several: worlds.World, trouble: s
     promotions = await _promote_all(several, 1, 2, 3)
     await _first_ends(several, promotions, trouble)
     async with several.member("bob") as member:
-        await member.acts.go_on(promotions[1], "they do not need one another")
+        await member.promotions.go_on(promotions[1], "they do not need one another")
     await several.live(2)
     await several.live(3)
     assert several.publish_calls == 2
@@ -185,8 +185,8 @@ async def test_stopping_the_second_stops_the_third(several: worlds.World) -> Non
     """Each is stopped by the one before it, never skipped over."""
     promotions = await _promote_all(several, 1, 2, 3)
     async with several.member() as member:
-        await member.acts.abort(promotions[0], "a slip")
-        await member.acts.abort(promotions[1], "this one too")
+        await member.promotions.abort(promotions[0], "a slip")
+        await member.promotions.abort(promotions[1], "this one too")
     await several.pass_time(rounds=3, hours=1)
     assert await _states(several, promotions) == [S.ABORTED, S.ABORTED, S.REQUESTED]
     assert several.publish_calls == 0
@@ -220,10 +220,10 @@ async def test_going_on_needs_trouble_a_reason_and_a_member(several: worlds.Worl
     promotions = await _promote_all(several, 1, 2)
     async with several.member() as member:
         with pytest.raises(errors.ConflictError, match="No"):
-            await member.acts.go_on(promotions[1], "in a hurry")
-        await member.acts.abort(promotions[0], "a slip")
+            await member.promotions.go_on(promotions[1], "in a hurry")
+        await member.promotions.abort(promotions[0], "a slip")
         with pytest.raises(errors.InputError, match="Enter a reason"):
-            await member.acts.go_on(promotions[1], " ")
+            await member.promotions.go_on(promotions[1], " ")
 
 
 async def test_a_double_click_is_one_promotion_each(several: worlds.World) -> None:
@@ -308,14 +308,14 @@ async def test_the_page_lists_them_in_order_with_what_is_left_out(several: world
     """And the finish page offers it first; for a stranger it says who can."""
     await several.promote(3)
     async with several.store.read(worlds.MEMBER) as read:
-        view = await together.promote_all(read, people.PROJECT, VERSION)
+        view = await finish.promote_all(read, people.PROJECT, VERSION)
     assert [row.deployment_id for row in view.rows] == [1, 2]
     ((name, key, why),) = view.left_out
     assert "widgets-cli" in name
     assert key == "d3"
     assert why == "Already requested."
     async with several.store.read(people.STRANGER) as read:
-        other = await together.promote_all(read, people.PROJECT, VERSION)
+        other = await finish.promote_all(read, people.PROJECT, VERSION)
     assert other.rows == ()
     assert other.why_not == "Only committee members can promote."
 

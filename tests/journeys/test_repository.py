@@ -15,12 +15,11 @@ import pytest_asyncio
 import atr.config as config
 import atr.demo.people as people
 import atr.models.promotion as tables
-import atr.models.repository_views as views
+import atr.pages.repository as repository
+import atr.pages.voting as vote_reader
 import atr.server as server
 import atr.storage.eligibility as eligibility
 import atr.storage.files as files
-import atr.storage.readers.repository as repository
-import atr.storage.readers.vote as vote_reader
 from tests import serving
 from tests import world as worlds
 from tests.journeys import test_copies as copying
@@ -46,7 +45,7 @@ async def voting(world: worlds.World, *, keep: bool = True) -> tuple[str, int]:
     return release_key, deployment_id
 
 
-async def entries(world: worlds.World, release_key: str) -> dict[str, views.VoterEntry]:
+async def entries(world: worlds.World, release_key: str) -> dict[str, repository.VoterEntry]:
     """What a stranger can get, by the kind of the entry."""
     async with world.store.read() as read:
         return {
@@ -55,19 +54,19 @@ async def entries(world: worlds.World, release_key: str) -> dict[str, views.Vote
         }
 
 
-def address(entry: views.VoterEntry, path: str = "") -> str:
+def address(entry: repository.VoterEntry, path: str = "") -> str:
     """Where it is served."""
     return f"/repository/{entry.project_key}/{entry.version_key}/{entry.digest}/{path}"
 
 
 @pytest_asyncio.fixture
-async def open_vote(world: worlds.World) -> views.VoterEntry:
+async def open_vote(world: worlds.World) -> repository.VoterEntry:
     """The deployment's entry of an open vote."""
     release_key, _ = await voting(world)
     return (await entries(world, release_key))["deployment"]
 
 
-async def test_every_file_comes_whole_with_its_checksums(world: worlds.World, open_vote: views.VoterEntry) -> None:
+async def test_every_file_comes_whole_with_its_checksums(world: worlds.World, open_vote: repository.VoterEntry) -> None:
     """For anybody, with its length, its digest as mark, and no cookie."""
     async with client(world) as asker:
         for path, content in world.tree.files.items():
@@ -82,7 +81,7 @@ async def test_every_file_comes_whole_with_its_checksums(world: worlds.World, op
                 assert said.text == hashlib.new(algorithm, answer.content).hexdigest()
 
 
-async def test_a_head_and_an_unchanged_file_have_no_body(world: worlds.World, open_vote: views.VoterEntry) -> None:
+async def test_a_head_and_an_unchanged_file_have_no_body(world: worlds.World, open_vote: repository.VoterEntry) -> None:
     where = address(open_vote, f"{CORE}.jar")
     async with client(world) as asker:
         whole = await asker.get(where)
@@ -110,7 +109,7 @@ async def test_a_head_and_an_unchanged_file_have_no_body(world: worlds.World, op
     ],
 )
 async def test_nothing_that_is_served_runs_in_a_browser(
-    ending: str, content_type: str, *, saved: bool, world: worlds.World, open_vote: views.VoterEntry
+    ending: str, content_type: str, *, saved: bool, world: worlds.World, open_vote: repository.VoterEntry
 ) -> None:
     async with client(world) as asker:
         answer = await asker.get(address(open_vote, f"{CORE}{ending}"))
@@ -164,7 +163,7 @@ async def test_a_page_among_the_files_is_saved_and_not_shown(world: worlds.World
     ],
 )
 async def test_what_is_not_of_the_file_set_is_not_there(
-    path: str, world: worlds.World, open_vote: views.VoterEntry
+    path: str, world: worlds.World, open_vote: repository.VoterEntry
 ) -> None:
     """Whatever is made of the path: no file of ours, no fault, no header of theirs."""
     where = urllib.parse.urlsplit(address(open_vote)).path + path
@@ -198,7 +197,7 @@ async def test_only_what_a_vote_is_about_is_served(world: worlds.World) -> None:
             assert (await asker.get(other)).status_code == 404
 
 
-async def test_folders_are_for_people(world: worlds.World, open_vote: views.VoterEntry) -> None:
+async def test_folders_are_for_people(world: worlds.World, open_vote: repository.VoterEntry) -> None:
     """From the root to a file and back, by links; the page says that this is no release."""
     async with client(world) as asker:
         page = (await asker.get(address(open_vote))).text
@@ -230,7 +229,7 @@ async def test_mapped_files_are_served_from_the_revision_without_a_copy(world: w
         assert (await asker.get(address(found["mapped"], source))).status_code == 404
 
 
-async def test_what_the_disk_spoilt_is_not_passed_on(world: worlds.World, open_vote: views.VoterEntry) -> None:
+async def test_what_the_disk_spoilt_is_not_passed_on(world: worlds.World, open_vote: repository.VoterEntry) -> None:
     """Cut short it is not served; with different content its checksums are not, so Maven refuses it."""
     path = f"{CORE}.jar"
     content = world.tree.files[path]
@@ -284,19 +283,23 @@ async def test_the_sentence_says_why_no_copy_is_kept(world: worlds.World) -> Non
     assert "The ballot contains only the revision" in other
 
 
-async def test_forgotten_after_the_vote_it_is_served_no_more(world: worlds.World, open_vote: views.VoterEntry) -> None:
+async def test_forgotten_after_the_vote_it_is_served_no_more(
+    world: worlds.World, open_vote: repository.VoterEntry
+) -> None:
     async with world.manager() as manager:
         await manager.vote_resolution.resolve_failed(f"{people.PROJECT}-2.4.0", "there is a bug")
     async with client(world) as asker:
         assert (await asker.get(address(open_vote, f"{CORE}.jar"))).status_code == 200
         async with world.member() as member:
-            await member.copies.forget((await world.rows(tables.Deployment))[0].id or 0, "a new candidate comes")
+            await member.deployments.forget_copy(
+                (await world.rows(tables.Deployment))[0].id or 0, "a new candidate comes"
+            )
         answer = await asker.get(address(open_vote, f"{CORE}.jar"))
     assert (answer.status_code, "The copy of this file has been deleted" in answer.text) == (404, True)
 
 
 async def test_the_settings_name_the_repository_and_an_artifact(
-    world: worlds.World, open_vote: views.VoterEntry
+    world: worlds.World, open_vote: repository.VoterEntry
 ) -> None:
     """Its id has the digest, so Maven's memory of another candidate is not taken for this one's."""
     assert open_vote.repository_id == f"{people.PROJECT}-2.4.0-{open_vote.digest[:12]}"

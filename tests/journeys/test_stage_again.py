@@ -9,7 +9,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.states as states
 from tests import world as worlds
 from tests.journeys import test_copies as copying
@@ -136,7 +136,7 @@ async def test_a_copy_that_is_needed_for_an_upload_is_not_forgotten(world: world
     await again(world, release_key, digest)
     async with world.member() as member:
         with pytest.raises(errors.ConflictError, match="being restaged"):
-            await member.copies.forget(first, "no longer wanted")
+            await member.deployments.forget_copy(first, "no longer wanted")
 
 
 async def test_a_damaged_copy_uploads_nothing(world: worlds.World) -> None:

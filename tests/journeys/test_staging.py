@@ -10,10 +10,10 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.finish as finish
+import atr.pages.views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.readers.finish as finish
 from tests import world as worlds
 from tests.sandbox import bundles
 

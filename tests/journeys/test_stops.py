@@ -28,7 +28,7 @@ async def _unclear(world: worlds.World, **publish: object) -> int:
 
 async def _stop(world: worlds.World, promotion_id: int, asf_uid: str = worlds.MEMBER) -> None:
     async with world.member(asf_uid) as member:
-        await member.acts.stop(promotion_id, "The wrong candidate.")
+        await member.promotions.stop(promotion_id, "The wrong candidate.")
 
 
 async def _drops(world: worlds.World) -> list[tables.Attempt]:
@@ -106,7 +106,7 @@ async def test_a_drop_whose_answer_is_lost_proves_nothing_by_its_404(voted: worl
     assert row.deployment_state is _Deployment.DROPPING
     await voted.pass_time(rounds=30, hours=1)
     async with voted.member() as member:
-        await member.acts.give_up(promotion_id, "The portal's page does not list it any more.")
+        await member.promotions.give_up(promotion_id, "The portal's page does not list it any more.")
     row = await voted.until(1, lambda row: row.deployment_state is _Deployment.DROPPED)
     assert row.state is _State.ABORTED
     assert voted.requests("drop") == 1
@@ -230,7 +230,7 @@ async def test_who_may_stop_and_what_may_be_stopped(voted: worlds.World) -> None
         await _stop(voted, promotion_id, "dave")
     with pytest.raises(errors.InputError, match="Enter a reason"):
         async with voted.member() as member:
-            await member.acts.stop(promotion_id, " ")
+            await member.promotions.stop(promotion_id, " ")
     await _stop(voted, promotion_id)
     with pytest.raises(errors.ConflictError, match="stop is already in progress"):
         await _stop(voted, promotion_id)

@@ -184,7 +184,7 @@ async def test_trap_13_what_publishes_cannot_be_stopped_and_the_page_says_so_bef
     for act in ("abort", "give_up"):
         with pytest.raises(errors.ConflictError):
             async with voted.member() as member:
-                await getattr(member.acts, act)(promotion_id, "Stop.")
+                await getattr(member.promotions, act)(promotion_id, "Stop.")
     with pytest.raises(errors.ConflictError):
         async with voted.member() as member:
             await member.deployments.drop(1, "Stop.")

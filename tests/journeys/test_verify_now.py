@@ -7,9 +7,9 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.models.views as views
+import atr.pages.deployments as deployments
+import atr.pages.views as views
 import atr.promotion.states as states
-import atr.storage.readers.deployments as deployments
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -18,7 +18,7 @@ _JAR = "widgets-core-2.4.0.jar"
 
 async def _ask(world: worlds.World, asf_uid: str = people.COMMITTER) -> None:
     async with world.store.write_as_project_committee_participant(people.PROJECT, asf_uid) as participant:
-        await participant.verification.ask(1)
+        await participant.deployments.verify(1)
 
 
 async def _answered(world: worlds.World) -> views.DeploymentView:

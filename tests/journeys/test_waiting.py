@@ -127,21 +127,21 @@ async def test_a_person_may_extend_it(voted: worlds.World) -> None:
     await voted.pass_time(hours=23)
     with pytest.raises(errors.InputError):
         async with voted.member() as member:
-            await member.acts.extend(number, "  ")
+            await member.promotions.extend(number, "  ")
     async with voted.member() as member:
-        await member.acts.extend(number, "They are slow today.")
+        await member.promotions.extend(number, "They are slow today.")
     await voted.pass_time(rounds=2, hours=11)
     assert (await voted.row(1)).state is _State.PUBLISHING
     await voted.pass_time(rounds=2, hours=2)
     assert (await voted.row(1)).state is _State.IN_DOUBT
     async with voted.member() as member:
-        await member.acts.extend(number, "Once more.")
+        await member.promotions.extend(number, "Once more.")
     row = await voted.until(1, _State.PUBLISHING)
     voted.knob(row, "stick", on=False)
     await voted.live(1)
     with pytest.raises(errors.ConflictError):
         async with voted.member() as member:
-            await member.acts.extend(number, "Too late.")
+            await member.promotions.extend(number, "Too late.")
 
 
 async def test_giving_up_takes_a_day_of_observed_absence(voted: worlds.World) -> None:
@@ -153,7 +153,7 @@ async def test_giving_up_takes_a_day_of_observed_absence(voted: worlds.World) ->
 
     async def give_up() -> None:
         async with voted.member() as member:
-            await member.acts.give_up(number, "Nothing came of it.")
+            await member.promotions.give_up(number, "Nothing came of it.")
 
     with pytest.raises(errors.ConflictError, match="24 hours"):
         await give_up()
@@ -189,16 +189,16 @@ async def test_an_incident_is_checked_again_by_a_person_with_a_reason(voted: wor
     assert (await voted.row(1)).state is _State.DIVERGED
     number = row.promotion_id or 0
     async with voted.member() as member:
-        await member.acts.check_again(number, "They say it is mended.")
+        await member.promotions.check_again(number, "They say it is mended.")
     row = await voted.until(1, _State.DIVERGED)
     content = voted.tree.files[_JAR]
     assert isinstance(content, bytes)
     voted.platform.portal.put_public(_JAR, content)
     with pytest.raises(errors.InputError):
         async with voted.member() as member:
-            await member.acts.check_again(number, "")
+            await member.promotions.check_again(number, "")
     async with voted.member() as member:
-        await member.acts.check_again(number, "Now it is.")
+        await member.promotions.check_again(number, "Now it is.")
     row = await voted.live(1)
     assert row.proof.public_link == "equal"
     assert voted.publish_calls == 1
@@ -210,7 +210,7 @@ async def test_stopping_is_for_what_was_only_asked_for(voted: worlds.World) -> N
     first = await voted.promote(1)
     await voted.work()
     async with voted.member("bob") as member:
-        await member.acts.abort(first, "Wrong one.")
+        await member.promotions.abort(first, "Wrong one.")
     assert (await voted.row(1)).state is _State.ABORTED
     voted.platform.faults.clear()
     await voted.pass_time(rounds=2, hours=1)
@@ -222,7 +222,7 @@ async def test_stopping_is_for_what_was_only_asked_for(voted: worlds.World) -> N
         for act in ("abort", "give_up", "check_again", "send_again"):
             with pytest.raises(errors.ConflictError):
                 async with voted.member() as member:
-                    await getattr(member.acts, act)(second, "Please.")
+                    await getattr(member.promotions, act)(second, "Please.")
         assert (await voted.promotion(second)).state is state
 
 
@@ -231,7 +231,7 @@ async def test_a_stop_in_the_middle_of_the_proof_wins(voted: worlds.World) -> No
     promotion_id = await voted.promote(1)
     assert await voted.dies(voted.dying_at("after_verify"))
     async with voted.member() as member:
-        await member.acts.abort(promotion_id, "Stop.")
+        await member.promotions.abort(promotion_id, "Stop.")
     await voted.pass_time(rounds=3, hours=1)
     assert (await voted.row(1)).state is _State.ABORTED
     assert voted.publish_calls == 0

@@ -13,7 +13,7 @@ import re
 import pytest
 
 import atr.config as config
-import atr.models.repository_views as views
+import atr.pages.repository as repository
 import atr.server as server
 import atr.template as template
 from tests import serving
@@ -26,7 +26,7 @@ from tests.maven import test_real_plugin as plugins
 _CUT_SHORT = re.compile(r"Premature end of Content-Length delimited message body")
 
 
-def settings(entry: views.VoterEntry, address: str) -> str:
+def settings(entry: repository.VoterEntry, address: str) -> str:
     """The text that a voter copies from the page."""
     return html.unescape(str(template.environment().get_template("repository.html").module.settings(entry, address)))  # type: ignore[attr-defined]
 

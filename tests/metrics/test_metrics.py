@@ -25,7 +25,7 @@ import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.lanes as lanes
-import atr.storage.readers.figures as figures
+import atr.storage.readers.usage as usage
 import atr.storage.transaction as transaction
 import atr.tasks.distribution as scan
 import atr.worker as worker
@@ -95,7 +95,7 @@ async def test_as_many_statements_however_many_rows(voted: worlds.World) -> None
             connection = await (await read.data.connection()).get_raw_connection()
             statements: list[str] = []
             await connection.driver_connection.set_trace_callback(statements.append)  # type: ignore[union-attr]
-            await figures.of(read)
+            await usage.of(read)
             await connection.driver_connection.set_trace_callback(None)  # type: ignore[union-attr]
             counts.append(len(statements))
         if len(counts) == 1:

@@ -3,12 +3,13 @@
 
 from typing import Any
 
-import atr.models.policy_views as policy_views
-import atr.models.stuck_views as views
+import atr.pages.changes as changes
+import atr.pages.stuck as stuck
+import atr.pages.switches as switches_page
 from tests.pages import samples
 
 
-def line(css: str, word: str, **changes: Any) -> views.Line:
+def line(css: str, word: str, **changes: Any) -> stuck.Line:
     given: dict[str, Any] = {
         "css": css,
         "word": word,
@@ -21,14 +22,14 @@ def line(css: str, word: str, **changes: Any) -> views.Line:
         "advice": "Not urgent: nothing is sent automatically, and polling continues.",
         "row_key": "d1",
     }
-    return views.Line(**{**given, **changes})
+    return stuck.Line(**{**given, **changes})
 
 
-def switches(*, off: bool) -> views.SwitchesView:
-    return views.SwitchesView(
+def switches(*, off: bool) -> switches_page.SwitchesView:
+    return switches_page.SwitchesView(
         switches=(
-            views.Switch("site", "everything", off=False, reason="", set_by="", set_at=None),
-            views.Switch(
+            switches_page.Switch("site", "everything", off=False, reason="", set_by="", set_at=None),
+            switches_page.Switch(
                 "mechanism:CENTRAL_PORTAL",
                 "Maven Central",
                 off=off,
@@ -37,9 +38,7 @@ def switches(*, off: bool) -> views.SwitchesView:
                 set_at=samples.ago(12),
             ),
         ),
-        changes=(
-            policy_views.Change(samples.ago(12), "an-admin", ("Maven Central switched off: Its status page is red.",)),
-        )
+        changes=(changes.Change(samples.ago(12), "an-admin", ("Maven Central switched off: Its status page is red.",)),)
         if off
         else (),
     )
@@ -68,11 +67,11 @@ def pages(admin: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "stuck": (
             "admin/stuck.html",
-            {"view": views.StuckView(samples.NOW, lines, is_cut=True, held=held, left_alone=left_alone), **admin},
+            {"view": stuck.StuckView(samples.NOW, lines, is_cut=True, held=held, left_alone=left_alone), **admin},
         ),
         "stuck-none": (
             "admin/stuck.html",
-            {"view": views.StuckView(samples.NOW, (), is_cut=False, held=(), left_alone=()), **admin},
+            {"view": stuck.StuckView(samples.NOW, (), is_cut=False, held=(), left_alone=()), **admin},
         ),
         "switches": ("admin/switches.html", {"view": switches(off=False), **form}),
         "switches-off": ("admin/switches.html", {"view": switches(off=True), **form}),

@@ -4,16 +4,18 @@
 import dataclasses
 from typing import Any, Final
 
-import atr.models.compose_views as compose_views
 import atr.models.paging as paging
+import atr.pages.compose as compose_page
+import atr.pages.revisions as revisions_page
+import atr.pages.tree as trees
 import atr.post.upload as upload
 from tests.pages import samples
 
 _WHERE: Final = {"project_key": "example-widgets", "project_name": "Example Widgets", "version_key": "2.5.0"}
 
 
-def start(**changes: Any) -> compose_views.StartView:
-    sample = compose_views.StartView(
+def start(**changes: Any) -> compose_page.StartView:
+    sample = compose_page.StartView(
         project_key="example-widgets",
         project_name="Example Widgets",
         committee_name="Example",
@@ -23,8 +25,8 @@ def start(**changes: Any) -> compose_views.StartView:
     return dataclasses.replace(sample, **changes)
 
 
-def revision(number: str = "00002", **changes: Any) -> compose_views.RevisionLine:
-    sample = compose_views.RevisionLine(
+def revision(number: str = "00002", **changes: Any) -> revisions_page.RevisionLine:
+    sample = revisions_page.RevisionLine(
         number=number,
         who="release-manager",
         at=samples.ago(90),
@@ -37,9 +39,9 @@ def revision(number: str = "00002", **changes: Any) -> compose_views.RevisionLin
     return dataclasses.replace(sample, **changes)
 
 
-def file(name: str = "widgets-core-2.5.0.jar", **changes: Any) -> compose_views.FileLine:
+def file(name: str = "widgets-core-2.5.0.jar", **changes: Any) -> trees.FileLine:
     where = f"org/example/widgets/widgets-core/2.5.0/{name}"
-    sample = compose_views.FileLine(
+    sample = trees.FileLine(
         path=f"maven/{where}",
         name=name,
         size=1_900_000,
@@ -50,20 +52,20 @@ def file(name: str = "widgets-core-2.5.0.jar", **changes: Any) -> compose_views.
     return dataclasses.replace(sample, **changes)
 
 
-def tree(**changes: Any) -> compose_views.Tree:
+def tree(**changes: Any) -> trees.Tree:
     """Two folders with lines, one of them with a file in a wrong place."""
     core = (file(), file("widgets-core-2.5.0.pom", size=3_400))
     top = (
         file("apache-example-widgets-2.5.0-source-release.zip", path="apache-widgets.zip", places=()),
         file("odd.jar", path="maven/odd.jar", problem="“odd.jar” is not of the form group/artifact/version."),
     )
-    sample = compose_views.Tree(
+    sample = trees.Tree(
         folder="",
         above=(),
         query="",
         folders=(
-            compose_views.Folder("", 2, 1_900_000, 1, top),
-            compose_views.Folder("maven/org/example/widgets/widgets-core/2.5.0", 2, 1_903_400, 0, core),
+            trees.Folder("", 2, 1_900_000, 1, top),
+            trees.Folder("maven/org/example/widgets/widgets-core/2.5.0", 2, 1_903_400, 0, core),
         ),
         folders_total=2,
         found=4,
@@ -72,14 +74,14 @@ def tree(**changes: Any) -> compose_views.Tree:
     return dataclasses.replace(sample, **changes)
 
 
-def large() -> compose_views.Tree:
+def large() -> trees.Tree:
     """More than a page lists: folders to be opened, one of them cut."""
     return tree(
         folder="maven/org",
         above=(("maven", "maven"), ("org", "maven/org")),
         folders=(
-            compose_views.Folder("maven/org", 4_000, 9_000_000, 0, (file(),)),
-            compose_views.Folder("maven/org/example/widgets", 6_000, 9_000_000_000, 3, ()),
+            trees.Folder("maven/org", 4_000, 9_000_000, 0, (file(),)),
+            trees.Folder("maven/org/example/widgets", 6_000, 9_000_000_000, 3, ()),
         ),
         folders_total=900,
         found=10_000,
@@ -87,8 +89,8 @@ def large() -> compose_views.Tree:
     )
 
 
-def compose(**changes: Any) -> compose_views.ComposeView:
-    sample = compose_views.ComposeView(
+def compose(**changes: Any) -> compose_page.ComposeView:
+    sample = compose_page.ComposeView(
         **_WHERE,
         part=paging.WHOLE,
         committee_name="Example",
@@ -98,15 +100,11 @@ def compose(**changes: Any) -> compose_views.ComposeView:
         css="ready",
         revision=revision(),
         tree=tree(),
-        mappings=(compose_views.Mapping("Maven Central", ("maven/**",), 14, (), 0),),
+        mappings=(compose_page.PlatformMapping("Maven Central", ("maven/**",), 14, (), 0),),
         checks=(
-            compose_views.Check(
-                "refused", "Blocker", "Maven Central: widgets-core-2.5.0.jar", "Its signature is gone."
-            ),
-            compose_views.Check("concern", "Concern", "staged on Maven Central", "The policy maps nothing to compare."),
-            compose_views.Check(
-                "passed", "Good", "staged on Maven Central", "All 14 staged files are the mapped ones."
-            ),
+            compose_page.Check("refused", "Blocker", "Maven Central: widgets-core-2.5.0.jar", "Its signature is gone."),
+            compose_page.Check("concern", "Concern", "staged on Maven Central", "The policy maps nothing to compare."),
+            compose_page.Check("passed", "Good", "staged on Maven Central", "All 14 staged files are the mapped ones."),
         ),
         rows=(samples.row(),),
         may_change=True,
@@ -120,7 +118,7 @@ def compose(**changes: Any) -> compose_views.ComposeView:
     return dataclasses.replace(sample, **changes)
 
 
-def fresh() -> compose_views.ComposeView:
+def fresh() -> compose_page.ComposeView:
     """Just started: nothing is there yet."""
     return compose(
         revision=None,
@@ -134,7 +132,7 @@ def fresh() -> compose_views.ComposeView:
     )
 
 
-def voting() -> compose_views.ComposeView:
+def voting() -> compose_page.ComposeView:
     """The vote is open, seen by a stranger."""
     why_not = "A vote on this release is open, so its files cannot be changed."
     return compose(
@@ -150,13 +148,13 @@ def voting() -> compose_views.ComposeView:
     )
 
 
-def troubled() -> compose_views.ComposeView:
+def troubled() -> compose_page.ComposeView:
     """After the vote, with a mapping that does not fit."""
     problems = ("“odd.jar” is not of the form group/artifact/version.",)
     return compose(
         phase_word="Finish",
         revision=revision(),
-        mappings=(compose_views.Mapping("Maven Central", ("maven/**", "*.jar"), 13, problems, 4),),
+        mappings=(compose_page.PlatformMapping("Maven Central", ("maven/**", "*.jar"), 13, problems, 4),),
         tree=tree(query="odd", found=300, shown=200),
     )
 
@@ -167,9 +165,9 @@ def problems() -> upload.Problems:
     return upload.Problems("Nothing was saved: 3 names cannot be used.", lines, 1)
 
 
-def revisions(**changes: Any) -> compose_views.RevisionsView:
+def revisions(**changes: Any) -> revisions_page.RevisionsView:
     earlier, later = revision("00001", why=""), revision()
-    sample = compose_views.RevisionsView(
+    sample = revisions_page.RevisionsView(
         **_WHERE,
         phase_word="Compose",
         sentence="Revision 00002 is the latest, created by release-manager.",
@@ -180,25 +178,25 @@ def revisions(**changes: Any) -> compose_views.RevisionsView:
     return dataclasses.replace(sample, **changes)
 
 
-def comparison(**changes: Any) -> compose_views.Comparison:
+def comparison(**changes: Any) -> revisions_page.Comparison:
     one, other = samples.digest("one"), samples.digest("other")
-    sample = compose_views.Comparison(
+    sample = revisions_page.Comparison(
         earlier=revision("00001"),
         later=revision(),
         tally=(("changed", 1), ("renamed", 1), ("added", 1), ("removed", 1), ("equal", 12)),
         lines=(
-            compose_views.Changed("differs", "maven/a.jar", one, other),
-            compose_views.Changed("moved", "maven/b.jar", one, one, note="was maven/b-rc1.jar"),
-            compose_views.Changed("added", "maven/c.jar", "", other),
-            compose_views.Changed("removed", "maven/d.jar", one, ""),
+            revisions_page.Changed("differs", "maven/a.jar", one, other),
+            revisions_page.Changed("moved", "maven/b.jar", one, one, note="was maven/b-rc1.jar"),
+            revisions_page.Changed("added", "maven/c.jar", "", other),
+            revisions_page.Changed("removed", "maven/d.jar", one, ""),
         ),
         differing=4,
     )
     return dataclasses.replace(sample, **changes)
 
 
-def change(**changes: Any) -> compose_views.ChangeView:
-    sample = compose_views.ChangeView(
+def change(**changes: Any) -> compose_page.ChangeView:
+    sample = compose_page.ChangeView(
         **_WHERE,
         phase_word="Compose",
         path="maven/org/example",
@@ -220,8 +218,8 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     none_equal = comparison(lines=(), differing=0)
     cut = comparison(differing=4_000)
     return {
-        "start-list": ("start/list.html", {"view": compose_views.StartList((("a", "Example Widgets", "Example"),))}),
-        "start-list-empty": ("start/list.html", {"view": compose_views.StartList(())}),
+        "start-list": ("start/list.html", {"view": compose_page.StartList((("a", "Example Widgets", "Example"),))}),
+        "start-list-empty": ("start/list.html", {"view": compose_page.StartList(())}),
         "start": ("start/selected.html", {"view": start(), **form}),
         "start-wrong": (
             "start/selected.html",

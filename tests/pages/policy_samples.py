@@ -4,27 +4,29 @@
 import dataclasses
 from typing import Any, Final
 
-import atr.models.policy_views as views
+import atr.pages.changes as changes
+import atr.pages.policy as policy_page
+import atr.pages.targets as targets_page
 from tests.pages import samples
 
 _MAPPINGS: Final = (("mavencentral", ("maven/**", "extra/*.jar")), ("maven", ("maven/**",)))
 
 
-def change(*sentences: str) -> views.Change:
-    return views.Change(samples.ago(90), "committee-member", sentences)
+def change(*sentences: str) -> changes.Change:
+    return changes.Change(samples.ago(90), "committee-member", sentences)
 
 
-def policy(**changes: Any) -> views.PolicyView:
+def policy(**changes: Any) -> policy_page.PolicyView:
     """What a member of the committee sees."""
-    sample = views.PolicyView(
+    sample = policy_page.PolicyView(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
         committee_name="Example",
         min_hours=72,
         keep_copies=True,
         platforms=(
-            views.PolicyPlatform("mavencentral", "Maven Central", True, "", True, _MAPPINGS),  # noqa: FBT003
-            views.PolicyPlatform("pypi", "PyPI", False, "PyPI publishes immediately.", False, (("pypi", ()),)),  # noqa: FBT003
+            policy_page.PolicyPlatform("mavencentral", "Maven Central", True, "", True, _MAPPINGS),  # noqa: FBT003
+            policy_page.PolicyPlatform("pypi", "PyPI", False, "PyPI publishes immediately.", False, (("pypi", ()),)),  # noqa: FBT003
         ),
         other_tags=(("doc", ("docs/**",)),),
         digest="0" * 64,
@@ -40,9 +42,9 @@ def policy(**changes: Any) -> views.PolicyView:
     return dataclasses.replace(sample, **changes)
 
 
-def trial(**changes: Any) -> views.TrialView:
+def trial(**changes: Any) -> policy_page.TrialView:
     """One platform where all is well, one where much is not."""
-    well = views.TrialPlatform(
+    well = policy_page.TrialPlatform(
         slug="mavencentral",
         name="Maven Central",
         css="passed",
@@ -53,7 +55,7 @@ def trial(**changes: Any) -> views.TrialView:
         sides=4,
         skipped=("source-release.zip",),
         skipped_total=1,
-        packages=(views.TrialPackage("org.x:a:1", True),),  # noqa: FBT003
+        packages=(policy_page.TrialPackage("org.x:a:1", True),),  # noqa: FBT003
         packages_total=1,
     )
     ill = dataclasses.replace(
@@ -66,23 +68,23 @@ def trial(**changes: Any) -> views.TrialView:
         placed_total=3_000,
         skipped_total=40,
         packages=(
-            views.TrialPackage("org.y:b:1", False),  # noqa: FBT003
-            views.TrialPackage("org.z:c:1", None),
+            policy_page.TrialPackage("org.y:b:1", False),  # noqa: FBT003
+            policy_page.TrialPackage("org.z:c:1", None),
         ),
         packages_total=2,
     )
-    sample = views.TrialView("2.4.0", "00003", 3_041, "", (well, ill))
+    sample = policy_page.TrialView("2.4.0", "00003", 3_041, "", (well, ill))
     return dataclasses.replace(sample, **changes)
 
 
-def target(**changes: Any) -> views.TargetView:
+def target(**changes: Any) -> targets_page.TargetView:
     """What a foundation admin sees."""
-    sample = views.TargetView(
+    sample = targets_page.TargetView(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
         committee_name="Example",
         platforms=(
-            views.TargetPlatform(
+            targets_page.TargetPlatform(
                 member="MAVEN",
                 name="Maven Central",
                 namespaces=("org.apache.example",),
@@ -102,11 +104,13 @@ def target(**changes: Any) -> views.TargetView:
     return dataclasses.replace(sample, **changes)
 
 
-def targets(**changes: Any) -> views.TargetList:
-    sample = views.TargetList(
+def targets(**changes: Any) -> targets_page.TargetList:
+    sample = targets_page.TargetList(
         (
-            views.TargetLine("example-widgets", "Example Widgets", "Example", (("Maven Central", ("org.x", "org.y")),)),
-            views.TargetLine("gadgets", "Gadgets", "Elsewhere", ()),
+            targets_page.TargetLine(
+                "example-widgets", "Example Widgets", "Example", (("Maven Central", ("org.x", "org.y")),)
+            ),
+            targets_page.TargetLine("gadgets", "Gadgets", "Elsewhere", ()),
         )
     )
     return dataclasses.replace(sample, **changes)

@@ -6,13 +6,15 @@ import datetime
 import hashlib
 from typing import Any, Final, TypeVar, cast
 
-import atr.models.finish_views as finish_views
 import atr.models.paging as paging
-import atr.models.public_views as public_views
-import atr.models.readiness_views as readiness_views
-import atr.models.repository_views as repository_views
-import atr.models.upload_views as upload_views
-import atr.models.views as views
+import atr.pages.distributions as distributions
+import atr.pages.finish as finish_page
+import atr.pages.not_public as not_public_page
+import atr.pages.readiness as readiness
+import atr.pages.releases as releases_page
+import atr.pages.repository as repository
+import atr.pages.searches as searches_page
+import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -383,9 +385,9 @@ def waiting(**changes: Any) -> views.DeploymentView:
     return dataclasses.replace(sample, **changes)
 
 
-def promote_all(**changes: Any) -> finish_views.PromoteAllView:
+def promote_all(**changes: Any) -> finish_page.PromoteAllView:
     """Two that are ready, and one that is left out."""
-    sample = finish_views.PromoteAllView(
+    sample = finish_page.PromoteAllView(
         head=views.ReleaseHead(
             "example-widgets", "Example Widgets", "Example", "2.4.0", "example-widgets-2.4.0", "Finish"
         ),
@@ -397,9 +399,9 @@ def promote_all(**changes: Any) -> finish_views.PromoteAllView:
     return dataclasses.replace(sample, **changes)
 
 
-def candidate(**changes: Any) -> finish_views.CandidateView:
+def candidate(**changes: Any) -> searches_page.CandidateView:
     """A deployment that holds what is looked for."""
-    sample = finish_views.CandidateView(
+    sample = searches_page.CandidateView(
         external_id="6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
         name="Deployment",
         word="VALIDATED",
@@ -412,9 +414,9 @@ def candidate(**changes: Any) -> finish_views.CandidateView:
     return dataclasses.replace(sample, **changes)
 
 
-def searches() -> dict[str, finish_views.SearchView]:
+def searches() -> dict[str, searches_page.SearchView]:
     """A search in each of its situations."""
-    asked = finish_views.SearchView(
+    asked = searches_page.SearchView(
         head=promote_all().head,
         number=3,
         coordinates=packages("widgets-core")[0],
@@ -547,8 +549,8 @@ def detail(**changes: Any) -> views.DeploymentDetail:
     return dataclasses.replace(sample, **changes)
 
 
-def third_party(**changes: Any) -> views.DistributionView:
-    sample = views.DistributionView(
+def third_party(**changes: Any) -> distributions.DistributionView:
+    sample = distributions.DistributionView(
         platform=distribution.DistributionPlatform.PYPI,
         coordinates=distribution.Coordinates("PYPI", "", "apache-example-widgets", "2.4.0"),
         staging=False,
@@ -568,8 +570,8 @@ def third_party(**changes: Any) -> views.DistributionView:
     return dataclasses.replace(sample, **changes)
 
 
-def missing(**changes: Any) -> views.Missing:
-    sample = views.Missing(
+def missing(**changes: Any) -> finish_page.Missing:
+    sample = finish_page.Missing(
         css="ready", what="Maven Central waits for the click.", who="you", since=ago(9), you=True, anchor="d4"
     )
     return dataclasses.replace(sample, **changes)
@@ -587,16 +589,16 @@ _READINESS: Final = (
 )
 
 
-def panel(**changes: Any) -> readiness_views.Panel:
+def panel(**changes: Any) -> readiness.Panel:
     """Nothing would stop it."""
-    sample = readiness_views.Panel(
+    sample = readiness.Panel(
         project_key="example-widgets",
         version_key="2.4.0",
         css="passed",
         sentence="All checks passed.",
         platforms=("Maven Central",),
         checks=tuple(
-            readiness_views.Check(code, title, (cell(css, word, sentence, who),))
+            readiness.Check(code, title, (cell(css, word, sentence, who),))
             for code, title, css, word, sentence, who in _READINESS
         ),
         asked_at=ago(9),
@@ -607,19 +609,19 @@ def panel(**changes: Any) -> readiness_views.Panel:
     return dataclasses.replace(sample, **changes)
 
 
-def cell(css: str, word: str, sentence: str, who: str, *, asked: bool = True) -> readiness_views.Cell:
-    return readiness_views.Cell(css, word, (readiness_views.Line(sentence, who),), ago(9) if asked else None)
+def cell(css: str, word: str, sentence: str, who: str, *, asked: bool = True) -> readiness.Cell:
+    return readiness.Cell(css, word, (readiness.Line(sentence, who),), ago(9) if asked else None)
 
 
-def panels() -> dict[str, readiness_views.Panel]:
+def panels() -> dict[str, readiness.Panel]:
     """Where the panel can stand."""
     no = cell("refused", "No", "The token was refused with 401.", "an operator")
     doubt = cell("warning", "No", "Of 18 files: 1 mapped and not staged (a.jar).", "the release manager")
-    blockers = readiness_views.Cell(
+    blockers = readiness.Cell(
         "refused",
         "No",
         tuple(
-            readiness_views.Line(f"Reason {number} that a gate gives, in a sentence of some length.", who)
+            readiness.Line(f"Reason {number} that a gate gives, in a sentence of some length.", who)
             for number, who in enumerate(("a foundation admin", "a committee member", "nobody"))
         ),
     )
@@ -629,7 +631,7 @@ def panels() -> dict[str, readiness_views.Panel]:
             css="refused",
             sentence="The promotion would be refused: 2 checks of 4 failed.",
             checks=tuple(
-                readiness_views.Check(str(number), f"Check {number}", (one, one)) for number, one in enumerate(answers)
+                readiness.Check(str(number), f"Check {number}", (one, one)) for number, one in enumerate(answers)
             ),
             platforms=("Maven Central", "Another platform"),
         ),
@@ -639,9 +641,9 @@ def panels() -> dict[str, readiness_views.Panel]:
     }
 
 
-def finish(**changes: Any) -> views.FinishView:
+def finish(**changes: Any) -> finish_page.FinishView:
     """One live, one to click, one moving, one by hand."""
-    sample = views.FinishView(
+    sample = finish_page.FinishView(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
         committee_name="Apache Example committee",
@@ -693,8 +695,8 @@ def finish(**changes: Any) -> views.FinishView:
     return dataclasses.replace(sample, **changes)
 
 
-def not_public(**changes: Any) -> public_views.NotPublic:
-    sample = public_views.NotPublic(
+def not_public(**changes: Any) -> not_public_page.NotPublic:
+    sample = not_public_page.NotPublic(
         platform=distribution.DistributionPlatform.MAVEN,
         packages_line="org.apache.example:widgets-extras:2.4.0",
         files=12,
@@ -707,11 +709,11 @@ def not_public(**changes: Any) -> public_views.NotPublic:
     return dataclasses.replace(sample, **changes)
 
 
-def announced(**changes: Any) -> public_views.Announced:
-    return dataclasses.replace(public_views.Announced("release-manager", ago(10), "", (), (), ()), **changes)
+def announced(**changes: Any) -> not_public_page.Announced:
+    return dataclasses.replace(not_public_page.Announced("release-manager", ago(10), "", (), (), ()), **changes)
 
 
-def announced_without() -> public_views.Announced:
+def announced_without() -> not_public_page.Announced:
     return announced(
         by="committee-member",
         reason="The portal lost it; 2.4.1 follows.",
@@ -721,8 +723,8 @@ def announced_without() -> public_views.Announced:
     )
 
 
-def release_line(**changes: Any) -> views.ReleaseLine:
-    sample = views.ReleaseLine(
+def release_line(**changes: Any) -> releases_page.ReleaseLine:
+    sample = releases_page.ReleaseLine(
         project_key="example-widgets",
         project_name="Example Widgets",
         version_key="2.4.0",
@@ -735,8 +737,8 @@ def release_line(**changes: Any) -> views.ReleaseLine:
     return dataclasses.replace(sample, **changes)
 
 
-def releases(**changes: Any) -> views.ReleaseList:
-    sample = views.ReleaseList(
+def releases(**changes: Any) -> releases_page.ReleaseList:
+    sample = releases_page.ReleaseList(
         sentence="2 of 6 releases need you; one of them is an incident.",
         css="diverged",
         lines=(
@@ -781,10 +783,10 @@ def releases(**changes: Any) -> views.ReleaseList:
     return dataclasses.replace(sample, **changes)
 
 
-def upload(count: int, **changes: Any) -> upload_views.Upload:
+def upload(count: int, **changes: Any) -> distributions.Upload:
     """So many packages of a POM and a jar each, none of which has its checksums yet."""
     names = ["widgets-core", *(f"widgets-module-{number}" for number in range(1, count))]
-    sample = upload_views.Upload(
+    sample = distributions.Upload(
         files=2 * count,
         made=4 * count,
         size=640_144 * count,
@@ -792,12 +794,12 @@ def upload(count: int, **changes: Any) -> upload_views.Upload:
         limit=PORTAL.largest_upload,
         may_be_too_large=False,
         listed=tuple(
-            upload_views.Package(
+            distributions.Package(
                 name=f"org.apache.example:{name}:2.4.0",
                 files=2,
                 size=640_000,
                 lines=tuple(
-                    upload_views.Line(
+                    distributions.Line(
                         f"{name}-2.4.0.{end}", f"maven/org/apache/example/{name}/2.4.0/{name}-2.4.0.{end}", size
                     )
                     for end, size in (("jar", 636_000), ("pom", 4_000))
@@ -811,8 +813,8 @@ def upload(count: int, **changes: Any) -> upload_views.Upload:
     return dataclasses.replace(sample, **changes)
 
 
-def form(**changes: Any) -> views.RecordFormView:
-    sample = views.RecordFormView(
+def form(**changes: Any) -> distributions.RecordFormView:
+    sample = distributions.RecordFormView(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
         version_key="2.4.0",
@@ -831,7 +833,7 @@ def form(**changes: Any) -> views.RecordFormView:
     return dataclasses.replace(sample, **changes)
 
 
-def listing(**changes: Any) -> views.DistributionList:
+def listing(**changes: Any) -> distributions.DistributionList:
     maven = third_party(
         platform=MAVEN,
         coordinates=packages()[1],
@@ -846,7 +848,7 @@ def listing(**changes: Any) -> views.DistributionList:
         delete_why_not="a publish call was made for it, so the record stays.",
         deployment_id=4,
     )
-    sample = views.DistributionList(
+    sample = distributions.DistributionList(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
         version_key="2.4.0",
@@ -901,9 +903,9 @@ def spoilt(value: _T, text: str) -> _T:
     return cast("_T", changed)
 
 
-def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
+def voter_entries() -> tuple[repository.VoterEntry, ...]:
     """What a voter can get: the revision, a deployment of which a copy is kept, and one without."""
-    revision = repository_views.VoterEntry(
+    revision = repository.VoterEntry(
         "revision", "The revision's files", "example-widgets", "2.4.0", digest("voted"), 22, 7_200_000, ""
     )
     kept = dataclasses.replace(
@@ -921,20 +923,18 @@ def voter_entries() -> tuple[repository_views.VoterEntry, ...]:
     return revision, kept, without
 
 
-def folder(**changes: Any) -> repository_views.ServedFolder:
+def folder(**changes: Any) -> repository.ServedFolder:
     """A folder of a candidate, with a folder and a file."""
     path = "org/example/"
-    made = repository_views.ServedFolder(
+    made = repository.ServedFolder(
         project_key="example-widgets",
         project_name="Example Widgets",
         version_key="2.4.0",
         digest=digest("voted"),
         path=path,
         lines=(
-            repository_views.FolderLine("widgets-core/", f"{path}widgets-core/"),
-            repository_views.FolderLine(
-                "widgets-core-2.4.0.jar", f"{path}widgets-core-2.4.0.jar", 6_400_000, digest("core")
-            ),
+            repository.FolderLine("widgets-core/", f"{path}widgets-core/"),
+            repository.FolderLine("widgets-core-2.4.0.jar", f"{path}widgets-core-2.4.0.jar", 6_400_000, digest("core")),
         ),
         total=2,
         opened=NOW,
@@ -942,9 +942,9 @@ def folder(**changes: Any) -> repository_views.ServedFolder:
     return dataclasses.replace(made, **changes)
 
 
-def again(**changes: Any) -> repository_views.AgainView:
+def again(**changes: Any) -> repository.AgainView:
     """Voted files that would be staged once more."""
-    made = repository_views.AgainView(
+    made = repository.AgainView(
         project_key="example-widgets",
         project_name="Example Widgets",
         version_key="2.4.0",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import jinja2
 import markupsafe
 
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.gates as gates
 from tests.pages import admin_samples, compose_samples, policy_samples, samples, vote_samples
 

@@ -5,12 +5,11 @@ import dataclasses
 
 import pytest
 
-import atr.models.letters as letters
-import atr.models.vote_views as vote_views
+import atr.pages.letters as letters
 from tests.pages import samples, vote_samples
 
 
-def _call() -> vote_views.Letter:
+def _call() -> letters.Letter:
     view = vote_samples.vote()
     return letters.for_vote(view, page=vote_samples.PAGE, address=vote_samples.address)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from playwright import sync_api
 
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.states as states
 from tests.pages import samples, serving, stand_in
 

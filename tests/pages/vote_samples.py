@@ -4,10 +4,13 @@
 import dataclasses
 from typing import Any, Final
 
-import atr.models.finish_views as finish_views
-import atr.models.letters as letters
-import atr.models.views as views
-import atr.models.vote_views as vote_views
+import atr.pages.ballot as ballot
+import atr.pages.letters as letters
+import atr.pages.releases as releases
+import atr.pages.resolution as resolution
+import atr.pages.views as views
+import atr.pages.vote as vote_page
+import atr.pages.voting as voting_page
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 from tests.pages import samples
@@ -23,13 +26,13 @@ def head(word: str = "Compose") -> views.ReleaseHead:
     return views.ReleaseHead("example-widgets", "Example Widgets", "Example", "2.4.0", "example-widgets-2.4.0", word)
 
 
-def lines(*, staged: tuple[str, str] = ("live", "Equal")) -> tuple[vote_views.BallotLine, ...]:
+def lines(*, staged: tuple[str, str] = ("live", "Equal")) -> tuple[ballot.BallotLine, ...]:
     css, word = staged
     return (
-        vote_views.BallotLine(
+        ballot.BallotLine(
             "revision", "Revision 00003", "All files of the release", 22, 8_400_000, samples.digest("all")
         ),
-        vote_views.BallotLine(
+        ballot.BallotLine(
             "mapped",
             "Maven Central, from the revision",
             "Files mapped by the policy",
@@ -37,7 +40,7 @@ def lines(*, staged: tuple[str, str] = ("live", "Equal")) -> tuple[vote_views.Ba
             6_400_000,
             samples.digest("voted"),
         ),
-        vote_views.BallotLine(
+        ballot.BallotLine(
             "deployment",
             "Maven Central, staged",
             "org.apache.example:widgets-*:2.4.0 in deployment 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",
@@ -52,37 +55,37 @@ def lines(*, staged: tuple[str, str] = ("live", "Equal")) -> tuple[vote_views.Ba
     )
 
 
-PAST: Final = vote_views.PastVote(
+PAST: Final = vote_page.PastVote(
     1, "failed", "refused", samples.ago(9_000), "release-manager", "The NOTICE names another project."
 )
 
 
-def choice(standing: str = "on", **changes: Any) -> vote_views.DeploymentChoice:
+def choice(standing: str = "on", **changes: Any) -> voting_page.DeploymentChoice:
     row = samples.row(acts=(), needs_you=False)
-    sample = vote_views.DeploymentChoice(
+    sample = voting_page.DeploymentChoice(
         row, standing, "passed", "On the ballot", "Its files were captured and are on the ballot."
     )
     return dataclasses.replace(sample, **changes)
 
 
-def off(number: int = 5, **changes: Any) -> vote_views.DeploymentChoice:
+def off(number: int = 5, **changes: Any) -> voting_page.DeploymentChoice:
     row = samples.row(deployment_id=number, acts=(), needs_you=False, etag=f"d{number}.1")
     reason = "It was staged for candidate 1, whose vote failed."
-    sample = vote_views.DeploymentChoice(
+    sample = voting_page.DeploymentChoice(
         row, "off", "by-hand", "Not on the ballot", reason, "release-manager", samples.ago(9_000)
     )
     return dataclasses.replace(sample, **changes)
 
 
-def waiting() -> vote_views.DeploymentChoice:
+def waiting() -> voting_page.DeploymentChoice:
     row = samples.row(
         deployment_id=6, acts=(), is_moving=True, progress="7 of 18 files read", problem="It answered 503."
     )
-    return vote_views.DeploymentChoice(row, "waiting", "staged", "Waited for", "The staged files are being captured.")
+    return voting_page.DeploymentChoice(row, "waiting", "staged", "Waited for", "The staged files are being captured.")
 
 
-def voting(**changes: Any) -> vote_views.VotingView:
-    sample = vote_views.VotingView(
+def voting(**changes: Any) -> voting_page.VotingView:
+    sample = voting_page.VotingView(
         head=head(),
         sentence="Nothing holds the vote on candidate 2: it would be about 3 file sets of revision 00003.",
         css="ready",
@@ -104,19 +107,19 @@ def voting(**changes: Any) -> vote_views.VotingView:
     return dataclasses.replace(sample, **changes)
 
 
-def papers() -> tuple[vote_views.Paper, ...]:
+def papers() -> tuple[vote_page.Paper, ...]:
     return (
-        vote_views.Paper("release-manager", "+1", "", samples.ago(3_000), is_binding=True, before=0),
-        vote_views.Paper(
+        vote_page.Paper("release-manager", "+1", "", samples.ago(3_000), is_binding=True, before=0),
+        vote_page.Paper(
             "committee-member", "+1", "Built it.\nRead the NOTICE.", samples.ago(900), is_binding=True, before=1
         ),
-        vote_views.Paper("second-member", "-1", "No LICENSE.", samples.ago(800), is_binding=True, before=3),
-        vote_views.Paper("a-committer", "0", "", samples.ago(700), is_binding=False, before=0),
+        vote_page.Paper("second-member", "-1", "No LICENSE.", samples.ago(800), is_binding=True, before=3),
+        vote_page.Paper("a-committer", "0", "", samples.ago(700), is_binding=False, before=0),
     )
 
 
-def vote(**changes: Any) -> vote_views.VoteView:
-    sample = vote_views.VoteView(
+def vote(**changes: Any) -> vote_page.VoteView:
+    sample = vote_page.VoteView(
         head=head("Vote"),
         sentence="The vote is open until Sat 19 Sep, 14:00 at least; it has 2 of 3 binding +1; you voted +1.",
         css="open",
@@ -148,8 +151,8 @@ def vote(**changes: Any) -> vote_views.VoteView:
     return dataclasses.replace(sample, **changes)
 
 
-def over(word: str = "failed", css: str = "refused", phase: str = "Compose", **changes: Any) -> vote_views.VoteView:
-    ended = vote_views.PastVote(2, word, css, samples.ago(10), "release-manager", "No LICENSE.")
+def over(word: str = "failed", css: str = "refused", phase: str = "Compose", **changes: Any) -> vote_page.VoteView:
+    ended = vote_page.PastVote(2, word, css, samples.ago(10), "release-manager", "No LICENSE.")
     why_not = {"cast_why_not": "The vote is over.", "resolve_why_not": "The vote is over.", "passed_why_not": ()}
     sentence = f"Candidate 2 has {word}, with 2 binding +1 and 1 binding -1."
     return vote(head=head(phase), word=word, css=css, sentence=sentence, ended=ended, **{**why_not, **changes})
@@ -158,8 +161,8 @@ def over(word: str = "failed", css: str = "refused", phase: str = "Compose", **c
 _HELD = dataclasses.replace(head("Compose"), embargo="The release is under embargo, so nothing of it leaves ATR.")
 
 
-def abandoning(**changes: Any) -> vote_views.AbandonView:
-    sample = vote_views.AbandonView(
+def abandoning(**changes: Any) -> resolution.AbandonView:
+    sample = resolution.AbandonView(
         head=head("Finish"),
         candidate=2,
         consequences=(
@@ -172,8 +175,8 @@ def abandoning(**changes: Any) -> vote_views.AbandonView:
     return dataclasses.replace(sample, **changes)
 
 
-def announcing(**changes: Any) -> vote_views.AnnounceView:
-    sample = vote_views.AnnounceView(
+def announcing(**changes: Any) -> resolution.AnnounceView:
+    sample = resolution.AnnounceView(
         head=head("Finish"),
         sentence="Nothing holds the announcement: 1 of 1 voted file set is live.",
         css="ready",
@@ -192,23 +195,23 @@ def announcing(**changes: Any) -> vote_views.AnnounceView:
     return dataclasses.replace(sample, **changes)
 
 
-def _voting(view: vote_views.VotingView, **more: Any) -> tuple[str, dict[str, Any]]:
+def _voting(view: voting_page.VotingView, **more: Any) -> tuple[str, dict[str, Any]]:
     letter = letters.call_for_votes(view, page=PAGE)
     return "voting.html", {"view": view, "letter": letter, "values": {}, "field_errors": {}, **more}
 
 
-def _vote(view: vote_views.VoteView, **more: Any) -> tuple[str, dict[str, Any]]:
+def _vote(view: vote_page.VoteView, **more: Any) -> tuple[str, dict[str, Any]]:
     letter = letters.for_vote(view, page=PAGE, address=address)
     return "vote.html", {"view": view, "letter": letter, "values": {}, "field_errors": {}, **more}
 
 
-def _resolve(view: vote_views.VoteView, **more: Any) -> tuple[str, dict[str, Any]]:
-    shown = vote_views.ResolveView(view, ("deployment 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",))
+def _resolve(view: vote_page.VoteView, **more: Any) -> tuple[str, dict[str, Any]]:
+    shown = resolution.ResolveView(view, ("deployment 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa",))
     letter = letters.result(view, page=PAGE)
     return "resolve.html", {"view": shown, "letter": letter, "values": {}, "field_errors": {}, **more}
 
 
-def _announce(view: vote_views.AnnounceView, **more: Any) -> tuple[str, dict[str, Any]]:
+def _announce(view: resolution.AnnounceView, **more: Any) -> tuple[str, dict[str, Any]]:
     letter = letters.announcement(view, page=PAGE)
     return "announce.html", {"view": view, "letter": letter, "values": {}, "field_errors": {}, **more}
 
@@ -219,7 +222,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         gates.Blocker("mapping", "“maven/x.jar” is not a path of a Maven repository.", "a release manager"),
         gates.Blocker("unread", "Deployment 6f2a on Maven Central has not been read yet.", "a release manager"),
     )
-    unreadable = vote_views.BallotLine("mapped", "Maven Central", "Files mapped by the policy", 0, 0, "", "No layout.")
+    unreadable = ballot.BallotLine("mapped", "Maven Central", "Files mapped by the policy", 0, 0, "", "No layout.")
     dropping = samples.row(deployment_id=8, deployment_state=states.DeploymentState.DROPPING, acts=(), is_moving=True)
     form = {"values": {"reason": "x" * 20}, "field_errors": {"reason": "Enter a reason of at most 500 characters."}}
     return {
@@ -276,12 +279,12 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "resolve-reader": _resolve(vote(resolve_why_not="Only release managers of the Example committee can.")),
         "embargo": (
             "embargo.html",
-            {"view": finish_views.EmbargoView(_HELD, holds=True), "values": {}, "field_errors": {}},
+            {"view": releases.EmbargoView(_HELD, holds=True), "values": {}, "field_errors": {}},
         ),
-        "embargo-wrong": ("embargo.html", {"view": finish_views.EmbargoView(_HELD, holds=True), **form}),
+        "embargo-wrong": ("embargo.html", {"view": releases.EmbargoView(_HELD, holds=True), **form}),
         "embargo-lifted": (
             "embargo.html",
-            {"view": finish_views.EmbargoView(_HELD, holds=False), "values": {}, "field_errors": {}},
+            {"view": releases.EmbargoView(_HELD, holds=False), "values": {}, "field_errors": {}},
         ),
         "abandon": ("abandon.html", {"view": abandoning(), "values": {}, "field_errors": {}}),
         "abandon-wrong": ("abandon.html", {"view": abandoning(head=head("Vote")), **form}),

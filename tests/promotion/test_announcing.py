@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import pytest
 
-import atr.models.announce_words as words
 import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.storage.announcing as words
 
 _Code = announcing.Code
 _Platform = distribution.DistributionPlatform

@@ -9,16 +9,16 @@ from sqlmodel import col
 import atr.db.queries as queries
 import atr.demo.people as people
 import atr.models.sql as sql
+import atr.pages.compose as compose
+import atr.pages.deployments as deployments
+import atr.pages.finish as finish
+import atr.pages.repository as repository
+import atr.pages.resolution as resolution
+import atr.pages.revisions as revisions
+import atr.pages.vote as votes
 import atr.promotion.states as states
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
-import atr.storage.readers.compose as compose
-import atr.storage.readers.deployments as deployments
-import atr.storage.readers.finish as finish
-import atr.storage.readers.repository as repository
-import atr.storage.readers.resolution as resolution
-import atr.storage.readers.revisions as revisions
-import atr.storage.readers.vote as votes
 from tests import world as worlds
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"

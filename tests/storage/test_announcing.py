@@ -10,12 +10,11 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.vote_views as vote_views
+import atr.pages.finish as finish
+import atr.pages.releases as releases
+import atr.pages.resolution as resolution
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.readers.finish as finish
-import atr.storage.readers.releases as releases
-import atr.storage.readers.resolution as resolution
 from tests import world as worlds
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
@@ -41,7 +40,7 @@ async def _record(world: worlds.World, *, publish: bool) -> None:
     await world.work()
 
 
-async def _page(world: worlds.World, who: str = worlds.MEMBER) -> vote_views.AnnounceView:
+async def _page(world: worlds.World, who: str = worlds.MEMBER) -> resolution.AnnounceView:
     async with world.store.read(who) as read:
         return await resolution.announce(read, RELEASE)
 
@@ -163,7 +162,7 @@ async def test_what_was_only_asked_for_must_be_aborted_first(voted: worlds.World
         await _announce(voted)
     assert [word for word, _ in _codes(raised.value)] == ["requested", "not-public"]
     async with voted.member() as member:
-        await member.acts.abort(1, "A mistake.")
+        await member.promotions.abort(1, "A mistake.")
     assert (await voted.promotion(1)).state is states.State.ABORTED
     with pytest.raises(errors.HeldError) as raised:
         await _announce(voted)

@@ -19,7 +19,6 @@ import atr.promotion.states as states
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.files as files
-import atr.storage.votes as votes
 from tests import world as worlds
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
@@ -239,7 +238,7 @@ async def test_a_double_click_is_one_paper_and_a_change_of_mind_is_two(staged: w
         await _cast(staged, "alice", _Choice.YES, comment)
     assert [paper.comment for paper in await staged.rows(sql.BallotPaper)] == ["read it", "and built it"]
     async with staged.store.read() as read:
-        assert await votes.tally(read, await queries.demand_release(read.data, RELEASE)) == votes.Tally(1, 0)
+        assert await ballots.tally(read, await queries.demand_release(read.data, RELEASE)) == ballots.Tally(1, 0)
 
 
 async def test_who_left_the_committee_casts_no_more_and_what_they_cast_stays(staged: worlds.World) -> None:
@@ -255,14 +254,14 @@ async def test_who_left_the_committee_casts_no_more_and_what_they_cast_stays(sta
         await _cast(staged, "carol", _Choice.NO)
     await _cast(staged, people.COMMITTER)
     async with staged.store.read() as read:
-        papers = await votes.papers(read, await queries.demand_release(read.data, RELEASE))
+        papers = await ballots.papers(read, await queries.demand_release(read.data, RELEASE))
     assert {who: paper.is_binding_at_cast for who, paper in papers.items()} == {"carol": True, people.COMMITTER: True}
 
 
 # Passed and failed
 
 
-async def _pass(world: worlds.World, seen: votes.Tally, vote_seq: int = 1) -> None:
+async def _pass(world: worlds.World, seen: ballots.Tally, vote_seq: int = 1) -> None:
     async with world.manager() as manager:
         await manager.vote_resolution.resolve_passed(RELEASE, vote_seq=vote_seq, seen=seen)
 
@@ -273,14 +272,14 @@ async def test_a_count_that_changed_after_it_was_seen_is_looked_at_again(staged:
     for who in people.MEMBERS:
         await _cast(staged, who)
     with pytest.raises(errors.ConflictError, match="The votes have changed"):
-        await _pass(staged, votes.Tally(2, 0))
+        await _pass(staged, ballots.Tally(2, 0))
     with pytest.raises(errors.ConflictError, match="candidate 7 is over"):
-        await _pass(staged, votes.Tally(3, 0), vote_seq=7)
+        await _pass(staged, ballots.Tally(3, 0), vote_seq=7)
     with pytest.raises(errors.ConflictError, match="The votes have changed"):
         async with staged.manager() as manager:
-            await manager.vote_resolution.resolve_failed(RELEASE, "No.", vote_seq=1, seen=votes.Tally(3, 1))
+            await manager.vote_resolution.resolve_failed(RELEASE, "No.", vote_seq=1, seen=ballots.Tally(3, 1))
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE
-    await _pass(staged, votes.Tally(3, 0))
+    await _pass(staged, ballots.Tally(3, 0))
     assert (await _release(staged)).phase is _Phase.RELEASE_PREVIEW
 
 
@@ -288,7 +287,7 @@ async def test_passed_and_failed_at_once_is_one_of_them(staged: worlds.World) ->
     await _open(staged)
     for who in people.MEMBERS:
         await _cast(staged, who)
-    ends = await asyncio.gather(_pass(staged, votes.Tally(3, 0)), _fail(staged), return_exceptions=True)
+    ends = await asyncio.gather(_pass(staged, ballots.Tally(3, 0)), _fail(staged), return_exceptions=True)
     assert len([end for end in ends if isinstance(end, errors.ConflictError)]) == 1
     told = [one.what for one in await staged.events_of(RELEASE)]
     assert told.count("vote_passed") + told.count("vote_failed") == 1

@@ -13,7 +13,6 @@ import atr.errors as errors
 import atr.models.sql as sql
 import atr.storage.changes as changes
 import atr.storage.files as files
-import atr.storage.spool as spools
 from tests import world as worlds
 
 VERSION = "2.4.0"
@@ -25,7 +24,7 @@ async def send(
     world: worlds.World, who: str, sent: Mapping[str, bytes], *, seen: str = "00001", description: str = "more"
 ) -> changes.Made:
     """Upload these files."""
-    with spools.opened(world.settings.state_dir) as spool:
+    with changes.opened(world.settings.state_dir) as spool:
         for path, content in sent.items():
             spool.begin(path)
             await spool.write(content)
@@ -211,10 +210,10 @@ async def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(tmp_pat
     dead.mkdir(parents=True)
     (dead / "lock").touch()
     (dead / "000000").write_bytes(b"half")
-    with spools.opened(tmp_path) as spool:
+    with changes.opened(tmp_path) as spool:
         spool.begin("a.txt")
         await spool.write(b"alive")
-        assert spools.sweep(tmp_path) == 1
+        assert changes.sweep(tmp_path) == 1
         assert not dead.exists()
         spool.end()
         assert spool.change.added[0].written.read_bytes() == b"alive"
@@ -224,7 +223,7 @@ async def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(tmp_pat
 async def test_an_upload_leaves_room_for_the_database_while_it_is_written(tmp_path: pathlib.Path) -> None:
     """Two that would fit alone do not fit together; what came of the one that stops is given back."""
     free = shutil.disk_usage(tmp_path).free
-    with pytest.raises(errors.NoRoomError), spools.opened(tmp_path, kept_free=2 * free) as spool:  # noqa: PT012
+    with pytest.raises(errors.NoRoomError), changes.opened(tmp_path, kept_free=2 * free) as spool:  # noqa: PT012
         spool.begin("a.txt")
         await spool.write(b"x")
     assert list((tmp_path / "temporary").iterdir()) == []

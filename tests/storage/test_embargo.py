@@ -12,14 +12,14 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.releases as releases
+import atr.pages.repository as repository
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.readers.releases as releases
-import atr.storage.readers.repository as repository
 import atr.storage.worker.inputs as inputs
 from tests import world as worlds
 
@@ -110,7 +110,7 @@ async def test_nobody_below_a_member_changes_anything_of_it(staged: worlds.World
         lambda manager: manager.vote.open_vote(RELEASE),
         lambda manager: manager.vote.cast(RELEASE, sql.VoteChoice.YES),
         lambda manager: manager.revision.ensure_changeable(RELEASE),
-        lambda manager: manager.verification.ask(1),
+        lambda manager: manager.deployments.verify(1),
         lambda manager: manager.readiness.check_now(RELEASE),
     ]
     before = len(await staged.rows(tables.Deployment))

@@ -16,7 +16,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.audit as audit
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -152,7 +152,7 @@ async def test_every_writer_method_of_a_person_writes_an_event(staged: worlds.Wo
     for what in ("vote_opened", "vote_cast", "vote_failed", "candidate_abandoned"):
         await check(what, "alice")
     async with staged.service() as service:
-        await service.checks.record_staged(1, "1", [checks.Result(sql.CheckResultStatus.NOTE, "Fine.")])
+        await service.checks.record_staged(1, "1", [captures.Result(sql.CheckResultStatus.NOTE, "Fine.")])
     assert await staged.chain_holds()
 
 

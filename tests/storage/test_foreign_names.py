@@ -163,7 +163,7 @@ async def test_what_was_published_by_hand_is_tracked_only_inside_the_names(voted
     await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
     with pytest.raises(errors.ConflictError, match="Outside the project's namespaces"):
         async with voted.member() as member:
-            await member.acts.prove_published(1)
+            await member.promotions.prove_published(1)
     assert not await voted.rows(tables.PromotionTarget)
 
 

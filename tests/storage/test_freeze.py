@@ -16,10 +16,10 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.vote as votes
 import atr.promotion.states as states
 import atr.storage.ballots as proposals
 import atr.storage.eligibility as eligibility
-import atr.storage.readers.vote as votes
 import atr.storage.writers.ballots as ballots
 from tests import hosting
 from tests import world as worlds

@@ -86,13 +86,9 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
             storage.WriteAsCommitteeMember,
         )
     ]
-    assert carried[0] == {"release", "revision", "vote", "promotions", "verification", "readiness"}
-    managers = {"vote_resolution", "announce", "policy", "deployments", "distributions", "searches"}
-    assert carried[1] == carried[0] | managers
-    assert carried[2] == carried[1] | {"acts", "copies"}
-    acts = {name for name in dir(storage.WriteAsCommitteeMember(fake).acts) if not name.startswith("_")}
-    stops = {"abort", "stop", "give_up", "check_again", "extend", "send_again"}
-    assert acts == {*stops, "prove_published", "accept", "promote_all", "go_on"}
+    assert carried[0] == {"release", "revision", "vote", "promotions", "deployments", "readiness"}
+    assert carried[1] == carried[0] | {"vote_resolution", "announce", "policy", "distributions", "searches"}
+    assert carried[2] == carried[1]
     assert set(vars(storage.WriteAsFoundationAdmin(fake))) == {"policy", "switches"}
     assert not hasattr(storage.WriteAsFoundationAdmin(fake), "distributions")
 
@@ -100,9 +96,14 @@ async def test_each_rung_has_what_the_one_below_has_and_no_more(world: worlds.Wo
 # What of a noun that two rungs share is the higher one's alone.
 _HIGHER = {
     ("vote", "release manager"): {"open_vote"},
+    ("deployments", "release manager"): {"take_off_ballot", "put_on_ballot", "settle_lost"},
     ("announce", "member"): {"announce_without", "lift_embargo"},
-    ("deployments", "member"): {"drop"},
+    ("deployments", "member"): {"drop", "keep_copy", "forget_copy"},
     ("distributions", "member"): {"promote_staging_to_production", "settle"},
+    ("promotions", "member"): {
+        *("abort", "stop", "give_up", "check_again", "extend", "send_again"),
+        *("prove_published", "accept", "promote_all", "go_on"),
+    },
 }
 
 

@@ -14,15 +14,13 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.views as views
-import atr.models.vote_views as vote_views
+import atr.pages.distributions as distributions
+import atr.pages.finish as finish
+import atr.pages.releases as releases
+import atr.pages.resolution as resolution
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.readers.distributions as distributions
-import atr.storage.readers.finish as finish
-import atr.storage.readers.releases as releases
-import atr.storage.readers.resolution as resolution
 import atr.storage.voted as measures
 from tests import databases as provided
 from tests import world as worlds
@@ -49,17 +47,17 @@ async def several(several_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncI
         yield opened
 
 
-async def _finish(world: worlds.World, who: str = worlds.MEMBER) -> views.FinishView:
+async def _finish(world: worlds.World, who: str = worlds.MEMBER) -> finish.FinishView:
     async with world.store.read(who) as read:
         return await finish.page(read, RELEASE)
 
 
-async def _announcing(world: worlds.World, who: str = worlds.MEMBER) -> vote_views.AnnounceView:
+async def _announcing(world: worlds.World, who: str = worlds.MEMBER) -> resolution.AnnounceView:
     async with world.store.read(who) as read:
         return await resolution.announce(read, RELEASE)
 
 
-async def _line(world: worlds.World, who: str = worlds.MEMBER) -> views.ReleaseLine:
+async def _line(world: worlds.World, who: str = worlds.MEMBER) -> releases.ReleaseLine:
     async with world.store.read(who) as read:
         (line,) = (await releases.listing(read)).lines
         return line

@@ -11,15 +11,15 @@ import atr.db.queries as queries
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
-import atr.models.letters as letters
+import atr.pages.deployments as deployments
+import atr.pages.finish as finish
+import atr.pages.letters as letters
+import atr.pages.searches as searches
+import atr.pages.vote as votes
+import atr.pages.voting as voting
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.storage.eligibility as eligibility
-import atr.storage.readers.deployments as deployments
-import atr.storage.readers.finish as finish
-import atr.storage.readers.searches as searches
-import atr.storage.readers.together as together
-import atr.storage.readers.vote as votes
 from tests import databases as provided
 from tests import world as worlds
 
@@ -73,7 +73,7 @@ async def test_what_is_found_by_its_name_says_both_versions(mixed: worlds.World)
 async def test_a_row_and_the_ballot_and_its_mail_say_both_versions_before_the_vote(mixed: worlds.World) -> None:
     async with mixed.store.read(worlds.MEMBER) as read:
         (row,) = await deployments.all_of(read, RELEASE)
-        view = await votes.voting(read, RELEASE)
+        view = await voting.voting(read, RELEASE)
     assert row.packages_line == BOTH
     assert view.choices[0].row.packages_line == BOTH
     assert [line.detail for line in view.lines if line.kind == "deployment"] == [
@@ -102,7 +102,7 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     await people.vote(mixed.store, RELEASE)
     await mixed.work()
     async with mixed.store.read(worlds.MEMBER) as read:
-        view = await together.promote_all(read, people.PROJECT, "2.4.0")
+        view = await finish.promote_all(read, people.PROJECT, "2.4.0")
         shown = await finish.page(read, RELEASE)
     assert BOTH in [row.packages_line for row in view.rows]
     assert f"{BOTH} on Maven Central is waiting for you" in shown.sentence
@@ -111,14 +111,14 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
     with pytest.raises(errors.ConflictError, match=BOTH):
         async with mixed.member() as member:
-            await member.acts.promote_all(
+            await member.promotions.promote_all(
                 RELEASE, [order.Asked(1, "0" * 64, rows[0].row_version), asked[1]], stop_at_trouble=True
             )
     async with mixed.member() as member:
-        first, second = await member.acts.promote_all(RELEASE, asked, stop_at_trouble=True)
+        first, second = await member.promotions.promote_all(RELEASE, asked, stop_at_trouble=True)
     async with mixed.store.read(worlds.MEMBER) as read:
         assert eligibility.named(first, await queries.targets(read.data, first)) == f"{BOTH} on Maven Central"
-        left_out = (await together.promote_all(read, people.PROJECT, "2.4.0")).left_out
+        left_out = (await finish.promote_all(read, people.PROJECT, "2.4.0")).left_out
         deployment = await queries.demand_deployment(read.data, 2)
         case = await eligibility.one(read.data, deployment, worlds.MEMBER)
     assert case.facts.waits_for == f"{BOTH} on Maven Central"

@@ -5,15 +5,14 @@ import pytest
 
 import atr.demo.people as people
 import atr.models.sql as sql
-import atr.models.views as views
-import atr.storage.readers.releases as releases
+import atr.pages.releases as releases
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 MEMBER, OTHER = people.MEMBERS[0], people.MEMBERS[1]
 
 
-async def _seen(world: worlds.World, who: str) -> tuple[str, views.ReleaseLine]:
+async def _seen(world: worlds.World, who: str) -> tuple[str, releases.ReleaseLine]:
     async with world.store.read(who) as read:
         view = await releases.listing(read)
     (line,) = view.lines

@@ -13,9 +13,9 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.stuck as stuck
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.readers.stuck as stuck
 from tests import world as worlds
 
 _State = states.State
@@ -93,10 +93,10 @@ async def test_gone_after_a_restore_says_nothing_and_a_stop_takes_a_day_of_looks
     assert (await voted.promotion(1)).state is _State.REQUESTED
     with pytest.raises(errors.ConflictError, match="24 hours"):
         async with voted.member() as member:
-            await member.acts.abort(1, "It is gone.")
+            await member.promotions.abort(1, "It is gone.")
     await voted.pass_time(rounds=30, hours=1)
     async with voted.member() as member:
-        await member.acts.abort(1, "It is gone.")
+        await member.promotions.abort(1, "It is gone.")
     assert (await voted.promotion(1)).state is _State.ABORTED
 
 
@@ -194,7 +194,7 @@ async def test_a_row_that_was_edited_by_hand_is_frozen(voted: worlds.World, capl
 async def test_a_task_that_was_being_done_is_done_after_a_restore(staged: worlds.World) -> None:
     """Its worker is not there any more, and the same may be asked for again."""
     async with staged.store.write_as_project_committee_participant(people.PROJECT, people.COMMITTER) as participant:
-        await participant.verification.ask(1)
+        await participant.deployments.verify(1)
     async with staged.service() as service:
         (task,) = await service.tasks.claim(owner="gone", seconds=60, limit=9)
     await _declare(staged)
@@ -254,11 +254,11 @@ async def test_a_stop_goes_on_only_when_a_member_asks_for_it_again(voted: worlds
     promotion_id = await voted.promote(1)
     await voted.until(1, _State.SENDING)
     async with voted.member() as member:
-        await member.acts.stop(promotion_id, "The wrong candidate.")
+        await member.promotions.stop(promotion_id, "The wrong candidate.")
     await _declare(voted)
     await voted.pass_time(rounds=4, hours=1)
     assert ((await voted.row(1)).state, voted.requests("drop")) == (_State.ABORTING, 0)
     async with voted.member() as member:
-        await member.acts.stop(promotion_id, "Still the wrong candidate.")
+        await member.promotions.stop(promotion_id, "Still the wrong candidate.")
     await voted.until(1, _State.ABORTED)
     assert (voted.requests("drop"), await voted.chain_holds()) == (1, True)

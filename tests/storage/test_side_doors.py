@@ -83,7 +83,7 @@ async def test_what_is_tracked_by_hand_can_be_stopped_and_never_reaches_sending(
     with pytest.raises(errors.ConflictError, match="already being promoted"):
         await voted.promote(1)
     async with voted.member() as member:
-        await member.acts.abort(1, "It was a mistake.")
+        await member.promotions.abort(1, "It was a mistake.")
     await voted.promote(1)
     await voted.live(1)
     moved = [one.data["to"] for one in await voted.events("promotion:1") if one.what == "promotion_moved"]
@@ -164,7 +164,7 @@ async def test_deleting_needs_a_reason_and_is_refused_once_a_call_was_made(voted
     voted.fault("publish", status=403)
     await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     async with voted.member() as member:
-        await member.acts.abort(promotion_id, "No more.")
+        await member.promotions.abort(promotion_id, "No more.")
     with pytest.raises(errors.ConflictError, match="publish request was sent"):
         await delete()
     async with voted.member() as member:

@@ -14,10 +14,9 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.stuck_views as views
+import atr.pages.stuck as stuck
 import atr.promotion.states as states
 import atr.storage.audit as audit
-import atr.storage.readers.stuck as stuck
 from tests import world as worlds
 
 _State = states.State
@@ -25,7 +24,7 @@ _Deployment = states.DeploymentState
 _OPERATORS = pathlib.Path(__file__).parents[2] / "docs" / "operators.md"
 
 
-async def _page(world: worlds.World) -> views.StuckView:
+async def _page(world: worlds.World) -> stuck.StuckView:
     async with world.store.read(people.ADMIN) as read:
         return await stuck.page(read)
 
@@ -52,7 +51,7 @@ async def _make(world: worlds.World, table: Any, **values: Any) -> None:
 
 
 async def test_nothing_is_stuck_in_a_world_that_works(voted: worlds.World) -> None:
-    assert (await _page(voted)) == views.StuckView(voted.clock.at, (), is_cut=False, held=(), left_alone=())
+    assert (await _page(voted)) == stuck.StuckView(voted.clock.at, (), is_cut=False, held=(), left_alone=())
     await voted.promote(1)
     assert await _words(voted) == []
     await voted.live(1)
@@ -114,7 +113,7 @@ async def test_held_and_then_forgotten_by_the_platform_is_on_the_page_and_can_be
     (line,) = (await _page(voted)).lines
     assert (line.word, line.row_key) == ("Held", "d1")
     async with voted.member() as member:
-        await member.acts.abort(promotion_id, "It is not there any more.")
+        await member.promotions.abort(promotion_id, "It is not there any more.")
     assert await _words(voted) == []
 
 

@@ -120,7 +120,7 @@ async def test_a_stop_asks_for_no_drop_while_it_is_off(voted: worlds.World) -> N
     promotion_id = await voted.promote(1)
     await voted.until(1, _State.SENDING)
     async with voted.member() as member:
-        await member.acts.stop(promotion_id, "The wrong candidate.")
+        await member.promotions.stop(promotion_id, "The wrong candidate.")
     await _off(voted)
     await voted.pass_time(rounds=4, hours=1)
     assert ((await voted.row(1)).state, voted.requests("drop")) == (_State.ABORTING, 0)

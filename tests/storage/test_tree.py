@@ -3,8 +3,8 @@
 
 import hashlib
 
+import atr.pages.tree as trees
 import atr.promotion.fileset as fileset
-import atr.storage.readers.tree as trees
 
 
 def files(*paths: str) -> tuple[fileset.File, ...]:

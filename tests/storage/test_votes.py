@@ -11,9 +11,9 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.finish as finish
+import atr.pages.vote as votes
 import atr.storage.files as files
-import atr.storage.readers.finish as finish
-import atr.storage.readers.vote as votes
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"

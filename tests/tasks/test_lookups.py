@@ -10,10 +10,9 @@ import pytest
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.distributions as distributions
 import atr.platforms.contract as contract
 import atr.shared.distribution as distribution
-import atr.storage.readers.distributions as distributions
 import atr.tasks.distribution as scan
 from tests import world as worlds
 
@@ -49,7 +48,7 @@ async def _row(world: worlds.World, where: distribution.Coordinates) -> sql.Dist
     return next(one for one in await world.rows(sql.Distribution) if one.coordinates == where)
 
 
-async def _shown(world: worlds.World, where: distribution.Coordinates) -> views.DistributionView:
+async def _shown(world: worlds.World, where: distribution.Coordinates) -> distributions.DistributionView:
     async with world.store.read(worlds.MEMBER) as read:
         listed = (await distributions.listing(read, RELEASE)).distributions
     return next(one for one in listed if one.coordinates == where)

@@ -9,12 +9,11 @@ import pytest
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.operating as operating
-import atr.models.readiness_views as views
 import atr.models.sql as sql
+import atr.pages.readiness as readiness
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.check_results as check_results
-import atr.storage.readers.readiness as readiness
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -42,7 +41,7 @@ def _of(tree: trees.Tree, artifact: str) -> trees.Tree:
     return trees.Tree(files, tuple(one for one in tree.packages if one.package == artifact))
 
 
-async def _cell(world: worlds.World) -> views.Cell:
+async def _cell(world: worlds.World) -> readiness.Cell:
     """What the panel says after the worker was asked."""
     async with world.manager() as manager:
         await manager.readiness.check_now(RELEASE)
@@ -53,7 +52,7 @@ async def _cell(world: worlds.World) -> views.Cell:
     return cell
 
 
-def _said(cell: views.Cell) -> str:
+def _said(cell: readiness.Cell) -> str:
     return " ".join(line.sentence for line in cell.lines)
 
 

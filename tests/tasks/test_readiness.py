@@ -9,12 +9,11 @@ import pytest
 import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
-import atr.models.readiness_views as views
 import atr.models.sql as sql
+import atr.pages.readiness as readiness
 import atr.sandbox.central_portal.knobs as knobs
 import atr.shared.mechanisms as mechanisms
 import atr.storage.check_results as check_results
-import atr.storage.readers.readiness as readiness
 import atr.tasks.checks.readiness as checks
 from tests import world as worlds
 
@@ -22,12 +21,12 @@ RELEASE = f"{people.PROJECT}-2.4.0"
 _POM = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
 
 
-async def _panel(world: worlds.World, asf_uid: str = worlds.MEMBER) -> views.Panel:
+async def _panel(world: worlds.World, asf_uid: str = worlds.MEMBER) -> readiness.Panel:
     async with world.store.read(asf_uid) as read:
         return await readiness.of(read, people.PROJECT, "2.4.0")
 
 
-async def _asked(world: worlds.World) -> views.Panel:
+async def _asked(world: worlds.World) -> readiness.Panel:
     """Somebody clicks Check now, and the worker does it."""
     async with world.manager() as manager:
         await manager.readiness.check_now(RELEASE)
@@ -38,16 +37,16 @@ async def _asked(world: worlds.World) -> views.Panel:
     return panel
 
 
-def _cell(panel: views.Panel, code: str) -> views.Cell:
+def _cell(panel: readiness.Panel, code: str) -> readiness.Cell:
     (cell,) = next(check for check in panel.checks if check.code == code).cells
     return cell
 
 
-def _words(panel: views.Panel) -> dict[str, str]:
+def _words(panel: readiness.Panel) -> dict[str, str]:
     return {check.code: check.cells[0].word for check in panel.checks}
 
 
-def _said(panel: views.Panel, code: str) -> str:
+def _said(panel: readiness.Panel, code: str) -> str:
     return " ".join(line.sentence for line in _cell(panel, code).lines)
 
 

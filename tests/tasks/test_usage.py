@@ -8,23 +8,22 @@ import pathlib
 import pytest
 
 import atr.demo.people as people
-import atr.models.readiness_views as views
+import atr.pages.readiness as readiness
 import atr.promotion.usage as usage
-import atr.storage.readers.readiness as readiness
 import atr.storage.transaction as transaction
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 
 
-async def _panel(world: worlds.World, limits: usage.Usage | None = None) -> views.Panel:
+async def _panel(world: worlds.World, limits: usage.Usage | None = None) -> readiness.Panel:
     async with world.store.read(worlds.MEMBER) as read:
         place: transaction.Place = dataclasses.replace(read.place, monthly=limits or usage.Usage())
         limited = transaction.Transaction(place, read.data, read.now, read.asf_uid)
         return await readiness.of(limited, people.PROJECT, "2.4.0")
 
 
-def _said(panel: views.Panel) -> str:
+def _said(panel: readiness.Panel) -> str:
     (used,) = panel.usage
     return " ".join(used.sentences)
 

@@ -21,7 +21,7 @@ import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.models.sql as sql
-import atr.models.views as views
+import atr.pages.views as views
 import atr.promotion.ballot as ballot
 import atr.promotion.order as order
 import atr.promotion.states as states
@@ -485,7 +485,7 @@ async def _in_doubt(house: House, version: str) -> Place:
 async def _aborted(house: House, version: str) -> Place:
     place, row = await _asked(house, version)
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
-        await member.acts.abort(row.promotion_id or 0, HOSTILE)
+        await member.promotions.abort(row.promotion_id or 0, HOSTILE)
     return place
 
 
@@ -498,7 +498,7 @@ async def _by_other_hand(house: House, version: str) -> Place:
     # The worker has it compared by itself; only after somebody stopped that there is something to click.
     row = await house.view(place)
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
-        await member.acts.abort(row.promotion_id or 0, HOSTILE)
+        await member.promotions.abort(row.promotion_id or 0, HOSTILE)
     return place
 
 
@@ -589,8 +589,8 @@ async def _stopped(house: House, version: str) -> Place:
     rows = [await house.world.row(place.deployment_id - 1), await house.view(place)]
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
-        first, _ = await member.acts.promote_all(f"{PROJECT}-{version}", asked, stop_at_trouble=True)
-        await member.acts.abort(first.id or 0, HOSTILE)
+        first, _ = await member.promotions.promote_all(f"{PROJECT}-{version}", asked, stop_at_trouble=True)
+        await member.promotions.abort(first.id or 0, HOSTILE)
     return place
 
 

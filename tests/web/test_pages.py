@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pytest
 
+import atr.pages.timeline as timeline
 import atr.promotion.states as states
-import atr.storage.readers.timeline as timeline
 import atr.template as template
 from tests.pages import reading
 from tests.web import house as houses

@@ -4,11 +4,14 @@
 import dataclasses
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
@@ -16,8 +19,8 @@ import atr.shared.distribution as distribution
 import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 import atr.storage.lanes as lanes
+import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
-import atr.storage.readers.verification as verification
 import atr.storage.transaction as transaction
 
 PUBLIC = frozenset({states.State.LIVE, states.State.DIVERGED})
@@ -95,7 +98,7 @@ async def load(
         preconditions=await preconditions.load(read, cases) if cases else {},
         incident=await incidents.of_deployments(read.data, cases),
         public_elsewhere=elsewhere,
-        files_verified=await verification.progress(read, deployments),
+        files_verified=await _files_verified(read, deployments),
         tracked=tracked,
         packages=packages,
         tracked_incident=await incidents.of_promotions(read.data, tracked, packages),
@@ -143,3 +146,80 @@ async def _addresses(read: transaction.Transaction, release_keys: Collection[str
         (one.release_key, one.platform, one.owner_namespace, one.package, one.version): one.web_url or ""
         for one in (await read.data.exec(wanted)).all()
     }
+
+
+async def _files_verified(
+    read: transaction.Transaction, deployments: Sequence[tables.Deployment]
+) -> Mapping[int | None, int]:
+    """By deployment that is being verified: how many files were read. Checksums are read too, and are no members."""
+    owners = {
+        observations.of_verification(row.id or 0): row.id
+        for row in deployments
+        if row.verify_asked_at and not row.verified_at
+    }
+    if not owners:
+        return {}
+    row = tables.FileRead
+    wanted = (
+        sqlmodel.select(row.owner, sqlalchemy.func.count())
+        .where(col(row.owner).in_(owners), col(row.text) == "")
+        .group_by(col(row.owner))
+    )
+    return {owners[owner]: count for owner, count in (await read.data.exec(wanted)).all()}
+
+
+# SQLite's integers end at 19 digits.
+_MAX_DIGITS: Final = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """Our numbers of a row: of its deployment, and of its newest promotion."""
+
+    deployment_id: int | None
+    promotion_id: int | None
+
+    @property
+    def deployment(self) -> int:
+        """The deployment's number. Raises ConflictError where there is none."""
+        if self.deployment_id is None:
+            raise errors.ConflictError("There is no such deployment.")
+        return self.deployment_id
+
+    @property
+    def promotion(self) -> int:
+        """The promotion's number. Raises ConflictError where there is none."""
+        if self.promotion_id is None:
+            raise errors.ConflictError("No promotion has been requested here.")
+        return self.promotion_id
+
+
+async def numbers(read: transaction.Transaction, release_key: str, row_key: str) -> Numbers:
+    """Which rows a name stands for. Raises NotFoundError."""
+    found = await find(read, release_key, row_key)
+    if isinstance(found, tables.Promotion):
+        return Numbers(None, found.id)
+    deployment, promotion = found
+    return Numbers(deployment.id, promotion.id if promotion else None)
+
+
+async def find(
+    read: transaction.Transaction, release_key: str, row_key: str
+) -> tables.Promotion | tuple[tables.Deployment, tables.Promotion | None]:
+    """The promotion that is only tracked, or the deployment with its newest promotion. Raises NotFoundError."""
+    kind, number = row_key[:1], row_key[1:]
+    if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > _MAX_DIGITS):
+        raise errors.NotFoundError("There is no such deployment.")
+    if kind == "p":
+        promotion = await queries.demand_promotion(read.data, int(number))
+        _belongs(promotion.release_key, release_key)
+        return promotion
+    deployment = await queries.demand_deployment(read.data, int(number))
+    _belongs(deployment.release_key, release_key)
+    every = await queries.promotions(read.data, col(tables.Promotion.deployment_id) == deployment.id)
+    return deployment, every[-1] if every else None
+
+
+def _belongs(of: str, release_key: str) -> None:
+    if of != release_key:
+        raise errors.NotFoundError("This release has no such deployment.")

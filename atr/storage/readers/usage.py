@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a release would take of a platform's limits for this month, and what was promoted from here already."""
+"""What is staged, and what was promoted in this month, in files and bytes."""
 
 import datetime
 from collections.abc import Sequence
@@ -9,34 +9,23 @@ import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
+import atr.models.figures as figures
+import atr.models.operating as operating
 import atr.models.promotion as tables
-import atr.models.readiness_views as views
 import atr.models.sql as sql
+import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.promotion.usage as usage
 import atr.shared.distribution as distribution
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 # The platform has taken these, so it counts them.
 _TAKEN: Final = (states.State.PUBLISHING, states.State.CHECKING, states.State.LIVE, states.State.DIVERGED)
 
 
-async def of(
-    read: transaction.Transaction,
-    platform: distribution.DistributionPlatform,
-    candidates: Sequence[tables.Deployment],
-    results: Sequence[sql.CheckResult],
-    basis: str,
-) -> views.Usage:
-    """Of one platform: what is staged and not published yet, else what the policy maps; `results` are the worker's."""
-    this = await _staged(read, candidates) or _mapped(results, basis)
-    promoted = await _promoted(read, platform, usage.month(read.now))
-    limits = read.place.monthly
-    exceeded = usage.over(promoted + (this or usage.Usage()), limits)
-    return views.Usage(platform.display_name, bool(exceeded), usage.sentences(this, promoted, limits, read.now))
-
-
-async def _staged(read: transaction.Transaction, candidates: Sequence[tables.Deployment]) -> usage.Usage | None:
+async def staged(read: transaction.Transaction, candidates: Sequence[tables.Deployment]) -> usage.Usage | None:
+    """The files of these that are staged and not published yet; None where there are none."""
     waiting = [
         row.id for row in candidates if row.file_set_digest and (row.state is not states.DeploymentState.PUBLISHED)
     ]
@@ -54,16 +43,7 @@ async def _staged(read: transaction.Transaction, candidates: Sequence[tables.Dep
     return usage.Usage(int(total[0] or 0), int(total[1] or 0), len(waiting))
 
 
-def _mapped(results: Sequence[sql.CheckResult], basis: str) -> usage.Usage | None:
-    """What the bundle of the mapped files would hold, as the worker counted it; None if that is old or unknown."""
-    for result in results:
-        if (planned := result.data.get("planned")) and (result.data.get("basis") == basis):
-            files, size = planned
-            return usage.Usage(files, size, 1)
-    return None
-
-
-async def _promoted(
+async def promoted(
     read: transaction.Transaction, platform: distribution.DistributionPlatform, since: datetime.datetime
 ) -> usage.Usage:
     """Everything of this platform that was promoted since then, by anybody: there is one account for each platform."""
@@ -98,3 +78,64 @@ def _counts() -> tuple[Any, Any]:
         sqlalchemy.case((is_listed, col(row.listed_files)), else_=col(known.files)),
         sqlalchemy.case((is_listed, col(row.listed_bytes)), else_=col(known.size)),
     )
+
+
+async def of(read: transaction.Transaction) -> figures.Figures:
+    """All of them, as they are at one instant."""
+    promotion, deployment, attempt = tables.Promotion, tables.Deployment, tables.Attempt
+    return figures.Figures(
+        oldest_pending=await _oldest_pending(read),
+        promotions=await _counted(read, promotion.platform, promotion.state),
+        deployments=await _counted(read, deployment.platform, deployment.state),
+        attempts=await _counted(read, attempt.kind, attempt.answer),
+        waiting={
+            "promotion": await _leased(read, promotion),
+            "deployment": await _leased(read, deployment),
+            "distribution": await _leased(read, sql.Distribution),
+            "task": await _waiting(
+                read,
+                col(operating.Task.scheduled),
+                col(operating.Task.status) == operating.TaskStatus.QUEUED,
+            ),
+        },
+        breakers=await _breakers(read),
+    )
+
+
+async def _oldest_pending(read: transaction.Transaction) -> dict[str, float]:
+    row = tables.Promotion
+    wanted = (
+        sqlmodel.select(row.platform, sqlalchemy.func.min(row.requested_at))
+        .where(col(row.state).in_(states.OPEN))
+        .group_by(col(row.platform))
+    )
+    return {platform: _seconds(read, since) for platform, since in (await read.data.exec(wanted)).all()}
+
+
+async def _breakers(read: transaction.Transaction) -> dict[tuple[str, str], budget.Breaker]:
+    rows = (await read.data.exec(sqlmodel.select(operating.PlatformAccount))).all()
+    limits = read.place.limits
+    return {
+        (row.name, row.reach): budget.breaker_of(lanes.of_row(row), limits[budget.Reach(row.reach)], read.now)
+        for row in rows
+    }
+
+
+async def _counted(read: transaction.Transaction, one: Any, other: Any) -> dict[tuple[str, str], int]:
+    wanted = sqlmodel.select(one, other, sqlalchemy.func.count()).group_by(one, other)
+    return {(str(first), str(second)): count for first, second, count in (await read.data.exec(wanted)).all()}
+
+
+async def _leased(read: transaction.Transaction, table: Any) -> figures.Waiting:
+    free = table.lease_until.is_(None) | (table.lease_until <= read.now)
+    return await _waiting(read, table.due_at, free)
+
+
+async def _waiting(read: transaction.Transaction, due_at: Any, free: Any) -> figures.Waiting:
+    wanted = sqlmodel.select(sqlalchemy.func.count(), sqlalchemy.func.min(due_at)).where(due_at <= read.now, free)
+    count, since = (await read.data.exec(wanted)).one()
+    return figures.Waiting(count, _seconds(read, since))
+
+
+def _seconds(read: transaction.Transaction, since: datetime.datetime | None) -> float:
+    return (read.now - since).total_seconds() if since is not None else 0.0

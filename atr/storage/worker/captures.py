@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures: what was read of a deployment, its packages, and what follows from them."""
 
-from collections.abc import Sequence
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
@@ -16,11 +20,12 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.check_results as check_results
 import atr.storage.eligibility as eligibility
 import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
+import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
-import atr.storage.reads as reads
 import atr.storage.recorded as recorded
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
@@ -40,7 +45,7 @@ class Captures(writers.Writer):
     ) -> None:
         """Keep files that were read, and how far we are."""
         row = await leased_rows.deployment(self._write, claimed)
-        await reads.keep(self._write, f"deployment:{row.id}", side, 1, done)
+        await observations.keep_reads(self._write, f"deployment:{row.id}", side, 1, done)
         row.read_done, row.read_total = count, total
 
     async def captured(
@@ -75,7 +80,7 @@ class Captures(writers.Writer):
         row.side_problems, row.remarks = list(problems), list(remarks)
         row.read_done = row.read_total = len(files.files)
         row.listed_files, row.listed_bytes = listed
-        await reads.forget(write, f"deployment:{row.id}")
+        await observations.forget_reads(write, f"deployment:{row.id}")
         row.version += 1
         await self._forget_packages(row, packages)
         for package in packages:
@@ -188,3 +193,138 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
         await requests.open_promotion(write, case, requested_by=row.created_by, asked_in=row.asked_in)
     except errors.ConflictError as error:
         await deployments.note_problem(write, row, f"It is staged but was not promoted: {error}")
+
+
+class Verification(writers.Writer):
+    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+
+    async def progress(self, claimed: work.Deployment, done: Sequence[work.Read]) -> None:
+        """Keep files that were read."""
+        await leased_rows.deployment(self._write, claimed)
+        await observations.keep_reads(
+            self._write, observations.of_verification(claimed.id), tables.Side.STAGED, 1, done
+        )
+
+    async def verified(self, claimed: work.Deployment, files: fileset.FileSet, unfit: str = "") -> None:
+        """Store a complete reading, and what it differs by from what was voted on; before a vote from the capture.
+
+        `unfit` is what is wrong with it beside that, in words.
+        """
+        write = self._write
+        row = await leased_rows.deployment(write, claimed)
+        case = await eligibility.one(write.data, row, write.asf_uid)
+        against = case.voted_digest or row.file_set_digest or ""
+        difference = fileset.compare(await queries.file_set(write.data, against), files)
+        row.verified_digest = await queries.store_file_set(write.data, files, write.now)
+        said = "" if difference.is_empty else difference.described("staged")
+        row.verify_problem = f"{said} {unfit}".strip()
+        await self._end(row)
+        await write.event(
+            row.release_key,
+            f"deployment:{row.id}",
+            "verify_ended",
+            files=len(files.files),
+            digest=files.digest,
+            against="voted" if case.voted_digest else "captured",
+            against_digest=against,
+            difference=row.verify_problem,
+        )
+
+    async def held_up(self, claimed: work.Deployment, problem: str) -> None:
+        """The platform has no answer now: it goes on later, from what was read."""
+        row = await leased_rows.deployment(self._write, claimed)
+        row.verify_problem, row.lease_until = problem.removesuffix(errors.ASKED_AGAIN), None
+
+    async def failed(self, claimed: work.Deployment, problem: str) -> None:
+        """The platform could not be read whole, so nothing was compared, and nobody goes on with it."""
+        row = await leased_rows.deployment(self._write, claimed)
+        row.verify_problem = problem.removesuffix(errors.ASKED_AGAIN)
+        await self._end(row)
+        await self._write.event(row.release_key, f"deployment:{row.id}", "verify_failed", problem=row.verify_problem)
+
+    async def _end(self, row: tables.Deployment) -> None:
+        row.verified_at, row.lease_until = self._write.now, None
+        await observations.forget_reads(self._write, observations.of_verification(writers.row_id(row.id)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One finding, before it is stored."""
+
+    status: sql.CheckResultStatus
+    message: str
+    member_rel_path: str | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    # When it was found, if that was not just now.
+    created: datetime.datetime | None = None
+
+
+class Checks(writers.Writer):
+    """What the worker notes."""
+
+    async def record_staged(self, deployment_id: int, version: str, results: Sequence[Result]) -> None:
+        """Put these findings about a deployment's staged files in the place of the older ones."""
+        write = self._write
+        deployment = await writers.load_deployment_for_update(write, deployment_id)
+        revision = await queries.latest_revision(write.data, deployment.release_key)
+        subject = f"deployment:{deployment_id}"
+        await write.data.exec(
+            sqlalchemy.delete(sql.CheckResult).where(
+                col(sql.CheckResult.checker) == check_results.STAGED, col(sql.CheckResult.primary_rel_path) == subject
+            )
+        )
+        write.data.add_all(
+            sql.CheckResult(
+                release_key=deployment.release_key,
+                revision_number=revision.number if revision else "",
+                checker=check_results.STAGED,
+                checker_version=version,
+                primary_rel_path=subject,
+                member_rel_path=result.member_rel_path,
+                created=write.now,
+                status=result.status,
+                message=result.message,
+            )
+            for result in results
+        )
+        await write.event(
+            deployment.release_key,
+            subject,
+            "staged_files_checked",
+            results=[[result.status.value, result.message] for result in results[:20]],
+        )
+        await write.data.flush()
+        await then_promote(write, deployment)
+
+    async def record_readiness(
+        self,
+        release_key: str,
+        platform: distribution.DistributionPlatform,
+        version: str,
+        results: Sequence[Result],
+    ) -> None:
+        """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
+        write = self._write
+        release = await writers.load_release_for_update(write, release_key)
+        revision = await queries.latest_revision(write.data, release.key)
+        before = (await check_results.of_platforms(write.data, release.key)).get(platform.name, ())
+        news = [[result.status.value, result.message] for result in results]
+        for row in before:
+            await write.data.delete(row)
+        write.data.add_all(
+            sql.CheckResult(
+                release_key=release.key,
+                revision_number=revision.number if revision else "",
+                checker=check_results.READINESS,
+                checker_version=version,
+                primary_rel_path=f"platform:{platform.name}",
+                member_rel_path=result.member_rel_path,
+                created=result.created or write.now,
+                status=result.status,
+                message=result.message,
+                data=dict(result.data),
+            )
+            for result in results
+        )
+        if news != [[row.status.value, row.message] for row in before]:
+            await write.event(release.key, "release", "readiness_checked", platform=platform.name, results=news)

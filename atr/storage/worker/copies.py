@@ -21,7 +21,7 @@ import atr.storage.holdings as holdings
 import atr.storage.leased_rows as leased_rows
 import atr.storage.transaction as transaction
 import atr.storage.writer as writers
-import atr.storage.writers.copies as asked
+import atr.storage.writers.deployments as deployments
 
 # What was put into the store this short a time ago may belong to a capture that is still reading.
 GRACE: Final = datetime.timedelta(days=1)
@@ -68,7 +68,7 @@ class Copies(writers.Writer):
     async def ask_to_sweep_later(self) -> None:
         """Ask for a sweep when what is put there now has its day behind it; one a day is enough."""
         midnight = self._write.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        await asked.ask_to_sweep(self._write, midnight + 2 * GRACE)
+        await deployments.ask_to_sweep(self._write, midnight + 2 * GRACE)
 
 
 async def keep(
@@ -106,7 +106,7 @@ async def keep(
         return
     if not problem:
         # Switched on while it was read, or a sweep was faster: it is read once more.
-        await asked.ask_to_keep(write, row)
+        await deployments.ask_to_keep(write, row)
         return
     await free(write, {file.sha256 for file in files.files})
     row.copy_problem = problem

@@ -25,7 +25,7 @@ import atr.storage.candidates as candidates
 import atr.storage.check_results as check_results
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
-import atr.storage.reads as reads
+import atr.storage.observations as observations
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
 
@@ -100,7 +100,7 @@ async def ballot_paths(read: transaction.Transaction, claimed: work.Promotion) -
 
 async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:
     """What was kept of one reading."""
-    return await reads.kept(read, owner, side, number)
+    return await observations.kept_reads(read, owner, side, number)
 
 
 async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, disk.Recorded], ...]:

@@ -17,8 +17,8 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.mechanisms as mechanisms
-import atr.storage.agreement as agreement
 import atr.storage.attempts as attempts
+import atr.storage.audit as audit
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
@@ -56,7 +56,7 @@ class Marks(writers.Writer):
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         calls = (await attempts.of_deployments(write, [row.deployment_id]))[row.deployment_id].publishes
         before = [one for one in calls if one.promotion_id == row.id]
-        wrong = (await agreement.disagreements(write.data, [row], {row.id: len(before)}))[row.id]
+        wrong = (await audit.disagreements(write.data, [row], {row.id: len(before)}))[row.id]
         if wrong:
             promotions.freeze(write, row, wrong)
             return None

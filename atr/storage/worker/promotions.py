@@ -19,13 +19,11 @@ import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
-import atr.storage.agreement as agreement
 import atr.storage.attempts as attempts
-import atr.storage.beside_rows as beside_rows
+import atr.storage.audit as audit
 import atr.storage.lanes as lanes
 import atr.storage.leased_rows as leased_rows
 import atr.storage.observations as observations
-import atr.storage.reads as reads
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
@@ -73,7 +71,7 @@ class Promotions(writers.Writer):
         loaded = await row_views.load(self._write, rows)
         packages = await queries.targets_of(self._write.data, rows)
         calls = {row.id: len(loaded[row.id or 0].attempts.publishes) for row in rows}
-        wrong = await agreement.disagreements(self._write.data, rows, calls)
+        wrong = await audit.disagreements(self._write.data, rows, calls)
         for row in rows:
             if wrong[row.id]:
                 freeze(self._write, row, wrong[row.id])
@@ -88,7 +86,7 @@ class Promotions(writers.Writer):
     ) -> None:
         """Keep files that were read in this round, and how far we are."""
         row = await leased_rows.promotion(self._write, claimed)
-        await reads.keep(self._write, f"promotion:{row.id}", side, claimed.round, done)
+        await observations.keep_reads(self._write, f"promotion:{row.id}", side, claimed.round, done)
         row.read_done, row.read_total = count, total
 
     async def verified(self, claimed: work.Promotion, staged: fileset.FileSet) -> None:
@@ -98,7 +96,7 @@ class Promotions(writers.Writer):
         row.verified_at = self._write.now
         # The next proof, should another call be needed, reads every byte again.
         row.read_round, row.read_done, row.read_total = row.read_round + 1, 0, 0
-        await reads.forget(self._write, f"promotion:{row.id}")
+        await observations.forget_reads(self._write, f"promotion:{row.id}")
         await self._write.event(
             row.release_key,
             f"promotion:{row.id}",
@@ -227,5 +225,5 @@ def _work(
         round=row.read_round,
         kept=row.read_done > 0,
         difference=row.difference,
-        memory=beside_rows.memory(row),
+        memory=observations.beside_memory(row),
     )

@@ -7,19 +7,15 @@ what a platform did.
 
 import atr.storage as storage
 import atr.storage.worker.captures as captures
-import atr.storage.worker.checks as checks
 import atr.storage.worker.copies as copies
 import atr.storage.worker.deployments as deployments
 import atr.storage.worker.distributions as distributions
 import atr.storage.worker.findings as findings
-import atr.storage.worker.heads as heads
 import atr.storage.worker.marks as marks
-import atr.storage.worker.pending as pending
 import atr.storage.worker.promotions as promotions
 import atr.storage.worker.rate_limits as rate_limits
 import atr.storage.worker.searches as searches
 import atr.storage.worker.tasks as tasks
-import atr.storage.worker.verification as verification
 import atr.storage.worker.walls as walls
 
 
@@ -36,10 +32,10 @@ class PromotionService(storage.WriteAsSystemService):
         self.promotions = promotions.Promotions(write)
         self.marks = marks.Marks(write)
         self.findings = findings.Findings(write)
-        self.pending = pending.Pending(write)
-        self.checks = checks.Checks(write)
-        self.verification = verification.Verification(write)
+        self.pending = tasks.Pending(write)
+        self.checks = captures.Checks(write)
+        self.verification = captures.Verification(write)
         self.searches = searches.Searches(write)
         self.tasks = tasks.Tasks(write)
-        self.heads = heads.Heads(write)
+        self.heads = tasks.Heads(write)
         self.walls = walls.Walls(write)

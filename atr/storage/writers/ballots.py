@@ -14,7 +14,6 @@ import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 
 
@@ -33,7 +32,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         await write.data.flush()
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         if (release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE) or (release.vote_started is None):
             raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
         if await queries.ballot(write.data, release):

@@ -1,30 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments: what people ask of them, and what the worker learns of them."""
+"""What people ask for deployments: a ballot without them, a drop, another reading, a copy of their files.
+
+Another reading (Verify now) changes nothing but what pages show; the gates read the bytes themselves before a call.
+A copy is its row, written in a transaction that saw every blob on the disk; blobs are removed in transactions that saw
+no row that needs them. Both hold the store's guard, so neither can pass the other.
+"""
+
+import datetime
 
 import sqlmodel
+from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.db.queue as queue
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.mechanisms as mechanisms
 import atr.storage.preconditions as preconditions
+import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 
 _State = states.DeploymentState
 
 
-class ReleaseManager(writers.Writer):
+class CommitteeParticipant(writers.Writer):
+    """What every committer of the committee may do."""
+
+    async def verify(self, deployment_id: int) -> None:
+        """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
+        write = self._write
+        row = await writers.load_deployment_for_update(write, deployment_id)
+        why_not = (await preconditions.of(write, row)).verify
+        if why_not:
+            raise errors.ConflictError(why_not)
+        if not row.is_verifying:
+            row.verify_asked_by, row.verify_asked_at = write.asf_uid, write.now
+            row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
+            await write.event(row.release_key, f"deployment:{row.id}", "verify_asked")
+        release = await queries.demand_release(write.data, row.release_key)
+        # Should an earlier task have been given up, this is the one that goes on with it.
+        await queue.enqueue(
+            write.data,
+            operating.TaskType.DISTRIBUTION_VERIFY,
+            {"deployment_id": deployment_id},
+            write.now,
+            asf_uid=write.asf_uid,
+            project_key=release.project_key,
+            version_key=release.version,
+        )
+
+
+class ReleaseManager(CommitteeParticipant):
     """What release managers may do: what the next vote is about, and what became of an upload."""
 
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
         """Open the next vote without this deployment, with a reason."""
         write = self._write
-        row = await owned.load_deployment_for_update(write, deployment_id)
-        release = await owned.load_release_for_update(write, row.release_key)
+        row = await writers.load_deployment_for_update(write, deployment_id)
+        release = await writers.load_release_for_update(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             raise errors.ConflictError("The ballot is fixed once the vote is open.")
         row.off_ballot = writers.checked_reason(reason)
@@ -34,8 +71,8 @@ class ReleaseManager(writers.Writer):
     async def put_on_ballot(self, deployment_id: int) -> None:
         """Have the next vote be about this deployment again."""
         write = self._write
-        row = await owned.load_deployment_for_update(write, deployment_id)
-        release = await owned.load_release_for_update(write, row.release_key)
+        row = await writers.load_deployment_for_update(write, deployment_id)
+        release = await writers.load_release_for_update(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             raise errors.ConflictError("The ballot is fixed once the vote is open.")
         if not row.off_ballot:
@@ -47,7 +84,7 @@ class ReleaseManager(writers.Writer):
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
         write = self._write
-        row = await owned.load_deployment_for_update(write, deployment_id)
+        row = await writers.load_deployment_for_update(write, deployment_id)
         if row.state is not _State.LOST:
             raise errors.ConflictError(f"It is {row.state.value}; only a lost upload can be resolved by a person.")
         why = writers.checked_reason(reason)
@@ -82,7 +119,7 @@ class CommitteeMember(ReleaseManager):
         Raises ConflictError while a promotion of it or its ballot is open.
         """
         write = self._write
-        row = await owned.load_deployment_for_update(write, deployment_id)
+        row = await writers.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).drop
         if why_not:
             raise errors.ConflictError(why_not)
@@ -90,3 +127,68 @@ class CommitteeMember(ReleaseManager):
         row.asked_in = (await queries.site(write.data)).generation
         await transitions.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
         row.due_at = write.now
+
+    async def keep_copy(self, deployment_id: int) -> None:
+        """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
+        write = self._write
+        row = await writers.load_deployment_for_update(write, deployment_id)
+        why_not = (await preconditions.of(write, row)).keep_copy
+        if why_not:
+            raise errors.ConflictError(why_not)
+        await ask_to_keep(write, row)
+        await write.event(row.release_key, f"deployment:{row.id}", "copy_asked")
+
+    async def forget_copy(self, deployment_id: int, reason: str) -> None:
+        """Give up the copy of a deployment's files, with a reason; the sweep frees what no other copy needs.
+
+        Raises ConflictError while somebody needs it: see `preconditions`.
+        """
+        write = self._write
+        row = await writers.load_deployment_for_update(write, deployment_id)
+        release = await writers.load_release_for_update(write, row.release_key)
+        reason = writers.checked_reason(reason)
+        why_not = (await preconditions.of(write, row)).forget_copy
+        if why_not:
+            raise errors.ConflictError(why_not)
+        copy = await write.data.get(tables.KeptCopy, (release.project_key, row.file_set_digest))
+        await write.data.delete(copy)
+        await write.data.flush()
+        await write.event(
+            row.release_key, f"deployment:{row.id}", "copy_forgotten", digest=row.file_set_digest, reason=reason
+        )
+        await ask_to_sweep(write, write.now)
+
+
+async def ask_to_keep(write: transaction.Transaction, row: tables.Deployment) -> None:
+    """Ask the worker for a copy of this deployment."""
+    await queue.enqueue(
+        write.data, operating.TaskType.COPY_KEEP, {"deployment_id": row.id}, write.now, asf_uid=write.asf_uid
+    )
+
+
+async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> None:
+    """Ask for copies of everything of a project that is staged and captured."""
+    row, release = tables.Deployment, sql.Release
+    wanted = (
+        sqlmodel.select(row)
+        .join(release, col(release.key) == col(row.release_key))
+        .where(
+            release.project_key == project_key,
+            row.state == states.DeploymentState.STAGED,
+            col(row.file_set_digest).is_not(None),
+        )
+    )
+    for deployment in (await write.data.exec(wanted)).all():
+        await ask_to_keep(write, deployment)
+
+
+async def ask_to_sweep(write: transaction.Transaction, at: datetime.datetime) -> None:
+    """Ask the worker to free what no copy needs, not before this instant."""
+    await queue.enqueue(
+        write.data,
+        operating.TaskType.COPY_SWEEP,
+        {"not_before": at.isoformat()},
+        write.now,
+        asf_uid=write.asf_uid,
+        scheduled=at,
+    )

@@ -30,7 +30,6 @@ import atr.storage.recorded as recorded
 import atr.storage.row_views as row_views
 import atr.storage.transitions as transitions
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
 import atr.storage.writers.stagings as stagings
@@ -155,7 +154,7 @@ class ReleaseManager(writers.Writer):
         Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
         """
         write = self._write
-        await owned.load_release_for_update(write, release_key)
+        await writers.load_release_for_update(write, release_key)
         row = await recorded.find(write.data, release_key, where)
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
@@ -175,7 +174,7 @@ class ReleaseManager(writers.Writer):
         )
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
-        release = await owned.load_release_for_update(self._write, release_key)
+        release = await writers.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         await embargo.demand_lifted(self._write.data, release)
@@ -272,7 +271,7 @@ class CommitteeMember(ReleaseManager):
         write = self._write
         if not write.data.built.supports(platform):
             raise errors.UnsupportedError(platform.why_not)
-        deployment = await owned.load_deployment_for_update(write, deployment_id)
+        deployment = await writers.load_deployment_for_update(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
         case = await eligibility.one(write.data, deployment, write.asf_uid)

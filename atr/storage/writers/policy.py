@@ -16,11 +16,10 @@ import atr.promotion.patterns as wildcards
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.incidents as incidents
+import atr.storage.names as names
 import atr.storage.seen as seen_digests
-import atr.storage.walls as walls
 import atr.storage.writer as writers
-import atr.storage.writers.copies as copies
-import atr.storage.writers.owned as owned
+import atr.storage.writers.deployments as deployments
 import atr.storage.writers.readiness as readiness
 
 _MAX_NAMESPACES: Final = 50
@@ -46,7 +45,7 @@ class ReleaseManager(writers.Writer):
         a mapping that cannot be used.
         """
         write = self._write
-        project = await owned.load_project(write, project_key)
+        project = await writers.load_project(write, project_key)
         policy = await queries.policy(write.data, project)
         write.data.add(policy)
         await write.data.flush()
@@ -71,7 +70,7 @@ class ReleaseManager(writers.Writer):
             policy.min_hours = min_hours
         if keep_copies is not None:
             if keep_copies and not policy.keep_copies:
-                await copies.ask_to_keep_all(write, project_key)
+                await deployments.ask_to_keep_all(write, project_key)
             policy.keep_copies = keep_copies
         after = seen_digests.policy_facts(policy)
         if after == before:
@@ -118,16 +117,16 @@ class FoundationAdmin(writers.Writer):
         mechanism = await queries.mechanism(write.data, project_key, platform)
         layout = write.data.built.of(mechanism)
         # Where none is given, an empty one says what a name is.
-        names = [layout.checked_name(name) for name in dict.fromkeys(namespaces or [""])]
-        if len(names) > _MAX_NAMESPACES:
+        wanted = [layout.checked_name(name) for name in dict.fromkeys(namespaces or [""])]
+        if len(wanted) > _MAX_NAMESPACES:
             raise errors.InputError(
-                f"Enter at most {_MAX_NAMESPACES} namespaces; there are {len(names)}.", field="namespaces"
+                f"Enter at most {_MAX_NAMESPACES} namespaces; there are {len(wanted)}.", field="namespaces"
             )
         row = await queries.target(write.data, project_key, platform.name)
         if seen not in {None, seen_digests.target(row)}:
             raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
-        await self._ensure_apart(project, platform, names)
-        outside = await walls.outside_of(write, project_key, platform, names)
+        await self._ensure_apart(project, platform, wanted)
+        outside = await names.outside_of(write, project_key, platform, wanted)
         if outside and not outside_is_meant:
             raise errors.BlockedError(outside)
         before = seen_digests.target_facts(row)
@@ -139,7 +138,7 @@ class FoundationAdmin(writers.Writer):
                 set_by=write.asf_uid,
                 set_at=write.now,
             )
-        row.namespaces, row.source, row.target = names, source, target
+        row.namespaces, row.source, row.target = wanted, source, target
         after = seen_digests.target_facts(row)
         if after == before:
             return False
@@ -154,10 +153,10 @@ class FoundationAdmin(writers.Writer):
         return True
 
     async def _ensure_apart(
-        self, project: sql.Project, platform: distribution.DistributionPlatform, names: Sequence[str]
+        self, project: sql.Project, platform: distribution.DistributionPlatform, wanted: Sequence[str]
     ) -> None:
         """The wall: no name of one committee lies inside a name of another one."""
-        for other, theirs, name in await walls.overlapping(self._write, project.key, platform, names):
+        for other, theirs, name in await names.overlapping(self._write, project.key, platform, wanted):
             if other.committee_key != project.committee_key:
                 committee = await queries.demand_committee(self._write.data, other.committee_key)
                 raise errors.InputError(

@@ -15,16 +15,14 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.beside_rows as beside_rows
 import atr.storage.eligibility as eligibility
+import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.requests as requests
-import atr.storage.writers.stops as stops
 
 State = states.State
 
@@ -34,13 +32,13 @@ class CommitteeParticipant(writers.Writer):
 
     async def look_now(self, promotion_id: int) -> None:
         """Make the row due now. It changes nothing else."""
-        row = await owned.load_promotion_for_update(self._write, promotion_id)
+        row = await writers.load_promotion_for_update(self._write, promotion_id)
         if row.due_at is not None:
             row.due_at = self._write.now
 
     async def look_at_deployment_now(self, deployment_id: int) -> None:
         """Make the deployment due now, and let a refused capture be tried again."""
-        row = await owned.load_deployment_for_update(self._write, deployment_id)
+        row = await writers.load_deployment_for_update(self._write, deployment_id)
         if row.due_at is None:
             return
         if not (row.file_set_digest or (row.state in states.DEPLOYMENT_ENDED)):
@@ -48,12 +46,12 @@ class CommitteeParticipant(writers.Writer):
         row.due_at = self._write.now
 
 
-class CommitteeMember(writers.Writer):
+class CommitteeMember(CommitteeParticipant):
     """What members of the committee may decide."""
 
     async def abort(self, promotion_id: int, reason: str) -> None:
         """Stop a promotion before any call: REQUESTED -> ABORTED."""
-        row = await owned.load_promotion_for_update(self._write, promotion_id)
+        row = await writers.load_promotion_for_update(self._write, promotion_id)
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
                 f"It is {row.state.value}: a publish request was sent or is being sent, so it cannot be stopped here."
@@ -73,16 +71,16 @@ class CommitteeMember(writers.Writer):
 
         One whose every call was refused meanwhile is stopped as before a call.
         """
-        row = await owned.load_promotion_for_update(self._write, promotion_id)
+        row = await writers.load_promotion_for_update(self._write, promotion_id)
         if row.state is State.REQUESTED:
             await self.abort(promotion_id, reason)
             return
-        await stops.ask(self._write, row, reason)
+        await _ask_to_stop(self._write, row, reason)
 
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         if row.state is not State.DIVERGED:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a diverged promotion can be compared again by a person."
@@ -92,7 +90,7 @@ class CommitteeMember(writers.Writer):
     async def give_up(self, promotion_id: int, reason: str) -> None:
         """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         why = f"{write.asf_uid}: {writers.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(f"It is {row.state.value}; only one in doubt can be marked as cancelled.")
@@ -105,7 +103,7 @@ class CommitteeMember(writers.Writer):
     async def extend(self, promotion_id: int, reason: str) -> None:
         """Give an open promotion another deadline's length from now."""
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         if row.state not in states.OPEN:
             raise errors.ConflictError(f"It is {row.state.value}, so its deadline cannot be extended.")
         why = writers.checked_reason(reason)
@@ -119,7 +117,7 @@ class CommitteeMember(writers.Writer):
     async def send_again(self, promotion_id: int, reason: str) -> None:
         """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a promotion in doubt can be sent again by a person."
@@ -138,7 +136,7 @@ class CommitteeMember(writers.Writer):
         Nothing is sent; the public files are compared with the ballot's.
         """
         write = self._write
-        deployment = await owned.load_deployment_for_update(write, deployment_id)
+        deployment = await writers.load_deployment_for_update(write, deployment_id)
         cases = await eligibility.load(write.data, [deployment], write.asf_uid)
         why_not = (await preconditions.load(write, cases))[deployment_id].prove_published
         if why_not:
@@ -161,22 +159,22 @@ class CommitteeMember(writers.Writer):
         of the files that the person saw. Raises ConflictError when others were found meanwhile.
         """
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         if (row.state is not states.State.DIVERGED) or not row.extra_files:
             raise errors.ConflictError("No extra file is waiting to be accepted.")
-        found = beside_rows.files(row.extra_files)
+        found = observations.files(row.extra_files)
         if fileset.FileSet.of(found).digest != seen:
             raise errors.ConflictError(
                 "The extra files have changed since you opened the page. Nothing was accepted; review them again."
             )
         why = writers.checked_reason(reason)
         told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}
-        row.accepted_files = [*row.accepted_files, *({**beside_rows.as_json(file), **told} for file in found)]
+        row.accepted_files = [*row.accepted_files, *({**observations.as_json(file), **told} for file in found)]
         await write.event(
             row.release_key,
             f"promotion:{row.id}",
             "extra_files_accepted",
-            files=[beside_rows.as_json(file) for file in found],
+            files=[observations.as_json(file) for file in found],
             reason=why,
         )
         names = fileset.names([file.path for file in found])
@@ -191,7 +189,7 @@ class CommitteeMember(writers.Writer):
         (naming what moved, or who holds a package), BlockedError (gates).
         """
         write = self._write
-        await owned.load_release_for_update(write, release_key)
+        await writers.load_release_for_update(write, release_key)
         if not asked:
             raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
         cases = [await self._case(release_key, one.deployment_id) for one in asked]
@@ -227,7 +225,7 @@ class CommitteeMember(writers.Writer):
     async def go_on(self, promotion_id: int, reason: str) -> None:
         """Let a promotion that another one's trouble stopped have its turn without that one; it is theirs now."""
         write = self._write
-        row = await owned.load_promotion_for_update(write, promotion_id)
+        row = await writers.load_promotion_for_update(write, promotion_id)
         _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
         if not stopped_by:
             raise errors.ConflictError("No failure of another promotion blocks it.")
@@ -237,7 +235,7 @@ class CommitteeMember(writers.Writer):
         await write.event(row.release_key, f"promotion:{row.id}", "promotion_went_on", reason=why, without=stopped_by)
 
     async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
-        deployment = await owned.load_deployment_for_update(self._write, deployment_id)
+        deployment = await writers.load_deployment_for_update(self._write, deployment_id)
         if deployment.release_key != release_key:
             raise errors.NotFoundError(f"This release has no deployment {deployment_id}.")
         return await eligibility.one(self._write.data, deployment, self._write.asf_uid)
@@ -281,3 +279,31 @@ def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime
 
 def _name(case: eligibility.Case) -> str:
     return f"{distribution.in_one_line(case.packages)} on {case.platform.display_name}"
+
+
+_State = states.State
+
+
+async def _ask_to_stop(write: transaction.Transaction, row: tables.Promotion, reason: str) -> None:
+    """Have the worker find out whether it can still be stopped: SENDING or IN_DOUBT -> ABORTING.
+
+    Nobody can call a request back. So a stop after a mark is another irreversible request, with a mark of its own and
+    the same discipline: every fact once more under the guards, on disk before the first byte, sent once, the reply only
+    a hint.
+
+    Once more in ABORTING, after the platform refused the drop. Raises ConflictError.
+    """
+    problem = preconditions.stop(row)
+    if problem:
+        raise errors.ConflictError(problem)
+    why = writers.checked_reason(reason)
+    deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
+    deployment.drop_reason, deployment.drop_by = why, write.asf_uid
+    row.asked_in = (await queries.site(write.data)).generation
+    if row.state is _State.ABORTING:
+        row.held, row.blocker = False, ""
+        row.version += 1
+        await write.event(row.release_key, f"promotion:{row.id}", "promotion_stop_again", reason=why)
+    else:
+        await transitions.promotion(write, row, _State.ABORTING, f"{write.asf_uid}: {why}")
+    row.due_at = write.now

@@ -16,7 +16,6 @@ import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 
 # While something is staged, the platform is asked again when its last answer is older than this.
 _OLD: Final = datetime.timedelta(days=1)
@@ -28,7 +27,7 @@ class CommitteeParticipant(writers.Writer):
     async def check_now(self, release_key: str) -> None:
         """Have the platforms asked now. Raises ConflictError for a release that was announced."""
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced; there is nothing left to check.")
         await embargo.demand_lifted(write.data, release)

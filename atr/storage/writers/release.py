@@ -11,7 +11,6 @@ from sqlmodel import col
 import atr.db.guards as guards
 import atr.db.queries as queries
 import atr.errors as errors
-import atr.models.announce_words as words
 import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.promotion.announcing as announcing
@@ -19,7 +18,6 @@ import atr.storage.announcing as rule_facts
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
@@ -36,7 +34,7 @@ class CommitteeParticipant(writers.Writer):
         expedited one unless a committee member asks.
         """
         write = self._write
-        project = await owned.load_project(write, project_key)
+        project = await writers.load_project(write, project_key)
         ensure_project_active(project)
         if expedited and not write.is_committee_member:
             raise errors.AccessError("Only committee members can start an expedited release.")
@@ -98,7 +96,7 @@ class ReleaseManager(writers.Writer):
         self, release_key: str
     ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
         """The release, what the rule looks at, and what stands and can be cured."""
-        release = await owned.load_release_for_update(self._write, release_key)
+        release = await writers.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.reasons(facts)
         if any(one.code is announcing.Code.PHASE for one in found):
@@ -161,7 +159,7 @@ class CommitteeMember(ReleaseManager):
         Who sees its pages does not change. Raises ConflictError where no embargo holds, InputError without a reason.
         """
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         if not await embargo.holds(write.data, release):
             raise errors.ConflictError("This release is not under embargo.")
         why = writers.checked_reason(reason)
@@ -179,7 +177,7 @@ class CommitteeMember(ReleaseManager):
 
 
 def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:
-    return errors.HeldError(words.sentences(found), found)
+    return errors.HeldError(rule_facts.sentences(found), found)
 
 
 def ensure_project_active(project: sql.Project) -> None:

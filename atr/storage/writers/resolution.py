@@ -18,9 +18,7 @@ import atr.storage.incidents as incidents
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.votes as votes
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.revision as revisions
 
 # What a release has of a vote that did not pass.
@@ -31,7 +29,7 @@ class ReleaseManager(writers.Writer):
     """What release managers may do."""
 
     async def resolve_passed(
-        self, release_key: str, *, vote_seq: int | None = None, seen: votes.Tally | None = None
+        self, release_key: str, *, vote_seq: int | None = None, seen: ballots.Tally | None = None
     ) -> None:
         """The vote passed: on to Finish, with the files as they were voted on.
 
@@ -40,7 +38,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        why_not = votes.why_not_passed(await eligibility.release(write.data, release_key), count, write.now)
+        why_not = ballots.why_not_passed(await eligibility.release(write.data, release_key), count, write.now)
         if why_not:
             raise errors.BlockedError(why_not)
         await transitions.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
@@ -55,7 +53,7 @@ class ReleaseManager(writers.Writer):
         await revisions.queue_checks(write, release)
 
     async def resolve_failed(
-        self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: votes.Tally | None = None
+        self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: ballots.Tally | None = None
     ) -> None:
         """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
         write = self._write
@@ -81,7 +79,7 @@ class ReleaseManager(writers.Writer):
         ConflictError when something of it may be public.
         """
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
                 f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
@@ -117,9 +115,9 @@ class ReleaseManager(writers.Writer):
         await revisions.queue_checks(write, release)
 
     async def _open_vote(
-        self, release_key: str, vote_seq: int | None, seen: votes.Tally | None
-    ) -> tuple[sql.Release, votes.Tally]:
-        release = await owned.load_release_for_update(self._write, release_key)
+        self, release_key: str, vote_seq: int | None, seen: ballots.Tally | None
+    ) -> tuple[sql.Release, ballots.Tally]:
+        release = await writers.load_release_for_update(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open.")
         if vote_seq not in {None, release.current_vote_seq}:
@@ -127,7 +125,7 @@ class ReleaseManager(writers.Writer):
                 f"The vote on candidate {vote_seq} is over. The current vote is on candidate "
                 f"{release.current_vote_seq}; review it first."
             )
-        count = await votes.tally(self._write, release)
+        count = await ballots.tally(self._write, release)
         if seen not in {None, count}:
             raise errors.ConflictError(
                 f"The votes have changed: there are now {count.plus} binding +1 and {count.minus} binding -1. Review "

@@ -18,7 +18,6 @@ import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
@@ -77,12 +76,12 @@ class CommitteeParticipant(writers.Writer):
 
     async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
         """Whether another revision was made since the draft was begun."""
-        release = await owned.load_release_for_update(self._write, release_key)
+        release = await writers.load_release_for_update(self._write, release_key)
         latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
 
     async def _changeable(self, release_key: str) -> sql.Release:
-        release = await owned.load_release_for_update(self._write, release_key)
+        release = await writers.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         why_not = preconditions.change_files(release)

@@ -20,7 +20,6 @@ import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.writer as writers
-import atr.storage.writers.owned as owned
 import atr.storage.writers.requests as requests
 
 # One that was not answered by then is asked for anew.
@@ -37,7 +36,7 @@ class ReleaseManager(writers.Writer):
         (outside the names that belong to the project: then nothing is asked).
         """
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")

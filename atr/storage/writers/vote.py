@@ -8,10 +8,8 @@ import atr.storage.ballots as proposals
 import atr.storage.eligibility as eligibility
 import atr.storage.rights as rights
 import atr.storage.transitions as transitions
-import atr.storage.votes as votes
 import atr.storage.writer as writers
 import atr.storage.writers.ballots as ballots
-import atr.storage.writers.owned as owned
 import atr.storage.writers.release as releases
 
 
@@ -32,7 +30,7 @@ class CommitteeParticipant(writers.Writer):
         `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError when that vote is over.
         """
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open, so your vote was not recorded.")
         _, digest = await proposals.opened(write.data, release)
@@ -54,7 +52,7 @@ class CommitteeParticipant(writers.Writer):
             revision_number_at_cast=revision.number if revision else "",
             created=write.now,
         )
-        before = (await votes.papers(write, release)).get(write.asf_uid)
+        before = (await proposals.papers(write, release)).get(write.asf_uid)
         if (before is not None) and (_said(before) == _said(paper)):
             # A double click: it is cast.
             return
@@ -73,7 +71,7 @@ class ReleaseManager(CommitteeParticipant):
         is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
-        release = await owned.load_release_for_update(write, release_key)
+        release = await writers.load_release_for_update(write, release_key)
         project = await queries.demand_project(write.data, release.project_key)
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
@@ -111,7 +109,7 @@ class ReleaseManager(CommitteeParticipant):
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("A vote can be opened only while the release is in Compose.")
         _, digest = await proposals.opened(self._write.data, release)
-        by = await votes.opened_by(self._write, release)
+        by = await proposals.opened_by(self._write, release)
         if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
             return release.current_vote_seq
         raise errors.ConflictError(

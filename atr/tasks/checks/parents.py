@@ -15,7 +15,7 @@ import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.shared.maven as maven
 import atr.shared.pom as poms
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 
@@ -41,7 +41,7 @@ class _Found:
     silence: str = ""
 
 
-async def check(context: contexts.Context, case: inputs.ReadinessCase) -> checks.Result:
+async def check(context: contexts.Context, case: inputs.ReadinessCase) -> captures.Result:
     """What can be said of the parents of this release's POMs on one platform. Only reads; nothing is open meanwhile."""
     if not case.has_poms:
         return _result(_Status.NOTE, "unneeded", "Packages have no POM there.", "", case, _Found())
@@ -110,7 +110,7 @@ async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: S
         (found.public if is_public else found.absent).add(parent)
 
 
-def _said(case: inputs.ReadinessCase, wanted: Mapping[str, Sequence[inputs.Pom]], found: _Found) -> checks.Result:
+def _said(case: inputs.ReadinessCase, wanted: Mapping[str, Sequence[inputs.Pom]], found: _Found) -> captures.Result:
     unread = [
         f"The POM of {pom.package} {found.parents[pom.sha256][1]}."
         for pom in case.poms
@@ -152,9 +152,9 @@ def _result(
     who: str,
     case: inputs.ReadinessCase,
     found: _Found,
-) -> checks.Result:
+) -> captures.Result:
     ours = {pom.sha256 for pom in case.poms}
     parents = {sha256: known for sha256, known in found.parents.items() if sha256 in ours}
     named = {parent for parent, _ in parents.values()}
     known = {"parents": parents, "public": sorted(found.public & named)}
-    return checks.Result(status, sentence, CODE, {"answer": answer, "who": who, "basis": case.basis, "known": known})
+    return captures.Result(status, sentence, CODE, {"answer": answer, "who": who, "basis": case.basis, "known": known})

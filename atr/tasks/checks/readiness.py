@@ -16,7 +16,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
 import atr.tasks.checks.parents as parents
@@ -56,7 +56,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
 async def _asked(
     context: contexts.Context, case: inputs.ReadinessCase, packages: Sequence[distribution.Coordinates], *, anew: bool
-) -> Sequence[checks.Result]:
+) -> Sequence[captures.Result]:
     wanted = [one for one in packages if one not in case.spoken_for]
     if not wanted:
         return [_unknown(code, _ALL_SENT if packages else _NOTHING_YET) for code in _ASKING]
@@ -74,14 +74,14 @@ async def _asked(
     return [dataclasses.replace(result, data={**result.data, "about": about}) for result in await ask(promoter, wanted)]
 
 
-def _still_good(case: inputs.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[checks.Result, ...]:
+def _still_good(case: inputs.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[captures.Result, ...]:
     """What the platform answered about these very packages within the hour, if all of it was a yes; else empty.
 
     A candidate is composed, staged and put to the vote in one go; each step would ask once for every package.
     """
     about = _about(wanted)
     heard = tuple(
-        checks.Result(one.status, one.message, one.member_rel_path, one.data, one.created)
+        captures.Result(one.status, one.message, one.member_rel_path, one.data, one.created)
         for one in case.heard
         if (one.member_rel_path in _ASKING) and (one.data.get("answer") == "yes") and (one.data.get("about") == about)
     )
@@ -107,7 +107,7 @@ class _Heard:
     silence: str = ""
 
 
-async def ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[checks.Result]:
+async def ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[captures.Result]:
     """Ask the platform about these packages: whether it knows our credential, our rights, what is free. In that order.
 
     Only reads, at the adapter's pace. Raises nothing for what a platform may answer.
@@ -138,7 +138,7 @@ async def _taken(promoter: contract.Promoter, where: distribution.Coordinates) -
         return await promoter.taken(where)
 
 
-def _credential(heard: _Heard, name: str) -> checks.Result:
+def _credential(heard: _Heard, name: str) -> captures.Result:
     if heard.shut_out:
         return _no("credential", heard.shut_out, "an operator")
     if heard.free or heard.taken:
@@ -146,7 +146,7 @@ def _credential(heard: _Heard, name: str) -> checks.Result:
     return _unknown("credential", heard.silence or f"{name} refused only some namespaces; see the next check.")
 
 
-def _right(heard: _Heard, name: str) -> checks.Result:
+def _right(heard: _Heard, name: str) -> captures.Result:
     if heard.refused:
         said = next(iter(heard.refused.values()))
         return _no("right", f"{name} denies publishing as {_named(list(heard.refused))}. {said}", "an operator")
@@ -158,7 +158,7 @@ def _right(heard: _Heard, name: str) -> checks.Result:
     return _yes("right", f"The account may publish as {_named(owners)}.")
 
 
-def _free(heard: _Heard, wanted: int) -> checks.Result:
+def _free(heard: _Heard, wanted: int) -> captures.Result:
     if heard.taken:
         verb = "is" if len(heard.taken) == 1 else "are"
         return _no(
@@ -182,7 +182,7 @@ def _free(heard: _Heard, wanted: int) -> checks.Result:
     )
 
 
-def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[checks.Result, tuple[fileset.File, ...]]:
+def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[captures.Result, tuple[fileset.File, ...]]:
     """Is what is staged what is mapped? And which files are mapped."""
     if (case.voted is None) and not case.patterns:
         said = "The policy maps no files to this platform, so there is nothing to compare."
@@ -198,7 +198,7 @@ def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[check
     return _completeness(case, mapped), tuple(mapped.files)
 
 
-def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> checks.Result:
+def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> captures.Result:
     count = f"{len(mapped.files):,} {'file' if len(mapped.files) == 1 else 'files'}"
     closest = fileset.closest(mapped, _whole(case))
     if closest is None:
@@ -233,23 +233,23 @@ def _named(things: Sequence[object]) -> str:
     return f"{', '.join(str(thing) for thing in things[:_NAMED])}{more}"
 
 
-def _yes(code: str, sentence: str, basis: str = "") -> checks.Result:
+def _yes(code: str, sentence: str, basis: str = "") -> captures.Result:
     return _result(code, _Status.NOTE, "yes", sentence, "", basis)
 
 
-def _unneeded(code: str, sentence: str, basis: str = "") -> checks.Result:
+def _unneeded(code: str, sentence: str, basis: str = "") -> captures.Result:
     return _result(code, _Status.NOTE, "unneeded", sentence, "", basis)
 
 
-def _unknown(code: str, sentence: str, basis: str = "") -> checks.Result:
+def _unknown(code: str, sentence: str, basis: str = "") -> captures.Result:
     return _result(code, _Status.CONCERN, "unknown", sentence, "nobody", basis)
 
 
-def _no(code: str, sentence: str, who: str, basis: str = "") -> checks.Result:
+def _no(code: str, sentence: str, who: str, basis: str = "") -> captures.Result:
     return _result(code, _Status.BLOCKER, "no", sentence, who, basis)
 
 
 def _result(
     code: str, status: sql.CheckResultStatus, answer: str, sentence: str, who: str, basis: str
-) -> checks.Result:
-    return checks.Result(status, sentence, code, {"answer": answer, "who": who, "basis": basis})
+) -> captures.Result:
+    return captures.Result(status, sentence, code, {"answer": answer, "who": who, "basis": basis})

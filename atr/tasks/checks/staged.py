@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
-import atr.storage.worker.checks as checks
+import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.storage.worker.services as services
 import atr.tasks.context as contexts
@@ -26,38 +26,44 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
 
 
-def findings(case: inputs.StagedCase) -> Sequence[checks.Result]:
+def findings(case: inputs.StagedCase) -> Sequence[captures.Result]:
     """What there is to say about the staged files. Pure."""
     if case.staged is None:
         return ()
-    results = [checks.Result(_Status.BLOCKER, problem) for problem in case.side_problems]
-    results.extend(checks.Result(_Status.CONCERN, remark) for remark in case.remarks)
+    results = [captures.Result(_Status.BLOCKER, problem) for problem in case.side_problems]
+    results.extend(captures.Result(_Status.CONCERN, remark) for remark in case.remarks)
     if case.mapping_problem:
-        results.append(checks.Result(_Status.CONCERN, case.mapping_problem))
+        results.append(captures.Result(_Status.CONCERN, case.mapping_problem))
     if case.vote_opened:
         results.extend(_against_ballot(case.staged, case.ballot))
     elif case.mapped is not None:
         results.extend(_against_mapping(case.staged, case.mapped))
     else:
-        results.append(checks.Result(_Status.NOTE, "Captured. The policy maps no files, so the vote will be on these."))
+        results.append(
+            captures.Result(_Status.NOTE, "Captured. The policy maps no files, so the vote will be on these.")
+        )
     return results
 
 
-def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) -> Sequence[checks.Result]:
+def _against_ballot(staged: fileset.FileSet, ballot: Sequence[fileset.FileSet]) -> Sequence[captures.Result]:
     if any(voted.digest == staged.digest for voted in ballot):
-        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are on the ballot.")]
+        return [captures.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are on the ballot.")]
     voted = fileset.closest(staged, ballot)
     if voted is None:
         return [
-            checks.Result(_Status.BLOCKER, "These files were not voted on: the ballot has no files for this platform.")
+            captures.Result(
+                _Status.BLOCKER, "These files were not voted on: the ballot has no files for this platform."
+            )
         ]
     difference = fileset.compare(voted, staged)
-    return [checks.Result(_Status.BLOCKER, f"These files were not voted on: {difference.described('staged')}")]
+    return [captures.Result(_Status.BLOCKER, f"These files were not voted on: {difference.described('staged')}")]
 
 
-def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequence[checks.Result]:
+def _against_mapping(staged: fileset.FileSet, mapped: fileset.FileSet) -> Sequence[captures.Result]:
     difference = fileset.compare(mapped, staged)
     if difference.is_empty:
-        return [checks.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are identical to the revision's.")]
+        return [
+            captures.Result(_Status.NOTE, f"All {len(staged.files):,} staged files are identical to the revision's.")
+        ]
     said = difference.described("staged", voted=False)
-    return [checks.Result(_Status.CONCERN, f"The staged files differ from the revision's mapped files: {said}")]
+    return [captures.Result(_Status.CONCERN, f"The staged files differ from the revision's mapped files: {said}")]

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages for starting a release and composing it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.paging as paging
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.deployments as deployments
+import atr.pages.distributions as distributions
+import atr.pages.readiness as readiness
+import atr.pages.revisions as revisions
+import atr.pages.tree as trees
+import atr.pages.views as views
+import atr.promotion.fileset as fileset
+import atr.promotion.gates as gates
+import atr.promotion.mapping as mapping
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+# How many problems of a mapping the page names; the rest is counted.
+_NAMED: Final = 5
+_VERSIONS: Final = 10
+_CHECKS: Final = {
+    sql.CheckResultStatus.BLOCKER: ("refused", "Blocker"),
+    sql.CheckResultStatus.CONCERN: ("concern", "Concern"),
+    sql.CheckResultStatus.EXCEPTION: ("refused", "Not checked"),
+    sql.CheckResultStatus.NOTE: ("passed", "Good"),
+    sql.CheckResultStatus.SUGGESTION: ("draft", "Suggestion"),
+}
+_ENDED: Final = frozenset({states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED})
+
+
+@dataclasses.dataclass(frozen=True)
+class StartView:
+    """The page for starting a release of one project. `why_not` is empty if the reader may."""
+
+    project_key: str
+    project_name: str
+    committee_name: str
+    why_not: str
+    # The newest versions that were started, with the word of their phase.
+    versions: tuple[tuple[str, str], ...]
+    # Whether the reader may start an expedited one.
+    may_expedite: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class StartList:
+    """The projects of which the reader may start a release: key, name, committee."""
+
+    projects: tuple[tuple[str, str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class PlatformMapping:
+    """What the policy maps of the revision to one platform."""
+
+    platform_name: str
+    patterns: tuple[str, ...]
+    files: int
+    # The first few, and how many there are.
+    problems: tuple[str, ...]
+    problems_total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One finding: its class and word, what it is about, and the sentence."""
+
+    css: str
+    word: str
+    about: str
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ComposeView:
+    """The compose page of a release, in whatever phase it is."""
+
+    project_key: str
+    project_name: str
+    committee_name: str
+    version_key: str
+    release_key: str
+    phase_word: str
+    sentence: str
+    css: str
+    revision: revisions.RevisionLine | None
+    tree: trees.Tree
+    mappings: tuple[PlatformMapping, ...]
+    checks: tuple[Check, ...]
+    rows: tuple[views.DeploymentView, ...]
+    may_change: bool
+    may_change_why_not: str
+    may_record: bool
+    may_record_why_not: str
+    may_vote: bool
+    may_vote_why_not: str
+    readiness: readiness.Panel
+    # What is said of its embargo; empty where there is none.
+    embargo: str = ""
+    part: paging.Part = paging.WHOLE
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangeView:
+    """The page on which a file or a folder is removed or renamed. `why_not` is empty if the reader may."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    path: str
+    is_folder: bool
+    files: int
+    size: int
+    revision_number: str
+    why_not: str
+
+
+async def startable(read: transaction.Transaction) -> StartList:
+    """The active projects of which the reader may start a release."""
+    committees = {row.key: row for row in (await read.data.exec(sqlmodel.select(sql.Committee))).all()}
+    wanted = sqlmodel.select(sql.Project).where(sql.Project.status == sql.ProjectStatus.ACTIVE)
+    found = (await read.data.exec(wanted.order_by(col(sql.Project.stored_name), col(sql.Project.key)))).all()
+    return StartList(
+        tuple(
+            (row.key, row.name, committees[row.committee_key].name)
+            for row in found
+            if (row.committee_key in committees) and rights.is_participant(committees[row.committee_key], read.asf_uid)
+        )
+    )
+
+
+async def start(read: transaction.Transaction, project_key: str) -> StartView:
+    """The page for starting a release of this project. Raises NotFoundError."""
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    why_not = ""
+    if project.status is not sql.ProjectStatus.ACTIVE:
+        why_not = f"{project.name} is {project.status.value}, so no release of it can be started."
+    elif not rights.is_participant(committee, read.asf_uid):
+        why_not = f"Only committers of the {committee.name} committee can start a release. Ask one of them."
+    seen = await embargo.seen_by(read)
+    wanted = sqlmodel.select(sql.Release).where(sql.Release.project_key == project.key, seen)
+    found = (await read.data.exec(wanted.order_by(col(sql.Release.created).desc()).limit(_VERSIONS))).all()
+    return StartView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        why_not=why_not,
+        versions=tuple((row.version, distributions.PHASE_WORDS[row.phase]) for row in found),
+        may_expedite=rights.is_member(committee, read.asf_uid),
+    )
+
+
+async def page(
+    read: transaction.Transaction,
+    release_key: str,
+    *,
+    folder: str = "",
+    query: str = "",
+    asked: paging.Asked = paging.FIRST,
+) -> ComposeView:
+    """The compose page: the newest revision's files, where they go, and what is wrong with them."""
+    of = await eligibility.release(read.data, release_key)
+    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
+    files = await _files(read, revision)
+    places, mappings, remarks = _mapped(read.data.built, of.policy, files)
+    known = await deployment_rows.of_releases(read, {release_key: of})
+    rows = deployments.shown(read, known).get(release_key, ())
+    here, part = deployments.cut(rows, asked)
+    participant = rights.is_participant(committee, read.asf_uid)
+    manager = rights.is_release_manager(committee, read.asf_uid)
+    change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
+    change = preconditions.change_files(release) or change
+    vote = preconditions.start_vote(of, manager=manager)
+    return ComposeView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        version_key=release.version,
+        release_key=release.key,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        sentence=_sentence(release, revision, files, mappings, rows),
+        css=_css(release, revision, mappings),
+        revision=await revisions.line(read, revision) if revision else None,
+        tree=trees.of(files, places, folder, query),
+        mappings=mappings,
+        checks=(*remarks, *_checks(known)),
+        rows=here,
+        part=part,
+        may_change=not change,
+        may_change_why_not=change,
+        may_record=manager and not of.is_embargoed,
+        may_record_why_not=gates.EMBARGOED
+        if of.is_embargoed
+        else ("" if manager else "Only release managers and committee members can record or stage deployments."),
+        may_vote=not vote,
+        may_vote_why_not=vote,
+        readiness=await readiness.panel(read, of, known.cases),
+        embargo=embargo.sentence(release, of.lift),
+    )
+
+
+async def change(read: transaction.Transaction, release_key: str, path: str) -> ChangeView:
+    """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
+    of = await eligibility.release(read.data, release_key)
+    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
+    files = await _files(read, revision)
+    inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
+    if (not inside) or (revision is None):
+        raise errors.NotFoundError(
+            "The latest revision has no such file or folder. It may have been changed in the meantime."
+        )
+    why_not = preconditions.change_files(release)
+    if not rights.is_participant(committee, read.asf_uid):
+        why_not = f"Only committers of the {committee.name} committee can change the files."
+    return ChangeView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        path=path,
+        is_folder=inside[0].path != path,
+        files=len(inside),
+        size=sum(file.size for file in inside),
+        revision_number=revision.number,
+        why_not=why_not,
+    )
+
+
+async def _files(read: transaction.Transaction, revision: queries.Revision | None) -> tuple[fileset.File, ...]:
+    if (revision is None) or not revision.digest:
+        return ()
+    return (await queries.revision_files(read.data, revision)).files
+
+
+def _mapped(
+    built: layouts.Layouts, policy: sql.ReleasePolicy, files: Sequence[fileset.File]
+) -> tuple[dict[str, trees.Place], tuple[PlatformMapping, ...], tuple[Check, ...]]:
+    """Where each file goes, by its path; a line for each platform that the policy has patterns for; what is odd."""
+    places: dict[str, trees.Place] = {}
+    lines = []
+    remarks = []
+    for platform in distribution.DistributionPlatform:
+        patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
+        if not (patterns and files and built.supports(platform)):
+            continue
+        found: tuple[mapping.Placed, ...] = ()
+        try:
+            found = mapping.placed(fileset.FileSet.of(files), patterns, built.on(platform))
+            problems = [one.problem for one in found if one.problem]
+            if not found:
+                problems = [f"The policy's patterns ({', '.join(patterns)}) match no file of the revision."]
+        except errors.InputError as error:
+            problems = [str(error)]
+        for one in found:
+            if one.checksum_of and not one.problem:
+                continue
+            where, problem = places.get(one.file.path, ((), ""))
+            places[one.file.path] = ((*where, (platform.display_name, one.where)), problem or one.problem)
+        lines.append(
+            PlatformMapping(
+                platform_name=platform.display_name,
+                patterns=tuple(patterns),
+                files=sum(1 for one in found if not (one.problem or one.checksum_of)),
+                problems=tuple(problems[:_NAMED]),
+                problems_total=len(problems),
+            )
+        )
+        remarks += [_concern(f"files for {platform.display_name}", remark) for remark in mapping.remarks(found)]
+    # What is mapped was said above, and stops the vote.
+    wrong = [mapping.wrong_checksum(file) for file in files if file.path not in places]
+    return places, tuple(lines), (*(_concern("files", one) for one in wrong if one), *remarks)
+
+
+def _concern(about: str, sentence: str) -> Check:
+    return Check(*_CHECKS[sql.CheckResultStatus.CONCERN], about, sentence)
+
+
+def _checks(known: deployment_rows.Rows) -> tuple[Check, ...]:
+    """What the newest check of each deployment that is still in play found, the worst first."""
+    cases = [case for case in known.cases.values() if case.deployment.state not in _ENDED]
+    found = [(case.deployment, result) for case in cases for result in case.results]
+    order = list(_CHECKS)
+    several = len(cases) > 1
+    return tuple(
+        Check(*_CHECKS[result.status], _about(row, result, several=several), result.message)
+        for row, result in sorted(found, key=lambda pair: order.index(pair[1].status))
+    )
+
+
+def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) -> str:
+    name = distribution.DistributionPlatform[row.platform].display_name
+    if result.member_rel_path:
+        return f"{name}: {result.member_rel_path}"
+    return f"staged on {name}{f', {ballots.name(row)}' if several else ''}"
+
+
+def _css(release: sql.Release, revision: queries.Revision | None, mappings: Sequence[PlatformMapping]) -> str:
+    if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+        return "open" if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "passed"
+    if any(one.problems for one in mappings):
+        return "refused"
+    return "ready" if revision else "draft"
+
+
+def _sentence(
+    release: sql.Release,
+    revision: queries.Revision | None,
+    files: Sequence[fileset.File],
+    mappings: Sequence[PlatformMapping],
+    rows: Sequence[views.DeploymentView],
+) -> str:
+    """What stands, and what is next."""
+    match release.phase:
+        case sql.ReleasePhase.RELEASE_CANDIDATE:
+            return "A vote on these files is open, so they cannot be changed until it ends."
+        case sql.ReleasePhase.RELEASE_PREVIEW:
+            return "The vote passed, so the files can no longer be changed."
+        case sql.ReleasePhase.RELEASE:
+            return "This release was announced, so its files can no longer be changed."
+    if revision is None:
+        return "There are no files yet. Upload the files to be voted on."
+    count = f"{len(files):,} {'file' if len(files) == 1 else 'files'} in revision {revision.number}"
+    wrong = next((one for one in mappings if one.problems), None)
+    if wrong is not None:
+        said = "one thing" if wrong.problems_total == 1 else f"{wrong.problems_total:,} things"
+        return f"{count}; {said} for {wrong.platform_name} must be corrected before a vote can start."
+    if not mappings:
+        return f"{count}. The policy maps none of them to a platform."
+    mapped = f"{count}, {' and '.join(f'{one.files:,} of them for {one.platform_name}' for one in mappings)}"
+    standing = [row for row in rows if row.deployment_state not in _ENDED]
+    there = [row for row in standing if not row.off_ballot]
+    if standing and not there:
+        return (
+            f"{mapped}. All staged deployments are excluded from the ballot: restage the files, or add one to "
+            "the ballot, before the vote."
+        )
+    if not there:
+        return f"{mapped}. Stage them, or record an existing deployment; then start the vote."
+    waiting = next((row for row in there if row.proof.staged is None), None)
+    if waiting is not None:
+        return (
+            f"{mapped}. {waiting.platform.display_name}: {waiting.standing.word.lower()}. The vote can start "
+            "afterwards."
+        )
+    return (
+        f"{mapped}. {' and '.join(sorted({row.platform.display_name for row in there}))} is captured; start the vote."
+    )

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of a release's third-party distributions, and what the record and automate pages need."""
+
+import collections
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.paging as paging
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.deployments as deployments
+import atr.pages.not_public as not_public
+import atr.pages.views as views
+import atr.promotion.gates as gates
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+import atr.storage.uploads as uploads
+import atr.storage.voted as measures
+
+PHASE_WORDS: Final = {
+    sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT: "Compose",
+    sql.ReleasePhase.RELEASE_CANDIDATE: "Vote",
+    sql.ReleasePhase.RELEASE_PREVIEW: "Finish",
+    sql.ReleasePhase.RELEASE: "Announced",
+}
+_Platform = distribution.DistributionPlatform
+_Proof = distribution.Proof
+_LOOKING: Final = "Reported as published; the platform is about to be checked."
+_MANAGERS_ONLY: Final = "Only release managers and committee members can change this list."
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A file: its name on the platform, and where it stands in the revision."""
+
+    name: str
+    here: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package: how many files of it go, their bytes, and those of them that this page lists."""
+
+    name: str
+    files: int
+    size: int
+    lines: tuple[Line, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """All that would be sent, and a page of its files by package, counted from 1."""
+
+    # The files of the revision, and the checksums that are made beside them; `size` has both.
+    files: int
+    made: int
+    size: int
+    packages: int
+    # What the platform takes in one upload, and whether only packing can tell if this is within it.
+    limit: int
+    may_be_too_large: bool
+    listed: tuple[Package, ...]
+    page: int
+    pages: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributionView:
+    """One third-party distribution row of the list page."""
+
+    platform: distribution.DistributionPlatform
+    coordinates: distribution.Coordinates
+    staging: bool
+    pending: bool
+    proof: distribution.Proof
+    # "staged", "pending", "public", "unproved" or "diverged", with one sentence for people.
+    word: str
+    css: str
+    sentence: str
+    upload_date: datetime.datetime | None
+    api_url: str
+    web_url: str
+    created_by: str
+    # None for a row older than our tables.
+    created: datetime.datetime | None
+    # Empty if it may be deleted; else why not.
+    delete_why_not: str
+    deployment_id: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordFormView:
+    """What the record and automate pages need: the release, the platforms, what can be done with each."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    # (member name, display name, one sentence on what happens with it)
+    platforms: tuple[tuple[str, str, str], ...]
+    # For automate: what would be uploaded, None where nothing can be told, and why it cannot be done, if so.
+    upload: Upload | None
+    why_not: str
+    mapping: tuple[str, ...]
+    target_namespaces: tuple[str, ...]
+    revision_number: str
+    # Whether what the reader stages for production is promoted without another click.
+    may_promote: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributionList:
+    """The list of a release's third-party distributions and deployments."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    # Those of this page.
+    distributions: tuple[DistributionView, ...]
+    part: paging.Part
+    deployments: tuple[views.DeploymentView, ...]
+    # Of what the vote that passed was about.
+    not_public: tuple[not_public.NotPublic, ...]
+    may_change: bool
+    may_change_why_not: str
+    deployments_part: paging.Part = paging.WHOLE
+
+    @property
+    def find(self) -> paging.Part:
+        """The longer list: one search is for both."""
+        return max(self.part, self.deployments_part, key=lambda part: part.pages)
+
+
+async def listing(
+    read: transaction.Transaction,
+    release_key: str,
+    asked: paging.Asked = paging.FIRST,
+    deployments_asked: paging.Asked = paging.FIRST,
+) -> DistributionList:
+    """A page of the third-party distributions of a release, and a page of its deployments."""
+    of = await eligibility.release(read.data, release_key)
+    release, project = of.row, of.project
+    manager = rights.is_release_manager(of.committee, read.asf_uid)
+    row, found = sql.Distribution, [*map(_names, asked.words)]
+    wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(row.release_key) == release_key, *found)
+    part = asked.part((await read.data.exec(wanted)).one())
+    known = await deployment_rows.of_releases(read, {release_key: of})
+    rows = deployments.shown(read, known).get(release_key, ())
+    here, deployments_part = deployments.cut(rows, deployments_asked)
+    return DistributionList(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=PHASE_WORDS[release.phase],
+        distributions=await _of(read, release, *found, offset=part.offset),
+        part=part,
+        deployments=here,
+        not_public=not_public.told(await measures.of(read.data, release), rows, release),
+        may_change=manager,
+        may_change_why_not="" if manager else _MANAGERS_ONLY,
+        deployments_part=deployments_part,
+    )
+
+
+def _names(word: str) -> Any:
+    """The condition under which a third-party distribution is found by this word."""
+    row = sql.Distribution
+    named = (col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
+    return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))
+
+
+async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[DistributionView, ...]:
+    """The third-party distributions that are only noted: on platforms that cannot promote, not seen yet, unproved."""
+    row, cannot = sql.Distribution, [one.name for one in _Platform if not one.supports_remote_promotion]
+    unproved = ~col(row.staging) & (col(row.proof) == _Proof.UNPROVED)
+    return await _of(read, release, col(row.pending) | unproved | col(row.platform).in_(cannot))
+
+
+async def _of(
+    read: transaction.Transaction, release: sql.Release, *where: Any, offset: int = 0
+) -> tuple[DistributionView, ...]:
+    """The third-party distributions of a release, by platform and package, as many as a page shows."""
+    row = sql.Distribution
+    wanted = (
+        sqlmodel.select(row)
+        .where(row.release_key == release.key, *where)
+        .order_by(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
+        .offset(offset)
+        .limit(paging.SHOWN)
+    )
+    by_package = await _deployment_ids(read, release)
+    why_not = await preconditions.deletions(read, release.key)
+    return tuple(_view(release, one, by_package, why_not) for one in (await read.data.exec(wanted)).all())
+
+
+async def form(
+    read: transaction.Transaction,
+    release_key: str,
+    platform: distribution.DistributionPlatform | None = None,
+    page: int = 1,
+) -> RecordFormView:
+    """What the record and automate pages show; with a platform also a page of what would be uploaded, or why not."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    revision = await queries.latest_revision(read.data, release_key)
+    policy = await queries.policy(read.data, project)
+    target = await queries.target(read.data, project.key, platform.name) if platform else None
+    upload: Upload | None = None
+    why_not = ""
+    if platform is not None:
+        plan = await uploads.planned(read.data, project, revision, platform)
+        upload, why_not = view(plan, page), plan.why_not
+    if not rights.is_release_manager(committee, read.asf_uid):
+        doing = "stage" if platform else "record"
+        why_not = f"Only release managers and committee members can {doing} from here."
+    elif await embargo.holds(read.data, release):
+        why_not = gates.EMBARGOED
+    return RecordFormView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=PHASE_WORDS[release.phase],
+        platforms=tuple(
+            (one.name, one.display_name, _what_happens(one))
+            # Those that can promote first: of them something staged can be read.
+            for one in sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
+            if platform in {None, one}
+        ),
+        upload=upload,
+        why_not=why_not,
+        mapping=mapping.patterns_of(policy.file_tag_mappings, platform) if platform else (),
+        target_namespaces=tuple(target.namespaces) if target else (),
+        revision_number=revision.number if revision else "",
+        may_promote=rights.is_member(committee, read.asf_uid),
+    )
+
+
+def _what_happens(platform: distribution.DistributionPlatform) -> str:
+    if platform.supports_remote_promotion:
+        return "Staged deployments can be captured, verified and promoted."
+    return (
+        f"Published packages are found, and their date and address are recorded. Their files are not verified "
+        f"because {platform.no_proof}. {platform.why_not}"
+    )
+
+
+async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -> dict[tuple[str, str, str], int]:
+    wanted = (
+        sqlmodel.select(tables.DeploymentPackage)
+        .join(tables.Deployment, col(tables.Deployment.id) == col(tables.DeploymentPackage.deployment_id))
+        .where(tables.Deployment.release_key == release.key)
+        .order_by(col(tables.DeploymentPackage.deployment_id))
+    )
+    rows: Sequence[tables.DeploymentPackage] = (await read.data.exec(wanted)).all()
+    return {(row.owner_namespace, row.package, row.version): row.deployment_id for row in rows}
+
+
+def _view(
+    release: sql.Release,
+    row: sql.Distribution,
+    by_package: Mapping[tuple[str, str, str], int],
+    delete_why_not: Mapping[str, str],
+) -> DistributionView:
+    word = _word(row)
+    return DistributionView(
+        platform=row.coordinates.platform,
+        coordinates=row.coordinates,
+        staging=row.staging,
+        pending=row.pending,
+        proof=row.proof,
+        word=word,
+        css=word,
+        sentence=_sentence(row),
+        upload_date=row.upload_date,
+        api_url=row.api_url or "",
+        web_url=row.web_url or "",
+        created_by=row.created_by,
+        created=row.created or release.created,
+        delete_why_not=delete_why_not.get(row.coordinates.purl, ""),
+        deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
+    )
+
+
+def _word(row: sql.Distribution) -> str:
+    """The word for it, which is also its class."""
+    if row.proof is _Proof.DIVERGED:
+        return "diverged"
+    if row.pending:
+        return "pending"
+    if row.staging:
+        return "staged"
+    return "public" if row.proof is _Proof.PROVED else "unproved"
+
+
+def _sentence(row: sql.Distribution) -> str:
+    platform = row.coordinates.platform
+    match _word(row):
+        case "diverged":
+            return "Published, but its files differ from the voted files."
+        case "staged":
+            return "Staged and captured; not published."
+        case "public":
+            return "Published and verified: its files are identical to the voted files."
+        case "unproved":
+            since = f" since {_when(row.upload_date)}" if row.upload_date else ""
+            why = platform.no_proof or "no ballot contains its files"
+            return f"Published{since}, not verified because {why}."
+    if row.staging:
+        return f"Reported as staged, not verified. {_not_looked_at(platform)}{row.last_error}".rstrip()
+    if row.last_error:
+        return f"Reported as published, not found yet. {row.last_error}"
+    if row.retries and row.due_at:
+        return f"Reported as published, not found yet. Next check {_when(row.due_at)}."
+    return "Reported as published, not verified." if platform.supports_remote_promotion else _LOOKING
+
+
+def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
+    return (
+        "" if platform.supports_remote_promotion else f"Staged packages on {platform.display_name} cannot be read yet. "
+    )
+
+
+def _when(at: datetime.datetime) -> str:
+    """17 Sep, 21:31, as pages write it."""
+    return f"{at.day} {at:%b, %H:%M}"
+
+
+# As many files as one page lists; a package may go on from one page to the next.
+LINES: Final = 200
+
+
+def view(plan: uploads.Plan, page: int = 1) -> Upload | None:
+    """A page of the files that would be sent, and what all of them come to; None where it cannot be told."""
+    upload = plan.upload
+    if (not plan.files) or (upload is None):
+        return None
+    count: collections.Counter[distribution.Coordinates] = collections.Counter()
+    size: collections.Counter[distribution.Coordinates] = collections.Counter()
+    for file in plan.files.values():
+        count[file.package] += 1
+        size[file.package] += file.size
+    pages = -(-len(plan.files) // LINES)
+    page = min(max(page, 1), pages)
+    listed: dict[distribution.Coordinates, list[Line]] = collections.defaultdict(list)
+    for where, file in list(plan.files.items())[(page - 1) * LINES : page * LINES]:
+        listed[file.package].append(Line(where.rpartition("/")[2], file.here, file.size))
+    return Upload(
+        files=len(plan.files),
+        made=upload.made,
+        size=upload.size,
+        packages=len(count),
+        limit=plan.limit,
+        may_be_too_large=upload.certain <= plan.limit < upload.size,
+        listed=tuple(
+            Package(str(package), count[package], size[package], tuple(lines)) for package, lines in listed.items()
+        ),
+        page=page,
+        pages=pages,
+    )

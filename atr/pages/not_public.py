@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The voted file sets that are not public as pages name them, and what an announcement went without."""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.views as views
+import atr.promotion.states as states
+import atr.promotion.voted as voted
+import atr.shared.distribution as distribution
+import atr.storage.transaction as transaction
+
+_GIVEN_UP: Final = frozenset(
+    {states.DeploymentState.DROPPED, states.DeploymentState.GONE, states.DeploymentState.FAILED}
+)
+_NOWHERE: Final = "No recorded deployment contains these files. Stage them, or record an existing deployment."
+
+
+@dataclasses.dataclass(frozen=True)
+class NotPublic:
+    """A voted file set that is not proved public, in whole or in part, and what is known of it."""
+
+    platform: distribution.DistributionPlatform
+    # Of what is not public: the packages in one line, the files, and both with the platform as a sentence calls it.
+    packages_line: str
+    files: int
+    name: str
+    # Where it stands and what to do, in a sentence or two.
+    sentence: str
+    since: datetime.datetime
+    # The row whose deployment holds these files: "d4"; empty if there is none.
+    anchor: str
+    # Whether that row is on its way still, and says itself what is next.
+    has_row: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Announced:
+    """Who announced the release, and why, where a reason was needed.
+
+    `without` was voted on and not public then, on `waived` platforms nothing was public, `vouched` was not proved.
+    """
+
+    by: str
+    at: datetime.datetime
+    reason: str
+    without: tuple[str, ...]
+    waived: tuple[str, ...]
+    vouched: tuple[str, ...]
+
+
+def is_given_up(row: views.DeploymentView) -> bool:
+    """A candidate that nobody expects to become public: dropped, gone or refused by the platform."""
+    return (row.deployment_state in _GIVEN_UP) and ((row.state is None) or (row.state not in states.HOLDING))
+
+
+def told(measure: voted.Measure, rows: Sequence[views.DeploymentView], release: sql.Release) -> tuple[NotPublic, ...]:
+    """What was voted on and is not public, each with the row that holds it, among all rows of the release."""
+    return tuple(_one(one, _holder(one, rows), release) for one in measure.not_public)
+
+
+def unprovable(measure: voted.Measure) -> tuple[str, ...]:
+    """What was voted on for platforms whose public files we do not read, a sentence each."""
+    return tuple(
+        f"{one.platform.display_name}: {one.files:,} {'file was' if one.files == 1 else 'files were'} voted on. "
+        f"Their publication cannot be verified because {one.platform.no_proof}."
+        for one in measure.unprovable
+    )
+
+
+def of_no_vote(rows: Iterable[views.DeploymentView], lacking: Iterable[NotPublic]) -> tuple[views.DeploymentView, ...]:
+    """The rows that are neither live nor given up, nor hold something voted on that is not public yet."""
+    held = {one.anchor for one in lacking}
+    return tuple(
+        row for row in rows if not (is_given_up(row) or (row.state is states.State.LIVE) or (anchor(row) in held))
+    )
+
+
+async def announced(read: transaction.Transaction, release: sql.Release) -> Announced | None:
+    """Who announced it, and without what; None before that."""
+    if release.phase is not sql.ReleasePhase.RELEASE:
+        return None
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(tables.Event.chain == release.key, tables.Event.what == "release_announced")
+        .order_by(col(tables.Event.number).desc())
+        .limit(1)
+    )
+    event = (await read.data.exec(wanted)).first()
+    if event is None:
+        return None
+    without, waived, vouched = (
+        tuple(str(one["name"]) for one in event.data.get(key, ())) for key in ("without", "waived", "vouched")
+    )
+    return Announced(
+        event.actor, event.at, str(event.data.get("reason", "")), without=without, waived=waived, vouched=vouched
+    )
+
+
+def anchor(row: views.DeploymentView) -> str:
+    """The key of a row, which is also where it stands on its page."""
+    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
+
+
+def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Release) -> NotPublic:
+    has_row = (row is not None) and not is_given_up(row)
+    return NotPublic(
+        platform=one.platform,
+        packages_line=distribution.in_one_line(one.packages),
+        files=one.not_public,
+        name=one.name,
+        sentence=_sentence(row, given_up=not has_row) if row else _NOWHERE,
+        since=row.standing.since if row else (release.vote_resolved or release.created),
+        anchor=anchor(row) if row else "",
+        has_row=has_row,
+    )
+
+
+def _holder(one: voted.VotedSet, rows: Sequence[views.DeploymentView]) -> views.DeploymentView | None:
+    """The row that holds these files or may: one that is on its way before one that was given up, the newest first."""
+    newest = [row for row in reversed(rows) if (row.platform is one.platform) and (row.state is not states.State.LIVE)]
+    holding = [row for row in newest if row.proof.staged and (row.proof.staged.digest == one.digest)]
+    on_their_way = [row for row in newest if not is_given_up(row)]
+    by_hand = [row for row in on_their_way if row.deployment_id is None and set(one.packages) <= set(row.packages)]
+    unread = [row for row in on_their_way if (row.deployment_id is not None) and not row.proof.staged]
+    candidates = [*(row for row in holding if not is_given_up(row)), *by_hand, *unread, *holding]
+    return next(iter(candidates), None)
+
+
+def _sentence(row: views.DeploymentView, *, given_up: bool) -> str:
+    if not given_up:
+        return row.next_sentence
+    again = next((act for act in row.acts if act.name == "stage_again"), None)
+    way_out = f" {again.why_not or 'Restage the voted files.'}" if again else ""
+    return f"{row.standing.sentence}{way_out}"

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy page of a project, and its mapping tried against the files of a revision."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.sql as sql
+import atr.pages.changes as changes
+import atr.pages.distributions as distributions
+import atr.promotion.fileset as fileset
+import atr.promotion.mapping as mapping
+import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.storage.embargo as embargo
+import atr.storage.readers.changes as change_events
+import atr.storage.rights as rights
+import atr.storage.seen as seen
+import atr.storage.transaction as transaction
+
+# So many releases can be chosen, the newest first.
+_RELEASES: Final = 20
+# So much of each list is shown; the counts are whole.
+_PLACED: Final = 100
+_SKIPPED: Final = 20
+_PROBLEMS: Final = 10
+_PACKAGES: Final = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyPlatform:
+    """What the policy says of one platform; two members that share a slug share a line."""
+
+    slug: str
+    name: str
+    supported: bool
+    # Why remote promotion cannot be switched on; empty where it can.
+    why_not: str
+    allowed: bool
+    # The patterns under each of its slugs, as written.
+    mappings: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(pattern for _, patterns in self.mappings for pattern in patterns)
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyView:
+    """The policy page."""
+
+    project_key: str
+    project_name: str
+    committee_name: str
+    min_hours: int
+    keep_copies: bool
+    platforms: tuple[PolicyPlatform, ...]
+    # What the policy says of tags that are no platform of ours: kept, not shown as fields.
+    other_tags: tuple[tuple[str, tuple[str, ...]], ...]
+    # What a form that is drawn from this carries back.
+    digest: str
+    may_edit: bool
+    edit_why_not: str
+    # Whether the reader may have patterns tried that are not saved.
+    may_try: bool
+    changes: tuple[changes.Change, ...]
+    # Releases whose newest revision the mapping can be tried against: (version, "2.4.0, Compose, revision 00003").
+    releases: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialPackage:
+    """A package among the mapped files, and whether it lies inside the project's names; None where nobody set them."""
+
+    name: str
+    inside: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialPlatform:
+    """What the patterns of one platform do to the revision's files. Lists are cut; the counts are whole."""
+
+    slug: str
+    name: str
+    css: str
+    sentence: str
+    # What is wrong, a sentence each.
+    problems: tuple[str, ...]
+    # (path on the platform, path in the revision)
+    placed: tuple[tuple[str, str], ...]
+    placed_total: int
+    sides: int
+    skipped: tuple[str, ...]
+    skipped_total: int
+    packages: tuple[TrialPackage, ...]
+    packages_total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialView:
+    """The mapping tried. Without a revision `sentence` says why there is nothing to try it against."""
+
+    version_key: str
+    revision_number: str
+    files: int
+    sentence: str
+    platforms: tuple[TrialPlatform, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialCase:
+    """What patterns are tried against. `files` is None where there is no revision to try them against."""
+
+    version_key: str
+    revision_number: str
+    files: fileset.FileSet | None
+    patterns: Mapping[str, Sequence[str]]
+    # By member name; a platform without names is not there.
+    namespaces: Mapping[str, tuple[str, ...]]
+    built: layouts.Layouts
+
+
+async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
+    """The policy, as everybody may read it. Raises NotFoundError."""
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    policy = await queries.policy(read.data, project)
+    manager = rights.is_release_manager(committee, read.asf_uid)
+    return PolicyView(
+        project_key=project.key,
+        project_name=project.name,
+        committee_name=committee.name,
+        min_hours=policy.min_hours,
+        keep_copies=policy.keep_copies,
+        platforms=tuple(_platform(policy, slug, name) for slug, name in _named().items()),
+        other_tags=tuple(
+            (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
+        ),
+        digest=seen.policy(policy),
+        may_edit=manager,
+        edit_why_not=""
+        if manager
+        else f"Only release managers and members of the {committee.name} committee can change the policy.",
+        may_try=rights.is_participant(committee, read.asf_uid),
+        changes=changes.of(await change_events.of_project(read, project_key, ("policy_edited",))),
+        releases=await _releases(read, project_key),
+    )
+
+
+async def trial_case(
+    read: transaction.Transaction,
+    project_key: str,
+    version_key: str,
+    patterns: Mapping[str, Sequence[str]] | None = None,
+) -> TrialCase:
+    """What there is to try: the saved mapping, or these patterns, which only committers may have tried.
+
+    Without a version it is the newest release on its way. Raises AccessError, NotFoundError.
+    """
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    if (patterns is not None) and not rights.is_participant(committee, read.asf_uid):
+        raise errors.AccessError(f"Only committers of {committee.name} can try patterns that are not saved.")
+    if not version_key:
+        offered = await _releases(read, project_key)
+        version_key = offered[0][0] if offered else ""
+    if patterns is None:
+        patterns = (await queries.policy(read.data, project)).file_tag_mappings
+    revision = None
+    if version_key:
+        revision = await queries.latest_revision(read.data, await embargo.release_key(read, project_key, version_key))
+    targets = {
+        platform.name: await queries.target(read.data, project_key, platform.name)
+        for platform in distribution.DistributionPlatform
+        if read.data.built.supports(platform)
+    }
+    return TrialCase(
+        version_key=version_key,
+        revision_number=revision.number if revision else "",
+        files=await queries.revision_files(read.data, revision) if (revision and revision.digest) else None,
+        patterns=patterns,
+        namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
+        built=read.data.built,
+    )
+
+
+def tried(case: TrialCase) -> TrialView:
+    """The patterns, tried. Pure: it takes its time over 10,000 files, and no transaction is open meanwhile."""
+    platforms = [(slug, name) for slug, name in _named().items() if mapping.patterns_of(case.patterns, _of_slug(slug))]
+    files = len(case.files.files) if case.files else 0
+    if not case.version_key:
+        sentence = "No release of this project is in progress, so there are no files to try the patterns with."
+    elif case.files is None:
+        sentence = f"{case.version_key} has no files yet to try the patterns with."
+    elif not platforms:
+        sentence = "There are no patterns, so no file is mapped."
+    else:
+        sentence = ""
+    return TrialView(
+        version_key=case.version_key,
+        revision_number=case.revision_number,
+        files=files,
+        sentence=sentence,
+        platforms=tuple(_tried(case, case.files, slug, name) for slug, name in platforms) if case.files else (),
+    )
+
+
+def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> TrialPlatform:
+    platform, built = _of_slug(slug), case.built
+    layout = built.on(platform) if built.supports(platform) else None
+    trial = mapping.tried(files, mapping.patterns_of(case.patterns, platform), layout)
+    problems = [
+        *(f"{first} and {second} are both mapped to {where}." for where, first, second in trial.doubles),
+        *(f"{path}: {why}" for path, why in trial.misfits),
+        *(_idle(pattern, shadowed) for pattern, shadowed in trial.idle),
+    ]
+    more = len(problems) - _PROBLEMS
+    owned = case.namespaces.get(platform.name)
+    packages = [
+        TrialPackage(str(one), None if owned is None else not built.outside([one], owned)) for one in trial.packages
+    ]
+    beyond = sum(1 for package in packages if package.inside is False)
+    stops = bool(trial.doubles or trial.misfits or beyond or not trial.placed)
+    return TrialPlatform(
+        slug=slug,
+        name=name,
+        css="refused" if stops else ("warning" if problems else "passed"),
+        sentence=_sentence(trial, beyond),
+        problems=(*problems[:_PROBLEMS], *([f"And {more:,} more like this."] if more > 0 else [])),
+        placed=trial.placed[:_PLACED],
+        placed_total=len(trial.placed),
+        sides=trial.sides,
+        skipped=trial.skipped[:_SKIPPED],
+        skipped_total=len(trial.skipped),
+        # Those outside first: they are what has to change.
+        packages=tuple(sorted(packages, key=lambda package: package.inside is not False))[:_PACKAGES],
+        packages_total=len(packages),
+    )
+
+
+def _sentence(trial: mapping.Trial, beyond: int) -> str:
+    if not (trial.placed or trial.misfits):
+        return "The patterns match no file of this revision."
+    wrong = [
+        *([f"{_count(trial.doubles, 'more stands', 'more stand')} where one stands already"] if trial.doubles else []),
+        *([f"{_count(trial.misfits, 'does', 'do')} not fit the platform's layout"] if trial.misfits else []),
+        *([f"{beyond:,} of {len(trial.packages):,} packages are outside the project's namespaces"] if beyond else []),
+    ]
+    count = f"{len(trial.placed):,} {'file goes' if len(trial.placed) == 1 else 'files go'} there"
+    return f"{count}, but {' and '.join(wrong)}." if wrong else f"{count}."
+
+
+def _count(things: Sequence[object], one: str, more: str) -> str:
+    return f"{len(things):,} {one if len(things) == 1 else more}"
+
+
+def _idle(pattern: str, shadowed: bool) -> str:  # noqa: FBT001  (one of the two facts that a trial pairs)
+    if shadowed:
+        return f"“{pattern}” has no effect: earlier patterns match all of its files."
+    return f"“{pattern}” matches no file of this revision."
+
+
+def _platform(policy: sql.ReleasePolicy, slug: str, name: str) -> PolicyPlatform:
+    platform = _of_slug(slug)
+    return PolicyPlatform(
+        slug=slug,
+        name=name,
+        supported=platform.supports_remote_promotion,
+        why_not=platform.why_not,
+        allowed=bool(policy.remote_promotion.get(slug, False)),
+        mappings=tuple((tag, tuple(policy.file_tag_mappings.get(tag, []))) for tag in platform.slugs),
+    )
+
+
+def _named() -> dict[str, str]:
+    """Each slug with its platform's name, those that can promote first."""
+    ordered = sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
+    names: dict[str, str] = {}
+    for platform in ordered:
+        names.setdefault(platform.gh_slug, platform.display_name)
+    return names
+
+
+def _of_slug(slug: str) -> distribution.DistributionPlatform:
+    return next(platform for platform in distribution.DistributionPlatform if platform.gh_slug == slug)
+
+
+async def _releases(read: transaction.Transaction, project_key: str) -> tuple[tuple[str, str], ...]:
+    wanted = (
+        sqlmodel.select(sql.Release)
+        .where(
+            sql.Release.project_key == project_key,
+            col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
+            await embargo.seen_by(read),
+        )
+        # Those in Compose first: their files can still change.
+        .order_by(
+            (col(sql.Release.phase) == sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT).desc(), col(sql.Release.created).desc()
+        )
+        .limit(_RELEASES)
+    )
+    found = (await read.data.exec(wanted)).all()
+    return tuple((row.version, f"{row.version}, in {distributions.PHASE_WORDS[row.phase]}") for row in found)

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The panel of pre-flight checks: the stored answers of the platforms, and what our own rows say now."""
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.operating as operating
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.usage as monthly
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.storage.candidates as candidates
+import atr.storage.check_results as check_results
+import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
+import atr.storage.names as names
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+_Deployment = states.DeploymentState
+_ETAG: Final = 16
+# A sentence names so many.
+_NAMED: Final = 3
+_YES: Final = ("passed", "Yes")
+_UNKNOWN: Final = ("unproved", "Not known")
+_WORDS: Final = {"yes": _YES, "no": ("refused", "No"), "unknown": _UNKNOWN, "unneeded": ("passed", "Not needed")}
+_TITLES: Final = {
+    "credential": "Credentials work",
+    "right": "Permission to publish",
+    "free": "Version not published yet",
+    "names": "Within the project's namespaces",
+    "policy": "Allowed by the policy",
+    "mapping": "Staged files match the mapped files",
+    "parents": "Parent POMs available",
+    "sides": "Checksums match",
+    "lasts": "Staged deployment still exists",
+    "finish": "Conditions for promotion",
+}
+_NOT_ASKED: Final = "Not checked yet."
+_MOVED: Final = "The files have changed since they were compared; they are compared again at the next check."
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One sentence of an answer, and who can change what it says; "nobody" where time does, empty where all is well."""
+
+    sentence: str
+    who: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """The answer for one platform. `css` is passed, refused, warning or unproved; `word` is Yes, No or Not known."""
+
+    css: str
+    word: str
+    lines: tuple[Line, ...]
+    # When a platform was asked; None where the answer is what our own rows say now.
+    at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One row of the panel: a thing that must hold, and its answer for each platform in order."""
+
+    code: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """The whole panel. Without platforms nothing of the release is to be promoted from here, and `sentence` says so."""
+
+    project_key: str
+    version_key: str
+    css: str
+    sentence: str
+    platforms: tuple[str, ...]
+    checks: tuple[Check, ...]
+    # When a platform was last asked; None if none ever was.
+    asked_at: datetime.datetime | None
+    # The worker has been asked and has not answered yet.
+    is_asking: bool
+    # Why the reader cannot have the platforms asked now; empty if they can.
+    ask_why_not: str
+    usage: tuple[monthly.Usage, ...] = ()
+    # One changing string: the page asks for the panel again and shows it when this differs.
+    etag: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Column:
+    """All that is known of one platform."""
+
+    platform: distribution.DistributionPlatform
+    cases: tuple[eligibility.Case, ...]
+    # Of what is no candidate any more, the newest one; None if there never was one.
+    lost: tuple[tables.Deployment, ...]
+    results: Sequence[sql.CheckResult]
+    basis: str
+    policy: sql.ReleasePolicy
+    target: tables.PlatformTarget | None
+
+
+async def panel(
+    read: transaction.Transaction, of: eligibility.Release, cases: Mapping[int | None, eligibility.Case]
+) -> Panel:
+    """The panel for this release with all its deployments, as everybody may read it."""
+    release, project, committee = of.row, of.project, of.committee
+    over = release.phase is sql.ReleasePhase.RELEASE
+    deployments = [case.deployment for case in cases.values()]
+    platforms = () if over else candidates.wanted_platforms(read.data.built, of.policy, deployments)
+    results = await check_results.of_platforms(read.data, release.key) if platforms else {}
+    known = [_column(of, platform, cases, results.get(platform.name, ())) for platform in platforms]
+    # What has been sent is watched on its own row; nothing is left to ask about it.
+    columns = [column for column in known if not _is_sent(column)]
+    checks = tuple(
+        Check(code, title, tuple(_cell(read.data.built, code, release, column) for column in columns))
+        for code, title in _TITLES.items()
+    )
+    used = tuple(
+        [
+            await monthly.of(read, one.platform, [case.deployment for case in one.cases], one.results, one.basis)
+            for one in columns
+        ]
+    )
+    css, sentence = _summary(release, columns, checks)
+    if any(one.is_over for one in used) and (css != "refused"):
+        css, sentence = "warning", f"{sentence} It would exceed this month's limit."
+    asked = [result.created for column in columns for result in column.results]
+    made = Panel(
+        project_key=project.key,
+        version_key=release.version,
+        css=css,
+        sentence=sentence,
+        platforms=tuple(column.platform.display_name for column in columns),
+        checks=checks if columns else (),
+        asked_at=min(asked) if asked else None,
+        is_asking=await _is_asking(read, release),
+        ask_why_not="" if rights.is_participant(committee, read.asf_uid) else _who_may(committee),
+        usage=used,
+    )
+    return dataclasses.replace(made, etag=hashlib.sha256(repr(made).encode()).hexdigest()[:_ETAG])
+
+
+async def of(read: transaction.Transaction, project_key: str, version_key: str) -> Panel:
+    """The panel of one version of a project. Raises NotFoundError."""
+    release_key = await embargo.release_key(read, project_key, version_key)
+    return await of_release(read, await eligibility.release(read.data, release_key))
+
+
+async def of_release(read: transaction.Transaction, of: eligibility.Release) -> Panel:
+    """The panel of a release whose deployments nobody has read yet."""
+    deployments = await queries.deployments(read.data, of.row.key)
+    cases = await eligibility.load(read.data, deployments, read.asf_uid, releases={of.row.key: of})
+    return await panel(read, of, cases)
+
+
+def _who_may(committee: sql.Committee) -> str:
+    return f"Only committers of the {committee.name} committee can run the checks."
+
+
+def _column(
+    of: eligibility.Release,
+    platform: distribution.DistributionPlatform,
+    cases: Mapping[int | None, eligibility.Case],
+    results: Sequence[sql.CheckResult],
+) -> _Column:
+    deployments = [case.deployment for case in cases.values()]
+    mine = candidates.on_platform(deployments, platform)
+    voted = candidates.voted_mapping(of.row, of.ballot, platform)
+    return _Column(
+        platform=platform,
+        cases=tuple(cases[row.id] for row in mine),
+        lost=tuple(row for row in deployments if (row.platform == platform.name) and (row.state in candidates.OUT)),
+        results=results,
+        basis=candidates.mapping_basis(of.newest_revision, of.policy, platform, voted, mine),
+        policy=of.policy,
+        target=of.targets.get(platform.name),
+    )
+
+
+def _is_sent(column: _Column) -> bool:
+    return bool(column.cases) and all(case.deployment.state is _Deployment.PUBLISHED for case in column.cases)
+
+
+async def _is_asking(read: transaction.Transaction, release: sql.Release) -> bool:
+    # The worker was asked by something that changed, or by a person (storage/writers/readiness.py).
+    asked = ({"release_key": release.key}, {"release_key": release.key, "anew": True})
+    hashes = [hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest() for arguments in asked]
+    wanted = sqlmodel.select(operating.Task.id).where(
+        operating.Task.task_type == operating.TaskType.READINESS_CHECK,
+        col(operating.Task.inputs_hash).in_(hashes),
+        col(operating.Task.status).in_([operating.TaskStatus.QUEUED, operating.TaskStatus.ACTIVE]),
+    )
+    return (await read.data.exec(wanted)).first() is not None
+
+
+def _cell(built: layouts.Layouts, code: str, release: sql.Release, column: _Column) -> Cell:
+    match code:
+        case "names":
+            return _names(built, column)
+        case "policy":
+            return _policy(column)
+        case "sides":
+            return _sides(column)
+        case "lasts":
+            return _lasts(column)
+        case "finish":
+            return _finish(release, column)
+        case _:
+            return _told(code, column)
+
+
+def _told(code: str, column: _Column) -> Cell:
+    """What the worker found."""
+    found = next((result for result in column.results if result.member_rel_path == code), None)
+    if found is None:
+        return _of(_UNKNOWN, _NOT_ASKED, "nobody")
+    if found.data["basis"] not in {"", column.basis}:
+        return _of(_UNKNOWN, _MOVED, "nobody", found.created)
+    css, word = _WORDS[found.data["answer"]]
+    if (word == "No") and (found.status is sql.CheckResultStatus.CONCERN):
+        css = "warning"
+    return _of((css, word), found.message, found.data["who"], found.created)
+
+
+def _names(built: layouts.Layouts, column: _Column) -> Cell:
+    if column.target is None:
+        return _of(_WORDS["no"], gates.no_target(column.platform), "a foundation admin")
+    held = ", ".join(column.target.namespaces[:_NAMED])
+    packages = sorted({package for case in column.cases for package in case.packages})
+    outside = names.outside(built, packages, column.target)
+    mapped: list[str] = next((one.data["owners"] for one in column.results if "owners" in one.data), [])
+    covers, allowed = functools.partial(built.covers, column.platform), column.target.namespaces
+    outside = outside or tuple(owner for owner in mapped if not any(covers(name, owner) for name in allowed))
+    if outside:
+        return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
+    if not (packages or mapped):
+        return _of(_UNKNOWN, f"No package is known yet; the project's namespaces are {held}.", "nobody")
+    return _of(_YES, f"All packages are within {held}.")
+
+
+def _policy(column: _Column) -> Cell:
+    name = column.platform.display_name
+    if column.policy.remote_promotion.get(column.platform.gh_slug, False):
+        return _of(_YES, f"Remote promotion to {name} is enabled.")
+    return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a release manager")
+
+
+def _sides(column: _Column) -> Cell:
+    read = [case for case in column.cases if case.deployment.captured_at is not None]
+    problems = [problem for case in read for problem in case.deployment.side_problems]
+    if problems:
+        return _of(_WORDS["no"], _first(problems), "the release manager")
+    if not read:
+        return _of(_UNKNOWN, "No staged files have been captured yet.", "nobody")
+    remarks = [remark for case in read for remark in case.deployment.remarks]
+    return _of(_YES, f"Every checksum file matches its file. {_first(remarks)}".strip())
+
+
+def _first(sentences: Sequence[str]) -> str:
+    more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
+    return f"{' '.join(sentences[:_NAMED])}{more}"
+
+
+def _lasts(column: _Column) -> Cell:
+    name = column.platform.display_name
+    if not column.cases:
+        gone = next((row for row in reversed(column.lost) if row.state is _Deployment.GONE), None)
+        if gone is not None:
+            said = f"The deployment on {name} has been gone since {_date(gone.entered_at)}."
+            return _of(_WORDS["no"], said, "the release manager")
+        return _of(_UNKNOWN, f"Nothing is staged on {name} yet.", "the release manager")
+    lines = []
+    for case in column.cases:
+        row, which = case.deployment, _which(column, case)
+        if row.state is _Deployment.STAGED:
+            seen = f", last seen {_date(row.last_look)}" if row.last_look else ""
+            lines.append(
+                Line(
+                    f"{which}Staged since {_date(row.entered_at)}{seen}. {name} reports no expiry date.",
+                    "nobody",
+                )
+            )
+        else:
+            lines.append(Line(f"{which}{states.DEPLOYMENT_WORDS[row.state].sentence}", "nobody"))
+    return Cell(*_UNKNOWN, tuple(lines))
+
+
+def _finish(release: sql.Release, column: _Column) -> Cell:
+    """Every gate that would say no if the vote had passed and a member of the committee asked."""
+    if not column.cases:
+        said = f"Nothing is staged on {column.platform.display_name}, so there is nothing to promote."
+        return _of(_WORDS["no"] if column.lost or _voted(release) else _UNKNOWN, said, "the release manager")
+    lines = [
+        Line(f"{_which(column, case)}{blocker.sentence}", blocker.who)
+        for case in column.cases
+        for blocker in gates.blockers(_assumed(release, case))
+    ]
+    if not lines:
+        return _of(
+            _YES,
+            "All conditions are met."
+            if _voted(release)
+            else "All conditions are met, except that the vote has not passed yet.",
+        )
+    # What only takes time is not refused yet.
+    waits = all(line.who == "nobody" for line in lines)
+    return Cell(*(_UNKNOWN if waits else _WORDS["no"]), tuple(lines))
+
+
+def _voted(release: sql.Release) -> bool:
+    return release.phase is sql.ReleasePhase.RELEASE_PREVIEW
+
+
+def _assumed(release: sql.Release, case: eligibility.Case) -> gates.Facts:
+    """The facts as they would be at Finish: with the ballot as it is, or would be if the vote opened now."""
+    known = dataclasses.replace(case.facts, is_committee_member=True)
+    if _voted(release):
+        return known
+    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
+        platform = case.deployment.platform
+        ballot = frozenset(entry.file_set_digest for entry in case.of.ballot if entry.platform == platform)
+    else:
+        ballot = frozenset() if case.deployment.off_ballot else frozenset({known.staged_digest})
+        known = dataclasses.replace(known, has_ballot=True)
+    return dataclasses.replace(known, phase=gates.RELEASE_PREVIEW, vote_passed=True, ballot=ballot)
+
+
+def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[Check]) -> tuple[str, str]:
+    if release.phase is sql.ReleasePhase.RELEASE:
+        return "live", "This release was announced; there is nothing left to check."
+    if not columns:
+        return "draft", "There is nothing to promote, so there is nothing to check."
+    if not any(column.cases or column.lost for column in columns):
+        names = " and ".join(column.platform.display_name for column in columns)
+        return "draft", f"Nothing is staged on {names} yet. The checks below do not need a staged deployment."
+    # No end of the staging is ever known, so that it is not says nothing.
+    answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
+    no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")
+    if no:
+        return "refused", f"The promotion would be refused: {_count(no, 'check')} of {len(answers)} failed."
+    if unsure:
+        verb = "is" if unsure == 1 else "are"
+        return "warning", f"No check failed; {_count(unsure, 'check')} of {len(answers)} {verb} pending."
+    return "passed", "All checks passed."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _which(column: _Column, case: eligibility.Case) -> str:
+    """Which deployment a sentence is about, where there is more than one."""
+    if len(column.cases) == 1:
+        return ""
+    return f"Deployment {case.deployment.external_id or case.deployment.name}: "
+
+
+def _of(answer: tuple[str, str], sentence: str, who: str = "", at: datetime.datetime | None = None) -> Cell:
+    css, word = answer
+    return Cell(css, word, (Line(sentence, who),), at)
+
+
+def _date(at: datetime.datetime) -> str:
+    return f"{at.day} {at:%b, %H:%M}"

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What voters can get of a ballot: each entry under an address that holds its digest, so candidates never share one."""
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.disk as disk
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.distributions as distributions
+import atr.promotion.checksums as checksums
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.shared.maven as maven
+import atr.storage.ballots as ballots
+import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
+import atr.storage.holdings as holdings
+import atr.storage.preconditions as preconditions
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+# Lines of a folder that a page shows.
+_SHOWN: Final = 1_000
+# Files that the page lists before they are staged once more.
+_LISTED: Final = 100
+_ID: Final = 12
+_LAST: Final = "\U0010ffff"
+_NOTHING: Final = "There is no page at this address."
+
+
+@dataclasses.dataclass(frozen=True)
+class VoterEntry:
+    """One entry of the ballot: an address of ours (`digest` names it), or the sentence why there is none."""
+
+    # "revision", "mapped" or "deployment".
+    kind: str
+    title: str
+    project_key: str
+    version_key: str
+    digest: str
+    files: int
+    size: int
+    # Empty where it is served.
+    why_not: str
+    # For Maven alone: the id of the repository, and an artifact to try, like "g:a:1.0" or "g:a:1.0:pom".
+    repository_id: str = ""
+    example: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedFile:
+    """A file that is served, or one of its checksums (`algorithm`)."""
+
+    file: disk.Recorded
+    at: datetime.datetime
+    algorithm: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderLine:
+    """A line of a folder. A folder's path ends in a slash and has neither size nor digest."""
+
+    name: str
+    path: str
+    size: int | None = None
+    sha256: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedFolder:
+    """A folder that is shown to people."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    digest: str
+    # From the root, each ending in a slash; empty for the root.
+    path: str
+    lines: tuple[FolderLine, ...]
+    # How many lines there are; the page shows the first of them.
+    total: int
+    opened: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class AgainView:
+    """What would be staged once more, and from where; or why it cannot be."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    # Compose, Vote, Finish, Announced.
+    phase_word: str
+    platform_name: str
+    digest: str
+    # "the kept copy" or "revision 00002"; empty where nothing of ours has the bytes.
+    source: str
+    # The first of them.
+    lines: tuple[FolderLine, ...]
+    files: int
+    size: int
+    why_not: str
+
+
+async def entries(read: transaction.Transaction, of: eligibility.Release) -> tuple[VoterEntry, ...]:
+    """What a voter can get of each entry of the newest ballot, in its order; empty before the first vote."""
+    digests = {entry.file_set_digest for entry in of.ballot}
+    file_sets = await queries.file_set_rows(read.data, digests)
+    deployments = {row.id: row for row in await queries.deployments(read.data, of.row.key)}
+    held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, digest) for digest in digests})
+    built = read.data.built
+    maven_like = {
+        one.name
+        for one in distribution.DistributionPlatform
+        if built.supports(one) and built.on(one).is_maven_repository
+    }
+    examples = await _examples(read, {entry.file_set_digest for entry in of.ballot if entry.platform in maven_like})
+    found = []
+    for entry in of.ballot:
+        digest, row = entry.file_set_digest, deployments.get(entry.deployment_id)
+        stored = file_sets.get(digest)
+        found.append(
+            VoterEntry(
+                kind=entry.kind.value,
+                title=_title(entry, row),
+                project_key=of.row.project_key,
+                version_key=of.row.version,
+                digest=digest,
+                files=stored.files if stored else 0,
+                size=stored.size if stored else 0,
+                why_not=_why_not(of, row, held.get((of.row.key, digest))),
+                repository_id=f"{of.row.key}-{digest[:_ID]}" if entry.platform in maven_like else "",
+                example=examples.get(digest, "") if entry.platform in maven_like else "",
+            )
+        )
+    return tuple(found)
+
+
+async def warnings(
+    read: transaction.Transaction, of: eligibility.Release, deployments: Sequence[tables.Deployment]
+) -> tuple[str, ...]:
+    """For the page that opens a vote: a sentence for each deployment that voters could not test."""
+    rows = [row for row in deployments if ballots.is_meant(row) and row.file_set_digest]
+    held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, row.file_set_digest or "") for row in rows})
+    said = [(row, _why_not(of, row, held.get((of.row.key, row.file_set_digest or "")))) for row in rows]
+    return tuple(f"Voters cannot test {ballots.name(row)}. {why_not}" for row, why_not in said if why_not)
+
+
+async def served(
+    read: transaction.Transaction, project_key: str, version_key: str, digest: str, path: str
+) -> ServedFile | ServedFolder:
+    """What stands at an address: a file, a checksum of one, or a folder. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, await queries.release_key(read.data, project_key, version_key))
+    # Maven signs in nowhere, so before the embargo is lifted nobody is served, and what is there is not told.
+    if await embargo.holds(read.data, release):
+        raise queries.no_version(project_key, version_key)
+    entry = await _on_a_ballot(read, release, digest)
+    row, algorithm = await read.data.get(tables.FileSetFile, (digest, path)), ""
+    named = checksums.named_by(path)
+    if (row is None) and (named is not None):
+        row, algorithm = await read.data.get(tables.FileSetFile, (digest, named.path)), named.algorithm
+    if row is None:
+        return await _folder(read, release, entry, path.strip("/"))
+    file = await holdings.source(read, release, digest, row.sha256, row.size)
+    if file is None:
+        raise errors.NotFoundError("The copy of this file has been deleted.")
+    return ServedFile(file, entry.opened, algorithm)
+
+
+async def again(read: transaction.Transaction, release_key: str, digest: str) -> AgainView:
+    """Files to upload if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
+    of = await eligibility.release(read.data, release_key)
+    release, project, asked = of.row, of.project, (release_key, digest)
+    await _on_a_ballot(read, release, digest)
+    platform = preconditions.voted_platform(of.ballot, digest)
+    files = await queries.file_set(read.data, digest)
+    held = await holdings.holder(read, release, digest)
+    why_not, _ = (await preconditions.stage_again(read, {release_key: of}, [asked]))[asked]
+    if not rights.is_release_manager(of.committee, read.asf_uid):
+        why_not = "Only release managers and committee members can stage deployments from here."
+    return AgainView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        platform_name=platform.display_name if platform else "",
+        digest=digest,
+        source=held.described if held else "",
+        lines=tuple(FolderLine(file.path, file.path, file.size, file.sha256) for file in files.files[:_LISTED]),
+        files=len(files.files),
+        size=files.size,
+        why_not=why_not,
+    )
+
+
+async def _on_a_ballot(read: transaction.Transaction, release: sql.Release, digest: str) -> tables.BallotEntry:
+    """The first ballot entry with this file set: what nobody votes or voted on is not served."""
+    wanted = (
+        sqlmodel.select(tables.BallotEntry)
+        .where(tables.BallotEntry.release_key == release.key, tables.BallotEntry.file_set_digest == digest)
+        .order_by(col(tables.BallotEntry.id))
+        .limit(1)
+    )
+    entry = (await read.data.exec(wanted)).first()
+    if entry is None:
+        raise errors.NotFoundError(f"These files are not on any ballot of {release.version}.")
+    return entry
+
+
+async def _folder(
+    read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry, path: str
+) -> ServedFolder:
+    prefix = f"{path}/" if path else ""
+    row = tables.FileSetFile
+    wanted = (
+        sqlmodel.select(row.path, row.size, row.sha256)
+        .where(row.digest == entry.file_set_digest, row.path >= prefix, row.path <= f"{prefix}{_LAST}")
+        .order_by(col(row.path))
+    )
+    folders: dict[str, FolderLine] = {}
+    files: list[FolderLine] = []
+    for there, size, sha256 in (await read.data.exec(wanted)).all():
+        name, slash, _ = there.removeprefix(prefix).partition("/")
+        if slash:
+            folders.setdefault(name, FolderLine(f"{name}/", f"{prefix}{name}/"))
+        else:
+            files.append(FolderLine(name, there, size, sha256))
+    if not (folders or files):
+        raise errors.NotFoundError(_NOTHING)
+    lines = (*folders.values(), *files)
+    project = await queries.demand_project(read.data, release.project_key)
+    return ServedFolder(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        digest=entry.file_set_digest,
+        path=prefix,
+        lines=lines[:_SHOWN],
+        total=len(lines),
+        opened=entry.opened,
+    )
+
+
+def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
+    if entry.kind is tables.BallotKind.REVISION:
+        return "The revision's files"
+    where = distribution.DistributionPlatform[entry.platform].display_name
+    if row is None:
+        return f"The revision's files for {where}"
+    called = ballots.name(row)
+    return f"{called[:1].upper()}{called[1:]} on {where}"
+
+
+def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdings.Holder | None) -> str:
+    """Why voters cannot get a file set from here, and what to do; empty if they can."""
+    if of.is_embargoed:
+        return gates.EMBARGOED
+    if held is not None:
+        return ""
+    if row is None:
+        return "Its files are no longer on this server."
+    where = distribution.DistributionPlatform[row.platform].display_name
+    said = f"{where} shows the files only to the account that staged them, and ATR keeps no copy."
+    if row.copy_problem:
+        return f"{said} {row.copy_problem}"
+    if of.policy.keep_copies:
+        return f"{said} While the deployment is staged, a committee member can keep a copy from its page."
+    return f"{said} A release manager can enable copies in the project's policy."
+
+
+async def _examples(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, str]:
+    """By file set: an artifact to try, one with a jar if there is one, else a POM."""
+    row = tables.FileSetFile
+    found: dict[str, str] = {}
+    for ending, more in ((".jar", ""), (".pom", ":pom")):
+        wanted = (
+            sqlmodel.select(row.digest, row.path)
+            .where(col(row.digest).in_(digests), col(row.path).endswith(ending, autoescape=True))
+            .order_by(col(row.path))
+        )
+        for digest, path in (await read.data.exec(wanted)).all():
+            if digest in found:
+                continue
+            where = maven.parse_path(path).coordinates
+            if path == f"{maven.directory(where)}/{where.package}-{where.version}{ending}":
+                found[digest] = f"{where.owner_namespace}:{where.package}:{where.version}{more}"
+    return found

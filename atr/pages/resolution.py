@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages that end a candidate: resolved, abandoned, announced."""
+
+import dataclasses
+from typing import Final
+
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.deployments as deployments
+import atr.pages.not_public as not_public
+import atr.pages.views as views
+import atr.pages.vote as votes
+import atr.promotion.announcing as announcing
+import atr.promotion.mapping as mapping
+import atr.promotion.states as states
+import atr.promotion.voted as voted
+import atr.shared.distribution as distribution
+import atr.storage.announcing as rule_facts
+import atr.storage.ballots as ballots
+import atr.storage.preconditions as preconditions
+import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.transaction as transaction
+import atr.storage.voted as measures
+
+_Phase = sql.ReleasePhase
+_MANAGERS: Final = "release managers of"
+
+
+@dataclasses.dataclass(frozen=True)
+class ResolveView:
+    """The page on which an open vote is resolved: the vote, and what is staged for it."""
+
+    vote: votes.VoteView
+    staged: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class AbandonView:
+    """The page on which a candidate is taken back, with everything that follows from it."""
+
+    head: views.ReleaseHead
+    candidate: int
+    consequences: tuple[str, ...]
+    # What stays as it is, and what can be done about it afterwards.
+    stays: tuple[str, ...]
+    why_not: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnounceView:
+    """The page on which a release is marked as announced."""
+
+    head: views.ReleaseHead
+    sentence: str
+    css: str
+    ballot_digest: str
+    # For each deployment that is live: the platform, and (label, address) of each package.
+    live: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    # None until it is announced.
+    announced: not_public.Announced | None
+    # The voted file sets that are not public; platforms of the policy on which nothing is public, a sentence each. One
+    # digest for all that lacks; it is empty where nothing does.
+    not_public: tuple[not_public.NotPublic, ...]
+    missing: tuple[str, ...]
+    lacking_digest: str
+    # What is public and not proved, so that a release manager must vouch for it: its purl, and its name.
+    unproved: tuple[tuple[str, str], ...]
+    # What nobody can prove from here, a sentence each.
+    unprovable: tuple[str, ...]
+    # Tags of the policy that mean no platform: they hold nothing.
+    unknown_tags: tuple[str, ...]
+    # For each deployment that nobody voted on and that is not live: the platform and its next step.
+    others: tuple[tuple[str, str], ...]
+    why_not: str
+
+
+async def resolve(read: transaction.Transaction, release_key: str) -> ResolveView:
+    """The open vote with what is staged for it."""
+    staged = [
+        ballots.name(row) for row in await queries.deployments(read.data, release_key) if row.state not in ballots.ENDED
+    ]
+    return ResolveView(vote=await votes.newest(read, release_key), staged=tuple(staged))
+
+
+async def abandon(read: transaction.Transaction, release_key: str) -> AbandonView:
+    """What follows from taking the candidate back, or why it cannot be."""
+    of = await votes.reader(read, release_key)
+    waiting = await queries.promotions(
+        read.data,
+        col(tables.Promotion.release_key) == release_key,
+        col(tables.Promotion.state) == states.State.REQUESTED,
+    )
+    staged = [row for row in await queries.deployments(read.data, release_key) if ballots.is_meant(row)]
+    consequences = [
+        "The release returns to Compose, where its files can be changed.",
+        "The open vote ends; votes already cast no longer count."
+        if of.release.phase is _Phase.RELEASE_CANDIDATE
+        else "The vote that passed no longer applies; the next candidate needs a new vote.",
+        *(
+            f"The promotion to {distribution.DistributionPlatform[row.platform].display_name} requested by "
+            f"{row.requested_by} is stopped before anything is sent."
+            for row in waiting
+        ),
+        *(
+            f"D{ballots.name(row)[1:]} is excluded from the next ballot until it is added again or dropped."
+            for row in staged
+        ),
+    ]
+    return AbandonView(
+        head=of.head,
+        candidate=of.release.current_vote_seq,
+        consequences=tuple(consequences),
+        stays=(
+            "Revisions, votes and the event log are kept.",
+            *(["Staged deployments stay on the platform; you can drop them afterwards."] if staged else []),
+            *map(_last_asked, staged),
+        ),
+        why_not=await preconditions.abandon(read, of.release)
+        or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
+    )
+
+
+def _last_asked(row: tables.Deployment) -> str:
+    """What is known of a deployment, and since when: somebody may publish it on the platform's own page."""
+    called = ballots.name(row)
+    if row.last_look is None:
+        return f"The state of {called} on the platform has not been checked yet. It is checked immediately."
+    return (
+        f"{called[:1].upper()}{called[1:]} was last checked at {row.last_look:%H:%M} UTC on "
+        f"{row.last_look:%d %b %Y}, when it was {row.state.value}. It is checked again immediately; its row shows "
+        "whether it has been published meanwhile."
+    )
+
+
+async def announce(read: transaction.Transaction, release_key: str) -> AnnounceView:
+    """What is public, what is not, and what holds the announcement: by the writer's rule, which decides."""
+    of = await votes.reader(read, release_key)
+    known = await deployment_rows.of_releases(read, {release_key: of.of})
+    rows = deployments.shown(read, known).get(release_key, ())
+    measure = await measures.of(read.data, of.release)
+    facts = (
+        await rule_facts.of_many(
+            read.data, {release_key: of.of}, measured={release_key: measure}, incident=known.incident_sentences
+        )
+    )[release_key]
+    found = announcing.reasons(facts)
+    lacking = not_public.told(measure, rows, of.release)
+    why_not = _announce_why_not(of, found)
+    return AnnounceView(
+        head=of.head,
+        sentence=_sentence(of.release, why_not, measure, found),
+        css=_css(of.release, why_not, found),
+        ballot_digest=ballots.digest(of.of.ballot),
+        live=tuple(
+            (row.platform.display_name, row.public_urls or tuple((str(one), "") for one in row.packages))
+            for row in rows
+            if row.state is states.State.LIVE
+        ),
+        not_public=lacking,
+        missing=tuple(rule_facts.sentence(one) for one in found if one.code is announcing.Code.MISSING),
+        lacking_digest=announcing.digest(facts),
+        unproved=tuple((one.key, one.name) for one in announcing.unvouched(found)),
+        unprovable=not_public.unprovable(measure),
+        unknown_tags=mapping.unknown_tags(facts.file_tag_mappings),
+        others=tuple((row.platform.display_name, row.next_sentence) for row in not_public.of_no_vote(rows, lacking)),
+        why_not=why_not,
+        announced=await not_public.announced(read, of.release),
+    )
+
+
+def _css(release: sql.Release, why_not: str, found: tuple[announcing.Reason, ...]) -> str:
+    if release.phase is _Phase.RELEASE:
+        return "live"
+    return "held" if why_not or found else "ready"
+
+
+def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found: tuple[announcing.Reason, ...]) -> str:
+    if release.phase is _Phase.RELEASE:
+        return "This release was announced."
+    if measure.not_public:
+        names = "; ".join(one.name for one in measure.not_public)
+        return f"{measure.count}; not published: {names}."
+    if why_not:
+        return "The release cannot be announced now."
+    if found:
+        return rule_facts.sentence(found[0])
+    if not measure.sets:
+        return "Nothing holds the announcement. The ballot has no files for a platform."
+    return f"The release can be announced: {measure.count}."
+
+
+def _announce_why_not(of: votes.Reader, found: tuple[announcing.Reason, ...]) -> str:
+    """What nothing cures, else who may; empty if the reader may go on."""
+    if held := announcing.held(found):
+        return " ".join(rule_facts.sentences(held))
+    if announcing.lacking(found):
+        return of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
+    return of.why_not(of.is_manager, _MANAGERS, "announce a release")

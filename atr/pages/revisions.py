@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The revisions of a release, and two of them compared."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.distributions as distributions
+import atr.promotion.fileset as fileset
+import atr.storage.transaction as transaction
+
+# As many revisions and differing files as one page lists; how many there are is said.
+LINES: Final = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class RevisionLine:
+    """One revision: who made it, when and why, and what it holds."""
+
+    number: str
+    who: str
+    at: datetime.datetime
+    why: str
+    phase_word: str
+    files: int
+    size: int
+    # Empty for a revision from before our record of files.
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed:
+    """One line of a comparison. `result` is differs, moved, added or removed; a digest is empty where it is not."""
+
+    result: str
+    path: str
+    before: str
+    after: str
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two revisions, and the first of the files by which they differ."""
+
+    earlier: RevisionLine
+    later: RevisionLine
+    # ("added", 2), ("removed", 0), ... zeroes stay.
+    tally: tuple[tuple[str, int], ...]
+    lines: tuple[Changed, ...]
+    differing: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RevisionsView:
+    """The revisions of a release, the newest first, and two of them compared."""
+
+    project_key: str
+    project_name: str
+    version_key: str
+    phase_word: str
+    sentence: str
+    lines: tuple[RevisionLine, ...]
+    total: int
+    comparison: Comparison | None
+
+
+async def page(read: transaction.Transaction, release_key: str, *, earlier: str = "", later: str = "") -> RevisionsView:
+    """The revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
+    release = await queries.demand_release(read.data, release_key)
+    project = await queries.demand_project(read.data, release.project_key)
+    found = await queries.revisions(read.data, release_key, limit=LINES)
+    lines = await _lines(read, found)
+    total = found[0].row.seq if found else 0
+    comparison = None
+    if earlier or later:
+        pair = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
+        comparison = await _compared(read, *pair)
+    return RevisionsView(
+        project_key=project.key,
+        project_name=project.name,
+        version_key=release.version,
+        phase_word=distributions.PHASE_WORDS[release.phase],
+        sentence=_sentence(lines, comparison),
+        lines=lines,
+        total=total,
+        comparison=comparison,
+    )
+
+
+async def line(read: transaction.Transaction, row: queries.Revision) -> RevisionLine:
+    """One revision."""
+    return (await _lines(read, [row]))[0]
+
+
+async def _lines(read: transaction.Transaction, rows: Sequence[queries.Revision]) -> tuple[RevisionLine, ...]:
+    wanted = sqlmodel.select(tables.FileSetRow).where(col(tables.FileSetRow.digest).in_({row.digest for row in rows}))
+    sets = {one.digest: one for one in (await read.data.exec(wanted)).all()}
+    return tuple(_line(row.row, sets.get(row.digest)) for row in rows)
+
+
+def _line(row: sql.Revision, files: tables.FileSetRow | None) -> RevisionLine:
+    return RevisionLine(
+        number=row.number,
+        who=row.asfuid,
+        at=row.created,
+        why=row.description,
+        phase_word=distributions.PHASE_WORDS[row.phase],
+        files=files.files if files else 0,
+        size=files.size if files else 0,
+        digest=files.digest if files else "",
+    )
+
+
+async def _compared(read: transaction.Transaction, earlier: queries.Revision, later: queries.Revision) -> Comparison:
+    for one in (earlier, later):
+        if not one.digest:
+            raise errors.ConflictError(
+                f"Revision {one.number} was created before file digests were recorded, so it cannot be compared."
+            )
+    before = await queries.file_set(read.data, earlier.digest)
+    after = await queries.file_set(read.data, later.digest)
+    found = fileset.compare(before, after)
+    old, new = before.by_path, after.by_path
+    every = [
+        *(Changed("differs", path, old[path].sha256, new[path].sha256) for path in found.changed),
+        *(Changed("moved", to, old[path].sha256, new[to].sha256, note=f"was {path}") for path, to in found.renamed),
+        *(Changed("added", path, "", new[path].sha256) for path in found.extra),
+        *(Changed("removed", path, old[path].sha256, "") for path in found.missing),
+    ]
+    return Comparison(
+        earlier=(await _lines(read, [earlier]))[0],
+        later=(await _lines(read, [later]))[0],
+        tally=(
+            ("changed", len(found.changed)),
+            ("renamed", len(found.renamed)),
+            ("added", len(found.extra)),
+            ("removed", len(found.missing)),
+            ("equal", found.equal),
+        ),
+        lines=tuple(every[:LINES]),
+        differing=len(every),
+    )
+
+
+def _sentence(lines: Sequence[RevisionLine], comparison: Comparison | None) -> str:
+    if comparison is not None:
+        pair = f"revision {comparison.earlier.number} to {comparison.later.number}"
+        if not comparison.differing:
+            return f"No files differ from {pair}."
+        return f"From {pair} {comparison.differing:,} {'file' if comparison.differing == 1 else 'files'} changed."
+    if not lines:
+        return "There are no revisions yet. Each upload creates one."
+    newest = lines[0]
+    return f"Revision {newest.number} is the latest, created by {newest.who}."

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A search for a deployment by its coordinates, as its page shows it to those who could have asked."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.db.session as session
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.pages.releases as releases
+import atr.pages.views as views
+import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.storage.names as names
+import atr.storage.rights as rights
+import atr.storage.transaction as transaction
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateView:
+    """A deployment that holds what is looked for. Without packages it holds others' too, so only its id is told."""
+
+    external_id: str
+    name: str
+    # The platform's own word for its state.
+    word: str
+    packages: tuple[distribution.Coordinates, ...]
+    packages_line: str
+    created: datetime.datetime | None
+    # Where it is recorded: "d4" for one of this release; else empty.
+    row_key: str
+    # Why it cannot be recorded from here; empty if it can.
+    why_not: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchView:
+    """A search for a deployment by its coordinates, and its answer."""
+
+    head: views.ReleaseHead
+    number: int
+    coordinates: distribution.Coordinates
+    asked_by: str
+    asked_at: datetime.datetime
+    # None while the platform has not been asked.
+    answered_at: datetime.datetime | None
+    # Why there is no answer, as a sentence.
+    problem: str
+    candidates: tuple[CandidateView, ...]
+    # Changes when the page does.
+    etag: str
+
+
+async def one(read: transaction.Transaction, project_key: str, version_key: str, number: int) -> SearchView:
+    """The search. Raises NotFoundError, AccessError for whoever could not ask for one."""
+    head = await releases.head(read, project_key, version_key)
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    if not rights.is_release_manager(committee, read.asf_uid):
+        raise errors.AccessError(
+            f"Only release managers and members of the {committee.name} committee can search for deployments."
+        )
+    row = await read.data.get(tables.DeploymentSearch, number)
+    if (row is None) or (row.release_key != head.release_key):
+        raise errors.NotFoundError("This release has no such search.")
+    target = await queries.target(read.data, project.key, row.platform)
+    recorded = await _recorded(read, row)
+    return SearchView(
+        head=head,
+        number=number,
+        coordinates=distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version),
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        answered_at=row.answered_at,
+        problem=row.problem,
+        # The newest first: it is the likeliest.
+        candidates=tuple(_candidate(read.data, row, found, target, recorded) for found in reversed(row.found)),
+        etag=f"{number}.{'answered' if row.answered_at else 'waiting'}",
+    )
+
+
+async def _recorded(read: transaction.Transaction, row: tables.DeploymentSearch) -> dict[str | None, tables.Deployment]:
+    ids = [found["external_id"] for found in row.found]
+    wanted = sqlmodel.select(tables.Deployment).where(
+        tables.Deployment.platform == row.platform, col(tables.Deployment.external_id).in_(ids)
+    )
+    return {one.external_id: one for one in (await read.data.exec(wanted)).all()}
+
+
+def _candidate(
+    data: session.Session,
+    row: tables.DeploymentSearch,
+    found: dict[str, Any],
+    target: tables.PlatformTarget | None,
+    recorded: dict[str | None, tables.Deployment],
+) -> CandidateView:
+    packages = tuple(distribution.Coordinates(row.platform, *package) for package in found["packages"])
+    there = recorded.get(found["external_id"])
+    here = (there is not None) and (there.release_key == row.release_key)
+    # The names may have been set anew since the answer: what lies outside now is not shown either.
+    beyond = (target is None) or bool(names.outside(data.built, packages, target))
+    if (not packages) or beyond:
+        return CandidateView(
+            found["external_id"],
+            "",
+            "",
+            (),
+            "",
+            None,
+            "",
+            "It contains packages outside the project's namespaces, so it is not listed.",
+        )
+    why_not = ""
+    if here:
+        why_not = "It is already recorded for this release."
+    elif there is not None:
+        why_not = "It is already recorded for another release."
+    elif target is None:
+        why_not = gates.no_target(distribution.DistributionPlatform[row.platform])
+    return CandidateView(
+        external_id=found["external_id"],
+        name=found["name"],
+        word=found["word"],
+        packages=packages,
+        packages_line=distribution.in_one_line(packages),
+        created=datetime.datetime.fromisoformat(found["created"]) if found["created"] else None,
+        row_key=f"d{there.id}" if here and there else "",
+        why_not=why_not,
+    )

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is switched on and off, and who moved it last."""
+
+import dataclasses
+import datetime
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.operating as operating
+import atr.models.promotion as tables
+import atr.pages.changes as changes
+import atr.storage.rights as rights
+import atr.storage.switchboard as switchboard
+import atr.storage.transaction as transaction
+
+_LAST: Final = 20
+_MOVED: Final = {"switched_off": "off", "switched_on": "on"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """One thing that can be switched off. `set_by` is empty where nobody ever has."""
+
+    scope: str
+    name: str
+    off: bool
+    reason: str
+    set_by: str
+    set_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SwitchesView:
+    """The page with the switches."""
+
+    switches: tuple[Switch, ...]
+    changes: tuple[changes.Change, ...]
+
+
+async def page(read: transaction.Transaction) -> SwitchesView:
+    """Every switch, and what was moved lately. Raises AccessError for all but foundation admins."""
+    await rights.demand_admin(read)
+    moved = {row.scope: row for row in (await read.data.exec(sqlmodel.select(operating.Switch))).all()}
+    event = tables.Event
+    wanted = sqlmodel.select(event).where(col(event.what).in_(_MOVED)).order_by(col(event.seq).desc()).limit(_LAST)
+    return SwitchesView(
+        switches=tuple(
+            _switch(scope, switchboard.NAMES[scope], moved.get(scope)) for scope in switchboard.scopes(read.data)
+        ),
+        changes=tuple(changes.Change(one.at, one.actor, (_said(one),)) for one in (await read.data.exec(wanted)).all()),
+    )
+
+
+def _switch(scope: str, name: str, row: operating.Switch | None) -> Switch:
+    if row is None:
+        return Switch(scope, name, off=False, reason="", set_by="", set_at=None)
+    return Switch(scope, name, off=row.off, reason=row.reason, set_by=row.set_by, set_at=row.set_at)
+
+
+def _said(event: tables.Event) -> str:
+    scope = event.subject.partition(":")[2]
+    name = switchboard.NAMES.get(scope, scope)
+    return f"{name[:1].upper()}{name[1:]} switched {_MOVED[event.what]}: {event.data['reason']}"

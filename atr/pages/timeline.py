@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events as people read them, equal ones folded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.models.promotion as tables
+import atr.pages.views as views
+import atr.promotion.states as states
+import atr.storage.transaction as transaction
+
+_LIMIT: Final = 500
+_ANSWERS: Final = {
+    "taken": "It answered {status}.",
+    "refused": "It refused the request with {status}.",
+    "limited": "It answered {status}: too many requests.",
+    "unclear": "The outcome is unclear{status_text}.",
+}
+
+
+def _requested(data: Mapping[str, Any]) -> str:
+    if data.get("found"):
+        # Nobody asked: the worker found it public.
+        return f"Found published; compared with the voted files: {', '.join(data['packages'][:3])}."
+    after = f" Queued behind {data['after']}." if data.get("after") else ""
+    return f"Requested, for {', '.join(data['packages'][:3])}.{after}"
+
+
+def _moved(data: Mapping[str, Any]) -> str:
+    words = states.WORDS[states.State(data["to"])]
+    return f"{words.word}. {data['reason']}"
+
+
+def _deployment_moved(data: Mapping[str, Any]) -> str:
+    words = states.DEPLOYMENT_WORDS[states.DeploymentState(data["to"])]
+    more = data.get("problem") or data.get("reason") or ""
+    return f"{words.word}. {more or words.sentence}"
+
+
+def _answered(data: Mapping[str, Any]) -> str:
+    status = data["status"]
+    text = _ANSWERS[data["answer"]].format(status=status, status_text=f" ({status})" if status else "")
+    return f"Sent once: {data['kind']}, {data['bytes_sent']:,} bytes. {text}"
+
+
+def _looked(data: Mapping[str, Any]) -> str:
+    if data["public_digest"] and not data["difference"]:
+        # Events from before anybody looked beside the voted files say nothing of it.
+        beside = f" Extra files were not checked. {data['not_looked']}" if data.get("not_looked") else ""
+        return f"Checked: {data['public_files']:,} public files read; all identical to the voted files.{beside}"
+    # A difference that holds it up is its blocker too: said once.
+    said = dict.fromkeys(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text)
+    return " ".join(said) or "Looked."
+
+
+def _accepted(data: Mapping[str, Any]) -> str:
+    files = ", ".join(f"{file['path']} ({file['size']:,} bytes, sha256 {file['sha256']})" for file in data["files"])
+    return f"Extra files accepted: {files}. {data['reason']}"
+
+
+def _said(word: str) -> str:
+    return f"Platform state: {word}." if word else ""
+
+
+def _captured(data: Mapping[str, Any]) -> str:
+    return f"Captured: {data['files']:,} staged files read and hashed."
+
+
+def _read(data: Mapping[str, Any]) -> str:
+    end = "all identical to the voted files" if data["equal"] else "they differ from the voted files"
+    return f"Verified: {data['files']:,} staged files read again; {end}."
+
+
+def _verified(data: Mapping[str, Any]) -> str:
+    end = data["difference"] or f"all identical to the {data['against']} files."
+    return f"Verified: {data['files']:,} staged files read again; {end}"
+
+
+def _marked(data: Mapping[str, Any]) -> str:
+    what = "drop" if data["kind"] == "drop" else "call"
+    return f"Mark written: {data['kind']} number {data['number']}. From here on, the {what} may have been sent."
+
+
+def _checked(data: Mapping[str, Any]) -> str:
+    return "Checked the staged files. " + " ".join(message for _, message in data["results"])
+
+
+# One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
+_TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "request_refused": lambda data: f"Refused: {data['sentence']}",
+    "promotion_requested": _requested,
+    "promotion_asked_twice": lambda _: "The form was submitted again; nothing changed.",
+    "promotion_asked_again": lambda _: "Requested again after the refusal.",
+    "promotion_moved": _moved,
+    "promotion_looked": _looked,
+    "extra_files_accepted": _accepted,
+    "public_not_voted": lambda data: (
+        "Published, but not verified." if data.get("voted") else "Published, but not voted on."
+    ),
+    "promotion_held": lambda data: str(data["reason"]),
+    "promotion_stopped": lambda data: f"Stopped while queued: {data['by']}.",
+    "promotion_went_on": lambda data: f"Continued, although {data['without']}: {data['reason']}",
+    "promotion_extended": lambda data: f"Deadline extended: {data['reason']}",
+    "promotion_stop_again": lambda data: f"Drop requested again: {data['reason']}",
+    "promotion_not_sent": lambda data: f"Not sent: {data['reason']}",
+    "packages_freed": lambda data: (
+        f"Reservation released: {', '.join(data['purls'][:3])}. The namespaces do not belong to this project."
+    ),
+    "promotion_send_again": lambda data: f"Another publish request was requested: {data['reason']}",
+    "staged_files_read": _read,
+    "attempt_marked": _marked,
+    "attempt_answered": _answered,
+    "distribution_recorded": lambda data: f"Recorded: {data['purl']}.",
+    "distribution_automated": lambda data: f"Upload requested, from revision {data['revision']}.",
+    "distribution_staged_again": lambda data: f"Restaging the voted files, from {data['source']}.",
+    "deployment_moved": _deployment_moved,
+    "deployment_looked": lambda data: str(data["problem"]),
+    "deployment_off_ballot": lambda data: f"Removed from the ballot: {data['reason']}",
+    "deployment_on_ballot": lambda _: "Added to the ballot again.",
+    "deployment_captured": _captured,
+    "verify_asked": lambda _: "Verification requested.",
+    "verify_ended": _verified,
+    "verify_failed": lambda data: f"Not verified: {data['problem']}",
+    "capture_refused": lambda data: str(data["problem"]),
+    "staged_files_checked": _checked,
+    "copy_asked": lambda _: "Copy of the staged files requested.",
+    "copy_kept": lambda data: f"Copied: {data['files']:,} files, {data['size']:,} bytes.",
+    "copy_not_kept": lambda data: str(data["problem"]),
+    "copy_forgotten": lambda data: f"Copy deleted: {data['reason']}",
+}
+
+
+async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[views.TimelineEntry, ...]:
+    """What happened to these subjects, oldest first; equal entries in a row are one, with a count."""
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(col(tables.Event.subject).in_(list(subjects)))
+        .order_by(col(tables.Event.seq).desc())
+        .limit(_LIMIT)
+    )
+    entries: list[views.TimelineEntry] = []
+    for event in reversed((await read.data.exec(wanted)).all()):
+        text = _TEXTS[event.what](event.data)
+        if entries and (entries[-1].text == text):
+            last = entries.pop()
+            entries.append(views.TimelineEntry(last.at, last.actor, text, repeats=last.repeats + 1))
+            continue
+        entries.append(
+            views.TimelineEntry(
+                event.at,
+                # What the worker noted needs no name beside it.
+                "" if event.actor == transaction.SYSTEM_SERVICE_UID else event.actor,
+                text,
+                no_return=(event.what == "attempt_marked") and (event.data["kind"] == "publish"),
+                is_end=(event.what == "promotion_moved") and (event.data["to"] == states.State.LIVE.value),
+            )
+        )
+    return tuple(entries)

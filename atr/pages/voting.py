@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page on which a vote is opened: the ballot as it would be frozen now, and what keeps it from opening."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import sqlmodel
+from sqlmodel import col
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.pages.ballot as lines
+import atr.pages.deployments as deployments
+import atr.pages.readiness as readiness
+import atr.pages.repository as repository
+import atr.pages.views as views
+import atr.pages.vote as votes_page
+import atr.promotion.ballot as rules
+import atr.promotion.gates as gates
+import atr.promotion.states as states
+import atr.shared.distribution as distribution
+import atr.storage.ballots as ballots
+import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.transaction as transaction
+
+# A deployment that is none any more is no choice.
+_NO_CHOICE: Final = frozenset({states.DeploymentState.GONE, states.DeploymentState.DROPPED})
+
+
+@dataclasses.dataclass(frozen=True)
+class DeploymentChoice:
+    """A deployment before the vote: on the ballot, waited for, or off it. `standing` is "on", "waiting" or "off"."""
+
+    row: views.DeploymentView
+    standing: str
+    css: str
+    word: str
+    sentence: str
+    off_by: str = ""
+    off_at: datetime.datetime | None = None
+    # Empty if it can be dropped now.
+    drop_why_not: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class VotingView:
+    """The page before a vote: the ballot as it would be frozen now."""
+
+    head: views.ReleaseHead
+    sentence: str
+    css: str
+    candidate: int
+    revision_number: str
+    ballot_digest: str
+    digest_lines: tuple[str, ...]
+    lines: tuple[lines.BallotLine, ...]
+    choices: tuple[DeploymentChoice, ...]
+    blockers: tuple[gates.Blocker, ...]
+    warnings: tuple[str, ...]
+    min_hours: int
+    # Empty if the reader may open the vote, apart from the blockers.
+    open_why_not: str
+    # Empty if the reader may take deployments off the ballot and put them on; and if they may give one up.
+    change_why_not: str
+    drop_why_not: str
+    past: tuple[votes_page.PastVote, ...]
+    readiness: readiness.Panel
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something of it is still being read."""
+        return any(choice.row.is_moving for choice in self.choices)
+
+    @property
+    def droppable(self) -> tuple[DeploymentChoice, ...]:
+        """What is off the ballot and could be given up."""
+        return tuple(choice for choice in self.choices if (choice.standing == "off") and not choice.drop_why_not)
+
+
+async def voting(read: transaction.Transaction, release_key: str) -> VotingView:
+    """The ballot as it would be frozen now, what holds it, and what can be done about it."""
+    of = await votes_page.reader(read, release_key)
+    proposal = await ballots.proposed(read.data, of.of)
+    number = proposal.revision.number if proposal.revision else ""
+    composing = of.release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT
+    candidate = of.release.current_vote_seq + composing
+    known = await deployment_rows.of_releases(read, {release_key: of.of})
+    rows = {row.deployment_id: row for row in deployments.shown(read, known).get(release_key, ())}
+    mapped = {part.platform: part.digest for part in proposal.parts if part.mapped is not None}
+    shown = [lines.proposed(part, number, rows, mapped) for part in proposal.parts]
+    shown += [
+        lines.BallotLine("mapped", platform.display_name, "Files mapped by the policy", 0, 0, "", problem=sentence)
+        for platform, sentence in proposal.unreadable
+    ]
+    choices = await _choices(read, known, rows)
+    if composing:
+        css, sentence = _before(candidate, number, len(proposal.parts), len(proposal.blockers))
+    else:
+        css, sentence = _not_composing(of.release)
+    return VotingView(
+        head=of.head,
+        sentence=sentence,
+        css=css,
+        candidate=candidate,
+        revision_number=number,
+        ballot_digest=proposal.digest if proposal.parts else "",
+        digest_lines=rules.lines(part.entry for part in proposal.parts),
+        lines=tuple(shown),
+        choices=choices,
+        blockers=proposal.blockers if composing else (),
+        warnings=(
+            *_warnings(proposal),
+            *await repository.warnings(read, of.of, [case.deployment for case in known.cases.values()]),
+        )
+        if composing
+        else (),
+        min_hours=of.of.policy.min_hours,
+        open_why_not=of.why_not(of.is_manager, "release managers and members of", "open a vote")
+        if composing
+        else "A vote can be opened only in Compose.",
+        change_why_not=of.why_not(of.is_manager, "release managers and members of", "change the ballot")
+        if composing
+        else "The ballot is fixed once the vote is open.",
+        drop_why_not=of.why_not(of.is_member, "members of", "drop a deployment"),
+        past=await votes_page.past(read, release_key),
+        readiness=await readiness.panel(read, of.of, known.cases),
+    )
+
+
+async def own(read: transaction.Transaction, release_key: str, numbers: Sequence[int]) -> Sequence[int]:
+    """The numbers of deployments, if all are this release's. Raises NotFoundError for one of another."""
+    mine = {row.id for row in await queries.deployments(read.data, release_key)}
+    strange = [number for number in numbers if number not in mine]
+    if strange:
+        raise errors.NotFoundError(f"This release has no deployment {strange[0]}.")
+    return numbers
+
+
+def _before(candidate: int, revision: str, parts: int, blockers: int) -> tuple[str, str]:
+    if blockers:
+        noun = "condition" if blockers == 1 else "conditions"
+        return "held", f"The vote on candidate {candidate} is blocked by {blockers} {noun}."
+    sets = f"{parts} {'file set' if parts == 1 else 'file sets'}"
+    return "ready", f"The vote on candidate {candidate} can be opened: {sets} of revision {revision}."
+
+
+def _not_composing(release: sql.Release) -> tuple[str, str]:
+    match release.phase:
+        case sql.ReleasePhase.RELEASE_CANDIDATE:
+            return "open", f"The vote on candidate {release.current_vote_seq} is open, so its ballot is fixed."
+        case sql.ReleasePhase.RELEASE_PREVIEW:
+            return "passed", f"The vote on candidate {release.current_vote_seq} has passed, so no other can be opened."
+        case _:
+            return "live", "This release was announced, so there is nothing to vote on."
+
+
+def _warnings(proposal: ballots.Proposal) -> tuple[str, ...]:
+    """What does not hold the vote, and should be known before it opens."""
+    staged = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.DEPLOYMENT}
+    mapped = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.MAPPED}
+    warnings = []
+    for name in sorted(mapped - staged):
+        where = distribution.DistributionPlatform[name].display_name
+        warnings.append(
+            f"No deployment on {where} is on the ballot. Anything staged there after the vote is compared with the "
+            "files mapped by the policy."
+        )
+    if proposal.parts and not (mapped | staged):
+        warnings.append("The ballot contains only the revision, so this vote allows no promotion to a platform.")
+    return tuple(warnings)
+
+
+async def _choices(
+    read: transaction.Transaction, known: deployment_rows.Rows, rows: Mapping[int | None, views.DeploymentView]
+) -> tuple[DeploymentChoice, ...]:
+    found = [case.deployment for case in known.cases.values() if _is_choice(case.deployment)]
+    off = await _taken_off(read, [row for row in found if row.off_ballot])
+    choices = []
+    for row in found:
+        standing, css, word, sentence = _choice(row, rows[row.id])
+        event = off.get(f"deployment:{row.id}")
+        choices.append(
+            DeploymentChoice(
+                row=rows[row.id],
+                standing=standing,
+                css=css,
+                word=word,
+                sentence=sentence,
+                off_by=event.actor if event and row.off_ballot else "",
+                off_at=event.at if event and row.off_ballot else None,
+                drop_why_not=known.preconditions[row.id].drop,
+            )
+        )
+    return tuple(choices)
+
+
+def _is_choice(row: tables.Deployment) -> bool:
+    return row.state not in _NO_CHOICE
+
+
+def _choice(row: tables.Deployment, shown: views.DeploymentView) -> tuple[str, str, str, str]:
+    if row.state in ballots.ENDED:
+        return "off", shown.standing.css, shown.standing.word, f"{shown.standing.sentence} It is not on the ballot."
+    if row.off_ballot:
+        return "off", "by-hand", "Not on the ballot", row.off_ballot
+    if row.file_set_digest:
+        return "on", "passed", "On the ballot", "Its files were captured and are on the ballot."
+    return "waiting", shown.standing.css, "Waited for", shown.next_sentence or "The staged files are being captured."
+
+
+async def _taken_off(read: transaction.Transaction, rows: Sequence[tables.Deployment]) -> Mapping[str, tables.Event]:
+    """By subject: the last time that somebody took it off the ballot."""
+    if not rows:
+        return {}
+    wanted = (
+        sqlmodel.select(tables.Event)
+        .where(
+            col(tables.Event.subject).in_([f"deployment:{row.id}" for row in rows]),
+            tables.Event.what == "deployment_off_ballot",
+        )
+        .order_by(col(tables.Event.seq))
+    )
+    return {event.subject: event for event in (await read.data.exec(wanted)).all()}
