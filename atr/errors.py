@@ -36,6 +36,9 @@ ASKED_AGAIN: Final = " It will be retried."
 class AtrError(Exception):
     """Base of every error that is raised on purpose."""
 
+    # In how many seconds to ask again, if a platform told.
+    retry_after: float | None = None
+
 
 class SettingsError(AtrError):
     """The settings do not allow a safe start."""

@@ -192,7 +192,7 @@ class Shift:
         self.was_full = self._busy.was_full
         free = self._slots - len(self._tasks)
         if free > 0:
-            async with self._hands.storage.write_as_system(services.PromotionService) as service:
+            async with self._hands.service() as service:
                 claimed = await self._tasks_for(service, free)
             self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
             self.was_full = self.was_full or len(claimed) >= free
@@ -256,7 +256,7 @@ async def _try(hands: contexts.Context, chore: Callable[[contexts.Context], Awai
 
 async def free_names(hands: contexts.Context) -> None:
     """Free the packages that promotions hold outside the names of their projects."""
-    async with hands.storage.write_as_system(services.PromotionService) as service:
+    async with hands.service() as service:
         freed = await service.walls.free()
         stopped = await service.promotions.abort_deleted()
     if stopped:
@@ -267,7 +267,7 @@ async def free_names(hands: contexts.Context) -> None:
 
 async def tell_heads(hands: contexts.Context) -> None:
     """Tell the ends of the chains of events to the log and the figures, unless a worker did within the hour."""
-    async with hands.storage.write_as_system(services.PromotionService) as service:
+    async with hands.service() as service:
         told = await service.heads.tell()
     if told is not None:
         hands.meters.heads.info({"chains": str(told.chains), "sha256": told.sha256})
@@ -294,7 +294,7 @@ class _Carried:
     async def __call__(self, task_id: int) -> None:
         """Do this task, if it may run now and nobody else holds it."""
         hands = self.hands
-        async with hands.storage.write_as_system(services.PromotionService) as service:
+        async with hands.service() as service:
             claimed = await service.tasks.claim(
                 owner=hands.owner, seconds=hands.lease, limit=1, has_files=hands.has_files, task_id=task_id
             )
@@ -320,8 +320,8 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
         _LOG.info("abandoned a task: %s", problem, extra={"action": "not_there"})
         problem = None
     error = f"Unexpected: {problem.kind}" if isinstance(problem, errors.UnexpectedError) else str(problem or "")
-    retry_after = getattr(problem, "retry_after", None) or 0.0
-    async with hands.storage.write_as_system(services.PromotionService) as service:
+    retry_after = (problem and problem.retry_after) or 0.0
+    async with hands.service() as service:
         await service.tasks.finish(task, error=error, retry_after=retry_after)
 
 

@@ -10,10 +10,15 @@ import atr.models.operating as operating
 import atr.promotion.beside as beside
 import atr.promotion.deployments as deployments
 import atr.promotion.fileset as fileset
+import atr.promotion.heard as heard
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+
+# What is stored beside a mark, and of a package that became public.
+Outcome = heard.Reply
+PublicAddress = heard.Published
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,18 +176,6 @@ class Permit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What came back from an irreversible request, to be stored beside its mark."""
-
-    answer: steps.Answer
-    status: int | None = None
-    sample: str = ""
-    retry_after: float | None = None
-    external_id: str = ""
-    bytes_sent: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
 class Learnt:
     """What a look at the platform or at the public files told about a promotion."""
 
@@ -202,17 +195,7 @@ class Learnt:
     complete: bool = False
     # What stands beside the voted files; None if nobody looked.
     looked_beside: beside.Looked | None = None
-    urls: tuple["PublicAddress", ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class PublicAddress:
-    """Where one package became public, and since when, as read then."""
-
-    coordinates: distribution.Coordinates
-    api_url: str
-    web_url: str
-    date: datetime.datetime | None
+    urls: tuple[PublicAddress, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

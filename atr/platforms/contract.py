@@ -14,20 +14,13 @@ from typing import Protocol
 
 import atr.disk as disk
 import atr.promotion.fileset as fileset
+import atr.promotion.heard as heard
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
-
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """What the public knows of one version, as read now."""
-
-    coordinates: distribution.Coordinates
-    # None where the platform does not tell.
-    date: datetime.datetime | None
-    api_url: str
-    web_url: str
+Published = heard.Published
+Reply = heard.Reply
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,22 +98,6 @@ class Target:
     digest: str = ""
     # The one-time code that a person typed for this call.
     code: str = dataclasses.field(default="", repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Reply:
-    """What came back from an irreversible request. Only a hint: the platform's state decides.
-
-    `status` is None when there was no complete reply; `external_id` is what an upload was given.
-    """
-
-    answer: steps.Answer
-    status: int | None
-    # At most 500 characters of the body, without control characters or secrets.
-    sample: str = ""
-    retry_after: float | None = None
-    external_id: str = ""
-    bytes_sent: int = 0
 
 
 # Told while an upload leaves: how many bytes have left, of how many. Called for each piece, so it only notes them.

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is heard of an irreversible request and of the public place, in our words. Pure."""
 
+import dataclasses
+import datetime
 import enum
+
+import atr.shared.distribution as distribution
 
 
 class Answer(enum.StrEnum):
@@ -16,6 +20,33 @@ class Answer(enum.StrEnum):
     CHALLENGED = "challenged"
     TAKEN = "taken"
     UNCLEAR = "unclear"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What came back from an irreversible request. Only a hint: the platform's state decides.
+
+    `status` is None when there was no complete reply; `external_id` is what an upload was given.
+    """
+
+    answer: Answer
+    status: int | None = None
+    # At most 500 characters of the body, without control characters or secrets.
+    sample: str = ""
+    retry_after: float | None = None
+    external_id: str = ""
+    bytes_sent: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What the public knows of one version, as read then."""
+
+    coordinates: distribution.Coordinates
+    # None where the platform does not tell.
+    date: datetime.datetime | None
+    api_url: str
+    web_url: str
 
 
 class Look(enum.StrEnum):

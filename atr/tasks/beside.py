@@ -15,7 +15,6 @@ import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.storage.lanes as lanes
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.sending as sending
 
@@ -85,9 +84,8 @@ async def _named(
 
 async def _hear(context: contexts.Context, claimed: work.Promotion, error: errors.PlatformError) -> None:
     """Who is asked to stay away stays away, with every row."""
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        async with context.storage.write_as_system(services.PromotionService) as service:
+    if error.retry_after is not None:
+        async with context.service() as service:
             await service.rate_limits.heard(
-                lanes.Lane(claimed.mechanism.name, budget.Reach.PUBLIC), retry_after=retry_after
+                lanes.Lane(claimed.mechanism.name, budget.Reach.PUBLIC), retry_after=error.retry_after
             )

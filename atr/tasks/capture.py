@@ -8,7 +8,6 @@ import atr.errors as errors
 import atr.models.work as work
 import atr.promotion.ballot as ballot
 import atr.promotion.states as states
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
@@ -18,30 +17,26 @@ import atr.tasks.sending as sending
 
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Capture the deployment `deployment_id`, from where an earlier try stopped. Nothing to do is fine."""
-    storage = context.storage
-    async with storage.write_as_system(services.PromotionService) as service:
-        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
-    if claimed is None:
-        raise errors.ConflictError("Another worker is processing this deployment.")
+    claimed = await holds.taken(context, args["deployment_id"])
     if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.deployments.release(claimed)
         return
-    async with storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         plan = await service.copies.plan(claimed)
     # What was uploaded from here is here: its bytes need no second place.
-    keeper = keeping.Keeper(storage, None if claimed.name else plan)
+    keeper = keeping.Keeper(context.storage, None if claimed.name else plan)
     try:
         found = await _read(context, claimed, keeper)
         ballot.packages(found.files, context.layout(claimed.mechanism))
         if found.unread:
             raise errors.InputError(f"{found.unread} It is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
-        async with storage.write_as_system(services.PromotionService) as service:
-            await service.deployments.failed_look(claimed, str(error), getattr(error, "retry_after", None))
+        async with context.service() as service:
+            await service.deployments.failed_look(claimed, str(error), error.retry_after)
         return
     context.failpoint("before_captured")
-    async with storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.captures.captured(
             claimed,
             found.files,

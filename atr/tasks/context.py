@@ -16,6 +16,7 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
+import atr.storage.worker.services as services
 import atr.tasks.looks as looking
 
 # A mark that is older than this, by a clock that nobody can set, sends nothing any more.
@@ -76,6 +77,10 @@ class Context:
     # Whether it reaches the files of revisions and copies; what needs them is left to a worker that does.
     has_files: bool = True
 
+    def service(self) -> contextlib.AbstractAsyncContextManager[services.PromotionService]:
+        """One transaction in which the worker notes what it did or learnt."""
+        return self.storage.write_as_system(services.PromotionService)
+
     def demand_fresh(self, before: float) -> None:
         """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.
 
@@ -83,11 +88,8 @@ class Context:
         """
         if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
             raise errors.UnavailableError(
-                (
-                    "The machine was suspended after the mark was written, so nothing was sent. The platform is "
-                    "queried "
-                    "first."
-                ),
+                "The machine was suspended after the mark was written, so nothing was sent. The platform is queried "
+                "first.",
                 faultless=True,
             )
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import atr.errors as errors
 import atr.storage.worker.copies as copies
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
@@ -25,25 +24,21 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
     The blobs say how far an earlier try came. Nothing to do is fine.
     """
-    storage = context.storage
-    async with storage.write_as_system(services.PromotionService) as service:
-        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
-    if claimed is None:
-        raise errors.ConflictError("Another worker is processing this deployment.")
-    async with storage.write_as_system(services.PromotionService) as service:
+    claimed = await holds.taken(context, args["deployment_id"])
+    async with context.service() as service:
         files = await service.copies.missing(claimed)
         plan = await service.copies.plan(claimed)
         if not files:
             await service.deployments.release(claimed)
             return
-    keeper = keeping.Keeper(storage, plan)
+    keeper = keeping.Keeper(context.storage, plan)
     fault: errors.AtrError | None = None
     try:
         async with holds.DeploymentHold(context, claimed).alive():
             await reading.into_store(context.promoter(claimed.mechanism), sending.target(claimed), files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
-    async with storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         problem = f"No copy was made: {fault} Try again later." if fault else ""
         await service.copies.kept(claimed, keeper.problem or problem)
     if isinstance(fault, errors.UnavailableError) and (fault.retry_after is None):
@@ -66,9 +61,9 @@ async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
     freed = 0
     old = [name for name, since in found if since < before]
     for first in range(0, len(old), _BATCH):
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             freed += await service.copies.free(old[first : first + _BATCH])
     if len(old) < len(found):
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.copies.ask_to_sweep_later()
     _LOG.info("freed %s bytes of copies", freed, extra={"action": "copies_swept", "bytes": freed})

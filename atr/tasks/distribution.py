@@ -19,7 +19,6 @@ import atr.promotion.budget as budget
 import atr.promotion.deployments as deployment_rules
 import atr.storage.lanes as lanes
 import atr.storage.leased_rows as leased_rows
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.promote as promote
 import atr.tasks.tend as tend
@@ -54,7 +53,7 @@ async def status_check(
     """
     busy = Busy() if busy is None else busy
     taken: list[tuple[_Job, Any, lanes.Lane]] = []
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         claims: Mapping[leased_rows.Kind, Any] = {
             leased_rows.Kind.PROMOTION: service.promotions,
             leased_rows.Kind.DEPLOYMENT: service.deployments,
@@ -143,23 +142,22 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
     """What came of a row says something of its platform, for all its rows."""
     fault = isinstance(error, errors.UnavailableError) and (not error.faultless) and budget.is_fault(error.status)
     answered = (error is None) or (isinstance(error, errors.PlatformError) and not fault)
-    retry_after = getattr(error, "retry_after", None)
+    retry_after = error.retry_after if error else None
     if fault or (claimed.probe and answered) or (retry_after is not None):
-        async with context.storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.rate_limits.heard(
                 lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after
             )
 
 
 async def _failed_look(context: contexts.Context, claimed: work.Deployment, error: errors.AtrError) -> None:
-    retry_after = getattr(error, "retry_after", None)
     is_outage = not isinstance(error, errors.MalformedError)
-    async with context.storage.write_as_system(services.PromotionService) as service:
-        await service.deployments.failed_look(claimed, str(error), retry_after, is_outage=is_outage)
+    async with context.service() as service:
+        await service.deployments.failed_look(claimed, str(error), error.retry_after, is_outage=is_outage)
 
 
 async def _look_up(context: contexts.Context, claimed: work.Distribution) -> None:
-    found = await promote.address(context.catalogue(claimed.coordinates.platform), claimed.coordinates)
+    found = await context.catalogue(claimed.coordinates.platform).lookup(claimed.coordinates)
     await _note_pending(context, claimed, found, None)
 
 
@@ -174,9 +172,9 @@ async def _note_pending(
     problem: errors.AtrError | None,
 ) -> None:
     timing = context.storage.place.plain
-    retry_after = getattr(problem, "retry_after", None)
+    retry_after = problem.retry_after if problem else None
     looked = not isinstance(problem, errors.UnsupportedError)
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         if looked:
             next_look = deployment_rules.next_pending_look(
                 service.write.now, claimed.retries, timing, retry_after=retry_after

@@ -7,13 +7,12 @@ from typing import Any
 import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 
 async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Answer the search `search_id`, unless it was answered. Two workers at it do no harm: the first answer counts."""
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         search = await service.searches.take(args["search_id"])
     if search is None:
         return
@@ -22,7 +21,7 @@ async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
         held = await context.promoter(search.mechanism).holding(search.coordinates)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         held = contract.Holding((), str(error))
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         # As ever, the newest last.
         await service.searches.answered(search, [_candidate(one) for one in reversed(held.found)], held.cut)
 

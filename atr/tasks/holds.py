@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holding a row while working on it: keep the lease alive, keep what was read."""
 
+import abc
 import asyncio
 import contextlib
 import dataclasses
@@ -8,11 +9,11 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.observations as observations
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 _LOG: Final = logging.getLogger(__name__)
@@ -20,16 +21,34 @@ _LOG: Final = logging.getLogger(__name__)
 _TELL_SECONDS: Final = 0.5
 
 
+async def taken(context: contexts.Context, deployment_id: int) -> work.Deployment:
+    """A deployment for a task to work on. Raises ConflictError when another worker has it."""
+    async with context.service() as service:
+        claimed = await service.deployments.take(deployment_id, owner=context.owner, seconds=context.lease)
+    if claimed is None:
+        raise errors.ConflictError("Another worker is processing this deployment.")
+    return claimed
+
+
 @dataclasses.dataclass(frozen=True)
-class DeploymentHold:
-    """A deployment that we work on."""
+class _Hold(abc.ABC):
+    """A row that we work on."""
 
     context: contexts.Context
-    claimed: work.Deployment
 
     def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Renew the lease while the body runs."""
         return contexts.held(self._renew, self.context.lease)
+
+    @abc.abstractmethod
+    async def _renew(self) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class DeploymentHold(_Hold):
+    """A deployment that we work on."""
+
+    claimed: work.Deployment
 
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken capture left."""
@@ -38,11 +57,11 @@ class DeploymentHold:
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, count, total)
 
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.deployments.renew(self.claimed, seconds=self.context.lease)
 
 
@@ -81,22 +100,14 @@ class UploadProgress:
             return
         self._told = self._done
         try:
-            async with self.context.storage.write_as_system(services.PromotionService) as service:
+            async with self.context.service() as service:
                 await service.deployments.sending(self.claimed, self._done, self._total)
         except Exception as error:  # noqa: BLE001  (a locked database must not lose the reply that is on its way)
             _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
 
 
-@dataclasses.dataclass(frozen=True)
-class VerifyHold:
+class VerifyHold(DeploymentHold):
     """A deployment whose staged files we read because somebody asked: kept apart from what its capture reads."""
-
-    context: contexts.Context
-    claimed: work.Deployment
-
-    def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Renew the lease while the body runs."""
-        return DeploymentHold(self.context, self.claimed).alive()
 
     async def kept(self) -> tuple[work.Read, ...]:
         """What a try that died left."""
@@ -105,21 +116,16 @@ class VerifyHold:
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
         """Keep what was read."""
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.verification.progress(self.claimed, done)
 
 
 @dataclasses.dataclass(frozen=True)
-class PromotionHold:
+class PromotionHold(_Hold):
     """A promotion that we work on; `side` is the one being read."""
 
-    context: contexts.Context
     claimed: work.Promotion
     side: tables.Side = tables.Side.STAGED
-
-    def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Renew the lease while the body runs."""
-        return contexts.held(self._renew, self.context.lease)
 
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken reading of this round left."""
@@ -130,26 +136,21 @@ class PromotionHold:
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was read in this round."""
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.promotions.progress(self.claimed, self.side, done, count, total)
 
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.promotions.renew(self.claimed, seconds=self.context.lease)
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskHold:
+class TaskHold(_Hold):
     """A task that we run."""
 
-    context: contexts.Context
     task_id: int
     epoch: int
 
-    def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Renew the lease while the body runs."""
-        return contexts.held(self._renew, self.context.lease)
-
     async def _renew(self) -> None:
-        async with self.context.storage.write_as_system(services.PromotionService) as service:
+        async with self.context.service() as service:
             await service.tasks.renew(self.task_id, self.epoch, seconds=self.context.lease)

@@ -15,9 +15,7 @@ import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.distribution as distribution
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -57,7 +55,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await records.version(promoter, claimed.packages)
     looked = work.Looked(observation.seen, word=observation.word, version=version)
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.findings.looked_again(claimed, looked)
 
 
@@ -73,14 +71,8 @@ async def failed_look(context: contexts.Context, claimed: work.Promotion, error:
         decision = steps.after_ask(claimed.view, Seen.UNKNOWN)
     elif claimed.view.state is states.State.CHECKING:
         decision = steps.after_check(claimed.view, complete=False, equal=False, twice=False, difference="")
-    learnt = work.Learnt(decision, blocker=str(error), retry_after=getattr(error, "retry_after", None))
+    learnt = work.Learnt(decision, blocker=str(error), retry_after=error.retry_after)
     await _settle(context, claimed, learnt)
-
-
-async def address(catalogue: contract.Catalogue, where: distribution.Coordinates) -> work.PublicAddress | None:
-    """Where a version is public, and since when; None if it is not."""
-    found = await catalogue.lookup(where)
-    return None if found is None else work.PublicAddress(where, found.api_url, found.web_url, found.date)
 
 
 async def _ask(
@@ -176,23 +168,13 @@ async def _verify(
     )
     text = found.difference(voted)
     if text:
-        decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
-        learnt = work.Learnt(
-            decision,
-            seen=observation.seen,
-            word=observation.word,
-            difference=text,
-            blocker="" if decision.to else text,
-            complete=True,
-            staged=found.files,
-        )
-        await _settle(context, claimed, learnt)
+        await _settle(context, claimed, dataclasses.replace(_differs(claimed, observation, text), staged=found.files))
         return
     # The last question before the mark, once for each call and package (docs/adr/0015-ask-the-records-before-the-call).
     if await _taken(promoter, claimed):
         await _already_public(context, promoter, claimed, voted, observation)
         return
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.promotions.verified(claimed, found.files)
     await promoter.prepare(sending.target(claimed, found.files.digest))
     await _send(context, promoter, claimed, found.files.digest)
@@ -204,7 +186,7 @@ async def _send(
     """Mark, then send once, then ask. Only the process that saw the mark's commit succeed sends for it."""
     context.failpoint("after_verify")
     before = context.monotonic()
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         permit = await service.marks.publish(claimed, staged_digest, seconds=context.lease)
         context.failpoint("in_mark_tx")
     if permit is None:
@@ -213,8 +195,8 @@ async def _send(
     context.demand_fresh(before)
     reply = await promoter.promote(sending.target(claimed, staged_digest, permit))
     context.failpoint("after_reply")
-    async with context.storage.write_as_system(services.PromotionService) as service:
-        after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
+    async with context.service() as service:
+        after = await service.promotions.answered(claimed, permit, reply)
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
     await sending.hear(context, claimed.mechanism, reply)
@@ -227,13 +209,13 @@ async def _send(
 async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
     """Mark a drop, send it once, then ask. As for a publish, only who saw the mark's commit succeed sends for it."""
     before = context.monotonic()
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         permit = await service.marks.drop(claimed, seconds=context.lease)
     if permit is None:
         return
     reply = await sending.drop(context, promoter, sending.target(claimed), before)
-    async with context.storage.write_as_system(services.PromotionService) as service:
-        after = await service.promotions.answered(claimed, permit, sending.outcome(reply))
+    async with context.service() as service:
+        after = await service.promotions.answered(claimed, permit, reply)
     await sending.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
@@ -268,23 +250,28 @@ async def _already_public(
         learnt = work.Learnt(decision, seen=observation.seen, word=observation.word)
     else:
         text = f"This version is already public with different files: {difference}"
-        decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
-        learnt = work.Learnt(
-            decision,
-            seen=observation.seen,
-            word=observation.word,
-            difference=text,
-            blocker="" if decision.to else text,
-            complete=True,
-            public=fileset.FileSet.of(public.found) if public.found else None,
-        )
+        read = fileset.FileSet.of(public.found) if public.found else None
+        learnt = dataclasses.replace(_differs(claimed, observation, text), public=read)
     await _settle(context, claimed, learnt)
+
+
+def _differs(claimed: work.Promotion, observation: contract.Observation, text: str) -> work.Learnt:
+    """What it means that a complete reading is not what was voted on."""
+    decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
+    return work.Learnt(
+        decision,
+        seen=observation.seen,
+        word=observation.word,
+        difference=text,
+        blocker="" if decision.to else text,
+        complete=True,
+    )
 
 
 async def _check(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
     """Read the public files and compare them. One look tells whether they are there; then each is read once."""
     voted = await _voted(context, claimed)
-    first = await address(promoter, claimed.packages[0])
+    first = await promoter.lookup(claimed.packages[0])
     checking = claimed.view.state is states.State.CHECKING
     if checking and (first is None):
         await _settle(
@@ -329,9 +316,9 @@ async def _check(context: contexts.Context, promoter: contract.Promoter, claimed
 
 
 async def _addresses(
-    promoter: contract.Promoter, claimed: work.Promotion, first: work.PublicAddress | None
-) -> tuple[work.PublicAddress, ...]:
-    rest = [await address(promoter, where) for where in claimed.packages[1:]]
+    promoter: contract.Promoter, claimed: work.Promotion, first: contract.Published | None
+) -> tuple[contract.Published, ...]:
+    rest = [await promoter.lookup(where) for where in claimed.packages[1:]]
     return tuple(one for one in (first, *rest) if one is not None)
 
 
@@ -352,7 +339,7 @@ async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: wo
     if (learnt.decision.to is None) and not learnt.complete:
         await context.looks.note(context.storage, claimed, learnt)
         return
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.distributions.settle(claimed, learnt)
         if learnt.decision.to is states.State.LIVE:
             context.failpoint("in_live_tx")

@@ -181,7 +181,8 @@ class _Progress:
         self._batch: list[work.Read] = []
         self._since = time.monotonic()
 
-    async def _note(self, read: work.Read) -> None:
+    async def note(self, read: work.Read) -> None:
+        """One more was read."""
         self.done.add(read.file.path)
         self._batch.append(read)
         self._each()
@@ -196,7 +197,7 @@ class _Progress:
                 async for read in reads:
                     every.append(read)
                     if read is not None:
-                        await self._note(read)
+                        await self.note(read)
         except BaseException:
             await self.flush()
             raise
@@ -236,26 +237,21 @@ async def public(
     """The public files under the voted paths, each read once, one after the other. Raises PlatformError for faults."""
     done = {read.file.path: read.file for read in kept}
     waiting = [file for file in voted.files if file.path not in done]
+    progress = _Progress(keep, each, len(voted.files), set(done))
     absent = []
-    batch: list[work.Read] = []
-    since = time.monotonic()
     try:
         async for one in promoter.public(target, waiting):
             if one.file is None:
                 absent.append(one.path)
-                continue
-            done[one.path] = one.file
-            batch.append(work.Read(one.file))
-            each()
-            if (len(batch) >= _KEEP_FILES) or (time.monotonic() - since > _KEEP_SECONDS):
-                await keep(batch, len(done), len(voted.files))
-                batch, since = [], time.monotonic()
+            else:
+                done[one.path] = one.file
+                await progress.note(work.Read(one.file))
     except BaseException:
-        await keep(batch, len(done), len(voted.files))
+        await progress.flush()
         raise
     if absent:
         # It is read on when these are there.
-        await keep(batch, len(done), len(voted.files))
+        await progress.flush()
     return Public(tuple(done.values()), tuple(absent))
 
 

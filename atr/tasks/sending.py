@@ -7,7 +7,6 @@ import atr.promotion.budget as budget
 import atr.promotion.steps as steps
 import atr.shared.mechanisms as mechanisms
 import atr.storage.lanes as lanes
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 
@@ -35,21 +34,9 @@ def target(
     )
 
 
-def outcome(reply: contract.Reply) -> work.Outcome:
-    """The part of a reply that is kept beside its mark."""
-    return work.Outcome(
-        answer=reply.answer,
-        status=reply.status,
-        sample=reply.sample,
-        retry_after=reply.retry_after,
-        external_id=reply.external_id,
-        bytes_sent=reply.bytes_sent,
-    )
-
-
 async def hear(context: contexts.Context, mechanism: mechanisms.Mechanism, reply: contract.Reply) -> None:
     """What the reply says of the platform itself counts for all its rows."""
     fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
     if fault or (reply.retry_after is not None):
-        async with context.storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.rate_limits.heard(lanes.Lane(mechanism.name), fault=fault, retry_after=reply.retry_after)

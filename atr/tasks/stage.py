@@ -11,7 +11,6 @@ import atr.platforms.contract as contract
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.sending as sending
@@ -19,34 +18,30 @@ import atr.tasks.sending as sending
 
 async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Upload for the deployment `deployment_id`, unless an upload was sent before: then the scan looks for it."""
-    storage = context.storage
-    async with storage.write_as_system(services.PromotionService) as service:
-        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
-    if claimed is None:
-        raise errors.ConflictError("Another worker is processing this deployment.")
+    claimed = await holds.taken(context, args["deployment_id"])
     over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
     if over or claimed.view.limit:
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await (service.deployments.release if over else service.deployments.wait)(claimed)
         return
     try:
         promoter = context.promoter(claimed.mechanism)
-        async with storage.read() as read:
+        async with context.storage.read() as read:
             files = [contract.Upload(path, source) for path, source in await inputs.uploads(read, claimed.id)]
     except errors.AtrError as error:
         # Nothing was sent: the row says why, and the scan asks again.
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.deployments.failed_look(claimed, str(error), None)
         return
 
     async with holds.DeploymentHold(context, claimed).alive():
         before = context.monotonic()
         try:
-            async with storage.write_as_system(services.PromotionService) as service:
+            async with context.service() as service:
                 permit = await service.marks.transfer(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
             # Switched off: nothing was sent, the row says why, and the scan asks again.
-            async with storage.write_as_system(services.PromotionService) as service:
+            async with context.service() as service:
                 await service.deployments.failed_look(claimed, str(error), None)
             return
         context.failpoint("after_upload_mark")
@@ -55,8 +50,8 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with progress.told():
             reply = await _upload(promoter, context, claimed, files, progress.note)
         context.failpoint("after_upload_reply")
-        async with storage.write_as_system(services.PromotionService) as service:
-            await service.deployments.answered(claimed, permit, sending.outcome(reply))
+        async with context.service() as service:
+            await service.deployments.answered(claimed, permit, reply)
         await sending.hear(context, claimed.mechanism, reply)
 
 

@@ -7,7 +7,6 @@ import atr.platforms.contract as contract
 import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.records as records
@@ -22,21 +21,19 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
         elif claimed.state is states.DeploymentState.UPLOADING:
             if claimed.probe:
                 # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
-                await context.promoter(claimed.mechanism).find(
-                    claimed.name, sending.target(claimed), since=claimed.view.marked
-                )
+                await _found(context, claimed)
             if claimed.view.limit is not None:
-                async with context.storage.write_as_system(services.PromotionService) as service:
+                async with context.service() as service:
                     await service.deployments.wait(claimed)
             elif claimed.may_upload:
-                async with context.storage.write_as_system(services.PromotionService) as service:
+                async with context.service() as service:
                     await service.deployments.ask_to_stage(claimed)
             else:
                 await _search(context, claimed)
         elif claimed.state is states.DeploymentState.LOST:
             await _search_again(context, claimed)
         elif (claimed.state is states.DeploymentState.DROPPING) and not claimed.external_id:
-            async with context.storage.write_as_system(services.PromotionService) as service:
+            async with context.service() as service:
                 await service.deployments.nothing_to_drop(claimed)
         elif (claimed.state is states.DeploymentState.DROPPING) and claimed.may_drop:
             await _drop(context, claimed)
@@ -62,25 +59,27 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
         version=version,
     )
     unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.deployments.looked(claimed, looked, problem=unclear)
+
+
+async def _found(context: contexts.Context, claimed: work.Deployment) -> tuple[contract.Found, ...]:
+    """The deployments that carry the name that we gave it."""
+    promoter = context.promoter(claimed.mechanism)
+    return await promoter.find(claimed.name, sending.target(claimed), since=claimed.view.marked)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
     """The reply to an upload was lost: look for the name that we gave it, never upload again."""
-    found = await context.promoter(claimed.mechanism).find(
-        claimed.name, sending.target(claimed), since=claimed.view.marked
-    )
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    found = await _found(context, claimed)
+    async with context.service() as service:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
 async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
     """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
-    found = await context.promoter(claimed.mechanism).find(
-        claimed.name, sending.target(claimed), since=claimed.view.marked
-    )
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    found = await _found(context, claimed)
+    async with context.service() as service:
         await service.deployments.found_again(
             claimed, found[0].external_id if found else "", found[0].observation.seen if found else steps.Seen.UNKNOWN
         )
@@ -93,9 +92,9 @@ async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
         await _note(context, claimed, observation)
         return
     before = context.monotonic()
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         permit = await service.marks.transfer(claimed, tables.AttemptKind.DROP, seconds=context.lease)
     reply = await sending.drop(context, promoter, sending.target(claimed), before)
-    async with context.storage.write_as_system(services.PromotionService) as service:
-        await service.deployments.answered(claimed, permit, sending.outcome(reply))
+    async with context.service() as service:
+        await service.deployments.answered(claimed, permit, reply)
     await sending.hear(context, claimed.mechanism, reply)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import atr.errors as errors
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
@@ -17,13 +16,9 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
     A platform that has no answer now is asked again, by the task's own tries and not before it said.
     """
-    storage = context.storage
-    async with storage.write_as_system(services.PromotionService) as service:
-        claimed = await service.deployments.take(args["deployment_id"], owner=context.owner, seconds=context.lease)
-    if claimed is None:
-        raise errors.ConflictError("Another worker is processing this deployment.")
+    claimed = await holds.taken(context, args["deployment_id"])
     if not claimed.verifying:
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.deployments.release(claimed)
         return
     hold = holds.VerifyHold(context, claimed)
@@ -35,7 +30,7 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
             found = await reading.staged(promoter, target, await hold.kept(), hold.keep, named=named, layout=layout)
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
-        async with storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             if comes_back:
                 await service.verification.held_up(claimed, str(error))
             else:
@@ -44,5 +39,5 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
             raise
         return
     context.failpoint("before_verified")
-    async with storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         await service.verification.verified(claimed, found.files, found.unfit)

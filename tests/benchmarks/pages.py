@@ -227,7 +227,7 @@ async def _live(store: storage.Storage, release_key: str) -> None:
         )
     async with store.read() as read:
         voted = await inputs.file_set(read, row.proof.voted.digest if row.proof.voted else "")
-    urls = tuple(work.PublicAddress(one, "http://127.0.0.1/", "http://127.0.0.1/", None) for one in row.packages)
+    urls = tuple(work.PublicAddress(one, None, "http://127.0.0.1/", "http://127.0.0.1/") for one in row.packages)
     for state in (states.State.CHECKING, states.State.LIVE):
         async with store.write_as_system(services.PromotionService) as service:
             (claimed,) = await service.promotions.claim(owner="benchmark", seconds=60, limit=1)

@@ -111,7 +111,7 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
     async with voted.service() as service:
         assert await service.pending.claim(owner="two", seconds=60, limit=1)
         assert await service.tasks.claim(owner="two", seconds=60, limit=1)
-    found = work.PublicAddress(other, "http://127.0.0.1/a", "http://127.0.0.1/b", None)
+    found = work.PublicAddress(other, None, "http://127.0.0.1/a", "http://127.0.0.1/b")
     with pytest.raises(errors.ConflictError):
         async with voted.service() as service:
             await service.distributions.record_from_data(stale, found, next_look=voted.clock.at)

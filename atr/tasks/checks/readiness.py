@@ -18,7 +18,6 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.checks.parents as parents
 import atr.tasks.context as contexts
 
@@ -50,7 +49,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         compared = dataclasses.replace(compared, data={**compared.data, **told})
         asked = await _asked(context, case, packages, anew=bool(args.get("anew")))
         results = (*asked, await parents.check(context, case), compared)
-        async with context.storage.write_as_system(services.PromotionService) as service:
+        async with context.service() as service:
             await service.checks.record_readiness(args["release_key"], case.platform, CHECK_VERSION, results)
 
 

@@ -12,7 +12,6 @@ import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import atr.tasks.context as contexts
 
 CHECK_VERSION: Final = "1"
@@ -21,7 +20,7 @@ _Status = sql.CheckResultStatus
 
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Check the deployment `deployment_id` and store what was found. One transaction, no network."""
-    async with context.storage.write_as_system(services.PromotionService) as service:
+    async with context.service() as service:
         case = await inputs.staged_case(service.write, args["deployment_id"])
         await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
 
