@@ -124,7 +124,7 @@ async def _carrier(
 
 def adapters(
     settings: config.WorkerSettings, trace: wire.Trace = wire.untraced
-) -> Mapping[mechanisms.Mechanism, registry.Adapter]:
+) -> Mapping[mechanisms.Mechanism, contract.Promoter]:
     """An adapter for each mechanism whose address the operator has named; none is contacted otherwise."""
     made = {mechanism: opener(settings, trace) for mechanism, opener in registry.PROMOTERS.items()}
     return {mechanism: adapter for mechanism, adapter in made.items() if adapter is not None}
@@ -137,7 +137,7 @@ def _failpoint(settings: config.WorkerSettings) -> contexts.Failpoint:
 
 def catalogues(
     settings: config.WorkerSettings,
-) -> Mapping[distribution.DistributionPlatform, registry.Lookup]:
+) -> Mapping[distribution.DistributionPlatform, contract.Catalogue]:
     """A catalogue for each platform that is only looked at and whose address the operator has named."""
     urls = {platform: settings.lookup_urls[platform.gh_slug] for platform in registry.CATALOGUES}
     return {

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Artifact Hub: an index of Helm charts, read through its API. It holds no files, so there is nothing to promote."""
+"""Artifact Hub: an index of Helm charts, read through its API. It holds no files, so there is nothing to promote.
+
+The index follows the charts' own repositories, half an hour behind as a rule.
+"""
 
 from typing import Final
 
-import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
+import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
 _NAME: Final = "Artifact Hub"
@@ -47,27 +50,7 @@ def published(
     )
 
 
-class ArtifactHub:
-    """The Catalogue for Artifact Hub. Close it with `aclose`."""
-
-    platform: Final = distribution.DistributionPlatform.ARTIFACT_HUB
-
-    def __init__(self, place: http.Place) -> None:
-        self._place = place
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._place.client.aclose()
-
-    async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
-        """See the contract. The index follows the charts' own repositories, half an hour behind as a rule."""
-        if where.platform is not self.platform:
-            raise errors.UnsupportedError(f"{where} is no chart of Artifact Hub.")
-        where = where.canonical
-        answered = await self._place.document(version_path(where), what=f"{where}", at_most=_LIMIT)
-        return published(answered, where, self._place.site)
-
-
-def build(reading: http.Reading) -> ArtifactHub:
+def build(reading: http.Reading) -> lookup.Document:
     """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    return ArtifactHub(reading.place(_NAME))
+    platform = distribution.DistributionPlatform.ARTIFACT_HUB
+    return lookup.Document(platform, "chart of Artifact Hub", reading.place(_NAME), version_path, published, _LIMIT)

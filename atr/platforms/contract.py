@@ -109,7 +109,7 @@ def unheard(_done: int, _total: int) -> None:
 
 
 class Catalogue(Protocol):
-    """Looks a version up in public."""
+    """Looks a version up in public. It holds connections: close it with `aclose`, or by `contextlib.aclosing`."""
 
     @property
     def platform(self) -> distribution.DistributionPlatform:
@@ -117,6 +117,9 @@ class Catalogue(Protocol):
 
     async def lookup(self, where: distribution.Coordinates) -> Published | None:
         """What is public of this version; None for certainly nothing. One look."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
 
 
 class Promoter(Catalogue, Protocol):

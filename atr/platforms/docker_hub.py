@@ -11,10 +11,10 @@ from typing import Final
 
 import httpx
 
-import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
+import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
 _NAME: Final = "Docker Hub"
@@ -62,26 +62,7 @@ def _with_wait(answered: answers.Answered) -> answers.Answered:
     return dataclasses.replace(answered, headers={"retry-after": f"{seconds}", **answered.headers})
 
 
-class DockerHub:
-    """The Catalogue for Docker Hub. Close it with `aclose`."""
-
-    platform: Final = distribution.DistributionPlatform.DOCKER_HUB
-
-    def __init__(self, place: http.Place) -> None:
-        self._place = place
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._place.client.aclose()
-
-    async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
-        """See the contract."""
-        if where.platform is not self.platform:
-            raise errors.UnsupportedError(f"{where} is no image of Docker Hub.")
-        answered = await self._place.document(tag_path(where), what=f"{where}")
-        return published(answered, where, self._place.site)
-
-
-def build(reading: http.Reading) -> DockerHub:
+def build(reading: http.Reading) -> lookup.Document:
     """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    return DockerHub(reading.place(_NAME))
+    platform = distribution.DistributionPlatform.DOCKER_HUB
+    return lookup.Document(platform, "image of Docker Hub", reading.place(_NAME), tag_path, published)

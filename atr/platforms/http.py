@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
-import ipaddress
 import re
 import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Final, NoReturn
 
 import httpx
 
+import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
@@ -312,20 +312,10 @@ def site(text: str, *, setting: str) -> Site:
         raise errors.SettingsError(
             f"{setting} must be a plain address: no user, query, fragment, backslash or space in it."
         )
-    loopback = is_loopback(url.host)
+    loopback = config.is_loopback_host(url.host)
     if (url.scheme != "https") and not (loopback and url.scheme == "http"):
         raise errors.SettingsError(f"{setting} must begin with https:// (http:// is for loopback hosts only).")
     return Site(str(url).rstrip("/"), url.host, loopback)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether this name or numeric address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def redirect_target(asked: httpx.URL, location: str, home: Site, hosts: Collection[str]) -> httpx.URL | None:
@@ -339,7 +329,7 @@ def redirect_target(asked: httpx.URL, location: str, home: Site, hosts: Collecti
         return None
     if (not location) or target.userinfo or (not target.host) or not _is_port(target.port):
         return None
-    plain = (target.scheme == "http") and home.url.startswith("http:") and is_loopback(target.host)
+    plain = (target.scheme == "http") and home.url.startswith("http:") and config.is_loopback_host(target.host)
     if (target.scheme != "https") and not plain:
         return None
     names = {f"{target.host}:{target.port or (80 if plain else 443)}"}

@@ -8,6 +8,7 @@ https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
 """
 
 import asyncio
+import dataclasses
 import datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
+import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
 _NAME: Final = "npm"
@@ -68,33 +70,26 @@ def published_at(answered: answers.Answered, where: distribution.Coordinates) ->
     return answers.instant(times.get(where.version)) if isinstance(times, dict) else None
 
 
-class Npm:
-    """The Catalogue for one of npm's two kinds of packages. Close it with `aclose`."""
+@dataclasses.dataclass(frozen=True)
+class Npm(lookup.Lookup):
+    """The Catalogue for one of npm's two kinds of packages."""
 
-    def __init__(self, platform: _Platform, place: http.Place, pages: http.Site | None) -> None:
-        self.platform = platform
-        self._place = place
-        self._pages = pages
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._place.client.aclose()
+    # None where the operator has named no address of pages.
+    pages: http.Site | None
 
     async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
         """See the contract. Two reads for a version that is there, one for a version that is not."""
-        if where.platform is not self.platform:
-            raise errors.UnsupportedError(f"{where} is no package of {self.platform.display_name}.")
-        where = where.canonical
-        answered = await self._place.document(version_path(where), what=f"{where}")
+        where = self.checked(where)
+        answered = await self.place.document(version_path(where), what=f"{where}")
         if not is_public(answered, where):
             return None
-        address = self._place.site.address(version_path(where))
-        return contract.Published(where, await self._date(where), address, page(self._pages, where))
+        address = self.place.site.address(version_path(where))
+        return contract.Published(where, await self._date(where), address, page(self.pages, where))
 
     async def _date(self, where: distribution.Coordinates) -> datetime.datetime | None:
         what = f"the dates of {full_name(where)}"
         try:
-            answered = await self._place.document(package_path(where), what=what, at_most=PACKAGE_LIMIT)
+            answered = await self.place.document(package_path(where), what=what, at_most=PACKAGE_LIMIT)
         except errors.MalformedError:
             # Longer than we read. That the version is there is known; since when is not worth more.
             return None
@@ -114,4 +109,4 @@ def build_scoped(reading: http.Reading) -> Npm:
 
 def _built(platform: _Platform, reading: http.Reading) -> Npm:
     pages = http.site(reading.pages_url, setting="The address of npm's pages") if reading.pages_url else None
-    return Npm(platform, reading.place(_NAME), pages)
+    return Npm(platform, f"package of {platform.display_name}", reading.place(_NAME), pages)

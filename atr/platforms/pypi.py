@@ -10,6 +10,7 @@ import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
+import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
 _NAME: Final = "PyPI"
@@ -47,27 +48,7 @@ def published(
     return contract.Published(where, date, site.address(document_path(where)), page(site, where))
 
 
-class PyPI:
-    """The Catalogue for PyPI. Close it with `aclose`."""
-
-    platform: Final = distribution.DistributionPlatform.PYPI
-
-    def __init__(self, place: http.Place) -> None:
-        self._place = place
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._place.client.aclose()
-
-    async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
-        """See the contract."""
-        if where.platform is not self.platform:
-            raise errors.UnsupportedError(f"{where} is no package of PyPI.")
-        where = where.canonical
-        answered = await self._place.document(document_path(where), what=f"{where}", at_most=_LIMIT)
-        return published(answered, where, self._place.site)
-
-
-def build(reading: http.Reading) -> PyPI:
+def build(reading: http.Reading) -> lookup.Document:
     """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    return PyPI(reading.place(_NAME))
+    platform = distribution.DistributionPlatform.PYPI
+    return lookup.Document(platform, "package of PyPI", reading.place(_NAME), document_path, published, _LIMIT)

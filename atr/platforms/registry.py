@@ -17,24 +17,10 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
 
-class Lookup(contract.Catalogue, Protocol):
-    """A Catalogue that holds connections: close it with `aclose`, or by `contextlib.aclosing`."""
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-
-
-class Adapter(contract.Promoter, Protocol):
-    """A Promoter that holds connections: close it with `aclose`, or by `contextlib.aclosing`."""
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-
-
 class Opener(Protocol):
     """Makes an adapter from the worker's settings. Raises SettingsError for settings that cannot work."""
 
-    def __call__(self, worker: config.WorkerSettings, trace: wire.Trace = wire.untraced) -> Adapter | None:
+    def __call__(self, worker: config.WorkerSettings, trace: wire.Trace = wire.untraced) -> contract.Promoter | None:
         """The adapter for the event loop that will run it; None where the operator has named no address.
 
         `trace` follows its irreversible requests.
@@ -45,7 +31,7 @@ PROMOTERS: Final[Mapping[mechanisms.Mechanism, Opener]] = {
     mechanisms.Mechanism.CENTRAL_PORTAL: central_portal.opened,
 }
 # A promoter looks versions up too, so its platform does not stand here.
-CATALOGUES: Final[Mapping[distribution.DistributionPlatform, Callable[[http.Reading], Lookup]]] = {
+CATALOGUES: Final[Mapping[distribution.DistributionPlatform, Callable[[http.Reading], contract.Catalogue]]] = {
     distribution.DistributionPlatform.ARTIFACT_HUB: artifact_hub.build,
     distribution.DistributionPlatform.DOCKER_HUB: docker_hub.build,
     distribution.DistributionPlatform.NPM: npm.build,

@@ -111,14 +111,13 @@ class Clients:
         )
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
+class GuardedBackend(httpcore.AnyIOBackend):
     """Looks a name up once, refuses addresses on the wrong side, and connects to the very address it looked at."""
 
     def __init__(self, *, loopback: bool, meter: Meter, trace: Trace = untraced) -> None:
         self._loopback = loopback
         self._meter = meter
         self._trace = trace
-        self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -132,16 +131,12 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         fault: httpcore.TimeoutException | httpcore.NetworkError = httpcore.ConnectError(f"{host} has no address")
         for address in await self._addresses(host, port, timeout):
             try:
-                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await super().connect_tcp(address, port, timeout, local_address, socket_options)
                 self._trace("after_connect")
                 return _MeteredStream(stream, self._meter, self._trace)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
         raise fault
-
-    async def sleep(self, seconds: float) -> None:
-        """Between its own retries httpcore sleeps; we allow none."""
-        await self._inner.sleep(seconds)
 
     async def _addresses(self, host: str, port: int, seconds: float | None) -> list[str]:
         loop = asyncio.get_running_loop()

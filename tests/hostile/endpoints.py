@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NoReturn
 
 import atr.platforms.contract as contract
-import atr.platforms.registry as registry
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
@@ -109,20 +108,20 @@ def _replied(reply: contract.Reply) -> Outcome:
     return Outcome(word, (repr(reply),))
 
 
-async def _stage(adapter: registry.Adapter, scratch: pathlib.Path) -> Outcome:
+async def _stage(adapter: contract.Promoter, scratch: pathlib.Path) -> Outcome:
     uploads = [samples.upload(scratch, path, content) for path, content in UPLOADED.items()]
     return _replied(await adapter.stage(NAME, uploads, scratch))
 
 
-async def _promote(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _promote(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return _replied(await adapter.promote(samples.at(samples.ID)))
 
 
-async def _drop(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _drop(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return _replied(await adapter.drop(samples.at(samples.ID)))
 
 
-async def _observe(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _observe(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     seen = await adapter.observe(samples.at(samples.ID))
     right = (seen.seen is steps.Seen.STAGED) and (seen.coordinates == (WHERE,))
     return Outcome("success" if right else seen.seen.value, (repr(seen),))
@@ -133,45 +132,45 @@ def _found(found: tuple[contract.Found, ...]) -> Outcome:
     return Outcome("success" if right else "something" if found else "nothing", (repr(found),))
 
 
-async def _find(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _find(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return _found(await adapter.find(NAME, samples.at("")))
 
 
-async def _holding(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _holding(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return _found((await adapter.holding(WHERE)).found)
 
 
-async def _staged(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _staged(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     listed = await adapter.staged(samples.at(samples.ID))
     return Outcome("success" if listed == (contract.Listed(POM, FILE.size),) else "something", (repr(listed),))
 
 
-async def _staged_bytes(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _staged_bytes(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     async with adapter.staged_bytes(samples.at(samples.ID), POM, at_most=FILE.size) as chunks:
         body = b"".join([chunk async for chunk in chunks])
     return Outcome("success" if samples.file(POM, body) == FILE else "other-bytes")
 
 
-async def _public(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _public(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     [read] = [one async for one in adapter.public(samples.at(""), [FILE])]
     return Outcome("absent" if read.file is None else "success" if read.file == FILE else "other-bytes")
 
 
-async def _beside(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _beside(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     named = await adapter.beside(WHERE)
     return Outcome("success" if named == {POM} else "other-bytes", tuple(sorted(named)))
 
 
-async def _taken(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _taken(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return Outcome("success" if await adapter.taken(WHERE) else "absent")
 
 
-async def _probe(adapter: registry.Adapter, _scratch: pathlib.Path) -> Outcome:
+async def _probe(adapter: contract.Promoter, _scratch: pathlib.Path) -> Outcome:
     return Outcome("success" if await adapter.probe(samples.at(""), POM) else "absent")
 
 
 def _lookup(where: distribution.Coordinates) -> Call:
-    async def look(adapter: registry.Lookup, _scratch: pathlib.Path) -> Outcome:
+    async def look(adapter: contract.Catalogue, _scratch: pathlib.Path) -> Outcome:
         found = await adapter.lookup(where)
         return Outcome("absent" if found is None else "success", (repr(found),))
 

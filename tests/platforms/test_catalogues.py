@@ -126,7 +126,7 @@ class Bench:
         return self.sandbox.world.traffic.requests[self.shelf.endpoint]
 
 
-def _catalogue(platform: Platform, sandbox: server.RunningSandbox, seconds: float) -> registry.Lookup:
+def _catalogue(platform: Platform, sandbox: server.RunningSandbox, seconds: float) -> contract.Catalogue:
     if platform not in registry.CATALOGUES:
         return central_portal.build(
             portal_url=sandbox.portal_url,

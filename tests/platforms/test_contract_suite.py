@@ -45,9 +45,9 @@ ALLOWED = (errors.PlatformError, errors.UnsupportedError, errors.InputError)
 class Bench:
     """An adapter with its sandbox, and what the suite must know of the platform."""
 
-    adapter: registry.Adapter
+    adapter: contract.Promoter
     # The same, with a deadline of a second.
-    impatient: registry.Adapter
+    impatient: contract.Promoter
     world: world.World
     where: distribution.Coordinates
     uploads: list[contract.Upload]
