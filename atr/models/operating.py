@@ -118,13 +118,8 @@ class Task(sqlmodel.SQLModel, table=True):
     __tablename__ = "promotion_task"
     __table_args__ = (
         # One live task for one piece of work, whoever asks.
-        sqlalchemy.Index(
-            "ix_promotion_task_one_live",
-            "task_type",
-            "inputs_hash",
-            unique=True,
-            sqlite_where=sqlalchemy.text("status IN ('queued', 'active')"),
-            postgresql_where=sqlalchemy.text("status IN ('queued', 'active')"),
+        sql.unique_where(
+            "ix_promotion_task_one_live", "task_type", "inputs_hash", where="status IN ('queued', 'active')"
         ),
         sqlalchemy.Index("ix_promotion_task_status_scheduled", "status", "scheduled"),
     )
@@ -142,9 +137,9 @@ class Task(sqlmodel.SQLModel, table=True):
     scheduled: datetime.datetime
     started: datetime.datetime | None = None
     completed: datetime.datetime | None = None
-    tries: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
-    lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
-    lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    tries: int = sql.added(0)
+    lease_owner: str = sql.added("")
+    lease_epoch: int = sql.added(0)
     lease_until: datetime.datetime | None = None
     error: str | None = None
     project_key: str | None = None

@@ -105,14 +105,7 @@ class Deployment(sqlmodel.SQLModel, table=True):
 
     __table_args__ = (
         # A deployment belongs to one release, whoever records it.
-        sqlalchemy.Index(
-            "ix_deployment_external",
-            "platform",
-            "external_id",
-            unique=True,
-            sqlite_where=sqlalchemy.text("external_id IS NOT NULL"),
-            postgresql_where=sqlalchemy.text("external_id IS NOT NULL"),
-        ),
+        sql.unique_where("ix_deployment_external", "platform", "external_id", where="external_id IS NOT NULL"),
     )
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
@@ -131,8 +124,8 @@ class Deployment(sqlmodel.SQLModel, table=True):
     created: datetime.datetime
     # In which generation of the database we made it on the platform; 0 for what was staged elsewhere. And in which one
     # a person last asked for its upload or its drop.
-    made_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
-    asked_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    made_in: int = sql.added(0)
+    asked_in: int = sql.added(0)
     # Upload, and ask for the promotion by the same gates once it is staged.
     then_promote: bool = False
     # Why the vote was opened without it; empty if it was not taken off.
@@ -145,7 +138,7 @@ class Deployment(sqlmodel.SQLModel, table=True):
     file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
     captured_at: datetime.datetime | None = None
     # All that the platform listed then, checksums too: what it counts towards its limits. 0 for an older capture.
-    listed_files: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    listed_files: int = sql.added(0)
     listed_bytes: int = sqlmodel.Field(
         default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"}
     )
@@ -155,13 +148,13 @@ class Deployment(sqlmodel.SQLModel, table=True):
     read_done: int = 0
     read_total: int = 0
     # Why no copy of the captured bytes is kept though the project wants one; empty if nothing is wrong.
-    copy_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    copy_problem: str = sql.added("")
     # Verify now: who asked and when, and what was read then. It changes nothing else.
-    verify_asked_by: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    verify_asked_by: str = sql.added("")
     verify_asked_at: datetime.datetime | None = None
     verified_at: datetime.datetime | None = None
     verified_digest: str | None = None
-    verify_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    verify_problem: str = sql.added("")
     drop_reason: str = ""
     drop_by: str = ""
     platform_word: str = ""
@@ -227,7 +220,7 @@ class Promotion(sqlmodel.SQLModel, table=True):
     requested_by: str
     requested_at: datetime.datetime
     # In which generation of the database a person last asked for a call.
-    asked_in: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    asked_in: int = sql.added(0)
     by_hand: bool = False
     # Published outside ATR, before any call of ours.
     out_of_band: bool = False
@@ -276,7 +269,7 @@ class Promotion(sqlmodel.SQLModel, table=True):
     # When a look beside them last counted; when an index was last asked for, and why that did not count.
     beside_at: datetime.datetime | None = None
     beside_asked_at: datetime.datetime | None = None
-    beside_problem: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    beside_problem: str = sql.added("")
     last_look: datetime.datetime | None = None
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
     lease_owner: str = ""
@@ -288,15 +281,7 @@ class PromotionTarget(sqlmodel.SQLModel, table=True):
     """A package that a promotion holds. At most one promotion holds a package at a time: the index decides."""
 
     __tablename__ = "promotion_target"
-    __table_args__ = (
-        sqlalchemy.Index(
-            "ix_promotion_target_one_open",
-            "purl",
-            unique=True,
-            sqlite_where=sqlalchemy.text("holding"),
-            postgresql_where=sqlalchemy.text("holding"),
-        ),
-    )
+    __table_args__ = (sql.unique_where("ix_promotion_target_one_open", "purl", where="holding"),)
 
     promotion_id: int = sqlmodel.Field(primary_key=True, foreign_key="promotion.id")
     purl: str = sqlmodel.Field(primary_key=True)
@@ -377,7 +362,7 @@ class FileRead(sqlmodel.SQLModel, table=True):
     # A checksum that is not that of these bytes, as a sentence; empty if all are.
     problem: str = ""
     # The text of a checksum; empty for a member of the file set.
-    text: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    text: str = sql.added("")
     read_at: datetime.datetime
 
 

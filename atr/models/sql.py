@@ -105,6 +105,17 @@ def json_column(*, server_default: str | None = None, nullable: bool = False) ->
     return sqlalchemy.Column(sqlalchemy.JSON(none_as_null=nullable), nullable=nullable, server_default=server_default)
 
 
+def added(value: str | int) -> Any:
+    """A field that came to a table with rows in it, and what these have there."""
+    return sqlmodel.Field(default=value, sa_column_kwargs={"server_default": str(value)})
+
+
+def unique_where(name: str, *columns: str, where: str) -> sqlalchemy.Index:
+    """An index by which no two of the rows of which this is true are alike."""
+    is_so = sqlalchemy.text(where)
+    return sqlalchemy.Index(name, *columns, unique=True, sqlite_where=is_so, postgresql_where=is_so)
+
+
 class Committee(sqlmodel.SQLModel, table=True):
     """A committee and who is on it. Rights are read from here at the moment they are used."""
 
@@ -230,7 +241,7 @@ class BallotPaper(sqlmodel.SQLModel, table=True):
     vote_seq: int
     voter_asf_uid: str
     choice: VoteChoice = sqlmodel.Field(sa_column=columns.atr_enum_column(VoteChoice))
-    comment: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    comment: str = added("")
     is_binding_at_cast: bool
     revision_number_at_cast: str
     created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
@@ -270,7 +281,7 @@ class Distribution(sqlmodel.SQLModel, table=True):
     staging: bool
     pending: bool = sqlmodel.Field(sa_column_kwargs={"server_default": sqlalchemy.sql.expression.false()})
     # How often the scan looked for it. Nothing is ever deleted for being slow.
-    retries: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    retries: int = added(0)
     upload_date: datetime.datetime | None = None
     api_url: str | None = None
     web_url: str | None = None
@@ -284,10 +295,10 @@ class Distribution(sqlmodel.SQLModel, table=True):
     )
     # None for a row older than our tables.
     created: datetime.datetime | None = None
-    last_error: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
+    last_error: str = added("")
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
-    lease_owner: str = sqlmodel.Field(default="", sa_column_kwargs={"server_default": ""})
-    lease_epoch: int = sqlmodel.Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_owner: str = added("")
+    lease_epoch: int = added(0)
     # Found fast, since of each platform one row is held at a time.
     lease_until: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
 

@@ -173,10 +173,10 @@ def _content(file: File) -> tuple[int, str]:
     return file.size, file.sha256
 
 
-def names(paths: Iterable[str]) -> str:
-    """The first few of these paths, for a sentence, and how many more there are."""
-    every = list(paths)
-    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+def names(things: Iterable[object]) -> str:
+    """The first few of these by their names, for a sentence, and how many more there are."""
+    every = [str(thing) for thing in things]
+    more = f" and {len(every) - _NAMED:,} more" if len(every) > _NAMED else ""
     return ", ".join(every[:_NAMED]) + more
 
 

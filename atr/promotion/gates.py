@@ -8,9 +8,10 @@ is, what is switched off, and an embargo end nothing). To add a gate, add a fact
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
+import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
@@ -107,7 +108,7 @@ def no_mapping(platform: distribution.DistributionPlatform) -> str:
 
 def is_outside(packages: tuple[str, ...]) -> str:
     """The sentence for packages outside the project's PlatformTarget."""
-    return f"Outside the project's namespaces: {listed(packages)}."
+    return f"Outside the project's namespaces: {fileset.names(packages)}."
 
 
 def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
@@ -116,12 +117,6 @@ def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
         f"The upload would be at least {least:,} bytes, including checksums, but {mechanism.display_name} accepts at "
         f"most {mechanism.largest_upload:,}. Map fewer files to it, or stage the release in several deployments."
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first three names and how many more there are, for a sentence."""
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""  # noqa: PLR2004  (a sentence names three)
-    return f"{', '.join(names[:3])}{more}"
 
 
 # These hold a promotion up for as long as another one stands where it does, or the platform is silent; in the mark they
@@ -229,8 +224,8 @@ GATES: Final[tuple[Gate, ...]] = (
         "freed",
         lambda f: not f.freed,
         lambda f: (
-            f"The reservation of {listed(f.freed)} was released because the namespaces temporarily did not belong to "
-            "this project. Promote again."
+            f"The reservation of {fileset.names(f.freed)} was released because the namespaces temporarily did not "
+            "belong to this project. Promote again."
         ),
         "a committee member",
     ),

@@ -22,11 +22,14 @@ _VERSIONS: Final = 5
 
 @dataclasses.dataclass(frozen=True)
 class _Traits:
+    # The platform's own name, for people; and ATR's word for it, which the two npm members share.
     name: str
     gh_slug: str
+    # What its packages are called.
     grammar: grammars.Grammar
     # What else names it in `file_tag_mappings`.
     other_slugs: tuple[str, ...] = ()
+    # Whether a package is named only together with its owner (a groupId, a scope), and whose is meant where none is.
     requires_owner_namespace: bool = False
     default_owner_namespace: str = ""
     # How what is staged there becomes public; the first that this program has is the one that is meant.
@@ -95,55 +98,19 @@ class DistributionPlatform(enum.Enum):
         no_proof="files cannot be read there yet",
     )
 
-    @property
-    def display_name(self) -> str:
-        """The platform's own name, for people."""
-        return self.value.name
-
-    @property
-    def gh_slug(self) -> str:
-        """ATR's word for this platform; the two npm members share one."""
-        return self.value.gh_slug
-
-    @property
-    def slugs(self) -> tuple[str, ...]:
-        """Every key of `file_tag_mappings` that means this platform, `gh_slug` first."""
-        return (self.value.gh_slug, *self.value.other_slugs)
-
-    @property
-    def grammar(self) -> grammars.Grammar:
-        """What its packages are called."""
-        return self.value.grammar
-
-    @property
-    def mechanisms(self) -> tuple[_Mechanism, ...]:
-        """How what is staged there becomes public, built here or not."""
-        return self.value.mechanisms
-
-    @property
-    def requires_owner_namespace(self) -> bool:
-        """Whether a package is named only together with its owner (a groupId, a scope)."""
-        return self.value.requires_owner_namespace
-
-    @property
-    def default_owner_namespace(self) -> str:
-        """The owner that is meant when none is given."""
-        return self.value.default_owner_namespace
-
-    @property
-    def supports_remote_promotion(self) -> bool:
-        """Whether a staged deployment can be made public by one call of ours. The first gate."""
-        return not self.value.why_not
-
-    @property
-    def why_not(self) -> str:
-        """Why it cannot be staged or promoted from here, in one sentence; empty if it can."""
-        return self.value.why_not
-
-    @property
-    def no_proof(self) -> str:
-        """Why its public files are not proved, as the end of a sentence; empty where they are."""
-        return self.value.no_proof
+    def __init__(self, traits: _Traits) -> None:
+        self.display_name = traits.name
+        self.gh_slug = traits.gh_slug
+        # Every key of `file_tag_mappings` that means this platform.
+        self.slugs = (traits.gh_slug, *traits.other_slugs)
+        self.grammar = traits.grammar
+        self.mechanisms = traits.mechanisms
+        self.requires_owner_namespace = traits.requires_owner_namespace
+        self.default_owner_namespace = traits.default_owner_namespace
+        # Whether a staged deployment can be made public by one call of ours: the first gate.
+        self.supports_remote_promotion = not traits.why_not
+        self.why_not = traits.why_not
+        self.no_proof = traits.no_proof
 
     @classmethod
     def from_slug(cls, text: str) -> "DistributionPlatform":

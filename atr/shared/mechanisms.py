@@ -76,37 +76,11 @@ class Mechanism(enum.Enum):
         permanence=1,
     )
 
-    @property
-    def display_name(self) -> str:
-        """Its name for people."""
-        return self.value.name
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a second send has no second effect."""
-        return self.value.repeatable
-
-    @property
-    def content_pinned(self) -> bool:
-        """Whether what is staged cannot change under its id."""
-        return self.value.content_pinned
-
-    @property
-    def needs_code(self) -> bool:
-        """Whether publishing needs a one-time code that a person types."""
-        return self.value.needs_code
-
-    @property
-    def undo(self) -> str:
-        """What can be undone after publishing, in one sentence."""
-        return self.value.undo
-
-    @property
-    def permanence(self) -> int:
-        """How little can be undone, from 1 to 3."""
-        return self.value.permanence
-
-    @property
-    def largest_upload(self) -> int:
-        """How many bytes one upload may have; 0 where no limit is known."""
-        return self.value.largest_upload
+    def __init__(self, facts: Facts) -> None:
+        self.display_name = facts.name
+        self.repeatable = facts.repeatable
+        self.content_pinned = facts.content_pinned
+        self.needs_code = facts.needs_code
+        self.undo = facts.undo
+        self.permanence = facts.permanence
+        self.largest_upload = facts.largest_upload

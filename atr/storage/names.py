@@ -11,6 +11,7 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
@@ -116,7 +117,7 @@ async def outside_of(
         beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names))
         if beyond:
             sentences.append(
-                f"{release.version}, deployment {row.external_id or row.name}: {gates.listed(beyond)} would be "
+                f"{release.version}, deployment {row.external_id or row.name}: {fileset.names(beyond)} would be "
                 "outside and could not be promoted."
             )
     return tuple(sentences)

@@ -25,8 +25,6 @@ CHECK_VERSION: Final = "1"
 # At most so many packages are asked about, one after the other; just before a call each one is asked about again.
 PACKAGES_LIMIT: Final = 500
 _UNAUTHORISED: Final = 401
-# A sentence names so many.
-_NAMED: Final = 3
 _ASKING: Final = ("credential", "right", "free")
 _NOTHING_YET: Final = "No package is known yet: nothing is staged, and the policy maps no files."
 _ALL_SENT: Final = "It has been published, or the publish request has been sent; there is nothing left to check."
@@ -148,13 +146,13 @@ def _credential(heard: _Heard, name: str) -> captures.Result:
 def _right(heard: _Heard, name: str) -> captures.Result:
     if heard.refused:
         said = next(iter(heard.refused.values()))
-        return _no("right", f"{name} denies publishing as {_named(list(heard.refused))}. {said}", "an operator")
+        return _no("right", f"{name} denies publishing as {fileset.names(heard.refused)}. {said}", "an operator")
     if heard.shut_out:
         return _unknown("right", "The credential was refused, so this could not be checked.")
     if heard.silence:
         return _unknown("right", heard.silence)
     owners = sorted({one.owner_namespace for one in (*heard.free, *heard.taken)})
-    return _yes("right", f"The account may publish as {_named(owners)}.")
+    return _yes("right", f"The account may publish as {fileset.names(owners)}.")
 
 
 def _free(heard: _Heard, wanted: int) -> captures.Result:
@@ -162,8 +160,8 @@ def _free(heard: _Heard, wanted: int) -> captures.Result:
         verb = "is" if len(heard.taken) == 1 else "are"
         return _no(
             "free",
-            f"{_named(heard.taken)} {verb} already published in this version, and ATR has no record of a publish "
-            "request. A published version cannot be changed.",
+            f"{fileset.names(heard.taken)} {verb} already published in this version, and ATR has no record of a "
+            "publish request. A published version cannot be changed.",
             "the release manager",
         )
     if heard.silence or heard.shut_out or heard.refused:
@@ -214,7 +212,7 @@ def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> captur
         (difference.changed, "staged with different content"),
         (renamed, "staged under another path"),
     )
-    said = "; ".join(f"{len(paths):,} {what} ({_named(paths)})" for paths, what in parts if paths)
+    said = "; ".join(f"{len(paths):,} {what} ({fileset.names(paths)})" for paths, what in parts if paths)
     status = _Status.BLOCKER if (case.voted is not None) else _Status.CONCERN
     return _result("mapping", status, "no", f"Of {count}: {said}.", "the release manager", case.basis)
 
@@ -225,11 +223,6 @@ def _whole(case: inputs.ReadinessCase) -> Sequence[fileset.FileSet]:
     every = [file for files in sets for file in files.files]
     apart = (len(sets) > 1) and (len({file.path for file in every}) == len(every))
     return [*sets, fileset.FileSet.of(every)] if apart else sets
-
-
-def _named(things: Sequence[object]) -> str:
-    more = f" and {len(things) - _NAMED:,} more" if len(things) > _NAMED else ""
-    return f"{', '.join(str(thing) for thing in things[:_NAMED])}{more}"
 
 
 def _yes(code: str, sentence: str, basis: str = "") -> captures.Result:
