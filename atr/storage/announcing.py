@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rule about announcing looks at, from the rows: for the writer that announces and for the pages alike."""
+"""The facts and the sentences of the rule about announcing: for the writer that announces and for the pages alike."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType

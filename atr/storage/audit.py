@@ -2,7 +2,8 @@
 """The event log: one event for each change, in the change's own transaction, chained by hashes.
 
 `hash` is the sha256 of the event as canonical JSON together with the hash before it, so an edit, a gap or another
-order shows. One chain a release; no row is hot for the others.
+order shows. One chain a release; no row is hot for the others. A promotion whose row says something else than its
+events was edited by hand, and is frozen.
 """
 
 import datetime

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vote would be about if it opened now: the same for the page that shows it and the writer that freezes it."""
+"""The ballot that would be frozen if a vote opened now, and the newest vote: its papers, the count, its earliest end.
+
+The page that shows a ballot and the writer that freezes it use the same proposal.
+"""
 
 import dataclasses
 import datetime

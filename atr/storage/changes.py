@@ -2,7 +2,9 @@
 """A change of a release's files: made from the revision that a person saw, put on top of the newest one.
 
 What somebody else did in between stays, as long as both did not touch the same path. Where they did, the change is
-refused and says who did what and when: nobody's work disappears under another's.
+refused and says who did what and when: nobody's work disappears under another's. Uploaded files are written below the
+state directory while they are hashed, in a spool that belongs to the process that holds its lock; what a killed
+process left is deleted when the next upload begins or the next process starts.
 """
 
 import asyncio

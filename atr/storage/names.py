@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a package is: the one question that is asked wherever coordinates are recorded, frozen or asked for."""
+"""Which names belong to which project: where coordinates lie, what names overlap, what is held without right."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

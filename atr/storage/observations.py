@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look of the worker leaves on a promotion's row, whether an arrow follows or not."""
+"""What the worker observed of a promotion: its last poll, the files it read, and the files beside the voted ones.
+
+Files are kept one by one while they are read, so that a reading that breaks goes on where it stopped.
+"""
 
 import datetime
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rungs of the ladder, decided from a committee's row as it is now."""
+"""Who may do what, decided from a committee's row as it is now; an operator is a foundation admin (docs/adr/0031)."""
 
 import atr.errors as errors
 import atr.models.sql as sql

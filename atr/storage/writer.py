@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every writer has: its transaction, and the small checks that all of them make."""
+"""What every writer has: its transaction, small checks, and rows of the project for which the rights were granted.
+
+ATR's release key joins project and version by a hyphen, and both may hold hyphens: "a-b-1.0" is version "1.0" of "a-b"
+and could be read as version "b-1.0" of "a". So a key alone never says whose release it is.
+"""
 
 from typing import Final
 

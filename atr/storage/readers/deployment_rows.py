@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that the rows of a page are made from, for many rows at once: a fixed number of statements."""
+"""The rows of deployments that pages are made from, many at once by a fixed number of statements, and their keys."""
 
 import dataclasses
 import datetime

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is staged, and what was promoted in this month, in files and bytes."""
+"""The rows in numbers: for metrics, and for the limits that a platform sets for a month."""
 
 import datetime
 from collections.abc import Sequence

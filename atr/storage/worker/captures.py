@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captures: what was read of a deployment, its packages, and what follows from them."""
+"""What the worker notes of the files that it read: captures, Verify now, and the results of checks."""
 
 import dataclasses
 import datetime

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks, for the worker."""
+"""What the worker claims beside deployments and promotions: tasks, distributions to look up, the hourly chain heads."""
 
 import datetime
 import logging

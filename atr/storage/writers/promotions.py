@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promotions: what people may still decide, and the worker's claim, mark and answer."""
+"""What people decide about a promotion that was requested: stop it, compare again, go on, extend, accept."""
 
 import dataclasses
 import datetime
