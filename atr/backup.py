@@ -26,7 +26,7 @@ import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.errors as errors
 import atr.storage as storage
-import atr.storage.chains as chains
+import atr.storage.audit as audit
 import atr.storage.transaction as transaction
 
 NOT_HELD: Final = (
@@ -75,7 +75,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
         if revision is None:
             raise errors.ConflictError("The database has never been migrated, so there is nothing to back up.")
         async with engine.snapshot(dump) as data:
-            heads = await chains.heads(data)
+            heads = await audit.heads(data)
         sha256, size = _hashed(dump)
         manifest = Manifest(
             format=_FORMAT,
@@ -146,19 +146,19 @@ async def declare(
         return await operator.restoring.declare(backup_at, before=before)
 
 
-async def verify(url: str, anchors: Mapping[str, frozenset[chains.Head]]) -> list[chains.Found]:
+async def verify(url: str, anchors: Mapping[str, frozenset[audit.Head]]) -> list[audit.Found]:
     """Every chain of events, checked against these heads."""
     async with _opened(url, None) as store, store.read() as read:
-        return [found async for found in chains.check(read.data, anchors)]
+        return [found async for found in audit.check(read.data, anchors)]
 
 
-def told(logs: Iterable[Iterable[str]], files: Iterable[pathlib.Path]) -> dict[str, frozenset[chains.Head]]:
+def told(logs: Iterable[Iterable[str]], files: Iterable[pathlib.Path]) -> dict[str, frozenset[audit.Head]]:
     """The heads that logs of the worker and the manifests of backups tell."""
-    every = [chains.anchors(log) for log in logs]
+    every = [audit.anchors(log) for log in logs]
     for file in files:
         with _archive(file) as archive:
             every.append(_anchors(_manifest(archive)))
-    found: dict[str, frozenset[chains.Head]] = {}
+    found: dict[str, frozenset[audit.Head]] = {}
     for chain, heads in itertools.chain.from_iterable(one.items() for one in every):
         found[chain] = found.get(chain, frozenset()) | heads
     return found
@@ -189,8 +189,8 @@ def _new(to: pathlib.Path, taken_at: datetime.datetime) -> pathlib.Path:
     return file
 
 
-def _anchors(manifest: Manifest) -> dict[str, frozenset[chains.Head]]:
-    return {chain: frozenset({chains.Head(*head)}) for chain, head in manifest.heads.items()}
+def _anchors(manifest: Manifest) -> dict[str, frozenset[audit.Head]]:
+    return {chain: frozenset({audit.Head(*head)}) for chain, head in manifest.heads.items()}
 
 
 def _write(file: pathlib.Path, manifest: Manifest, dump: pathlib.Path) -> None:

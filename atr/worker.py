@@ -34,7 +34,7 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.transaction as transaction
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import atr.tasks as tasks
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan

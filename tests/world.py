@@ -41,7 +41,7 @@ import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.eligibility as eligibility
 import atr.storage.files as files
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker

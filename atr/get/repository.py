@@ -18,7 +18,6 @@ import werkzeug.http
 import atr.disk as disk
 import atr.errors as errors
 import atr.pages.repository as repository
-import atr.storage.blobs as blobs
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_repository", __name__)
@@ -114,7 +113,7 @@ async def _sums(found: repository.ServedFile) -> Mapping[str, str]:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
     """The checksums of what was recorded, from one reading: they are those of its digest, whatever comes after."""
-    return blobs.sums(file)
+    return disk.sums(file)
 
 
 def _lost(found: repository.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:

@@ -21,6 +21,7 @@ import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
@@ -28,7 +29,6 @@ import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
-import atr.storage.voted as measures
 
 PHASE_WORDS: Final = {
     sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT: "Compose",
@@ -170,7 +170,7 @@ async def listing(
         distributions=await _of(read, release, *found, offset=part.offset),
         part=part,
         deployments=here,
-        not_public=not_public.told(await measures.of(read.data, release), rows, release),
+        not_public=not_public.told(await candidates.measure(read.data, release), rows, release),
         may_change=manager,
         may_change_why_not="" if manager else _MANAGERS_ONLY,
         deployments_part=deployments_part,

@@ -25,12 +25,12 @@ import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.voted as measures
 
 _AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
 # A sentence names so many rows.
@@ -118,7 +118,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     manager = rights.is_release_manager(committee, read.asf_uid)
     count = await ballots.tally(read, release)
     shown = [row for row in rows if not not_public.is_given_up(row)]
-    measured = await measures.of_many(read.data, col(sql.Release.key) == release_key)
+    measured = await candidates.measures(read.data, col(sql.Release.key) == release_key)
     measure = measured.get(release_key, voted.Measure())
     lacking = not_public.told(measure, rows, release)
     facts = await rule_facts.of_many(read.data, {release_key: of}, measured=measured, incident=known.incident_sentences)
@@ -288,13 +288,13 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
     """What would be promoted by one form. Raises NotFoundError."""
     head = await releases.head(read, project_key, version_key)
     every = await deployments.all_of(read, head.release_key)
-    ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row) and not row.mechanism.needs_code}
-    candidates = [
+    ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row)}
+    offered = [
         order.Candidate(number, row.mechanism, frozenset(package.purl for package in row.packages))
         for number, row in ready.items()
     ]
-    twins = order.twins(candidates)
-    chosen = order.in_order([one for one in candidates if one.deployment_id not in twins])
+    twins = order.twins(offered)
+    chosen = order.in_order([one for one in offered if one.deployment_id not in twins])
     rows = tuple(ready[one.deployment_id] for one in chosen)
     left_out = [(row, _why_not(row, twins)) for row in every if row not in rows]
     return PromoteAllView(
@@ -321,8 +321,6 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
         return f"Already {row.standing.word.lower()}."
     if row.blockers:
         return row.blockers[0].sentence
-    if acts.is_ready(row):
-        return "The platform may ask for a one-time code, which is good for one request. Promote it by itself."
     return row.next_sentence
 
 

@@ -18,9 +18,9 @@ import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.embargo as embargo
+import atr.storage.names as names
 import atr.storage.readers.changes as change_events
 import atr.storage.rights as rights
-import atr.storage.seen as seen
 import atr.storage.transaction as transaction
 
 # So many releases can be chosen, the newest first.
@@ -142,7 +142,7 @@ async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
         other_tags=tuple(
             (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
         ),
-        digest=seen.policy(policy),
+        digest=names.seen_policy(policy),
         may_edit=manager,
         edit_why_not=""
         if manager

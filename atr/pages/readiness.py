@@ -22,7 +22,6 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.candidates as candidates
-import atr.storage.check_results as check_results
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.names as names
@@ -123,7 +122,7 @@ async def panel(
     over = release.phase is sql.ReleasePhase.RELEASE
     deployments = [case.deployment for case in cases.values()]
     platforms = () if over else candidates.wanted_platforms(read.data.built, of.policy, deployments)
-    results = await check_results.of_platforms(read.data, release.key) if platforms else {}
+    results = await candidates.readiness_results(read.data, release.key) if platforms else {}
     known = [_column(of, platform, cases, results.get(platform.name, ())) for platform in platforms]
     # What has been sent is watched on its own row; nothing is left to ask about it.
     columns = [column for column in known if not _is_sent(column)]

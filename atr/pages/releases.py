@@ -22,12 +22,12 @@ import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
-import atr.storage.voted as measures
 
 _THIRDS: Final = {"Compose": 1, "Vote": 2, "Finish": 3, "Announced": 3}
 _TO_COMPOSE: Final = "Upload files, stage them, then start the vote."
@@ -156,7 +156,7 @@ async def _lines(read: transaction.Transaction, release_keys: Sequence[str]) -> 
         return []
     releases = await eligibility.releases_of(read.data, release_keys)
     known = await deployment_rows.of_releases(read, releases)
-    measured = await measures.of_many(read.data, col(sql.Release.key).in_(release_keys))
+    measured = await candidates.measures(read.data, col(sql.Release.key).in_(release_keys))
     facts = await rule_facts.of_many(read.data, releases, measured=measured, incident=known.incident_sentences)
     page = _Page(
         rows=deployments.shown(read, known),

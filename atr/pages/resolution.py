@@ -20,10 +20,10 @@ import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.preconditions as preconditions
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.transaction as transaction
-import atr.storage.voted as measures
 
 _Phase = sql.ReleasePhase
 _MANAGERS: Final = "release managers of"
@@ -140,7 +140,7 @@ async def announce(read: transaction.Transaction, release_key: str) -> AnnounceV
     of = await votes.reader(read, release_key)
     known = await deployment_rows.of_releases(read, {release_key: of.of})
     rows = deployments.shown(read, known).get(release_key, ())
-    measure = await measures.of(read.data, of.release)
+    measure = await candidates.measure(read.data, of.release)
     facts = (
         await rule_facts.of_many(
             read.data, {release_key: of.of}, measured={release_key: measure}, incident=known.incident_sentences

@@ -15,7 +15,6 @@ import atr.pages.changes as changes
 import atr.shared.distribution as distribution
 import atr.storage.names as names
 import atr.storage.readers.changes as change_events
-import atr.storage.seen as seen
 import atr.storage.transaction as transaction
 
 _ADMINS_ONLY: Final = "Only foundation admins can set namespaces."
@@ -124,7 +123,7 @@ async def _platform(
         target=row.target if row else "",
         set_by=row.set_by if row else "",
         set_at=row.set_at if row else None,
-        digest=seen.target(row),
+        digest=names.seen_target(row),
         overlaps=tuple((other.key, other.name, theirs) for other, theirs, _ in shared),
         outside=await names.outside_of(read, project.key, platform, namespaces) if row else (),
     )

@@ -40,7 +40,6 @@ async def promote_selected(project_key: str, version_key: str) -> web.Answer:
                 form.deployment_id,
                 evidence_digest=form.evidence_digest,
                 row_version=form.row_version,
-                code=form.code,
             )
     except forms.FormError as error:
         row = await web.view_of(project_key, version_key, deployments.one, f"d{given.get('deployment_id', '')}")
@@ -241,7 +240,7 @@ async def search_selected(project_key: str, version_key: str) -> web.Answer:
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
             form = forms.DistributionSearchForm.parse(given)
-            number = await manager.searches.ask(sql.release_key(project_key, version_key), form.coordinates)
+            number = await manager.deployments.search(sql.release_key(project_key, version_key), form.coordinates)
     except (errors.InputError, errors.BlockedError, errors.ConflictError, errors.UnsupportedError) as error:
         return await _record_again(project_key, version_key, given, error, staging=True)
     return web.redirect("get.distribution.search", row_key=f"s{number}")

@@ -33,7 +33,6 @@ import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
-import atr.storage.writers.searches as searches
 import atr.storage.writers.vote as vote
 
 _LOG = logging.getLogger("atr.storage.audit")
@@ -272,7 +271,6 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
         self.policy = policy.ReleaseManager(write)
         self.deployments = deployments.ReleaseManager(write)
         self.distributions = distributions.ReleaseManager(write)
-        self.searches = searches.ReleaseManager(write)
 
 
 class WriteAsCommitteeMember(WriteAsReleaseManager):
@@ -309,7 +307,7 @@ class WriteAsOperator:
 class WriteAsSystemService:
     """What acts by itself. Each service is a class below this one, with just the writers that it needs.
 
-    The worker's is `services.PromotionService`; this module does not know it, so the web cannot reach it.
+    The worker's is `worker.PromotionService`; this module does not know it, so the web cannot reach it.
     """
 
     def __init__(self, write: Write) -> None:

@@ -16,10 +16,10 @@ import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 import atr.storage.lanes as lanes
-import atr.storage.voted as measures
 
 _Proof = distribution.Proof
 
@@ -53,7 +53,7 @@ async def of_many(
         platform = distribution.DistributionPlatform[one.platform]
         promotions[one.release_key].append(announcing.Promotion(platform, one.state, one.difference))
     if measured is None:
-        measured = await measures.of_many(data, col(sql.Release.key).in_(finishing))
+        measured = await candidates.measures(data, col(sql.Release.key).in_(finishing))
     if incident is None:
         incident = await incidents.sentences(data, finishing)
     there = await _distributions(data, finishing)

@@ -21,7 +21,6 @@ import atr.promotion.limited as limited
 import atr.promotion.steps as steps
 import atr.promotion.timing as timing
 import atr.storage.transaction as transaction
-import atr.storage.writer as writers
 
 # Of what a host has deleted together with its release.
 DELETED: Final = "The release was deleted."
@@ -124,7 +123,7 @@ async def mark(
     whoever takes it up after a crash asks the platform, and never sends for this mark.
     """
     is_promotion = isinstance(row, tables.Promotion)
-    deployment_id = writers.row_id(row.deployment_id if isinstance(row, tables.Promotion) else row.id)
+    deployment_id = transaction.row_id(row.deployment_id if isinstance(row, tables.Promotion) else row.id)
     attempt = tables.Attempt(
         promotion_id=row.id if is_promotion else None,
         deployment_id=deployment_id,
@@ -148,7 +147,7 @@ async def mark(
         number=attempt.number,
         **facts,
     )
-    return work.Permit(writers.row_id(attempt.id), attempt.number)
+    return work.Permit(transaction.row_id(attempt.id), attempt.number)
 
 
 async def answer(

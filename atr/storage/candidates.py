@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a release's candidate is made of: the files that the policy maps, and what is staged of them."""
+"""A release's candidate: the mapped files, what is staged of them, what checks found, and what of the vote is public.
 
+What was voted on and what of it is proved public takes three statements, for one release or for many.
+"""
+
+import collections
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy
+import sqlalchemy.orm
+import sqlmodel
+from sqlmodel import col
 
 import atr.db.queries as queries
 import atr.db.session as session
@@ -14,6 +23,7 @@ import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
+import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 
@@ -125,3 +135,163 @@ def mapping_basis(
     ]
     staged = [[row.id, row.file_set_digest] for row in mine]
     return hashlib.sha256(json.dumps([basis, staged]).encode()).hexdigest()
+
+
+_AFTER_VOTE: Final = (sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE)
+# What stands before a path's last slash, in the words that SQLite and PostgreSQL share.
+_DIRECTORY: Final[sqlalchemy.ColumnElement[str]] = sqlalchemy.literal_column(
+    "rtrim(file_set_file.path, replace(file_set_file.path, '/', ''))"
+)
+# A release and a platform.
+_Where = tuple[str, str]
+
+
+def has_passed(release: sql.Release) -> bool:
+    """Whether the newest vote passed: it is over, and the release went on to Finish."""
+    return (release.phase in _AFTER_VOTE) and (release.vote_resolved is not None)
+
+
+async def measure(data: session.Session, release: sql.Release) -> voted.Measure:
+    """The measure of one release; empty until its vote has passed."""
+    return (await measures(data, col(sql.Release.key) == release.key)).get(release.key, voted.Measure())
+
+
+async def measures(data: session.Session, *where: Any) -> Mapping[str, voted.Measure]:
+    """By key: the measure of every release, of those chosen by `where`, that was voted on for a platform."""
+    entries = await _entries(data, where)
+    on_ballot: dict[_Where, set[str]] = collections.defaultdict(set)
+    for entry, _ in entries:
+        on_ballot[_where(entry)].add(entry.file_set_digest)
+    live: dict[_Where, set[str]] = collections.defaultdict(set)
+    for release_key, platform, digest in await _live(data, where):
+        live[release_key, platform].add(digest)
+    # Where every digest of a platform is live there is nothing to look into.
+    unsettled = {where for where, digests in on_ballot.items() if not digests <= live[where]}
+    parts = await _parts(data, [entry for entry, _ in entries if _where(entry) in unsettled])
+    found: dict[str, list[voted.Entry]] = collections.defaultdict(list)
+    for entry, files in entries:
+        found[entry.release_key].append(
+            voted.Entry(
+                platform=distribution.DistributionPlatform[entry.platform],
+                digest=entry.file_set_digest,
+                is_mapped=entry.kind is tables.BallotKind.MAPPED,
+                parts=tuple(parts.get(entry.id, (voted.Part(f"{entry.file_set_digest}/", files, files),))),
+            )
+        )
+    return {release_key: voted.measured(these, data.built) for release_key, these in found.items()}
+
+
+def _where(entry: tables.BallotEntry) -> _Where:
+    return entry.release_key, entry.platform
+
+
+async def _entries(data: session.Session, where: Iterable[Any]) -> Sequence[tuple[tables.BallotEntry, int]]:
+    """What the vote that passed was about on platforms, each with its number of files."""
+    entry, release = tables.BallotEntry, sql.Release
+    wanted = (
+        sqlmodel.select(entry, tables.FileSetRow.files)
+        .join(release, (col(release.key) == col(entry.release_key)))
+        .join(tables.FileSetRow, col(tables.FileSetRow.digest) == col(entry.file_set_digest))
+        .where(
+            col(release.phase).in_(_AFTER_VOTE),
+            col(release.vote_resolved).is_not(None),
+            col(release.current_vote_seq) == col(entry.vote_seq),
+            col(release.created) <= col(entry.opened),
+            entry.platform != "",
+            *where,
+        )
+        .order_by(col(entry.id))
+    )
+    return (await data.exec(wanted)).all()
+
+
+async def _live(data: session.Session, where: Iterable[Any]) -> Sequence[tuple[str, str, str]]:
+    """Release, platform and digest of what was proved public."""
+    promotion, release = tables.Promotion, sql.Release
+    wanted = (
+        sqlmodel.select(promotion.release_key, promotion.platform, promotion.voted_digest)
+        .join(release, col(release.key) == col(promotion.release_key))
+        .where(promotion.state == states.State.LIVE, *where)
+    )
+    return (await data.exec(wanted)).all()
+
+
+async def _parts(data: session.Session, entries: Sequence[tables.BallotEntry]) -> Mapping[int | None, list[voted.Part]]:
+    """By entry: its files, directory by directory, with how many of them a live promotion of its release proved."""
+    found: dict[int | None, list[voted.Part]] = collections.defaultdict(list)
+    if not entries:
+        return found
+    entry, file, promotion = tables.BallotEntry, tables.FileSetFile, tables.Promotion
+    proved = sqlalchemy.orm.aliased(tables.FileSetFile)
+    is_public = (
+        sqlmodel.select(promotion.id)
+        .join(proved, col(proved.digest) == col(promotion.voted_digest))
+        .where(
+            promotion.release_key == entry.release_key,
+            promotion.platform == entry.platform,
+            promotion.state == states.State.LIVE,
+            proved.path == file.path,
+            proved.size == file.size,
+            proved.sha256 == file.sha256,
+        )
+        .correlate(entry, file)
+        .exists()
+    )
+    wanted = (
+        sqlmodel.select(
+            entry.id,
+            sqlalchemy.func.min(file.path),
+            sqlalchemy.func.count(),
+            sqlalchemy.func.sum(sqlalchemy.case((is_public, 1), else_=0)),
+        )
+        .join(file, col(file.digest) == col(entry.file_set_digest))
+        .where(col(entry.id).in_([one.id for one in entries]))
+        .group_by(col(entry.id), _DIRECTORY)
+        .order_by(col(entry.id), _DIRECTORY)
+    )
+    for number, path, files, public in (await data.exec(wanted)).all():
+        found[number].append(voted.Part(path, files, public))
+    return found
+
+
+# The check of staged files stores its results under this name (tasks/checks/staged.py).
+STAGED_CHECK: Final = "atr.tasks.checks.staged.check"
+# The same for what a platform was asked before the vote ended (tasks/checks/readiness.py).
+READINESS_CHECK: Final = "atr.tasks.checks.readiness.check"
+_DEPLOYMENT: Final = "deployment:"
+_PLATFORM: Final = "platform:"
+
+
+async def staged_results(
+    data: session.Session, deployment_ids: Collection[int | None]
+) -> Mapping[int | None, Sequence[sql.CheckResult]]:
+    """By deployment: what the newest check of its staged files found."""
+    subjects = [f"{_DEPLOYMENT}{number}" for number in deployment_ids]
+    found = await _by_subject(data, STAGED_CHECK, col(sql.CheckResult.primary_rel_path).in_(subjects))
+    return {number: found.get(f"{_DEPLOYMENT}{number}", []) for number in deployment_ids}
+
+
+async def readiness_results(data: session.Session, release_key: str) -> Mapping[str, Sequence[sql.CheckResult]]:
+    """By platform: what it answered when it was last asked about this release."""
+    found = await _by_subject(data, READINESS_CHECK, sql.CheckResult.release_key == release_key)
+    return {subject.removeprefix(_PLATFORM): results for subject, results in found.items()}
+
+
+async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:
+    """Whether the check of the staged files has run since they were captured."""
+    return checked_since(deployment, (await staged_results(data, [deployment.id]))[deployment.id])
+
+
+def checked_since(deployment: tables.Deployment, results: Sequence[sql.CheckResult]) -> bool:
+    """The same of results that were read already."""
+    captured = deployment.captured_at
+    return (captured is not None) and any(result.created >= captured for result in results)
+
+
+async def _by_subject(data: session.Session, checker: str, where: Any) -> Mapping[str, Sequence[sql.CheckResult]]:
+    row = sql.CheckResult
+    wanted = sqlmodel.select(row).where(row.checker == checker, where).order_by(col(row.id))
+    found: dict[str, list[sql.CheckResult]] = {}
+    for one in (await data.exec(wanted)).all():
+        found.setdefault(one.primary_rel_path or "", []).append(one)
+    return found

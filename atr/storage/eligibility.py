@@ -24,13 +24,11 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
-import atr.storage.check_results as check_results
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.names as names
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
-import atr.storage.voted as voted
 
 # The promotion of a deployment that has a call before it, perhaps, is in one of these; there is at most one.
 _ASKED_FOR = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.IN_DOUBT})
@@ -60,7 +58,7 @@ class Release:
     @property
     def has_passed(self) -> bool:
         """Whether the newest vote on it passed."""
-        return voted.passed(self.row)
+        return candidates.has_passed(self.row)
 
     def on_ballot(self, platform: str) -> Sequence[tables.BallotEntry]:
         """What the newest vote is about on this platform."""
@@ -167,7 +165,7 @@ async def load(
     promotions: dict[int | None, list[tables.Promotion]] = {number: [] for number in numbers}
     for promotion in await queries.promotions(data, col(tables.Promotion.deployment_id).in_(numbers)):
         promotions[promotion.deployment_id].append(promotion)
-    results = await check_results.of_deployments(data, numbers)
+    results = await candidates.staged_results(data, numbers)
     newer = await _newer(data, of, {(row.release_key, row.platform) for row in deployments})
     asked_for = {number: _asked_for(rows) for number, rows in promotions.items()}
     turns = await turns_of(data, [row for row in asked_for.values() if row is not None])
@@ -196,7 +194,7 @@ async def load(
             policy_allows=bool(release.policy.remote_promotion.get(platform.gh_slug, False)),
             asf_uid=asf_uid,
             is_committee_member=rights.is_member(release.committee, asf_uid),
-            checked=check_results.since_capture(row, results[row.id]),
+            checked=candidates.checked_since(row, results[row.id]),
             check_blockers=_check_blockers(row, results[row.id]),
             waits_for=waits_for,
             stopped_by=stopped_by,

@@ -15,9 +15,9 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
-import atr.storage.voted as voted
 
 _PUBLIC: Final = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
 # Packages that are looked for in one statement.
@@ -133,7 +133,7 @@ async def was_voted(data: session.Session, row: tables.Deployment | tables.Promo
     if isinstance(row, tables.Promotion):
         return row.id in await _compared(data, [row])
     release = await queries.get_release(data, row.release_key)
-    if (release is None) or not voted.passed(release):
+    if (release is None) or not candidates.has_passed(release):
         return False
     return _is_on(await queries.ballot(data, release), row)
 
@@ -191,7 +191,7 @@ async def _compared(data: session.Session, promotions: Iterable[tables.Promotion
         .where(col(row.id).in_(numbers))
     )
     found = (await data.exec(wanted)).all() if numbers else ()
-    return {number for number, its_release in found if voted.passed(its_release) and (number not in beyond)}
+    return {number for number, its_release in found if candidates.has_passed(its_release) and (number not in beyond)}
 
 
 async def _with_other_paths(

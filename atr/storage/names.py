@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names belong to which project: where coordinates lie, what names overlap, what is held without right."""
+"""Which names belong to which project: where coordinates lie, what names overlap, what is held without right.
 
+And what the forms of a project's policy and names showed, as a digest that they carry back: when that moved, somebody
+else was faster.
+"""
+
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlmodel
 from sqlmodel import col
@@ -121,3 +127,34 @@ async def outside_of(
                 "outside and could not be promoted."
             )
     return tuple(sentences)
+
+
+def seen_policy(row: sql.ReleasePolicy) -> str:
+    """Of a policy."""
+    return _digest([*policy_facts(row).items()])
+
+
+def policy_facts(row: sql.ReleasePolicy) -> dict[str, Any]:
+    """What a policy says, as its event keeps it before and after a change."""
+    return {
+        "min_hours": row.min_hours,
+        "file_tag_mappings": row.file_tag_mappings,
+        "remote_promotion": row.remote_promotion,
+        "keep_copies": row.keep_copies,
+    }
+
+
+def seen_target(row: tables.PlatformTarget | None) -> str:
+    """Of the names that belong to a project on a platform, or of nobody having set them."""
+    return _digest(target_facts(row))
+
+
+def target_facts(row: tables.PlatformTarget | None) -> dict[str, Any]:
+    """The same, as its event keeps it."""
+    if row is None:
+        return {}
+    return {"namespaces": row.namespaces, "source": row.source, "target": row.target}
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -16,7 +16,7 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import atr.tasks.looks as looking
 
 # A mark that is older than this, by a clock that nobody can set, sends nothing any more.

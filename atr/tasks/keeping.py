@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from typing import Final
 
+import atr.disk as disk
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.storage as storage
-import atr.storage.blobs as blobs
+import atr.storage.worker as services
 import atr.storage.worker.copies as copies
-import atr.storage.worker.services as services
 
 _DISK: Final = (
     "No copy was made: the server's disk did not accept it ({why}). Tell the operator; try again once there is space."
@@ -43,7 +43,7 @@ class Keeper:
     def part(self) -> Iterator["Part"]:
         """One file, as it comes. What was not kept to its end leaves nothing behind."""
         with contextlib.ExitStack() as stack:
-            part: blobs.Part | None = None
+            part: disk.Part | None = None
             if (self._store is not None) and not self.problem:
                 try:
                     part = stack.enter_context(self._store.part())
@@ -55,7 +55,7 @@ class Keeper:
         """The disk takes no more."""
         self.problem = _DISK.format(why=error.strerror or type(error).__name__)
 
-    async def keep(self, part: blobs.Part) -> None:
+    async def keep(self, part: disk.Part) -> None:
         """Give a whole blob its name, if there is room for it."""
         if self._plan is None:
             return
@@ -82,7 +82,7 @@ class Keeper:
 class Part:
     """One file on its way through: hashed by whoever reads, written by the keeper."""
 
-    def __init__(self, keeper: Keeper, part: blobs.Part | None) -> None:
+    def __init__(self, keeper: Keeper, part: disk.Part | None) -> None:
         self._keeper = keeper
         self._part = part
 
@@ -99,7 +99,7 @@ class Part:
             await self._keeper.keep(self._part)
             await self._keeper.make_room()
 
-    async def _write(self, part: blobs.Part, chunk: bytes) -> None:
+    async def _write(self, part: disk.Part, chunk: bytes) -> None:
         try:
             if not self._keeper.problem:
                 part.write(chunk)

@@ -11,7 +11,7 @@ import dataclasses
 import atr.errors as errors
 import atr.models.work as work
 import atr.storage as storage
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 
 
 @dataclasses.dataclass

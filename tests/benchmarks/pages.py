@@ -40,9 +40,9 @@ import atr.server as server
 import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.transaction as transaction
+import atr.storage.worker as services
 import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
-import atr.storage.worker.services as services
 import tests.benchmarks.many_files as many_files
 
 SIZES: Final = (10, 1_000, 10_000)

@@ -229,7 +229,7 @@ def is_remarked(code: str, name: str) -> conformance.Do:
 async def said_with_each_version(world: simulated.Simulated) -> Sequence[str]:
     """Wherever the packages are summed up before the vote: found by their name, the row, the ballot, the mail."""
     async with world.member() as member:
-        number = await member.searches.ask(RELEASE, _last(world)[1].packages[0])
+        number = await member.deployments.search(RELEASE, _last(world)[1].packages[0])
     world.poke.set()
     await asyncio.sleep(_MINUTE)
     async with world.store.read(worlds.MEMBER) as read:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import atr.db.session as session
 import atr.storage as storage
 import atr.storage.transaction as transaction
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import tests.chaos.fleet as fleet
 import tests.chaos.outcome as outcome
 from tests import world as worlds

@@ -23,7 +23,7 @@ import atr.db.session as session
 import atr.promotion.states as states
 import atr.storage as storage
 import atr.storage.transaction as transaction
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 

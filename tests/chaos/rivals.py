@@ -119,7 +119,7 @@ async def the_holder_is_pointed_to(world: simulated.Simulated) -> Sequence[str]:
     if not any((act.name == "stage_record") and not act.why_not for act in row.acts):
         wrong.append("low: nothing leads from there to finding and recording another one")
     async with world.member() as member:
-        number = await member.searches.ask(situations.RELEASE, theatre.tree(situations.VERSION).packages[0])
+        number = await member.deployments.search(situations.RELEASE, theatre.tree(situations.VERSION).packages[0])
     world.poke.set()
     await asyncio.sleep(60)
     async with world.store.read(worlds.MEMBER) as read:

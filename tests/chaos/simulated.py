@@ -20,7 +20,7 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.sandbox.server as server
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker

@@ -31,7 +31,7 @@ import atr.storage as storage
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 from tests import world as worlds

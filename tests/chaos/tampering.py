@@ -24,7 +24,6 @@ from sqlmodel import col
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.storage.audit as audit
-import atr.storage.chains as chains
 import tests.chaos.outcome as outcome
 from tests import databases as provided
 
@@ -33,7 +32,7 @@ ROWS: Final = {outcome.Size.SMALL: 20, outcome.Size.CI: 200, outcome.Size.RELEAS
 _CHAINS: Final = 5
 _AT: Final = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 Harm = Callable[[session.Session, tables.Event, random.Random], Awaitable[None]]
-Anchors = Mapping[str, chains.Head]
+Anchors = Mapping[str, audit.Head]
 
 
 class _UndoneError(Exception):
@@ -56,15 +55,15 @@ async def harmed(rows: int, seed: int, *, told_after: float = 0.8) -> outcome.Ou
             covered = round(rows * told_after)
             await _fill(database, range(covered))
             async with database.read() as data:
-                told = await chains.heads(data)
+                told = await audit.heads(data)
             await _fill(database, range(covered, rows))
             await _drop_triggers(database)
             async with database.read() as data:
                 events = (await data.exec(sqlmodel.select(tables.Event))).all()
-                last = await chains.heads(data)
+                last = await audit.heads(data)
                 violations = [
                     f"{found.chain} is wrong before anything was done: {found.wrong[0]}"
-                    async for found in chains.check(data, {one: frozenset({head}) for one, head in told.items()})
+                    async for found in audit.check(data, {one: frozenset({head}) for one, head in told.items()})
                     if found.wrong
                 ]
             unseen = collections.Counter[str]()
@@ -124,7 +123,7 @@ async def _shows(
         async with database.write() as data:
             await harm(data, event, chance)
             anchor = frozenset({told[event.chain]}) if event.chain in told else frozenset()
-            shown = bool((await chains.check_one(data, event.chain, anchor)).wrong)
+            shown = bool((await audit.check_one(data, event.chain, anchor)).wrong)
             raise _UndoneError
     except _UndoneError:
         return shown

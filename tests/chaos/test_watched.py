@@ -5,7 +5,7 @@ import pytest
 
 import atr.models.work as work
 import atr.promotion.steps as steps
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 from tests import world as worlds
 from tests.chaos import watched
 

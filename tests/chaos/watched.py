@@ -18,7 +18,7 @@ import atr.models.promotion as tables
 import atr.models.work as work
 import atr.promotion.states as states
 import atr.storage as storage
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import tests.model.invariants as invariants
 
 _FILE: Final = "moves.jsonl"

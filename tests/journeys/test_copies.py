@@ -13,11 +13,11 @@ import pytest
 import atr.db.queries as queries
 import atr.demo.people as people
 import atr.demo.tree as trees
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.storage.blobs as blobs
 import atr.storage.holdings as holdings
 import atr.storage.worker.copies as writers
 from tests import world as worlds
@@ -51,7 +51,7 @@ async def deployment(world: worlds.World, deployment_id: int) -> tables.Deployme
         return row
 
 
-def store(world: worlds.World) -> blobs.Blobs:
+def store(world: worlds.World) -> disk.Blobs:
     """Where the blobs are."""
     return world.store.place.blobs
 

@@ -22,7 +22,7 @@ CORE = distribution.coordinates(worlds.MAVEN, "org.example.widgets", "widgets-co
 
 async def _ask(world: worlds.World, where: distribution.Coordinates = CORE, asf_uid: str = worlds.MEMBER) -> int:
     async with world.member(asf_uid) as member:
-        return await member.searches.ask(RELEASE, where)
+        return await member.deployments.search(RELEASE, where)
 
 
 async def _page(world: worlds.World, number: int, asf_uid: str = worlds.MEMBER) -> searches.SearchView:
@@ -154,7 +154,7 @@ async def test_release_managers_and_members_ask_and_see(world: worlds.World) -> 
     await world.composed()
     number = await _ask(world)
     async with world.manager() as manager:
-        assert await manager.searches.ask(RELEASE, CORE) == number
+        assert await manager.deployments.search(RELEASE, CORE) == number
     assert (await _page(world, number, people.COMMITTER)).etag == (await _page(world, number)).etag
     for who in (people.STRANGER, ""):
         with pytest.raises(errors.AccessError):

@@ -431,7 +431,7 @@ async def test_find_it_reads_the_newest_first_and_says_where_it_stopped(world: w
     await world.pass_time(minutes=5)
     where = world.tree.packages[0]
     async with world.member() as member:
-        number = await member.searches.ask(RELEASE, where)
+        number = await member.deployments.search(RELEASE, where)
     await world.work()
     (row,) = [one for one in await world.rows(tables.DeploymentSearch) if one.id == number]
     assert external_id in [one["external_id"] for one in row.found]

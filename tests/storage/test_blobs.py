@@ -11,21 +11,21 @@ import sys
 
 import pytest
 
+import atr.disk as disk
 import atr.errors as errors
-import atr.storage.blobs as blobs
 
 NOW = datetime.datetime(2026, 9, 17, 12, 0, tzinfo=datetime.UTC)
 # A process that is killed while it writes.
 _KILLED = """
 import os, pathlib, signal, sys
-import atr.storage.blobs as blobs
+import atr.disk as blobs
 with blobs.Blobs(pathlib.Path(sys.argv[1])).part() as part:
     part.write(b"x" * 3_000_000)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def put(store: blobs.Blobs, content: bytes, at: datetime.datetime = NOW) -> str:
+def put(store: disk.Blobs, content: bytes, at: datetime.datetime = NOW) -> str:
     """Keep this content, in two pieces."""
     with store.part() as part:
         part.write(content[:3])
@@ -35,7 +35,7 @@ def put(store: blobs.Blobs, content: bytes, at: datetime.datetime = NOW) -> str:
 
 
 def test_a_blob_lies_under_the_digest_of_its_bytes_and_cannot_be_written(tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path / "copies")
+    store = disk.Blobs(tmp_path / "copies")
     name = put(store, b"the content")
     path = store.path(name)
     assert name == hashlib.sha256(b"the content").hexdigest()
@@ -49,7 +49,7 @@ def test_a_blob_lies_under_the_digest_of_its_bytes_and_cannot_be_written(tmp_pat
 
 
 def test_the_same_bytes_again_are_the_same_blob_only_younger(tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     name = put(store, b"the content")
     before = store.path(name).stat().st_ino
     later = NOW + datetime.timedelta(days=3)
@@ -59,7 +59,7 @@ def test_the_same_bytes_again_are_the_same_blob_only_younger(tmp_path: pathlib.P
 
 
 def test_what_was_not_kept_leaves_nothing(tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     with store.part() as part:
         part.write(b"half of it")
     assert list(tmp_path.iterdir()) == []
@@ -67,7 +67,7 @@ def test_what_was_not_kept_leaves_nothing(tmp_path: pathlib.Path) -> None:
 
 def test_a_truncated_blob_does_not_count(tmp_path: pathlib.Path) -> None:
     """Somebody's hand, or a disk: the size is looked at, and the next reading puts it right."""
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     name = put(store, b"the content")
     store.path(name).chmod(0o644)
     store.path(name).write_bytes(b"the")
@@ -81,7 +81,7 @@ def test_a_truncated_blob_does_not_count(tmp_path: pathlib.Path) -> None:
     "name", ["", "..", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, f"{'0' * 63}/", "0" * 62 + "\n0"]
 )
 def test_only_a_digest_is_a_name(name: str, tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     with pytest.raises(errors.InputError, match="not a valid blob name"):
         store.path(name)
 
@@ -90,7 +90,7 @@ def test_a_process_killed_while_it_writes_leaves_no_blob(tmp_path: pathlib.Path)
     """Only a part without a name, which a sweep removes when it is old."""
     ended = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
     assert ended.returncode == -signal.SIGKILL
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     assert list(store.found()) == []
     (left,) = tmp_path.iterdir()
     assert left.stat().st_size > 0
@@ -102,15 +102,15 @@ def test_a_process_killed_while_it_writes_leaves_no_blob(tmp_path: pathlib.Path)
 
 
 def test_removing_tells_what_it_freed(tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     names = [put(store, b"the content"), put(store, b"more")]
     assert store.remove([*names, "0" * 64]) == 15
     assert list(store.found()) == []
 
 
 def test_every_checksum_comes_from_one_reading(tmp_path: pathlib.Path) -> None:
-    store = blobs.Blobs(tmp_path)
+    store = disk.Blobs(tmp_path)
     file = store.recorded(put(store, b"the content"), 11)
-    for algorithm, value in blobs.sums(file).items():
+    for algorithm, value in disk.sums(file).items():
         assert value == hashlib.new(algorithm, b"the content", usedforsecurity=False).hexdigest()
-    assert set(blobs.sums(file)) == {"md5", "sha1", "sha256", "sha512"}
+    assert set(disk.sums(file)) == {"md5", "sha1", "sha256", "sha512"}

@@ -127,7 +127,7 @@ _LEAVES: dict[str, Call] = {
     "record production": lambda member: member.distributions.record(RELEASE, _WHERE, staging=False),
     "automate": lambda member: member.distributions.automate(RELEASE, worlds.MAVEN, staging=True),
     "stage again": lambda member: member.distributions.stage_again(RELEASE, "0" * 64),
-    "search": lambda member: member.searches.ask(RELEASE, _WHERE),
+    "search": lambda member: member.deployments.search(RELEASE, _WHERE),
     "check now": lambda member: member.readiness.check_now(RELEASE),
 }
 

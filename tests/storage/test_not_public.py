@@ -21,7 +21,7 @@ import atr.pages.resolution as resolution
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.voted as measures
+import atr.storage.candidates as candidates
 from tests import databases as provided
 from tests import world as worlds
 from tests.journeys import test_promote_all as modules
@@ -324,7 +324,7 @@ async def test_many_releases_are_measured_with_as_many_statements_as_one(voted: 
     counts.append(await _statements(voted))
     assert counts == [3, 3]
     async with voted.store.read() as read:
-        measured = await measures.of_many(read.data)
+        measured = await candidates.measures(read.data)
     assert [[name.name for name in one.not_public] for one in measured.values()] == [
         [f"{WHOLE} on Maven Central (10 files)"]
     ] * 4
@@ -340,7 +340,7 @@ async def _statements(world: worlds.World) -> int:
     async with world.store.read() as read:
         connection = (await read.data.connection()).sync_connection
         sqlalchemy.event.listen(connection, "before_cursor_execute", one)
-        await measures.of_many(read.data)
+        await candidates.measures(read.data)
         sqlalchemy.event.remove(connection, "before_cursor_execute", one)
     return count
 

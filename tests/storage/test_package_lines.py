@@ -44,7 +44,7 @@ async def _bring(world: worlds.World) -> tuple[str, int]:
     # Before it is validated it is not found.
     await world.pass_time(minutes=5)
     async with world.member() as member:
-        await member.searches.ask(release_key, _mixed().packages[0])
+        await member.deployments.search(release_key, _mixed().packages[0])
     await world.work()
     deployment_id = await world.record(release_key, external_id)
     await world.until(deployment_id, lambda row: row.proof.staged is not None)

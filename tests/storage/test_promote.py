@@ -147,7 +147,7 @@ _CALLS: dict[str, Call] = {
     "record production": lambda member, _: member.distributions.record(RELEASE, _WHERE, staging=False),
     "automate": lambda member, _: member.distributions.automate(RELEASE, worlds.MAVEN, staging=True),
     "stage again": lambda member, _: member.distributions.stage_again(RELEASE, "0" * 64),
-    "search": lambda member, _: member.searches.ask(RELEASE, _WHERE),
+    "search": lambda member, _: member.deployments.search(RELEASE, _WHERE),
     "verify": lambda member, _: member.deployments.verify(1),
     "keep a copy": lambda member, _: member.deployments.keep_copy(1),
     "forget a copy": lambda member, _: member.deployments.forget_copy(1, "Mine now."),

@@ -18,7 +18,7 @@ import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.worker.services as services
+import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 from tests import world as worlds

@@ -13,7 +13,7 @@ import atr.models.sql as sql
 import atr.pages.readiness as readiness
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
-import atr.storage.check_results as check_results
+import atr.storage.candidates as candidates
 from tests import world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -173,6 +173,6 @@ async def test_what_is_remembered_of_poms_stays_small(world: worlds.World) -> No
     (row,) = [
         one
         for one in await world.rows(sql.CheckResult)
-        if (one.checker == check_results.READINESS) and (one.member_rel_path == "parents")
+        if (one.checker == candidates.READINESS_CHECK) and (one.member_rel_path == "parents")
     ]
     assert len(str(row.data)) < 1_000

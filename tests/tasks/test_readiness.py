@@ -13,7 +13,7 @@ import atr.models.sql as sql
 import atr.pages.readiness as readiness
 import atr.sandbox.central_portal.knobs as knobs
 import atr.shared.mechanisms as mechanisms
-import atr.storage.check_results as check_results
+import atr.storage.candidates as candidates
 import atr.tasks.checks.readiness as checks
 from tests import world as worlds
 
@@ -51,7 +51,7 @@ def _said(panel: readiness.Panel, code: str) -> str:
 
 
 async def _results(world: worlds.World) -> list[sql.CheckResult]:
-    return [one for one in await world.rows(sql.CheckResult) if one.checker == check_results.READINESS]
+    return [one for one in await world.rows(sql.CheckResult) if one.checker == candidates.READINESS_CHECK]
 
 
 _ALL_WELL = {

@@ -598,7 +598,7 @@ async def _searched(house: House, version: str) -> Place:
     """Somebody looked for something that nobody staged."""
     release_key = await people.compose(house.world.store, tree_of(version))
     async with house.world.store.write_as_project_committee_member(PROJECT, MEMBER) as member:
-        await member.searches.ask(release_key, tree_of(version).packages[0])
+        await member.deployments.search(release_key, tree_of(version).packages[0])
     await house.world.work()
     return Place(version)
 

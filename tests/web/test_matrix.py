@@ -16,7 +16,7 @@ import quart.testing.utils
 
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.storage.seen as seen
+import atr.storage.names as names
 from tests.web import house as houses
 from tests.web import routes
 
@@ -108,7 +108,7 @@ def _policy(house: houses.House, _place: houses.Place) -> Form:
         remote_promotion=json.loads(remote),
         keep_copies=bool(copies),
     )
-    return {"digest": seen.policy(row), "min_hours": "24", "mapping_mavencentral": "maven/**"}
+    return {"digest": names.seen_policy(row), "min_hours": "24", "mapping_mavencentral": "maven/**"}
 
 
 def _target(house: houses.House, _place: houses.Place) -> Form:
@@ -125,7 +125,11 @@ def _target(house: houses.House, _place: houses.Place) -> Form:
         set_by="",
         set_at=house.world.clock.at,
     )
-    return {"platform": "MAVEN", "digest": seen.target(row), "namespaces": "org.example.widgets\norg.example.more"}
+    return {
+        "platform": "MAVEN",
+        "digest": names.seen_target(row),
+        "namespaces": "org.example.widgets\norg.example.more",
+    }
 
 
 def _act(name: str) -> Callable[[houses.House, houses.Place], Form]:

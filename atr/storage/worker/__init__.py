@@ -1,2 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker may note, its own facade: `services.PromotionService`. The web side never imports this package."""
+"""What the worker may note, a facade of its own: a service with its methods, opened by `Storage.write_as_system`.
+
+The web never imports this package (a contract in pyproject.toml), so no request can claim a row, make a mark or say
+what a platform did.
+"""
+
+import atr.storage as storage
+import atr.storage.worker.captures as captures
+import atr.storage.worker.copies as copies
+import atr.storage.worker.deployments as deployments
+import atr.storage.worker.distributions as distributions
+import atr.storage.worker.findings as findings
+import atr.storage.worker.marks as marks
+import atr.storage.worker.promotions as promotions
+import atr.storage.worker.rate_limits as rate_limits
+import atr.storage.worker.tasks as tasks
+
+
+class PromotionService(storage.WriteAsSystemService):
+    """What the worker notes: claims, marks, answers and what it saw. Nothing here is decided for a person."""
+
+    def __init__(self, write: storage.Write) -> None:
+        super().__init__(write)
+        self.rate_limits = rate_limits.RateLimits(write)
+        self.deployments = deployments.Deployments(write)
+        self.captures = captures.Captures(write)
+        self.copies = copies.Copies(write)
+        self.distributions = distributions.Distributions(write)
+        self.promotions = promotions.Promotions(write)
+        self.marks = marks.Marks(write)
+        self.findings = findings.Findings(write)
+        self.pending = distributions.Pending(write)
+        self.checks = captures.Checks(write)
+        self.verification = captures.Verification(write)
+        self.searches = deployments.Searches(write)
+        self.tasks = tasks.Tasks(write)
+        self.heads = tasks.Heads(write)
+        self.walls = promotions.Walls(write)

@@ -20,24 +20,21 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.storage.check_results as check_results
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
-import atr.storage.recorded as recorded
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.copies as copies
 import atr.storage.worker.deployments as deployments
-import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.requests as requests
-import atr.storage.writers.revision as revisions
 
 
-class Captures(writers.Writer):
+class Captures(transaction.Writer):
     """What the worker notes of a capture. Every write is fenced by the epoch under which the row was claimed."""
 
     async def progress(
@@ -86,7 +83,7 @@ class Captures(writers.Writer):
         for package in packages:
             await write.data.merge(
                 tables.DeploymentPackage(
-                    deployment_id=writers.row_id(row.id),
+                    deployment_id=transaction.row_id(row.id),
                     owner_namespace=package.owner_namespace,
                     package=package.package,
                     version=package.version,
@@ -106,7 +103,7 @@ class Captures(writers.Writer):
         )
         await write.data.flush()
         await copies.keep(write, row, files, copy_problem)
-        await revisions.queue_check(write, row)
+        await readiness.queue_staged(write, row)
         await readiness.queue_check(write, row.release_key)
 
     async def _refuse(self, row: tables.Deployment, why: str, *, give_up: bool) -> None:
@@ -151,7 +148,7 @@ class Captures(writers.Writer):
         stays = elsewhere | {one.data.get("purl") for one in said.all()}
         stays |= set(await preconditions.deletions(self._write, row.release_key))
         for purl, where in gone.items():
-            there = await data.get(sql.Distribution, recorded.key(row.release_key, where))
+            there = await data.get(sql.Distribution, requests.recorded_key(row.release_key, where))
             if (there is None) or (not there.staging) or there.pending or (purl in stays):
                 continue
             # One from before the deployment is not of its captures.
@@ -159,7 +156,7 @@ class Captures(writers.Writer):
                 await data.delete(there)
 
     async def _staging_row(self, row: tables.Deployment, package: distribution.Coordinates) -> None:
-        key = recorded.key(row.release_key, package)
+        key = requests.recorded_key(row.release_key, package)
         there = await self._write.data.get(sql.Distribution, key)
         if there is None:
             there = sql.Distribution(
@@ -195,7 +192,7 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
         await deployments.note_problem(write, row, f"It is staged but was not promoted: {error}")
 
 
-class Verification(writers.Writer):
+class Verification(transaction.Writer):
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
     async def progress(self, claimed: work.Deployment, done: Sequence[work.Read]) -> None:
@@ -244,7 +241,7 @@ class Verification(writers.Writer):
 
     async def _end(self, row: tables.Deployment) -> None:
         row.verified_at, row.lease_until = self._write.now, None
-        await observations.forget_reads(self._write, observations.of_verification(writers.row_id(row.id)))
+        await observations.forget_reads(self._write, observations.of_verification(transaction.row_id(row.id)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,25 +256,26 @@ class Result:
     created: datetime.datetime | None = None
 
 
-class Checks(writers.Writer):
+class Checks(transaction.Writer):
     """What the worker notes."""
 
     async def record_staged(self, deployment_id: int, version: str, results: Sequence[Result]) -> None:
         """Put these findings about a deployment's staged files in the place of the older ones."""
         write = self._write
-        deployment = await writers.load_deployment_for_update(write, deployment_id)
+        deployment = await transaction.load_deployment_for_update(write, deployment_id)
         revision = await queries.latest_revision(write.data, deployment.release_key)
         subject = f"deployment:{deployment_id}"
         await write.data.exec(
             sqlalchemy.delete(sql.CheckResult).where(
-                col(sql.CheckResult.checker) == check_results.STAGED, col(sql.CheckResult.primary_rel_path) == subject
+                col(sql.CheckResult.checker) == candidates.STAGED_CHECK,
+                col(sql.CheckResult.primary_rel_path) == subject,
             )
         )
         write.data.add_all(
             sql.CheckResult(
                 release_key=deployment.release_key,
                 revision_number=revision.number if revision else "",
-                checker=check_results.STAGED,
+                checker=candidates.STAGED_CHECK,
                 checker_version=version,
                 primary_rel_path=subject,
                 member_rel_path=result.member_rel_path,
@@ -305,9 +303,9 @@ class Checks(writers.Writer):
     ) -> None:
         """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         revision = await queries.latest_revision(write.data, release.key)
-        before = (await check_results.of_platforms(write.data, release.key)).get(platform.name, ())
+        before = (await candidates.readiness_results(write.data, release.key)).get(platform.name, ())
         news = [[result.status.value, result.message] for result in results]
         for row in before:
             await write.data.delete(row)
@@ -315,7 +313,7 @@ class Checks(writers.Writer):
             sql.CheckResult(
                 release_key=release.key,
                 revision_number=revision.number if revision else "",
-                checker=check_results.READINESS,
+                checker=candidates.READINESS_CHECK,
                 checker_version=version,
                 primary_rel_path=f"platform:{platform.name}",
                 member_rel_path=result.member_rel_path,

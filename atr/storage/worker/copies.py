@@ -11,16 +11,15 @@ from sqlmodel import col
 
 import atr.db.guards as guards
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
-import atr.storage.blobs as blobs
 import atr.storage.holdings as holdings
 import atr.storage.leased_rows as leased_rows
 import atr.storage.transaction as transaction
-import atr.storage.writer as writers
 import atr.storage.writers.deployments as deployments
 
 # What was put into the store this short a time ago may belong to a capture that is still reading.
@@ -29,7 +28,7 @@ GRACE: Final = datetime.timedelta(days=1)
 _BATCH: Final = 500
 
 
-class Copies(writers.Writer):
+class Copies(transaction.Writer):
     """What the worker does with copies."""
 
     async def plan(self, claimed: work.Deployment) -> work.CopyPlan | None:
@@ -138,7 +137,7 @@ async def _over_quota(write: transaction.Transaction, release: sql.Release, file
     return over_quota(write.place.copies_quota) if sum(after.values()) > write.place.copies_quota else ""
 
 
-def _all_there(store: blobs.Blobs, files: fileset.FileSet) -> bool:
+def _all_there(store: disk.Blobs, files: fileset.FileSet) -> bool:
     return all(store.has(file.sha256, file.size) for file in files.files)
 
 

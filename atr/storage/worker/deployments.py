@@ -4,7 +4,7 @@
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlmodel
 from sqlmodel import col
@@ -12,6 +12,7 @@ from sqlmodel import col
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.db.queue as queue
+import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -22,23 +23,22 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.attempts as attempts
-import atr.storage.check_results as check_results
+import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.leased_rows as leased_rows
+import atr.storage.names as names
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.findings as findings
-import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
-import atr.storage.writers.revision as revisions
 
 _State = states.DeploymentState
 _NOT_SEEN: Final = "The platform does not know this id, or ATR's account cannot see it. It will be checked again."
 
 
-class Deployments(writers.Writer):
+class Deployments(transaction.Writer):
     """What the worker notes of deployments. Every write is fenced by the epoch under which the row was claimed."""
 
     async def claim(
@@ -122,8 +122,8 @@ class Deployments(writers.Writer):
             await findings.found(write, row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await self._ask_for_capture(row)
-        elif row.file_set_digest and not await check_results.is_checked(write.data, row):
-            await revisions.queue_check(write, row)
+        elif row.file_set_digest and not await candidates.is_checked(write.data, row):
+            await readiness.queue_staged(write, row)
         if row.state is _State.STAGED:
             await readiness.queue_old(write, row.release_key, row.platform)
         row.due_at = rules.next_look(view, jitter=row_views.jitter(row))
@@ -297,7 +297,7 @@ def _work(
 ) -> work.Deployment:
     uploads, drops = history.uploads, history.drops_since(row)
     return work.Deployment(
-        id=writers.row_id(row.id),
+        id=transaction.row_id(row.id),
         epoch=row.lease_epoch,
         release_key=row.release_key,
         platform=distribution.DistributionPlatform[row.platform],
@@ -320,3 +320,51 @@ async def note_problem(write: transaction.Transaction, row: tables.Deployment, p
     if problem and (problem != row.problem):
         await write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
     row.problem = problem
+
+
+# A row keeps so many; the newest count.
+_KEPT: Final = 50
+
+
+class Searches(transaction.Writer):
+    """What the worker answers to searches."""
+
+    async def take(self, search_id: int) -> work.Search | None:
+        """The search, if it still waits for its answer and something of its release may leave."""
+        row = await self._write.data.get(tables.DeploymentSearch, search_id)
+        if (row is None) or (row.answered_at is not None):
+            return None
+        if await embargo.holds_key(self._write.data, row.release_key):
+            return None
+        release = await queries.demand_release(self._write.data, row.release_key)
+        where = distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version)
+        return work.Search(
+            search_id, where, await queries.mechanism(self._write.data, release.project_key, where.platform)
+        )
+
+    async def answered(self, search: work.Search, found: Sequence[work.Candidate], problem: str = "") -> None:
+        """Store the answer, once. `problem` says why there is none."""
+        write = self._write
+        row = await write.data.get(tables.DeploymentSearch, search.id)
+        if (row is None) or (row.answered_at is not None):
+            return
+        release = await queries.demand_release(write.data, row.release_key)
+        target = await queries.target(write.data, release.project_key, row.platform)
+        row.answered_at, row.problem = write.now, problem
+        row.found = [_kept(write.data, one, target) for one in found[-_KEPT:]]
+        await write.event(
+            row.release_key, f"search:{row.id}", "deployment_search_answered", found=len(found), problem=problem
+        )
+
+
+def _kept(data: session.Session, one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
+    """What is stored of it: of one that also holds what belongs to others only its id."""
+    if (target is None) or names.outside(data.built, one.packages, target):
+        return {"external_id": one.external_id, "packages": []}
+    return {
+        "external_id": one.external_id,
+        "name": one.name,
+        "word": one.word,
+        "packages": [[where.owner_namespace, where.package, where.version] for where in one.packages],
+        "created": one.created.isoformat() if one.created else "",
+    }

@@ -21,14 +21,13 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.attempts as attempts
+import atr.storage.candidates as candidates
 import atr.storage.incidents as incidents
 import atr.storage.leased_rows as leased_rows
 import atr.storage.names as names
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.voted as voted
-import atr.storage.writer as writers
 import atr.storage.writers.requests as requests
 
 _Deployment = states.DeploymentState
@@ -36,7 +35,7 @@ _PUBLISHING = "The platform is publishing it. It is polled until it is published
 _RECORDED = "The platform's records list this version. It is checked until its files are public."
 
 
-class Findings(writers.Writer):
+class Findings(transaction.Writer):
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
     async def looked_again(self, claimed: work.Promotion, looked: work.Looked) -> None:
@@ -150,7 +149,7 @@ async def _voted(
     deployment: tables.Deployment | None,
 ) -> fileset.FileSet | None:
     """What was voted on of these packages; None where nothing was, or it held something else when we read it."""
-    if not (packages and voted.passed(release)):
+    if not (packages and candidates.has_passed(release)):
         return None
     target = await queries.target(write.data, release.project_key, packages[0].platform_name)
     if (target is None) or names.outside(write.data.built, packages, target):

@@ -22,7 +22,6 @@ import atr.shared.maven as maven
 import atr.shared.mechanisms as mechanisms
 import atr.shared.pom as poms
 import atr.storage.candidates as candidates
-import atr.storage.check_results as check_results
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
 import atr.storage.observations as observations
@@ -141,7 +140,7 @@ async def readiness_cases(read: transaction.Transaction, release_key: str) -> tu
     deployments = await queries.deployments(read.data, release_key)
     packages = await queries.packages_of(read.data, deployments)
     spoken_for = await candidates.spoken_for(read.data, release, deployments)
-    results = await check_results.of_platforms(read.data, release_key)
+    results = await candidates.readiness_results(read.data, release_key)
     kept = await holdings.kept_copies(read, [of.project.key])
     platforms = candidates.wanted_platforms(read.data.built, of.policy, deployments)
     voted = {platform: candidates.voted_mapping(release, of.ballot, platform) for platform in platforms}

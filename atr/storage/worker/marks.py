@@ -26,9 +26,9 @@ import atr.storage.leased_rows as leased_rows
 import atr.storage.rights as rights
 import atr.storage.row_views as row_views
 import atr.storage.switchboard as switchboard
+import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.promotions as promotions
-import atr.storage.writer as writers
 import atr.storage.writers.requests as requests
 
 State = states.State
@@ -37,7 +37,7 @@ _Deployment = states.DeploymentState
 _SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
 
 
-class Marks(writers.Writer):
+class Marks(transaction.Writer):
     """Each answers the permit to send one request. Every write is fenced by the epoch of the claim."""
 
     async def publish(self, claimed: work.Promotion, staged_digest: str, *, seconds: float) -> work.Permit | None:

@@ -23,7 +23,7 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 import atr.storage.lanes as lanes
-import atr.storage.writer as writers
+import atr.storage.transaction as transaction
 
 _EVERY = tuple(
     lanes.Lane(one.name, reach)
@@ -31,7 +31,7 @@ _EVERY = tuple(
 )
 
 
-class RateLimits(writers.Writer):
+class RateLimits(transaction.Writer):
     """What the worker takes and notes."""
 
     async def verdicts(self, *, at_most: int) -> Mapping[lanes.Lane, budget.Verdict]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker claims beside deployments and promotions: tasks, distributions to look up, the hourly chain heads."""
+"""What the worker does with tasks, and the hourly chain heads."""
 
 import datetime
 import logging
@@ -13,16 +13,12 @@ import atr.db.guards as guards
 import atr.db.leases as leases
 import atr.db.queue as queue
 import atr.models.operating as operating
-import atr.models.sql as sql
 import atr.models.work as work
-import atr.shared.distribution as distribution
-import atr.storage.chains as chains
-import atr.storage.lanes as lanes
-import atr.storage.leased_rows as leased_rows
-import atr.storage.writer as writers
+import atr.storage.audit as audit
+import atr.storage.transaction as transaction
 
 
-class Tasks(writers.Writer):
+class Tasks(transaction.Writer):
     """What the worker does with tasks."""
 
     async def claim(
@@ -73,10 +69,10 @@ EVERY: Final = datetime.timedelta(hours=1)
 _A_LINE: Final = 100
 
 
-class Heads(writers.Writer):
-    """What the worker does."""
+class Heads(transaction.Writer):
+    """The ends of all chains of events, told to the log."""
 
-    async def tell(self) -> chains.Told | None:
+    async def tell(self) -> audit.Told | None:
         """Tell them if an hour has passed since anybody did, by the database's time; what was told, or None."""
         write = self._write
         site = await write.data.get(operating.Site, 1)
@@ -97,50 +93,17 @@ class Heads(writers.Writer):
         )
         if (await write.data.exec(statement)).rowcount != 1:
             return None
-        every = await chains.heads(write.data)
+        every = await audit.heads(write.data)
         # An hour back: an event may be committed later than its time says. Told twice does no harm.
-        moved = await chains.heads(write.data, since=before - EVERY) if before else every
-        told = chains.Told(len(every), chains.digest(every))
+        moved = await audit.heads(write.data, since=before - EVERY) if before else every
+        told = audit.Told(len(every), audit.heads_digest(every))
         names = [sorted(moved)[at : at + _A_LINE] for at in range(0, len(moved), _A_LINE)]
         for some in names or [[]]:
             extra = {
-                "action": chains.ACTION,
+                "action": audit.ACTION,
                 "chains": told.chains,
                 "sha256": told.sha256,
-                chains.HEADS: {chain: list(moved[chain]) for chain in some},
+                audit.HEADS: {chain: list(moved[chain]) for chain in some},
             }
             _LOG.info("the ends of %d chains of events", told.chains, extra=extra)
         return told
-
-
-class Pending(writers.Writer):
-    """The worker's claim on pending third-party distributions."""
-
-    async def claim(
-        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
-    ) -> Sequence[work.Distribution]:
-        """Take the pending rows that are due, of one lane or of all, oldest first."""
-        claimed: Sequence[sql.Distribution] = await leased_rows.claim(
-            self._write, leased_rows.Kind.DISTRIBUTION, owner=owner, seconds=seconds, limit=limit, lane=lane
-        )
-        return [
-            work.Distribution(
-                epoch=row.lease_epoch,
-                release_key=row.release_key,
-                coordinates=row.coordinates,
-                staging=row.staging,
-                retries=row.retries,
-            )
-            for row in claimed
-        ]
-
-    async def postpone(self, platform: distribution.DistributionPlatform, until: datetime.datetime) -> None:
-        """The platform asked us to wait: nothing is looked for there before this moment."""
-        row = sql.Distribution
-        statement = (
-            sqlalchemy.update(row)
-            .where(col(row.platform) == platform.name, col(row.due_at) < until)
-            .values(due_at=until)
-            .execution_options(synchronize_session=False)
-        )
-        await self._write.data.exec(statement)

@@ -13,11 +13,10 @@ import atr.models.sql as sql
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
-import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
 
 
-class ReleaseManager(writers.Writer):
+class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def freeze(self, release_key: str, *, proposal: ballots.Proposal | None = None) -> str:
@@ -32,7 +31,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         await write.data.flush()
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         if (release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE) or (release.vote_started is None):
             raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
         if await queries.ballot(write.data, release):

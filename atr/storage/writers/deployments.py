@@ -7,6 +7,7 @@ no row that needs them. Both hold the store's guard, so neither can pass the oth
 """
 
 import datetime
+from typing import Final
 
 import sqlmodel
 from sqlmodel import col
@@ -18,22 +19,27 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.storage.candidates as candidates
+import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writer as writers
+import atr.storage.writers.requests as requests
 
 _State = states.DeploymentState
+# A search that was not answered by then is asked for anew.
+_PATIENCE: Final = datetime.timedelta(minutes=10)
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def verify(self, deployment_id: int) -> None:
         """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).verify
         if why_not:
             raise errors.ConflictError(why_not)
@@ -60,19 +66,19 @@ class ReleaseManager(CommitteeParticipant):
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
         """Open the next vote without this deployment, with a reason."""
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
-        release = await writers.load_release_for_update(write, row.release_key)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
+        release = await transaction.load_release_for_update(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             raise errors.ConflictError("The ballot is fixed once the vote is open.")
-        row.off_ballot = writers.checked_reason(reason)
+        row.off_ballot = transaction.checked_reason(reason)
         row.version += 1
         await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=row.off_ballot)
 
     async def put_on_ballot(self, deployment_id: int) -> None:
         """Have the next vote be about this deployment again."""
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
-        release = await writers.load_release_for_update(write, row.release_key)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
+        release = await transaction.load_release_for_update(write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             raise errors.ConflictError("The ballot is fixed once the vote is open.")
         if not row.off_ballot:
@@ -84,10 +90,10 @@ class ReleaseManager(CommitteeParticipant):
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
         if row.state is not _State.LOST:
             raise errors.ConflictError(f"It is {row.state.value}; only a lost upload can be resolved by a person.")
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
             # From here on it is what a person recorded, and no more known to be ours than that.
@@ -109,6 +115,62 @@ class ReleaseManager(CommitteeParticipant):
             raise errors.ConflictError(f"Deployment {external_id} is already recorded, so it cannot be this one.")
         return external_id
 
+    async def search(self, release_key: str, where: distribution.Coordinates) -> int:
+        """Have the platform asked which deployments hold these coordinates; answers the search's number.
+
+        The account of the operator sees what other committees staged too, so nothing is asked for coordinates outside
+        the project's PlatformTarget; of a deployment that also holds packages outside it only the id is kept.
+
+        Asking for the same while it is looked for is one search. Raises UnsupportedError, ConflictError, BlockedError
+        (outside the names that belong to the project: then nothing is asked).
+        """
+        write = self._write
+        release = await transaction.load_release_for_update(write, release_key)
+        candidates.uploads_supported(write.data.built, where.platform)
+        if release.phase is sql.ReleasePhase.RELEASE:
+            raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
+        await embargo.demand_lifted(write.data, release)
+        await requests.demand_inside(write, release, (where,))
+        row = await self._open_search(release, where)
+        if row is None:
+            row = tables.DeploymentSearch(
+                release_key=release.key,
+                platform=where.platform_name,
+                owner_namespace=where.owner_namespace,
+                package=where.package,
+                version=where.version,
+                asked_by=write.asf_uid,
+                asked_at=write.now,
+            )
+            write.data.add(row)
+            await write.data.flush()
+            await write.event(release.key, f"search:{row.id}", "deployment_searched", purl=where.purl)
+        await queue.enqueue(
+            write.data,
+            operating.TaskType.DISTRIBUTION_FIND,
+            {"search_id": row.id},
+            write.now,
+            asf_uid=write.asf_uid,
+            project_key=release.project_key,
+            version_key=release.version,
+        )
+        return transaction.row_id(row.id)
+
+    async def _open_search(
+        self, release: sql.Release, where: distribution.Coordinates
+    ) -> tables.DeploymentSearch | None:
+        table = tables.DeploymentSearch
+        wanted = sqlmodel.select(table).where(
+            table.release_key == release.key,
+            table.platform == where.platform_name,
+            table.owner_namespace == where.owner_namespace,
+            table.package == where.package,
+            table.version == where.version,
+            col(table.answered_at).is_(None),
+            col(table.asked_at) > self._write.now - _PATIENCE,
+        )
+        return (await self._write.data.exec(wanted)).first()
+
 
 class CommitteeMember(ReleaseManager):
     """What members of the committee may do besides."""
@@ -119,11 +181,11 @@ class CommitteeMember(ReleaseManager):
         Raises ConflictError while a promotion of it or its ballot is open.
         """
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).drop
         if why_not:
             raise errors.ConflictError(why_not)
-        row.drop_reason, row.drop_by = writers.checked_reason(reason), write.asf_uid
+        row.drop_reason, row.drop_by = transaction.checked_reason(reason), write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
         await transitions.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
         row.due_at = write.now
@@ -131,7 +193,7 @@ class CommitteeMember(ReleaseManager):
     async def keep_copy(self, deployment_id: int) -> None:
         """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
         why_not = (await preconditions.of(write, row)).keep_copy
         if why_not:
             raise errors.ConflictError(why_not)
@@ -144,9 +206,9 @@ class CommitteeMember(ReleaseManager):
         Raises ConflictError while somebody needs it: see `preconditions`.
         """
         write = self._write
-        row = await writers.load_deployment_for_update(write, deployment_id)
-        release = await writers.load_release_for_update(write, row.release_key)
-        reason = writers.checked_reason(reason)
+        row = await transaction.load_deployment_for_update(write, deployment_id)
+        release = await transaction.load_release_for_update(write, row.release_key)
+        reason = transaction.checked_reason(reason)
         why_not = (await preconditions.of(write, row)).forget_copy
         if why_not:
             raise errors.ConflictError(why_not)

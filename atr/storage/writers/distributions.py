@@ -26,16 +26,14 @@ import atr.storage.embargo as embargo
 import atr.storage.leased_rows as leased_rows
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
-import atr.storage.recorded as recorded
 import atr.storage.row_views as row_views
+import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writer as writers
 import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
-import atr.storage.writers.stagings as stagings
 
 
-class ReleaseManager(writers.Writer):
+class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def record(
@@ -90,7 +88,7 @@ class ReleaseManager(writers.Writer):
         """
         write = self._write
         write.ensure_system()
-        row = await write.data.get(sql.Distribution, recorded.key(claimed.release_key, claimed.coordinates))
+        row = await write.data.get(sql.Distribution, requests.recorded_key(claimed.release_key, claimed.coordinates))
         if row is None:
             return
         leases.check(row, claimed.epoch)
@@ -127,7 +125,7 @@ class ReleaseManager(writers.Writer):
         await requests.demand_uploadable(write, project, revision, platform)
         number = revision.number if revision else None
         then_promote = (not staging) and write.is_committee_member
-        deployment = await stagings.upload(write, release, platform, revision_number=number, then_promote=then_promote)
+        deployment = await requests.upload(write, release, platform, revision_number=number, then_promote=then_promote)
         await write.event(
             release_key,
             f"deployment:{deployment.id}",
@@ -137,7 +135,7 @@ class ReleaseManager(writers.Writer):
             then_promote=then_promote,
             revision=deployment.revision_number,
         )
-        return writers.row_id(deployment.id)
+        return transaction.row_id(deployment.id)
 
     async def stage_again(self, release_key: str, digest: str) -> int:
         """Upload voted files once more, as a deployment that waits, and answer our number of it.
@@ -146,7 +144,7 @@ class ReleaseManager(writers.Writer):
         BlockedError with why not: nobody voted on them, they stand there still, or nothing here holds their bytes.
         """
         release = await self._recordable(release_key, staging=True)
-        return writers.row_id((await stagings.again(self._write, release, digest)).id)
+        return transaction.row_id((await requests.stage_again(self._write, release, digest)).id)
 
     async def delete_distribution(self, release_key: str, where: distribution.Coordinates, reason: str) -> None:
         """Take a row off the list, with a reason. Nothing changes on the platform.
@@ -154,12 +152,12 @@ class ReleaseManager(writers.Writer):
         Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
         """
         write = self._write
-        await writers.load_release_for_update(write, release_key)
-        row = await recorded.find(write.data, release_key, where)
+        await transaction.load_release_for_update(write, release_key)
+        row = await requests.recorded(write.data, release_key, where)
         if row is None:
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
-        reason = writers.checked_reason(reason)
+        reason = transaction.checked_reason(reason)
         if why_not := (await preconditions.deletions(write, release_key)).get(where.purl):
             raise errors.ConflictError(why_not)
         await write.data.delete(row)
@@ -174,7 +172,7 @@ class ReleaseManager(writers.Writer):
         )
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
-        release = await writers.load_release_for_update(self._write, release_key)
+        release = await transaction.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         await embargo.demand_lifted(self._write.data, release)
@@ -219,7 +217,7 @@ class ReleaseManager(writers.Writer):
         )
 
     async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
-        row = await recorded.find(self._write.data, release_key, where)
+        row = await requests.recorded(self._write.data, release_key, where)
         if row is None:
             row = self._new_row(release_key, where, staging=staging)
             self._write.data.add(row)
@@ -271,7 +269,7 @@ class CommitteeMember(ReleaseManager):
         write = self._write
         if not write.data.built.supports(platform):
             raise errors.UnsupportedError(platform.why_not)
-        deployment = await writers.load_deployment_for_update(write, deployment_id)
+        deployment = await transaction.load_deployment_for_update(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
         case = await eligibility.one(write.data, deployment, write.asf_uid)
@@ -279,7 +277,7 @@ class CommitteeMember(ReleaseManager):
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
             await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
-            return writers.row_id(held.id)
+            return transaction.row_id(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(
                 "The deployment or its evidence has changed since you opened the page. Nothing was sent. Review the "
@@ -292,7 +290,7 @@ class CommitteeMember(ReleaseManager):
             await requests.ask_again(write, case, held)
         promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)
         promotion.one_time_code = code
-        return writers.row_id(promotion.id)
+        return transaction.row_id(promotion.id)
 
     async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
         """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
@@ -335,7 +333,7 @@ class CommitteeMember(ReleaseManager):
         if await queries.get_release(write.data, row.release_key) is None:
             return
         packages = await queries.targets(write.data, row)
-        there = await recorded.of_packages(write.data, row.release_key, packages)
+        there = await requests.recorded_of(write.data, row.release_key, packages)
         for where in packages:
             address = next((url for url in learnt.urls if url.coordinates == where), None)
             if to is states.State.LIVE:

@@ -19,7 +19,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.storage.audit as audit
 import atr.storage.switchboard as switchboard
-import atr.storage.writer as writers
+import atr.storage.transaction as transaction
 
 _WORK = (
     (tables.Promotion, col(tables.Promotion.state).in_(list(states.OPEN))),
@@ -38,7 +38,7 @@ _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, operati
 _EPOCHS: Final = 1_000_000
 
 
-class FoundationAdmin(writers.Writer):
+class FoundationAdmin(transaction.Writer):
     """Switch a mechanism off, or the whole site: from that instant no mark is written there until it is on again."""
 
     async def switch_off(self, scope: str, reason: str) -> bool:
@@ -47,7 +47,7 @@ class FoundationAdmin(writers.Writer):
         A mark that was committed before this is a call on its way: it is asked about until it ends.
         """
         row = await self._held(scope)
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         if row.off:
             return False
         row.off = True
@@ -57,7 +57,7 @@ class FoundationAdmin(writers.Writer):
     async def switch_on(self, scope: str, reason: str) -> bool:
         """Let marks be written again; False if it was on already. What waited is looked at now. Raises InputError."""
         row = await self._held(scope)
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         if not row.off:
             return False
         row.off = False
@@ -93,7 +93,7 @@ class FoundationAdmin(writers.Writer):
         )
 
 
-class Operator(writers.Writer):
+class Operator(transaction.Writer):
     """A database that was restored: what it says of calls may be old, so all that had not ended waits for a person.
 
     The generation grows. What was asked for in an earlier one is looked at first and sent only when somebody asks again

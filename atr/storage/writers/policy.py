@@ -17,15 +17,14 @@ import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.incidents as incidents
 import atr.storage.names as names
-import atr.storage.seen as seen_digests
-import atr.storage.writer as writers
+import atr.storage.transaction as transaction
 import atr.storage.writers.deployments as deployments
 import atr.storage.writers.readiness as readiness
 
 _MAX_NAMESPACES: Final = 50
 
 
-class ReleaseManager(writers.Writer):
+class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def edit(
@@ -45,13 +44,13 @@ class ReleaseManager(writers.Writer):
         a mapping that cannot be used.
         """
         write = self._write
-        project = await writers.load_project(write, project_key)
+        project = await transaction.load_project(write, project_key)
         policy = await queries.policy(write.data, project)
         write.data.add(policy)
         await write.data.flush()
         project.release_policy_id = policy.id
-        before = seen_digests.policy_facts(policy)
-        if seen not in {None, seen_digests.policy(policy)}:
+        before = names.policy_facts(policy)
+        if seen not in {None, names.seen_policy(policy)}:
             raise errors.ConflictError("The policy has changed since you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
             # Tags are kept as written: ATR's workflows fetch by them. Those that name no platform are not ours to drop.
@@ -72,7 +71,7 @@ class ReleaseManager(writers.Writer):
             if keep_copies and not policy.keep_copies:
                 await deployments.ask_to_keep_all(write, project_key)
             policy.keep_copies = keep_copies
-        after = seen_digests.policy_facts(policy)
+        after = names.policy_facts(policy)
         if after == before:
             return False
         await write.event(audit.SITE, f"project:{project_key}", "policy_edited", before=before, after=after)
@@ -90,7 +89,7 @@ def _checked(patterns: Sequence[str]) -> list[str]:
     return list(patterns)
 
 
-class FoundationAdmin(writers.Writer):
+class FoundationAdmin(transaction.Writer):
     """What foundation admins may do."""
 
     async def set_target(
@@ -123,13 +122,13 @@ class FoundationAdmin(writers.Writer):
                 f"Enter at most {_MAX_NAMESPACES} namespaces; there are {len(wanted)}.", field="namespaces"
             )
         row = await queries.target(write.data, project_key, platform.name)
-        if seen not in {None, seen_digests.target(row)}:
+        if seen not in {None, names.seen_target(row)}:
             raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
         await self._ensure_apart(project, platform, wanted)
         outside = await names.outside_of(write, project_key, platform, wanted)
         if outside and not outside_is_meant:
             raise errors.BlockedError(outside)
-        before = seen_digests.target_facts(row)
+        before = names.target_facts(row)
         if row is None:
             row = tables.PlatformTarget(
                 project_key=project_key,
@@ -139,7 +138,7 @@ class FoundationAdmin(writers.Writer):
                 set_at=write.now,
             )
         row.namespaces, row.source, row.target = wanted, source, target
-        after = seen_digests.target_facts(row)
+        after = names.target_facts(row)
         if after == before:
             return False
         row.set_by, row.set_at = write.asf_uid, write.now

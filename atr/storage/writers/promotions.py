@@ -15,31 +15,29 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
-import atr.shared.mechanisms as mechanisms
 import atr.storage.eligibility as eligibility
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writer as writers
 import atr.storage.writers.requests as requests
 
 State = states.State
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def look_now(self, promotion_id: int) -> None:
         """Make the row due now. It changes nothing else."""
-        row = await writers.load_promotion_for_update(self._write, promotion_id)
+        row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.due_at is not None:
             row.due_at = self._write.now
 
     async def look_at_deployment_now(self, deployment_id: int) -> None:
         """Make the deployment due now, and let a refused capture be tried again."""
-        row = await writers.load_deployment_for_update(self._write, deployment_id)
+        row = await transaction.load_deployment_for_update(self._write, deployment_id)
         if row.due_at is None:
             return
         if not (row.file_set_digest or (row.state in states.DEPLOYMENT_ENDED)):
@@ -52,7 +50,7 @@ class CommitteeMember(CommitteeParticipant):
 
     async def abort(self, promotion_id: int, reason: str) -> None:
         """Stop a promotion before any call: REQUESTED -> ABORTED."""
-        row = await writers.load_promotion_for_update(self._write, promotion_id)
+        row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
                 f"It is {row.state.value}: a publish request was sent or is being sent, so it cannot be stopped here."
@@ -64,7 +62,7 @@ class CommitteeMember(CommitteeParticipant):
                 "stopped after 24 hours in which no check found published files; or promote again."
             )
         await transitions.promotion(
-            self._write, row, State.ABORTED, f"{self._write.asf_uid}: {writers.checked_reason(reason)}"
+            self._write, row, State.ABORTED, f"{self._write.asf_uid}: {transaction.checked_reason(reason)}"
         )
 
     async def stop(self, promotion_id: int, reason: str) -> None:
@@ -72,7 +70,7 @@ class CommitteeMember(CommitteeParticipant):
 
         One whose every call was refused meanwhile is stopped as before a call.
         """
-        row = await writers.load_promotion_for_update(self._write, promotion_id)
+        row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.state is State.REQUESTED:
             await self.abort(promotion_id, reason)
             return
@@ -81,18 +79,18 @@ class CommitteeMember(CommitteeParticipant):
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.DIVERGED:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a diverged promotion can be compared again by a person."
             )
-        await compare_again(write, row, f"{write.asf_uid}: {writers.checked_reason(reason)}")
+        await compare_again(write, row, f"{write.asf_uid}: {transaction.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
         """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
-        why = f"{write.asf_uid}: {writers.checked_reason(reason)}"
+        row = await transaction.load_promotion_for_update(write, promotion_id)
+        why = f"{write.asf_uid}: {transaction.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(f"It is {row.state.value}; only one in doubt can be marked as cancelled.")
         if not preconditions.may_give_up(write, row):
@@ -104,10 +102,10 @@ class CommitteeMember(CommitteeParticipant):
     async def extend(self, promotion_id: int, reason: str) -> None:
         """Give an open promotion another deadline's length from now."""
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state not in states.OPEN:
             raise errors.ConflictError(f"It is {row.state.value}, so its deadline cannot be extended.")
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
         row.version += 1
@@ -118,14 +116,14 @@ class CommitteeMember(CommitteeParticipant):
     async def send_again(self, promotion_id: int, reason: str) -> None:
         """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.IN_DOUBT:
             raise errors.ConflictError(
                 f"It is {row.state.value}; only a promotion in doubt can be sent again by a person."
             )
         if row.by_hand:
             raise errors.ConflictError("It was published by hand and is only tracked, so nothing is sent for it.")
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
         row.version += 1
@@ -137,7 +135,7 @@ class CommitteeMember(CommitteeParticipant):
         Nothing is sent; the public files are compared with the ballot's.
         """
         write = self._write
-        deployment = await writers.load_deployment_for_update(write, deployment_id)
+        deployment = await transaction.load_deployment_for_update(write, deployment_id)
         cases = await eligibility.load(write.data, [deployment], write.asf_uid)
         why_not = (await preconditions.load(write, cases))[deployment_id].prove_published
         if why_not:
@@ -151,7 +149,7 @@ class CommitteeMember(CommitteeParticipant):
                     case, voted_digest=await queries.store_file_set(write.data, voted, write.now)
                 )
         promotion = await requests.open_promotion(write, case, requested_by=write.asf_uid, by_hand=True)
-        return writers.row_id(promotion.id)
+        return transaction.row_id(promotion.id)
 
     async def accept(self, promotion_id: int, seen: str, reason: str) -> None:
         """Accept the files that were found beside the voted ones, and compare once more: DIVERGED -> CHECKING.
@@ -160,7 +158,7 @@ class CommitteeMember(CommitteeParticipant):
         of the files that the person saw. Raises ConflictError when others were found meanwhile.
         """
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         if (row.state is not states.State.DIVERGED) or not row.extra_files:
             raise errors.ConflictError("No extra file is waiting to be accepted.")
         found = observations.files(row.extra_files)
@@ -168,7 +166,7 @@ class CommitteeMember(CommitteeParticipant):
             raise errors.ConflictError(
                 "The extra files have changed since you opened the page. Nothing was accepted; review them again."
             )
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}
         row.accepted_files = [*row.accepted_files, *({**observations.as_json(file), **told} for file in found)]
         await write.event(
@@ -190,16 +188,13 @@ class CommitteeMember(CommitteeParticipant):
         (naming what moved, or who holds a package), BlockedError (gates).
         """
         write = self._write
-        await writers.load_release_for_update(write, release_key)
+        await transaction.load_release_for_update(write, release_key)
         if not asked:
             raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
-        cases = await self._cases(release_key, [one.deployment_id for one in asked])
+        cases = [await self._case(release_key, one.deployment_id) for one in asked]
         first = await self._asked_before(cases, asked)
         if first:
             return first
-        coded = [_name(case) for case in cases if mechanisms.Mechanism[case.deployment.mechanism].needs_code]
-        if coded:
-            raise errors.ConflictError(f"Promote by itself what may need a one-time code: {'; '.join(coded)}.")
         moved = [
             _name(case)
             for case, one in zip(cases, asked, strict=True)
@@ -229,22 +224,20 @@ class CommitteeMember(CommitteeParticipant):
     async def go_on(self, promotion_id: int, reason: str) -> None:
         """Let a promotion that another one's trouble stopped have its turn without that one; it is theirs now."""
         write = self._write
-        row = await writers.load_promotion_for_update(write, promotion_id)
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
         if not stopped_by:
             raise errors.ConflictError("No failure of another promotion blocks it.")
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         row.after_id, row.requested_by, row.due_at = None, write.asf_uid, write.now
         row.version += 1
         await write.event(row.release_key, f"promotion:{row.id}", "promotion_went_on", reason=why, without=stopped_by)
 
-    async def _cases(self, release_key: str, numbers: Sequence[int]) -> list[eligibility.Case]:
-        there = {row.id: row for row in await queries.deployments(self._write.data, release_key)}
-        missing = next((number for number in numbers if number not in there), None)
-        if missing is not None:
-            raise errors.NotFoundError(f"This release has no deployment {missing}.")
-        cases = await eligibility.load(self._write.data, [there[one] for one in numbers], self._write.asf_uid)
-        return [cases[number] for number in numbers]
+    async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
+        deployment = await transaction.load_deployment_for_update(self._write, deployment_id)
+        if deployment.release_key != release_key:
+            raise errors.NotFoundError(f"This release has no deployment {deployment_id}.")
+        return await eligibility.one(self._write.data, deployment, self._write.asf_uid)
 
     async def _asked_before(
         self, cases: Sequence[eligibility.Case], asked: Sequence[order.Asked]
@@ -302,7 +295,7 @@ async def _ask_to_stop(write: transaction.Transaction, row: tables.Promotion, re
     problem = preconditions.stop(row)
     if problem:
         raise errors.ConflictError(problem)
-    why = writers.checked_reason(reason)
+    why = transaction.checked_reason(reason)
     deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
     deployment.drop_reason, deployment.drop_by = why, write.asf_uid
     row.asked_in = (await queries.site(write.data)).generation

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking the worker to ask the platforms whether a release would go through."""
+"""Asking the worker for checks: of staged files, and whether the platforms would take a release."""
 
 import datetime
 from typing import Final
@@ -11,23 +11,23 @@ import atr.db.queries as queries
 import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
+import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.storage.check_results as check_results
+import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
-import atr.storage.writer as writers
 
 # While something is staged, the platform is asked again when its last answer is older than this.
 _OLD: Final = datetime.timedelta(days=1)
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def check_now(self, release_key: str) -> None:
         """Have the platforms asked now. Raises ConflictError for a release that was announced."""
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced; there is nothing left to check.")
         await embargo.demand_lifted(write.data, release)
@@ -49,7 +49,7 @@ async def queue_old(write: transaction.Transaction, release_key: str, platform: 
     release = await queries.get_release(write.data, release_key)
     if (release is None) or (release.phase is sql.ReleasePhase.RELEASE):
         return
-    results = (await check_results.of_platforms(write.data, release_key)).get(platform, ())
+    results = (await candidates.readiness_results(write.data, release_key)).get(platform, ())
     if (not results) or (min(result.created for result in results) + _OLD <= write.now):
         await queue_check(write, release_key)
 
@@ -61,3 +61,24 @@ async def queue_project(write: transaction.Transaction, project_key: str) -> Non
     )
     for release_key in (await write.data.exec(wanted)).all():
         await queue_check(write, release_key)
+
+
+async def queue_all(write: transaction.Transaction, release: sql.Release) -> None:
+    """Ask for the check of everything that is staged for this release, and whether it would go through."""
+    wanted = sqlmodel.select(tables.Deployment).where(
+        tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
+    )
+    for deployment in (await write.data.exec(wanted)).all():
+        await queue_staged(write, deployment)
+    await queue_check(write, release.key)
+
+
+async def queue_staged(write: transaction.Transaction, deployment: tables.Deployment) -> None:
+    """Ask for the check of this deployment's staged files."""
+    await queue.enqueue(
+        write.data,
+        operating.TaskType.STAGED_FILES_CHECK,
+        {"deployment_id": deployment.id},
+        write.now,
+        asf_uid=write.asf_uid,
+    )

@@ -17,14 +17,14 @@ import atr.promotion.announcing as announcing
 import atr.storage.announcing as rule_facts
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
-import atr.storage.writer as writers
+import atr.storage.transaction as transaction
 import atr.storage.writers.readiness as readiness
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?")
 _MAX_VERSION: Final = 64
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def start(self, project_key: str, version: str, *, expedited: bool = False) -> str:
@@ -34,7 +34,7 @@ class CommitteeParticipant(writers.Writer):
         expedited one unless a committee member asks.
         """
         write = self._write
-        project = await writers.load_project(write, project_key)
+        project = await transaction.load_project(write, project_key)
         ensure_project_active(project)
         if expedited and not write.is_committee_member:
             raise errors.AccessError("Only committee members can start an expedited release.")
@@ -78,7 +78,7 @@ class CommitteeParticipant(writers.Writer):
             )
 
 
-class ReleaseManager(writers.Writer):
+class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def announce(self, release_key: str, *, vouched: Collection[str] = (), reason: str = "") -> None:
@@ -96,7 +96,7 @@ class ReleaseManager(writers.Writer):
         self, release_key: str
     ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
         """The release, what the rule looks at, and what stands and can be cured."""
-        release = await writers.load_release_for_update(self._write, release_key)
+        release = await transaction.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.reasons(facts)
         if any(one.code is announcing.Code.PHASE for one in found):
@@ -108,7 +108,7 @@ class ReleaseManager(writers.Writer):
     async def _close(self, release: sql.Release, found: Sequence[announcing.Reason], reason: str, **facts: Any) -> None:
         """What stands is gone on without, or vouched for: the event has it by name, with the reason."""
         if found:
-            facts["reason"] = writers.checked_reason(reason)
+            facts["reason"] = transaction.checked_reason(reason)
             facts["vouched"] = [{"purl": one.key, "name": one.name} for one in announcing.unvouched(found)]
         release.phase = sql.ReleasePhase.RELEASE
         release.released = self._write.now
@@ -159,10 +159,10 @@ class CommitteeMember(ReleaseManager):
         Who sees its pages does not change. Raises ConflictError where no embargo holds, InputError without a reason.
         """
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         if not await embargo.holds(write.data, release):
             raise errors.ConflictError("This release is not under embargo.")
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         row = operating.EmbargoLift(
             release_key=release.key,
             release_created=release.created,

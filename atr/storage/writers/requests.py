@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promotions begin here: the row and every package it holds, or none of it."""
+"""Promotions and uploads begin here: the row with every package that it holds, or none of it."""
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy.exc
 import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.db.queue as queue
+import atr.db.session as session
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -16,13 +20,14 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
+import atr.storage.holdings as holdings
 import atr.storage.lanes as lanes
 import atr.storage.names as names
+import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
-import atr.storage.voted as voted
-import atr.storage.writer as writers
 
 
 async def open_promotion(
@@ -113,7 +118,7 @@ async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:
     """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
-    if not (write.data.built.supports(where.platform) and voted.passed(release)):
+    if not (write.data.built.supports(where.platform) and candidates.has_passed(release)):
         return None
     entries = await queries.ballot(write.data, release)
     digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == where.platform_name]
@@ -128,7 +133,7 @@ async def voted_of_all(
     read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> fileset.FileSet | None:
     """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
-    if not (packages and read.data.built.supports(packages[0].platform) and voted.passed(release)):
+    if not (packages and read.data.built.supports(packages[0].platform) and candidates.has_passed(release)):
         return None
     entries = await queries.ballot(read.data, release)
     digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == packages[0].platform_name]
@@ -169,7 +174,7 @@ async def insert(
             await write.data.flush()
             write.data.add_all(
                 tables.PromotionTarget(
-                    promotion_id=writers.row_id(promotion.id),
+                    promotion_id=transaction.row_id(promotion.id),
                     purl=package.purl,
                     owner_namespace=package.owner_namespace,
                     package=package.package,
@@ -241,3 +246,94 @@ async def demand_uploadable(
     plan = await uploads.planned(write.data, project, revision, platform)
     if plan.why_not:
         raise errors.BlockedError([plan.why_not])
+
+
+async def upload(
+    write: transaction.Transaction,
+    release: sql.Release,
+    platform: distribution.DistributionPlatform,
+    *,
+    revision_number: str | None = None,
+    stage_digest: str | None = None,
+    then_promote: bool = False,
+) -> tables.Deployment:
+    """A deployment that the worker uploads: of this revision's mapped files, or of this file set."""
+    number = 1 + len(await queries.deployments(write.data, release.key))
+    generation = (await queries.site(write.data)).generation
+    # A number may have been given before the restore already, and the platform keeps the name that went with it.
+    name = f"atr:{release.key}:{number}" + (f":{generation}" if generation else "")
+    mechanism = (await queries.mechanism(write.data, release.project_key, platform)).name
+    deployment = tables.Deployment(
+        release_key=release.key,
+        platform=platform.name,
+        mechanism=mechanism,
+        name=name,
+        state=states.DeploymentState.UPLOADING,
+        entered_at=write.now,
+        revision_number=revision_number,
+        stage_digest=stage_digest,
+        created_by=write.asf_uid,
+        created=write.now,
+        made_in=generation,
+        asked_in=generation,
+        then_promote=then_promote,
+        # Should the task be lost, the scan asks for the upload again.
+        due_at=write.now + datetime.timedelta(seconds=write.place.timing(mechanism).settling),
+    )
+    write.data.add(deployment)
+    await write.data.flush()
+    await queue.enqueue(
+        write.data,
+        operating.TaskType.DISTRIBUTION_STAGE,
+        {"deployment_id": deployment.id},
+        write.now,
+        asf_uid=write.asf_uid,
+        project_key=release.project_key,
+        version_key=release.version,
+    )
+    return deployment
+
+
+async def stage_again(write: transaction.Transaction, release: sql.Release, digest: str) -> tables.Deployment:
+    """A deployment that the worker uploads from the kept copy or the revision. Raises BlockedError with why not."""
+    of, asked = await eligibility.release(write.data, release.key), (release.key, digest)
+    why_not, _ = (await preconditions.stage_again(write, {release.key: of}, [asked]))[asked]
+    platform = preconditions.voted_platform(of.ballot, digest)
+    held = await holdings.holder(write, release, digest)
+    if why_not or (platform is None) or (held is None):
+        raise errors.BlockedError([why_not])
+    candidates.uploads_supported(write.data.built, platform)
+    deployment = await upload(write, release, platform, stage_digest=digest)
+    await write.event(
+        release.key,
+        f"deployment:{deployment.id}",
+        "distribution_staged_again",
+        platform=platform.name,
+        digest=digest,
+        source=held.described,
+    )
+    return deployment
+
+
+def recorded_key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
+    """The key of a third-party distribution's row."""
+    return release_key, where.platform_name, where.owner_namespace, where.package, where.version
+
+
+async def recorded_of(
+    data: session.Session, release_key: str, packages: Sequence[distribution.Coordinates]
+) -> Mapping[distribution.Coordinates, sql.Distribution]:
+    """Those of these packages that have a row in the release's list, under whatever spelling they were recorded.
+
+    ATR and earlier versions of this code stored names as people wrote them.
+    """
+    row = sql.Distribution
+    platforms = {where.platform_name for where in packages}
+    wanted = sqlmodel.select(row).where(row.release_key == release_key, col(row.platform).in_(platforms))
+    there = {one.coordinates: one for one in (await data.exec(wanted)).all()}
+    return {where: there[where] for where in packages if where in there}
+
+
+async def recorded(data: session.Session, release_key: str, where: distribution.Coordinates) -> sql.Distribution | None:
+    """The row of one of them; None if it is not recorded."""
+    return (await recorded_of(data, release_key, [where])).get(where)

@@ -18,14 +18,13 @@ import atr.storage.incidents as incidents
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writer as writers
-import atr.storage.writers.revision as revisions
+import atr.storage.writers.readiness as readiness
 
 # What a release has of a vote that did not pass.
 _NO_VOTE: Final[Mapping[str, Any]] = MappingProxyType({"vote_resolved": None, "voted_revision_number": None})
 
 
-class ReleaseManager(writers.Writer):
+class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def resolve_passed(
@@ -50,7 +49,7 @@ class ReleaseManager(writers.Writer):
         await write.event(
             release_key, "release", "vote_passed", vote=release.current_vote_seq, plus=count.plus, minus=count.minus
         )
-        await revisions.queue_checks(write, release)
+        await readiness.queue_all(write, release)
 
     async def resolve_failed(
         self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: ballots.Tally | None = None
@@ -58,7 +57,7 @@ class ReleaseManager(writers.Writer):
         """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         await transitions.phase(write, release, sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT, **_NO_VOTE)
         await write.event(
             release_key,
@@ -70,7 +69,7 @@ class ReleaseManager(writers.Writer):
             minus=count.minus,
         )
         await _set_aside(write, release, "whose vote failed")
-        await revisions.queue_checks(write, release)
+        await readiness.queue_all(write, release)
 
     async def abandon(self, release_key: str, reason: str, *, vote_seq: int | None = None) -> None:
         """Take a candidate back, in Vote or in Finish, before the first call to publish: back to Compose.
@@ -79,7 +78,7 @@ class ReleaseManager(writers.Writer):
         ConflictError when something of it may be public.
         """
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         if vote_seq not in {None, release.current_vote_seq}:
             raise errors.ConflictError(
                 f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
@@ -88,7 +87,7 @@ class ReleaseManager(writers.Writer):
         why_not = await preconditions.abandon(write, release)
         if why_not:
             raise errors.ConflictError(why_not)
-        why = writers.checked_reason(reason)
+        why = transaction.checked_reason(reason)
         waiting = await queries.promotions(
             write.data,
             col(tables.Promotion.release_key) == release_key,
@@ -112,12 +111,12 @@ class ReleaseManager(writers.Writer):
             if deployment.due_at is not None:
                 deployment.due_at = write.now
         await _set_aside(write, release, "which was abandoned")
-        await revisions.queue_checks(write, release)
+        await readiness.queue_all(write, release)
 
     async def _open_vote(
         self, release_key: str, vote_seq: int | None, seen: ballots.Tally | None
     ) -> tuple[sql.Release, ballots.Tally]:
-        release = await writers.load_release_for_update(self._write, release_key)
+        release = await transaction.load_release_for_update(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open.")
         if vote_seq not in {None, release.current_vote_seq}:

@@ -4,25 +4,19 @@
 import shutil
 from collections.abc import Mapping
 
-import sqlmodel
-from sqlmodel import col
-
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.errors as errors
-import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
-import atr.storage.writer as writers
 import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def create(self, release_key: str, draft: files.Draft, description: str) -> str:
@@ -61,7 +55,7 @@ class CommitteeParticipant(writers.Writer):
         )
         write.data.add(row)
         await record(write, release.key, number, draft.files, odd_checksums)
-        await queue_checks(write, release)
+        await readiness.queue_all(write, release)
         # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
         # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
         target = write.place.revision_dir(release.project_key, release.version, number)
@@ -76,12 +70,12 @@ class CommitteeParticipant(writers.Writer):
 
     async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
         """Whether another revision was made since the draft was begun."""
-        release = await writers.load_release_for_update(self._write, release_key)
+        release = await transaction.load_release_for_update(self._write, release_key)
         latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
 
     async def _changeable(self, release_key: str) -> sql.Release:
-        release = await writers.load_release_for_update(self._write, release_key)
+        release = await transaction.load_release_for_update(self._write, release_key)
         project = await queries.demand_project(self._write.data, release.project_key)
         releases.ensure_project_active(project)
         why_not = preconditions.change_files(release)
@@ -113,24 +107,3 @@ async def record(
         )
     )
     await write.event(release_key, "release", "revision_made", number=number, digest=digest, files=len(files.files))
-
-
-async def queue_checks(write: transaction.Transaction, release: sql.Release) -> None:
-    """Ask for the check of everything that is staged for this release, and whether it would go through."""
-    wanted = sqlmodel.select(tables.Deployment).where(
-        tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
-    )
-    for deployment in (await write.data.exec(wanted)).all():
-        await queue_check(write, deployment)
-    await readiness.queue_check(write, release.key)
-
-
-async def queue_check(write: transaction.Transaction, deployment: tables.Deployment) -> None:
-    """Ask for the check of this deployment's staged files."""
-    await queue.enqueue(
-        write.data,
-        operating.TaskType.STAGED_FILES_CHECK,
-        {"deployment_id": deployment.id},
-        write.now,
-        asf_uid=write.asf_uid,
-    )

@@ -7,13 +7,13 @@ import atr.models.sql as sql
 import atr.storage.ballots as proposals
 import atr.storage.eligibility as eligibility
 import atr.storage.rights as rights
+import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writer as writers
 import atr.storage.writers.ballots as ballots
 import atr.storage.writers.release as releases
 
 
-class CommitteeParticipant(writers.Writer):
+class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def cast(
@@ -30,7 +30,7 @@ class CommitteeParticipant(writers.Writer):
         `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError when that vote is over.
         """
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("No vote on this release is open, so your vote was not recorded.")
         _, digest = await proposals.opened(write.data, release)
@@ -71,7 +71,7 @@ class ReleaseManager(CommitteeParticipant):
         is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
-        release = await writers.load_release_for_update(write, release_key)
+        release = await transaction.load_release_for_update(write, release_key)
         project = await queries.demand_project(write.data, release.project_key)
         releases.ensure_project_active(project)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
