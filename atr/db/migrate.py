@@ -24,7 +24,6 @@ import atr.errors as errors
 _ONE_AT_A_TIME: Final = threading.Lock()
 # insufficient_privilege: https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PG_DENIED: Final = "42501"
-_SYNC_DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -116,14 +115,14 @@ def engine(url: str) -> sqlalchemy.Engine:
     On SQLite it leaves foreign keys unchecked: where a table is made anew, dropping the old one would empty the tables
     that refer to it.
     """
-    address = sqlalchemy.make_url(url)
-    kind = address.get_backend_name()
-    if kind not in _SYNC_DRIVERS:
-        raise errors.SettingsError(f"The database must be SQLite or PostgreSQL, not {kind}.")
-    if (kind == "sqlite") and (address.database in {None, "", ":memory:"}):
-        raise errors.SettingsError("An in-memory database cannot be migrated: name a file.")
-    made = sqlalchemy.create_engine(address.set(drivername=_SYNC_DRIVERS[kind]), poolclass=sqlalchemy.NullPool)
-    if kind == "sqlite":
+    address = session.driven(url)
+    is_sqlite = address.get_backend_name() == "sqlite"
+    if is_sqlite:
+        if address.database in {None, "", ":memory:"}:
+            raise errors.SettingsError("An in-memory database cannot be migrated: name a file.")
+        address = address.set(drivername="sqlite+pysqlite")
+    made = sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)
+    if is_sqlite:
         session.prepare_sqlite(made, foreign_keys=False)
     return made
 

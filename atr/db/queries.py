@@ -117,16 +117,15 @@ class Revision:
 
 async def revisions(data: session.Session, release_key: str, *where: Any, limit: int) -> Sequence[Revision]:
     """Revisions of a release, the newest first."""
+    wanted = _revisions(sql.Revision.release_key == release_key, *where).order_by(col(sql.Revision.seq).desc())
+    return [Revision(*pair) for pair in (await data.exec(wanted.limit(limit))).all()]
+
+
+def _revisions(*where: Any) -> Any:
+    """Revisions, each with what is recorded of its files."""
     row, files = sql.Revision, tables.RevisionFiles
     same = (col(files.release_key) == col(row.release_key)) & (col(files.number) == col(row.number))
-    wanted = (
-        sqlmodel.select(row, files)
-        .join(files, same, isouter=True)
-        .where(row.release_key == release_key, *where)
-        .order_by(col(row.seq).desc())
-        .limit(limit)
-    )
-    return [Revision(*pair) for pair in (await data.exec(wanted)).all()]
+    return sqlmodel.select(row, files).join(files, same, isouter=True).where(*where)
 
 
 async def latest_revision(data: session.Session, release_key: str) -> Revision | None:
@@ -136,14 +135,9 @@ async def latest_revision(data: session.Session, release_key: str) -> Revision |
 
 async def latest_revisions(data: session.Session, release_keys: Collection[str]) -> Mapping[str, Revision]:
     """By release: its newest revision, where it has one."""
-    row, files, newer = sql.Revision, tables.RevisionFiles, sqlalchemy.orm.aliased(sql.Revision)
+    row, newer = sql.Revision, sqlalchemy.orm.aliased(sql.Revision)
     newest = sqlmodel.select(sqlalchemy.func.max(newer.seq)).where(col(newer.release_key) == col(row.release_key))
-    same = (col(files.release_key) == col(row.release_key)) & (col(files.number) == col(row.number))
-    wanted = (
-        sqlmodel.select(row, files)
-        .join(files, same, isouter=True)
-        .where(col(row.release_key).in_(release_keys), col(row.seq) == newest.scalar_subquery())
-    )
+    wanted = _revisions(col(row.release_key).in_(release_keys), col(row.seq) == newest.scalar_subquery())
     return {
         revision.release_key: Revision(revision, recorded) for revision, recorded in (await data.exec(wanted)).all()
     }
@@ -198,13 +192,8 @@ async def packages_of(
     data: session.Session, deployments: Collection[tables.Deployment]
 ) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
     """By deployment: its packages, in order."""
-    platforms = {deployment.id: deployment.platform for deployment in deployments}
     row = tables.DeploymentPackage
-    wanted = sqlmodel.select(row.deployment_id, row.owner_namespace, row.package, row.version)
-    found: dict[int | None, list[distribution.Coordinates]] = {number: [] for number in platforms}
-    for number, *names in (await data.exec(wanted.where(col(row.deployment_id).in_(platforms)))).all():
-        found[number].append(distribution.Coordinates(platforms[number], *names))
-    return {number: tuple(sorted(these)) for number, these in found.items()}
+    return await _coordinates(data, row, col(row.deployment_id), deployments)
 
 
 async def replace_packages(
@@ -234,11 +223,21 @@ async def targets_of(
     data: session.Session, promotions: Collection[tables.Promotion]
 ) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
     """By promotion: the packages that it makes public, in order."""
-    platforms = {promotion.id: promotion.platform for promotion in promotions}
     row = tables.PromotionTarget
-    wanted = sqlmodel.select(row.promotion_id, row.owner_namespace, row.package, row.version)
+    return await _coordinates(data, row, col(row.promotion_id), promotions)
+
+
+async def _coordinates(
+    data: session.Session,
+    row: type[tables.DeploymentPackage] | type[tables.PromotionTarget],
+    owner: Any,
+    owners: Collection[tables.Deployment] | Collection[tables.Promotion],
+) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
+    """By owner: the packages whose rows name it in this column, in order."""
+    platforms = {one.id: one.platform for one in owners}
+    wanted = sqlmodel.select(owner, row.owner_namespace, row.package, row.version).where(owner.in_(platforms))
     found: dict[int | None, list[distribution.Coordinates]] = {number: [] for number in platforms}
-    for number, *names in (await data.exec(wanted.where(col(row.promotion_id).in_(platforms)))).all():
+    for number, *names in (await data.exec(wanted)).all():
         found[number].append(distribution.Coordinates(platforms[number], *names))
     return {number: tuple(sorted(these)) for number, these in found.items()}
 
