@@ -24,6 +24,7 @@ import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.tasks.context as contexts
 import tests.chaos.virtual as virtual
+import tests.sandboxes as sandboxes
 
 HOST: Final = "127.0.0.1:1"
 _END: Final = object()
@@ -96,14 +97,14 @@ class Wires:
 @contextlib.asynccontextmanager
 async def standing_in(
     platform: stand_in.World, latency: Callable[[], float] = lambda: 0.0
-) -> AsyncIterator[tuple[server.RunningSandbox, Wires]]:
+) -> AsyncIterator[tuple[sandboxes.RunningSandbox, Wires]]:
     """The stand-in of this world without a server, and the connections to it."""
     wires = Wires(latency)
     app, behind_gate = _FREE.pop() if _FREE else _built(platform)
     app.extensions[current.WORLD] = platform
     app.gate = app.asgi_app = gate.Gate(behind_gate, platform, wires.cut)  # type: ignore[method-assign]
     wires.app = app
-    sandbox = server.RunningSandbox(platform)
+    sandbox = sandboxes.RunningSandbox(platform)
     sandbox.url = f"http://{HOST}"
     try:
         yield sandbox, wires

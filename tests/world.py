@@ -34,7 +34,6 @@ import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.faults as faults
-import atr.sandbox.server as server
 import atr.sandbox.world as stand_in
 import atr.shared.distribution as distribution
 import atr.storage as storage
@@ -45,6 +44,7 @@ import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
 import atr.worker as worker
+import tests.sandboxes as sandboxes
 from tests import databases as provided
 from tests import in_the_loop, inprocess
 
@@ -114,7 +114,7 @@ class World:
         self,
         hands: contexts.Context,
         store: storage.Storage,
-        sandbox: server.RunningSandbox,
+        sandbox: sandboxes.RunningSandbox,
         clock: Clock,
         settings: config.WorkerSettings,
     ) -> None:
@@ -438,8 +438,8 @@ async def open_world(
 
 
 @contextlib.asynccontextmanager
-async def _served(platform: stand_in.World) -> AsyncIterator[tuple[server.RunningSandbox, None]]:
-    async with server.RunningSandbox(platform) as sandbox:
+async def _served(platform: stand_in.World) -> AsyncIterator[tuple[sandboxes.RunningSandbox, None]]:
+    async with sandboxes.RunningSandbox(platform) as sandbox:
         yield sandbox, None
 
 

@@ -4,13 +4,10 @@
 import asyncio
 import contextlib
 import logging
-import pathlib
 import socket
-import tempfile
 import weakref
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, cast
 
 import hypercorn.asyncio
 import hypercorn.config
@@ -21,12 +18,10 @@ import atr.errors as errors
 import atr.sandbox.artifact_hub as artifact_hub
 import atr.sandbox.central_portal.api as api
 import atr.sandbox.central_portal.pages as pages
-import atr.sandbox.central_portal.portal as portal
 import atr.sandbox.central_portal.repository as repository
 import atr.sandbox.control as control
 import atr.sandbox.current as current
 import atr.sandbox.docker_hub as docker_hub
-import atr.sandbox.endpoints as endpoints
 import atr.sandbox.gate as gate
 import atr.sandbox.npm as npm
 import atr.sandbox.pypi as pypi
@@ -34,8 +29,6 @@ import atr.sandbox.registries as registries
 import atr.sandbox.world as worlds
 
 HOST: Final = "127.0.0.1"
-EXAMPLE_TOKEN: Final = portal.Token("token-name", "token-password")
-EXAMPLE_NAMESPACES: Final = ("org.example", "commons-cli")
 _BACKLOG: Final = 128
 _HOST_NAMES: Final = frozenset({HOST, "localhost"})
 _BLUEPRINTS: Final = (
@@ -168,59 +161,6 @@ async def serve(
         finally:
             await app.gate.close()
             world.save()
-
-
-class RunningSandbox:
-    """A stand-in that runs in this event loop, on a free port, for the length of an `async with`.
-
-    Without a world it makes one in a temporary directory, with one account: `EXAMPLE_TOKEN` opens it, and
-    `EXAMPLE_NAMESPACES` are its own.
-    """
-
-    def __init__(
-        self,
-        world: worlds.World | None = None,
-        make: Callable[[worlds.World, gate.Cut | None], Application] = create_app,
-    ) -> None:
-        self._make = make
-        self._temporary = tempfile.TemporaryDirectory() if world is None else None
-        if self._temporary is not None:
-            world = worlds.World(pathlib.Path(self._temporary.name))
-            world.portal.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
-        self.world = cast("worlds.World", world)
-        self.url = ""
-
-    @property
-    def portal_url(self) -> str:
-        """The root that clients of the Central Portal are given."""
-        return self.url
-
-    @property
-    def repository_url(self) -> str:
-        """The root of the public Maven repository."""
-        return f"{self.url}/maven2"
-
-    def registry_url(self, name: str) -> str:
-        """The root of a registry by its name in `shelf.Registry`; "npm-pages" for npm's pages for people."""
-        return f"{self.url}{endpoints.REGISTRIES}/{name}"
-
-    async def __aenter__(self) -> Self:
-        self._stop = asyncio.Event()
-        started = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(serve(self.world, ready=started.set_result, stop=self._stop, make=self._make))
-        await asyncio.wait([started, self._task], return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
-            self._task.result()
-        self.url = started.result()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        await self._task
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
 
 async def _refuse_strangers() -> tuple[str, int] | None:

@@ -25,7 +25,6 @@ import atr.pages.deployments as deployments
 import atr.pages.views as views
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.sandbox.server as server
 import atr.sandbox.settings as behaviour
 import atr.sandbox.world as stand_in
 import atr.storage as storage
@@ -34,6 +33,7 @@ import atr.storage.transaction as transaction
 import tests.chaos.outcome as outcome
 import tests.chaos.truth as truth
 import tests.chaos.watched as watched
+import tests.sandboxes as sandboxes
 from tests import databases as provided
 from tests import world as worlds
 from tests.model import invariants
@@ -68,7 +68,7 @@ class Grounds:
             # People click through the web, whose role may ask and not do.
             database = session.Database(provided.as_role(address, roles.WEB))
             place = transaction.Place(directory, {one: table.faster(_FASTER) for one, table in steps.TIMINGS.items()})
-            async with server.RunningSandbox(world) as sandbox:
+            async with sandboxes.RunningSandbox(world) as sandbox:
                 try:
                     judge = truth.Truth(world.directory)
                     judge.passed([trees.example().files])
@@ -89,7 +89,7 @@ class Round:
     directory: pathlib.Path
     address: str
     store: storage.Storage
-    sandbox: server.RunningSandbox
+    sandbox: sandboxes.RunningSandbox
     # What is true, whatever the rows say: the committee voted on the example's files.
     judge: truth.Truth
 

@@ -19,7 +19,6 @@ import atr.demo.tree as trees
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.sandbox.server as server
 import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
@@ -28,6 +27,7 @@ import tests.chaos.sayings as sayings
 import tests.chaos.truth as truth
 import tests.chaos.virtual as virtual
 import tests.model.invariants as invariants
+import tests.sandboxes as sandboxes
 from tests import world as worlds
 
 
@@ -79,7 +79,7 @@ class Simulated(worlds.World):
     def __init__(
         self,
         hands: contexts.Context,
-        sandbox: server.RunningSandbox,
+        sandbox: sandboxes.RunningSandbox,
         clock: Clock,
         settings: config.WorkerSettings,
         chance: random.Random,

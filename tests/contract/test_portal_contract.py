@@ -13,10 +13,11 @@ import pytest
 import atr.sandbox.endpoints as endpoints
 import tests.sandbox.bundles as bundles
 from atr.sandbox.central_portal.deployment import State
-from atr.sandbox.server import RunningSandbox, create_app
+from atr.sandbox.server import create_app
 from atr.sandbox.settings import Settings
 from atr.sandbox.world import World
 from tests.sandbox.clients import OWN, STEM, Portal, authorization
+from tests.sandboxes import RunningSandbox
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 OURS: Final[dict[str, Any]] = json.loads((ROOT / "tests/contract/portal-api.json").read_text("utf-8"))

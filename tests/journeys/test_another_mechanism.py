@@ -19,7 +19,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.sandbox.server as server
 import atr.sandbox.world as stand_in_worlds
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
@@ -29,6 +28,7 @@ import atr.storage.files as files
 import tests.depot.adapter as adapter
 import tests.depot.layout as layout
 import tests.depot.stand_in as stand_in
+import tests.sandboxes as sandboxes
 from tests import world as worlds
 
 NPM: Final = distribution.DistributionPlatform.NPM
@@ -47,7 +47,7 @@ async def opened(world: worlds.World, directory: pathlib.Path) -> AsyncIterator[
     place = stand_in_worlds.World(directory / "depot", clock=world.clock.seconds)
     depot = stand_in.Depot(place)
     async with contextlib.AsyncExitStack() as stack:
-        running = await stack.enter_async_context(server.RunningSandbox(place, depot.application))
+        running = await stack.enter_async_context(sandboxes.RunningSandbox(place, depot.application))
         promoter = await stack.enter_async_context(contextlib.aclosing(adapter.Depot(running.url)))
         built = layouts.Layouts({**layouts.BUILT.by_mechanism, STAGE: layout.Flat()})
         timings = {**world.hands.storage.place.timings, STAGE: steps.Timing()}

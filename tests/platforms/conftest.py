@@ -11,9 +11,9 @@ import pytest
 
 import atr.platforms.central_portal.adapter as maven_central
 import atr.sandbox.central_portal.portal as portals
-import atr.sandbox.server as server
 import atr.sandbox.settings as settings
 import atr.sandbox.world as world
+import tests.sandboxes as sandboxes
 
 # A loaded machine is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -29,10 +29,10 @@ Adapt = Callable[..., maven_central.MavenCentral]
 
 
 @pytest.fixture
-async def sandbox(tmp_path: pathlib.Path) -> AsyncIterator[server.RunningSandbox]:
+async def sandbox(tmp_path: pathlib.Path) -> AsyncIterator[sandboxes.RunningSandbox]:
     place = world.World(tmp_path / "world", settings=FAST)
     place.portal.add_account("example", NAMESPACES, TOKEN)
-    async with server.RunningSandbox(place) as running:
+    async with sandboxes.RunningSandbox(place) as running:
         yield running
 
 
@@ -60,7 +60,7 @@ async def adapt() -> AsyncIterator[Adapt]:
 
 
 @pytest.fixture
-def central(sandbox: server.RunningSandbox, adapt: Adapt) -> maven_central.MavenCentral:
+def central(sandbox: sandboxes.RunningSandbox, adapt: Adapt) -> maven_central.MavenCentral:
     return adapt(sandbox.portal_url, sandbox.repository_url)
 
 

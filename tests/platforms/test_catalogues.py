@@ -19,10 +19,10 @@ import atr.platforms.contract as contract
 import atr.platforms.http as http
 import atr.platforms.registry as registry
 import atr.sandbox.faults as faults
-import atr.sandbox.server as server
 import atr.sandbox.world as world
 import atr.shared.distribution as distribution
 import tests.platforms.conftest as conftest
+import tests.sandboxes as sandboxes
 
 Platform = distribution.DistributionPlatform
 
@@ -112,7 +112,7 @@ class Bench:
     catalogue: contract.Catalogue
     # The same, with a deadline of a second.
     impatient: contract.Catalogue
-    sandbox: server.RunningSandbox
+    sandbox: sandboxes.RunningSandbox
     shelf: Shelf
 
     def publish(self, where: distribution.Coordinates | None = None) -> None:
@@ -126,7 +126,7 @@ class Bench:
         return self.sandbox.world.traffic.requests[self.shelf.endpoint]
 
 
-def _catalogue(platform: Platform, sandbox: server.RunningSandbox, seconds: float) -> contract.Catalogue:
+def _catalogue(platform: Platform, sandbox: sandboxes.RunningSandbox, seconds: float) -> contract.Catalogue:
     if platform not in registry.CATALOGUES:
         return central_portal.build(
             portal_url=sandbox.portal_url,
@@ -151,7 +151,7 @@ def _catalogue(platform: Platform, sandbox: server.RunningSandbox, seconds: floa
 @contextlib.asynccontextmanager
 async def _opened(platform: Platform, directory: pathlib.Path) -> AsyncIterator[Bench]:
     place = world.World(directory / "world", settings=conftest.FAST, clock=lambda: NOW)
-    async with server.RunningSandbox(place) as sandbox:
+    async with sandboxes.RunningSandbox(place) as sandbox:
         catalogue, impatient = (_catalogue(platform, sandbox, seconds) for seconds in (20.0, 1.0))
         async with contextlib.aclosing(catalogue), contextlib.aclosing(impatient):
             yield Bench(catalogue, impatient, sandbox, SHELVES[platform])

@@ -22,7 +22,6 @@ import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.server as server
 import atr.sandbox.world as world
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
@@ -31,6 +30,7 @@ import tests.depot.adapter as depot_adapter
 import tests.depot.stand_in as stand_in
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
+import tests.sandboxes as sandboxes
 
 CHECKSUMS: Final = (".md5", ".sha1", ".sha256", ".sha512")
 
@@ -105,7 +105,7 @@ class Bench:
 async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     place = world.World(directory / "world", settings=conftest.FAST)
     place.portal.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
-    async with server.RunningSandbox(place) as sandbox:
+    async with sandboxes.RunningSandbox(place) as sandbox:
         adapter, impatient = (
             central_portal.build(
                 portal_url=sandbox.portal_url,
@@ -144,7 +144,7 @@ async def depot_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     contents |= {"app@1.0.0/app-1.0.0.tgz.sha512": b"no checksum\n"}
     uploads = [samples.written(directory, path, data) for path, data in contents.items()]
     where = distribution.coordinates(distribution.DistributionPlatform.NPM, "", "app", "1.0.0")
-    async with server.RunningSandbox(place, depot.application) as sandbox:
+    async with sandboxes.RunningSandbox(place, depot.application) as sandbox:
         adapter, impatient = (depot_adapter.Depot(sandbox.url, seconds) for seconds in (20.0, 1.0))
         async with contextlib.aclosing(adapter), contextlib.aclosing(impatient):
             about = {"id": f"stage-{'0' * 16}", "other_id": f"stage-{'1' * 16}", "code": stand_in.CODE}

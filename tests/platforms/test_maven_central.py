@@ -22,18 +22,18 @@ import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.server as server
 import atr.shared.distribution as distribution
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
 import tests.platforms.stub as stub
+import tests.sandboxes as sandboxes
 
 NAME = "atr:app-1.0:1"
 JAR = "org/example/app/1.0/app-1.0.jar"
 POM = "org/example/app/1.0/app-1.0.pom"
 
 
-def fault(sandbox: server.RunningSandbox, endpoint: str, **fields: object) -> None:
+def fault(sandbox: sandboxes.RunningSandbox, endpoint: str, **fields: object) -> None:
     sandbox.world.faults.add([faults.Fault.model_validate({"endpoint": endpoint, **fields})])
 
 
@@ -49,7 +49,7 @@ async def published(central: contract.Promoter, directory: pathlib.Path) -> list
 
 
 async def test_stage(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     uploads = samples.release(tmp_path)
     reply = await central.stage(NAME, uploads, tmp_path)
@@ -67,7 +67,7 @@ async def test_stage(
 
 
 async def test_nothing_stays_in_scratch(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -78,7 +78,7 @@ async def test_nothing_stays_in_scratch(
 
 
 async def test_what_cannot_be_uploaded_is_never_sent(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     for uploads in ([], [samples.upload(tmp_path, "../x")], [samples.upload(tmp_path, JAR)]):
         with pytest.raises(errors.InputError):
@@ -133,7 +133,7 @@ async def test_what_an_upload_says(adapt: conftest.Adapt, tmp_path: pathlib.Path
     ],
 )
 async def test_an_upload_is_sent_once_and_found_by_its_name(
-    sandbox: server.RunningSandbox,
+    sandbox: sandboxes.RunningSandbox,
     central: maven_central.MavenCentral,
     tmp_path: pathlib.Path,
     fields: dict[str, object],
@@ -150,7 +150,7 @@ async def test_an_upload_is_sent_once_and_found_by_its_name(
 
 
 async def test_find_reads_every_page(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     archive = tmp_path / "x.zip"
     account = sandbox.world.portal.account_for(conftest.TOKEN)
@@ -178,7 +178,7 @@ async def test_a_search_without_end_is_given_up(adapt: conftest.Adapt) -> None:
 
 
 async def test_staged_and_its_bytes(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     listed = await central.staged(samples.at(external_id))
@@ -195,7 +195,7 @@ async def test_staged_and_its_bytes(
 
 
 async def test_staged_bytes_that_are_longer_or_broken(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     with pytest.raises(errors.UnavailableError, match="more than 3 bytes"):
@@ -217,7 +217,7 @@ async def test_staged_bytes_that_are_longer_or_broken(
     ],
 )
 async def test_staged_bytes_that_are_refused(
-    sandbox: server.RunningSandbox,
+    sandbox: sandboxes.RunningSandbox,
     central: maven_central.MavenCentral,
     status: int,
     kind: type[errors.PlatformError],
@@ -232,7 +232,7 @@ async def test_staged_bytes_that_are_refused(
 
 
 async def test_lookup(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     where = samples.coordinates()
     assert await central.lookup(where) is None
@@ -279,7 +279,7 @@ async def test_names_are_encoded_in_addresses(adapt: conftest.Adapt) -> None:
 
 
 async def test_public(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     voted = await published(central, tmp_path)
     absent = samples.file("org/example/app/1.0/app-1.0-extra.txt", b"x")
@@ -293,7 +293,7 @@ async def test_public(
 
 
 async def test_public_bytes_that_differ(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     voted = {file.path: file for file in await published(central, tmp_path)}
     knobs.turn(sandbox.world.portal, next(iter(sandbox.world.portal.deployments)), "alter-public", {"path": JAR})
@@ -308,7 +308,7 @@ async def test_public_bytes_that_differ(
 
 
 async def test_public_answers_come_one_by_one(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     voted = await published(central, tmp_path)
     fault(sandbox, "repository", path=voted[2].path, status=503)
@@ -320,7 +320,7 @@ async def test_public_answers_come_one_by_one(
 
 
 async def test_public_bytes_that_break_off(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     voted = await published(central, tmp_path)
     fault(sandbox, "repository", effect=True, cut_after=2)
@@ -329,7 +329,7 @@ async def test_public_bytes_that_break_off(
 
 
 async def test_probe(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     assert not await central.probe(samples.at(""), POM)
     await published(central, tmp_path)
@@ -345,7 +345,7 @@ async def test_probe(
 # Writing
 
 
-async def test_prepare_sends_nothing(central: maven_central.MavenCentral, sandbox: server.RunningSandbox) -> None:
+async def test_prepare_sends_nothing(central: maven_central.MavenCentral, sandbox: sandboxes.RunningSandbox) -> None:
     await central.prepare(samples.at(samples.ID))
     with pytest.raises(errors.InputError):
         await central.prepare(samples.at("x"))
@@ -353,7 +353,7 @@ async def test_prepare_sends_nothing(central: maven_central.MavenCentral, sandbo
 
 
 async def test_promote(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     reply = await central.promote(samples.at(external_id))
@@ -363,7 +363,7 @@ async def test_promote(
 
 
 async def test_drop(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     assert (await central.drop(samples.at(external_id))).answer is steps.Answer.TAKEN
@@ -374,7 +374,7 @@ async def test_drop(
 
 @pytest.mark.parametrize("method", ["promote", "drop", "observe", "staged", "prepare"])
 async def test_a_bad_id_never_leaves(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, method: str
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, method: str
 ) -> None:
     with pytest.raises(errors.InputError):
         await getattr(central, method)(samples.at(f"../{samples.ID}"))

@@ -17,22 +17,22 @@ import atr.platforms.central_portal.adapter as maven_central
 import atr.promotion.steps as steps
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.faults as faults
-import atr.sandbox.server as server
 import tests.platforms.conftest as conftest
 import tests.platforms.samples as samples
 import tests.platforms.stub as stub
+import tests.sandboxes as sandboxes
 
 NAME = "atr:app-1.0:1"
 JAR = "org/example/app/1.0/app-1.0.jar"
 BEARER = base64.b64encode(f"{conftest.TOKEN.name}:{conftest.TOKEN.password}".encode()).decode()
 
 
-def fault(sandbox: server.RunningSandbox, endpoint: str, **fields: object) -> None:
+def fault(sandbox: sandboxes.RunningSandbox, endpoint: str, **fields: object) -> None:
     sandbox.world.faults.add([faults.Fault.model_validate({"endpoint": endpoint, **fields})])
 
 
 async def test_trap_01_the_remote_goes_on_when_the_client_gives_up(
-    sandbox: server.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
 ) -> None:
     central = adapt(sandbox.portal_url, sandbox.repository_url)
     external_id = await samples.staged(central, tmp_path)
@@ -43,7 +43,7 @@ async def test_trap_01_the_remote_goes_on_when_the_client_gives_up(
 
 
 async def test_trap_02_a_lost_answer_is_unclear_and_the_state_tells(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     fault(sandbox, "publish", effect=True, cut=True)
@@ -68,7 +68,7 @@ async def test_trap_02_a_lost_answer_is_unclear_and_the_state_tells(
     ],
 )
 async def test_trap_03_no_transport_retries_on_publish(
-    sandbox: server.RunningSandbox,
+    sandbox: sandboxes.RunningSandbox,
     central: maven_central.MavenCentral,
     tmp_path: pathlib.Path,
     fields: dict[str, object],
@@ -80,7 +80,7 @@ async def test_trap_03_no_transport_retries_on_publish(
 
 
 async def test_trap_04_not_found_after_an_upload_is_no_failure(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     sandbox.world.settings = sandbox.world.settings.model_copy(update={"status_404_after_upload": 2})
     reply = await central.stage(NAME, samples.release(tmp_path), tmp_path)
@@ -90,7 +90,7 @@ async def test_trap_04_not_found_after_an_upload_is_no_failure(
 
 
 async def test_trap_05_a_passing_401_or_5xx_leaves_no_mark(
-    sandbox: server.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
 ) -> None:
     central, impatient = adapt(sandbox.portal_url), adapt(sandbox.portal_url, call_timeout=0.5)
     external_id = await samples.staged(central, tmp_path)
@@ -107,7 +107,7 @@ async def test_trap_05_a_passing_401_or_5xx_leaves_no_mark(
 
 
 async def test_trap_06_errors_on_a_good_deployment_decide_nothing(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world.portal, external_id, "show-errors", {})
@@ -142,7 +142,7 @@ async def test_trap_08_already_public_is_seen_before_the_call(
 
 
 async def test_trap_09_failed_while_publishing_is_failed(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world.portal, external_id, "fail-publishing", {})
@@ -161,7 +161,7 @@ async def test_trap_11_the_wrong_id_shows_what_it_holds(
 
 
 async def test_trap_12_what_publishes_itself_is_never_staged(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     await central.stage(NAME, samples.release(tmp_path), tmp_path)
     assert not any(deployment.automatic for deployment in sandbox.world.portal.deployments.values())
@@ -173,7 +173,7 @@ async def test_trap_12_what_publishes_itself_is_never_staged(
 
 
 async def test_trap_13_what_is_publishing_cannot_be_dropped(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world.portal, external_id, "stick", {})
@@ -183,7 +183,7 @@ async def test_trap_13_what_is_publishing_cannot_be_dropped(
 
 
 async def test_trap_17_public_reads_are_thrifty_and_obey(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     await central.promote(samples.at(external_id))
@@ -205,7 +205,7 @@ async def test_trap_17_public_reads_are_thrifty_and_obey(
 
 
 async def test_trap_17_a_head_is_never_repeated(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral
 ) -> None:
     fault(sandbox, "repository", status=429, headers={"Retry-After": "1800"})
     with pytest.raises(errors.UnavailableError) as caught:
@@ -216,7 +216,7 @@ async def test_trap_17_a_head_is_never_repeated(
 
 @pytest.mark.parametrize("echo", [BEARER, conftest.TOKEN.password, conftest.TOKEN.name, f"{BEARER[:9]}\n{BEARER[9:]}"])
 async def test_trap_18_redacts_what_servers_echo(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path, echo: str
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path, echo: str
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     said = []
@@ -251,7 +251,7 @@ async def test_trap_18_no_secret_in_what_a_good_answer_says(adapt: conftest.Adap
 
 
 async def test_trap_18_the_token_never_leaves_the_portal(
-    sandbox: server.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, adapt: conftest.Adapt, tmp_path: pathlib.Path
 ) -> None:
     async with stub.Stub(stub.answer(200, b"x")) as public:
         central = adapt(sandbox.portal_url, public.url)
@@ -316,7 +316,7 @@ async def test_trap_19_path_safety(adapt: conftest.Adapt, path: str) -> None:
 
 @pytest.mark.parametrize("twist", ["repeat", "omit", "hide"])
 async def test_trap_20_a_list_in_doubt_is_no_list(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path, twist: str
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path, twist: str
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world.portal, external_id, "listing", {"twist": twist})
@@ -334,7 +334,7 @@ async def test_trap_20_a_list_that_repeats_itself_is_asked_for_twice_and_no_more
 
 
 async def test_trap_20_an_unknown_word_is_never_success(
-    sandbox: server.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
+    sandbox: sandboxes.RunningSandbox, central: maven_central.MavenCentral, tmp_path: pathlib.Path
 ) -> None:
     external_id = await samples.staged(central, tmp_path)
     knobs.turn(sandbox.world.portal, external_id, "show-state", {"word": "RELEASED"})

@@ -4,7 +4,7 @@
 import pathlib
 from typing import Final
 
-import atr.promotion.rendered as rendered
+import tests.promotion.rendered as rendered
 
 PAGE: Final = pathlib.Path(__file__).resolve().parents[2] / "docs" / "states.md"
 COMMAND: Final = "python -m tests.promotion.render_states"

@@ -3,8 +3,8 @@
 
 import pytest
 
-import atr.promotion.rendered as rendered
 import atr.promotion.states as states
+import tests.promotion.rendered as rendered
 from tests.promotion import render_states
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 
 from atr.sandbox.central_portal.portal import Token
-from atr.sandbox.server import RunningSandbox
 from atr.sandbox.world import World
+from tests.sandboxes import RunningSandbox
 
 API: Final = "/api/v1/publisher"
 STEM: Final = "org/example/thing/1.0/thing-1.0"

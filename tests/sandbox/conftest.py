@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from atr.sandbox.server import RunningSandbox
 from atr.sandbox.settings import Settings
 from atr.sandbox.world import World
 from tests.sandbox.clients import OTHER, OWN, Clock, Portal, authorization
+from tests.sandboxes import RunningSandbox
 
 
 @pytest.fixture

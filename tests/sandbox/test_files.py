@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 import tests.sandbox.bundles as bundles
-from atr.sandbox.server import RunningSandbox
 from tests.sandbox.clients import API, OWN, STEM, Clock, Portal, authorization
+from tests.sandboxes import RunningSandbox
 
 
 async def test_the_listing_has_every_file_with_its_size(portal: Portal, clock: Clock) -> None:

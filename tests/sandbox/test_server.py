@@ -16,15 +16,17 @@ import pytest
 import atr.errors as errors
 import tests.sandbox.bundles as bundles
 from atr.sandbox.central_portal.portal import Account
-from atr.sandbox.server import EXAMPLE_TOKEN, HOST, Listener, RunningSandbox, create_app
+from atr.sandbox.server import HOST, Listener, create_app
 from atr.sandbox.settings import Settings
 from atr.sandbox.world import World
 from tests.sandbox.clients import API, OWN, STEM, Clock, Portal, authorization
+from tests.sandboxes import EXAMPLE_TOKEN, RunningSandbox
 
 MEBIBYTE = 1024 * 1024
 CHILD = """
 import asyncio, pathlib, sys
-from atr.sandbox.server import EXAMPLE_NAMESPACES, EXAMPLE_TOKEN, serve
+from atr.sandbox.server import serve
+from tests.sandboxes import EXAMPLE_NAMESPACES, EXAMPLE_TOKEN
 from atr.sandbox.world import World
 world = World(pathlib.Path(sys.argv[1]))
 world.portal.add_account("example", EXAMPLE_NAMESPACES, EXAMPLE_TOKEN)
