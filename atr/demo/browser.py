@@ -3,8 +3,6 @@
 
 import html.parser
 import urllib.parse
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -35,26 +33,16 @@ class _Inputs(html.parser.HTMLParser):
             self._inside = False
 
 
-class Browser:
+class Browser(httpx.AsyncClient):
     """One browser with its cookies."""
 
     def __init__(self, base: str) -> None:
-        self._client = httpx.AsyncClient(base_url=base, trust_env=False, timeout=30)
-
-    async def __aenter__(self) -> Self:
-        """Open it."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self._client.aclose()
+        super().__init__(base_url=base, trust_env=False, timeout=30)
 
     async def sign_in(self, asf_uid: str) -> None:
         """Sign in as this person."""
         fields = await self._form("/sign-in", "/sign-in")
-        await self._send("/sign-in", {**fields, "asf_uid": asf_uid})
+        await self._submit("/sign-in", {**fields, "asf_uid": asf_uid})
 
     async def confirm_form(self, project_key: str, version_key: str, deployment_id: int) -> dict[str, str]:
         """The fields of the confirm page, with the version typed."""
@@ -64,17 +52,17 @@ class Browser:
 
     async def promote(self, project_key: str, version_key: str, fields: dict[str, str]) -> None:
         """Click Promote."""
-        await self._send(f"/distribution/promote/{project_key}/{urllib.parse.quote(version_key)}", fields)
+        await self._submit(f"/distribution/promote/{project_key}/{urllib.parse.quote(version_key)}", fields)
 
     async def _form(self, path: str, action: str) -> dict[str, str]:
-        page = await self._client.get(path)
+        page = await self.get(path)
         inputs = _Inputs(action)
         inputs.feed(page.text)
         if "csrf_token" not in inputs.fields:
             raise errors.MalformedError(f"The page {path} has no form; its status is {page.status_code}.")
         return inputs.fields
 
-    async def _send(self, path: str, fields: dict[str, str]) -> None:
-        answer = await self._client.post(path, data=fields)
+    async def _submit(self, path: str, fields: dict[str, str]) -> None:
+        answer = await self.post(path, data=fields)
         if answer.status_code != httpx.codes.SEE_OTHER:
             raise errors.ConflictError(f"The form {path} returned {answer.status_code}.")

@@ -63,7 +63,7 @@ async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, te
     try:
         async with processes.Stack(state_dir, processes.Ports(), tree.namespaces, fault.failpoint) as stack:
             tell({"step": "started", "web": stack.web_url, "sandbox": stack.sandbox_url})
-            row = await _until_finish(store, tree, tell)
+            row = await staged_and_voted(store, tree, tell)
             await _break(stack, row, fault)
             await _click(stack, row, fault, tell)
             row = await _until_end(store, stack, row, fault, tell)
@@ -76,10 +76,6 @@ async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, te
 
 async def staged_and_voted(store: storage.Storage, tree: trees.Tree, tell: Tell) -> views.DeploymentView:
     """Everything up to the click: the release stands in Finish, its deployment captured and on the ballot."""
-    return await _until_finish(store, tree, tell)
-
-
-async def _until_finish(store: storage.Storage, tree: trees.Tree, tell: Tell) -> views.DeploymentView:
     await people.settle_in(store, tree.namespaces)
     release_key = await people.compose(store, tree)
     tell({"step": "composed", "release": release_key, "files": len(tree.files)})

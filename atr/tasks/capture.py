@@ -13,6 +13,7 @@ import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
 import atr.tasks.sending as sending
+import atr.tasks.tend as tend
 
 
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
@@ -32,8 +33,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         if found.unread:
             raise errors.InputError(f"{found.unread} It is not captured.")
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
-        async with context.service() as service:
-            await service.deployments.failed_look(claimed, str(error), error.retry_after)
+        await tend.failed_look(context, claimed, error)
         return
     context.failpoint("before_captured")
     async with context.service() as service:

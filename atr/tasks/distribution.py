@@ -150,26 +150,16 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
             )
 
 
-async def _failed_look(context: contexts.Context, claimed: work.Deployment, error: errors.AtrError) -> None:
-    is_outage = not isinstance(error, errors.MalformedError)
-    async with context.service() as service:
-        await service.deployments.failed_look(claimed, str(error), error.retry_after, is_outage=is_outage)
-
-
 async def _look_up(context: contexts.Context, claimed: work.Distribution) -> None:
     found = await context.catalogue(claimed.coordinates.platform).lookup(claimed.coordinates)
-    await _note_pending(context, claimed, found, None)
-
-
-async def _failed_look_up(context: contexts.Context, claimed: work.Distribution, error: errors.AtrError) -> None:
-    await _note_pending(context, claimed, None, error)
+    await _note_pending(context, claimed, None, found)
 
 
 async def _note_pending(
     context: contexts.Context,
     claimed: work.Distribution,
-    found: work.PublicAddress | None,
     problem: errors.AtrError | None,
+    found: work.PublicAddress | None = None,
 ) -> None:
     timing = context.storage.place.plain
     retry_after = problem.retry_after if problem else None
@@ -191,6 +181,6 @@ async def _note_pending(
 
 _JOBS: Final[Mapping[leased_rows.Kind, _Job]] = {
     leased_rows.Kind.PROMOTION: _Job(promote.advance, promote.failed_look),
-    leased_rows.Kind.DEPLOYMENT: _Job(tend.advance, _failed_look),
-    leased_rows.Kind.DISTRIBUTION: _Job(_look_up, _failed_look_up),
+    leased_rows.Kind.DEPLOYMENT: _Job(tend.advance, tend.failed_look),
+    leased_rows.Kind.DISTRIBUTION: _Job(_look_up, _note_pending),
 }

@@ -14,6 +14,7 @@ import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.sending as sending
+import atr.tasks.tend as tend
 
 
 async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
@@ -30,8 +31,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             files = [contract.Upload(path, source) for path, source in await inputs.uploads(read, claimed.id)]
     except errors.AtrError as error:
         # Nothing was sent: the row says why, and the scan asks again.
-        async with context.service() as service:
-            await service.deployments.failed_look(claimed, str(error), None)
+        await tend.failed_look(context, claimed, error)
         return
 
     async with holds.DeploymentHold(context, claimed).alive():
@@ -41,8 +41,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
                 permit = await service.marks.transfer(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
             # Switched off: nothing was sent, the row says why, and the scan asks again.
-            async with context.service() as service:
-                await service.deployments.failed_look(claimed, str(error), None)
+            await tend.failed_look(context, claimed, error)
             return
         context.failpoint("after_upload_mark")
         context.demand_fresh(before)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the scan does with a deployment: look at it, find it again, give it up."""
 
+import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.platforms.contract as contract
@@ -39,6 +40,13 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
             await _drop(context, claimed)
         else:
             await _look(context, claimed)
+
+
+async def failed_look(context: contexts.Context, claimed: work.Deployment, error: errors.AtrError) -> None:
+    """Note on the row that the platform could not be read, or that nothing was sent; it is looked at again."""
+    is_outage = not isinstance(error, errors.MalformedError)
+    async with context.service() as service:
+        await service.deployments.failed_look(claimed, str(error), error.retry_after, is_outage=is_outage)
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:

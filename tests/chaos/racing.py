@@ -194,10 +194,9 @@ class Racer(browsers.Browser):
         On a connection of its own: one that stood open for as long as the page may be given up by the server at this
         very moment, and a browser would send again by itself then.
         """
-        here = self._client
         try:
             async with httpx.AsyncClient(
-                base_url=here.base_url, cookies=here.cookies, trust_env=False, timeout=here.timeout
+                base_url=self.base_url, cookies=self.cookies, trust_env=False, timeout=self.timeout
             ) as fresh:
                 return await fresh.post(f"/distribution/promote/{people.PROJECT}/{version}", data=dict(fields))
         except httpx.HTTPError as error:
@@ -205,11 +204,11 @@ class Racer(browsers.Browser):
 
     async def look(self, page: str) -> httpx.Response:
         """Open a page."""
-        return await self._client.get(page)
+        return await self.get(page)
 
     def as_if_in(self, other: "Racer") -> None:
         """Another window of a browser in which somebody has signed in."""
-        self._client.cookies.update(other._client.cookies)
+        self.cookies.update(other.cookies)
 
 
 @contextlib.asynccontextmanager
