@@ -45,8 +45,13 @@ async def demand_committee(data: session.Session, committee_key: str) -> sql.Com
     """The committee."""
     committee = await data.get(sql.Committee, committee_key)
     if committee is None:
-        raise errors.NotFoundError(f"There is no committee “{committee_key[:60]}”.")
+        raise no_committee(committee_key)
     return committee
+
+
+def no_committee(committee_key: str) -> errors.NotFoundError:
+    """What is said of a committee that is not there."""
+    return errors.NotFoundError(f"There is no committee “{committee_key[:60]}”.")
 
 
 async def get_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release | None:

@@ -44,7 +44,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         "status": operating.TaskStatus.QUEUED,
         "task_type": task_type,
         "task_args": args,
-        "inputs_hash": hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest(),
+        "inputs_hash": _hashed(args),
         "asf_uid": asf_uid,
         "added": now,
         "scheduled": scheduled or now,
@@ -61,6 +61,21 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
     added = (await data.exec(insert.returning(col(operating.Task.id)))).scalars().all()
     if (scheduled or now) <= now:
         await _defer(data, added)
+
+
+async def is_waiting(data: session.Session, task_type: operating.TaskType, *args: dict[str, Any]) -> bool:
+    """Whether this work, with one of these arguments, is queued or active."""
+    row, status = operating.Task, operating.TaskStatus
+    wanted = sqlmodel.select(row.id).where(
+        row.task_type == task_type,
+        col(row.inputs_hash).in_(map(_hashed, args)),
+        col(row.status).in_([status.QUEUED, status.ACTIVE]),
+    )
+    return (await data.exec(wanted)).first() is not None
+
+
+def _hashed(args: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest()
 
 
 async def claim(

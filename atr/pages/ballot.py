@@ -5,14 +5,13 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 
-import atr.db.queries as queries
 import atr.models.promotion as tables
 import atr.pages.views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
-import atr.storage.transaction as transaction
+import atr.storage.readers.ballots as ballot_rows
 
 _State = states.DeploymentState
 
@@ -61,17 +60,14 @@ def proposed(
     )
 
 
-async def frozen(read: transaction.Transaction, of: eligibility.Release, number: str) -> tuple[BallotLine, ...]:
+def frozen(of: eligibility.Release, known: ballot_rows.Frozen, number: str) -> tuple[BallotLine, ...]:
     """The file sets of the newest vote, and whether what was staged still holds the same bytes."""
-    rows = {row.id: row for row in await queries.deployments(read.data, of.row.key)}
-    packages = await queries.packages_of(read.data, rows.values())
-    file_sets = await queries.file_set_rows(read.data, {entry.file_set_digest for entry in of.ballot})
     lines = []
     for entry in of.ballot:
-        stored, row = file_sets.get(entry.file_set_digest), rows.get(entry.deployment_id)
+        stored, row = known.file_sets.get(entry.file_set_digest), known.deployments.get(entry.deployment_id)
         what = ""
         if row is not None:
-            what = f"{distribution.in_one_line(packages[row.id])} in deployment {row.external_id or row.name}"
+            what = f"{distribution.in_one_line(known.packages[row.id])} in deployment {row.external_id or row.name}"
         name, detail = _named(entry.kind, entry.platform, number, what)
         css, word, at = _staged_now(entry, row)
         lines.append(

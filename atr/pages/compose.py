@@ -5,10 +5,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.paging as paging
 import atr.models.promotion as tables
@@ -30,6 +26,9 @@ import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
 import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.readers.projects as projects
+import atr.storage.readers.release_rows as release_rows
+import atr.storage.readers.revisions as revision_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -136,30 +135,25 @@ class ChangeView:
 
 async def startable(read: transaction.Transaction) -> StartList:
     """The active projects of which the reader may start a release."""
-    committees = {row.key: row for row in (await read.data.exec(sqlmodel.select(sql.Committee))).all()}
-    wanted = sqlmodel.select(sql.Project).where(sql.Project.status == sql.ProjectStatus.ACTIVE)
-    found = (await read.data.exec(wanted.order_by(col(sql.Project.stored_name), col(sql.Project.key)))).all()
     return StartList(
         tuple(
-            (row.key, row.name, committees[row.committee_key].name)
-            for row in found
-            if (row.committee_key in committees) and rights.is_participant(committees[row.committee_key], read.asf_uid)
+            (row.key, row.name, committee.name)
+            for row, committee in await projects.active(read)
+            if rights.is_participant(committee, read.asf_uid)
         )
     )
 
 
 async def start(read: transaction.Transaction, project_key: str) -> StartView:
     """The page for starting a release of this project. Raises NotFoundError."""
-    project = await queries.demand_project(read.data, project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
+    of = await projects.one(read, project_key)
+    project, committee = of.row, of.committee
     why_not = ""
     if project.status is not sql.ProjectStatus.ACTIVE:
         why_not = f"{project.name} is {project.status.value}, so no release of it can be started."
     elif not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can start a release. Ask one of them."
-    seen = await embargo.seen_by(read)
-    wanted = sqlmodel.select(sql.Release).where(sql.Release.project_key == project.key, seen)
-    found = (await read.data.exec(wanted.order_by(col(sql.Release.created).desc()).limit(_VERSIONS))).all()
+    found = await release_rows.newest_of(read, project.key, _VERSIONS)
     return StartView(
         project_key=project.key,
         project_name=project.name,
@@ -180,8 +174,11 @@ async def page(
 ) -> ComposeView:
     """The compose page: the newest revision's files, where they go, and what is wrong with them."""
     of = await eligibility.release(read.data, release_key)
-    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
-    files = await _files(read, revision)
+    release, project, committee = of.row, of.project, of.committee
+    newest = [of.newest_revision] if of.newest_revision else []
+    revision = next((revisions.line(one) for one in await revision_rows.listed(read, newest)), None)
+    recorded = await revision_rows.files(read, of.newest_revision)
+    files = recorded.files if recorded else ()
     places, mappings, remarks = _mapped(read.data.built, of.policy, files)
     known = await deployment_rows.of_releases(read, {release_key: of})
     rows = deployments.shown(read, known).get(release_key, ())
@@ -200,7 +197,7 @@ async def page(
         phase_word=distributions.PHASE_WORDS[release.phase],
         sentence=_sentence(release, revision, files, mappings, rows),
         css=_css(release, revision, mappings),
-        revision=await revisions.line(read, revision) if revision else None,
+        revision=revision,
         tree=trees.of(files, places, folder, query),
         mappings=mappings,
         checks=(*remarks, *_checks(known)),
@@ -223,7 +220,8 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
     """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
     release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
-    files = await _files(read, revision)
+    recorded = await revision_rows.files(read, revision)
+    files = recorded.files if recorded else ()
     inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
     if (not inside) or (revision is None):
         raise errors.NotFoundError(
@@ -244,12 +242,6 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
         revision_number=revision.number,
         why_not=why_not,
     )
-
-
-async def _files(read: transaction.Transaction, revision: queries.Revision | None) -> tuple[fileset.File, ...]:
-    if (revision is None) or not revision.digest:
-        return ()
-    return (await queries.revision_files(read.data, revision)).files
 
 
 def _mapped(
@@ -314,7 +306,7 @@ def _about(row: tables.Deployment, result: sql.CheckResult, *, several: bool) ->
     return f"staged on {name}{f', {ballots.name(row)}' if several else ''}"
 
 
-def _css(release: sql.Release, revision: queries.Revision | None, mappings: Sequence[PlatformMapping]) -> str:
+def _css(release: sql.Release, revision: revisions.RevisionLine | None, mappings: Sequence[PlatformMapping]) -> str:
     if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return "open" if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "passed"
     if any(one.problems for one in mappings):
@@ -324,7 +316,7 @@ def _css(release: sql.Release, revision: queries.Revision | None, mappings: Sequ
 
 def _sentence(
     release: sql.Release,
-    revision: queries.Revision | None,
+    revision: revisions.RevisionLine | None,
     files: Sequence[fileset.File],
     mappings: Sequence[PlatformMapping],
     rows: Sequence[views.DeploymentView],

@@ -7,9 +7,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.models.paging as paging
 import atr.models.promotion as tables
 import atr.pages.acts as acts
@@ -45,13 +42,7 @@ async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views
 
 async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
     """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
-    releases = {release_key: await eligibility.release(read.data, release_key)}
-    found = await deployment_rows.find(read, release_key, row_key)
-    if isinstance(found, tables.Promotion):
-        rows = await deployment_rows.load(read, releases, (), (found,))
-    else:
-        rows = await deployment_rows.load(read, releases, (found[0],), ())
-    return shown(read, rows)[release_key][0]
+    return shown(read, await deployment_rows.of_row(read, release_key, row_key))[release_key][0]
 
 
 def cut(
@@ -78,19 +69,15 @@ def shown(read: transaction.Transaction, rows: deployment_rows.Rows) -> Mapping[
 
 async def detail(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentDetail:
     """One row with its files and what happened to it."""
-    row = await one(read, release_key, row_key)
+    known = await deployment_rows.of_row(read, release_key, row_key)
+    row = shown(read, known)[release_key][0]
     sides = [side.digest if side else "" for side in (row.proof.voted, row.proof.staged, row.proof.public)]
     newer = row.verified is not None and row.verified.differs and row.verified.is_newer_than(row.proof.staged)
     if newer and row.verified:
         sides[1] = row.verified.digest
     files, tally, total = await evidence.files(read, *sides)
-    subjects = [f"deployment:{row.deployment_id}"] if row.deployment_id is not None else []
-    promotions = await queries.promotions(
-        read.data,
-        (col(tables.Promotion.deployment_id) == row.deployment_id)
-        if row.deployment_id is not None
-        else (col(tables.Promotion.id) == row.promotion_id),
-    )
+    promotions = [*known.tracked, *(promotion for case in known.cases.values() for promotion in case.promotions)]
+    subjects = [f"deployment:{number}" for number in known.cases]
     subjects += [f"promotion:{promotion.id}" for promotion in promotions]
     return views.DeploymentDetail(
         row=row,

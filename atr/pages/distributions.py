@@ -4,16 +4,10 @@
 import collections
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-import sqlalchemy
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.models.paging as paging
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.deployments as deployments
 import atr.pages.not_public as not_public
@@ -23,9 +17,9 @@ import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
 import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.readers.distributions as distributions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.uploads as uploads
@@ -156,9 +150,7 @@ async def listing(
     of = await eligibility.release(read.data, release_key)
     release, project = of.row, of.project
     manager = rights.is_release_manager(of.committee, read.asf_uid)
-    row, found = sql.Distribution, [*map(_names, asked.words)]
-    wanted = sqlmodel.select(sqlalchemy.func.count()).where(col(row.release_key) == release_key, *found)
-    part = asked.part((await read.data.exec(wanted)).one())
+    found, part = await distributions.page(read, release_key, asked)
     known = await deployment_rows.of_releases(read, {release_key: of})
     rows = deployments.shown(read, known).get(release_key, ())
     here, deployments_part = deployments.cut(rows, deployments_asked)
@@ -167,45 +159,27 @@ async def listing(
         project_name=project.name,
         version_key=release.version,
         phase_word=PHASE_WORDS[release.phase],
-        distributions=await _of(read, release, *found, offset=part.offset),
+        distributions=await _of(read, release, found),
         part=part,
         deployments=here,
-        not_public=not_public.told(await candidates.measure(read.data, release), rows, release),
+        not_public=not_public.told(await candidates.measure(read.data, release_key), rows, release),
         may_change=manager,
         may_change_why_not="" if manager else _MANAGERS_ONLY,
         deployments_part=deployments_part,
     )
 
 
-def _names(word: str) -> Any:
-    """The condition under which a third-party distribution is found by this word."""
-    row = sql.Distribution
-    named = (col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
-    return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))
-
-
 async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[DistributionView, ...]:
     """The third-party distributions that are only noted: on platforms that cannot promote, not seen yet, unproved."""
-    row, cannot = sql.Distribution, [one.name for one in _Platform if not one.supports_remote_promotion]
-    unproved = ~col(row.staging) & (col(row.proof) == _Proof.UNPROVED)
-    return await _of(read, release, col(row.pending) | unproved | col(row.platform).in_(cannot))
+    return await _of(read, release, await distributions.not_promoted(read, release.key))
 
 
 async def _of(
-    read: transaction.Transaction, release: sql.Release, *where: Any, offset: int = 0
+    read: transaction.Transaction, release: sql.Release, rows: Iterable[sql.Distribution]
 ) -> tuple[DistributionView, ...]:
-    """The third-party distributions of a release, by platform and package, as many as a page shows."""
-    row = sql.Distribution
-    wanted = (
-        sqlmodel.select(row)
-        .where(row.release_key == release.key, *where)
-        .order_by(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
-        .offset(offset)
-        .limit(paging.SHOWN)
-    )
-    by_package = await _deployment_ids(read, release)
+    by_package = await distributions.deployments(read, release.key)
     why_not = await preconditions.deletions(read, release.key)
-    return tuple(_view(release, one, by_package, why_not) for one in (await read.data.exec(wanted)).all())
+    return tuple(_view(release, row, by_package, why_not) for row in rows)
 
 
 async def form(
@@ -215,27 +189,24 @@ async def form(
     page: int = 1,
 ) -> RecordFormView:
     """What the record and automate pages show; with a platform also a page of what would be uploaded, or why not."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    revision = await queries.latest_revision(read.data, release_key)
-    policy = await queries.policy(read.data, project)
-    target = await queries.target(read.data, project.key, platform.name) if platform else None
+    of = await eligibility.release(read.data, release_key)
+    project, revision = of.project, of.newest_revision
+    target = of.targets.get(platform.name) if platform else None
     upload: Upload | None = None
     why_not = ""
     if platform is not None:
         plan = await uploads.planned(read.data, project, revision, platform)
         upload, why_not = view(plan, page), plan.why_not
-    if not rights.is_release_manager(committee, read.asf_uid):
+    if not rights.is_release_manager(of.committee, read.asf_uid):
         doing = "stage" if platform else "record"
         why_not = f"Only release managers and committee members can {doing} from here."
-    elif await embargo.holds(read.data, release):
+    elif of.is_embargoed:
         why_not = gates.EMBARGOED
     return RecordFormView(
         project_key=project.key,
         project_name=project.name,
-        version_key=release.version,
-        phase_word=PHASE_WORDS[release.phase],
+        version_key=of.row.version,
+        phase_word=PHASE_WORDS[of.row.phase],
         platforms=tuple(
             (one.name, one.display_name, _what_happens(one))
             # Those that can promote first: of them something staged can be read.
@@ -244,10 +215,10 @@ async def form(
         ),
         upload=upload,
         why_not=why_not,
-        mapping=mapping.patterns_of(policy.file_tag_mappings, platform) if platform else (),
+        mapping=mapping.patterns_of(of.policy.file_tag_mappings, platform) if platform else (),
         target_namespaces=tuple(target.namespaces) if target else (),
         revision_number=revision.number if revision else "",
-        may_promote=rights.is_member(committee, read.asf_uid),
+        may_promote=rights.is_member(of.committee, read.asf_uid),
     )
 
 
@@ -260,21 +231,10 @@ def _what_happens(platform: distribution.DistributionPlatform) -> str:
     )
 
 
-async def _deployment_ids(read: transaction.Transaction, release: sql.Release) -> dict[tuple[str, str, str], int]:
-    wanted = (
-        sqlmodel.select(tables.DeploymentPackage)
-        .join(tables.Deployment, col(tables.Deployment.id) == col(tables.DeploymentPackage.deployment_id))
-        .where(tables.Deployment.release_key == release.key)
-        .order_by(col(tables.DeploymentPackage.deployment_id))
-    )
-    rows: Sequence[tables.DeploymentPackage] = (await read.data.exec(wanted)).all()
-    return {(row.owner_namespace, row.package, row.version): row.deployment_id for row in rows}
-
-
 def _view(
     release: sql.Release,
     row: sql.Distribution,
-    by_package: Mapping[tuple[str, str, str], int],
+    by_package: Mapping[tuple[str, str, str, str], int],
     delete_why_not: Mapping[str, str],
 ) -> DistributionView:
     word = _word(row)
@@ -293,7 +253,7 @@ def _view(
         created_by=row.created_by,
         created=row.created or release.created,
         delete_why_not=delete_why_not.get(row.coordinates.purl, ""),
-        deployment_id=by_package.get((row.owner_namespace, row.package, row.version)),
+        deployment_id=by_package.get((row.platform, row.owner_namespace, row.package, row.version)),
     )
 
 

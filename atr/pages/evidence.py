@@ -4,9 +4,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-import atr.db.queries as queries
 import atr.pages.views as views
 import atr.promotion.fileset as fileset
+import atr.storage.readers.ballots as ballots
 import atr.storage.transaction as transaction
 
 # A page shows so many files; what differs comes first, so none of that is cut off.
@@ -19,19 +19,14 @@ async def files(
     read: transaction.Transaction, voted: str, staged: str, public: str
 ) -> tuple[tuple[views.FileRow, ...], tuple[tuple[str, int], ...], int]:
     """The rows (at most SHOWN), the tally over all files, and how many files there are. Digests may be empty."""
-    # Equal sides are one file set: fetched once.
-    fetched = {digest: await _side(read, digest) for digest in dict.fromkeys((voted, staged, public))}
-    sides = [fetched[digest] for digest in (voted, staged, public)]
+    fetched = await ballots.files(read, {digest for digest in (voted, staged, public) if digest})
+    sides = [fetched[digest].by_path if digest else None for digest in (voted, staged, public)]
     rows = [_row(path, *sides) for path in sorted({path for side in sides if side for path in side})]
     rows = _renamed(rows)
     counts = {result: sum(1 for row in rows if row.result == result) for result in _TALLY}
     rows.sort(key=lambda row: (_ORDER.index(row.result), row.path))
     shown = sorted(rows[:SHOWN], key=lambda row: row.path)
     return tuple(shown), tuple((_TALLY[result], count) for result, count in counts.items()), len(rows)
-
-
-async def _side(read: transaction.Transaction, digest: str) -> Mapping[str, fileset.File] | None:
-    return (await queries.file_set(read.data, digest)).by_path if digest else None
 
 
 def _row(

@@ -6,8 +6,6 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlmodel import col
-
 import atr.models.paging as paging
 import atr.models.sql as sql
 import atr.pages.acts as acts
@@ -118,11 +116,10 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     manager = rights.is_release_manager(committee, read.asf_uid)
     count = await ballots.tally(read, release)
     shown = [row for row in rows if not not_public.is_given_up(row)]
-    measured = await candidates.measures(read.data, col(sql.Release.key) == release_key)
-    measure = measured.get(release_key, voted.Measure())
+    measure = await candidates.measure(read.data, release_key)
     lacking = not_public.told(measure, rows, release)
-    facts = await rule_facts.of_many(read.data, {release_key: of}, measured=measured, incident=known.incident_sentences)
-    holds = announcing.reasons(facts[release_key])
+    facts = await rule_facts.facts(read.data, of, measure, known.incident_sentences)
+    holds = announcing.reasons(facts)
     here, part = deployments.cut(rows, asked)
     # What a row stands for is said by that row.
     unheld = [one for one in lacking if not one.has_row]

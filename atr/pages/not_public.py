@@ -6,15 +6,12 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.views as views
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
 
 _GIVEN_UP: Final = frozenset(
@@ -87,15 +84,10 @@ async def announced(read: transaction.Transaction, release: sql.Release) -> Anno
     """Who announced it, and without what; None before that."""
     if release.phase is not sql.ReleasePhase.RELEASE:
         return None
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(tables.Event.chain == release.key, tables.Event.what == "release_announced")
-        .order_by(col(tables.Event.number).desc())
-        .limit(1)
-    )
-    event = (await read.data.exec(wanted)).first()
-    if event is None:
+    found = await events.of_release(read, release.key, ("release_announced",))
+    if not found:
         return None
+    event = found[-1]
     without, waived, vouched = (
         tuple(str(one["name"]) for one in event.data.get(key, ())) for key in ("without", "waived", "vouched")
     )

@@ -5,10 +5,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.pages.changes as changes
@@ -19,7 +15,10 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.embargo as embargo
 import atr.storage.names as names
-import atr.storage.readers.changes as change_events
+import atr.storage.readers.events as events
+import atr.storage.readers.projects as projects
+import atr.storage.readers.release_rows as release_rows
+import atr.storage.readers.revisions as revisions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -128,9 +127,8 @@ class TrialCase:
 
 async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
     """The policy, as everybody may read it. Raises NotFoundError."""
-    project = await queries.demand_project(read.data, project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    policy = await queries.policy(read.data, project)
+    of = await projects.one(read, project_key)
+    project, committee, policy = of.row, of.committee, of.policy
     manager = rights.is_release_manager(committee, read.asf_uid)
     return PolicyView(
         project_key=project.key,
@@ -148,7 +146,7 @@ async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
         if manager
         else f"Only release managers and members of the {committee.name} committee can change the policy.",
         may_try=rights.is_participant(committee, read.asf_uid),
-        changes=changes.of(await change_events.of_project(read, project_key, ("policy_edited",))),
+        changes=changes.of(await events.of_project(read, project_key, ("policy_edited",))),
         releases=await _releases(read, project_key),
     )
 
@@ -163,29 +161,21 @@ async def trial_case(
 
     Without a version it is the newest release on its way. Raises AccessError, NotFoundError.
     """
-    project = await queries.demand_project(read.data, project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    if (patterns is not None) and not rights.is_participant(committee, read.asf_uid):
-        raise errors.AccessError(f"Only committers of {committee.name} can try patterns that are not saved.")
+    of = await projects.one(read, project_key)
+    if (patterns is not None) and not rights.is_participant(of.committee, read.asf_uid):
+        raise errors.AccessError(f"Only committers of {of.committee.name} can try patterns that are not saved.")
     if not version_key:
         offered = await _releases(read, project_key)
         version_key = offered[0][0] if offered else ""
-    if patterns is None:
-        patterns = (await queries.policy(read.data, project)).file_tag_mappings
     revision = None
     if version_key:
-        revision = await queries.latest_revision(read.data, await embargo.release_key(read, project_key, version_key))
-    targets = {
-        platform.name: await queries.target(read.data, project_key, platform.name)
-        for platform in distribution.DistributionPlatform
-        if read.data.built.supports(platform)
-    }
+        revision = await revisions.newest(read, await embargo.release_key(read, project_key, version_key))
     return TrialCase(
         version_key=version_key,
         revision_number=revision.number if revision else "",
-        files=await queries.revision_files(read.data, revision) if (revision and revision.digest) else None,
-        patterns=patterns,
-        namespaces={name: tuple(row.namespaces) for name, row in targets.items() if row},
+        files=await revisions.files(read, revision),
+        patterns=of.policy.file_tag_mappings if patterns is None else patterns,
+        namespaces={name: tuple(row.namespaces) for name, row in of.targets.items()},
         built=read.data.built,
     )
 
@@ -292,18 +282,5 @@ def _of_slug(slug: str) -> distribution.DistributionPlatform:
 
 
 async def _releases(read: transaction.Transaction, project_key: str) -> tuple[tuple[str, str], ...]:
-    wanted = (
-        sqlmodel.select(sql.Release)
-        .where(
-            sql.Release.project_key == project_key,
-            col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
-            await embargo.seen_by(read),
-        )
-        # Those in Compose first: their files can still change.
-        .order_by(
-            (col(sql.Release.phase) == sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT).desc(), col(sql.Release.created).desc()
-        )
-        .limit(_RELEASES)
-    )
-    found = (await read.data.exec(wanted)).all()
+    found = await release_rows.on_their_way(read, project_key, _RELEASES)
     return tuple((row.version, f"{row.version}, in {distributions.PHASE_WORDS[row.phase]}") for row in found)

@@ -5,15 +5,9 @@ import dataclasses
 import datetime
 import functools
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
-import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.usage as monthly
@@ -25,6 +19,7 @@ import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.names as names
+import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -148,7 +143,7 @@ async def panel(
         platforms=tuple(column.platform.display_name for column in columns),
         checks=checks if columns else (),
         asked_at=min(asked) if asked else None,
-        is_asking=await _is_asking(read, release),
+        is_asking=await candidates.is_asking(read.data, release.key),
         ask_why_not="" if rights.is_participant(committee, read.asf_uid) else _who_may(committee),
         usage=used,
     )
@@ -158,12 +153,14 @@ async def panel(
 async def of(read: transaction.Transaction, project_key: str, version_key: str) -> Panel:
     """The panel of one version of a project. Raises NotFoundError."""
     release_key = await embargo.release_key(read, project_key, version_key)
-    return await of_release(read, await eligibility.release(read.data, release_key))
+    of = await eligibility.release(read.data, release_key)
+    return await of_release(read, of, await deployment_rows.of_release(read, release_key))
 
 
-async def of_release(read: transaction.Transaction, of: eligibility.Release) -> Panel:
-    """The panel of a release whose deployments nobody has read yet."""
-    deployments = await queries.deployments(read.data, of.row.key)
+async def of_release(
+    read: transaction.Transaction, of: eligibility.Release, deployments: Collection[tables.Deployment]
+) -> Panel:
+    """The panel of a release with these deployments, whose cases nobody has read yet."""
     cases = await eligibility.load(read.data, deployments, read.asf_uid, releases={of.row.key: of})
     return await panel(read, of, cases)
 
@@ -194,18 +191,6 @@ def _column(
 
 def _is_sent(column: _Column) -> bool:
     return bool(column.cases) and all(case.deployment.state is _Deployment.PUBLISHED for case in column.cases)
-
-
-async def _is_asking(read: transaction.Transaction, release: sql.Release) -> bool:
-    # The worker was asked by something that changed, or by a person (storage/writers/readiness.py).
-    asked = ({"release_key": release.key}, {"release_key": release.key, "anew": True})
-    hashes = [hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest() for arguments in asked]
-    wanted = sqlmodel.select(operating.Task.id).where(
-        operating.Task.task_type == operating.TaskType.READINESS_CHECK,
-        col(operating.Task.inputs_hash).in_(hashes),
-        col(operating.Task.status).in_([operating.TaskStatus.QUEUED, operating.TaskStatus.ACTIVE]),
-    )
-    return (await read.data.exec(wanted)).first() is not None
 
 
 def _cell(built: layouts.Layouts, code: str, release: sql.Release, column: _Column) -> Cell:

@@ -4,11 +4,7 @@
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-import sqlalchemy
-import sqlmodel
-from sqlmodel import col
+from typing import Final
 
 import atr.models.paging as paging
 import atr.models.sql as sql
@@ -26,6 +22,8 @@ import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.readers.projects as projects
+import atr.storage.readers.release_rows as release_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -86,32 +84,12 @@ def heading(of: eligibility.Release) -> views.ReleaseHead:
 
 async def listing(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> ReleaseList:
     """A page of the releases, those on their way first; on it those that need the reader come first."""
-    release, project, is_over = sql.Release, sql.Project, col(sql.Release.phase) == sql.ReleasePhase.RELEASE
-    where = [await embargo.seen_by(read), col(project.committee_key) != "", *map(_names, asked.words)]
-    joined = col(project.key) == col(release.project_key)
-    counted = sqlmodel.select(is_over, sqlalchemy.func.count()).join(project, joined).where(*where).group_by(is_over)
-    counts = {bool(over): count for over, count in (await read.data.exec(counted)).all()}
-    part = asked.part(sum(counts.values()))
-    wanted = (
-        sqlmodel.select(release.key)
-        .join(project, joined)
-        .where(*where)
-        .order_by(is_over, col(release.created).desc(), col(release.key))
-        .offset(part.offset)
-        .limit(paging.SHOWN)
-    )
-    lines = await _lines(read, (await read.data.exec(wanted)).all())
+    page = await release_rows.page(read, asked)
+    lines = await _lines(read, page.keys)
     yours = sum(1 for line in lines if line.group == "you")
     may_start = bool((await compose.startable(read)).projects)
-    sentence = _sentence(counts.get(False, 0), yours, part, is_known=bool(read.asf_uid))
-    return ReleaseList(sentence, "ready" if yours else "live", tuple(lines), may_start, part)
-
-
-def _names(word: str) -> Any:
-    """The condition under which a release is found by this word."""
-    release, project = sql.Release, sql.Project
-    named = (col(project.stored_name), col(project.key), col(release.version))
-    return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))
+    sentence = _sentence(page.on_their_way, yours, page.part, is_known=bool(read.asf_uid))
+    return ReleaseList(sentence, "ready" if yours else "live", tuple(lines), may_start, page.part)
 
 
 def _sentence(on_their_way: int, yours: int, part: paging.Part, *, is_known: bool) -> str:
@@ -156,7 +134,7 @@ async def _lines(read: transaction.Transaction, release_keys: Sequence[str]) -> 
         return []
     releases = await eligibility.releases_of(read.data, release_keys)
     known = await deployment_rows.of_releases(read, releases)
-    measured = await candidates.measures(read.data, col(sql.Release.key).in_(release_keys))
+    measured = await candidates.measures(read.data, release_keys)
     facts = await rule_facts.of_many(read.data, releases, measured=measured, incident=known.incident_sentences)
     page = _Page(
         rows=deployments.shown(read, known),
@@ -251,22 +229,20 @@ async def session_role(read: transaction.Transaction) -> str:
     """What the signed-in person is, over all committees, for the top bar."""
     if not read.asf_uid:
         return ""
-    found = (await read.data.exec(sqlmodel.select(sql.Committee).order_by(col(sql.Committee.key)))).all()
-    roles = [text for committee in found if (text := role(committee, read.asf_uid))]
-    if await read.data.get(sql.FoundationAdmin, read.asf_uid) is not None:
+    roles = [text for committee in await projects.committees(read) if (text := role(committee, read.asf_uid))]
+    if await rights.is_admin(read):
         roles.append("foundation admin")
     return ", ".join(roles)
 
 
 async def people(read: transaction.Transaction) -> tuple[tuple[str, str], ...]:
     """Everybody whom a committee names, with what they are. For local accounts in sandbox mode."""
-    found = (await read.data.exec(sqlmodel.select(sql.Committee).order_by(col(sql.Committee.key)))).all()
     names: dict[str, str] = {}
-    for committee in found:
+    for committee in await projects.committees(read):
         for asf_uid in [*committee.committee_members, *committee.release_managers, *committee.committers]:
             names.setdefault(asf_uid, role(committee, asf_uid))
-    for admin in (await read.data.exec(sqlmodel.select(sql.FoundationAdmin))).all():
-        names.setdefault(admin.asf_uid, "foundation admin")
+    for admin in await projects.admins(read):
+        names.setdefault(admin, "foundation admin")
     return tuple(names.items())
 
 

@@ -6,10 +6,6 @@ import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.disk as disk
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -21,9 +17,10 @@ import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.holdings as holdings
 import atr.storage.preconditions as preconditions
+import atr.storage.readers.ballots as ballot_rows
+import atr.storage.readers.release_rows as release_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -32,7 +29,6 @@ _SHOWN: Final = 1_000
 # Files that the page lists before they are staged once more.
 _LISTED: Final = 100
 _ID: Final = 12
-_LAST: Final = "\U0010ffff"
 _NOTHING: Final = "There is no page at this address."
 
 
@@ -110,11 +106,11 @@ class AgainView:
     why_not: str
 
 
-async def entries(read: transaction.Transaction, of: eligibility.Release) -> tuple[VoterEntry, ...]:
+async def entries(
+    read: transaction.Transaction, of: eligibility.Release, known: ballot_rows.Frozen
+) -> tuple[VoterEntry, ...]:
     """What a voter can get of each entry of the newest ballot, in its order; empty before the first vote."""
     digests = {entry.file_set_digest for entry in of.ballot}
-    file_sets = await queries.file_set_rows(read.data, digests)
-    deployments = {row.id: row for row in await queries.deployments(read.data, of.row.key)}
     held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, digest) for digest in digests})
     built = read.data.built
     maven_like = {
@@ -125,8 +121,8 @@ async def entries(read: transaction.Transaction, of: eligibility.Release) -> tup
     examples = await _examples(read, {entry.file_set_digest for entry in of.ballot if entry.platform in maven_like})
     found = []
     for entry in of.ballot:
-        digest, row = entry.file_set_digest, deployments.get(entry.deployment_id)
-        stored = file_sets.get(digest)
+        digest, row = entry.file_set_digest, known.deployments.get(entry.deployment_id)
+        stored = known.file_sets.get(digest)
         found.append(
             VoterEntry(
                 kind=entry.kind.value,
@@ -148,9 +144,10 @@ async def warnings(
     read: transaction.Transaction, of: eligibility.Release, deployments: Sequence[tables.Deployment]
 ) -> tuple[str, ...]:
     """For the page that opens a vote: a sentence for each deployment that voters could not test."""
-    rows = [row for row in deployments if ballots.is_meant(row) and row.file_set_digest]
-    held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, row.file_set_digest or "") for row in rows})
-    said = [(row, _why_not(of, row, held.get((of.row.key, row.file_set_digest or "")))) for row in rows]
+    meant = [row for row in deployments if ballots.is_meant(row) and row.file_set_digest]
+    digests = {(of.row.key, row.file_set_digest or "") for row in meant}
+    held = await holdings.holders(read, {of.row.key: of.row}, digests)
+    said = [(row, _why_not(of, row, held.get((of.row.key, row.file_set_digest or "")))) for row in meant]
     return tuple(f"Voters cannot test {ballots.name(row)}. {why_not}" for row, why_not in said if why_not)
 
 
@@ -158,15 +155,13 @@ async def served(
     read: transaction.Transaction, project_key: str, version_key: str, digest: str, path: str
 ) -> ServedFile | ServedFolder:
     """What stands at an address: a file, a checksum of one, or a folder. Raises NotFoundError."""
-    release = await queries.demand_release(read.data, await queries.release_key(read.data, project_key, version_key))
-    # Maven signs in nowhere, so before the embargo is lifted nobody is served, and what is there is not told.
-    if await embargo.holds(read.data, release):
-        raise queries.no_version(project_key, version_key)
-    entry = await _on_a_ballot(read, release, digest)
-    row, algorithm = await read.data.get(tables.FileSetFile, (digest, path)), ""
+    release = await ballot_rows.served(read, project_key, version_key)
+    entry = await ballot_rows.entry(read, release, digest)
     named = checksums.named_by(path)
+    found = await ballot_rows.named(read, digest, [path, *([named.path] if named else [])])
+    row, algorithm = found.get(path), ""
     if (row is None) and (named is not None):
-        row, algorithm = await read.data.get(tables.FileSetFile, (digest, named.path)), named.algorithm
+        row, algorithm = found.get(named.path), named.algorithm
     if row is None:
         return await _folder(read, release, entry, path.strip("/"))
     file = await holdings.source(read, release, digest, row.sha256, row.size)
@@ -179,9 +174,9 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     """Files to upload if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
     of = await eligibility.release(read.data, release_key)
     release, project, asked = of.row, of.project, (release_key, digest)
-    await _on_a_ballot(read, release, digest)
+    await ballot_rows.entry(read, release, digest)
     platform = preconditions.voted_platform(of.ballot, digest)
-    files = await queries.file_set(read.data, digest)
+    files = (await ballot_rows.files(read, [digest]))[digest]
     held = await holdings.holder(read, release, digest)
     why_not, _ = (await preconditions.stage_again(read, {release_key: of}, [asked]))[asked]
     if not rights.is_release_manager(of.committee, read.asf_uid):
@@ -201,33 +196,13 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     )
 
 
-async def _on_a_ballot(read: transaction.Transaction, release: sql.Release, digest: str) -> tables.BallotEntry:
-    """The first ballot entry with this file set: what nobody votes or voted on is not served."""
-    wanted = (
-        sqlmodel.select(tables.BallotEntry)
-        .where(tables.BallotEntry.release_key == release.key, tables.BallotEntry.file_set_digest == digest)
-        .order_by(col(tables.BallotEntry.id))
-        .limit(1)
-    )
-    entry = (await read.data.exec(wanted)).first()
-    if entry is None:
-        raise errors.NotFoundError(f"These files are not on any ballot of {release.version}.")
-    return entry
-
-
 async def _folder(
     read: transaction.Transaction, release: sql.Release, entry: tables.BallotEntry, path: str
 ) -> ServedFolder:
     prefix = f"{path}/" if path else ""
-    row = tables.FileSetFile
-    wanted = (
-        sqlmodel.select(row.path, row.size, row.sha256)
-        .where(row.digest == entry.file_set_digest, row.path >= prefix, row.path <= f"{prefix}{_LAST}")
-        .order_by(col(row.path))
-    )
     folders: dict[str, FolderLine] = {}
     files: list[FolderLine] = []
-    for there, size, sha256 in (await read.data.exec(wanted)).all():
+    for there, size, sha256 in await ballot_rows.below(read, entry.file_set_digest, prefix):
         name, slash, _ = there.removeprefix(prefix).partition("/")
         if slash:
             folders.setdefault(name, FolderLine(f"{name}/", f"{prefix}{name}/"))
@@ -236,7 +211,7 @@ async def _folder(
     if not (folders or files):
         raise errors.NotFoundError(_NOTHING)
     lines = (*folders.values(), *files)
-    project = await queries.demand_project(read.data, release.project_key)
+    _, project = await release_rows.one(read, release.key)
     return ServedFolder(
         project_key=project.key,
         project_name=project.name,
@@ -278,15 +253,9 @@ def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdi
 
 async def _examples(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, str]:
     """By file set: an artifact to try, one with a jar if there is one, else a POM."""
-    row = tables.FileSetFile
     found: dict[str, str] = {}
     for ending, more in ((".jar", ""), (".pom", ":pom")):
-        wanted = (
-            sqlmodel.select(row.digest, row.path)
-            .where(col(row.digest).in_(digests), col(row.path).endswith(ending, autoescape=True))
-            .order_by(col(row.path))
-        )
-        for digest, path in (await read.data.exec(wanted)).all():
+        for digest, path in await ballot_rows.ending(read, digests, ending):
             if digest in found:
                 continue
             where = maven.parse_path(path).coordinates

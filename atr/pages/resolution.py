@@ -4,9 +4,6 @@
 import dataclasses
 from typing import Final
 
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.deployments as deployments
@@ -79,21 +76,16 @@ class AnnounceView:
 
 async def resolve(read: transaction.Transaction, release_key: str) -> ResolveView:
     """The open vote with what is staged for it."""
-    staged = [
-        ballots.name(row) for row in await queries.deployments(read.data, release_key) if row.state not in ballots.ENDED
-    ]
-    return ResolveView(vote=await votes.newest(read, release_key), staged=tuple(staged))
+    rows = await deployment_rows.of_release(read, release_key)
+    staged = tuple(ballots.name(row) for row in rows if row.state not in ballots.ENDED)
+    return ResolveView(vote=await votes.newest(read, release_key), staged=staged)
 
 
 async def abandon(read: transaction.Transaction, release_key: str) -> AbandonView:
     """What follows from taking the candidate back, or why it cannot be."""
     of = await votes.reader(read, release_key)
-    waiting = await queries.promotions(
-        read.data,
-        col(tables.Promotion.release_key) == release_key,
-        col(tables.Promotion.state) == states.State.REQUESTED,
-    )
-    staged = [row for row in await queries.deployments(read.data, release_key) if ballots.is_meant(row)]
+    waiting = await deployment_rows.requested(read, release_key)
+    staged = [row for row in await deployment_rows.of_release(read, release_key) if ballots.is_meant(row)]
     consequences = [
         "The release returns to Compose, where its files can be changed.",
         "The open vote ends; votes already cast no longer count."
@@ -140,12 +132,8 @@ async def announce(read: transaction.Transaction, release_key: str) -> AnnounceV
     of = await votes.reader(read, release_key)
     known = await deployment_rows.of_releases(read, {release_key: of.of})
     rows = deployments.shown(read, known).get(release_key, ())
-    measure = await candidates.measure(read.data, of.release)
-    facts = (
-        await rule_facts.of_many(
-            read.data, {release_key: of.of}, measured={release_key: measure}, incident=known.incident_sentences
-        )
-    )[release_key]
+    measure = await candidates.measure(read.data, release_key)
+    facts = await rule_facts.facts(read.data, of.of, measure, known.incident_sentences)
     found = announcing.reasons(facts)
     lacking = not_public.told(measure, rows, of.release)
     why_not = _announce_why_not(of, found)

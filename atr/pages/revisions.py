@@ -6,15 +6,10 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
-import atr.errors as errors
-import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.pages.distributions as distributions
 import atr.promotion.fileset as fileset
+import atr.storage.readers.release_rows as release_rows
+import atr.storage.readers.revisions as rows
 import atr.storage.transaction as transaction
 
 # As many revisions and differing files as one page lists; how many there are is said.
@@ -75,15 +70,10 @@ class RevisionsView:
 
 async def page(read: transaction.Transaction, release_key: str, *, earlier: str = "", later: str = "") -> RevisionsView:
     """The revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
-    release = await queries.demand_release(read.data, release_key)
-    project = await queries.demand_project(read.data, release.project_key)
-    found = await queries.revisions(read.data, release_key, limit=LINES)
-    lines = await _lines(read, found)
-    total = found[0].row.seq if found else 0
-    comparison = None
-    if earlier or later:
-        pair = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
-        comparison = await _compared(read, *pair)
+    release, project = await release_rows.one(read, release_key)
+    found = await rows.page(read, release_key, LINES)
+    lines = tuple(map(line, found))
+    comparison = _compared(*await rows.pair(read, release_key, earlier, later)) if earlier or later else None
     return RevisionsView(
         project_key=project.key,
         project_name=project.name,
@@ -91,23 +81,14 @@ async def page(read: transaction.Transaction, release_key: str, *, earlier: str 
         phase_word=distributions.PHASE_WORDS[release.phase],
         sentence=_sentence(lines, comparison),
         lines=lines,
-        total=total,
+        total=found[0].row.seq if found else 0,
         comparison=comparison,
     )
 
 
-async def line(read: transaction.Transaction, row: queries.Revision) -> RevisionLine:
+def line(listed: rows.Listed) -> RevisionLine:
     """One revision."""
-    return (await _lines(read, [row]))[0]
-
-
-async def _lines(read: transaction.Transaction, rows: Sequence[queries.Revision]) -> tuple[RevisionLine, ...]:
-    wanted = sqlmodel.select(tables.FileSetRow).where(col(tables.FileSetRow.digest).in_({row.digest for row in rows}))
-    sets = {one.digest: one for one in (await read.data.exec(wanted)).all()}
-    return tuple(_line(row.row, sets.get(row.digest)) for row in rows)
-
-
-def _line(row: sql.Revision, files: tables.FileSetRow | None) -> RevisionLine:
+    row, files = listed.row, listed.files
     return RevisionLine(
         number=row.number,
         who=row.asfuid,
@@ -120,14 +101,7 @@ def _line(row: sql.Revision, files: tables.FileSetRow | None) -> RevisionLine:
     )
 
 
-async def _compared(read: transaction.Transaction, earlier: queries.Revision, later: queries.Revision) -> Comparison:
-    for one in (earlier, later):
-        if not one.digest:
-            raise errors.ConflictError(
-                f"Revision {one.number} was created before file digests were recorded, so it cannot be compared."
-            )
-    before = await queries.file_set(read.data, earlier.digest)
-    after = await queries.file_set(read.data, later.digest)
+def _compared(pair: Sequence[rows.Listed], before: fileset.FileSet, after: fileset.FileSet) -> Comparison:
     found = fileset.compare(before, after)
     old, new = before.by_path, after.by_path
     every = [
@@ -137,8 +111,8 @@ async def _compared(read: transaction.Transaction, earlier: queries.Revision, la
         *(Changed("removed", path, old[path].sha256, "") for path in found.missing),
     ]
     return Comparison(
-        earlier=(await _lines(read, [earlier]))[0],
-        later=(await _lines(read, [later]))[0],
+        earlier=line(pair[0]),
+        later=line(pair[1]),
         tally=(
             ("changed", len(found.changed)),
             ("renamed", len(found.renamed)),

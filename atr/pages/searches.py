@@ -3,20 +3,19 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
-import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
+import atr.storage.eligibility as eligibility
 import atr.storage.names as names
+import atr.storage.readers.searches as searches
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -58,20 +57,15 @@ class SearchView:
 
 async def one(read: transaction.Transaction, project_key: str, version_key: str, number: int) -> SearchView:
     """The search. Raises NotFoundError, AccessError for whoever could not ask for one."""
-    head = await releases.head(read, project_key, version_key)
-    project = await queries.demand_project(read.data, project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
-    if not rights.is_release_manager(committee, read.asf_uid):
+    of = await eligibility.release(read.data, await releases.key(read, project_key, version_key))
+    if not rights.is_release_manager(of.committee, read.asf_uid):
         raise errors.AccessError(
-            f"Only release managers and members of the {committee.name} committee can search for deployments."
+            f"Only release managers and members of the {of.committee.name} committee can search for deployments."
         )
-    row = await read.data.get(tables.DeploymentSearch, number)
-    if (row is None) or (row.release_key != head.release_key):
-        raise errors.NotFoundError("This release has no such search.")
-    target = await queries.target(read.data, project.key, row.platform)
-    recorded = await _recorded(read, row)
+    row, recorded = await searches.one(read, of.row.key, number)
+    target = of.targets.get(row.platform)
     return SearchView(
-        head=head,
+        head=releases.heading(of),
         number=number,
         coordinates=distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version),
         asked_by=row.asked_by,
@@ -79,31 +73,23 @@ async def one(read: transaction.Transaction, project_key: str, version_key: str,
         answered_at=row.answered_at,
         problem=row.problem,
         # The newest first: it is the likeliest.
-        candidates=tuple(_candidate(read.data, row, found, target, recorded) for found in reversed(row.found)),
+        candidates=tuple(_candidate(read.data.built, row, found, target, recorded) for found in reversed(row.found)),
         etag=f"{number}.{'answered' if row.answered_at else 'waiting'}",
     )
 
 
-async def _recorded(read: transaction.Transaction, row: tables.DeploymentSearch) -> dict[str | None, tables.Deployment]:
-    ids = [found["external_id"] for found in row.found]
-    wanted = sqlmodel.select(tables.Deployment).where(
-        tables.Deployment.platform == row.platform, col(tables.Deployment.external_id).in_(ids)
-    )
-    return {one.external_id: one for one in (await read.data.exec(wanted)).all()}
-
-
 def _candidate(
-    data: session.Session,
+    built: layouts.Layouts,
     row: tables.DeploymentSearch,
     found: dict[str, Any],
     target: tables.PlatformTarget | None,
-    recorded: dict[str | None, tables.Deployment],
+    recorded: Mapping[str | None, tables.Deployment],
 ) -> CandidateView:
     packages = tuple(distribution.Coordinates(row.platform, *package) for package in found["packages"])
     there = recorded.get(found["external_id"])
     here = (there is not None) and (there.release_key == row.release_key)
     # The names may have been set anew since the answer: what lies outside now is not shown either.
-    beyond = (target is None) or bool(names.outside(data.built, packages, target))
+    beyond = (target is None) or bool(names.outside(built, packages, target))
     if (not packages) or beyond:
         return CandidateView(
             found["external_id"],

@@ -8,11 +8,8 @@ once, as the worst that it is.
 import dataclasses
 import datetime
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Final
-
-import sqlmodel
-from sqlmodel import col
 
 import atr.models.operating as operating
 import atr.models.paging as paging
@@ -21,8 +18,8 @@ import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
-import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
+import atr.storage.readers.stuck as rows
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
@@ -35,8 +32,6 @@ _TOO_LONG: Final = datetime.timedelta(hours=1)
 _LONG: Final = datetime.timedelta(days=1)
 # A task that failed is forgotten by this page after so long.
 _RECENT: Final = datetime.timedelta(days=7)
-# More than anybody reads; the worst of each kind are among them.
-_MOST: Final = 1_000
 _MOVING: Final = (_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING)
 
 
@@ -185,12 +180,12 @@ async def page(read: transaction.Transaction, asked: paging.Asked = paging.FIRST
         *await _tasks(read),
     ]
     found.sort(key=_worst_first)
-    lines, part = asked.cut([line for _, line in found[:_MOST]], _name)
+    lines, part = asked.cut([line for _, line in found[: rows.MOST]], _name)
     return StuckView(
         at=read.now,
         lines=lines,
-        is_cut=len(found) > _MOST,
-        held=await _off(read),
+        is_cut=len(found) > rows.MOST,
+        held=tuple(switchboard.sentence(one) for one in await switchboard.off(read.data)),
         left_alone=tuple(why for why, _ in shut.values()),
         part=part,
     )
@@ -200,30 +195,14 @@ def _name(line: Line) -> str:
     return f"{line.project_name} {line.project_key} {line.version_key} {line.platform} {line.word}"
 
 
-async def _off(read: transaction.Transaction) -> tuple[str, ...]:
-    wanted = (
-        sqlmodel.select(operating.Switch).where(col(operating.Switch.off)).order_by(col(operating.Switch.scope).desc())
-    )
-    return tuple(switchboard.sentence(one) for one in (await read.data.exec(wanted)).all())
-
-
 async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane]) -> list[tuple[Kind, Line]]:
-    row = tables.Promotion
-    still_open = col(row.state).in_(list(states.OPEN))
-    stuck = (
-        col(row.state).in_([_State.DIVERGED, _State.IN_DOUBT])
-        | col(row.held)
-        | (col(row.deadline) <= read.now)
-        | (col(row.entered_at) <= read.now - _LONG)
-        | _not_taken(read, row)
-    )
-    where = ((col(row.state) == _State.DIVERGED) | still_open) & stuck
+    found = await rows.promotions(read, late=read.now - _TAKEN_UP, long=read.now - _LONG)
     frozen = await _frozen(read)
     return [
         *frozen.values(),
         *(
             (kind, _line(read, kind, one, project, release, key=_key(one), waits_for=one.blocker))
-            for one, release, project in await _rows(read, row, where, col(row.entered_at))
+            for one, release, project in found
             if (one.id not in frozen) and (kind := _of_promotion(read, one, shut)) is not None
         ),
     ]
@@ -232,8 +211,7 @@ async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane
 async def _frozen(read: transaction.Transaction) -> dict[int | None, tuple[Kind, Line]]:
     """Open promotions that were edited by hand. No row says so, so each is held against its events."""
     found = {}
-    row = tables.Promotion
-    every = await _rows(read, row, col(row.state).in_(list(states.OPEN)), col(row.entered_at))
+    every = await rows.open_promotions(read)
     wrongs = await audit.disagreements(read.data, [one for one, _, _ in every])
     for one, release, project in every:
         if wrong := wrongs[one.id]:
@@ -257,12 +235,10 @@ def _of_promotion(read: transaction.Transaction, row: tables.Promotion, shut: Co
 
 
 async def _deployments(read: transaction.Transaction, shut: Collection[lanes.Lane]) -> list[tuple[Kind, Line]]:
-    row = tables.Deployment
-    too_long = col(row.state).in_(_MOVING) & (col(row.entered_at) <= read.now - _TOO_LONG)
-    where = (col(row.state) == _Deployment.LOST) | too_long | _not_taken(read, row)
+    found = await rows.deployments(read, _MOVING, late=read.now - _TAKEN_UP, long=read.now - _TOO_LONG)
     return [
         (kind, _line(read, kind, one, project, release, key=f"d{one.id}", waits_for=one.problem))
-        for one, release, project in await _rows(read, row, where, col(row.entered_at))
+        for one, release, project in found
         if (kind := _of_deployment(read, one, shut)) is not None
     ]
 
@@ -275,21 +251,16 @@ def _of_deployment(read: transaction.Transaction, row: tables.Deployment, shut: 
 
 
 async def _unproved(read: transaction.Transaction) -> list[tuple[Kind, Line]]:
-    row = sql.Distribution
-    where = col(row.pending) & col(row.due_at).is_not(None) & (col(row.created) <= read.now - _LONG)
+    found = await rows.distributions(read, long=read.now - _LONG)
     return [
         (Kind.UNPROVED, _line(read, Kind.UNPROVED, one, project, release, waits_for=one.last_error))
-        for one, release, project in await _rows(read, row, where, col(row.created))
+        for one, release, project in found
     ]
 
 
 async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, Line]]:
-    row = operating.Task
-    failed = (col(row.status) == operating.TaskStatus.FAILED) & (col(row.completed) > read.now - _RECENT)
-    queued = (col(row.status) == operating.TaskStatus.QUEUED) & (col(row.scheduled) <= read.now - _TAKEN_UP)
-    wanted = sqlmodel.select(row).where(failed | queued).order_by(col(row.added)).limit(_MOST + 1)
     found = []
-    for one in (await read.data.exec(wanted)).all():
+    for one in await rows.tasks(read, failed=read.now - _RECENT, queued=read.now - _TAKEN_UP):
         kind = Kind.TASK_FAILED if one.status is operating.TaskStatus.FAILED else Kind.NOT_TAKEN
         what = f"Task {one.id}, {one.task_type.value.replace('_', ' ')}"
         line = Line(
@@ -305,24 +276,6 @@ async def _tasks(read: transaction.Transaction) -> list[tuple[Kind, Line]]:
         )
         found.append((kind, line))
     return found
-
-
-async def _rows(read: transaction.Transaction, row: Any, where: Any, since: Any) -> Sequence[Any]:
-    """The oldest of these rows, each with its release and its project; None for both where a host has deleted it."""
-    wanted = (
-        sqlmodel.select(row, sql.Release, sql.Project)
-        .join(sql.Release, col(sql.Release.key) == row.release_key, isouter=True)
-        .join(sql.Project, col(sql.Project.key) == col(sql.Release.project_key), isouter=True)
-        .where(where, embargo.may_leave(row.release_key))
-        .order_by(since)
-        .limit(_MOST + 1)
-    )
-    return (await read.data.exec(wanted)).all()
-
-
-def _not_taken(read: transaction.Transaction, row: Any) -> Any:
-    free = row.lease_until.is_(None) | (row.lease_until <= read.now - _TAKEN_UP)
-    return (row.due_at <= read.now - _TAKEN_UP) & free
 
 
 def _nobody_has(

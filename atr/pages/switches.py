@@ -5,17 +5,14 @@ import dataclasses
 import datetime
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.pages.changes as changes
+import atr.storage.readers.events as events
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
-_LAST: Final = 20
 _MOVED: Final = {"switched_off": "off", "switched_on": "on"}
 
 
@@ -42,14 +39,13 @@ class SwitchesView:
 async def page(read: transaction.Transaction) -> SwitchesView:
     """Every switch, and what was moved lately. Raises AccessError for all but foundation admins."""
     await rights.demand_admin(read)
-    moved = {row.scope: row for row in (await read.data.exec(sqlmodel.select(operating.Switch))).all()}
-    event = tables.Event
-    wanted = sqlmodel.select(event).where(col(event.what).in_(_MOVED)).order_by(col(event.seq).desc()).limit(_LAST)
+    moved = await switchboard.every(read.data)
+    changed = await events.of_site(read, _MOVED)
     return SwitchesView(
         switches=tuple(
             _switch(scope, switchboard.NAMES[scope], moved.get(scope)) for scope in switchboard.scopes(read.data)
         ),
-        changes=tuple(changes.Change(one.at, one.actor, (_said(one),)) for one in (await read.data.exec(wanted)).all()),
+        changes=tuple(changes.Change(one.at, one.actor, (_said(one),)) for one in changed),
     )
 
 

@@ -5,16 +5,13 @@ import dataclasses
 import datetime
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
-import atr.models.promotion as tables
-import atr.models.sql as sql
 import atr.pages.changes as changes
 import atr.shared.distribution as distribution
+import atr.storage.eligibility as eligibility
 import atr.storage.names as names
-import atr.storage.readers.changes as change_events
+import atr.storage.readers.events as events
+import atr.storage.readers.projects as projects
+import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
 _ADMINS_ONLY: Final = "Only foundation admins can set namespaces."
@@ -71,50 +68,46 @@ class TargetList:
 
 async def page(read: transaction.Transaction, project_key: str) -> TargetView:
     """The names of one project, as everybody may read them. Raises NotFoundError."""
-    project = await queries.demand_project(read.data, project_key)
-    committee = await queries.demand_committee(read.data, project.committee_key)
+    of = await projects.one(read, project_key)
     platforms = [platform for platform in distribution.DistributionPlatform if platform.supports_remote_promotion]
-    admin = bool(read.asf_uid) and await read.data.get(sql.FoundationAdmin, read.asf_uid) is not None
+    admin = await rights.is_admin(read)
     return TargetView(
-        project_key=project.key,
-        project_name=project.name,
-        committee_name=committee.name,
-        platforms=tuple([await _platform(read, project, platform) for platform in platforms]),
+        project_key=of.row.key,
+        project_name=of.row.name,
+        committee_name=of.committee.name,
+        platforms=tuple([await _platform(read, of, platform) for platform in platforms]),
         may_edit=admin,
         edit_why_not="" if admin else _ADMINS_ONLY,
-        changes=changes.of(await change_events.of_project(read, project_key, ("target_set",))),
+        changes=changes.of(await events.of_project(read, project_key, ("target_set",))),
     )
 
 
 async def listing(read: transaction.Transaction) -> TargetList:
     """Every project with its names on each platform that can promote."""
-    projects = (await read.data.exec(sqlmodel.select(sql.Project).order_by(col(sql.Project.key)))).all()
-    committees = {one.key: one.name for one in (await read.data.exec(sqlmodel.select(sql.Committee))).all()}
-    rows: dict[str, list[tables.PlatformTarget]] = {}
-    for row in (await read.data.exec(sqlmodel.select(tables.PlatformTarget))).all():
-        rows.setdefault(row.project_key, []).append(row)
+    found = await projects.every(read)
+    rows = await eligibility.targets(read.data, [project.key for project, _ in found])
     return TargetList(
         tuple(
             TargetLine(
                 project_key=project.key,
                 project_name=project.name,
-                committee_name=committees.get(project.committee_key, project.committee_key),
+                committee_name=committee.name if committee else project.committee_key,
                 targets=tuple(
                     (distribution.DistributionPlatform[row.platform].display_name, tuple(row.namespaces))
-                    for row in rows.get(project.key, [])
+                    for row in rows.get(project.key, {}).values()
                 ),
             )
-            for project in projects
+            for project, committee in found
         )
     )
 
 
 async def _platform(
-    read: transaction.Transaction, project: sql.Project, platform: distribution.DistributionPlatform
+    read: transaction.Transaction, of: projects.Project, platform: distribution.DistributionPlatform
 ) -> TargetPlatform:
-    row = await queries.target(read.data, project.key, platform.name)
+    row = of.targets.get(platform.name)
     namespaces = tuple(row.namespaces) if row else ()
-    shared = await names.overlapping(read, project.key, platform, namespaces)
+    shared = await names.overlapping(read, of.row.key, platform, namespaces)
     return TargetPlatform(
         member=platform.name,
         name=platform.display_name,
@@ -125,5 +118,5 @@ async def _platform(
         set_at=row.set_at if row else None,
         digest=names.seen_target(row),
         overlaps=tuple((other.key, other.name, theirs) for other, theirs, _ in shared),
-        outside=await names.outside_of(read, project.key, platform, namespaces) if row else (),
+        outside=await names.outside_of(read, of.row.key, platform, namespaces) if row else (),
     )

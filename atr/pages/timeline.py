@@ -4,12 +4,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.models.promotion as tables
 import atr.pages.views as views
 import atr.promotion.states as states
+import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
 
 _LIMIT: Final = 500
@@ -135,14 +132,8 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[views.TimelineEntry, ...]:
     """What happened to these subjects, oldest first; equal entries in a row are one, with a count."""
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(col(tables.Event.subject).in_(list(subjects)))
-        .order_by(col(tables.Event.seq).desc())
-        .limit(_LIMIT)
-    )
     entries: list[views.TimelineEntry] = []
-    for event in reversed((await read.data.exec(wanted)).all()):
+    for event in await events.of_subjects(read, subjects, limit=_LIMIT):
         text = _TEXTS[event.what](event.data)
         if entries and (entries[-1].text == text):
             last = entries.pop()

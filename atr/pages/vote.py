@@ -7,10 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.ballot as lines
 import atr.pages.readiness as panels
@@ -21,6 +17,8 @@ import atr.promotion.ballot as rules
 import atr.promotion.states as states
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
+import atr.storage.readers.ballots as ballot_rows
+import atr.storage.readers.events as events
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -129,22 +127,27 @@ async def reader(read: transaction.Transaction, release_key: str) -> Reader:
 
 async def newest(read: transaction.Transaction, release_key: str) -> VoteView:
     """The newest vote on a release, open or over, as the reader sees it, with all that belongs to its page."""
-    view = await counted(read, release_key)
-    of = await eligibility.release(read.data, release_key)
+    of = await reader(read, release_key)
+    known = await ballot_rows.frozen(read, of.of)
+    view = await _counted(read, of, known)
     return dataclasses.replace(
         view,
-        entries=await repository.entries(read, of),
-        readiness=await panels.of_release(read, of) if view.word == "open" else None,
+        entries=await repository.entries(read, of.of, known),
+        readiness=await panels.of_release(read, of.of, known.deployments.values()) if view.word == "open" else None,
     )
 
 
 async def counted(read: transaction.Transaction, release_key: str) -> VoteView:
     """The newest vote on a release with its papers."""
     of = await reader(read, release_key)
+    return await _counted(read, of, await ballot_rows.frozen(read, of.of))
+
+
+async def _counted(read: transaction.Transaction, of: Reader, known: ballot_rows.Frozen) -> VoteView:
     release = of.release
     cast = await ballots.every_paper(read, release)
     papers, count = _papers(cast), ballots.counted(cast)
-    every = await past(read, release_key)
+    every = await past(read, release.key)
     ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
     is_open = release.phase is _Phase.RELEASE_CANDIDATE
     number = await ballots.voted_revision(read.data, release)
@@ -167,7 +170,7 @@ async def counted(read: transaction.Transaction, release_key: str) -> VoteView:
         digest_lines=rules.lines(
             rules.Entry(one.kind.value, one.platform, one.file_set_digest) for one in of.of.ballot
         ),
-        lines=await lines.frozen(read, of.of, number),
+        lines=lines.frozen(of.of, known, number),
         plus=count.plus,
         minus=count.minus,
         papers=papers,
@@ -189,13 +192,8 @@ async def counted(read: transaction.Transaction, release_key: str) -> VoteView:
 
 async def past(read: transaction.Transaction, release_key: str) -> tuple[PastVote, ...]:
     """How each candidate ended, the newest first. One that passed and was abandoned then is abandoned."""
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(tables.Event.chain == release_key, col(tables.Event.what).in_(list(_ENDS)))
-        .order_by(col(tables.Event.number))
-    )
     ends: dict[int, PastVote] = {}
-    for event in (await read.data.exec(wanted)).all():
+    for event in await events.of_release(read, release_key, _ENDS):
         word, css = _ENDS[event.what]
         number = int(event.data["vote"])
         ends[number] = PastVote(number, word, css, event.at, event.actor, event.data.get("reason", ""))

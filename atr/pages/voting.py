@@ -6,10 +6,6 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import sqlmodel
-from sqlmodel import col
-
-import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -25,6 +21,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage.ballots as ballots
 import atr.storage.readers.deployment_rows as deployment_rows
+import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
 
 # A deployment that is none any more is no choice.
@@ -133,7 +130,7 @@ async def voting(read: transaction.Transaction, release_key: str) -> VotingView:
 
 async def own(read: transaction.Transaction, release_key: str, numbers: Sequence[int]) -> Sequence[int]:
     """The numbers of deployments, if all are this release's. Raises NotFoundError for one of another."""
-    mine = {row.id for row in await queries.deployments(read.data, release_key)}
+    mine = {row.id for row in await deployment_rows.of_release(read, release_key)}
     strange = [number for number in numbers if number not in mine]
     if strange:
         raise errors.NotFoundError(f"This release has no deployment {strange[0]}.")
@@ -178,7 +175,9 @@ async def _choices(
     read: transaction.Transaction, known: deployment_rows.Rows, rows: Mapping[int | None, views.DeploymentView]
 ) -> tuple[DeploymentChoice, ...]:
     found = [case.deployment for case in known.cases.values() if _is_choice(case.deployment)]
-    off = await _taken_off(read, [row for row in found if row.off_ballot])
+    taken_off = [f"deployment:{row.id}" for row in found if row.off_ballot]
+    every = await events.of_subjects(read, taken_off, "deployment_off_ballot") if taken_off else ()
+    off = {event.subject: event for event in every}
     choices = []
     for row in found:
         standing, css, word, sentence = _choice(row, rows[row.id])
@@ -190,8 +189,8 @@ async def _choices(
                 css=css,
                 word=word,
                 sentence=sentence,
-                off_by=event.actor if event and row.off_ballot else "",
-                off_at=event.at if event and row.off_ballot else None,
+                off_by=event.actor if event else "",
+                off_at=event.at if event else None,
                 drop_why_not=known.preconditions[row.id].drop,
             )
         )
@@ -210,18 +209,3 @@ def _choice(row: tables.Deployment, shown: views.DeploymentView) -> tuple[str, s
     if row.file_set_digest:
         return "on", "passed", "On the ballot", "Its files were captured and are on the ballot."
     return "waiting", shown.standing.css, "Waited for", shown.next_sentence or "The staged files are being captured."
-
-
-async def _taken_off(read: transaction.Transaction, rows: Sequence[tables.Deployment]) -> Mapping[str, tables.Event]:
-    """By subject: the last time that somebody took it off the ballot."""
-    if not rows:
-        return {}
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(
-            col(tables.Event.subject).in_([f"deployment:{row.id}" for row in rows]),
-            tables.Event.what == "deployment_off_ballot",
-        )
-        .order_by(col(tables.Event.seq))
-    )
-    return {event.subject: event for event in (await read.data.exec(wanted)).all()}

@@ -24,9 +24,15 @@ import atr.storage.lanes as lanes
 _Proof = distribution.Proof
 
 
-async def facts(data: session.Session, of: eligibility.Release) -> announcing.Facts:
-    """All of it for one release."""
-    return (await of_many(data, {of.row.key: of}))[of.row.key]
+async def facts(
+    data: session.Session,
+    of: eligibility.Release,
+    measure: voted.Measure | None = None,
+    incident: Mapping[str, Sequence[str]] | None = None,
+) -> announcing.Facts:
+    """All of it for one release; as in `of_many` with what was read already."""
+    measured = None if measure is None else {of.row.key: measure}
+    return (await of_many(data, {of.row.key: of}, measured=measured, incident=incident))[of.row.key]
 
 
 async def of_many(
@@ -53,7 +59,7 @@ async def of_many(
         platform = distribution.DistributionPlatform[one.platform]
         promotions[one.release_key].append(announcing.Promotion(platform, one.state, one.difference))
     if measured is None:
-        measured = await candidates.measures(data, col(sql.Release.key).in_(finishing))
+        measured = await candidates.measures(data, finishing)
     if incident is None:
         incident = await incidents.sentences(data, finishing)
     there = await _distributions(data, finishing)

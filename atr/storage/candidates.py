@@ -16,8 +16,10 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.db.queue as queue
 import atr.db.session as session
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -151,19 +153,19 @@ def has_passed(release: sql.Release) -> bool:
     return (release.phase in _AFTER_VOTE) and (release.vote_resolved is not None)
 
 
-async def measure(data: session.Session, release: sql.Release) -> voted.Measure:
+async def measure(data: session.Session, release_key: str) -> voted.Measure:
     """The measure of one release; empty until its vote has passed."""
-    return (await measures(data, col(sql.Release.key) == release.key)).get(release.key, voted.Measure())
+    return (await measures(data, [release_key])).get(release_key, voted.Measure())
 
 
-async def measures(data: session.Session, *where: Any) -> Mapping[str, voted.Measure]:
-    """By key: the measure of every release, of those chosen by `where`, that was voted on for a platform."""
-    entries = await _entries(data, where)
+async def measures(data: session.Session, release_keys: Collection[str]) -> Mapping[str, voted.Measure]:
+    """By key: the measure of each of these releases that was voted on for a platform."""
+    entries = await _entries(data, release_keys)
     on_ballot: dict[_Where, set[str]] = collections.defaultdict(set)
     for entry, _ in entries:
         on_ballot[_where(entry)].add(entry.file_set_digest)
     live: dict[_Where, set[str]] = collections.defaultdict(set)
-    for release_key, platform, digest in await _live(data, where):
+    for release_key, platform, digest in await _live(data, release_keys):
         live[release_key, platform].add(digest)
     # Where every digest of a platform is live there is nothing to look into.
     unsettled = {where for where, digests in on_ballot.items() if not digests <= live[where]}
@@ -185,7 +187,7 @@ def _where(entry: tables.BallotEntry) -> _Where:
     return entry.release_key, entry.platform
 
 
-async def _entries(data: session.Session, where: Iterable[Any]) -> Sequence[tuple[tables.BallotEntry, int]]:
+async def _entries(data: session.Session, release_keys: Collection[str]) -> Sequence[tuple[tables.BallotEntry, int]]:
     """What the vote that passed was about on platforms, each with its number of files."""
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
@@ -198,20 +200,18 @@ async def _entries(data: session.Session, where: Iterable[Any]) -> Sequence[tupl
             col(release.current_vote_seq) == col(entry.vote_seq),
             col(release.created) <= col(entry.opened),
             entry.platform != "",
-            *where,
+            col(release.key).in_(release_keys),
         )
         .order_by(col(entry.id))
     )
     return (await data.exec(wanted)).all()
 
 
-async def _live(data: session.Session, where: Iterable[Any]) -> Sequence[tuple[str, str, str]]:
+async def _live(data: session.Session, release_keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
     """Release, platform and digest of what was proved public."""
-    promotion, release = tables.Promotion, sql.Release
-    wanted = (
-        sqlmodel.select(promotion.release_key, promotion.platform, promotion.voted_digest)
-        .join(release, col(release.key) == col(promotion.release_key))
-        .where(promotion.state == states.State.LIVE, *where)
+    promotion = tables.Promotion
+    wanted = sqlmodel.select(promotion.release_key, promotion.platform, promotion.voted_digest).where(
+        promotion.state == states.State.LIVE, col(promotion.release_key).in_(release_keys)
     )
     return (await data.exec(wanted)).all()
 
@@ -275,6 +275,13 @@ async def readiness_results(data: session.Session, release_key: str) -> Mapping[
     """By platform: what it answered when it was last asked about this release."""
     found = await _by_subject(data, READINESS_CHECK, sql.CheckResult.release_key == release_key)
     return {subject.removeprefix(_PLATFORM): results for subject, results in found.items()}
+
+
+async def is_asking(data: session.Session, release_key: str) -> bool:
+    """Whether the worker was asked to ask the platforms about this release, and has not answered yet."""
+    asked: dict[str, Any] = {"release_key": release_key}
+    # By something that changed, or by a person (storage/writers/readiness.py).
+    return await queue.is_waiting(data, operating.TaskType.READINESS_CHECK, asked, {**asked, "anew": True})
 
 
 async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:

@@ -117,7 +117,7 @@ async def releases_of(data: session.Session, release_keys: Collection[str]) -> M
         if key not in found:
             orphan = await queries.demand_project(data, (await queries.demand_release(data, key)).project_key)
             await queries.demand_committee(data, orphan.committee_key)
-    targets = await _targets(data, {its_project.key for _, its_project, _, _ in found.values()})
+    targets_of = await targets(data, {its_project.key for _, its_project, _, _ in found.values()})
     ballots = await queries.ballots(data, release_keys)
     revisions = await queries.latest_revisions(data, release_keys)
     lifts = await embargo.lifts(data, [one for one, _, _, _ in found.values() if one.is_embargoed])
@@ -127,7 +127,7 @@ async def releases_of(data: session.Session, release_keys: Collection[str]) -> M
             project=its_project,
             committee=its_committee,
             policy=its_policy or sql.ReleasePolicy(),
-            targets=targets.get(its_project.key, {}),
+            targets=targets_of.get(its_project.key, {}),
             ballot=ballots[key],
             newest_revision=revisions.get(key),
             lift=lifts.get(key),
@@ -283,9 +283,10 @@ def _evidence_digest(
     )
 
 
-async def _targets(
+async def targets(
     data: session.Session, project_keys: Collection[str]
 ) -> Mapping[str, Mapping[str, tables.PlatformTarget]]:
+    """By project and platform: the names that belong to the project."""
     row = tables.PlatformTarget
     found: dict[str, dict[str, tables.PlatformTarget]] = {}
     for one in (await data.exec(sqlmodel.select(row).where(col(row.project_key).in_(project_keys)))).all():

@@ -22,7 +22,12 @@ def is_participant(committee: sql.Committee, asf_uid: str) -> bool:
     return is_member(committee, asf_uid) or (bool(asf_uid) and (asf_uid in committee.committers))
 
 
+async def is_admin(read: transaction.Transaction) -> bool:
+    """Whether a foundation admin reads."""
+    return bool(read.asf_uid) and (await read.data.get(sql.FoundationAdmin, read.asf_uid) is not None)
+
+
 async def demand_admin(read: transaction.Transaction) -> None:
     """Raise AccessError unless a foundation admin reads."""
-    if (not read.asf_uid) or (await read.data.get(sql.FoundationAdmin, read.asf_uid) is None):
+    if not await is_admin(read):
         raise errors.AccessError("Only foundation admins can see this page.")

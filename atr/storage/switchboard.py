@@ -44,6 +44,11 @@ async def off(data: session.Session) -> Sequence[operating.Switch]:
     return (await data.exec(wanted)).all()
 
 
+async def every(data: session.Session) -> Mapping[str, operating.Switch]:
+    """By scope: every switch that was ever moved."""
+    return {row.scope: row for row in (await data.exec(sqlmodel.select(operating.Switch))).all()}
+
+
 def why(off: Iterable[operating.Switch], mechanism: mechanisms.Mechanism) -> str:
     """The same of switches that were read already."""
     return " ".join(sentence(row) for row in off if row.scope in {guards.SITE, guards.mechanism(mechanism.name)})

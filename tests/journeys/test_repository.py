@@ -16,9 +16,9 @@ import atr.config as config
 import atr.demo.people as people
 import atr.models.promotion as tables
 import atr.pages.repository as repository
+import atr.pages.vote as votes
 import atr.pages.voting as vote_reader
 import atr.server as server
-import atr.storage.eligibility as eligibility
 import atr.storage.files as files
 from tests import serving
 from tests import world as worlds
@@ -48,10 +48,7 @@ async def voting(world: worlds.World, *, keep: bool = True) -> tuple[str, int]:
 async def entries(world: worlds.World, release_key: str) -> dict[str, repository.VoterEntry]:
     """What a stranger can get, by the kind of the entry."""
     async with world.store.read() as read:
-        return {
-            entry.kind: entry
-            for entry in await repository.entries(read, await eligibility.release(read.data, release_key))
-        }
+        return {entry.kind: entry for entry in (await votes.newest(read, release_key)).entries}
 
 
 def address(entry: repository.VoterEntry, path: str = "") -> str:

@@ -12,12 +12,10 @@ import atr.models.sql as sql
 import atr.pages.compose as compose
 import atr.pages.deployments as deployments
 import atr.pages.finish as finish
-import atr.pages.repository as repository
 import atr.pages.resolution as resolution
 import atr.pages.revisions as revisions
 import atr.pages.vote as votes
 import atr.promotion.states as states
-import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
 from tests import world as worlds
 
@@ -36,9 +34,10 @@ async def test_nothing_is_lost_with_the_revisions_of_an_announced_release(voted:
     assert (await voted.row(1)) == before
     async with voted.store.read(worlds.MEMBER) as read:
         assert (await finish.page(read, RELEASE)).voted_revision == "00001"
-        assert (await votes.newest(read, RELEASE)).revision_number == "00001"
+        vote = await votes.newest(read, RELEASE)
+        assert vote.revision_number == "00001"
+        assert vote.entries
         assert (await resolution.announce(read, RELEASE)).sentence == "This release was announced."
-        assert await repository.entries(read, await eligibility.release(read.data, RELEASE))
         assert (await compose.page(read, RELEASE)).revision is None
         assert (await revisions.page(read, RELEASE)).lines == ()
         detail = await deployments.detail(read, RELEASE, "d1")

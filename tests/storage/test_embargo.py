@@ -14,11 +14,11 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.releases as releases
 import atr.pages.repository as repository
+import atr.pages.vote as votes
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.storage as storage
-import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.worker.inputs as inputs
 from tests import world as worlds
@@ -210,7 +210,7 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
 async def test_files_of_its_ballot_are_served_to_nobody_until_then(voted: worlds.World) -> None:
     """Maven signs in nowhere, so who asks makes no difference: neither before the lift nor after it."""
     async with voted.store.read(worlds.MEMBER) as read:
-        entry = (await repository.entries(read, await eligibility.release(read.data, RELEASE)))[0]
+        entry = (await votes.newest(read, RELEASE)).entries[0]
     await _expedite(voted)
 
     async def served(who: str) -> bool:
@@ -223,9 +223,7 @@ async def test_files_of_its_ballot_are_served_to_nobody_until_then(voted: worlds
 
     assert not any([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
     async with voted.store.read(worlds.MEMBER) as read:
-        assert {
-            one.why_not for one in await repository.entries(read, await eligibility.release(read.data, RELEASE))
-        } == {gates.EMBARGOED}
+        assert {one.why_not for one in (await votes.newest(read, RELEASE)).entries} == {gates.EMBARGOED}
     await _lift(voted)
     assert all([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
 

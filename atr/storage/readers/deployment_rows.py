@@ -69,6 +69,26 @@ class Rows:
         return tuple((name, url) for name, url in found if url)
 
 
+async def of_release(read: transaction.Transaction, release_key: str) -> Sequence[tables.Deployment]:
+    """The deployments of a release, oldest first."""
+    return await queries.deployments(read.data, release_key)
+
+
+async def requested(read: transaction.Transaction, release_key: str) -> Sequence[tables.Promotion]:
+    """The promotions of a release that are asked for and not sent, oldest first."""
+    row = tables.Promotion
+    return await queries.promotions(read.data, row.release_key == release_key, row.state == states.State.REQUESTED)
+
+
+async def of_row(read: transaction.Transaction, release_key: str, row_key: str) -> Rows:
+    """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
+    releases = {release_key: await eligibility.release(read.data, release_key)}
+    found = await find(read, release_key, row_key)
+    if isinstance(found, tables.Promotion):
+        return await load(read, releases, (), (found,))
+    return await load(read, releases, (found[0],), ())
+
+
 async def of_releases(read: transaction.Transaction, releases: Mapping[str, eligibility.Release]) -> Rows:
     """Every deployment of these releases, and what is only tracked by hand."""
     row, promotion = tables.Deployment, tables.Promotion

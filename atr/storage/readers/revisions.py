@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The revisions of a release and their recorded files."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import atr.db.queries as queries
+import atr.errors as errors
+import atr.models.promotion as tables
+import atr.models.sql as sql
+import atr.promotion.fileset as fileset
+import atr.storage.transaction as transaction
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A revision, and how many files and bytes it has; None for one whose files nobody recorded."""
+
+    row: sql.Revision
+    files: tables.FileSetRow | None
+
+
+async def newest(read: transaction.Transaction, release_key: str) -> queries.Revision | None:
+    """The newest revision of a release."""
+    return await queries.latest_revision(read.data, release_key)
+
+
+async def files(read: transaction.Transaction, revision: queries.Revision | None) -> fileset.FileSet | None:
+    """The recorded files of a revision; None where there is no revision, or no record."""
+    return await queries.revision_files(read.data, revision) if revision and revision.digest else None
+
+
+async def page(read: transaction.Transaction, release_key: str, limit: int) -> Sequence[Listed]:
+    """So many revisions of a release, the newest first."""
+    return await listed(read, await queries.revisions(read.data, release_key, limit=limit))
+
+
+async def listed(read: transaction.Transaction, revisions: Sequence[queries.Revision]) -> Sequence[Listed]:
+    """These revisions with what they have."""
+    digests = {one.digest for one in revisions if one.digest}
+    sets = await queries.file_set_rows(read.data, digests) if digests else {}
+    return [Listed(one.row, sets.get(one.digest)) for one in revisions]
+
+
+async def pair(
+    read: transaction.Transaction, release_key: str, earlier: str, later: str
+) -> tuple[Sequence[Listed], fileset.FileSet, fileset.FileSet]:
+    """Two revisions by their numbers, and the files of each. Raises NotFoundError, ConflictError without a record."""
+    both = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
+    for one in both:
+        if not one.digest:
+            raise errors.ConflictError(
+                f"Revision {one.number} was created before file digests were recorded, so it cannot be compared."
+            )
+    found = await queries.file_sets(read.data, [one.digest for one in both])
+    return await listed(read, both), found[both[0].digest], found[both[1].digest]
