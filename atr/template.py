@@ -11,6 +11,7 @@ import jinja2
 import markupsafe
 
 import atr.pages.views as views
+import atr.shared.words as words
 
 _PACKAGE: Final = pathlib.Path(__file__).parent
 # In a checkout the templates stand beside the package, in a wheel inside it.
@@ -34,7 +35,7 @@ def install(environment: jinja2.Environment) -> None:
     environment.trim_blocks = True
     environment.lstrip_blocks = True
     environment.filters.update(
-        when=when, when_short=when_short, clock=clock, size=size, hash=digest, count=count, row_key=row_key
+        when=when, when_short=when_short, clock=clock, size=size, hash=digest, count=words.count, row_key=row_key
     )
 
 
@@ -45,7 +46,7 @@ def when(at: datetime.datetime) -> markupsafe.Markup:
 
 def when_short(at: datetime.datetime) -> markupsafe.Markup:
     """17 Sep, 21:31."""
-    return _time(at, f"{at.day} {at:%b, %H:%M}")
+    return _time(at, words.short(at))
 
 
 def clock(at: datetime.datetime) -> markupsafe.Markup:
@@ -68,11 +69,6 @@ def digest(value: str) -> markupsafe.Markup:
     return markupsafe.Markup('<code class="hash">{}<span aria-hidden="true">{}</span></code>').format(
         value[:_SHORT], value[_SHORT:]
     )
-
-
-def count(number: int, noun: str) -> str:
-    """1 file, 3,000 files."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def row_key(row: views.DeploymentView) -> str:

@@ -11,6 +11,7 @@ import atr.pages.views as views
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.shared.words as words
 import atr.storage.eligibility as eligibility
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
@@ -142,13 +143,13 @@ def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ..
         return ()
     act = _act(
         "accept_extras",
-        f"Accept {'this extra file' if len(found) == 1 else f'these {len(found):,} extra files'}",
+        f"Accept {words.either(len(found), 'this extra file', f'these {len(found):,} extra files')}",
         member=member,
         needs_reason=True,
     )
-    names = ", ".join(file.path for file in found)
+    names, they_are = ", ".join(file.path for file in found), words.either(len(found), "it is", "they are")
     note = (
-        f"The committee did not vote on {names}. If it knows why {'it is' if len(found) == 1 else 'they are'} there, "
+        f"The committee did not vote on {names}. If it knows why {they_are} there, "
         "a member can accept the extra files; the acceptance stays on record. A missing or changed file cannot be "
         "accepted."
     )
@@ -180,7 +181,7 @@ def _promote(
     again = " again" if promotion is not None else ""
     why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
     if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
-        why_not = f"{why_not} {blockers[0].who[:1].upper()}{blockers[0].who[1:]} can change this."
+        why_not = f"{why_not} {words.upper(blockers[0].who)} can change this."
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)
 
 

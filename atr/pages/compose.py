@@ -21,6 +21,7 @@ import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
@@ -331,14 +332,14 @@ def _sentence(
             return "This release was announced, so its files can no longer be changed."
     if revision is None:
         return "There are no files yet. Upload the files to be voted on."
-    count = f"{len(files):,} {'file' if len(files) == 1 else 'files'} in revision {revision.number}"
+    count = f"{words.count(len(files), 'file')} in revision {revision.number}"
     wrong = next((one for one in mappings if one.problems), None)
     if wrong is not None:
-        said = "one thing" if wrong.problems_total == 1 else f"{wrong.problems_total:,} things"
+        said = words.either(wrong.problems_total, "one thing", f"{wrong.problems_total:,} things")
         return f"{count}; {said} for {wrong.platform_name} must be corrected before a vote can start."
     if not mappings:
         return f"{count}. The policy maps none of them to a platform."
-    mapped = f"{count}, {' and '.join(f'{one.files:,} of them for {one.platform_name}' for one in mappings)}"
+    mapped = f"{count}, {words.listed([f'{one.files:,} of them for {one.platform_name}' for one in mappings])}"
     standing = [row for row in rows if row.deployment_state not in _ENDED]
     there = [row for row in standing if not row.off_ballot]
     if standing and not there:
@@ -354,6 +355,5 @@ def _sentence(
             f"{mapped}. {waiting.platform.display_name}: {waiting.standing.word.lower()}. The vote can start "
             "afterwards."
         )
-    return (
-        f"{mapped}. {' and '.join(sorted({row.platform.display_name for row in there}))} is captured; start the vote."
-    )
+    captured = sorted({row.platform.display_name for row in there})
+    return f"{mapped}. {words.listed(captured)} {words.either(len(captured), 'is', 'are')} captured; start the vote."

@@ -15,6 +15,7 @@ import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.preconditions as preconditions
@@ -278,7 +279,7 @@ def _sentence(row: sql.Distribution) -> str:
         case "public":
             return "Published and verified: its files are identical to the voted files."
         case "unproved":
-            since = f" since {_when(row.upload_date)}" if row.upload_date else ""
+            since = f" since {words.short(row.upload_date)}" if row.upload_date else ""
             why = platform.no_proof or "no ballot contains its files"
             return f"Published{since}, not verified because {why}."
     if row.staging:
@@ -286,7 +287,7 @@ def _sentence(row: sql.Distribution) -> str:
     if row.last_error:
         return f"Reported as published, not found yet. {row.last_error}"
     if row.retries and row.due_at:
-        return f"Reported as published, not found yet. Next check {_when(row.due_at)}."
+        return f"Reported as published, not found yet. Next check {words.short(row.due_at)}."
     return "Reported as published, not verified." if platform.supports_remote_promotion else _LOOKING
 
 
@@ -294,11 +295,6 @@ def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
     return (
         "" if platform.supports_remote_promotion else f"Staged packages on {platform.display_name} cannot be read yet. "
     )
-
-
-def _when(at: datetime.datetime) -> str:
-    """17 Sep, 21:31, as pages write it."""
-    return f"{at.day} {at:%b, %H:%M}"
 
 
 # As many files as one page lists; a package may go on from one page to the next.

@@ -21,6 +21,7 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.shared.words as words
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
@@ -183,18 +184,17 @@ def _sentence(
         live = sum(1 for row in rows if row.state is states.State.LIVE)
         vote_is_open = release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
         said = "the vote is open" if vote_is_open else "no vote has passed yet"
-        return f"{live} of {len(rows)} {'deployment is' if len(rows) == 1 else 'deployments are'} live; {said}."
+        return f"{live} of {words.count(len(rows), 'deployment is', 'deployments are')} live; {said}."
     rest = [f"{one.packages_line} on {one.platform.display_name} is not published" for one in unheld]
     rest += [_clause(row, _name(row, rows)) for row in rows if row.state is not states.State.LIVE]
     count = measure.count if measure.sets else "The ballot has no files for a platform"
     if not rest:
         looked = bool(rows) and all(row.looked_beside and not row.accepted for row in rows)
         said = beside.EVERYTHING if looked else beside.VOTED
-        return f"{count}; {said[:1].lower()}{said[1:]}."
+        return f"{count}; {words.lower(said)}."
     if len(rest) > _NAMED:
         rest = [*rest[:_NAMED], f"{len(rest) - _NAMED:,} more are not live"]
-    joined = rest[0] if len(rest) == 1 else f"{', '.join(rest[:-1])} and {rest[-1]}"
-    return f"{count}; {joined}."
+    return f"{count}; {words.listed(rest)}."
 
 
 def _nothing_missing(release: sql.Release, measure: voted.Measure) -> str:
@@ -226,7 +226,7 @@ def _css(rows: Sequence[views.DeploymentView], unheld: Sequence[not_public.NotPu
 def _missing(row: views.DeploymentView, name: str) -> Missing:
     return Missing(
         css=row.standing.css,
-        what=f"{name}: {row.next_sentence[:1].lower()}{row.next_sentence[1:]}",
+        what=f"{name}: {words.lower(row.next_sentence)}",
         who="you" if row.needs_you else (row.needs_person or "nobody"),
         since=row.standing.since,
         you=row.needs_you,
@@ -258,12 +258,8 @@ def _announce_note(
     )
     if not others:
         return f"The release can be announced. {said}"
-    many = (
-        "1 deployment is not live and will not be"
-        if len(others) == 1
-        else f"{len(others)} deployments are not live and will not be"
-    )
-    return f"The release can be announced. {said} {many}."
+    many = words.count(len(others), "deployment is", "deployments are")
+    return f"The release can be announced. {said} {many} not live and will not be."
 
 
 @dataclasses.dataclass(frozen=True)

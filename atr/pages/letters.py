@@ -11,6 +11,7 @@ import atr.pages.repository as repository
 import atr.pages.resolution as resolution
 import atr.pages.vote as vote
 import atr.pages.voting as voting
+import atr.shared.words as words
 
 _CHOICES: Final = (("+1", "Release it"), (" 0", "No opinion"), ("-1", "Do not release it, because ..."))
 _CHECKS: Final = (
@@ -112,7 +113,7 @@ def _places(entries: Sequence[repository.VoterEntry], address: Callable[..., str
 
 
 def _entry(line: ballot.BallotLine) -> str:
-    count = f"{line.files:,} {'file' if line.files == 1 else 'files'}"
+    count = words.count(line.files, "file")
     return f"  * {_plain(line.name)}: {count}\n      {_plain(line.detail)}\n      sha256 {line.digest}"
 
 

@@ -11,6 +11,7 @@ import atr.pages.views as views
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
 
@@ -66,7 +67,7 @@ def told(measure: voted.Measure, rows: Sequence[views.DeploymentView], release: 
 def unprovable(measure: voted.Measure) -> tuple[str, ...]:
     """What was voted on for platforms whose public files we do not read, a sentence each."""
     return tuple(
-        f"{one.platform.display_name}: {one.files:,} {'file was' if one.files == 1 else 'files were'} voted on. "
+        f"{one.platform.display_name}: {words.count(one.files, 'file was', 'files were')} voted on. "
         f"Their publication cannot be verified because {one.platform.no_proof}."
         for one in measure.unprovable
     )

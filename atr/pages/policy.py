@@ -13,6 +13,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.storage.embargo as embargo
 import atr.storage.names as names
 import atr.storage.readers.events as events
@@ -237,17 +238,14 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> Tri
 def _sentence(trial: mapping.Trial, beyond: int) -> str:
     if not (trial.placed or trial.misfits):
         return "The patterns match no file of this revision."
+    doubles, misfits = len(trial.doubles), len(trial.misfits)
     wrong = [
-        *([f"{_count(trial.doubles, 'more stands', 'more stand')} where one stands already"] if trial.doubles else []),
-        *([f"{_count(trial.misfits, 'does', 'do')} not fit the platform's layout"] if trial.misfits else []),
+        *([f"{words.count(doubles, 'more stands', 'more stand')} where one stands already"] if doubles else []),
+        *([f"{words.count(misfits, 'does', 'do')} not fit the platform's layout"] if misfits else []),
         *([f"{beyond:,} of {len(trial.packages):,} packages are outside the project's namespaces"] if beyond else []),
     ]
-    count = f"{len(trial.placed):,} {'file goes' if len(trial.placed) == 1 else 'files go'} there"
-    return f"{count}, but {' and '.join(wrong)}." if wrong else f"{count}."
-
-
-def _count(things: Sequence[object], one: str, more: str) -> str:
-    return f"{len(things):,} {one if len(things) == 1 else more}"
+    count = f"{words.count(len(trial.placed), 'file goes', 'files go')} there"
+    return f"{count}, but {words.listed(wrong)}." if wrong else f"{count}."
 
 
 def _idle(pattern: str, shadowed: bool) -> str:  # noqa: FBT001  (one of the two facts that a trial pairs)

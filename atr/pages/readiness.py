@@ -15,6 +15,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
@@ -249,16 +250,11 @@ def _sides(column: _Column) -> Cell:
     read = [case for case in column.cases if case.deployment.captured_at is not None]
     problems = [problem for case in read for problem in case.deployment.side_problems]
     if problems:
-        return _of(_WORDS["no"], _first(problems), "the release manager")
+        return _of(_WORDS["no"], words.first(problems), "the release manager")
     if not read:
         return _of(_UNKNOWN, "No staged files have been captured yet.", "nobody")
     remarks = [remark for case in read for remark in case.deployment.remarks]
-    return _of(_YES, f"Every checksum file matches its file. {_first(remarks)}".strip())
-
-
-def _first(sentences: Sequence[str]) -> str:
-    more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
-    return f"{' '.join(sentences[:_NAMED])}{more}"
+    return _of(_YES, f"Every checksum file matches its file. {words.first(remarks)}".strip())
 
 
 def _lasts(column: _Column) -> Cell:
@@ -266,17 +262,17 @@ def _lasts(column: _Column) -> Cell:
     if not column.cases:
         gone = next((row for row in reversed(column.lost) if row.state is _Deployment.GONE), None)
         if gone is not None:
-            said = f"The deployment on {name} has been gone since {_date(gone.entered_at)}."
+            said = f"The deployment on {name} has been gone since {words.short(gone.entered_at)}."
             return _of(_WORDS["no"], said, "the release manager")
         return _of(_UNKNOWN, f"Nothing is staged on {name} yet.", "the release manager")
     lines = []
     for case in column.cases:
         row, which = case.deployment, _which(column, case)
         if row.state is _Deployment.STAGED:
-            seen = f", last seen {_date(row.last_look)}" if row.last_look else ""
+            seen = f", last seen {words.short(row.last_look)}" if row.last_look else ""
             lines.append(
                 Line(
-                    f"{which}Staged since {_date(row.entered_at)}{seen}. {name} reports no expiry date.",
+                    f"{which}Staged since {words.short(row.entered_at)}{seen}. {name} reports no expiry date.",
                     "nobody",
                 )
             )
@@ -331,21 +327,17 @@ def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[
     if not columns:
         return "draft", "There is nothing to promote, so there is nothing to check."
     if not any(column.cases or column.lost for column in columns):
-        names = " and ".join(column.platform.display_name for column in columns)
+        names = words.listed([column.platform.display_name for column in columns])
         return "draft", f"Nothing is staged on {names} yet. The checks below do not need a staged deployment."
     # No end of the staging is ever known, so that it is not says nothing.
     answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
     no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")
     if no:
-        return "refused", f"The promotion would be refused: {_count(no, 'check')} of {len(answers)} failed."
+        return "refused", f"The promotion would be refused: {words.count(no, 'check')} of {len(answers)} failed."
     if unsure:
-        verb = "is" if unsure == 1 else "are"
-        return "warning", f"No check failed; {_count(unsure, 'check')} of {len(answers)} {verb} pending."
+        said = f"{words.count(unsure, 'check')} of {len(answers)} {words.either(unsure, 'is', 'are')} pending"
+        return "warning", f"No check failed; {said}."
     return "passed", "All checks passed."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _which(column: _Column, case: eligibility.Case) -> str:
@@ -358,7 +350,3 @@ def _which(column: _Column, case: eligibility.Case) -> str:
 def _of(answer: tuple[str, str], sentence: str, who: str = "", at: datetime.datetime | None = None) -> Cell:
     css, word = answer
     return Cell(css, word, (Line(sentence, who),), at)
-
-
-def _date(at: datetime.datetime) -> str:
-    return f"{at.day} {at:%b, %H:%M}"

@@ -16,6 +16,7 @@ import atr.pages.views as views
 import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.shared.words as words
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
@@ -97,13 +98,12 @@ def _sentence(on_their_way: int, yours: int, part: paging.Part, *, is_known: boo
         return "No release has this in its name."
     if not on_their_way:
         return "No release is in progress."
-    releases = "release" if on_their_way == 1 else "releases"
+    sentence = f"{words.count(on_their_way, 'release is', 'releases are')} in progress"
     if part.pages > 1:
-        sentence = f"{on_their_way:,} {releases} {'is' if on_their_way == 1 else 'are'} in progress"
-        return f"{sentence}; {yours} of those on this page {'needs' if yours == 1 else 'need'} you."
+        return f"{sentence}; {yours} of those on this page {words.either(yours, 'needs', 'need')} you."
     if yours:
-        return f"{yours} of {on_their_way} {releases} in progress {'is' if yours == 1 else 'are'} waiting for you."
-    sentence = f"{on_their_way} {releases} {'is' if on_their_way == 1 else 'are'} in progress"
+        many = words.count(on_their_way, "release")
+        return f"{yours} of {many} in progress {words.either(yours, 'is', 'are')} waiting for you."
     return sentence + ("; none is waiting for you." if is_known else ".")
 
 

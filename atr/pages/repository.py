@@ -15,6 +15,7 @@ import atr.promotion.checksums as checksums
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
+import atr.shared.words as words
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
@@ -231,7 +232,7 @@ def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
     if row is None:
         return f"The revision's files for {where}"
     called = ballots.name(row)
-    return f"{called[:1].upper()}{called[1:]} on {where}"
+    return f"{words.upper(called)} on {where}"
 
 
 def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdings.Holder | None) -> str:

@@ -15,6 +15,7 @@ import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.promotion.voted as voted
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
@@ -97,7 +98,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> AbandonVie
             for row in waiting
         ),
         *(
-            f"D{ballots.name(row)[1:]} is excluded from the next ballot until it is added again or dropped."
+            f"{words.upper(ballots.name(row))} is excluded from the next ballot until it is added again or dropped."
             for row in staged
         ),
     ]
@@ -121,7 +122,7 @@ def _last_asked(row: tables.Deployment) -> str:
     if row.last_look is None:
         return f"The state of {called} on the platform has not been checked yet. It is checked immediately."
     return (
-        f"{called[:1].upper()}{called[1:]} was last checked at {row.last_look:%H:%M} UTC on "
+        f"{words.upper(called)} was last checked at {row.last_look:%H:%M} UTC on "
         f"{row.last_look:%d %b %Y}, when it was {row.state.value}. It is checked again immediately; its row shows "
         "whether it has been published meanwhile."
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 import atr.pages.distributions as distributions
 import atr.promotion.fileset as fileset
+import atr.shared.words as words
 import atr.storage.readers.release_rows as release_rows
 import atr.storage.readers.revisions as rows
 import atr.storage.transaction as transaction
@@ -130,7 +131,7 @@ def _sentence(lines: Sequence[RevisionLine], comparison: Comparison | None) -> s
         pair = f"revision {comparison.earlier.number} to {comparison.later.number}"
         if not comparison.differing:
             return f"No files differ from {pair}."
-        return f"From {pair} {comparison.differing:,} {'file' if comparison.differing == 1 else 'files'} changed."
+        return f"From {pair} {words.count(comparison.differing, 'file')} changed."
     if not lines:
         return "There are no revisions yet. Each upload creates one."
     newest = lines[0]

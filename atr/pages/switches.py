@@ -8,6 +8,7 @@ from typing import Final
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.pages.changes as changes
+import atr.shared.words as words
 import atr.storage.readers.events as events
 import atr.storage.rights as rights
 import atr.storage.switchboard as switchboard
@@ -58,4 +59,4 @@ def _switch(scope: str, name: str, row: operating.Switch | None) -> Switch:
 def _said(event: tables.Event) -> str:
     scope = event.subject.partition(":")[2]
     name = switchboard.NAMES.get(scope, scope)
-    return f"{name[:1].upper()}{name[1:]} switched {_MOVED[event.what]}: {event.data['reason']}"
+    return f"{words.upper(name)} switched {_MOVED[event.what]}: {event.data['reason']}"

@@ -19,6 +19,7 @@ import atr.promotion.ballot as rules
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.ballots as ballots
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.events as events
@@ -139,9 +140,8 @@ async def own(read: transaction.Transaction, release_key: str, numbers: Sequence
 
 def _before(candidate: int, revision: str, parts: int, blockers: int) -> tuple[str, str]:
     if blockers:
-        noun = "condition" if blockers == 1 else "conditions"
-        return "held", f"The vote on candidate {candidate} is blocked by {blockers} {noun}."
-    sets = f"{parts} {'file set' if parts == 1 else 'file sets'}"
+        return "held", f"The vote on candidate {candidate} is blocked by {words.count(blockers, 'condition')}."
+    sets = words.count(parts, "file set")
     return "ready", f"The vote on candidate {candidate} can be opened: {sets} of revision {revision}."
 
 

@@ -19,6 +19,7 @@ import atr.models.forms as forms
 import atr.models.sql as sql
 import atr.pages.compose as compose
 import atr.refusals as refusals
+import atr.shared.words as words
 import atr.storage.changes as changes
 import atr.storage.changes as spools
 import atr.template as template
@@ -90,7 +91,7 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
             who,
             spool.change,
             seen=form.seen,
-            description=form.description or f"Uploaded {template.count(spool.count, 'file')}",
+            description=form.description or f"Uploaded {words.count(spool.count, 'file')}",
         )
         said = _done(made, spool.count)
     answer = web.redirect("get.compose.selected", success=said)
@@ -101,9 +102,9 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
 
 
 def _refused(spool: spools.Spool) -> Problems:
-    count = template.count(spool.refused_total, "name")
+    count = words.count(spool.refused_total, "name")
     return Problems(
-        f"Nothing was saved: {count} cannot be used. Change {'it' if spool.refused_total == 1 else 'them'}, "
+        f"Nothing was saved: {count} cannot be used. Change {words.either(spool.refused_total, 'it', 'them')}, "
         "then upload again.",
         spool.refused,
         spool.refused_total - len(spool.refused),
@@ -158,8 +159,8 @@ def _path(below: str, part: multipart.File) -> str:
 
 
 def _done(made: changes.Made, count: int) -> str:
-    files = template.count(count, "file")
+    files = words.count(count, "file")
     if not made.is_new:
         return f"{files} came; revision {made.number} already contains all of them, so no revision was created."
-    said = f"Revision {made.number} is made: {files} uploaded, {template.count(made.files, 'file')} in all."
-    return f"{said} What {' and '.join(made.among)} changed meanwhile is in it too." if made.among else said
+    said = f"Revision {made.number} is made: {files} uploaded, {words.count(made.files, 'file')} in all."
+    return f"{said} What {words.listed(made.among)} changed meanwhile is in it too." if made.among else said

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -51,7 +52,7 @@ class Clash:
     @property
     def sentence(self) -> str:
         """What is wrong, and what to do."""
-        named = fileset.names(self.packages)
+        named = words.some(self.packages)
         said = _described(self.difference)
         where = f"{self.one.name} and {self.other.name} both contain {named}, but with different files: {said}"
         if self.one.is_mapped:
@@ -136,7 +137,7 @@ def named_apart(
             held.add(layout.package(file.path))
     unread = [str(where) for where in sorted(said - held)]
     return (
-        f"The platform lists {fileset.names(unread)} in this deployment but none of its files, so it is unknown what "
+        f"The platform lists {words.some(unread)} in this deployment but none of its files, so it is unknown what "
         "would be published."
         if unread
         else "",

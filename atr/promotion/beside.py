@@ -9,6 +9,7 @@ from typing import Final
 import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
 import atr.promotion.timing as timing
+import atr.shared.words as words
 
 # What LIVE may say: of the voted files always, of everything only after a look that counted.
 EVERYTHING: Final = "Every public file of these packages was voted on"
@@ -81,7 +82,7 @@ def unknown(named: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
 def left_out(voted: Iterable[str], named: Collection[str]) -> str:
     """Why an index is stale, in words: it leaves voted files out. Empty if it names them all."""
     missing = sorted(path for path in voted if path not in named)
-    return f"The index does not list every voted file, so it is stale: {fileset.names(missing)}." if missing else ""
+    return f"The index does not list every voted file, so it is stale: {words.some(missing)}." if missing else ""
 
 
 def sentence(looked_at: datetime.datetime | None, problem: str, accepted: Sequence[Accepted]) -> str:
@@ -90,6 +91,5 @@ def sentence(looked_at: datetime.datetime | None, problem: str, accepted: Sequen
         return f"{VOTED}. {NOT_AGAIN if looked_at else NOT_LOOKED}. {problem}".strip()
     if not accepted:
         return f"{EVERYTHING}."
-    names = fileset.names([one.file.path for one in accepted])
-    verb = "was" if len(accepted) == 1 else "were"
-    return f"{EVERYTHING}, except {names}, which {verb} accepted."
+    names = words.some([one.file.path for one in accepted])
+    return f"{EVERYTHING}, except {names}, which {words.either(len(accepted), 'was', 'were')} accepted."

@@ -11,10 +11,10 @@ from typing import Final, Self
 
 import atr.errors as errors
 import atr.promotion.checksums as checksums
+import atr.shared.words as words
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 # How many names a sentence holds before it says "and 7 more".
-_NAMED: Final = 3
 
 
 class Odd(enum.StrEnum):
@@ -66,7 +66,7 @@ class FileSet:
         paths = collections.Counter(file.path for file in ordered)
         twice = [path for path, count in paths.items() if count > 1]
         if twice:
-            raise errors.InputError(f"{names(twice)} is listed twice.")
+            raise errors.InputError(f"{words.some(twice)} is listed twice.")
         lines = hashlib.sha256()
         for file in ordered:
             lines.update(f"{file.sha256} {file.size} {file.path}\n".encode())
@@ -119,8 +119,7 @@ class Difference:
             (renamed, "has another path", "have another path"),
         )
         said = [
-            f"{len(paths):,} {kind} {'file' if len(paths) == 1 else 'files'} {one if len(paths) == 1 else many} "
-            f"({names(paths)})"
+            f"{words.count(len(paths), f'{kind} file')} {words.either(len(paths), one, many)} ({words.some(paths)})"
             for paths, one, many in parts
             if paths
         ]
@@ -171,13 +170,6 @@ def evidence_digest(deployment_id: str, target: str, purls: Iterable[str], voted
 
 def _content(file: File) -> tuple[int, str]:
     return file.size, file.sha256
-
-
-def names(things: Iterable[object]) -> str:
-    """The first few of these by their names, for a sentence, and how many more there are."""
-    every = [str(thing) for thing in things]
-    more = f" and {len(every) - _NAMED:,} more" if len(every) > _NAMED else ""
-    return ", ".join(every[:_NAMED]) + more
 
 
 def _is_utf8(text: str) -> bool:

@@ -11,9 +11,9 @@ import datetime
 from collections.abc import Callable
 from typing import Final
 
-import atr.promotion.fileset as fileset
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.shared.words as words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,7 @@ def no_mapping(platform: distribution.DistributionPlatform) -> str:
 
 def is_outside(packages: tuple[str, ...]) -> str:
     """The sentence for packages outside the project's PlatformTarget."""
-    return f"Outside the project's namespaces: {fileset.names(packages)}."
+    return f"Outside the project's namespaces: {words.some(packages)}."
 
 
 def is_too_large(mechanism: mechanisms.Mechanism, least: int) -> str:
@@ -224,7 +224,7 @@ GATES: Final[tuple[Gate, ...]] = (
         "freed",
         lambda f: not f.freed,
         lambda f: (
-            f"The reservation of {fileset.names(f.freed)} was released because the namespaces temporarily did not "
+            f"The reservation of {words.some(f.freed)} was released because the namespaces temporarily did not "
             "belong to this project. Promote again."
         ),
         "a committee member",

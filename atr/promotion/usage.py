@@ -8,6 +8,8 @@ checksums: https://central.sonatype.org/publish/maven-central-publishing-limits/
 import dataclasses
 import datetime
 
+import atr.shared.words as words
+
 _KILO = 1_000
 _UNITS = ("byte", "kB", "MB", "GB")
 
@@ -26,7 +28,7 @@ class Usage:
     @property
     def described(self) -> str:
         """Files and bytes in words."""
-        return f"{_counted(self.files, 'file')} with {_bytes(self.size)}"
+        return f"{words.count(self.files, 'file')} with {_bytes(self.size)}"
 
 
 def month(now: datetime.datetime) -> datetime.datetime:
@@ -37,9 +39,9 @@ def month(now: datetime.datetime) -> datetime.datetime:
 def over(total: Usage, limits: Usage) -> tuple[str, ...]:
     """Each limit that is exceeded, with what there would be, in a few words."""
     checked = (
-        (total.files, limits.files, f"{_counted(total.files, 'file')} of {limits.files:,}"),
+        (total.files, limits.files, f"{words.count(total.files, 'file')} of {limits.files:,}"),
         (total.size, limits.size, f"{_bytes(total.size)} of {_bytes(limits.size)}"),
-        (total.releases, limits.releases, f"{_counted(total.releases, 'deployment')} of {limits.releases:,}"),
+        (total.releases, limits.releases, f"{words.count(total.releases, 'deployment')} of {limits.releases:,}"),
     )
     return tuple(said for amount, limit, said in checked if limit and (amount > limit))
 
@@ -54,9 +56,8 @@ def sentences(this: Usage | None, promoted: Usage, limits: Usage, now: datetime.
     which = f"In {now.astimezone(datetime.UTC):%B} (UTC)"
     so_far = f"{which} nothing has been promoted from here under this account."
     if promoted.releases:
-        verb = "was" if promoted.releases == 1 else "were"
-        many = _counted(promoted.releases, "deployment")
-        so_far = f"{which} {many} {verb} promoted from here under this account: {promoted.described}."
+        many = words.count(promoted.releases, "deployment was", "deployments were")
+        so_far = f"{which} {many} promoted from here under this account: {promoted.described}."
     said = (would, so_far, _limits(limits))
     exceeded = over(promoted + (this or Usage()), limits)
     if not exceeded:
@@ -70,19 +71,15 @@ def sentences(this: Usage | None, promoted: Usage, limits: Usage, now: datetime.
 
 def _limits(limits: Usage) -> str:
     known = [
-        *([_counted(limits.files, "file")] if limits.files else []),
+        *([words.count(limits.files, "file")] if limits.files else []),
         *([_bytes(limits.size)] if limits.size else []),
-        *([_counted(limits.releases, "deployment")] if limits.releases else []),
+        *([words.count(limits.releases, "deployment")] if limits.releases else []),
     ]
     return f"The monthly limits are {', '.join(known)}." if known else "The operator has configured no monthly limits."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _bytes(size: int) -> str:
     amount, unit = float(size), 0
     while (amount >= _KILO) and (unit < len(_UNITS) - 1):
         amount, unit = amount / _KILO, unit + 1
-    return f"{amount:,.1f} {_UNITS[unit]}" if unit else _counted(size, "byte")
+    return f"{amount:,.1f} {_UNITS[unit]}" if unit else words.count(size, "byte")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import atr.errors as errors
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,7 @@ class VotedSet:
     @property
     def name(self) -> str:
         """What of it is not public, as a sentence calls it: packages, platform, number of files."""
-        count = f"{self.not_public:,} {'file' if self.not_public == 1 else 'files'}"
-        return f"{called(self.packages, self.platform)} ({count})"
+        return f"{called(self.packages, self.platform)} ({words.count(self.not_public, 'file')})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Measure:
     def count(self) -> str:
         """The beginning of a sentence: how many are live."""
         live = len(self.sets) - len(self.not_public)
-        return f"{live} of {len(self.sets)} voted file {'set is' if len(self.sets) == 1 else 'sets are'} live"
+        return f"{live} of {words.count(len(self.sets), 'voted file set is', 'voted file sets are')} live"
 
 
 def called(packages: Sequence[distribution.Coordinates], platform: distribution.DistributionPlatform) -> str:

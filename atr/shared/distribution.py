@@ -14,6 +14,7 @@ import packageurl
 import atr.errors as errors
 import atr.shared.grammar as grammars
 import atr.shared.mechanisms as mechanisms
+import atr.shared.words as words
 
 _Mechanism = mechanisms.Mechanism
 # A line names so many versions.
@@ -200,7 +201,7 @@ def in_one_line(packages: Sequence[Coordinates]) -> str:
         return line
     count = sum(len(group) for group in rest)
     versions = "another version" if len(rest) == 1 else f"{len(rest)} other versions"
-    return f"{line} and {count} more {'package' if count == 1 else 'packages'} in {versions}"
+    return f"{line} and {words.count(count, 'more package')} in {versions}"
 
 
 def _of_one_version(packages: Sequence[Coordinates]) -> str:

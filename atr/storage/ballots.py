@@ -23,6 +23,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.names as names
@@ -175,14 +176,13 @@ def _unread(row: tables.Deployment) -> gates.Blocker:
     called = name(row)
     if row.state is _State.PUBLISHED:
         sentence = (
-            f"{called[:1].upper()}{called[1:]} on {where} was published before it could be captured. Remove it from "
-            "the ballot "
+            f"{words.upper(called)} on {where} was published before it could be captured. Remove it from the ballot "
         )
         return gates.Blocker(
             "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MANAGER
         )
     why = f"could not be captured: {row.problem}" if row.problem else "has not been captured yet. Wait for it, or"
-    said = f"{called[:1].upper()}{called[1:]} on {where} {why}"
+    said = f"{words.upper(called)} on {where} {why}"
     way_out = (
         " Fix this, or remove it from the ballot with a reason."
         if row.problem
@@ -197,7 +197,7 @@ def _unfit(row: tables.Deployment) -> gates.Blocker:
     called = name(row)
     return gates.Blocker(
         "checksum",
-        f"{called[:1].upper()}{called[1:]} on {where} cannot be promoted: {fileset.names(row.side_problems)} Drop the "
+        f"{words.upper(called)} on {where} cannot be promoted: {words.some(row.side_problems)} Drop the "
         "deployment and stage it again, or remove it from the ballot with a reason.",
         _MANAGER,
     )

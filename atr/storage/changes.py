@@ -26,11 +26,11 @@ import atr.errors as errors
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.shared.relpath as relpath
+import atr.shared.words as words
 import atr.storage.files as files
 import atr.storage.transaction as transaction
 
 # How many paths a sentence names, and how many revisions are looked through for who touched one.
-_NAMED: Final = 3
 _SEARCHED: Final = 20
 
 
@@ -148,11 +148,10 @@ async def _sentence(
         if (await _files(read, release_key, row.number)).get(path) != now:
             break
         who = row
-    names = ", ".join(relpath.shown(one) for one in clashes[:_NAMED])
-    more = f" and {len(clashes) - _NAMED:,} more" if len(clashes) > _NAMED else ""
+    names = words.some(map(relpath.shown, clashes))
     saw = f"revision {seen}" if seen else "no revision yet"
     return (
-        f"{who.asfuid} changed {names}{more} in revision {who.number}, on {who.created.day} {who.created:%b %Y, %H:%M} "
+        f"{who.asfuid} changed {names} in revision {who.number}, on {who.created.day} {who.created:%b %Y, %H:%M} "
         f"UTC, after you opened the page (it showed {saw}). Nothing was saved. Review the changes; to apply yours "
         "anyway, submit them again from this page."
     )

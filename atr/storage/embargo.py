@@ -17,6 +17,7 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.promotion.gates as gates
+import atr.shared.words as words
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
@@ -98,8 +99,7 @@ def sentence(release: sql.Release, lift: operating.EmbargoLift | None) -> str:
     )
     if lift is None:
         return f"{gates.EMBARGOED} {seen}"
-    at = f"{lift.lifted_at.day} {lift.lifted_at:%B %Y at %H:%M} UTC"
-    return f"{lift.lifted_by} lifted the embargo on {at}: {lift.reason.rstrip('.')}. {seen}"
+    return f"{lift.lifted_by} lifted the embargo on {words.long(lift.lifted_at)}: {lift.reason.rstrip('.')}. {seen}"
 
 
 def _embargoed() -> Any:

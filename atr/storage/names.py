@@ -17,10 +17,10 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.transaction as transaction
 
@@ -123,7 +123,7 @@ async def outside_of(
         beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names))
         if beyond:
             sentences.append(
-                f"{release.version}, deployment {row.external_id or row.name}: {fileset.names(beyond)} would be "
+                f"{release.version}, deployment {row.external_id or row.name}: {words.some(beyond)} would be "
                 "outside and could not be promoted."
             )
     return tuple(sentences)

@@ -21,6 +21,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
+import atr.shared.words as words
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
@@ -275,7 +276,7 @@ def _stage_again(
         return "Only files on the ballot of an open or passed vote can be restaged."
     if other is not None:
         called = ballots.name(other)
-        return f"{called[:1].upper()}{called[1:]} already has these files; it is {other.state.value}."
+        return f"{words.upper(called)} already has these files; it is {other.state.value}."
     target = release.targets.get(platform.name)
     if target is None:
         return gates.no_target(platform)

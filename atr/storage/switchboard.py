@@ -15,6 +15,7 @@ import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.operating as operating
 import atr.shared.mechanisms as mechanisms
+import atr.shared.words as words
 
 # Everything that may be switched off, and how people call it; a switch is there for those that this program has.
 NAMES: Final[Mapping[str, str]] = {
@@ -57,5 +58,4 @@ def why(off: Iterable[operating.Switch], mechanism: mechanisms.Mechanism) -> str
 def sentence(row: operating.Switch) -> str:
     """What a switch that is off says."""
     reason = row.reason.rstrip(".")
-    at = f"{row.set_at.day} {row.set_at:%B %Y} at {row.set_at:%H:%M} UTC"
-    return f"{row.set_by} switched {NAMES.get(row.scope, row.scope)} off on {at}: {reason}."
+    return f"{row.set_by} switched {NAMES.get(row.scope, row.scope)} off on {words.long(row.set_at)}: {reason}."

@@ -13,6 +13,7 @@ import atr.platforms.contract as contract
 import atr.promotion.beside as beside
 import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
+import atr.shared.words as words
 import atr.storage.lanes as lanes
 import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
@@ -62,7 +63,7 @@ async def look(
         problem = f"The index lists a file that could not be read. {error}"
     if (len(fresh) > _MOST) and not found:
         problem = (
-            f"The index names {len(fresh):,} files that nobody voted on ({fileset.names(fresh)}). None of the first "
+            f"The index names {len(fresh):,} files that nobody voted on ({words.some(fresh)}). None of the first "
             f"{_MOST} is there; the others were not tried."
         )
     return beside.Looked(tuple(found), problem, asked=asked)

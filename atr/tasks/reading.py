@@ -25,6 +25,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.tasks.keeping as keeping
 
 # Readers at once for one account.
@@ -84,10 +85,9 @@ class Public:
 
     def not_there_yet(self, voted: fileset.FileSet) -> str:
         """How many are not there yet, and the first of them."""
-        verb = "is" if len(self.absent) == 1 else "are"
         return (
-            f"{len(self.absent):,} of {len(voted.files):,} public files {verb} not there yet "
-            f"({fileset.names(self.absent)})."
+            f"{len(self.absent):,} of {len(voted.files):,} public files "
+            f"{words.either(len(self.absent), 'is', 'are')} not there yet ({words.some(self.absent)})."
         )
 
     def difference(self, voted: fileset.FileSet) -> str:

@@ -15,6 +15,7 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.words as words
 import atr.storage.eligibility as eligibility
 import atr.storage.observations as observations
 import atr.storage.preconditions as preconditions
@@ -176,7 +177,7 @@ class CommitteeMember(CommitteeParticipant):
             files=[observations.as_json(file) for file in found],
             reason=why,
         )
-        names = fileset.names([file.path for file in found])
+        names = words.some([file.path for file in found])
         await compare_again(write, row, f"{write.asf_uid} accepted {names}: {why}")
 
     async def promote_all(

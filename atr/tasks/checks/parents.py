@@ -12,9 +12,9 @@ from typing import Any, Final
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.platforms.contract as contract
-import atr.promotion.fileset as fileset
 import atr.shared.maven as maven
 import atr.shared.pom as poms
+import atr.shared.words as words
 import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
@@ -24,7 +24,6 @@ CODE: Final = "parents"
 _POMS_LIMIT: Final = 500
 _PROBES_LIMIT: Final = 50
 # A sentence names so many.
-_NAMED: Final = 3
 _Status = sql.CheckResultStatus
 
 
@@ -117,16 +116,14 @@ def _said(case: inputs.ReadinessCase, wanted: Mapping[str, Sequence[inputs.Pom]]
         if found.parents.get(pom.sha256, ("", ""))[1]
     ]
     nowhere = [
-        f"{_name(parent)}, the parent of {fileset.names(str(pom.package) for pom in children)}, is neither public "
+        f"{_name(parent)}, the parent of {words.some(str(pom.package) for pom in children)}, is neither public "
         "nor in this release, so the published artifacts would be unusable. Publish the parent first, or add its "
         "POM to this release."
         for parent, children in wanted.items()
         if parent in found.absent
     ]
     if nowhere or unread:
-        sentences = [*nowhere, *unread]
-        more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
-        said = f"{' '.join(sentences[:_NAMED])}{more}"
+        said = words.first([*nowhere, *unread])
         return _result(_Status.BLOCKER, "no", said, "the release manager", case, found)
     if found.silence:
         return _result(_Status.CONCERN, "unknown", found.silence, "nobody", case, found)

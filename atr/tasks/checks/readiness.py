@@ -16,6 +16,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
+import atr.shared.words as words
 import atr.storage.worker.captures as captures
 import atr.storage.worker.inputs as inputs
 import atr.tasks.checks.parents as parents
@@ -146,22 +147,21 @@ def _credential(heard: _Heard, name: str) -> captures.Result:
 def _right(heard: _Heard, name: str) -> captures.Result:
     if heard.refused:
         said = next(iter(heard.refused.values()))
-        return _no("right", f"{name} denies publishing as {fileset.names(heard.refused)}. {said}", "an operator")
+        return _no("right", f"{name} denies publishing as {words.some(heard.refused)}. {said}", "an operator")
     if heard.shut_out:
         return _unknown("right", "The credential was refused, so this could not be checked.")
     if heard.silence:
         return _unknown("right", heard.silence)
     owners = sorted({one.owner_namespace for one in (*heard.free, *heard.taken)})
-    return _yes("right", f"The account may publish as {fileset.names(owners)}.")
+    return _yes("right", f"The account may publish as {words.some(owners)}.")
 
 
 def _free(heard: _Heard, wanted: int) -> captures.Result:
     if heard.taken:
-        verb = "is" if len(heard.taken) == 1 else "are"
         return _no(
             "free",
-            f"{fileset.names(heard.taken)} {verb} already published in this version, and ATR has no record of a "
-            "publish request. A published version cannot be changed.",
+            f"{words.some(heard.taken)} {words.either(len(heard.taken), 'is', 'are')} already published in this "
+            "version, and ATR has no record of a publish request. A published version cannot be changed.",
             "the release manager",
         )
     if heard.silence or heard.shut_out or heard.refused:
@@ -196,7 +196,7 @@ def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[captu
 
 
 def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> captures.Result:
-    count = f"{len(mapped.files):,} {'file' if len(mapped.files) == 1 else 'files'}"
+    count = words.count(len(mapped.files), "file")
     closest = fileset.closest(mapped, _whole(case))
     if closest is None:
         return _unknown("mapping", f"{count} are mapped; no deployment has been captured yet.", case.basis)
@@ -212,7 +212,7 @@ def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> captur
         (difference.changed, "staged with different content"),
         (renamed, "staged under another path"),
     )
-    said = "; ".join(f"{len(paths):,} {what} ({fileset.names(paths)})" for paths, what in parts if paths)
+    said = "; ".join(f"{len(paths):,} {what} ({words.some(paths)})" for paths, what in parts if paths)
     status = _Status.BLOCKER if (case.voted is not None) else _Status.CONCERN
     return _result("mapping", status, "no", f"Of {count}: {said}.", "the release manager", case.basis)
 
