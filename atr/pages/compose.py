@@ -24,7 +24,6 @@ import atr.shared.layouts as layouts
 import atr.shared.words as words
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.projects as projects
@@ -52,7 +51,6 @@ class StartView:
 
     project_key: str
     project_name: str
-    committee_name: str
     why_not: str
     # The newest versions that were started, with the word of their phase.
     versions: tuple[tuple[str, str], ...]
@@ -89,16 +87,10 @@ class Check:
     sentence: str
 
 
-@dataclasses.dataclass(frozen=True)
-class ComposeView:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ComposeView(views.ReleaseHead):
     """The compose page of a release, in whatever phase it is."""
 
-    project_key: str
-    project_name: str
-    committee_name: str
-    version_key: str
-    release_key: str
-    phase_word: str
     sentence: str
     css: str
     revision: revisions.RevisionLine | None
@@ -113,19 +105,13 @@ class ComposeView:
     may_vote: bool
     may_vote_why_not: str
     readiness: readiness.Panel
-    # What is said of its embargo; empty where there is none.
-    embargo: str = ""
     part: paging.Part = paging.WHOLE
 
 
-@dataclasses.dataclass(frozen=True)
-class ChangeView:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChangeView(views.ReleaseHead):
     """The page on which a file or a folder is removed or renamed. `why_not` is empty if the reader may."""
 
-    project_key: str
-    project_name: str
-    version_key: str
-    phase_word: str
     path: str
     is_folder: bool
     files: int
@@ -158,7 +144,6 @@ async def start(read: transaction.Transaction, project_key: str) -> StartView:
     return StartView(
         project_key=project.key,
         project_name=project.name,
-        committee_name=committee.name,
         why_not=why_not,
         versions=tuple((row.version, distributions.PHASE_WORDS[row.phase]) for row in found),
         may_expedite=rights.is_member(committee, read.asf_uid),
@@ -175,7 +160,7 @@ async def page(
 ) -> ComposeView:
     """The compose page: the newest revision's files, where they go, and what is wrong with them."""
     of = await eligibility.release(read.data, release_key)
-    release, project, committee = of.row, of.project, of.committee
+    release, committee = of.row, of.committee
     newest = [of.newest_revision] if of.newest_revision else []
     revision = next((revisions.line(one) for one in await revision_rows.listed(read, newest)), None)
     recorded = await revision_rows.files(read, of.newest_revision)
@@ -190,12 +175,7 @@ async def page(
     change = preconditions.change_files(release) or change
     vote = preconditions.start_vote(of, manager=manager)
     return ComposeView(
-        project_key=project.key,
-        project_name=project.name,
-        committee_name=committee.name,
-        version_key=release.version,
-        release_key=release.key,
-        phase_word=distributions.PHASE_WORDS[release.phase],
+        **vars(distributions.heading(of)),
         sentence=_sentence(release, revision, files, mappings, rows),
         css=_css(release, revision, mappings),
         revision=revision,
@@ -213,14 +193,13 @@ async def page(
         may_vote=not vote,
         may_vote_why_not=vote,
         readiness=await readiness.panel(read, of, known.cases),
-        embargo=embargo.sentence(release, of.lift),
     )
 
 
 async def change(read: transaction.Transaction, release_key: str, path: str) -> ChangeView:
     """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
-    release, project, committee, revision = of.row, of.project, of.committee, of.newest_revision
+    release, committee, revision = of.row, of.committee, of.newest_revision
     recorded = await revision_rows.files(read, revision)
     files = recorded.files if recorded else ()
     inside = [file for file in files if (file.path == path) or file.path.startswith(f"{path}/")]
@@ -232,10 +211,7 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
     if not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can change the files."
     return ChangeView(
-        project_key=project.key,
-        project_name=project.name,
-        version_key=release.version,
-        phase_word=distributions.PHASE_WORDS[release.phase],
+        **vars(distributions.heading(of)),
         path=path,
         is_folder=inside[0].path != path,
         files=len(inside),

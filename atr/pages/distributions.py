@@ -18,6 +18,7 @@ import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
+import atr.storage.embargo as embargo
 import atr.storage.preconditions as preconditions
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.distributions as distributions
@@ -117,14 +118,10 @@ class RecordFormView:
     may_promote: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class DistributionList:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistributionList(views.ReleaseHead):
     """The list of a release's third-party distributions and deployments."""
 
-    project_key: str
-    project_name: str
-    version_key: str
-    phase_word: str
     # Those of this page.
     distributions: tuple[DistributionView, ...]
     part: paging.Part
@@ -141,6 +138,19 @@ class DistributionList:
         return max(self.part, self.deployments_part, key=lambda part: part.pages)
 
 
+def heading(of: eligibility.Release) -> views.ReleaseHead:
+    """What the top of a page about this release says."""
+    return views.ReleaseHead(
+        project_key=of.project.key,
+        project_name=of.project.name,
+        committee_name=of.committee.name,
+        version_key=of.row.version,
+        release_key=of.row.key,
+        phase_word=PHASE_WORDS[of.row.phase],
+        embargo=embargo.sentence(of.row, of.lift),
+    )
+
+
 async def listing(
     read: transaction.Transaction,
     release_key: str,
@@ -149,17 +159,13 @@ async def listing(
 ) -> DistributionList:
     """A page of the third-party distributions of a release, and a page of its deployments."""
     of = await eligibility.release(read.data, release_key)
-    release, project = of.row, of.project
-    manager = rights.is_release_manager(of.committee, read.asf_uid)
+    release, manager = of.row, rights.is_release_manager(of.committee, read.asf_uid)
     found, part = await distributions.page(read, release_key, asked)
     known = await deployment_rows.of_releases(read, {release_key: of})
     rows = deployments.shown(read, known).get(release_key, ())
     here, deployments_part = deployments.cut(rows, deployments_asked)
     return DistributionList(
-        project_key=project.key,
-        project_name=project.name,
-        version_key=release.version,
-        phase_word=PHASE_WORDS[release.phase],
+        **vars(heading(of)),
         distributions=await _of(read, release, found),
         part=part,
         deployments=here,

@@ -26,7 +26,6 @@ import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
@@ -63,18 +62,10 @@ class Missing:
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class FinishView:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishView(views.ReleaseHead):
     """The finish page."""
 
-    project_key: str
-    project_name: str
-    committee_name: str
-    version_key: str
-    release_key: str
-    phase: str
-    # Compose, Vote, Finish, Announced: the word of the phase it is in.
-    phase_word: str
     sentence: str
     css: str
     vote_passed_at: datetime.datetime | None
@@ -101,15 +92,13 @@ class FinishView:
     may_record: bool
     may_record_why_not: str
     readiness: readiness.Panel
-    # What is said of its embargo; empty where there is none.
-    embargo: str = ""
     part: paging.Part = paging.WHOLE
 
 
 async def page(read: transaction.Transaction, release_key: str, asked: paging.Asked = paging.FIRST) -> FinishView:
     """The finish page. Anyone may read it; what can be done depends on the reader."""
     of = await eligibility.release(read.data, release_key)
-    release, project, committee = of.row, of.project, of.committee
+    release, committee = of.row, of.committee
     known = await deployment_rows.of_releases(read, {release_key: of})
     every = deployments.shown(read, known).get(release_key, ())
     rows = acts.beside_one_another(every)
@@ -125,13 +114,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     # What a row stands for is said by that row.
     unheld = [one for one in lacking if not one.has_row]
     return FinishView(
-        project_key=project.key,
-        project_name=project.name,
-        committee_name=committee.name,
-        version_key=release.version,
-        release_key=release.key,
-        phase=release.phase.value,
-        phase_word=distributions.PHASE_WORDS[release.phase],
+        **vars(distributions.heading(of)),
         sentence=_sentence(release, measure, shown, unheld),
         css=_css(shown, unheld),
         vote_passed_at=release.vote_resolved if release.phase in _AFTER_VOTE else None,
@@ -156,7 +139,6 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
         if of.is_embargoed
         else ("" if manager else "Only release managers and committee members can record or stage deployments."),
         readiness=await readiness.panel(read, of, known.cases),
-        embargo=embargo.sentence(release, of.lift),
         part=part,
     )
 

@@ -86,7 +86,6 @@ class TrialPackage:
 class TrialPlatform:
     """What the patterns of one platform do to the revision's files. Lists are cut; the counts are whole."""
 
-    slug: str
     name: str
     css: str
     sentence: str
@@ -219,7 +218,6 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> Tri
     beyond = sum(1 for package in packages if package.inside is False)
     stops = bool(trial.doubles or trial.misfits or beyond or not trial.placed)
     return TrialPlatform(
-        slug=slug,
         name=name,
         css="refused" if stops else ("warning" if problems else "passed"),
         sentence=_sentence(trial, beyond),

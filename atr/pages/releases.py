@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of releases, the heading of one, and who is who."""
+"""The list of releases, and who is who."""
 
 import collections
 import dataclasses
@@ -67,20 +67,7 @@ async def key(read: transaction.Transaction, project_key: str, version_key: str)
 
 async def head(read: transaction.Transaction, project_key: str, version_key: str) -> views.ReleaseHead:
     """What the top of a page about this release says. Raises NotFoundError."""
-    return heading(await eligibility.release(read.data, await key(read, project_key, version_key)))
-
-
-def heading(of: eligibility.Release) -> views.ReleaseHead:
-    """The same of a release that was read already."""
-    return views.ReleaseHead(
-        project_key=of.project.key,
-        project_name=of.project.name,
-        committee_name=of.committee.name,
-        version_key=of.row.version,
-        release_key=of.row.key,
-        phase_word=distributions.PHASE_WORDS[of.row.phase],
-        embargo=embargo.sentence(of.row, of.lift),
-    )
+    return distributions.heading(await eligibility.release(read.data, await key(read, project_key, version_key)))
 
 
 async def listing(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> ReleaseList:
@@ -258,4 +245,4 @@ class EmbargoView:
 async def lifting(read: transaction.Transaction, project_key: str, version_key: str) -> EmbargoView:
     """The embargo as it is now. Raises NotFoundError, for one under embargo for all but members of the committee."""
     of = await eligibility.release(read.data, await embargo.release_key(read, project_key, version_key))
-    return EmbargoView(heading(of), holds=of.is_embargoed)
+    return EmbargoView(distributions.heading(of), holds=of.is_embargoed)

@@ -11,6 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.distributions as distributions
+import atr.pages.views as views
 import atr.promotion.checksums as checksums
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
@@ -87,15 +88,10 @@ class ServedFolder:
     opened: datetime.datetime
 
 
-@dataclasses.dataclass(frozen=True)
-class AgainView:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AgainView(views.ReleaseHead):
     """What would be staged once more, and from where; or why it cannot be."""
 
-    project_key: str
-    project_name: str
-    version_key: str
-    # Compose, Vote, Finish, Announced.
-    phase_word: str
     platform_name: str
     digest: str
     # "the kept copy" or "revision 00002"; empty where nothing of ours has the bytes.
@@ -174,7 +170,7 @@ async def served(
 async def again(read: transaction.Transaction, release_key: str, digest: str) -> AgainView:
     """Files to upload if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
     of = await eligibility.release(read.data, release_key)
-    release, project, asked = of.row, of.project, (release_key, digest)
+    release, asked = of.row, (release_key, digest)
     await ballot_rows.entry(read, release, digest)
     platform = preconditions.voted_platform(of.ballot, digest)
     files = (await ballot_rows.files(read, [digest]))[digest]
@@ -183,10 +179,7 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     if not rights.is_release_manager(of.committee, read.asf_uid):
         why_not = "Only release managers and committee members can stage deployments from here."
     return AgainView(
-        project_key=project.key,
-        project_name=project.name,
-        version_key=release.version,
-        phase_word=distributions.PHASE_WORDS[release.phase],
+        **vars(distributions.heading(of)),
         platform_name=platform.display_name if platform else "",
         digest=digest,
         source=held.described if held else "",

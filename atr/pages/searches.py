@@ -8,6 +8,7 @@ from typing import Any
 
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.pages.distributions as distributions
 import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.gates as gates
@@ -65,7 +66,7 @@ async def one(read: transaction.Transaction, project_key: str, version_key: str,
     row, recorded = await searches.one(read, of.row.key, number)
     target = of.targets.get(row.platform)
     return SearchView(
-        head=releases.heading(of),
+        head=distributions.heading(of),
         number=number,
         coordinates=distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version),
         asked_by=row.asked_by,

@@ -9,8 +9,8 @@ from typing import Final
 
 import atr.models.sql as sql
 import atr.pages.ballot as lines
+import atr.pages.distributions as distributions
 import atr.pages.readiness as panels
-import atr.pages.releases as releases
 import atr.pages.repository as repository
 import atr.pages.views as views
 import atr.promotion.ballot as rules
@@ -118,7 +118,7 @@ async def reader(read: transaction.Transaction, release_key: str) -> Reader:
     of = await eligibility.release(read.data, release_key)
     return Reader(
         of=of,
-        head=releases.heading(of),
+        head=distributions.heading(of),
         is_participant=rights.is_participant(of.committee, read.asf_uid),
         is_manager=rights.is_release_manager(of.committee, read.asf_uid),
         is_member=rights.is_member(of.committee, read.asf_uid),

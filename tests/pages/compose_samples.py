@@ -18,7 +18,6 @@ def start(**changes: Any) -> compose_page.StartView:
     sample = compose_page.StartView(
         project_key="example-widgets",
         project_name="Example Widgets",
-        committee_name="Example",
         why_not="",
         versions=(("2.4.0", "Finish"), ("2.3.4", "Announced")),
     )
@@ -198,6 +197,8 @@ def comparison(**changes: Any) -> revisions_page.Comparison:
 def change(**changes: Any) -> compose_page.ChangeView:
     sample = compose_page.ChangeView(
         **_WHERE,
+        committee_name="Example",
+        release_key="example-widgets-2.5.0",
         phase_word="Compose",
         path="maven/org/example",
         is_folder=True,

@@ -45,7 +45,6 @@ def policy(**changes: Any) -> policy_page.PolicyView:
 def trial(**changes: Any) -> policy_page.TrialView:
     """One platform where all is well, one where much is not."""
     well = policy_page.TrialPlatform(
-        slug="mavencentral",
         name="Maven Central",
         css="passed",
         sentence="2 files go there.",
@@ -60,7 +59,6 @@ def trial(**changes: Any) -> policy_page.TrialView:
     )
     ill = dataclasses.replace(
         well,
-        slug="npm",
         name="npm",
         css="refused",
         sentence="3,000 files go there, but 1 stand where another one stands.",

@@ -649,7 +649,6 @@ def finish(**changes: Any) -> finish_page.FinishView:
         committee_name="Apache Example committee",
         version_key="2.4.0",
         release_key="example-widgets-2.4.0",
-        phase="release_preview",
         phase_word="Finish",
         sentence="1 of 4 voted file sets are live; one is waiting for you, one is publishing, one is by hand.",
         css="ready",
@@ -851,7 +850,9 @@ def listing(**changes: Any) -> distributions.DistributionList:
     sample = distributions.DistributionList(
         project_key="example-widgets",
         project_name="Apache Example Widgets",
+        committee_name="Apache Example committee",
         version_key="2.4.0",
+        release_key="example-widgets-2.4.0",
         phase_word="Finish",
         not_public=(not_public(),),
         part=paging.Part(2, 5, 204),
@@ -947,7 +948,9 @@ def again(**changes: Any) -> repository.AgainView:
     made = repository.AgainView(
         project_key="example-widgets",
         project_name="Example Widgets",
+        committee_name="Example",
         version_key="2.4.0",
+        release_key="example-widgets-2.4.0",
         phase_word="Finish",
         platform_name="Maven Central",
         digest=digest("voted"),
