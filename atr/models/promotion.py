@@ -177,6 +177,11 @@ class Deployment(sqlmodel.SQLModel, table=True):
         """Whether somebody asked for Verify now, and there is no answer yet."""
         return (self.verify_asked_at is not None) and (self.verified_at is None)
 
+    @property
+    def subject(self) -> str:
+        """What events call it."""
+        return f"deployment:{self.id}"
+
 
 class DeploymentPackage(sqlmodel.SQLModel, table=True):
     """One package of a deployment; its columns are the key of its Distribution row, with the deployment's release."""
@@ -276,6 +281,11 @@ class Promotion(sqlmodel.SQLModel, table=True):
     lease_epoch: int = 0
     lease_until: datetime.datetime | None = None
 
+    @property
+    def subject(self) -> str:
+        """What events call it."""
+        return f"promotion:{self.id}"
+
 
 class PromotionTarget(sqlmodel.SQLModel, table=True):
     """A package that a promotion holds. At most one promotion holds a package at a time: the index decides."""
@@ -333,6 +343,11 @@ class DeploymentSearch(sqlmodel.SQLModel, table=True):
     # Each: external_id, name, the platform's word, the packages as purls.
     found: list[dict[str, Any]] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
     problem: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What events call it."""
+        return f"search:{self.id}"
 
 
 class KeptCopy(sqlmodel.SQLModel, table=True):

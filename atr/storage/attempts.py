@@ -138,14 +138,8 @@ async def mark(
     if row.lease_until is not None:
         row.lease_until = write.now + datetime.timedelta(seconds=seconds)
     await write.data.flush()
-    await write.event(
-        row.release_key,
-        f"promotion:{row.id}" if is_promotion else f"deployment:{row.id}",
-        "attempt_marked",
-        actor=marked_for if is_promotion else "",
-        kind=kind.value,
-        number=attempt.number,
-        **facts,
+    await write.event_of(
+        row, "attempt_marked", actor=marked_for if is_promotion else "", kind=kind.value, number=attempt.number, **facts
     )
     return work.Permit(transaction.row_id(attempt.id), attempt.number)
 
@@ -162,9 +156,8 @@ async def answer(
         raise errors.ConflictError("This attempt already has a reply.")
     attempt.answered_at, attempt.answer, attempt.status = write.now, outcome.answer, outcome.status
     attempt.sample, attempt.bytes_sent, attempt.retry_after = outcome.sample, outcome.bytes_sent, outcome.retry_after
-    await write.event(
-        row.release_key,
-        f"promotion:{row.id}" if isinstance(row, tables.Promotion) else f"deployment:{row.id}",
+    await write.event_of(
+        row,
         "attempt_answered",
         kind=attempt.kind.value,
         number=attempt.number,

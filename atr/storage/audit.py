@@ -126,7 +126,7 @@ async def disagreements(
     """
     if not promotions:
         return {}
-    subjects = {f"promotion:{row.id}": row for row in promotions}
+    subjects = {row.subject: row for row in promotions}
     event = tables.Event
     wanted = (
         sqlmodel.select(event)

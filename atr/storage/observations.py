@@ -51,7 +51,7 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
         row.difference = learnt.difference
         row.read_round += 1
         row.read_done = 0
-        await forget_reads(write, f"promotion:{row.id}")
+        await forget_reads(write, row.subject)
     if learnt.staged is not None:
         row.verified_digest = await queries.store_file_set(write.data, learnt.staged, write.now)
         row.verified_at = write.now
@@ -61,9 +61,8 @@ async def note(write: transaction.Transaction, row: tables.Promotion, learnt: wo
     if learnt.looked_beside is not None:
         _note_beside(write, row, learnt.looked_beside)
     if news or learnt.complete:
-        await write.event(
-            row.release_key,
-            f"promotion:{row.id}",
+        await write.event_of(
+            row,
             "promotion_looked",
             seen=learnt.seen.value if learnt.seen else "",
             word=learnt.word,

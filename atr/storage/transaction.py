@@ -107,6 +107,17 @@ class Transaction:
             )
         )
 
+    async def event_of(
+        self,
+        row: tables.Promotion | tables.Deployment | tables.DeploymentSearch,
+        what: str,
+        *,
+        actor: str = "",
+        **facts: Any,
+    ) -> None:
+        """Note what happened to this row, in the chain of its release."""
+        await self.event(row.release_key, row.subject, what, actor=actor, **facts)
+
 
 _MAX_REASON: Final = 500
 
@@ -152,7 +163,7 @@ async def load_deployment_for_update(write: Transaction, deployment_id: int) -> 
     The worker, which acts for no project, gets it though a host has deleted its release.
     """
     row = await queries.demand_deployment(write.data, deployment_id)
-    write.subject = f"deployment:{deployment_id}"
+    write.subject = row.subject
     await _release(write, row.release_key)
     return await queries.demand_deployment(write.data, deployment_id, fresh=True)
 
@@ -160,7 +171,7 @@ async def load_deployment_for_update(write: Transaction, deployment_id: int) -> 
 async def load_promotion_for_update(write: Transaction, promotion_id: int) -> tables.Promotion:
     """The promotion; as above."""
     row = await queries.demand_promotion(write.data, promotion_id)
-    write.subject = f"promotion:{promotion_id}"
+    write.subject = row.subject
     await _release(write, row.release_key)
     return await queries.demand_promotion(write.data, promotion_id, fresh=True)
 

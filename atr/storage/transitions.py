@@ -57,12 +57,7 @@ async def promotion(
     await _draw(write, row, to, states.WORKERS_ARROWS if write.is_system else states.PEOPLES_ARROWS, values)
     if to not in states.HOLDING:
         await _release_targets(write, row)
-    await write.event(
-        row.release_key,
-        f"promotion:{row.id}",
-        "promotion_moved",
-        **{"from": frm.value, "to": to.value, "reason": reason, **facts},
-    )
+    await write.event_of(row, "promotion_moved", **{"from": frm.value, "to": to.value, "reason": reason, **facts})
     await _wake_behind(write, row)
 
 
@@ -87,12 +82,7 @@ async def deployment(
         asked = bool(row.external_id) or (to is _Deployment.LOST)
         values["due_at"] = steps.again(write.now, write.now, _timing(write, row)) if asked else None
     await _draw(write, row, to, drawn, values)
-    await write.event(
-        row.release_key,
-        f"deployment:{row.id}",
-        "deployment_moved",
-        **{"from": frm.value, "to": to.value, "problem": problem, **facts},
-    )
+    await write.event_of(row, "deployment_moved", **{"from": frm.value, "to": to.value, "problem": problem, **facts})
 
 
 async def _draw(
@@ -233,4 +223,4 @@ async def _wake_behind(write: transaction.Transaction, row: tables.Promotion) ->
         follower.due_at = write.now
         if turn is order.Turn.STOPPED:
             _, stopped_by = (await eligibility.turns_of(write.data, [follower]))[follower.id]
-            await write.event(follower.release_key, f"promotion:{follower.id}", "promotion_stopped", by=stopped_by)
+            await write.event_of(follower, "promotion_stopped", by=stopped_by)

@@ -53,7 +53,7 @@ class DeploymentHold(_Hold):
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken capture left."""
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, f"deployment:{self.claimed.id}", tables.Side.CAPTURED, 1)
+            return await inputs.kept(read, self.claimed.subject, tables.Side.CAPTURED, 1)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
@@ -132,7 +132,7 @@ class PromotionHold(_Hold):
         if not self.claimed.kept:
             return ()
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, f"promotion:{self.claimed.id}", self.side, self.claimed.round)
+            return await inputs.kept(read, self.claimed.subject, self.side, self.claimed.round)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was read in this round."""

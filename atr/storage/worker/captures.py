@@ -42,7 +42,7 @@ class Captures(transaction.Writer):
     ) -> None:
         """Keep files that were read, and how far we are."""
         row = await leased_rows.deployment(self._write, claimed)
-        await observations.keep_reads(self._write, f"deployment:{row.id}", side, 1, done)
+        await observations.keep_reads(self._write, row.subject, side, 1, done)
         row.read_done, row.read_total = count, total
 
     async def captured(
@@ -77,7 +77,7 @@ class Captures(transaction.Writer):
         row.side_problems, row.remarks = list(problems), list(remarks)
         row.read_done = row.read_total = len(files.files)
         row.listed_files, row.listed_bytes = listed
-        await observations.forget_reads(write, f"deployment:{row.id}")
+        await observations.forget_reads(write, row.subject)
         row.version += 1
         await self._forget_packages(row, packages)
         for package in packages:
@@ -90,9 +90,8 @@ class Captures(transaction.Writer):
                 )
             )
             await self._staging_row(row, package)
-        await write.event(
-            row.release_key,
-            f"deployment:{row.id}",
+        await write.event_of(
+            row,
             "deployment_captured",
             digest=files.digest,
             files=len(files.files),
@@ -118,7 +117,7 @@ class Captures(transaction.Writer):
         problem = f"{why} It is not captured."
         if problem != row.problem:
             row.problem, row.version = problem, row.version + 1
-            await write.event(row.release_key, f"deployment:{row.id}", "capture_refused", problem=problem)
+            await write.event_of(row, "capture_refused", problem=problem)
 
     async def _forget_packages(self, row: tables.Deployment, packages: Sequence[distribution.Coordinates]) -> None:
         """Take away the packages that an earlier capture found and this one did not, with the rows that it made.
@@ -216,9 +215,8 @@ class Verification(transaction.Writer):
         said = "" if difference.is_empty else difference.described("staged")
         row.verify_problem = f"{said} {unfit}".strip()
         await self._end(row)
-        await write.event(
-            row.release_key,
-            f"deployment:{row.id}",
+        await write.event_of(
+            row,
             "verify_ended",
             files=len(files.files),
             digest=files.digest,
@@ -237,7 +235,7 @@ class Verification(transaction.Writer):
         row = await leased_rows.deployment(self._write, claimed)
         row.verify_problem = problem.removesuffix(errors.ASKED_AGAIN)
         await self._end(row)
-        await self._write.event(row.release_key, f"deployment:{row.id}", "verify_failed", problem=row.verify_problem)
+        await self._write.event_of(row, "verify_failed", problem=row.verify_problem)
 
     async def _end(self, row: tables.Deployment) -> None:
         row.verified_at, row.lease_until = self._write.now, None

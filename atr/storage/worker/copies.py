@@ -91,14 +91,7 @@ async def keep(
                 tables.KeptCopy(project_key=release.project_key, file_set_digest=files.digest, kept_at=write.now)
             )
             await write.data.flush()
-            await write.event(
-                row.release_key,
-                f"deployment:{row.id}",
-                "copy_kept",
-                digest=files.digest,
-                files=len(files.files),
-                size=files.size,
-            )
+            await write.event_of(row, "copy_kept", digest=files.digest, files=len(files.files), size=files.size)
             return
     if await holdings.holder(write, release, files.digest) is not None:
         # Uploaded from here: its bytes are in the revision, and a second place for them would only cost.
@@ -110,7 +103,7 @@ async def keep(
     await free(write, {file.sha256 for file in files.files})
     row.copy_problem = problem
     if problem != known:
-        await write.event(row.release_key, f"deployment:{row.id}", "copy_not_kept", problem=problem)
+        await write.event_of(row, "copy_not_kept", problem=problem)
 
 
 async def free(write: transaction.Transaction, names: Collection[str]) -> int:

@@ -318,7 +318,7 @@ def _work(
 async def note_problem(write: transaction.Transaction, row: tables.Deployment, problem: str) -> None:
     """What is wrong with a deployment, for people; news of it is an event."""
     if problem and (problem != row.problem):
-        await write.event(row.release_key, f"deployment:{row.id}", "deployment_looked", problem=problem)
+        await write.event_of(row, "deployment_looked", problem=problem)
     row.problem = problem
 
 
@@ -352,9 +352,7 @@ class Searches(transaction.Writer):
         target = await queries.target(write.data, release.project_key, row.platform)
         row.answered_at, row.problem = write.now, problem
         row.found = [_kept(write.data, one, target) for one in found[-_KEPT:]]
-        await write.event(
-            row.release_key, f"search:{row.id}", "deployment_search_answered", found=len(found), problem=problem
-        )
+        await write.event_of(row, "deployment_search_answered", found=len(found), problem=problem)
 
 
 def _kept(data: session.Session, one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Findings(transaction.Writer):
             if (ours is not None) and (ours.state is not _Deployment.PUBLISHED):
                 await transitions.deployment(write, ours, _Deployment.PUBLISHED)
             tracked = await public(write, row.release_key, claimed.packages, ours, person=row.requested_by)
-            await note(write, row, tracked=tracked, subject=f"promotion:{row.id}")
+            await note(write, row, tracked=tracked)
 
 
 async def _is_its(write: transaction.Transaction, deployment: tables.Deployment, seen: steps.Seen) -> bool:
@@ -114,12 +114,10 @@ async def found(write: transaction.Transaction, row: tables.Deployment, by: tabl
     person = before[-1].requested_by if before else row.created_by
     packages = await queries.packages(write.data, row)
     tracked = await public(write, row.release_key, packages, by, person=person)
-    await note(write, row, tracked=tracked, subject=f"deployment:{row.id}")
+    await note(write, row, tracked=tracked)
 
 
-async def note(
-    write: transaction.Transaction, row: tables.Promotion | tables.Deployment, *, tracked: bool, subject: str
-) -> None:
+async def note(write: transaction.Transaction, row: tables.Promotion | tables.Deployment, *, tracked: bool) -> None:
     """Keep on the row that found it whether it is an incident: public, with nothing voted on to compare it with."""
     if tracked:
         row.found_at = None
@@ -127,7 +125,7 @@ async def note(
         row.found_at, row.version = write.now, row.version + 1
         # What was voted on and cannot be compared is not said to be unvoted.
         known: dict[str, Any] = {"voted": True} if await incidents.was_voted(write.data, row) else {}
-        await write.event(row.release_key, subject, "public_not_voted", **known)
+        await write.event_of(row, "public_not_voted", **known)
 
 
 async def _holders(
@@ -208,9 +206,8 @@ async def _track(
     await requests.insert(write, promotion, packages)
     if deployment is not None:
         deployment.version += 1
-    await write.event(
-        release.key,
-        f"promotion:{promotion.id}",
+    await write.event_of(
+        promotion,
         "promotion_requested",
         platform=platform.name,
         deployment=deployment.external_id if deployment else "",

@@ -175,7 +175,7 @@ class Marks(transaction.Writer):
     async def _rest(self, row: tables.Promotion, why: str) -> None:
         row.lease_until = None
         row.due_at = steps.next_look(await row_views.of_promotion(self._write, row), jitter=row_views.jitter(row))
-        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=why)
+        await self._write.event_of(row, "promotion_not_sent", reason=why)
 
     async def _refuse(self, row: tables.Promotion, reason: str) -> None:
         row.lease_until = None
@@ -190,7 +190,7 @@ class Marks(transaction.Writer):
         else:
             row.resend, row.blocker = False, reason
             row.due_at = row_views.later(self._write, self._timing(row).doubting)
-            await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_not_sent", reason=reason)
+            await self._write.event_of(row, "promotion_not_sent", reason=reason)
 
     async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
         """Why the drop may not be sent now, in one sentence; empty if it may."""

@@ -88,7 +88,7 @@ class Promotions(transaction.Writer):
     ) -> None:
         """Keep files that were read in this round, and how far we are."""
         row = await leased_rows.promotion(self._write, claimed)
-        await observations.keep_reads(self._write, f"promotion:{row.id}", side, claimed.round, done)
+        await observations.keep_reads(self._write, row.subject, side, claimed.round, done)
         row.read_done, row.read_total = count, total
 
     async def verified(self, claimed: work.Promotion, staged: fileset.FileSet) -> None:
@@ -98,10 +98,9 @@ class Promotions(transaction.Writer):
         row.verified_at = self._write.now
         # The next proof, should another call be needed, reads every byte again.
         row.read_round, row.read_done, row.read_total = row.read_round + 1, 0, 0
-        await observations.forget_reads(self._write, f"promotion:{row.id}")
-        await self._write.event(
-            row.release_key,
-            f"promotion:{row.id}",
+        await observations.forget_reads(self._write, row.subject)
+        await self._write.event_of(
+            row,
             "staged_files_read",
             files=len(staged.files),
             digest=staged.digest,

@@ -46,7 +46,7 @@ class CommitteeParticipant(transaction.Writer):
         if not row.is_verifying:
             row.verify_asked_by, row.verify_asked_at = write.asf_uid, write.now
             row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
-            await write.event(row.release_key, f"deployment:{row.id}", "verify_asked")
+            await write.event_of(row, "verify_asked")
         release = await queries.demand_release(write.data, row.release_key)
         # Should an earlier task have been given up, this is the one that goes on with it.
         await queue.enqueue(
@@ -72,7 +72,7 @@ class ReleaseManager(CommitteeParticipant):
             raise errors.ConflictError("The ballot is fixed once the vote is open.")
         row.off_ballot = transaction.checked_reason(reason)
         row.version += 1
-        await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=row.off_ballot)
+        await write.event_of(row, "deployment_off_ballot", reason=row.off_ballot)
 
     async def put_on_ballot(self, deployment_id: int) -> None:
         """Have the next vote be about this deployment again."""
@@ -85,7 +85,7 @@ class ReleaseManager(CommitteeParticipant):
             return
         row.off_ballot = ""
         row.version += 1
-        await write.event(row.release_key, f"deployment:{row.id}", "deployment_on_ballot")
+        await write.event_of(row, "deployment_on_ballot")
 
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
@@ -144,7 +144,7 @@ class ReleaseManager(CommitteeParticipant):
             )
             write.data.add(row)
             await write.data.flush()
-            await write.event(release.key, f"search:{row.id}", "deployment_searched", purl=where.purl)
+            await write.event_of(row, "deployment_searched", purl=where.purl)
         await queue.enqueue(
             write.data,
             operating.TaskType.DISTRIBUTION_FIND,
@@ -198,7 +198,7 @@ class CommitteeMember(ReleaseManager):
         if why_not:
             raise errors.ConflictError(why_not)
         await ask_to_keep(write, row)
-        await write.event(row.release_key, f"deployment:{row.id}", "copy_asked")
+        await write.event_of(row, "copy_asked")
 
     async def forget_copy(self, deployment_id: int, reason: str) -> None:
         """Give up the copy of a deployment's files, with a reason; the sweep frees what no other copy needs.
@@ -215,9 +215,7 @@ class CommitteeMember(ReleaseManager):
         copy = await write.data.get(tables.KeptCopy, (release.project_key, row.file_set_digest))
         await write.data.delete(copy)
         await write.data.flush()
-        await write.event(
-            row.release_key, f"deployment:{row.id}", "copy_forgotten", digest=row.file_set_digest, reason=reason
-        )
+        await write.event_of(row, "copy_forgotten", digest=row.file_set_digest, reason=reason)
         await ask_to_sweep(write, write.now)
 
 

@@ -64,7 +64,7 @@ class ReleaseManager(transaction.Writer):
         where = (await self._row(release_key, where, staging=True)).coordinates
         await write.event(
             release_key,
-            f"deployment:{deployment.id}" if deployment else f"distribution:{where.purl}",
+            deployment.subject if deployment else f"distribution:{where.purl}",
             "distribution_recorded",
             platform=where.platform_name,
             purl=where.purl,
@@ -126,9 +126,8 @@ class ReleaseManager(transaction.Writer):
         number = revision.number if revision else None
         then_promote = (not staging) and write.is_committee_member
         deployment = await requests.upload(write, release, platform, revision_number=number, then_promote=then_promote)
-        await write.event(
-            release_key,
-            f"deployment:{deployment.id}",
+        await write.event_of(
+            deployment,
             "distribution_automated",
             platform=platform.name,
             staging=staging,
@@ -276,7 +275,7 @@ class CommitteeMember(ReleaseManager):
         held = await requests.already(write, case, evidence_digest=evidence_digest)
         fresh = (held is not None) and held.held and (deployment.version == row_version)
         if (held is not None) and (held.requested_by == write.asf_uid) and not fresh:
-            await write.event(release_key, f"promotion:{held.id}", "promotion_asked_twice")
+            await write.event_of(held, "promotion_asked_twice")
             return transaction.row_id(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
             raise errors.ConflictError(

@@ -152,7 +152,7 @@ class Operator(transaction.Writer):
             return
         row.held, row.blocker = row.held or (row.state in _HELD), sentence
         row.version += 1
-        await self._write.event(row.release_key, f"promotion:{row.id}", "promotion_held", reason=sentence)
+        await self._write.event_of(row, "promotion_held", reason=sentence)
 
     async def _forget_leases(self) -> None:
         for table in _LEASED:

@@ -110,9 +110,7 @@ class CommitteeMember(CommitteeParticipant):
         row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
         row.version += 1
-        await write.event(
-            row.release_key, f"promotion:{row.id}", "promotion_extended", reason=why, until=row.deadline.isoformat()
-        )
+        await write.event_of(row, "promotion_extended", reason=why, until=row.deadline.isoformat())
 
     async def send_again(self, promotion_id: int, reason: str) -> None:
         """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
@@ -128,7 +126,7 @@ class CommitteeMember(CommitteeParticipant):
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
         row.version += 1
-        await write.event(row.release_key, f"promotion:{row.id}", "promotion_send_again", reason=why)
+        await write.event_of(row, "promotion_send_again", reason=why)
 
     async def prove_published(self, deployment_id: int) -> int:
         """Track a deployment that somebody published on the platform's own page, and answer the promotion's number.
@@ -170,12 +168,8 @@ class CommitteeMember(CommitteeParticipant):
         why = transaction.checked_reason(reason)
         told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}
         row.accepted_files = [*row.accepted_files, *({**observations.as_json(file), **told} for file in found)]
-        await write.event(
-            row.release_key,
-            f"promotion:{row.id}",
-            "extra_files_accepted",
-            files=[observations.as_json(file) for file in found],
-            reason=why,
+        await write.event_of(
+            row, "extra_files_accepted", files=[observations.as_json(file) for file in found], reason=why
         )
         names = words.some([file.path for file in found])
         await compare_again(write, row, f"{write.asf_uid} accepted {names}: {why}")
@@ -232,7 +226,7 @@ class CommitteeMember(CommitteeParticipant):
         why = transaction.checked_reason(reason)
         row.after_id, row.requested_by, row.due_at = None, write.asf_uid, write.now
         row.version += 1
-        await write.event(row.release_key, f"promotion:{row.id}", "promotion_went_on", reason=why, without=stopped_by)
+        await write.event_of(row, "promotion_went_on", reason=why, without=stopped_by)
 
     async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
         deployment = await transaction.load_deployment_for_update(self._write, deployment_id)
@@ -261,7 +255,7 @@ class CommitteeMember(CommitteeParticipant):
         if len(mine) < len(asked):
             return ()
         for row in mine:
-            await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_twice")
+            await write.event_of(row, "promotion_asked_twice")
         return tuple(mine)
 
 
@@ -303,7 +297,7 @@ async def _ask_to_stop(write: transaction.Transaction, row: tables.Promotion, re
     if row.state is _State.ABORTING:
         row.held, row.blocker = False, ""
         row.version += 1
-        await write.event(row.release_key, f"promotion:{row.id}", "promotion_stop_again", reason=why)
+        await write.event_of(row, "promotion_stop_again", reason=why)
     else:
         await transitions.promotion(write, row, _State.ABORTING, f"{write.asf_uid}: {why}")
     row.due_at = write.now

@@ -68,9 +68,8 @@ async def open_promotion(
     )
     await insert(write, promotion, case.packages)
     deployment.version += 1
-    await write.event(
-        deployment.release_key,
-        f"promotion:{promotion.id}",
+    await write.event_of(
+        promotion,
         "promotion_requested",
         actor=requested_by,
         platform=deployment.platform,
@@ -111,7 +110,7 @@ async def ask_again(write: transaction.Transaction, case: eligibility.Case, row:
     row.version += 1
     # The form that was sent is spent.
     case.deployment.version += 1
-    await write.event(row.release_key, f"promotion:{row.id}", "promotion_asked_again")
+    await write.event_of(row, "promotion_asked_again")
 
 
 async def voted_of(
@@ -304,13 +303,8 @@ async def stage_again(write: transaction.Transaction, release: sql.Release, dige
         raise errors.BlockedError([why_not])
     candidates.uploads_supported(write.data.built, platform)
     deployment = await upload(write, release, platform, stage_digest=digest)
-    await write.event(
-        release.key,
-        f"deployment:{deployment.id}",
-        "distribution_staged_again",
-        platform=platform.name,
-        digest=digest,
-        source=held.described,
+    await write.event_of(
+        deployment, "distribution_staged_again", platform=platform.name, digest=digest, source=held.described
     )
     return deployment
 

@@ -140,4 +140,4 @@ async def _set_aside(write: transaction.Transaction, release: sql.Release, what_
         if ballots.is_meant(row):
             row.off_ballot = reason
             row.version += 1
-            await write.event(row.release_key, f"deployment:{row.id}", "deployment_off_ballot", reason=reason)
+            await write.event_of(row, "deployment_off_ballot", reason=reason)
