@@ -21,9 +21,9 @@ from typing import IO, Final
 import pydantic
 
 import atr.db.dumps as dumps
-import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.disk as disk
 import atr.errors as errors
 import atr.storage as storage
 import atr.storage.audit as audit
@@ -94,7 +94,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
             os.link(written, file)
         except FileExistsError:
             raise errors.ConflictError(f"{file} exists already; nothing was written.") from None
-    file_system.sync_directory(file.parent)
+    disk.sync_directory(file.parent)
     return file, manifest
 
 

@@ -225,13 +225,13 @@ class Part:
         os.utime(self._path, times)
         target.parent.mkdir(_PRIVATE, exist_ok=True)
         self._path.replace(target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
 
 
-def sums(file: Recorded) -> dict[str, str]:
-    """Every checksum of a file's bytes, by algorithm, from one reading of it. Raises DamagedError."""
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS}
-    for piece in file.pieces():
+def digests(pieces: Iterable[bytes], algorithms: Iterable[str] = ALGORITHMS) -> dict[str, str]:
+    """The digests of a file's bytes, by algorithm, from one reading of it."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    for piece in pieces:
         for running in hashes.values():
             running.update(piece)
     return {name: running.hexdigest() for name, running in hashes.items()}
@@ -241,8 +241,8 @@ def _touched(path: pathlib.Path) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(path.lstat().st_mtime, datetime.UTC)
 
 
-def _sync_directory(directory: pathlib.Path) -> None:
-    """A name is on the disk when its directory is."""
+def sync_directory(directory: pathlib.Path) -> None:
+    """What was renamed in it is on the disk from here on."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -23,7 +23,6 @@ import atr.errors as errors
 import atr.models.figures as figures
 import atr.promotion.budget as budget
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage as storage
 import atr.storage.readers.usage as usage
@@ -75,7 +74,7 @@ class _Rows(registries.Collector):
         yield up
         if self._read is None:
             return
-        promoting = [one.name for one in distribution.DistributionPlatform if one.supports_remote_promotion]
+        promoting = [one.name for one in layouts.BUILT.platforms]
         yield _gauge(
             "atr_oldest_pending_seconds",
             "When the oldest unfinished promotion was requested.",

@@ -22,6 +22,7 @@ import sqlmodel
 import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.disk as disk
 import atr.errors as errors
 
 _DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
@@ -167,7 +168,7 @@ class Sqlite:
 
     def _place(self) -> None:
         self._prepared.rename(self._file)
-        file_system.sync_directory(self._file.parent)
+        disk.sync_directory(self._file.parent)
 
     async def discard(self) -> None:
         """The copy and what SQLite makes beside it."""

@@ -5,7 +5,6 @@ https://www.sqlite.org/wal.html: all processes that use a database must be on on
 is read, not statfs: that has one number for every FUSE file system, the local ones too.
 """
 
-import os
 import pathlib
 import re
 from typing import Final
@@ -101,15 +100,6 @@ def demand_local(url: str, mounts: pathlib.Path = MOUNTS) -> None:
             f"{path} is on a network file system ({name}), where SQLite may lose data. Set ATR_STATE_DIR to a "
             "directory on a local disk, or ATR_DATABASE_URL to a file there."
         )
-
-
-def sync_directory(directory: pathlib.Path) -> None:
-    """What was renamed in it is on the disk from here on."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -207,15 +207,7 @@ async def replace_packages(
     """Have these, and no others, be the packages of a deployment."""
     row = tables.DeploymentPackage
     await data.exec(sqlalchemy.delete(row).where(col(row.deployment_id) == deployment.id))
-    data.add_all(
-        row(
-            deployment_id=deployment.id or 0,
-            owner_namespace=one.owner_namespace,
-            package=one.package,
-            version=one.version,
-        )
-        for one in packages
-    )
+    data.add_all(row(deployment_id=deployment.id or 0, **one.columns) for one in packages)
     await data.flush()
 
 

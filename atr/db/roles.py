@@ -16,7 +16,7 @@ from typing import Final
 
 import atr.models.sql as sql
 import atr.promotion.states as states
-import atr.shared.distribution as distribution
+import atr.shared.layouts as layouts
 
 WEB: Final = "atr_web"
 WORKER: Final = "atr_worker"
@@ -122,8 +122,7 @@ def _purl() -> str:
     cases = [
         f"WHEN '{platform.name}' THEN 'pkg:{platform.grammar.purl_type}/' || NEW.owner_namespace || '/'"
         " || NEW.package || '@' || replace(NEW.version, '+', '%2B')"
-        for platform in distribution.DistributionPlatform
-        if platform.supports_remote_promotion
+        for platform in layouts.BUILT.platforms
     ]
     return f"CASE promotion.platform {' '.join(cases)} END"
 

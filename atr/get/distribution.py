@@ -105,7 +105,7 @@ async def _record(project_key: str, version_key: str, *, staging: bool) -> str:
 
 
 async def _automate(project_key: str, version_key: str, *, staging: bool) -> str:
-    asked = quart.request.args.get("platform", "MAVEN")
+    asked = quart.request.args.get("platform") or web.site().storage.database.built.platforms[0].name
     try:
         platform = distribution.DistributionPlatform.from_slug(asked)
     except errors.InputError as error:

@@ -113,7 +113,7 @@ async def _sums(found: repository.ServedFile) -> Mapping[str, str]:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
     """The checksums of what was recorded, from one reading: they are those of its digest, whatever comes after."""
-    return disk.sums(file)
+    return disk.digests(file.pieces())
 
 
 def _lost(found: repository.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:

@@ -217,7 +217,7 @@ async def form(
         platforms=tuple(
             (one.name, one.display_name, _what_happens(one))
             # Those that can promote first: of them something staged can be read.
-            for one in sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
+            for one in sorted(distribution.DistributionPlatform, key=lambda one: not read.data.built.supports(one))
             if platform in {None, one}
         ),
         upload=upload,

@@ -69,7 +69,7 @@ class TargetList:
 async def page(read: transaction.Transaction, project_key: str) -> TargetView:
     """The names of one project, as everybody may read them. Raises NotFoundError."""
     of = await projects.one(read, project_key)
-    platforms = [platform for platform in distribution.DistributionPlatform if platform.supports_remote_promotion]
+    platforms = read.data.built.platforms
     admin = await rights.is_admin(read)
     return TargetView(
         project_key=of.row.key,

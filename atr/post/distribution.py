@@ -282,7 +282,7 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> web
             await manager.distributions.automate(sql.release_key(project_key, version_key), platform, staging=staging)
             promotes = write.is_committee_member and not staging
     except errors.InputError as error:
-        platform = distribution.DistributionPlatform.MAVEN
+        platform = web.site().storage.database.built.platforms[0]
         view = await web.view_of(project_key, version_key, distributions.form, platform)
         return await web.refused("distribution/automate.html", error, given, view=view, staging=staging)
     return web.lead_back(

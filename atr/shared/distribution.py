@@ -7,7 +7,7 @@ What a platform can do is declared here and nowhere else; tests tie every other 
 import dataclasses
 import enum
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import packageurl
 
@@ -166,6 +166,11 @@ class Coordinates:
         """The same, as the platform itself writes it; those that `coordinates` made are so already."""
         names = self.platform.grammar.canonical(self.owner_namespace, self.package, self.version)
         return Coordinates(self.platform_name, *names)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The names as the columns of a row."""
+        return {"owner_namespace": self.owner_namespace, "package": self.package, "version": self.version}
 
     @property
     def purl(self) -> str:

@@ -62,6 +62,11 @@ class Layouts:
         here = (one for one in platform.mechanisms if one in self.by_mechanism)
         return next((one for one in here if self.by_mechanism[one].holds(platform)), None)
 
+    @property
+    def platforms(self) -> tuple[distribution.DistributionPlatform, ...]:
+        """The platforms on which something is staged and promoted from here."""
+        return tuple(one for one in distribution.DistributionPlatform if self.supports(one))
+
     def supports(self, platform: distribution.DistributionPlatform) -> bool:
         """Whether what is staged on the platform can be made public by one call of ours. The first gate."""
         return self.mechanism(platform) is not None

@@ -62,23 +62,19 @@ class History:
 
 async def of_promotions(read: transaction.Transaction, ids: Iterable[int | None]) -> Mapping[int, History]:
     """The attempts of these promotions, by their numbers."""
-    found: dict[int, list[tables.Attempt]] = {number: [] for number in ids if number is not None}
-    for one in await queries.attempts(read.data, col(tables.Attempt.promotion_id).in_(list(found))):
-        found[one.promotion_id or 0].append(one)
-    return {number: History(tuple(several)) for number, several in found.items()}
+    return await _histories(read, "promotion_id", ids)
 
 
 async def of_deployments(read: transaction.Transaction, ids: Iterable[int | None]) -> Mapping[int, History]:
     """The same of these deployments: the calls and drops of their promotions are among them."""
+    return await _histories(read, "deployment_id", ids)
+
+
+async def _histories(read: transaction.Transaction, column: str, ids: Iterable[int | None]) -> Mapping[int, History]:
     found: dict[int, list[tables.Attempt]] = {number: [] for number in ids if number is not None}
-    for one in await queries.attempts(read.data, col(tables.Attempt.deployment_id).in_(list(found))):
-        found[one.deployment_id].append(one)
+    for one in await queries.attempts(read.data, col(getattr(tables.Attempt, column)).in_(list(found))):
+        found[getattr(one, column)].append(one)
     return {number: History(tuple(several)) for number, several in found.items()}
-
-
-async def of_promotion(read: transaction.Transaction, row: tables.Promotion) -> History:
-    """The attempts of one promotion."""
-    return (await of_promotions(read, [row.id]))[row.id or 0]
 
 
 async def of_deployment(read: transaction.Transaction, row: tables.Deployment) -> History:

@@ -81,9 +81,7 @@ async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
     files = await queries.revision_files(data, revision)
     parts = [_stored(stored, tables.BallotKind.REVISION, revision.digest)]
     unreadable = []
-    for platform in distribution.DistributionPlatform:
-        if not data.built.supports(platform):
-            continue
+    for platform in data.built.platforms:
         try:
             mapped = candidates.mapped(data.built, files, of.policy, platform)
         except errors.InputError as error:

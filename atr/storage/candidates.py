@@ -81,13 +81,10 @@ def wanted_platforms(
     staged = {row.platform for row in deployments if row.state not in OUT}
     return tuple(
         platform
-        for platform in distribution.DistributionPlatform
-        if built.supports(platform)
-        and (
-            (platform.name in staged)
-            or mapping.patterns_of(policy.file_tag_mappings, platform)
-            or policy.remote_promotion.get(platform.gh_slug, False)
-        )
+        for platform in built.platforms
+        if (platform.name in staged)
+        or mapping.patterns_of(policy.file_tag_mappings, platform)
+        or policy.remote_promotion.get(platform.gh_slug, False)
     )
 
 

@@ -10,13 +10,14 @@ import collections
 import contextlib
 import dataclasses
 import errno
+import functools
 import hashlib
 import io
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Iterator
 from typing import Final
 
 import atr.db.queries as queries
@@ -132,7 +133,8 @@ class Draft:
             if digest and (named.path in self._files):
                 stated[named.path][named.algorithm] = digest
         for path, said in stated.items():
-            true = _digests(self.directory, path, said)
+            with _opened(self.directory, path) as opened:
+                true = disk.digests(iter(functools.partial(opened.read, _CHUNK), b""), said)
             for algorithm, digest in said.items():
                 if digest != true[algorithm]:
                     beside = f"{path}.{algorithm}"
@@ -257,16 +259,6 @@ def no_room_said() -> Iterator[None]:
         if error.errno in _FULL:
             raise errors.NoRoomError from error
         raise
-
-
-def _digests(directory: pathlib.Path, path: str, algorithms: Iterable[str]) -> dict[str, str]:
-    """The digests of a file, from one reading of it."""
-    running = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-    with _opened(directory, path) as file:
-        while chunk := file.read(_CHUNK):
-            for digest in running.values():
-                digest.update(chunk)
-    return {name: digest.hexdigest() for name, digest in running.items()}
 
 
 def _put(part: pathlib.Path, target: pathlib.Path) -> None:

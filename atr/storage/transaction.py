@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import atr.db.guards as guards
 import atr.db.queries as queries
+import atr.db.queue as queue
 import atr.db.session as session
 import atr.disk as disk
 import atr.errors as errors
+import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.budget as budget
@@ -105,6 +107,27 @@ class Transaction:
                 what=what,
                 facts=facts,
             )
+        )
+
+    async def enqueue(
+        self,
+        task_type: operating.TaskType,
+        args: dict[str, Any],
+        *,
+        asf_uid: str = "",
+        release: sql.Release | None = None,
+        scheduled: datetime.datetime | None = None,
+    ) -> None:
+        """Ask for this work, once, in the name of who acts or of `asf_uid`. `scheduled`: not before."""
+        await queue.enqueue(
+            self.data,
+            task_type,
+            args,
+            self.now,
+            asf_uid=asf_uid or self.asf_uid,
+            project_key=release.project_key if release else None,
+            version_key=release.version if release else None,
+            scheduled=scheduled,
         )
 
     async def event_of(

@@ -51,7 +51,7 @@ async def promotion(
         **({} if to in {State.REQUESTED, State.SENDING} else {"held": False, "blocker": ""}),
     }
     if to in states.ENDED:
-        values["due_at"] = steps.again(write.now, write.now, _timing(write, row))
+        values["due_at"] = steps.again(write.now, write.now, write.place.timing(row.mechanism))
     elif to is State.DIVERGED:
         values["due_at"] = None
     await _draw(write, row, to, states.WORKERS_ARROWS if write.is_system else states.PEOPLES_ARROWS, values)
@@ -80,7 +80,7 @@ async def deployment(
     elif to in states.DEPLOYMENT_ENDED:
         # What never got an id is looked for by its name, while it may be there.
         asked = bool(row.external_id) or (to is _Deployment.LOST)
-        values["due_at"] = steps.again(write.now, write.now, _timing(write, row)) if asked else None
+        values["due_at"] = steps.again(write.now, write.now, write.place.timing(row.mechanism)) if asked else None
     await _draw(write, row, to, drawn, values)
     await write.event_of(row, "deployment_moved", **{"from": frm.value, "to": to.value, "problem": problem, **facts})
 
@@ -114,10 +114,6 @@ async def _draw(
         raise errors.ConflictError(_MOVED)
     for name, value in written.items():
         sqlalchemy.orm.attributes.set_committed_value(row, name, value)
-
-
-def _timing(write: transaction.Transaction, row: tables.Promotion | tables.Deployment) -> steps.Timing:
-    return write.place.timing(row.mechanism)
 
 
 async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase, **vote: Any) -> None:

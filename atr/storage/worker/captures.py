@@ -82,12 +82,7 @@ class Captures(transaction.Writer):
         await self._forget_packages(row, packages)
         for package in packages:
             await write.data.merge(
-                tables.DeploymentPackage(
-                    deployment_id=transaction.row_id(row.id),
-                    owner_namespace=package.owner_namespace,
-                    package=package.package,
-                    version=package.version,
-                )
+                tables.DeploymentPackage(deployment_id=transaction.row_id(row.id), **package.columns)
             )
             await self._staging_row(row, package)
         await write.event_of(
@@ -161,13 +156,11 @@ class Captures(transaction.Writer):
             there = sql.Distribution(
                 release_key=row.release_key,
                 platform=row.platform,
-                owner_namespace=package.owner_namespace,
-                package=package.package,
-                version=package.version,
                 staging=True,
                 pending=False,
                 created_by=row.created_by,
                 created=self._write.now,
+                **package.columns,
             )
             self._write.data.add(there)
         elif there.staging:
@@ -261,28 +254,14 @@ class Checks(transaction.Writer):
         """Put these findings about a deployment's staged files in the place of the older ones."""
         write = self._write
         deployment = await transaction.load_deployment_for_update(write, deployment_id)
-        revision = await queries.latest_revision(write.data, deployment.release_key)
-        subject = f"deployment:{deployment_id}"
+        subject = deployment.subject
         await write.data.exec(
             sqlalchemy.delete(sql.CheckResult).where(
                 col(sql.CheckResult.checker) == candidates.STAGED_CHECK,
                 col(sql.CheckResult.primary_rel_path) == subject,
             )
         )
-        write.data.add_all(
-            sql.CheckResult(
-                release_key=deployment.release_key,
-                revision_number=revision.number if revision else "",
-                checker=candidates.STAGED_CHECK,
-                checker_version=version,
-                primary_rel_path=subject,
-                member_rel_path=result.member_rel_path,
-                created=write.now,
-                status=result.status,
-                message=result.message,
-            )
-            for result in results
-        )
+        await self._add(deployment.release_key, candidates.STAGED_CHECK, version, subject, results)
         await write.event(
             deployment.release_key,
             subject,
@@ -302,25 +281,28 @@ class Checks(transaction.Writer):
         """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
-        revision = await queries.latest_revision(write.data, release.key)
         before = (await candidates.readiness_results(write.data, release.key)).get(platform.name, ())
         news = [[result.status.value, result.message] for result in results]
         for row in before:
             await write.data.delete(row)
-        write.data.add_all(
+        await self._add(release.key, candidates.READINESS_CHECK, version, f"platform:{platform.name}", results)
+        if news != [[row.status.value, row.message] for row in before]:
+            await write.event(release.key, "release", "readiness_checked", platform=platform.name, results=news)
+
+    async def _add(self, release_key: str, checker: str, version: str, subject: str, results: Sequence[Result]) -> None:
+        revision = await queries.latest_revision(self._write.data, release_key)
+        self._write.data.add_all(
             sql.CheckResult(
-                release_key=release.key,
+                release_key=release_key,
                 revision_number=revision.number if revision else "",
-                checker=candidates.READINESS_CHECK,
+                checker=checker,
                 checker_version=version,
-                primary_rel_path=f"platform:{platform.name}",
+                primary_rel_path=subject,
                 member_rel_path=result.member_rel_path,
-                created=result.created or write.now,
+                created=result.created or self._write.now,
                 status=result.status,
                 message=result.message,
                 data=dict(result.data),
             )
             for result in results
         )
-        if news != [[row.status.value, row.message] for row in before]:
-            await write.event(release.key, "release", "readiness_checked", platform=platform.name, results=news)

@@ -11,7 +11,6 @@ from sqlmodel import col
 
 import atr.db.leases as leases
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
@@ -200,12 +199,8 @@ class Deployments(transaction.Writer):
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
         row.due_at = rules.next_look(await row_views.of_deployment(self._write, row), jitter=row_views.jitter(row))
-        await queue.enqueue(
-            self._write.data,
-            operating.TaskType.DISTRIBUTION_STAGE,
-            {"deployment_id": row.id},
-            self._write.now,
-            asf_uid=row.created_by,
+        await self._write.enqueue(
+            operating.TaskType.DISTRIBUTION_STAGE, {"deployment_id": row.id}, asf_uid=row.created_by
         )
 
     async def failed_look(
@@ -270,12 +265,8 @@ class Deployments(transaction.Writer):
             await transitions.deployment(write, row, _State.FAILED, why)
 
     async def _ask_for_capture(self, row: tables.Deployment) -> None:
-        await queue.enqueue(
-            self._write.data,
-            operating.TaskType.DISTRIBUTION_CAPTURE,
-            {"deployment_id": row.id},
-            self._write.now,
-            asf_uid=row.created_by,
+        await self._write.enqueue(
+            operating.TaskType.DISTRIBUTION_CAPTURE, {"deployment_id": row.id}, asf_uid=row.created_by
         )
 
     async def _work(self, rows: Sequence[tables.Deployment]) -> list[work.Deployment]:

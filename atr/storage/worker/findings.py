@@ -8,7 +8,6 @@ finding to CHECKING. Where nothing voted on can be compared, it is an incident (
 from collections.abc import Sequence
 from typing import Any
 
-import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
@@ -92,7 +91,7 @@ async def public(
     release = await queries.get_release(write.data, release_key)
     if release is None:
         return False
-    holders = await _holders(write, packages)
+    holders = await requests.holders(write.data, packages)
     for holder in {id(row): row for row in holders.values() if row.release_key == release_key}.values():
         # What is live has its own after-care.
         if holder.state in states.OPEN:
@@ -126,18 +125,6 @@ async def note(write: transaction.Transaction, row: tables.Promotion | tables.De
         # What was voted on and cannot be compared is not said to be unvoted.
         known: dict[str, Any] = {"voted": True} if await incidents.was_voted(write.data, row) else {}
         await write.event_of(row, "public_not_voted", **known)
-
-
-async def _holders(
-    write: transaction.Transaction, packages: Sequence[distribution.Coordinates]
-) -> dict[str, tables.Promotion]:
-    target = tables.PromotionTarget
-    wanted = (
-        sqlmodel.select(target.purl, tables.Promotion)
-        .join(tables.Promotion, col(tables.Promotion.id) == col(target.promotion_id))
-        .where(col(target.purl).in_([one.purl for one in packages]), col(target.holding))
-    )
-    return dict((await write.data.exec(wanted)).all())
 
 
 async def _voted(
@@ -178,42 +165,17 @@ async def _track(
     *,
     person: str,
 ) -> None:
-    platform = packages[0].platform
-    digest = await queries.store_file_set(write.data, voted, write.now)
-    promotion = tables.Promotion(
-        release_key=release.key,
-        platform=platform.name,
-        mechanism=deployment.mechanism
-        if deployment
-        else (await queries.mechanism(write.data, release.project_key, platform)).name,
-        deployment_id=deployment.id if deployment else None,
-        state=states.State.REQUESTED,
-        entered_at=write.now,
-        requested_by=person,
-        requested_at=write.now,
-        asked_in=(await queries.site(write.data)).generation,
-        by_hand=True,
-        evidence_digest=fileset.evidence_digest(
-            (deployment.external_id or "") if deployment else "",
-            platform.name,
-            [one.purl for one in packages],
-            digest,
-            (deployment.file_set_digest or "") if deployment else "",
-        ),
-        voted_digest=digest,
-        due_at=write.now,
-    )
-    await requests.insert(write, promotion, packages)
+    promotion = await requests.track(write, release, packages, voted, person=person, deployment=deployment)
     if deployment is not None:
         deployment.version += 1
     await write.event_of(
         promotion,
         "promotion_requested",
-        platform=platform.name,
+        platform=promotion.platform,
         deployment=deployment.external_id if deployment else "",
         packages=[str(package) for package in packages],
         evidence_digest=promotion.evidence_digest,
-        voted_digest=digest,
+        voted_digest=promotion.voted_digest,
         # Nobody asked for it: it is there, and is compared in the name of this person.
         found=True,
         for_person=person,

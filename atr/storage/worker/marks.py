@@ -164,7 +164,7 @@ class Marks(transaction.Writer):
         # A call that was refused for certain never left anything behind to wait for.
         first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
-            row.deadline = row_views.later(write, self._timing(row).deadline)
+            row.deadline = row_views.later(write, self._write.place.timing(row.mechanism).deadline)
 
     async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:
         """Nothing of it ends: it stays where it is until its turn comes, it is switched on, or a person has looked."""
@@ -189,7 +189,7 @@ class Marks(transaction.Writer):
             )
         else:
             row.resend, row.blocker = False, reason
-            row.due_at = row_views.later(self._write, self._timing(row).doubting)
+            row.due_at = row_views.later(self._write, self._write.place.timing(row.mechanism).doubting)
             await self._write.event_of(row, "promotion_not_sent", reason=reason)
 
     async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
@@ -217,6 +217,3 @@ class Marks(transaction.Writer):
             row.held = True
             return f"{deployment.drop_by} requested the stop and is no longer a committee member. Request it again."
         return ""
-
-    def _timing(self, row: tables.Promotion) -> steps.Timing:
-        return self._write.place.timing(row.mechanism)

@@ -122,7 +122,7 @@ class Promotions(transaction.Writer):
         return _work(row, loaded, (await queries.targets_of(write.data, [row]))[claimed.id])
 
     def _after_call(self, row: tables.Promotion, history: attempts.History, outcome: work.Outcome) -> None:
-        wait = attempts.wait(history.publishes, _timing(self._write, row))
+        wait = attempts.wait(history.publishes, self._write.place.timing(row.mechanism))
         if outcome.answer is steps.Answer.CHALLENGED:
             row.held = True
             row.blocker = (
@@ -151,7 +151,7 @@ class Promotions(transaction.Writer):
                 "staged, check the credential; a committee member can then request the stop again."
             )
         elif outcome.answer is steps.Answer.LIMITED:
-            wait = attempts.wait(history.drops_since(row), _timing(self._write, row))
+            wait = attempts.wait(history.drops_since(row), self._write.place.timing(row.mechanism))
             row.held = wait is not None and wait.is_over
             row.blocker = wait.sentence("drop") if wait else ""
 
@@ -204,10 +204,6 @@ def freeze(write: transaction.Transaction, row: tables.Promotion, wrong: str) ->
 def give_back(write: transaction.Transaction, row: tables.Promotion) -> None:
     """Nothing is done with it now; it is looked at much later."""
     row.lease_until, row.due_at = None, row_views.later(write, write.place.plain.doubting)
-
-
-def _timing(write: transaction.Transaction, row: tables.Promotion) -> steps.Timing:
-    return write.place.timing(row.mechanism)
 
 
 def _work(

@@ -13,7 +13,6 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
@@ -49,15 +48,7 @@ class CommitteeParticipant(transaction.Writer):
             await write.event_of(row, "verify_asked")
         release = await queries.demand_release(write.data, row.release_key)
         # Should an earlier task have been given up, this is the one that goes on with it.
-        await queue.enqueue(
-            write.data,
-            operating.TaskType.DISTRIBUTION_VERIFY,
-            {"deployment_id": deployment_id},
-            write.now,
-            asf_uid=write.asf_uid,
-            project_key=release.project_key,
-            version_key=release.version,
-        )
+        await write.enqueue(operating.TaskType.DISTRIBUTION_VERIFY, {"deployment_id": deployment_id}, release=release)
 
 
 class ReleaseManager(CommitteeParticipant):
@@ -66,26 +57,27 @@ class ReleaseManager(CommitteeParticipant):
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
         """Open the next vote without this deployment, with a reason."""
         write = self._write
-        row = await transaction.load_deployment_for_update(write, deployment_id)
-        release = await transaction.load_release_for_update(write, row.release_key)
-        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("The ballot is fixed once the vote is open.")
+        row = await self._before_vote(deployment_id)
         row.off_ballot = transaction.checked_reason(reason)
         row.version += 1
         await write.event_of(row, "deployment_off_ballot", reason=row.off_ballot)
 
     async def put_on_ballot(self, deployment_id: int) -> None:
         """Have the next vote be about this deployment again."""
-        write = self._write
-        row = await transaction.load_deployment_for_update(write, deployment_id)
-        release = await transaction.load_release_for_update(write, row.release_key)
-        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("The ballot is fixed once the vote is open.")
+        row = await self._before_vote(deployment_id)
         if not row.off_ballot:
             return
         row.off_ballot = ""
         row.version += 1
-        await write.event_of(row, "deployment_on_ballot")
+        await self._write.event_of(row, "deployment_on_ballot")
+
+    async def _before_vote(self, deployment_id: int) -> tables.Deployment:
+        """The deployment, while the next ballot may change. Raises ConflictError."""
+        row = await transaction.load_deployment_for_update(self._write, deployment_id)
+        release = await transaction.load_release_for_update(self._write, row.release_key)
+        if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
+            raise errors.ConflictError("The ballot is fixed once the vote is open.")
+        return row
 
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
         """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
@@ -136,24 +128,14 @@ class ReleaseManager(CommitteeParticipant):
             row = tables.DeploymentSearch(
                 release_key=release.key,
                 platform=where.platform_name,
-                owner_namespace=where.owner_namespace,
-                package=where.package,
-                version=where.version,
                 asked_by=write.asf_uid,
                 asked_at=write.now,
+                **where.columns,
             )
             write.data.add(row)
             await write.data.flush()
             await write.event_of(row, "deployment_searched", purl=where.purl)
-        await queue.enqueue(
-            write.data,
-            operating.TaskType.DISTRIBUTION_FIND,
-            {"search_id": row.id},
-            write.now,
-            asf_uid=write.asf_uid,
-            project_key=release.project_key,
-            version_key=release.version,
-        )
+        await write.enqueue(operating.TaskType.DISTRIBUTION_FIND, {"search_id": row.id}, release=release)
         return transaction.row_id(row.id)
 
     async def _open_search(
@@ -221,9 +203,7 @@ class CommitteeMember(ReleaseManager):
 
 async def ask_to_keep(write: transaction.Transaction, row: tables.Deployment) -> None:
     """Ask the worker for a copy of this deployment."""
-    await queue.enqueue(
-        write.data, operating.TaskType.COPY_KEEP, {"deployment_id": row.id}, write.now, asf_uid=write.asf_uid
-    )
+    await write.enqueue(operating.TaskType.COPY_KEEP, {"deployment_id": row.id})
 
 
 async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> None:
@@ -244,11 +224,4 @@ async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> N
 
 async def ask_to_sweep(write: transaction.Transaction, at: datetime.datetime) -> None:
     """Ask the worker to free what no copy needs, not before this instant."""
-    await queue.enqueue(
-        write.data,
-        operating.TaskType.COPY_SWEEP,
-        {"not_before": at.isoformat()},
-        write.now,
-        asf_uid=write.asf_uid,
-        scheduled=at,
-    )
+    await write.enqueue(operating.TaskType.COPY_SWEEP, {"not_before": at.isoformat()}, scheduled=at)

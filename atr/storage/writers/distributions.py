@@ -7,16 +7,12 @@ platform and the public place showed, reaches `__upgrade_staging_to_final`.
 
 import datetime
 
-import sqlmodel
-from sqlmodel import col
-
 import atr.db.leases as leases
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.models.work as work
-import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -100,7 +96,7 @@ class ReleaseManager(transaction.Writer):
         row.last_error = error
         row.lease_until = None
         # A promotion that tracks it will prove the bytes; a version that exists proves nothing.
-        if (found is None) or row.staging or (await self._held(claimed.coordinates) is not None):
+        if (found is None) or row.staging or await requests.holders(write.data, [claimed.coordinates]):
             row.due_at = next_look
             return
         # It was seen, so it is not pending any more. That its bytes are the voted ones is not proved by that.
@@ -188,22 +184,7 @@ class ReleaseManager(transaction.Writer):
         voted = await requests.voted_of(write, release, where)
         tracked = voted is not None
         if voted is not None:
-            digest = await queries.store_file_set(write.data, voted, write.now)
-            promotion = tables.Promotion(
-                release_key=release.key,
-                platform=where.platform_name,
-                mechanism=(await queries.mechanism(write.data, release.project_key, where.platform)).name,
-                state=states.State.REQUESTED,
-                entered_at=write.now,
-                requested_by=write.asf_uid,
-                requested_at=write.now,
-                asked_in=(await queries.site(write.data)).generation,
-                by_hand=True,
-                evidence_digest=fileset.evidence_digest("", where.platform_name, [where.purl], digest, ""),
-                voted_digest=digest,
-                due_at=write.now,
-            )
-            await requests.insert(write, promotion, (where,))
+            await requests.track(write, release, (where,), voted, person=write.asf_uid)
             row.due_at = None
         await write.event(
             release.key,
@@ -230,20 +211,13 @@ class ReleaseManager(transaction.Writer):
         return sql.Distribution(
             release_key=release_key,
             platform=where.platform_name,
-            owner_namespace=where.owner_namespace,
-            package=where.package,
-            version=where.version,
             staging=staging,
             pending=True,
             created_by=self._write.asf_uid,
             created=self._write.now,
             due_at=None if staging else self._write.now,
+            **where.columns,
         )
-
-    async def _held(self, where: distribution.Coordinates) -> int | None:
-        target = tables.PromotionTarget
-        wanted = sqlmodel.select(target.promotion_id).where(target.purl == where.purl, col(target.holding))
-        return (await self._write.data.exec(wanted)).first()
 
 
 class CommitteeMember(ReleaseManager):

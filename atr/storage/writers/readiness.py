@@ -8,7 +8,6 @@ import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
@@ -41,7 +40,7 @@ async def queue_check(write: transaction.Transaction, release_key: str, *, anew:
     `anew`: the platform is asked, however young its last answer is.
     """
     args = {"release_key": release_key, **({"anew": True} if anew else {})}
-    await queue.enqueue(write.data, operating.TaskType.READINESS_CHECK, args, write.now, asf_uid=write.asf_uid)
+    await write.enqueue(operating.TaskType.READINESS_CHECK, args)
 
 
 async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:
@@ -75,10 +74,4 @@ async def queue_all(write: transaction.Transaction, release: sql.Release) -> Non
 
 async def queue_staged(write: transaction.Transaction, deployment: tables.Deployment) -> None:
     """Ask for the check of this deployment's staged files."""
-    await queue.enqueue(
-        write.data,
-        operating.TaskType.STAGED_FILES_CHECK,
-        {"deployment_id": deployment.id},
-        write.now,
-        asf_uid=write.asf_uid,
-    )
+    await write.enqueue(operating.TaskType.STAGED_FILES_CHECK, {"deployment_id": deployment.id})

@@ -2,14 +2,13 @@
 """Promotions and uploads begin here: the row with every package that it holds, or none of it."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy.exc
 import sqlmodel
 from sqlmodel import col
 
 import atr.db.queries as queries
-import atr.db.queue as queue
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.operating as operating
@@ -113,16 +112,57 @@ async def ask_again(write: transaction.Transaction, case: eligibility.Case, row:
     await write.event_of(row, "promotion_asked_again")
 
 
+async def track(
+    write: transaction.Transaction,
+    release: sql.Release,
+    packages: Sequence[distribution.Coordinates],
+    voted: fileset.FileSet,
+    *,
+    person: str,
+    deployment: tables.Deployment | None = None,
+) -> tables.Promotion:
+    """A promotion, in the name of this person, that is never sent: what is public is compared with what was voted on.
+
+    `deployment` is what made it public, where one of ours did. Raises as `insert` does.
+    """
+    platform = packages[0].platform
+    digest = await queries.store_file_set(write.data, voted, write.now)
+    mechanism = (
+        deployment.mechanism
+        if deployment
+        else (await queries.mechanism(write.data, release.project_key, platform)).name
+    )
+    promotion = tables.Promotion(
+        release_key=release.key,
+        platform=platform.name,
+        mechanism=mechanism,
+        deployment_id=deployment.id if deployment else None,
+        state=states.State.REQUESTED,
+        entered_at=write.now,
+        requested_by=person,
+        requested_at=write.now,
+        asked_in=(await queries.site(write.data)).generation,
+        by_hand=True,
+        evidence_digest=fileset.evidence_digest(
+            (deployment.external_id or "") if deployment else "",
+            platform.name,
+            [one.purl for one in packages],
+            digest,
+            (deployment.file_set_digest or "") if deployment else "",
+        ),
+        voted_digest=digest,
+        due_at=write.now,
+    )
+    await insert(write, promotion, packages)
+    return promotion
+
+
 async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:
     """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
-    if not (write.data.built.supports(where.platform) and candidates.has_passed(release)):
-        return None
-    entries = await queries.ballot(write.data, release)
-    digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == where.platform_name]
-    held = (await ballots.parts(write.data, digests)).values()
-    found = {part[where].digest: part[where] for part in held if where in part}
+    parts = await _voted_parts(write, release, where.platform)
+    found = {part[where].digest: part[where] for part in parts if where in part}
     if len(found) > 1:
         raise errors.BlockedError([f"The ballot has conflicting files for {where}."])
     return next(iter(found.values()), None)
@@ -132,11 +172,20 @@ async def voted_of_all(
     read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> fileset.FileSet | None:
     """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
-    if not (packages and read.data.built.supports(packages[0].platform) and candidates.has_passed(release)):
+    if not packages:
         return None
+    return ballots.voted_of(await _voted_parts(read, release, packages[0].platform), packages)
+
+
+async def _voted_parts(
+    read: transaction.Transaction, release: sql.Release, platform: distribution.DistributionPlatform
+) -> Collection[Mapping[distribution.Coordinates, fileset.FileSet]]:
+    """What the vote that passed was about on a platform where it can be proved, package by package."""
+    if not (read.data.built.supports(platform) and candidates.has_passed(release)):
+        return ()
     entries = await queries.ballot(read.data, release)
-    digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == packages[0].platform_name]
-    return ballots.voted_of((await ballots.parts(read.data, digests)).values(), packages)
+    digests = [(one.platform, one.file_set_digest) for one in entries if one.platform == platform.name]
+    return (await ballots.parts(read.data, digests)).values()
 
 
 async def insert(
@@ -150,21 +199,15 @@ async def insert(
     if not packages:
         raise errors.BlockedError(["The deployment has no packages, so there is nothing to promote."])
     await demand_inside(write, await queries.demand_release(write.data, promotion.release_key), packages)
-    purls = [package.purl for package in packages]
-    wanted = (
-        sqlmodel.select(tables.PromotionTarget, tables.Promotion)
-        .join(tables.Promotion, col(tables.Promotion.id) == col(tables.PromotionTarget.promotion_id))
-        .where(col(tables.PromotionTarget.purl).in_(purls), col(tables.PromotionTarget.holding))
-    )
-    taken = (await write.data.exec(wanted)).first()
-    if taken is not None:
-        target, other = taken
+    taken = await holders(write.data, packages)
+    if taken:
+        purl, other = next(iter(taken.items()))
         holder = await queries.demand_release(write.data, other.release_key)
-        held = [package for package in packages if package.purl == target.purl]
+        held = [package for package in packages if package.purl == purl]
         foreign = await names.blocker(write.data, holder.project_key, held)
         soon = " It is outside that project's namespaces and is released within a minute: try again."
         raise errors.ConflictError(
-            f"{target.purl} is already being promoted, requested by {other.requested_by} for {other.release_key}; "
+            f"{purl} is already being promoted, requested by {other.requested_by} for {other.release_key}; "
             f"it is {other.state.value}.{soon if foreign else ''}"
         )
     try:
@@ -173,17 +216,26 @@ async def insert(
             await write.data.flush()
             write.data.add_all(
                 tables.PromotionTarget(
-                    promotion_id=transaction.row_id(promotion.id),
-                    purl=package.purl,
-                    owner_namespace=package.owner_namespace,
-                    package=package.package,
-                    version=package.version,
+                    promotion_id=transaction.row_id(promotion.id), purl=package.purl, **package.columns
                 )
                 for package in packages
             )
     except sqlalchemy.exc.IntegrityError as error:
         # The index decides between two that asked in the same instant.
         raise errors.ConflictError("Somebody else requested it at the same moment. Reload the page.") from error
+
+
+async def holders(
+    data: session.Session, packages: Sequence[distribution.Coordinates]
+) -> Mapping[str, tables.Promotion]:
+    """By purl: the promotions that hold one of these packages now."""
+    target, promotion = tables.PromotionTarget, tables.Promotion
+    wanted = (
+        sqlmodel.select(target.purl, promotion)
+        .join(promotion, col(promotion.id) == col(target.promotion_id))
+        .where(col(target.purl).in_([one.purl for one in packages]), col(target.holding))
+    )
+    return dict((await data.exec(wanted)).all())
 
 
 async def deployment_for(
@@ -281,15 +333,7 @@ async def upload(
     )
     write.data.add(deployment)
     await write.data.flush()
-    await queue.enqueue(
-        write.data,
-        operating.TaskType.DISTRIBUTION_STAGE,
-        {"deployment_id": deployment.id},
-        write.now,
-        asf_uid=write.asf_uid,
-        project_key=release.project_key,
-        version_key=release.version,
-    )
+    await write.enqueue(operating.TaskType.DISTRIBUTION_STAGE, {"deployment_id": deployment.id}, release=release)
     return deployment
 
 
