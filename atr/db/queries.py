@@ -188,6 +188,13 @@ async def promotions(data: session.Session, *where: Any) -> Sequence[tables.Prom
     return (await data.exec(sqlmodel.select(tables.Promotion).where(*where).order_by(col(tables.Promotion.id)))).all()
 
 
+async def deployment_named(data: session.Session, platform: str, external_id: str) -> tables.Deployment | None:
+    """The deployment that has this id on the platform."""
+    row = tables.Deployment
+    wanted = sqlmodel.select(row).where(row.platform == platform, row.external_id == external_id)
+    return (await data.exec(wanted)).first()
+
+
 async def packages(data: session.Session, deployment: tables.Deployment) -> tuple[distribution.Coordinates, ...]:
     """The packages of a deployment, in order."""
     return (await packages_of(data, [deployment]))[deployment.id]

@@ -125,13 +125,7 @@ async def voted_revision(data: session.Session, release: sql.Release) -> str:
     if release.voted_revision_number is not None:
         return release.voted_revision_number
     # The event outlives the vote that failed.
-    wanted = (
-        sqlmodel.select(tables.Event)
-        .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
-        .order_by(col(tables.Event.number).desc())
-        .limit(1)
-    )
-    event = (await data.exec(wanted)).first()
+    event = await _opening(data, release)
     return str(event.data["revision"]) if event and (event.data["vote"] == release.current_vote_seq) else ""
 
 
@@ -263,13 +257,19 @@ class Tally:
 
 async def opened_by(read: transaction.Transaction, release: sql.Release) -> str:
     """Who opened the newest vote; empty if that was before our records."""
+    event = await _opening(read.data, release)
+    return event.actor if event else ""
+
+
+async def _opening(data: session.Session, release: sql.Release) -> tables.Event | None:
+    """The event that opened the newest vote."""
     wanted = (
-        sqlmodel.select(tables.Event.actor)
+        sqlmodel.select(tables.Event)
         .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
         .order_by(col(tables.Event.number).desc())
         .limit(1)
     )
-    return (await read.data.exec(wanted)).first() or ""
+    return (await data.exec(wanted)).first()
 
 
 async def papers(read: transaction.Transaction, release: sql.Release) -> Mapping[str, sql.BallotPaper]:

@@ -5,7 +5,6 @@ The file is locked for the time, so that nothing is written to it that would be 
 What arrived is read back and compared before it is committed: the rows of each table, and each chain of events.
 """
 
-import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -23,14 +22,6 @@ _BATCH: Final = 1_000
 # Whoever has the file open keeps it so; there is nothing to wait for.
 _BUSY_SECONDS: Final = 1.0
 Tell = Callable[[Mapping[str, Any]], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Head:
-    """The end of a chain of events."""
-
-    number: int
-    hash: str
 
 
 def move(source: str, target: str, tell: Tell) -> None:
@@ -56,7 +47,7 @@ def move(source: str, target: str, tell: Tell) -> None:
         writing.dispose()
 
 
-def heads(connection: sqlalchemy.Connection) -> Mapping[str, Head]:
+def heads(connection: sqlalchemy.Connection) -> Mapping[str, audit.Head]:
     """The end of each chain of events. Raises SettingsError for a chain that is broken."""
     chains = connection.execute(sqlalchemy.select(col(tables.Event.chain)).distinct()).scalars().all()
     found = {}
@@ -69,7 +60,7 @@ def heads(connection: sqlalchemy.Connection) -> Mapping[str, Head]:
         end = sqlalchemy.select(col(tables.Event.number), col(tables.Event.hash)).where(
             col(tables.Event.chain) == chain
         )
-        found[chain] = Head(*connection.execute(end.order_by(col(tables.Event.number).desc()).limit(1)).one())
+        found[chain] = audit.Head(*connection.execute(end.order_by(col(tables.Event.number).desc()).limit(1)).one())
     return found
 
 

@@ -160,6 +160,12 @@ def checked_reason(reason: str) -> str:
     return text
 
 
+def demand(why_not: str) -> None:
+    """Raise ConflictError with the sentence that says why not, if there is one."""
+    if why_not:
+        raise errors.ConflictError(why_not)
+
+
 def row_id(value: int | None) -> int:
     """The number of a row that was flushed."""
     if value is None:
@@ -178,6 +184,22 @@ async def load_release_for_update(write: Transaction, release_key: str) -> sql.R
     """The release. Raises NotFoundError for one of another project, and for one under embargo for all but members."""
     row = await _release(write, release_key)
     return row or await queries.demand_release(write.data, release_key)
+
+
+async def load_active_release(write: Transaction, release_key: str) -> tuple[sql.Release, sql.Project]:
+    """The same with its project. Raises AccessError unless the project is active."""
+    release = await load_release_for_update(write, release_key)
+    project = await queries.demand_project(write.data, release.project_key)
+    ensure_active(project)
+    return release, project
+
+
+def ensure_active(project: sql.Project) -> None:
+    """Raise AccessError unless the project is active."""
+    if project.status is not sql.ProjectStatus.ACTIVE:
+        raise errors.AccessError(
+            f"{project.name} is {project.status.value}, so it can be neither changed nor published."
+        )
 
 
 async def load_deployment_for_update(write: Transaction, deployment_id: int) -> tables.Deployment:

@@ -7,6 +7,7 @@ the look does not count, and no page may claim more than was seen.
 
 from typing import Final
 
+import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
@@ -15,7 +16,6 @@ import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.shared.words as words
 import atr.storage.lanes as lanes
-import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 import atr.tasks.sending as sending
 
@@ -38,7 +38,7 @@ async def look(
     if asked:
         named, problem = await _named(context, promoter, claimed, voted)
     async with context.storage.read() as read:
-        known = await inputs.ballot_paths(read, claimed)
+        known = await queries.ballot_paths(read.data, claimed.release_key, claimed.platform.name)
     accepted = frozenset(memory.accepted)
     unknown = beside.unknown(named, known | {file.path for file in voted.files})
     # An accepted name does not cover other bytes that an earlier look found under it.

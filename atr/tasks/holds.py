@@ -13,7 +13,6 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.observations as observations
-import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 
 _LOG: Final = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class DeploymentHold(_Hold):
     async def kept(self) -> tuple[work.Read, ...]:
         """What an earlier, broken capture left."""
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, self.claimed.subject, tables.Side.CAPTURED, 1)
+            return await observations.kept_reads(read, self.claimed.subject, tables.Side.CAPTURED, 1)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was captured."""
@@ -112,7 +111,9 @@ class VerifyHold(DeploymentHold):
     async def kept(self) -> tuple[work.Read, ...]:
         """What a try that died left."""
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, observations.of_verification(self.claimed.id), tables.Side.STAGED, 1)
+            return await observations.kept_reads(
+                read, observations.of_verification(self.claimed.id), tables.Side.STAGED, 1
+            )
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
         """Keep what was read."""
@@ -132,7 +133,7 @@ class PromotionHold(_Hold):
         if not self.claimed.kept:
             return ()
         async with self.context.storage.read() as read:
-            return await inputs.kept(read, self.claimed.subject, self.side, self.claimed.round)
+            return await observations.kept_reads(read, self.claimed.subject, self.side, self.claimed.round)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
         """Keep what was read in this round."""

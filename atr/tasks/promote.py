@@ -8,6 +8,7 @@ disk; the reply is only a hint; what the platform says afterwards is only believ
 import dataclasses
 import functools
 
+import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
@@ -15,7 +16,6 @@ import atr.platforms.contract as contract
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.storage.worker.inputs as inputs
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
@@ -332,7 +332,7 @@ async def _read_public(
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:
     async with context.storage.read() as read:
-        return await inputs.file_set(read, claimed.voted_digest)
+        return await queries.file_set(read.data, claimed.voted_digest)
 
 
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:

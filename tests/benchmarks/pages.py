@@ -27,6 +27,7 @@ from quart.typing import TestClientProtocol
 
 import atr.config as config
 import atr.db.migrate as migrate
+import atr.db.queries as queries
 import atr.db.session as session
 import atr.demo.people as people
 import atr.models.promotion as tables
@@ -42,7 +43,6 @@ import atr.storage as storage
 import atr.storage.transaction as transaction
 import atr.storage.worker as services
 import atr.storage.worker.captures as captures
-import atr.storage.worker.inputs as inputs
 import tests.benchmarks.many_files as many_files
 
 SIZES: Final = (10, 1_000, 10_000)
@@ -226,7 +226,7 @@ async def _live(store: storage.Storage, release_key: str) -> None:
             release_key, _MAVEN, 1, evidence_digest=row.evidence_digest, row_version=row.row_version
         )
     async with store.read() as read:
-        voted = await inputs.file_set(read, row.proof.voted.digest if row.proof.voted else "")
+        voted = await queries.file_set(read.data, row.proof.voted.digest if row.proof.voted else "")
     urls = tuple(work.PublicAddress(one, None, "http://127.0.0.1/", "http://127.0.0.1/") for one in row.packages)
     for state in (states.State.CHECKING, states.State.LIVE):
         async with store.write_as_system(services.PromotionService) as service:

@@ -153,16 +153,9 @@ class Captures(transaction.Writer):
         key = requests.recorded_key(row.release_key, package)
         there = await self._write.data.get(sql.Distribution, key)
         if there is None:
-            there = sql.Distribution(
-                release_key=row.release_key,
-                platform=row.platform,
-                staging=True,
-                pending=False,
-                created_by=row.created_by,
-                created=self._write.now,
-                **package.columns,
+            requests.listed(
+                self._write, row.release_key, package, staging=True, pending=False, created_by=row.created_by
             )
-            self._write.data.add(there)
         elif there.staging:
             there.pending, there.due_at = False, None
 

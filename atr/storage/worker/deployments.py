@@ -175,12 +175,8 @@ class Deployments(transaction.Writer):
             await transitions.deployment(write, row, decision.to, decision.problem)
 
     async def _recorded_elsewhere(self, row: tables.Deployment, external_id: str) -> int | None:
-        wanted = sqlmodel.select(tables.Deployment.id).where(
-            tables.Deployment.platform == row.platform,
-            tables.Deployment.external_id == external_id,
-            tables.Deployment.id != row.id,
-        )
-        return (await self._write.data.exec(wanted)).first()
+        other = await queries.deployment_named(self._write.data, row.platform, external_id)
+        return other.id if other and (other.id != row.id) else None
 
     async def nothing_to_drop(self, claimed: work.Deployment) -> None:
         """It has no id on the platform, so it never was there: giving it up is over at once."""

@@ -12,7 +12,6 @@ import atr.disk as disk
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.models.work as work
 import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
@@ -24,7 +23,6 @@ import atr.shared.pom as poms
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
-import atr.storage.observations as observations
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
 
@@ -85,21 +83,6 @@ class ReadinessCase:
     parents_known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     # What the platform was asked last within the hour; empty if that was longer ago.
     heard: tuple[sql.CheckResult, ...] = ()
-
-
-async def file_set(read: transaction.Transaction, digest: str) -> fileset.FileSet:
-    """The file set under this digest."""
-    return await queries.file_set(read.data, digest)
-
-
-async def ballot_paths(read: transaction.Transaction, claimed: work.Promotion) -> frozenset[str]:
-    """The path of every file on this vote's ballot for the promotion's platform, whichever entry holds it."""
-    return await queries.ballot_paths(read.data, claimed.release_key, claimed.platform.name)
-
-
-async def kept(read: transaction.Transaction, owner: str, side: tables.Side, number: int) -> tuple[work.Read, ...]:
-    """What was kept of one reading."""
-    return await observations.kept_reads(read, owner, side, number)
 
 
 async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, disk.Recorded], ...]:

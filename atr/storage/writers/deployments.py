@@ -39,9 +39,7 @@ class CommitteeParticipant(transaction.Writer):
         """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
-        why_not = (await preconditions.of(write, row)).verify
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.of(write, row)).verify)
         if not row.is_verifying:
             row.verify_asked_by, row.verify_asked_at = write.asf_uid, write.now
             row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
@@ -100,10 +98,7 @@ class ReleaseManager(CommitteeParticipant):
     async def _free_id(self, row: tables.Deployment, external_id: str) -> str:
         """The platform's id, if no other row has it. Raises InputError, ConflictError."""
         self._write.data.built.of(mechanisms.Mechanism[row.mechanism]).checked_external_id(external_id)
-        wanted = sqlmodel.select(tables.Deployment).where(
-            tables.Deployment.platform == row.platform, tables.Deployment.external_id == external_id
-        )
-        if (await self._write.data.exec(wanted)).first() is not None:
+        if await queries.deployment_named(self._write.data, row.platform, external_id) is not None:
             raise errors.ConflictError(f"Deployment {external_id} is already recorded, so it cannot be this one.")
         return external_id
 
@@ -164,9 +159,7 @@ class CommitteeMember(ReleaseManager):
         """
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
-        why_not = (await preconditions.of(write, row)).drop
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.of(write, row)).drop)
         row.drop_reason, row.drop_by = transaction.checked_reason(reason), write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
         await transitions.deployment(write, row, _State.DROPPING, reason=row.drop_reason)
@@ -176,9 +169,7 @@ class CommitteeMember(ReleaseManager):
         """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
-        why_not = (await preconditions.of(write, row)).keep_copy
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.of(write, row)).keep_copy)
         await ask_to_keep(write, row)
         await write.event_of(row, "copy_asked")
 
@@ -191,9 +182,7 @@ class CommitteeMember(ReleaseManager):
         row = await transaction.load_deployment_for_update(write, deployment_id)
         release = await transaction.load_release_for_update(write, row.release_key)
         reason = transaction.checked_reason(reason)
-        why_not = (await preconditions.of(write, row)).forget_copy
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.of(write, row)).forget_copy)
         copy = await write.data.get(tables.KeptCopy, (release.project_key, row.file_set_digest))
         await write.data.delete(copy)
         await write.data.flush()

@@ -25,7 +25,6 @@ import atr.storage.preconditions as preconditions
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
-import atr.storage.writers.release as releases
 import atr.storage.writers.requests as requests
 
 
@@ -153,8 +152,7 @@ class ReleaseManager(transaction.Writer):
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
         reason = transaction.checked_reason(reason)
-        if why_not := (await preconditions.deletions(write, release_key)).get(where.purl):
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.deletions(write, release_key)).get(where.purl, ""))
         await write.data.delete(row)
         await write.event(
             release_key,
@@ -167,9 +165,7 @@ class ReleaseManager(transaction.Writer):
         )
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
-        release = await transaction.load_release_for_update(self._write, release_key)
-        project = await queries.demand_project(self._write.data, release.project_key)
-        releases.ensure_project_active(project)
+        release, _ = await transaction.load_active_release(self._write, release_key)
         await embargo.demand_lifted(self._write.data, release)
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
@@ -199,25 +195,14 @@ class ReleaseManager(transaction.Writer):
     async def _row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
         row = await requests.recorded(self._write.data, release_key, where)
         if row is None:
-            row = self._new_row(release_key, where, staging=staging)
-            self._write.data.add(row)
+            row = requests.listed(
+                self._write, release_key, where, staging=staging, pending=True, created_by=self._write.asf_uid
+            )
             await self._write.data.flush()
         elif not staging and row.pending:
             # What we saw staged stays staged until the proof; what is said once more is looked for at once.
             row.staging, row.due_at = False, self._write.now
         return row
-
-    def _new_row(self, release_key: str, where: distribution.Coordinates, *, staging: bool) -> sql.Distribution:
-        return sql.Distribution(
-            release_key=release_key,
-            platform=where.platform_name,
-            staging=staging,
-            pending=True,
-            created_by=self._write.asf_uid,
-            created=self._write.now,
-            due_at=None if staging else self._write.now,
-            **where.columns,
-        )
 
 
 class CommitteeMember(ReleaseManager):
@@ -324,8 +309,9 @@ class CommitteeMember(ReleaseManager):
         """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
         write = self._write
         if row is None:
-            row = self._new_row(promotion.release_key, where, staging=False)
-            write.data.add(row)
+            row = requests.listed(
+                write, promotion.release_key, where, staging=False, pending=False, created_by=promotion.requested_by
+            )
         row.staging, row.pending, row.due_at, row.last_error = False, False, None, ""
         row.proof = distribution.Proof.PROVED
         row.created_by = promotion.requested_by

@@ -136,9 +136,7 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         deployment = await transaction.load_deployment_for_update(write, deployment_id)
         cases = await eligibility.load(write.data, [deployment], write.asf_uid)
-        why_not = (await preconditions.load(write, cases))[deployment_id].prove_published
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand((await preconditions.load(write, cases))[deployment_id].prove_published)
         case = cases[deployment_id]
         if deployment.file_set_digest is None:
             # Nobody has read what it held: its own packages are compared, and not all that was voted on.
@@ -287,9 +285,7 @@ async def _ask_to_stop(write: transaction.Transaction, row: tables.Promotion, re
 
     Once more in ABORTING, after the platform refused the drop. Raises ConflictError.
     """
-    problem = preconditions.stop(row)
-    if problem:
-        raise errors.ConflictError(problem)
+    transaction.demand(preconditions.stop(row))
     why = transaction.checked_reason(reason)
     deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
     deployment.drop_reason, deployment.drop_by = why, write.asf_uid

@@ -35,7 +35,7 @@ class CommitteeParticipant(transaction.Writer):
         """
         write = self._write
         project = await transaction.load_project(write, project_key)
-        ensure_project_active(project)
+        transaction.ensure_active(project)
         if expedited and not write.is_committee_member:
             raise errors.AccessError("Only committee members can start an expedited release.")
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
@@ -178,11 +178,3 @@ class CommitteeMember(ReleaseManager):
 
 def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:
     return errors.HeldError(rule_facts.sentences(found), found)
-
-
-def ensure_project_active(project: sql.Project) -> None:
-    """Raise AccessError unless the project is active."""
-    if project.status is not sql.ProjectStatus.ACTIVE:
-        raise errors.AccessError(
-            f"{project.name} is {project.status.value}, so it can be neither changed nor published."
-        )

@@ -244,10 +244,7 @@ async def deployment_for(
     """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
     mechanism = await queries.mechanism(write.data, release.project_key, where.platform)
     write.data.built.of(mechanism).checked_external_id(external_id)
-    wanted = sqlmodel.select(tables.Deployment).where(
-        tables.Deployment.platform == where.platform_name, tables.Deployment.external_id == external_id
-    )
-    there = (await write.data.exec(wanted)).first()
+    there = await queries.deployment_named(write.data, where.platform_name, external_id)
     if (there is not None) and (there.release_key == release.key):
         if there.state in {states.DeploymentState.GONE, states.DeploymentState.DROPPED}:
             raise errors.ConflictError(f"Deployment {external_id} is {there.state.value}. {there.problem}".strip())
@@ -370,6 +367,30 @@ async def recorded_of(
     wanted = sqlmodel.select(row).where(row.release_key == release_key, col(row.platform).in_(platforms))
     there = {one.coordinates: one for one in (await data.exec(wanted)).all()}
     return {where: there[where] for where in packages if where in there}
+
+
+def listed(
+    write: transaction.Transaction,
+    release_key: str,
+    where: distribution.Coordinates,
+    *,
+    staging: bool,
+    pending: bool,
+    created_by: str,
+) -> sql.Distribution:
+    """A new row for one of them; what is said to be public is looked for at once."""
+    row = sql.Distribution(
+        release_key=release_key,
+        platform=where.platform_name,
+        **where.columns,
+        staging=staging,
+        pending=pending,
+        created_by=created_by,
+        created=write.now,
+        due_at=None if staging else write.now,
+    )
+    write.data.add(row)
+    return row
 
 
 async def recorded(data: session.Session, release_key: str, where: distribution.Coordinates) -> sql.Distribution | None:

@@ -84,9 +84,7 @@ class ReleaseManager(transaction.Writer):
                 f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
                 "Nothing was abandoned."
             )
-        why_not = await preconditions.abandon(write, release)
-        if why_not:
-            raise errors.ConflictError(why_not)
+        transaction.demand(await preconditions.abandon(write, release))
         why = transaction.checked_reason(reason)
         waiting = await queries.promotions(
             write.data,

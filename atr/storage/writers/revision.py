@@ -13,7 +13,6 @@ import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
 import atr.storage.writers.readiness as readiness
-import atr.storage.writers.release as releases
 
 
 class CommitteeParticipant(transaction.Writer):
@@ -75,12 +74,8 @@ class CommitteeParticipant(transaction.Writer):
         return draft.parent != (latest.number if latest else "")
 
     async def _changeable(self, release_key: str) -> sql.Release:
-        release = await transaction.load_release_for_update(self._write, release_key)
-        project = await queries.demand_project(self._write.data, release.project_key)
-        releases.ensure_project_active(project)
-        why_not = preconditions.change_files(release)
-        if why_not:
-            raise errors.ConflictError(why_not)
+        release, _ = await transaction.load_active_release(self._write, release_key)
+        transaction.demand(preconditions.change_files(release))
         return release
 
 

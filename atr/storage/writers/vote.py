@@ -10,7 +10,6 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.writers.ballots as ballots
-import atr.storage.writers.release as releases
 
 
 class CommitteeParticipant(transaction.Writer):
@@ -71,9 +70,7 @@ class ReleaseManager(CommitteeParticipant):
         is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
-        release = await transaction.load_release_for_update(write, release_key)
-        project = await queries.demand_project(write.data, release.project_key)
-        releases.ensure_project_active(project)
+        release, project = await transaction.load_active_release(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
             return await self._opened_already(release, ballot_digest)
         proposal = await proposals.proposed(write.data, await eligibility.release(write.data, release_key))
