@@ -305,13 +305,16 @@ async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any
     return files.digest
 
 
-def of_newest_vote(release: sql.Release) -> tuple[Any, ...]:
-    """What tells the entries of the newest vote's ballot. An older release of this key may have been deleted."""
+def of_newest_vote(release: Any = sql.Release) -> Any:
+    """The condition for an entry of the newest vote's ballot, of this release or of each one that is joined.
+
+    An older release of the same key may have been deleted.
+    """
     entry = tables.BallotEntry
     return (
-        col(entry.release_key) == release.key,
-        col(entry.vote_seq) == release.current_vote_seq,
-        col(entry.opened) >= release.created,
+        (col(entry.release_key) == release.key)
+        & (col(entry.vote_seq) == release.current_vote_seq)
+        & (col(entry.opened) >= release.created)
     )
 
 
@@ -325,12 +328,8 @@ async def ballots(data: session.Session, release_keys: Collection[str]) -> Mappi
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(entry)
-        .join(release, col(release.key) == col(entry.release_key))
-        .where(
-            col(entry.release_key).in_(release_keys),
-            col(entry.vote_seq) == col(release.current_vote_seq),
-            col(entry.opened) >= col(release.created),
-        )
+        .join(release, of_newest_vote())
+        .where(col(entry.release_key).in_(release_keys))
         .order_by(col(entry.id))
     )
     found: dict[str, list[tables.BallotEntry]] = {key: [] for key in release_keys}
@@ -354,11 +353,11 @@ async def ballot_paths(data: session.Session, release_key: str, platform: str) -
     Where a host has deleted the release, of every vote on it.
     """
     release = await get_release(data, release_key)
-    votes = of_newest_vote(release) if release else (col(tables.BallotEntry.release_key) == release_key,)
+    votes = of_newest_vote(release) if release else (col(tables.BallotEntry.release_key) == release_key)
     wanted = (
         sqlmodel.select(tables.FileSetFile.path)
         .join(tables.BallotEntry, col(tables.BallotEntry.file_set_digest) == col(tables.FileSetFile.digest))
-        .where(*votes, tables.BallotEntry.platform == platform)
+        .where(votes, tables.BallotEntry.platform == platform)
         .distinct()
     )
     return frozenset((await data.exec(wanted)).all())

@@ -189,13 +189,11 @@ async def _entries(data: session.Session, release_keys: Collection[str]) -> Sequ
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(entry, tables.FileSetRow.files)
-        .join(release, (col(release.key) == col(entry.release_key)))
+        .join(release, queries.of_newest_vote())
         .join(tables.FileSetRow, col(tables.FileSetRow.digest) == col(entry.file_set_digest))
         .where(
             col(release.phase).in_(_AFTER_VOTE),
             col(release.vote_resolved).is_not(None),
-            col(release.current_vote_seq) == col(entry.vote_seq),
-            col(release.created) <= col(entry.opened),
             entry.platform != "",
             col(release.key).in_(release_keys),
         )

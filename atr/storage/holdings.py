@@ -111,13 +111,8 @@ async def on_open_ballots(read: transaction.Transaction, project_keys: Collectio
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(release.project_key, entry.file_set_digest)
-        .join(release, col(release.key) == col(entry.release_key))
-        .where(
-            col(release.project_key).in_(project_keys),
-            release.phase == sql.ReleasePhase.RELEASE_CANDIDATE,
-            entry.vote_seq == release.current_vote_seq,
-            entry.opened >= release.created,
-        )
+        .join(release, queries.of_newest_vote())
+        .where(col(release.project_key).in_(project_keys), release.phase == sql.ReleasePhase.RELEASE_CANDIDATE)
     )
     return set((await read.data.exec(wanted)).all())
 

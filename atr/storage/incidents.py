@@ -205,11 +205,9 @@ async def _with_other_paths(
     on_ballot = (
         sqlmodel.select(voted_file.path)
         .join(entry, col(entry.file_set_digest) == col(voted_file.digest))
-        .join(release, col(release.key) == col(entry.release_key))
+        .join(release, queries.of_newest_vote())
         .where(
             col(entry.release_key) == row.release_key,
-            col(entry.vote_seq) == col(release.current_vote_seq),
-            col(entry.opened) >= col(release.created),
             col(entry.platform) == row.platform,
             col(voted_file.path) == col(file.path),
         )

@@ -12,7 +12,6 @@ import atr.tasks.context as context
 import atr.tasks.copies as copies
 import atr.tasks.find as find
 import atr.tasks.stage as stage
-import atr.tasks.verify as verify
 
 Handler = Callable[[context.Context, Mapping[str, Any]], Awaitable[None]]
 
@@ -20,7 +19,7 @@ HANDLERS: Final[Mapping[operating.TaskType, Handler]] = {
     operating.TaskType.DISTRIBUTION_STAGE: stage.stage,
     operating.TaskType.DISTRIBUTION_CAPTURE: capture.capture,
     operating.TaskType.DISTRIBUTION_FIND: find.find,
-    operating.TaskType.DISTRIBUTION_VERIFY: verify.verify,
+    operating.TaskType.DISTRIBUTION_VERIFY: capture.verify,
     operating.TaskType.STAGED_FILES_CHECK: staged.check,
     operating.TaskType.COPY_KEEP: copies.keep,
     operating.TaskType.COPY_SWEEP: copies.sweep,

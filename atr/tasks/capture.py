@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Capture: read what a deployment holds, hash it, and store the file set."""
+"""Capture: read what a deployment holds, hash it, and store the file set. Verify now: read it again, and compare."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import atr.errors as errors
-import atr.models.work as work
 import atr.promotion.ballot as ballot
 import atr.promotion.states as states
 import atr.tasks.context as contexts
@@ -28,7 +27,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     # What was uploaded from here is here: its bytes need no second place.
     keeper = keeping.Keeper(context.storage, None if claimed.name else plan)
     try:
-        found = await _read(context, claimed, keeper)
+        found = await _read(context, holds.DeploymentHold(context, claimed), keeper)
         ballot.packages(found.files, context.layout(claimed.mechanism))
         if found.unread:
             raise errors.InputError(f"{found.unread} It is not captured.")
@@ -47,11 +46,41 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         )
 
 
-async def _read(context: contexts.Context, claimed: work.Deployment, keeper: keeping.Keeper) -> reading.Staged:
-    hold = holds.DeploymentHold(context, claimed)
-    kept = await hold.kept()
+async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
+    """Read the staged files of the deployment `deployment_id`, from where a try that died stopped.
+
+    A platform that has no answer now is asked again, by the task's own tries and not before it said.
+    """
+    claimed = await holds.taken(context, args["deployment_id"])
+    if not claimed.verifying:
+        async with context.service() as service:
+            await service.deployments.release(claimed)
+        return
+    try:
+        found = await _read(context, holds.VerifyHold(context, claimed))
+    except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
+        comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
+        async with context.service() as service:
+            if comes_back:
+                await service.verification.held_up(claimed, str(error))
+            else:
+                await service.verification.failed(claimed, str(error))
+        if comes_back:
+            raise
+        return
+    context.failpoint("before_verified")
+    async with context.service() as service:
+        await service.verification.verified(claimed, found.files, found.unfit)
+
+
+async def _read(
+    context: contexts.Context, hold: holds.DeploymentHold, keeper: keeping.Keeper | None = None
+) -> reading.Staged:
+    """Everything that the deployment holds, from where an earlier try stopped."""
+    mechanism, target = hold.claimed.mechanism, sending.target(hold.claimed)
+    promoter, layout = context.promoter(mechanism), context.layout(mechanism)
     async with hold.alive():
-        promoter, layout = context.promoter(claimed.mechanism), context.layout(claimed.mechanism)
-        target = sending.target(claimed)
         named = await reading.packages(promoter, target)
-        return await reading.staged(promoter, target, kept, hold.keep, named=named, layout=layout, keeper=keeper)
+        return await reading.staged(
+            promoter, target, await hold.kept(), hold.keep, named=named, layout=layout, keeper=keeper
+        )

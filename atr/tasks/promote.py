@@ -20,7 +20,6 @@ import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
-import atr.tasks.records as records
 import atr.tasks.sending as sending
 
 Do = steps.Do
@@ -53,7 +52,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
         observation = await promoter.observe(sending.target(claimed))
     version = steps.Version.NOT_ASKED
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
-        version = await records.version(promoter, claimed.packages)
+        version = await reading.version(promoter, claimed.packages)
     looked = work.Looked(observation.seen, word=observation.word, version=version)
     async with context.service() as service:
         await service.findings.looked_again(claimed, looked)
@@ -171,7 +170,7 @@ async def _verify(
         await _settle(context, claimed, dataclasses.replace(_differs(claimed, observation, text), staged=found.files))
         return
     # The last question before the mark, once for each call and package (docs/adr/0015-ask-the-records-before-the-call).
-    if await _taken(promoter, claimed):
+    if await reading.taken(promoter, claimed.packages):
         await _already_public(context, promoter, claimed, voted, observation)
         return
     async with context.service() as service:
@@ -221,13 +220,6 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return
     await _ask(context, promoter, after, may_send=False)
-
-
-async def _taken(promoter: contract.Promoter, claimed: work.Promotion) -> bool:
-    for where in claimed.packages:
-        if await promoter.taken(where):
-            return True
-    return False
 
 
 async def _already_public(

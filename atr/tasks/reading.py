@@ -323,3 +323,21 @@ def _against_text(read: work.Read, said: Mapping[str, str]) -> str:
 def _demand_whole(one: contract.Listed, size: int) -> None:
     if (one.size is not None) and (size != one.size):
         raise errors.UnavailableError(f"{one.path} came with {size} of its {one.size} bytes. It will be read again.")
+
+
+async def taken(promoter: contract.Promoter, packages: Sequence[distribution.Coordinates]) -> bool:
+    """Whether the platform's own records have one of these packages, whoever published it."""
+    for where in packages:
+        if await promoter.taken(where):
+            return True
+    return False
+
+
+async def version(promoter: contract.Promoter, packages: Sequence[distribution.Coordinates]) -> steps.Version:
+    """Ask the platform's own records, and the public place only if they have one of these packages."""
+    if not await taken(promoter, packages):
+        return steps.Version.ABSENT
+    for where in packages:
+        if await promoter.lookup(where) is not None:
+            return steps.Version.PUBLIC
+    return steps.Version.RECORDED

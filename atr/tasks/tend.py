@@ -10,7 +10,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
-import atr.tasks.records as records
+import atr.tasks.reading as reading
 import atr.tasks.sending as sending
 
 
@@ -57,7 +57,7 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
     """Note what the platform says, with its records of the version where its word alone is not believed."""
     version = steps.Version.NOT_ASKED
     if rules.asks_records(claimed.view.counted(observation.seen), observation.seen):
-        version = await records.version(context.promoter(claimed.mechanism), claimed.packages)
+        version = await reading.version(context.promoter(claimed.mechanism), claimed.packages)
     looked = work.Looked(
         observation.seen,
         word=observation.word,
