@@ -251,8 +251,7 @@ class Postgresql:
 
     def _generation(self) -> int:
         with self._connected(self._name) as database:
-            there = sqlalchemy.inspect(database).has_table(_SITE)
-            return _generation(database.exec_driver_sql) if there else 0
+            return _generation(database.exec_driver_sql) if sqlalchemy.inspect(database).has_table(_SITE) else 0
 
     async def prepare(self, dump: pathlib.Path) -> str:
         """A database beside it, by pg_restore in one transaction."""
