@@ -147,10 +147,11 @@ async def _release_targets(write: transaction.Transaction, row: tables.Promotion
 
 
 async def follow(
-    write: transaction.Transaction, row: tables.Promotion, to: State, seen: steps.Seen | None, *, differs: bool
+    write: transaction.Transaction, row: tables.Promotion, to: State | None, seen: steps.Seen | None, *, differs: bool
 ) -> None:
     """The deployment follows its promotion: what is publishing may still fail, what the platform calls public is.
 
+    That holds where the promotion stays as it is (`to` is None), in doubt until its public files are there too.
     `differs`: it was refused because the staged files are not the captured ones any more.
     """
     if row.deployment_id is None:
@@ -161,7 +162,7 @@ async def follow(
         return
     if staged.state is not _Deployment.STAGED:
         return
-    if (to is State.CHECKING) and (seen not in _ELSEWHERE):
+    if (seen is steps.Seen.PUBLIC) or ((to is State.CHECKING) and (seen not in _ELSEWHERE)):
         await _kept(write, staged, _Deployment.PUBLISHED)
     elif to is State.LIVE:
         # Another one made the version public, or the platform is slow to say that it was this one: it is asked.
@@ -181,16 +182,16 @@ async def follow(
 
 
 async def _after_drop(
-    write: transaction.Transaction, staged: tables.Deployment, to: State, seen: steps.Seen | None
+    write: transaction.Transaction, staged: tables.Deployment, to: State | None, seen: steps.Seen | None
 ) -> None:
     """What became of a drop that its promotion asked for."""
-    if (to is State.CHECKING) and (seen not in _ELSEWHERE):
+    if (seen is steps.Seen.PUBLIC) or ((to is State.CHECKING) and (seen not in _ELSEWHERE)):
         await _kept(write, staged, _Deployment.PUBLISHED)
     elif (to is State.PUBLISHING) or (seen is steps.Seen.STAGED):
         await _kept(write, staged, _Deployment.STAGED, "It was not dropped.")
     elif (to is State.ABORTED) and (seen is steps.Seen.GONE):
         await deployment(write, staged, _Deployment.DROPPED)
-    elif to not in states.OPEN:
+    elif (to is not None) and (to not in states.OPEN):
         # Its own scan finds out, by the same drop: it never sends another one beside it.
         staged.due_at = write.now
 

@@ -328,7 +328,7 @@ async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.
 
 
 async def _settle(context: contexts.Context, claimed: work.Promotion, learnt: work.Learnt) -> None:
-    if (learnt.decision.to is None) and not learnt.complete:
+    if (learnt.decision.to is None) and (learnt.seen is not steps.Seen.PUBLIC) and not learnt.complete:
         await context.looks.note(context.storage, claimed, learnt)
         return
     async with context.service() as service:

@@ -108,7 +108,9 @@ async def test_publishing_without_end_is_in_doubt_after_a_day_and_still_watched(
     voted.knob(row, "withhold-public", paths=[_JAR])
     voted.knob(row, "stick", on=False)
     await voted.pass_time(rounds=3, minutes=30)
-    assert (await voted.row(1)).state is _State.IN_DOUBT, "PUBLISHED alone is no end"
+    row = await voted.row(1)
+    assert row.state is _State.IN_DOUBT, "PUBLISHED alone is no end"
+    assert row.deployment_state is states.DeploymentState.PUBLISHED, "but it is what the deployment is"
     content = voted.tree.files[_JAR]
     assert isinstance(content, bytes)
     voted.platform.portal.put_public(_JAR, content)

@@ -15,6 +15,7 @@ import atr.models.sql as sql
 import atr.models.work as work
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
@@ -263,13 +264,15 @@ class CommitteeMember(ReleaseManager):
         to = learnt.decision.to
         if to is not None:
             await self._move(row, to, learnt)
+        if (to is not None) or (learnt.seen is steps.Seen.PUBLIC):
+            await transitions.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
         if to in {states.State.LIVE, states.State.DIVERGED}:
             await self._note_public(row, to, learnt)
         observations.rest(row, (await row_views.resting(write, [row]))[claimed.id], learnt)
         return row.state
 
     async def _move(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
-        """The arrow that was decided on, and what follows for the deployment."""
+        """The arrow that was decided on."""
         write = self._write
         row.out_of_band = row.out_of_band or learnt.decision.out_of_band
         await transitions.promotion(
@@ -283,7 +286,6 @@ class CommitteeMember(ReleaseManager):
         if (row.deadline is None) and (to in {states.State.PUBLISHING, states.State.CHECKING}):
             timing = write.place.timing(row.mechanism)
             row.deadline = row_views.later(write, timing.deadline)
-        await transitions.follow(write, row, to, learnt.seen, differs=learnt.staged is not None)
 
     async def _note_public(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
         """Each package of the promotion is public now; none where a host has deleted its list with the release."""
