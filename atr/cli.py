@@ -2,6 +2,7 @@
 """The command line. Each command imports what it needs when it runs, so that none is slow for the others' sake."""
 
 import asyncio
+import contextlib
 import datetime
 import json
 import os
@@ -9,7 +10,7 @@ import pathlib
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 import click
@@ -263,17 +264,14 @@ def _database() -> str:
     return settings.database
 
 
-class _state_dir:  # noqa: N801
+@contextlib.contextmanager
+def _state_dir() -> Iterator[pathlib.Path]:
     """The directory that ATR_STATE_DIR names, or one that is gone afterwards."""
-
-    def __enter__(self) -> pathlib.Path:
-        named = os.environ.get("ATR_STATE_DIR")
-        self._temporary = None if named else tempfile.TemporaryDirectory(prefix="atr-demo-")
-        return pathlib.Path(named or (self._temporary.name if self._temporary else ""))
-
-    def __exit__(self, *_: object) -> None:
-        if self._temporary is not None:
-            self._temporary.cleanup()
+    if named := os.environ.get("ATR_STATE_DIR"):
+        yield pathlib.Path(named)
+        return
+    with tempfile.TemporaryDirectory(prefix="atr-demo-") as temporary:
+        yield pathlib.Path(temporary)
 
 
 def _as_json(what: Mapping[str, Any]) -> None:

@@ -54,18 +54,15 @@ async def promote_all(project_key: str, version_key: str) -> str:
     return await web.render("distribution/promote_all.html", view=view)
 
 
-@BLUEPRINT.get("/distribution/record/<project_key>/<version_key>")
+@BLUEPRINT.get("/distribution/record/<project_key>/<version_key>", defaults={"staging": False})
+@BLUEPRINT.get(
+    "/distribution/stage/record/<project_key>/<version_key>", endpoint="stage_record", defaults={"staging": True}
+)
 @web.sign_in_required
-async def record(project_key: str, version_key: str) -> str:
-    """URL: /distribution/record/<project_key>/<version_key>."""
-    return await _record(project_key, version_key, staging=False)
-
-
-@BLUEPRINT.get("/distribution/stage/record/<project_key>/<version_key>")
-@web.sign_in_required
-async def stage_record(project_key: str, version_key: str) -> str:
-    """URL: /distribution/stage/record/<project_key>/<version_key>."""
-    return await _record(project_key, version_key, staging=True)
+async def record(project_key: str, version_key: str, *, staging: bool) -> str:
+    """URL: /distribution/record/<project_key>/<version_key>, and the same below /distribution/stage."""
+    view = await web.view_of(project_key, version_key, distributions.form)
+    return await web.render("distribution/record.html", view=view, staging=staging, values={"version": version_key})
 
 
 @BLUEPRINT.get("/distribution/search/<project_key>/<version_key>/<row_key>")
@@ -77,34 +74,13 @@ async def search(project_key: str, version_key: str, row_key: str) -> quart.Resp
     return await web.fragment("distribution/search.html", view.etag, view=view)
 
 
-@BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>")
+@BLUEPRINT.get("/distribution/automate/<project_key>/<version_key>", defaults={"staging": False})
+@BLUEPRINT.get(
+    "/distribution/stage/automate/<project_key>/<version_key>", endpoint="stage_automate", defaults={"staging": True}
+)
 @web.sign_in_required
-async def automate(project_key: str, version_key: str) -> str:
-    """URL: /distribution/automate/<project_key>/<version_key>?platform=<member name>."""
-    return await _automate(project_key, version_key, staging=False)
-
-
-@BLUEPRINT.get("/distribution/stage/automate/<project_key>/<version_key>")
-@web.sign_in_required
-async def stage_automate(project_key: str, version_key: str) -> str:
-    """URL: /distribution/stage/automate/<project_key>/<version_key>?platform=<member name>."""
-    return await _automate(project_key, version_key, staging=True)
-
-
-@BLUEPRINT.get("/distribution/stage/again/<project_key>/<version_key>/<digest>")
-@web.sign_in_required
-async def stage_again(project_key: str, version_key: str, digest: str) -> str:
-    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: the voted files, uploaded once more."""
-    view = await web.view_of(project_key, version_key, repository.again, digest)
-    return await web.render("distribution/again.html", view=view)
-
-
-async def _record(project_key: str, version_key: str, *, staging: bool) -> str:
-    view = await web.view_of(project_key, version_key, distributions.form)
-    return await web.render("distribution/record.html", view=view, staging=staging, values={"version": version_key})
-
-
-async def _automate(project_key: str, version_key: str, *, staging: bool) -> str:
+async def automate(project_key: str, version_key: str, *, staging: bool) -> str:
+    """URL: /distribution/automate/<project_key>/<version_key>?platform=<member name>, and the same below stage."""
     asked = quart.request.args.get("platform") or web.site().storage.database.built.platforms[0].name
     try:
         platform = distribution.DistributionPlatform.from_slug(asked)
@@ -113,3 +89,11 @@ async def _automate(project_key: str, version_key: str, *, staging: bool) -> str
     page = paging.number(quart.request.args.get("page", ""), otherwise=1)
     view = await web.view_of(project_key, version_key, distributions.form, platform, page)
     return await web.render("distribution/automate.html", view=view, staging=staging)
+
+
+@BLUEPRINT.get("/distribution/stage/again/<project_key>/<version_key>/<digest>")
+@web.sign_in_required
+async def stage_again(project_key: str, version_key: str, digest: str) -> str:
+    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: the voted files, uploaded once more."""
+    view = await web.view_of(project_key, version_key, repository.again, digest)
+    return await web.render("distribution/again.html", view=view)

@@ -162,13 +162,9 @@ class DistributionAutomateForm(Form):
     platform: Needed
 
 
-class DeleteForm(Form):
+class DeleteForm(DistributionSearchForm):
     """Take a row off the list."""
 
-    platform: Needed
-    owner_namespace: Text = ""
-    package: Needed
-    version: Needed
     reason: Text = ""
 
     @property

@@ -75,30 +75,6 @@ async def promote_all_selected(project_key: str, version_key: str) -> web.Answer
     )
 
 
-@BLUEPRINT.post("/distribution/record/<project_key>/<version_key>")
-async def record_selected(project_key: str, version_key: str) -> web.Answer:
-    """URL: /distribution/record/<project_key>/<version_key>."""
-    return await _record(project_key, version_key, staging=False)
-
-
-@BLUEPRINT.post("/distribution/stage/record/<project_key>/<version_key>")
-async def stage_record_selected(project_key: str, version_key: str) -> web.Answer:
-    """URL: /distribution/stage/record/<project_key>/<version_key>."""
-    return await _record(project_key, version_key, staging=True)
-
-
-@BLUEPRINT.post("/distribution/automate/<project_key>/<version_key>")
-async def automate_selected(project_key: str, version_key: str) -> web.Answer:
-    """URL: /distribution/automate/<project_key>/<version_key>."""
-    return await _automate(project_key, version_key, staging=False)
-
-
-@BLUEPRINT.post("/distribution/stage/automate/<project_key>/<version_key>")
-async def stage_automate_selected(project_key: str, version_key: str) -> web.Answer:
-    """URL: /distribution/stage/automate/<project_key>/<version_key>."""
-    return await _automate(project_key, version_key, staging=True)
-
-
 @BLUEPRINT.post("/distribution/stage/again/<project_key>/<version_key>/<digest>")
 async def stage_again_selected(project_key: str, version_key: str, digest: str) -> web.Answer:
     """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>."""
@@ -211,7 +187,14 @@ _MEMBERS: Final[
 }
 
 
-async def _record(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
+@BLUEPRINT.post("/distribution/record/<project_key>/<version_key>", defaults={"staging": False})
+@BLUEPRINT.post(
+    "/distribution/stage/record/<project_key>/<version_key>",
+    endpoint="stage_record_selected",
+    defaults={"staging": True},
+)
+async def record_selected(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
+    """URL: /distribution/record/<project_key>/<version_key>, and the same below /distribution/stage."""
     given = await web.form()
     release_key = sql.release_key(project_key, version_key)
     try:
@@ -272,7 +255,14 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
     return f"The platform is being checked for it. Its files cannot be verified because {platform.no_proof}."
 
 
-async def _automate(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
+@BLUEPRINT.post("/distribution/automate/<project_key>/<version_key>", defaults={"staging": False})
+@BLUEPRINT.post(
+    "/distribution/stage/automate/<project_key>/<version_key>",
+    endpoint="stage_automate_selected",
+    defaults={"staging": True},
+)
+async def automate_selected(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
+    """URL: /distribution/automate/<project_key>/<version_key>, and the same below /distribution/stage."""
     given = await web.form()
     try:
         async with web.site().storage.write(web.asf_uid()) as write:

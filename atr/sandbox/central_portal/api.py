@@ -68,7 +68,7 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
     kind = quart.request.args.get("publishingType", PUBLISHING_TYPES[0])
     target = portal.incoming_path()
     try:
-        received = await upload.receive(
+        file_name = await upload.receive(
             quart.request.headers.get("Content-Type", ""),
             quart.request.body,
             target,
@@ -78,7 +78,7 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
             raise errors.InputError(f"publishingType must be one of {', '.join(PUBLISHING_TYPES)}")
         deployment = portal.upload(
             quart.g.account,
-            quart.request.args.get("name") or received.file_name,
+            quart.request.args.get("name") or file_name,
             automatic=kind == "AUTOMATIC",
             archive=target,
         )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Receives the bundle of an upload, straight to disk."""
 
-import dataclasses
 import pathlib
 from collections.abc import AsyncIterable
 from typing import BinaryIO, Final
@@ -16,16 +15,8 @@ PART: Final = "bundle"
 _MAX_PARTS: Final = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class Received:
-    """A bundle that has come in whole."""
-
-    file_name: str
-    size: int
-
-
-async def receive(content_type: str, chunks: AsyncIterable[bytes], target: pathlib.Path, *, limit: int) -> Received:
-    """Write the part called `bundle` to the target. A `limit` of 0 is none.
+async def receive(content_type: str, chunks: AsyncIterable[bytes], target: pathlib.Path, *, limit: int) -> str:
+    """Write the part called `bundle` to the target, and answer its file name. A `limit` of 0 is none.
 
     Any content type of the part and any charset is taken, as real clients differ. Raises InputError if there is no such
     part, it has no file name, or it is too large; the request has been read to its end in any case.
@@ -49,7 +40,7 @@ async def receive(content_type: str, chunks: AsyncIterable[bytes], target: pathl
         raise
     if reader.file_name is None:
         raise errors.InputError("The request has no part named 'bundle' with a file name")
-    return Received(reader.file_name, reader.size)
+    return reader.file_name
 
 
 class _Reader:
