@@ -126,11 +126,10 @@ async def panel(
         Check(code, title, tuple(_cell(read.data.built, code, release, column) for column in columns))
         for code, title in _TITLES.items()
     )
-    used = tuple(
-        [
-            await monthly.of(read, one.platform, [case.deployment for case in one.cases], one.results, one.basis)
-            for one in columns
-        ]
+    used = await monthly.of(
+        read,
+        [case.deployment for column in columns for case in column.cases],
+        {column.platform: monthly.planned(column.results, column.basis) for column in columns},
     )
     css, sentence = _summary(release, columns, checks)
     if any(one.is_over for one in used) and (css != "refused"):

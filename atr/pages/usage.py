@@ -2,7 +2,7 @@
 """What a release would take of the limits that a platform sets for a month, in sentences."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -23,20 +23,23 @@ class Usage:
 
 async def of(
     read: transaction.Transaction,
-    platform: distribution.DistributionPlatform,
-    candidates: Sequence[tables.Deployment],
-    results: Sequence[sql.CheckResult],
-    basis: str,
-) -> Usage:
-    """Of one platform: what is staged and not published yet, else what the policy maps; `results` are the worker's."""
-    this = await usages.staged(read, candidates) or _planned(results, basis)
-    promoted = await usages.promoted(read, platform, usage.month(read.now))
-    limits = read.place.monthly
-    exceeded = usage.over(promoted + (this or usage.Usage()), limits)
-    return Usage(platform.display_name, bool(exceeded), usage.sentences(this, promoted, limits, read.now))
+    deployments: Sequence[tables.Deployment],
+    planned: Mapping[distribution.DistributionPlatform, usage.Usage | None],
+) -> tuple[Usage, ...]:
+    """Of each platform: what is staged of these and not published yet, else what is `planned` there."""
+    if not planned:
+        return ()
+    staged = await usages.staged(read, deployments)
+    promoted = await usages.promoted(read, planned, usage.month(read.now))
+    limits, found = read.place.monthly, []
+    for platform, otherwise in planned.items():
+        this, so_far = staged.get(platform.name, otherwise), promoted.get(platform.name, usage.Usage())
+        exceeded = usage.over(so_far + (this or usage.Usage()), limits)
+        found.append(Usage(platform.display_name, bool(exceeded), usage.sentences(this, so_far, limits, read.now)))
+    return tuple(found)
 
 
-def _planned(results: Sequence[sql.CheckResult], basis: str) -> usage.Usage | None:
+def planned(results: Sequence[sql.CheckResult], basis: str) -> usage.Usage | None:
     """What the bundle of the mapped files would hold, as the worker counted it; None if that is old or unknown."""
     for result in results:
         if (planned := result.data.get("planned")) and (result.data.get("basis") == basis):

@@ -2,7 +2,7 @@
 """The rows in numbers: for metrics, and for the limits that a platform sets for a month."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import sqlalchemy
@@ -24,29 +24,29 @@ import atr.storage.transaction as transaction
 _TAKEN: Final = (states.State.PUBLISHING, states.State.CHECKING, states.State.LIVE, states.State.DIVERGED)
 
 
-async def staged(read: transaction.Transaction, candidates: Sequence[tables.Deployment]) -> usage.Usage | None:
-    """The files of these that are staged and not published yet; None where there are none."""
+async def staged(read: transaction.Transaction, candidates: Iterable[tables.Deployment]) -> Mapping[str, usage.Usage]:
+    """By platform: the files of these that are staged and not published yet, where there are any."""
     waiting = [
         row.id for row in candidates if row.file_set_digest and (row.state is not states.DeploymentState.PUBLISHED)
     ]
     if not waiting:
-        return None
+        return {}
     files, size = _counts()
     row = tables.Deployment
     wanted = (
-        sqlmodel.select(sqlalchemy.func.sum(files), sqlalchemy.func.sum(size))
+        sqlmodel.select(row.platform, sqlalchemy.func.count(), sqlalchemy.func.sum(files), sqlalchemy.func.sum(size))
         .select_from(row)
         .join(tables.FileSetRow, col(tables.FileSetRow.digest) == col(row.file_set_digest))
         .where(col(row.id).in_(waiting))
+        .group_by(col(row.platform))
     )
-    total = (await read.data.exec(wanted)).one()
-    return usage.Usage(int(total[0] or 0), int(total[1] or 0), len(waiting))
+    return _usages((await read.data.exec(wanted)).all())
 
 
 async def promoted(
-    read: transaction.Transaction, platform: distribution.DistributionPlatform, since: datetime.datetime
-) -> usage.Usage:
-    """Everything of this platform that was promoted since then, by anybody: there is one account for each platform."""
+    read: transaction.Transaction, platforms: Iterable[distribution.DistributionPlatform], since: datetime.datetime
+) -> Mapping[str, usage.Usage]:
+    """By platform: everything that was promoted since then, by anybody: there is one account for each platform."""
     promotion, attempt, deployment = tables.Promotion, tables.Attempt, tables.Deployment
     files, size = _counts()
     called = (
@@ -55,19 +55,26 @@ async def promoted(
         .scalar_subquery()
     )
     wanted = (
-        sqlmodel.select(sqlalchemy.func.count(), sqlalchemy.func.sum(files), sqlalchemy.func.sum(size))
+        sqlmodel.select(
+            promotion.platform, sqlalchemy.func.count(), sqlalchemy.func.sum(files), sqlalchemy.func.sum(size)
+        )
         .select_from(promotion)
         .join(deployment, col(deployment.id) == col(promotion.deployment_id))
         .join(tables.FileSetRow, col(tables.FileSetRow.digest) == col(promotion.voted_digest))
         .where(
-            promotion.platform == platform.name,
+            col(promotion.platform).in_([platform.name for platform in platforms]),
             col(promotion.state).in_(_TAKEN),
             # Of what was published by hand nobody knows when; we heard of it then.
             sqlalchemy.func.coalesce(called, col(promotion.requested_at)) >= since,
         )
+        .group_by(col(promotion.platform))
     )
-    count, all_files, all_bytes = (await read.data.exec(wanted)).one()
-    return usage.Usage(int(all_files or 0), int(all_bytes or 0), int(count))
+    return _usages((await read.data.exec(wanted)).all())
+
+
+def _usages(rows: Iterable[Any]) -> Mapping[str, usage.Usage]:
+    """Platform, number, files and bytes of each."""
+    return {platform: usage.Usage(int(files or 0), int(size or 0), count) for platform, count, files, size in rows}
 
 
 def _counts() -> tuple[Any, Any]:
