@@ -78,7 +78,7 @@ class AnnounceView:
 async def resolve(read: transaction.Transaction, release_key: str) -> ResolveView:
     """The open vote with what is staged for it."""
     rows = await deployment_rows.of_release(read, release_key)
-    staged = tuple(ballots.name(row) for row in rows if row.state not in ballots.ENDED)
+    staged = tuple(ballots.name(row) for row in rows if row.state not in candidates.OUT)
     return ResolveView(vote=await votes.newest(read, release_key), staged=staged)
 
 

@@ -21,6 +21,7 @@ import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
@@ -202,7 +203,7 @@ def _is_choice(row: tables.Deployment) -> bool:
 
 
 def _choice(row: tables.Deployment, shown: views.DeploymentView) -> tuple[str, str, str, str]:
-    if row.state in ballots.ENDED:
+    if row.state in candidates.OUT:
         return "off", shown.standing.css, shown.standing.word, f"{shown.standing.sentence} It is not on the ballot."
     if row.off_ballot:
         return "off", "by-hand", "Not on the ballot", row.off_ballot

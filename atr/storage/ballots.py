@@ -30,8 +30,6 @@ import atr.storage.names as names
 import atr.storage.transaction as transaction
 
 _State = states.DeploymentState
-# Deployments in these states are not part of a candidate any more.
-ENDED: Final = frozenset({_State.FAILED, _State.GONE, _State.DROPPED, _State.DROPPING})
 _MANAGER: Final = "a release manager"
 
 
@@ -155,7 +153,7 @@ def voted_of(
 
 def is_meant(row: tables.Deployment) -> bool:
     """Whether a deployment is part of the next candidate: not ended, and not taken off the ballot."""
-    return (not row.off_ballot) and (row.state not in ENDED)
+    return (not row.off_ballot) and (row.state not in candidates.OUT)
 
 
 def name(row: tables.Deployment) -> str:

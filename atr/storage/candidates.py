@@ -38,7 +38,8 @@ OUT: Final = frozenset(
         states.DeploymentState.DROPPING,
     }
 )
-_UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
+# Nothing of a promotion in one of these states has become public.
+UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
 
 
 def why_no_files(revision: queries.Revision | None) -> str:
@@ -101,7 +102,7 @@ async def spoken_for(
     """The packages whose staged deployment was published, or may have been: that they are public is no obstacle."""
     published = [row for row in deployments if row.state is states.DeploymentState.PUBLISHED]
     every = await queries.promotions(data, tables.Promotion.release_key == release.key)
-    sent = [row for row in every if row.state not in _UNSENT]
+    sent = [row for row in every if row.state not in UNSENT]
     found = [*(await queries.targets_of(data, sent)).values(), *(await queries.packages_of(data, published)).values()]
     return frozenset(one for packages in found for one in packages)
 

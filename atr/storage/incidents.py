@@ -135,7 +135,7 @@ async def was_voted(data: session.Session, row: tables.Deployment | tables.Promo
     release = await queries.get_release(data, row.release_key)
     if (release is None) or not candidates.has_passed(release):
         return False
-    return _is_on(await queries.ballot(data, release), row)
+    return is_on(await queries.ballot(data, release), row)
 
 
 async def elsewhere(
@@ -173,10 +173,11 @@ def _was_found(case: eligibility.Case) -> bool:
 
 
 def _was_voted(case: eligibility.Case) -> bool:
-    return case.of.has_passed and _is_on(case.of.ballot, case.deployment)
+    return case.of.has_passed and is_on(case.of.ballot, case.deployment)
 
 
-def _is_on(ballot: Iterable[tables.BallotEntry], row: tables.Deployment) -> bool:
+def is_on(ballot: Iterable[tables.BallotEntry], row: tables.Deployment) -> bool:
+    """Whether the files of a deployment are on this ballot."""
     return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
 
 

@@ -23,6 +23,7 @@ import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.shared.words as words
 import atr.storage.ballots as ballots
+import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
 import atr.storage.names as names
@@ -32,8 +33,6 @@ _State = states.State
 _Deployment = states.DeploymentState
 # What a deployment in one of these held can be staged once more.
 OVER: Final = frozenset({_Deployment.FAILED, _Deployment.GONE, _Deployment.DROPPED})
-# Nothing of a promotion in one of these states has become public.
-_UNSENT: Final = frozenset({_State.REQUESTED, _State.ABORTED, _State.REFUSED})
 _SENT: Final = states.OPEN - {_State.REQUESTED}
 _VOTED_ON: Final = frozenset({sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePhase.RELEASE_PREVIEW})
 _RESTORED: Final = "The database was restored, and the platform must be queried first. Try again soon."
@@ -94,7 +93,7 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
     if (await read.data.exec(called)).first() is not None:
         return f"A publish request was sent, {_TOO_LATE}"
     every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
-    if any((promotion.state not in _UNSENT) or promotion.found_at for promotion in every):
+    if any((promotion.state not in candidates.UNSENT) or promotion.found_at for promotion in every):
         return f"Some of it is public, or may be, {_TOO_LATE}"
     for deployment in await queries.deployments(read.data, release.key):
         if deployment.state is _Deployment.PUBLISHED:

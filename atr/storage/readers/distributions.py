@@ -28,7 +28,7 @@ async def page(
 async def not_promoted(read: transaction.Transaction, release_key: str) -> Sequence[sql.Distribution]:
     """Those that are only noted: on platforms that cannot promote, not seen yet, unproved. As many as a page shows."""
     row = sql.Distribution
-    cannot = [one.name for one in distribution.DistributionPlatform if not one.supports_remote_promotion]
+    cannot = [one.name for one in distribution.DistributionPlatform if not read.data.built.supports(one)]
     unproved = ~col(row.staging) & (col(row.proof) == distribution.Proof.UNPROVED)
     return await _ordered(
         read, row.release_key == release_key, col(row.pending) | unproved | col(row.platform).in_(cannot)

@@ -120,7 +120,9 @@ class Deployments(transaction.Writer):
         elif rules.is_elsewhere(view, seen, looked.version):
             await findings.found(write, row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
-            await self._ask_for_capture(row)
+            await write.enqueue(
+                operating.TaskType.DISTRIBUTION_CAPTURE, {"deployment_id": row.id}, asf_uid=row.created_by
+            )
         elif row.file_set_digest and not await candidates.is_checked(write.data, row):
             await readiness.queue_staged(write, row)
         if row.state is _State.STAGED:
@@ -259,11 +261,6 @@ class Deployments(transaction.Writer):
             # Without a status nothing was sent: the sentence is ours.
             why = f"The platform refused the upload {attempts.quoted(outcome)}" if outcome.status else outcome.sample
             await transitions.deployment(write, row, _State.FAILED, why)
-
-    async def _ask_for_capture(self, row: tables.Deployment) -> None:
-        await self._write.enqueue(
-            operating.TaskType.DISTRIBUTION_CAPTURE, {"deployment_id": row.id}, asf_uid=row.created_by
-        )
 
     async def _work(self, rows: Sequence[tables.Deployment]) -> list[work.Deployment]:
         """The rows as the worker is handed them."""

@@ -20,6 +20,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.attempts as attempts
+import atr.storage.ballots as proposals
 import atr.storage.candidates as candidates
 import atr.storage.incidents as incidents
 import atr.storage.leased_rows as leased_rows
@@ -141,19 +142,14 @@ async def _voted(
         return None
     if (deployment is not None) and deployment.file_set_digest:
         ballot = await queries.ballot(write.data, release)
-        digest = deployment.file_set_digest
-        if not any((entry.platform == deployment.platform) and (entry.file_set_digest == digest) for entry in ballot):
+        if not incidents.is_on(ballot, deployment):
             # Only voted paths are compared: what else it made public would be called live unseen.
             return None
-        held = ballots.packages(await queries.file_set(write.data, digest), write.data.built.on(packages[0].platform))
-        return _together([held.get(one) for one in packages])
+        held = ballots.packages(
+            await queries.file_set(write.data, deployment.file_set_digest), write.data.built.on(packages[0].platform)
+        )
+        return proposals.voted_of([held], packages)
     return await requests.voted_of_all(write, release, packages)
-
-
-def _together(parts: Sequence[fileset.FileSet | None]) -> fileset.FileSet | None:
-    """The files of all packages; None where one has none."""
-    found = [part for part in parts if part is not None]
-    return fileset.FileSet.of([file for part in found for file in part.files]) if len(found) == len(parts) else None
 
 
 async def _track(

@@ -69,13 +69,28 @@ class CommitteeMember(CommitteeParticipant):
     async def stop(self, promotion_id: int, reason: str) -> None:
         """Stop a promotion after a call, if it is not too late: SENDING, IN_DOUBT -> ABORTING. The worker finds out.
 
-        One whose every call was refused meanwhile is stopped as before a call.
+        One whose every call was refused meanwhile is stopped as before a call. Once more in ABORTING, after the
+        platform refused the drop. Nobody can call a request back, so a stop after a mark is another irreversible
+        request with the same discipline: a mark of its own, every fact once more under the guards, on disk before the
+        first byte, sent once, the reply only a hint. Raises ConflictError.
         """
-        row = await transaction.load_promotion_for_update(self._write, promotion_id)
+        write = self._write
+        row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is State.REQUESTED:
             await self.abort(promotion_id, reason)
             return
-        await _ask_to_stop(self._write, row, reason)
+        transaction.demand(preconditions.stop(row))
+        why = transaction.checked_reason(reason)
+        deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
+        deployment.drop_reason, deployment.drop_by = why, write.asf_uid
+        row.asked_in = (await queries.site(write.data)).generation
+        if row.state is State.ABORTING:
+            row.held, row.blocker = False, ""
+            row.version += 1
+            await write.event_of(row, "promotion_stop_again", reason=why)
+        else:
+            await transitions.promotion(write, row, State.ABORTING, f"{write.asf_uid}: {why}")
+        row.due_at = write.now
 
     async def check_again(self, promotion_id: int, reason: str) -> None:
         """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
@@ -271,29 +286,3 @@ def _deadline(write: transaction.Transaction, row: tables.Promotion) -> datetime
 
 def _name(case: eligibility.Case) -> str:
     return f"{distribution.in_one_line(case.packages)} on {case.platform.display_name}"
-
-
-_State = states.State
-
-
-async def _ask_to_stop(write: transaction.Transaction, row: tables.Promotion, reason: str) -> None:
-    """Have the worker find out whether it can still be stopped: SENDING or IN_DOUBT -> ABORTING.
-
-    Nobody can call a request back. So a stop after a mark is another irreversible request, with a mark of its own and
-    the same discipline: every fact once more under the guards, on disk before the first byte, sent once, the reply only
-    a hint.
-
-    Once more in ABORTING, after the platform refused the drop. Raises ConflictError.
-    """
-    transaction.demand(preconditions.stop(row))
-    why = transaction.checked_reason(reason)
-    deployment = await queries.demand_deployment(write.data, row.deployment_id or 0, fresh=True)
-    deployment.drop_reason, deployment.drop_by = why, write.asf_uid
-    row.asked_in = (await queries.site(write.data)).generation
-    if row.state is _State.ABORTING:
-        row.held, row.blocker = False, ""
-        row.version += 1
-        await write.event_of(row, "promotion_stop_again", reason=why)
-    else:
-        await transitions.promotion(write, row, _State.ABORTING, f"{write.asf_uid}: {why}")
-    row.due_at = write.now
