@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Final
 
@@ -34,7 +34,6 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
 import atr.storage.transaction as transaction
-import atr.storage.worker as services
 import atr.tasks as tasks
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
@@ -46,8 +45,6 @@ _GRACE: Final = 10.0
 # So often each worker looks after what is no row's: whether packages are held without right, and whether the hour has
 # passed after which the heads of the chains are told. The hour is the database's.
 _HOUSEKEEPING_EVERY: Final = 60.0
-# So many tasks are handed to an engine in one scan.
-_WAKE: Final = 100
 
 
 async def run(settings: config.WorkerSettings) -> None:
@@ -106,20 +103,8 @@ async def context(
             scratch=scratch,
             failpoint=failpoint,
             monotonic=time.monotonic,
-            carrier=await _carrier(stack, database, settings),
             has_files=settings.has_files,
         )
-
-
-async def _carrier(
-    stack: AsyncExitStack, database: session.Database, settings: config.WorkerSettings
-) -> contexts.Carrier | None:
-    if database.on_sqlite:
-        return None
-    import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
-
-    opened = await carrier.Carrier.opened(settings.database, has_files=settings.has_files)
-    return await stack.enter_async_context(aclosing(opened))
 
 
 def adapters(
@@ -193,29 +178,18 @@ class Shift:
         free = self._slots - len(self._tasks)
         if free > 0:
             async with self._hands.service() as service:
-                claimed = await self._tasks_for(service, free)
+                claimed = await service.tasks.claim(
+                    owner=self._hands.owner, seconds=self._hands.lease, limit=free, has_files=self._hands.has_files
+                )
             self._tasks.update(asyncio.create_task(_task(self._hands, task)) for task in claimed)
             self.was_full = self.was_full or len(claimed) >= free
         return len(self._rows) + len(self._tasks) - before
-
-    async def _tasks_for(self, service: services.PromotionService, free: int) -> Sequence[work.Task]:
-        """The tasks to do here; where an engine carries them, it is only told of those that it should."""
-        if self._hands.carrier is None:
-            return await service.tasks.claim(
-                owner=self._hands.owner, seconds=self._hands.lease, limit=free, has_files=self._hands.has_files
-            )
-        await service.tasks.wake(limit=_WAKE)
-        return ()
 
 
 async def work_until(
     hands: contexts.Context, stop: asyncio.Event, *, tick: float, slots: int, grace: float = _GRACE
 ) -> None:
     """Scan and work until the event is set: at most `slots` rows of each lane at once, and as many tasks."""
-    carrying: asyncio.Task[None] | None = None
-    if hands.carrier is not None:
-        carried = hands.carrier.carry_until(stop, _Carried(hands), slots=slots, tick=tick, grace=grace)
-        carrying = asyncio.create_task(carried)
     shift = Shift(hands, slots)
     stopping = asyncio.create_task(stop.wait())
     housekeeping_due = hands.monotonic()
@@ -242,8 +216,6 @@ async def work_until(
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-    if carrying is not None:
-        await carrying
 
 
 async def _try(hands: contexts.Context, chore: Callable[[contexts.Context], Awaitable[None]], action: str) -> None:
@@ -278,29 +250,8 @@ async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
     await free_names(hands)
     shift = Shift(hands, limit)
     started = await shift.start()
-    carried = _Carried(hands)
-    carrying = [hands.carrier.carry_all(carried, slots=limit)] if hands.carrier else []
-    await asyncio.gather(*shift.running, *carrying)
-    return started + carried.done
-
-
-@dataclasses.dataclass
-class _Carried:
-    """What an engine's jobs are handed to."""
-
-    hands: contexts.Context
-    done: int = 0
-
-    async def __call__(self, task_id: int) -> None:
-        """Do this task, if it may run now and nobody else holds it."""
-        hands = self.hands
-        async with hands.service() as service:
-            claimed = await service.tasks.claim(
-                owner=hands.owner, seconds=hands.lease, limit=1, has_files=hands.has_files, task_id=task_id
-            )
-        for task in claimed:
-            self.done += 1
-            await _task(hands, task)
+    await asyncio.gather(*shift.running)
+    return started
 
 
 async def _task(hands: contexts.Context, task: work.Task) -> None:

@@ -126,8 +126,6 @@ class World:
         self.clock = clock
         self.settings = settings
         self.tree = trees.example()
-        # What carries tasks on PostgreSQL.
-        self._engine: Any = hands.carrier
 
     @property
     def publish_calls(self) -> int:
@@ -206,8 +204,6 @@ class World:
         """Give every connection to the database back, as when all processes have ended."""
         await self.store.database.close()
         await self.hands.storage.database.close()
-        if self._engine is not None:
-            await self._engine.aclose()
 
     def service(self) -> contextlib.AbstractAsyncContextManager[services.PromotionService]:
         """One transaction of the worker."""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks: put work there in the caller's transaction, take it, finish it.
 
-A task may be lost or done twice; the rows it works on carry the truth. On SQLite workers take tasks from the table; on
-PostgreSQL procrastinate carries them (db/carrier.py), and `wake` is what the scan does instead of taking them. Either
-way a task is done by whoever holds the lease on its row.
+A task may be lost or done twice; the rows it works on carry the truth. Workers take tasks from the table, and a task
+is done by whoever holds the lease on its row.
 """
 
 import datetime
@@ -54,13 +53,9 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
         "project_key": project_key,
         "version_key": version_key,
     }
-    if (await data.connection()).dialect.name != "postgresql":
-        await data.exec(sqlalchemy.dialects.sqlite.insert(operating.Task).values(**values).on_conflict_do_nothing())
-        return
-    insert = sqlalchemy.dialects.postgresql.insert(operating.Task).values(**values).on_conflict_do_nothing()
-    added = (await data.exec(insert.returning(col(operating.Task.id)))).scalars().all()
-    if (scheduled or now) <= now:
-        await _defer(data, added)
+    is_sqlite = (await data.connection()).dialect.name == "sqlite"
+    dialect = sqlalchemy.dialects.sqlite if is_sqlite else sqlalchemy.dialects.postgresql
+    await data.exec(dialect.insert(operating.Task).values(**values).on_conflict_do_nothing())
 
 
 async def is_waiting(data: session.Session, task_type: operating.TaskType, *args: dict[str, Any]) -> bool:
@@ -86,17 +81,14 @@ async def claim(
     seconds: float,
     limit: int,
     has_files: bool = True,
-    task_id: int | None = None,
 ) -> Sequence[operating.Task]:
-    """The oldest tasks that may run now, or this one of them, taken by `owner`.
+    """The oldest tasks that may run now, taken by `owner`.
 
     Tasks of a worker that stopped renewing are among them; without `has_files` none that needs files.
     """
     wanted = _due(now).limit(limit)
     if not has_files:
         wanted = wanted.where(col(operating.Task.task_type).not_in(operating.NEEDS_FILES))
-    if task_id is not None:
-        wanted = wanted.where(operating.Task.id == task_id)
     claimed = []
     for task in (await data.exec(wanted)).all():
         statement = (
@@ -116,19 +108,6 @@ async def claim(
             await data.refresh(task)
             claimed.append(task)
     return claimed
-
-
-async def wake(data: session.Session, now: datetime.datetime, *, limit: int) -> None:
-    """Have what is due carried where nothing carries it: what is tried again, and the tasks of workers that died.
-
-    PostgreSQL only. Where there is nothing of the kind it only reads.
-    """
-    import atr.db.carrier as carrier  # noqa: PLC0415  (its engine takes a second to import, and SQLite needs none)
-
-    wanted = _due(now).where(sqlalchemy.text(carrier.NOT_CARRIED)).limit(limit)
-    if due := (await data.exec(wanted)).all():
-        await carrier.sweep(data)
-        await carrier.defer(data, [task.id or 0 for task in due])
 
 
 async def finish(
@@ -171,9 +150,3 @@ def _due(now: datetime.datetime) -> Any:
     orphaned = (col(operating.Task.status) == operating.TaskStatus.ACTIVE) & free
     wanted = sqlmodel.select(operating.Task).where(due | orphaned).order_by(col(operating.Task.scheduled))
     return wanted.with_for_update(skip_locked=True)
-
-
-async def _defer(data: session.Session, ids: Sequence[int | None]) -> None:
-    import atr.db.carrier as carrier  # noqa: PLC0415  (as above)
-
-    await carrier.defer(data, [one for one in ids if one is not None])

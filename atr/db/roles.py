@@ -54,9 +54,6 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "event": "INSERT",
         # Said of nothing: rows to be locked.
         "guard": "INSERT, UPDATE",
-        # A task is handed to its engine in the transaction that asks for it (db/carrier.py).
-        "procrastinate_jobs": "INSERT",
-        "procrastinate_events": "INSERT",
     }
 )
 _STORE: Final = "atr_store_file_set(text, text[], bigint[], text[], timestamptz)"

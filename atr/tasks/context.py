@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Final
 
 import atr.errors as errors
 import atr.metrics as metrics
@@ -43,16 +43,6 @@ class Failpoint:
         signal.raise_signal(self.blow)
 
 
-class Carrier(Protocol):
-    """An engine that carries tasks to workers (db/carrier.py): each to one of them, by its number."""
-
-    async def carry_until(self, stop: asyncio.Event, carry: Any, *, slots: int, tick: float, grace: float) -> None:
-        """Call `carry` with each task's number until the event is set."""
-
-    async def carry_all(self, carry: Any, *, slots: int) -> None:
-        """Call `carry` for every task that waits to be carried, and end."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Context:
     """The worker's hands."""
@@ -72,8 +62,6 @@ class Context:
     looks: looking.Looks = dataclasses.field(default_factory=looking.Looks)
     # Of the task that runs: should it fail, nobody tries again.
     is_last_try: bool = False
-    # None where tasks are taken from their table.
-    carrier: Carrier | None = None
     # Whether it reaches the files of revisions and copies; what needs them is left to a worker that does.
     has_files: bool = True
 

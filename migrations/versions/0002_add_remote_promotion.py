@@ -3,8 +3,8 @@
 
 Nothing of ATR's is made anew, not even on SQLite, so it runs on a full database, with foreign keys on or off. No table
 of ours refers to `release`, so a release can be deleted as before; what belongs to a project goes with it. On
-PostgreSQL the tables of procrastinate, which carries tasks there, come with it, and what keeps the web's role to its
-own (atr/db/roles.py). Taking it down deletes the event log and the ballots with the rest of it.
+PostgreSQL what keeps the web's role to its own comes with it (atr/db/roles.py). Taking it down deletes the event log
+and the ballots with the rest of it.
 """
 
 import datetime
@@ -33,21 +33,6 @@ _JSON: Final = sa.JSON()
 # Columns of ours on `distribution` by which its rows are found.
 _INDEXED: Final = ("due_at", "lease_until")
 _APPEND_ONLY: Final = ("event", "ballot_entry", "file_set", "file_set_file")
-# Whatever bears its name; it has no way down of its own.
-_FORGET = """
-DROP TABLE procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs, procrastinate_workers CASCADE;
-DO $$
-DECLARE
-  one record;
-BEGIN
-  FOR one IN SELECT oid::regprocedure AS name FROM pg_proc
-    WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = current_schema()::regnamespace
-  LOOP
-    EXECUTE 'DROP FUNCTION ' || one.name || ' CASCADE';
-  END LOOP;
-END $$;
-DROP TYPE procrastinate_job_to_defer_v1, procrastinate_job_event_type, procrastinate_job_status;
-"""
 
 
 def upgrade() -> None:
@@ -60,11 +45,7 @@ def upgrade() -> None:
     for table in _APPEND_ONLY:
         append_only.protect(op.get_context(), table)
     if op.get_bind().dialect.name == "postgresql":
-        # It takes a second to import, and SQLite needs none of it.
-        import procrastinate.schema  # noqa: PLC0415
-
-        # Pinned in pyproject.toml: another line of it brings migrations of its own, which then follow here.
-        for script in (procrastinate.schema.SchemaManager.get_schema(), *roles.upright()):
+        for script in roles.upright():
             _run(script)
 
 
@@ -358,7 +339,7 @@ def _look_again() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        for script in (*roles.taken_down(), _FORGET):
+        for script in roles.taken_down():
             _run(script)
     for name in reversed(_INDEXED):
         op.drop_index(op.f(f"ix_distribution_{name}"), table_name="distribution")

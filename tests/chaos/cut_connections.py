@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from typing import Final
 
-import procrastinate.exceptions
 import sqlalchemy
 
 import atr.models.promotion as tables
@@ -40,8 +39,8 @@ _CUT_OF_MARKS: Final = 0.6
 # Of one promotion, so that many marks are at stake.
 _CUTS: Final = 5
 _ROUNDS: Final = 400
-# What the database, its driver and the engine say when the server is away.
-AWAY: Final = (sqlalchemy.exc.DBAPIError, procrastinate.exceptions.ConnectorException, OSError)
+# What the database and its driver say when the server is away.
+AWAY: Final = (sqlalchemy.exc.DBAPIError, OSError)
 
 
 @dataclasses.dataclass

@@ -274,6 +274,7 @@ ROWS: Final[Mapping[str, Rows]] = {
     },
     # It spells rows anew; what there must be for it stands in test_history.py.
     "0004": {},
+    "0005": {},
 }
 
 

@@ -2,7 +2,6 @@
 """The scan and the task table: oldest first, retried, and one bad row stops no other."""
 
 import asyncio
-import contextlib
 import dataclasses
 import gc
 import itertools
@@ -198,18 +197,10 @@ async def test_a_task_whose_worker_died_is_taken_up_when_its_lease_has_ended(vot
 async def test_what_needs_files_is_left_to_a_worker_that_has_them(world: worlds.World) -> None:
     """DESIGN.md, 6: proving and promoting need only digests."""
     deployment_id = await world.stage(await world.composed())
-    async with contextlib.AsyncExitStack() as stack:
-        engine = None
-        if world.hands.carrier is not None:
-            import atr.db.carrier as carrier
-
-            opened = await carrier.Carrier.opened(world.settings.database, has_files=False)
-            engine = await stack.enter_async_context(contextlib.aclosing(opened))
-        without = dataclasses.replace(world.hands, has_files=False, carrier=engine)
-        await worker.drain(without)
-        left = [one.task_type for one in await world.rows(operating.Task) if one.status is operating.TaskStatus.QUEUED]
-        assert left == [operating.TaskType.DISTRIBUTION_STAGE]
-        assert await world.rows(tables.Attempt) == []
+    await worker.drain(dataclasses.replace(world.hands, has_files=False))
+    left = [one.task_type for one in await world.rows(operating.Task) if one.status is operating.TaskStatus.QUEUED]
+    assert left == [operating.TaskType.DISTRIBUTION_STAGE]
+    assert await world.rows(tables.Attempt) == []
     await worker.drain(world.hands)
     assert (await world.row(deployment_id)).deployment_state is states.DeploymentState.VALIDATING
 

@@ -21,10 +21,8 @@ import atr.storage.transaction as transaction
 class Tasks(transaction.Writer):
     """What the worker does with tasks."""
 
-    async def claim(
-        self, *, owner: str, seconds: float, limit: int, has_files: bool = True, task_id: int | None = None
-    ) -> Sequence[work.Task]:
-        """Take the oldest tasks that may run now; with `task_id` only that one, if it may.
+    async def claim(self, *, owner: str, seconds: float, limit: int, has_files: bool = True) -> Sequence[work.Task]:
+        """Take the oldest tasks that may run now.
 
         Without `has_files` none that reads or writes the files of revisions and copies.
         """
@@ -35,16 +33,11 @@ class Tasks(transaction.Writer):
             seconds=seconds,
             limit=limit,
             has_files=has_files,
-            task_id=task_id,
         )
         return [
             work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries, row.tries >= queue.TRIES)
             for row in rows
         ]
-
-    async def wake(self, *, limit: int) -> None:
-        """Have the engine carry what is due and is not carried. PostgreSQL only."""
-        await queue.wake(self._write.data, self._write.now, limit=limit)
 
     async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
         """Hold a task longer. Raises ConflictError when somebody else has it."""
