@@ -251,7 +251,7 @@ def test_neither_role_migrates(made: str) -> None:
 
 
 def test_each_table_that_the_web_writes_is_there(made: str) -> None:
-    """And what the models describe is all that is granted beside the engine's tables."""
+    """And what the models describe is all that is granted."""
     engine = migrate.engine(made)
     there = set(sqlalchemy.inspect(engine).get_table_names())
     engine.dispose()
