@@ -32,8 +32,11 @@ def commit_on(settings: Mapping[str, Any], telling: Connection) -> None:
 
 
 def tell_first(settings: Mapping[str, Any], telling: Connection) -> None:
-    """What it does in a broken build: it tells of a commit that is not there yet. What the campaign must see."""
-    asyncio.run(_commit_on(settings, telling, early=1))
+    """What it does in a broken build: it tells of commits that are not there yet. What the campaign must see.
+
+    It is two ahead, so that wherever the kill falls, one at least is missing: the next one may be there already.
+    """
+    asyncio.run(_commit_on(settings, telling, early=2))
 
 
 async def _commit_on(settings: Mapping[str, Any], telling: Connection, *, early: int = 0) -> None:

@@ -112,14 +112,14 @@ def _policy(house: houses.House, _place: houses.Place) -> Form:
 
 
 def _target(house: houses.House, _place: houses.Place) -> Form:
-    ((names, source, target),) = house.rows(
+    ((namespaces, source, target),) = house.rows(
         "SELECT namespaces, source, target FROM platform_target WHERE project_key = ?", houses.PROJECT
     )
     row = tables.PlatformTarget(
         project_key=houses.PROJECT,
         platform="MAVEN",
         mechanism="CENTRAL_PORTAL",
-        namespaces=json.loads(names),
+        namespaces=json.loads(namespaces),
         source=source,
         target=target,
         set_by="",
