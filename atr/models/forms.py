@@ -87,6 +87,8 @@ class DistributionPromoteForm(Form):
     evidence_digest: _Digest
     row_version: _Number
     version: Needed
+    # The one-time code, where the mechanism may ask for one. People paste it with spaces in it.
+    code: Annotated[Text, pydantic.BeforeValidator(lambda text: "".join(text.split()))] = ""
 
 
 class PromoteAllRow(Form):

@@ -263,7 +263,7 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
     """What would be promoted by one form. Raises NotFoundError."""
     head = await releases.head(read, project_key, version_key)
     every = await deployments.all_of(read, head.release_key)
-    ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row)}
+    ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row) and not row.mechanism.needs_code}
     offered = [
         order.Candidate(number, row.mechanism, frozenset(package.purl for package in row.packages))
         for number, row in ready.items()
@@ -296,6 +296,8 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
         return f"Already {row.standing.word.lower()}."
     if row.blockers:
         return row.blockers[0].sentence
+    if acts.is_ready(row):
+        return "The platform may ask for a one-time code, which is good for one request. Promote it by itself."
     return row.next_sentence
 
 

@@ -40,6 +40,7 @@ async def promote_selected(project_key: str, version_key: str) -> web.Answer:
                 form.deployment_id,
                 evidence_digest=form.evidence_digest,
                 row_version=form.row_version,
+                code=form.code,
             )
     except forms.FormError as error:
         row = await web.view_of(project_key, version_key, deployments.one, f"d{given.get('deployment_id', '')}")

@@ -17,6 +17,8 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.pages.finish as finish
+import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.sandbox.world as stand_in_worlds
@@ -130,6 +132,21 @@ async def test_from_the_vote_to_live_with_a_code(world: worlds.World, tmp_path: 
         }
         # A code is nobody's to read later.
         assert stand_in.CODE not in repr(await world.events_of(release_key))
+
+
+async def test_what_may_need_a_code_is_promoted_by_itself(world: worlds.World, tmp_path: pathlib.Path) -> None:
+    """A code is good for one request, so one form cannot carry it for several."""
+    async with opened(world, tmp_path):
+        release_key, deployment_id = await in_finish(world)
+        form = await world.form(deployment_id)
+        asked = [order.Asked(deployment_id, form.evidence_digest, form.row_version)]
+        async with world.store.read("alice") as read:
+            offered = await finish.promote_all(read, people.PROJECT, "2.4.0")
+        assert offered.rows == ()
+        assert "Promote it by itself" in offered.left_out[0][2]
+        async with world.member() as member:
+            with pytest.raises(errors.ConflictError, match="by itself"):
+                await member.promotions.promote_all(release_key, asked, stop_at_trouble=True)
 
 
 async def test_what_is_outside_the_project_is_refused(world: worlds.World, tmp_path: pathlib.Path) -> None:

@@ -14,6 +14,8 @@ import markupsafe
 
 import atr.pages.views as views
 import atr.promotion.gates as gates
+import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 from tests.pages import admin_samples, compose_samples, policy_samples, samples, vote_samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
@@ -379,6 +381,16 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
         "confirm": ("distribution/confirm.html", {"row": samples.row(), **form}),
+        "confirm-code": (
+            "distribution/confirm.html",
+            {
+                "row": samples.row(
+                    platform=distribution.DistributionPlatform.NPM, mechanism=mechanisms.Mechanism.NPM_STAGE
+                ),
+                "values": {"version": "2.4", "code": "123456"},
+                "field_errors": wrong,
+            },
+        ),
         "confirm-wrong": (
             "distribution/confirm.html",
             {"row": samples.row(), "values": {"version": "2.4"}, "field_errors": wrong},

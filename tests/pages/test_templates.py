@@ -201,6 +201,14 @@ def test_the_confirm_form_carries_what_was_seen() -> None:
     assert row.mechanism.undo in reading.read(stand_in.render("confirm")).text
 
 
+def test_a_code_is_asked_for_where_one_may_be_needed_and_never_shown_again() -> None:
+    page = stand_in.render("confirm-code")
+    (code,) = [one for one in reading.read(page).every("input") if one.attributes["name"] == "code"]
+    assert (code.attributes.get("value"), code.attributes["autocomplete"]) == (None, "one-time-code")
+    assert "123456" not in page
+    assert 'name="code"' not in stand_in.render("confirm")
+
+
 def test_an_act_that_is_off_says_why_beside_it() -> None:
     page = reading.read(stand_in.render("detail-in-doubt"))
     off = [button for button in page.every("button") if "disabled" in button.attributes]

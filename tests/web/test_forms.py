@@ -36,6 +36,24 @@ async def test_promote_leads_back_to_the_release_and_says_so(house: houses.House
     assert "Promotion requested." not in (await alice.get(place.url("finish"))).text
 
 
+async def test_a_one_time_code_is_kept_for_the_call_without_the_spaces_in_it(house: houses.House) -> None:
+    place, alice = house.places["ready"], house.people[houses.MEMBER]
+    await alice.post(place.url("distribution/promote"), {**await house.promote_form(place), "code": "123 456"})
+    assert house.rows("SELECT one_time_code FROM promotion WHERE deployment_id = ?", place.deployment_id) == [
+        ("123456",)
+    ]
+
+
+async def test_a_code_that_is_none_is_refused_and_not_shown_again(house: houses.House) -> None:
+    place, alice = house.places["ready"], house.people[houses.MEMBER]
+    form = {**await house.promote_form(place), "code": "7" * 501}
+    answer = await alice.post(place.url("distribution/promote"), form)
+    assert answer.status == 422
+    assert "This is too long." in answer.text
+    assert "7777" not in answer.text
+    assert _promotions(house, place) == 0
+
+
 async def test_a_fragment_does_not_eat_the_sentence_of_the_next_page(house: houses.House) -> None:
     """A second tab asks for its row between the redirect and the page."""
     place, alice = house.places["ready"], house.people[houses.MEMBER]

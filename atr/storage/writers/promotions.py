@@ -15,6 +15,7 @@ import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.shared.words as words
 import atr.storage.eligibility as eligibility
 import atr.storage.observations as observations
@@ -199,10 +200,13 @@ class CommitteeMember(CommitteeParticipant):
         await transaction.load_release_for_update(write, release_key)
         if not asked:
             raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
-        cases = [await self._case(release_key, one.deployment_id) for one in asked]
+        cases = await self._cases(release_key, [one.deployment_id for one in asked])
         first = await self._asked_before(cases, asked)
         if first:
             return first
+        coded = [_name(case) for case in cases if mechanisms.Mechanism[case.deployment.mechanism].needs_code]
+        if coded:
+            raise errors.ConflictError(f"Promote by itself what may need a one-time code: {'; '.join(coded)}.")
         moved = [
             _name(case)
             for case, one in zip(cases, asked, strict=True)
@@ -241,11 +245,13 @@ class CommitteeMember(CommitteeParticipant):
         row.version += 1
         await write.event_of(row, "promotion_went_on", reason=why, without=stopped_by)
 
-    async def _case(self, release_key: str, deployment_id: int) -> eligibility.Case:
-        deployment = await transaction.load_deployment_for_update(self._write, deployment_id)
-        if deployment.release_key != release_key:
-            raise errors.NotFoundError(f"This release has no deployment {deployment_id}.")
-        return await eligibility.one(self._write.data, deployment, self._write.asf_uid)
+    async def _cases(self, release_key: str, numbers: Sequence[int]) -> list[eligibility.Case]:
+        there = {row.id: row for row in await queries.deployments(self._write.data, release_key)}
+        missing = next((number for number in numbers if number not in there), None)
+        if missing is not None:
+            raise errors.NotFoundError(f"This release has no deployment {missing}.")
+        cases = await eligibility.load(self._write.data, [there[one] for one in numbers], self._write.asf_uid)
+        return [cases[number] for number in numbers]
 
     async def _asked_before(
         self, cases: Sequence[eligibility.Case], asked: Sequence[order.Asked]
