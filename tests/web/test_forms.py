@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+import atr.models.forms as forms
 import atr.models.sql as sql
 import atr.shared.distribution as distribution
 from tests.web import house as houses
@@ -36,12 +37,13 @@ async def test_promote_leads_back_to_the_release_and_says_so(house: houses.House
     assert "Promotion requested." not in (await alice.get(place.url("finish"))).text
 
 
-async def test_a_one_time_code_is_kept_for_the_call_without_the_spaces_in_it(house: houses.House) -> None:
+async def test_a_one_time_code_loses_its_spaces_and_is_not_kept_where_no_call_needs_one(house: houses.House) -> None:
+    """What needs one: tests/journeys/test_another_mechanism.py."""
     place, alice = house.places["ready"], house.people[houses.MEMBER]
-    await alice.post(place.url("distribution/promote"), {**await house.promote_form(place), "code": "123 456"})
-    assert house.rows("SELECT one_time_code FROM promotion WHERE deployment_id = ?", place.deployment_id) == [
-        ("123456",)
-    ]
+    form = {**await house.promote_form(place), "code": "123 456"}
+    assert forms.DistributionPromoteForm.parse(form).code == "123456"
+    assert (await alice.post(place.url("distribution/promote"), form)).status == 303
+    assert house.rows("SELECT one_time_code FROM promotion WHERE deployment_id = ?", place.deployment_id) == [("",)]
 
 
 async def test_a_code_that_is_none_is_refused_and_not_shown_again(house: houses.House) -> None:

@@ -17,6 +17,7 @@ import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
@@ -248,7 +249,8 @@ class CommitteeMember(ReleaseManager):
         if held is not None:
             await requests.ask_again(write, case, held)
         promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)
-        promotion.one_time_code = code
+        # A secret that no call needs is not kept.
+        promotion.one_time_code = code if mechanisms.Mechanism[promotion.mechanism].needs_code else ""
         return transaction.row_id(promotion.id)
 
     async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
