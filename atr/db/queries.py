@@ -80,12 +80,12 @@ def no_version(project_key: str, version: str) -> errors.NotFoundError:
     return errors.NotFoundError(f"There is no release {version[:64]} of “{project_key[:60]}”.")
 
 
-async def release_key(data: session.Session, project_key: str, version: str) -> str:
-    """The key of this version of this project. Raises NotFoundError; a key put together by hand may be another's."""
-    row = await data.get(sql.Release, sql.release_key(project_key, version))
+async def demand_version(data: session.Session, project_key: str, version: str) -> sql.Release:
+    """This version of this project. A key put together by hand may be another's."""
+    row = await get_release(data, sql.release_key(project_key, version))
     if (row is None) or (row.project_key != project_key):
         raise no_version(project_key, version)
-    return row.key
+    return row
 
 
 async def policy(data: session.Session, project: sql.Project) -> sql.ReleasePolicy:

@@ -21,7 +21,6 @@ import atr.storage.audit as audit
 import atr.storage.lanes as lanes
 import atr.storage.readers.stuck as rows
 import atr.storage.rights as rights
-import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _State = states.State
@@ -185,7 +184,7 @@ async def page(read: transaction.Transaction, asked: paging.Asked = paging.FIRST
         at=read.now,
         lines=lines,
         is_cut=len(found) > rows.MOST,
-        held=tuple(switchboard.sentence(one) for one in await switchboard.off(read.data)),
+        held=tuple((await lanes.switched_off(read.data)).values()),
         left_alone=tuple(why for why, _ in shut.values()),
         part=part,
     )

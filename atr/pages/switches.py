@@ -9,9 +9,9 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.pages.changes as changes
 import atr.shared.words as words
+import atr.storage.lanes as lanes
 import atr.storage.readers.events as events
 import atr.storage.rights as rights
-import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 
 _MOVED: Final = {"switched_off": "off", "switched_on": "on"}
@@ -40,11 +40,10 @@ class SwitchesView:
 async def page(read: transaction.Transaction) -> SwitchesView:
     """Every switch, and what was moved lately. Raises AccessError for all but foundation admins."""
     await rights.demand_admin(read)
-    moved = await switchboard.every(read.data)
     changed = await events.of_site(read, _MOVED)
     return SwitchesView(
         switches=tuple(
-            _switch(scope, switchboard.NAMES[scope], moved.get(scope)) for scope in switchboard.scopes(read.data)
+            _switch(scope, lanes.SWITCHES[scope], row) for scope, row in (await lanes.switches(read.data)).items()
         ),
         changes=tuple(changes.Change(one.at, one.actor, (_said(one),)) for one in changed),
     )
@@ -58,5 +57,5 @@ def _switch(scope: str, name: str, row: operating.Switch | None) -> Switch:
 
 def _said(event: tables.Event) -> str:
     scope = event.subject.partition(":")[2]
-    name = switchboard.NAMES.get(scope, scope)
+    name = lanes.SWITCHES.get(scope, scope)
     return f"{words.upper(name)} switched {_MOVED[event.what]}: {event.data['reason']}"

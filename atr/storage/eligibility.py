@@ -22,13 +22,11 @@ import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
-import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.names as names
 import atr.storage.rights as rights
-import atr.storage.switchboard as switchboard
 
 # The promotion of a deployment that has a call before it, perhaps, is in one of these; there is at most one.
 _ASKED_FOR = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.IN_DOUBT})
@@ -169,8 +167,7 @@ async def load(
     newer = await _newer(data, of, {(row.release_key, row.platform) for row in deployments})
     asked_for = {number: _asked_for(rows) for number, rows in promotions.items()}
     turns = await turns_of(data, [row for row in asked_for.values() if row is not None])
-    silent = await lanes.silent(data)
-    off = await switchboard.off(data)
+    silent, off = await lanes.silent(data), await lanes.off(data)
     freed = await _freed(data, sending) if sending else ()
     cases = {}
     for row in deployments:
@@ -199,12 +196,12 @@ async def load(
             waits_for=waits_for,
             stopped_by=stopped_by,
             restored=gates.restored(site.backup_at) if sending and (sending.asked_in < site.generation) else "",
-            silence=silent.get(row.mechanism, "") if asked else "",
+            silence=silent[row.mechanism] if asked else "",
             freed=freed,
             newer_revision=newer_revision,
             newer_difference=newer_difference,
             embargoed=release.is_embargoed,
-            switched_off=switchboard.why(off, mechanisms.Mechanism[row.mechanism]),
+            switched_off=off[row.mechanism],
         )
         voted_digest = _voted_digest(release, row)
         cases[row.id] = Case(

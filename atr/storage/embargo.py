@@ -24,10 +24,7 @@ import atr.storage.transaction as transaction
 
 async def release_key(read: transaction.Transaction, project_key: str, version: str) -> str:
     """The key of a release that the reader may see. Raises NotFoundError, with one sentence for both reasons."""
-    release = await queries.get_release(read.data, sql.release_key(project_key, version))
-    # A key put together by hand may be another's.
-    if (release is None) or (release.project_key != project_key):
-        raise queries.no_version(project_key, version)
+    release = await queries.demand_version(read.data, project_key, version)
     if release.is_embargoed and not await _is_member(read, release):
         raise queries.no_version(project_key, version)
     return release.key
@@ -41,9 +38,12 @@ async def seen_by(read: transaction.Transaction) -> Any:
     return ~_embargoed() | col(sql.Release.project_key).in_(projects)
 
 
-async def holds(data: session.Session, release: sql.Release) -> bool:
-    """Whether nothing of the release may leave: it is under embargo, and no member has lifted it."""
-    return release.is_embargoed and (await lift_of(data, release) is None)
+async def holds(data: session.Session, key: str) -> bool:
+    """Whether nothing of the release with this key may leave: it is under embargo, and no member has lifted it.
+
+    One that is not there any more is under no embargo.
+    """
+    return key in await held_keys(data, [key])
 
 
 async def held_keys(data: session.Session, keys: Collection[str]) -> frozenset[str]:
@@ -54,25 +54,14 @@ async def held_keys(data: session.Session, keys: Collection[str]) -> frozenset[s
     )
 
 
-async def holds_key(data: session.Session, key: str) -> bool:
-    """The same by a release's key; a release that is not there any more is under no embargo."""
-    release = await data.get(sql.Release, key)
-    return (release is not None) and await holds(data, release)
-
-
-async def demand_lifted(data: session.Session, release: sql.Release) -> None:
+async def demand_lifted(data: session.Session, key: str) -> None:
     """Raise BlockedError while nothing of the release may leave."""
-    if await holds(data, release):
+    if await holds(data, key):
         raise errors.BlockedError([gates.EMBARGOED])
 
 
-async def lift_of(data: session.Session, release: sql.Release) -> operating.EmbargoLift | None:
-    """Who lifted the embargo of this very release, when and why."""
-    return (await lifts(data, [release])).get(release.key)
-
-
 async def lifts(data: session.Session, releases: Collection[sql.Release]) -> Mapping[str, operating.EmbargoLift]:
-    """By key: the same of each of these releases whose embargo was lifted."""
+    """By key: who lifted the embargo of this very release, when and why, where somebody has."""
     created = {release.key: release.created for release in releases}
     row = operating.EmbargoLift
     wanted = sqlmodel.select(row).where(col(row.release_key).in_(created))

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The accounts of platforms, read: whether one answers, and since when or until when it is left alone."""
+"""Whether anything may be sent or asked by a mechanism now, and why not.
+
+An account that does not answer is left alone, one that asked for it for a while. A foundation admin can switch off
+everything by one mechanism, or the whole site; a switch is a guard's scope, and where there is no row, it is on. What
+is off holds every mark (publish, upload, drop) and nothing else: looking and asking go on, so that what is on its way
+ends.
+"""
 
 import dataclasses
 import datetime
@@ -9,6 +15,7 @@ from typing import Any, Final
 import sqlmodel
 from sqlmodel import col
 
+import atr.db.guards as guards
 import atr.db.session as session
 import atr.models.operating as operating
 import atr.models.promotion as tables
@@ -16,6 +23,7 @@ import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.shared.words as words
 import atr.storage.transaction as transaction
 
 _IN_PUBLIC: Final = (states.State.CHECKING, states.State.LIVE)
@@ -70,22 +78,13 @@ def known(platform: Any, mechanism: Any = None) -> Any:
     return is_known if mechanism is None else is_known & mechanism.in_([one.name for one in mechanisms.Mechanism])
 
 
-async def silence(data: session.Session, mechanism: mechanisms.Mechanism) -> str:
-    """Why nothing may be sent by this mechanism now, in a sentence; empty if its platform answers."""
-    return (await silent(data)).get(mechanism.name, "")
-
-
 async def silent(data: session.Session) -> Mapping[str, str]:
-    """The mechanisms by which nothing may be sent now, each with the sentence that says why."""
+    """By mechanism: why nothing may be sent there, in a sentence; empty where its platform answers."""
     row = operating.PlatformAccount
-    names = [one.name for one in mechanisms.Mechanism]
-    wanted = sqlmodel.select(row.name).where(
-        col(row.name).in_(names), row.reach == budget.Reach.ACCOUNT.value, col(row.opened_at).is_not(None)
-    )
-    limits = budget.LIMITS[budget.Reach.ACCOUNT]
+    opened = sqlmodel.select(row.name).where(row.reach == budget.Reach.ACCOUNT.value, col(row.opened_at).is_not(None))
+    names, limits = set((await data.exec(opened)).all()), budget.LIMITS[budget.Reach.ACCOUNT]
     return {
-        name: budget.silence(mechanisms.Mechanism[name].display_name, limits)
-        for name in (await data.exec(wanted)).all()
+        one.name: budget.silence(one.display_name, limits) if one.name in names else "" for one in mechanisms.Mechanism
     }
 
 
@@ -111,3 +110,41 @@ async def shut(read: transaction.Transaction) -> Mapping[Lane, tuple[str, dateti
         if why is not None:
             found[lane] = why
     return found
+
+
+# Everything that may be switched off, and how people call it; a switch is there for those that this program has.
+SWITCHES: Final[Mapping[str, str]] = {
+    guards.SITE: "everything",
+    **{guards.mechanism(one.name): one.display_name for one in mechanisms.Mechanism},
+}
+
+
+def scopes(data: session.Session) -> tuple[str, ...]:
+    """Everything that can be switched off here."""
+    return (guards.SITE, *(guards.mechanism(one.name) for one in data.built.by_mechanism))
+
+
+async def switches(data: session.Session) -> Mapping[str, operating.Switch | None]:
+    """By scope: each switch that is here; None where nobody ever moved it."""
+    moved = {row.scope: row for row in (await data.exec(sqlmodel.select(operating.Switch))).all()}
+    return {scope: moved.get(scope) for scope in scopes(data)}
+
+
+async def switched_off(data: session.Session) -> Mapping[str, str]:
+    """By switch: what each one that is off says, the whole site's first."""
+    row = operating.Switch
+    wanted = sqlmodel.select(row).where(col(row.off)).order_by(col(row.scope).desc())
+    return {
+        one.scope: f"{one.set_by} switched {SWITCHES.get(one.scope, one.scope)} off on {words.long(one.set_at)}: "
+        f"{one.reason.rstrip('.')}."
+        for one in (await data.exec(wanted.execution_options(populate_existing=True))).all()
+    }
+
+
+async def off(data: session.Session) -> Mapping[str, str]:
+    """By mechanism: who switched it or the whole site off, when and why, in a sentence or two; empty while it is on."""
+    said = await switched_off(data)
+    return {
+        one.name: " ".join(said[scope] for scope in said if scope in {guards.SITE, guards.mechanism(one.name)})
+        for one in mechanisms.Mechanism
+    }

@@ -18,7 +18,7 @@ import atr.promotion.steps as steps
 import atr.shared.mechanisms as mechanisms
 import atr.storage.attempts as attempts
 import atr.storage.embargo as embargo
-import atr.storage.switchboard as switchboard
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 _Deployment = states.DeploymentState
@@ -45,11 +45,7 @@ async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) 
     generation = (await queries.site(read.data)).generation
     sent_from = [row for row in rows if row.state in _SENT_FROM]
     waiting = await _waiting(read, [row for row in rows if row.state is states.State.REQUESTED])
-    off = {
-        name
-        for name in {row.mechanism for row in sent_from}
-        if await switchboard.why_off(read.data, mechanisms.Mechanism[name])
-    }
+    off = await lanes.off(read.data) if sent_from else {}
     embargoed = await embargo.held_keys(read.data, {row.release_key for row in sent_from}) if sent_from else frozenset()
     deployment_of = await _deployments(read, (row.deployment_id for row in rows))
     found = {}
@@ -64,7 +60,7 @@ async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) 
                 generation=generation,
                 unsure=(not row.by_hand) and (deployment is not None) and (deployment.made_in < generation),
                 waits=row.id in waiting,
-                off=(row.mechanism in off) or (row.release_key in embargoed),
+                off=bool(off.get(row.mechanism)) or (row.release_key in embargoed),
             ),
             history,
             deployment,

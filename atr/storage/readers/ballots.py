@@ -42,10 +42,9 @@ async def frozen(read: transaction.Transaction, of: eligibility.Release) -> Froz
 
 async def served(read: transaction.Transaction, project_key: str, version_key: str) -> sql.Release:
     """A release whose files are served to everybody. Raises NotFoundError, also while it is under embargo."""
-    key = await queries.release_key(read.data, project_key, version_key)
-    release = await queries.demand_release(read.data, key)
+    release = await queries.demand_version(read.data, project_key, version_key)
     # Maven signs in nowhere, so before the embargo is lifted nobody is served, and what is there is not told.
-    if await embargo.holds(read.data, release):
+    if await embargo.holds(read.data, release.key):
         raise queries.no_version(project_key, version_key)
     return release
 

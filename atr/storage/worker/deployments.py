@@ -78,7 +78,7 @@ class Deployments(transaction.Writer):
     async def take(self, deployment_id: int, *, owner: str, seconds: float) -> work.Deployment | None:
         """Take one deployment for a task; None while somebody else works on it, or nothing of its release may leave."""
         row = await queries.demand_deployment(self._write.data, deployment_id)
-        if await embargo.holds_key(self._write.data, row.release_key):
+        if await embargo.holds(self._write.data, row.release_key):
             return None
         mine = await leases.take(self._write.data, [row], self._write.now, owner=owner, seconds=seconds)
         return next(iter(await self._work(mine)), None)
@@ -318,7 +318,7 @@ class Searches(transaction.Writer):
         row = await self._write.data.get(tables.DeploymentSearch, search_id)
         if (row is None) or (row.answered_at is not None):
             return None
-        if await embargo.holds_key(self._write.data, row.release_key):
+        if await embargo.holds(self._write.data, row.release_key):
             return None
         release = await queries.demand_release(self._write.data, row.release_key)
         where = distribution.Coordinates(row.platform, row.owner_namespace, row.package, row.version)

@@ -16,7 +16,6 @@ import atr.models.work as work
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
-import atr.shared.mechanisms as mechanisms
 import atr.storage.attempts as attempts
 import atr.storage.audit as audit
 import atr.storage.eligibility as eligibility
@@ -25,7 +24,6 @@ import atr.storage.lanes as lanes
 import atr.storage.leased_rows as leased_rows
 import atr.storage.rights as rights
 import atr.storage.row_views as row_views
-import atr.storage.switchboard as switchboard
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.promotions as promotions
@@ -131,10 +129,9 @@ class Marks(transaction.Writer):
         if uploads and (await queries.get_release(write.data, row.release_key) is None):
             raise errors.BlockedError([attempts.DELETED])
         await requests.demand_answering(write, claimed.mechanism)
-        why_off = await switchboard.why_off(write.data, claimed.mechanism)
-        if why_off:
+        if why_off := (await lanes.off(write.data))[claimed.mechanism.name]:
             raise errors.BlockedError([why_off])
-        if uploads and await embargo.holds_key(write.data, row.release_key):
+        if uploads and await embargo.holds(write.data, row.release_key):
             raise errors.BlockedError([gates.EMBARGOED])
         history = await attempts.of_deployment(write, row)
         before = history.uploads if uploads else history.drops
@@ -195,9 +192,7 @@ class Marks(transaction.Writer):
     async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
         """Why the drop may not be sent now, in one sentence; empty if it may."""
         write = self._write
-        mechanism = mechanisms.Mechanism[row.mechanism]
-        why_not = await switchboard.why_off(write.data, mechanism) or await lanes.silence(write.data, mechanism)
-        if why_not:
+        if why_not := (await lanes.off(write.data))[row.mechanism] or (await lanes.silent(write.data))[row.mechanism]:
             return why_not
         view = await row_views.of_promotion(write, row)
         if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:

@@ -116,7 +116,7 @@ class ReleaseManager(CommitteeParticipant):
         candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
-        await embargo.demand_lifted(write.data, release)
+        await embargo.demand_lifted(write.data, release.key)
         await requests.demand_inside(write, release, (where,))
         row = await self._open_search(release, where)
         if row is None:

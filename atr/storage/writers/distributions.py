@@ -168,7 +168,7 @@ class ReleaseManager(transaction.Writer):
 
     async def _recordable(self, release_key: str, *, staging: bool) -> sql.Release:
         release, _ = await transaction.load_active_release(self._write, release_key)
-        await embargo.demand_lifted(self._write.data, release)
+        await embargo.demand_lifted(self._write.data, release.key)
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
             raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):

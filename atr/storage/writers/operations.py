@@ -18,7 +18,7 @@ import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.storage.audit as audit
-import atr.storage.switchboard as switchboard
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 _WORK = (
@@ -69,7 +69,7 @@ class FoundationAdmin(transaction.Writer):
     async def _held(self, scope: str) -> operating.Switch:
         """The switch, its scope held: either a mark came first, or it sees what is written here."""
         write = self._write
-        if scope not in switchboard.scopes(write.data):
+        if scope not in lanes.scopes(write.data):
             raise errors.InputError("There is no switch of this name.", field="scope")
         write.subject = f"switch:{scope}"
         await guards.hold(write.data, scope)

@@ -29,7 +29,7 @@ class CommitteeParticipant(transaction.Writer):
         release = await transaction.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
             raise errors.ConflictError("This release was announced; there is nothing left to check.")
-        await embargo.demand_lifted(write.data, release)
+        await embargo.demand_lifted(write.data, release.key)
         await queue_check(write, release_key, anew=True)
         await write.event(release_key, "release", "readiness_asked")
 

@@ -160,7 +160,7 @@ class CommitteeMember(ReleaseManager):
         """
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
-        if not await embargo.holds(write.data, release):
+        if not await embargo.holds(write.data, release.key):
             raise errors.ConflictError("This release is not under embargo.")
         why = transaction.checked_reason(reason)
         row = operating.EmbargoLift(

@@ -279,8 +279,7 @@ async def demand_inside(
 
 async def demand_answering(read: transaction.Transaction, mechanism: mechanisms.Mechanism) -> None:
     """Raise BlockedError while the platform does not answer: nothing irreversible is sent there then."""
-    why_not = await lanes.silence(read.data, mechanism)
-    if why_not:
+    if why_not := (await lanes.silent(read.data))[mechanism.name]:
         raise errors.BlockedError([why_not])
 
 
