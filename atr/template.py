@@ -10,7 +10,6 @@ from typing import Any, Final
 import jinja2
 import markupsafe
 
-import atr.pages.views as views
 import atr.shared.words as words
 
 _PACKAGE: Final = pathlib.Path(__file__).parent
@@ -34,9 +33,7 @@ def install(environment: jinja2.Environment) -> None:
     environment.undefined = jinja2.StrictUndefined
     environment.trim_blocks = True
     environment.lstrip_blocks = True
-    environment.filters.update(
-        when=when, when_short=when_short, clock=clock, size=size, hash=digest, count=words.count, row_key=row_key
-    )
+    environment.filters.update(when=when, when_short=when_short, clock=clock, size=size, hash=digest, count=words.count)
 
 
 def when(at: datetime.datetime) -> markupsafe.Markup:
@@ -69,11 +66,6 @@ def digest(value: str) -> markupsafe.Markup:
     return markupsafe.Markup('<code class="hash">{}<span aria-hidden="true">{}</span></code>').format(
         value[:_SHORT], value[_SHORT:]
     )
-
-
-def row_key(row: views.DeploymentView) -> str:
-    """The name of a row in addresses: "d4" for a deployment, "p7" for what is only tracked by hand."""
-    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
 
 
 @functools.cache

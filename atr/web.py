@@ -29,6 +29,7 @@ import atr.models.forms as forms
 import atr.pages.releases as releases
 import atr.refusals as refusals
 import atr.storage as storage
+import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
 import atr.template as template
 
@@ -203,7 +204,7 @@ async def view_of(
 ) -> _View:
     """What a reader tells whoever asks of this version of a project. Raises NotFoundError."""
     async with site().storage.read(asf_uid()) as read:
-        return await reader(read, await releases.key(read, project_key, version_key), *args, **kwargs)
+        return await reader(read, await embargo.release_key(read, project_key, version_key), *args, **kwargs)
 
 
 def sign_in_required(
@@ -313,7 +314,6 @@ async def _harden(response: quart.Response) -> quart.Response:
 
 
 async def _page_context() -> dict[str, Any]:
-    here = site()
     who = asf_uid()
     # The page that tells of a fault must not need what has just failed.
     role = await view(releases.session_role) if who and not quart.g.get("failed") else ""
@@ -325,8 +325,8 @@ async def _page_context() -> dict[str, Any]:
         "session_user": who,
         "page_address": _page_address(),
         "session_role": role,
-        "sandbox_mode": here.sandbox,
-        "sandbox_url": here.sandbox_url,
+        "sandbox_mode": site().sandbox,
+        "sandbox_url": site().sandbox_url,
         "flashes": _flashes(),
     }
 

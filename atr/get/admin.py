@@ -2,7 +2,6 @@
 """The pages of those who run the site: what is stuck, and what is switched off."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.models.paging as paging
 import atr.pages.stuck as stuck_rows
@@ -10,7 +9,6 @@ import atr.pages.switches as switch_rows
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_admin", __name__)
-Page = str | werkzeug.wrappers.Response
 
 
 @BLUEPRINT.get("/admin/stuck")

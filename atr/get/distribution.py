@@ -50,7 +50,7 @@ async def promote(project_key: str, version_key: str) -> Page:
 @web.sign_in_required
 async def promote_all(project_key: str, version_key: str) -> str:
     """URL: /distribution/promote-all/<project_key>/<version_key>."""
-    view = await web.view(finish.promote_all, project_key, version_key)
+    view = await web.view_of(project_key, version_key, finish.promote_all)
     return await web.render("distribution/promote_all.html", view=view)
 
 
@@ -70,7 +70,7 @@ async def record(project_key: str, version_key: str, *, staging: bool) -> str:
 async def search(project_key: str, version_key: str, row_key: str) -> quart.Response:
     """URL: /distribution/search/<project_key>/<version_key>/s<number>; 204 while it is as the page has it."""
     number = paging.number(row_key.removeprefix("s"), otherwise=0)
-    view = await web.view(searches.one, project_key, version_key, number)
+    view = await web.view_of(project_key, version_key, searches.one, number)
     return await web.fragment("distribution/search.html", view.etag, view=view)
 
 

@@ -12,6 +12,6 @@ BLUEPRINT = quart.Blueprint("get_readiness", __name__)
 @BLUEPRINT.get("/readiness/<project_key>/<version_key>")
 async def panel(project_key: str, version_key: str) -> quart.Response:
     """URL: /readiness/<project_key>/<version_key>; 204 while it is as the page has it (`?have=`)."""
-    view = await web.view(readiness.of, project_key, version_key)
+    view = await web.view_of(project_key, version_key, readiness.of)
     home = web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
     return await web.fragment("readiness.html", view.etag, panel=view, home=web.referring_path(home))

@@ -2,13 +2,11 @@
 """Where a release is started."""
 
 import quart
-import werkzeug.wrappers
 
 import atr.pages.compose as compose
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_start", __name__)
-Page = str | werkzeug.wrappers.Response
 
 
 @BLUEPRINT.get("/start")

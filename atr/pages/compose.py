@@ -16,7 +16,6 @@ import atr.pages.revisions as revisions
 import atr.pages.tree as trees
 import atr.pages.views as views
 import atr.promotion.fileset as fileset
-import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
@@ -98,12 +97,10 @@ class ComposeView(views.ReleaseHead):
     mappings: tuple[PlatformMapping, ...]
     checks: tuple[Check, ...]
     rows: tuple[views.DeploymentView, ...]
-    may_change: bool
-    may_change_why_not: str
-    may_record: bool
-    may_record_why_not: str
-    may_vote: bool
-    may_vote_why_not: str
+    # Each is empty where the reader may.
+    change_why_not: str
+    record_why_not: str
+    vote_why_not: str
     readiness: readiness.Panel
     part: paging.Part = paging.WHOLE
 
@@ -170,10 +167,8 @@ async def page(
     rows = deployments.shown(read, known).get(release_key, ())
     here, part = deployments.cut(rows, asked)
     participant = rights.is_participant(committee, read.asf_uid)
-    manager = rights.is_release_manager(committee, read.asf_uid)
     change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
     change = preconditions.change_files(release) or change
-    vote = preconditions.start_vote(of, manager=manager)
     return ComposeView(
         **vars(distributions.heading(of)),
         sentence=_sentence(release, revision, files, mappings, rows),
@@ -184,14 +179,9 @@ async def page(
         checks=(*remarks, *_checks(known)),
         rows=here,
         part=part,
-        may_change=not change,
-        may_change_why_not=change,
-        may_record=manager and not of.is_embargoed,
-        may_record_why_not=gates.EMBARGOED
-        if of.is_embargoed
-        else ("" if manager else "Only release managers and committee members can record or stage deployments."),
-        may_vote=not vote,
-        may_vote_why_not=vote,
+        change_why_not=change,
+        record_why_not=distributions.record_why_not(read, of),
+        vote_why_not=preconditions.start_vote(of, manager=rights.is_release_manager(committee, read.asf_uid)),
         readiness=await readiness.panel(read, of, known.cases),
     )
 

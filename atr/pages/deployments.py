@@ -97,8 +97,8 @@ def _view(read: transaction.Transaction, rows: deployment_rows.Rows, case: eligi
     if (promotion is not None) and (promotion.state in states.ENDED) and (deployment.state is _Deployment.PUBLISHED):
         # What is public outranks what we did: the timeline still tells how that ended.
         promotion = None
-    outside = standings.Outside(incident=rows.incident.get(number), elsewhere=number in rows.public_elsewhere)
-    over = standings.overruling(deployment, promotion, outside)
+    elsewhere = number in rows.public_elsewhere
+    over = standings.overruling(deployment, promotion, rows.incident.get(number), elsewhere=elsewhere)
     row = _shared(read, rows, case.of, deployment, promotion, case.packages)
     staged = (promotion.verified_digest if promotion else None) or deployment.file_set_digest
     staged_at = (promotion.verified_at if promotion else None) or deployment.captured_at
@@ -203,7 +203,6 @@ def _shared(
     release, project = of.row, of.project
     attempts = rows.attempts[promotion.id] if promotion else ()
     return views.DeploymentView(
-        deployment_id=None,
         promotion_id=promotion.id if promotion else None,
         release_key=release.key,
         project_key=project.key,
@@ -211,44 +210,27 @@ def _shared(
         version_key=release.version,
         platform=distribution.DistributionPlatform[source.platform],
         mechanism=mechanisms.Mechanism[source.mechanism],
-        external_id="",
         packages=packages,
         packages_line=distribution.in_one_line(packages),
         standing=standings.of_promotion(promotion)
         if promotion
         else views.Standing("staged", "", "", "", release.created),
-        deployment_state=None,
         state=promotion.state if promotion else None,
-        proof=views.Proof(None, None, None, "pending", "pending"),
-        progress="",
-        done=0,
-        total=0,
-        next_sentence="",
         next_note=promotion.blocker if promotion else "",
-        needs_you=False,
-        needs_person="",
         elapsed=_elapsed(read, promotion),
         next_look=promotion.due_at if promotion else None,
         last_look=promotion.last_look if promotion else None,
         reason=promotion.reason if promotion else "",
-        problem="",
-        blockers=(),
-        acts=(),
         by_hand=bool(promotion and promotion.by_hand),
         out_of_band=bool(promotion and promotion.out_of_band),
-        staged_by="",
         staged_at=release.created,
-        revision_number="",
         requested_by=promotion.requested_by if promotion else "",
         requested_at=promotion.requested_at if promotion else None,
         publish_calls=len(attempts),
         bytes_sent=sum(attempt.bytes_sent for attempt in attempts),
         platform_word=promotion.platform_word if promotion else "",
         public_urls=rows.public_urls(promotion, packages),
-        evidence_digest="",
-        row_version=0,
         is_moving=bool(promotion and promotion.state in standings.MOVING),
-        etag="",
         accepted=observations.accepted(promotion) if promotion else (),
         looked_beside_at=promotion.beside_at if promotion else None,
         looked_beside=bool(promotion and promotion.beside_at and not promotion.beside_problem),

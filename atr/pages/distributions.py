@@ -83,9 +83,8 @@ class DistributionView:
     staging: bool
     pending: bool
     proof: distribution.Proof
-    # "staged", "pending", "public", "unproved" or "diverged", with one sentence for people.
+    # "staged", "pending", "public", "unproved" or "diverged", which is its class too, with one sentence for people.
     word: str
-    css: str
     sentence: str
     upload_date: datetime.datetime | None
     api_url: str
@@ -128,8 +127,8 @@ class DistributionList(views.ReleaseHead):
     deployments: tuple[views.DeploymentView, ...]
     # Of what the vote that passed was about.
     not_public: tuple[not_public.NotPublic, ...]
-    may_change: bool
-    may_change_why_not: str
+    # Empty if the reader may change the list.
+    change_why_not: str
     deployments_part: paging.Part = paging.WHOLE
 
     @property
@@ -151,6 +150,14 @@ def heading(of: eligibility.Release) -> views.ReleaseHead:
     )
 
 
+def record_why_not(read: transaction.Transaction, of: eligibility.Release) -> str:
+    """Why the reader cannot record or stage a deployment of this release; empty if they can."""
+    if of.is_embargoed:
+        return gates.EMBARGOED
+    may = rights.is_release_manager(of.committee, read.asf_uid)
+    return "" if may else "Only release managers and committee members can record or stage deployments."
+
+
 async def listing(
     read: transaction.Transaction,
     release_key: str,
@@ -159,7 +166,7 @@ async def listing(
 ) -> DistributionList:
     """A page of the third-party distributions of a release, and a page of its deployments."""
     of = await eligibility.release(read.data, release_key)
-    release, manager = of.row, rights.is_release_manager(of.committee, read.asf_uid)
+    release = of.row
     found, part = await distributions.page(read, release_key, asked)
     known = await deployment_rows.of_releases(read, {release_key: of})
     rows = deployments.shown(read, known).get(release_key, ())
@@ -170,8 +177,7 @@ async def listing(
         part=part,
         deployments=here,
         not_public=not_public.told(await candidates.measure(read.data, release_key), rows, release),
-        may_change=manager,
-        may_change_why_not="" if manager else _MANAGERS_ONLY,
+        change_why_not="" if rights.is_release_manager(of.committee, read.asf_uid) else _MANAGERS_ONLY,
         deployments_part=deployments_part,
     )
 
@@ -244,15 +250,13 @@ def _view(
     by_package: Mapping[tuple[str, str, str, str], int],
     delete_why_not: Mapping[str, str],
 ) -> DistributionView:
-    word = _word(row)
     return DistributionView(
         platform=row.coordinates.platform,
         coordinates=row.coordinates,
         staging=row.staging,
         pending=row.pending,
         proof=row.proof,
-        word=word,
-        css=word,
+        word=_word(row),
         sentence=_sentence(row),
         upload_date=row.upload_date,
         api_url=row.api_url or "",

@@ -13,11 +13,9 @@ import atr.pages.deployments as deployments
 import atr.pages.distributions as distributions
 import atr.pages.not_public as not_public
 import atr.pages.readiness as readiness
-import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.announcing as announcing
 import atr.promotion.beside as beside
-import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.promotion.voted as voted
@@ -89,8 +87,8 @@ class FinishView(views.ReleaseHead):
     announce_needs_reason: bool
     # None until it is announced.
     announced: not_public.Announced | None
-    may_record: bool
-    may_record_why_not: str
+    # Empty if the reader may record and stage.
+    record_why_not: str
     readiness: readiness.Panel
     part: paging.Part = paging.WHOLE
 
@@ -103,7 +101,6 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     every = deployments.shown(read, known).get(release_key, ())
     rows = acts.beside_one_another(every)
     member = rights.is_member(committee, read.asf_uid)
-    manager = rights.is_release_manager(committee, read.asf_uid)
     count = await ballots.tally(read, release)
     shown = [row for row in rows if not not_public.is_given_up(row)]
     measure = await candidates.measure(read.data, release_key)
@@ -134,10 +131,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
         announce_note=_announce_note(measure, holds, not_public.of_no_vote(rows, lacking)),
         announce_needs_reason=bool(holds),
         announced=await not_public.announced(read, release),
-        may_record=manager and not of.is_embargoed,
-        may_record_why_not=gates.EMBARGOED
-        if of.is_embargoed
-        else ("" if manager else "Only release managers and committee members can record or stage deployments."),
+        record_why_not=distributions.record_why_not(read, of),
         readiness=await readiness.panel(read, of, known.cases),
         part=part,
     )
@@ -212,7 +206,7 @@ def _missing(row: views.DeploymentView, name: str) -> Missing:
         who="you" if row.needs_you else (row.needs_person or "nobody"),
         since=row.standing.since,
         you=row.needs_you,
-        anchor=not_public.anchor(row),
+        anchor=row.row_key,
     )
 
 
@@ -259,10 +253,10 @@ class PromoteAllView:
     undo: tuple[str, ...]
 
 
-async def promote_all(read: transaction.Transaction, project_key: str, version_key: str) -> PromoteAllView:
-    """What would be promoted by one form. Raises NotFoundError."""
-    head = await releases.head(read, project_key, version_key)
-    every = await deployments.all_of(read, head.release_key)
+async def promote_all(read: transaction.Transaction, release_key: str) -> PromoteAllView:
+    """What would be promoted by one form."""
+    of = await eligibility.release(read.data, release_key)
+    every = deployments.shown(read, await deployment_rows.of_releases(read, {release_key: of})).get(release_key, ())
     ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row) and not row.mechanism.needs_code}
     offered = [
         order.Candidate(number, row.mechanism, frozenset(package.purl for package in row.packages))
@@ -273,9 +267,9 @@ async def promote_all(read: transaction.Transaction, project_key: str, version_k
     rows = tuple(ready[one.deployment_id] for one in chosen)
     left_out = [(row, _why_not(row, twins)) for row in every if row not in rows]
     return PromoteAllView(
-        head=head,
+        head=distributions.heading(of),
         rows=rows,
-        left_out=tuple((_row_name(row), not_public.anchor(row), why) for row, why in left_out if why),
+        left_out=tuple((_row_name(row), row.row_key, why) for row, why in left_out if why),
         why_not=_not_you(every) if not rows else "",
         undo=tuple(dict.fromkeys(row.mechanism.undo for row in rows)),
     )

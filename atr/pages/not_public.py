@@ -77,7 +77,7 @@ def of_no_vote(rows: Iterable[views.DeploymentView], lacking: Iterable[NotPublic
     """The rows that are neither live nor given up, nor hold something voted on that is not public yet."""
     held = {one.anchor for one in lacking}
     return tuple(
-        row for row in rows if not (is_given_up(row) or (row.state is states.State.LIVE) or (anchor(row) in held))
+        row for row in rows if not (is_given_up(row) or (row.state is states.State.LIVE) or (row.row_key in held))
     )
 
 
@@ -97,11 +97,6 @@ async def announced(read: transaction.Transaction, release: sql.Release) -> Anno
     )
 
 
-def anchor(row: views.DeploymentView) -> str:
-    """The key of a row, which is also where it stands on its page."""
-    return f"d{row.deployment_id}" if row.deployment_id is not None else f"p{row.promotion_id}"
-
-
 def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Release) -> NotPublic:
     has_row = (row is not None) and not is_given_up(row)
     return NotPublic(
@@ -111,7 +106,7 @@ def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Rel
         name=one.name,
         sentence=_sentence(row, given_up=not has_row) if row else _NOWHERE,
         since=row.standing.since if row else (release.vote_resolved or release.created),
-        anchor=anchor(row) if row else "",
+        anchor=row.row_key if row else "",
         has_row=has_row,
     )
 

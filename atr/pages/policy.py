@@ -38,7 +38,6 @@ class PolicyPlatform:
 
     slug: str
     name: str
-    supported: bool
     # Why remote promotion cannot be switched on; empty where it can.
     why_not: str
     allowed: bool
@@ -65,7 +64,7 @@ class PolicyView:
     other_tags: tuple[tuple[str, tuple[str, ...]], ...]
     # What a form that is drawn from this carries back.
     digest: str
-    may_edit: bool
+    # Empty if the reader may.
     edit_why_not: str
     # Whether the reader may have patterns tried that are not saved.
     may_try: bool
@@ -141,7 +140,6 @@ async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
             (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
         ),
         digest=names.seen_policy(policy),
-        may_edit=manager,
         edit_why_not=""
         if manager
         else f"Only release managers and members of the {committee.name} committee can change the policy.",
@@ -257,7 +255,6 @@ def _platform(policy: sql.ReleasePolicy, slug: str, name: str) -> PolicyPlatform
     return PolicyPlatform(
         slug=slug,
         name=name,
-        supported=platform.supports_remote_promotion,
         why_not=platform.why_not,
         allowed=bool(policy.remote_promotion.get(slug, False)),
         mappings=tuple((tag, tuple(policy.file_tag_mappings.get(tag, []))) for tag in platform.slugs),

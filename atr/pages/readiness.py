@@ -18,7 +18,6 @@ import atr.shared.layouts as layouts
 import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.names as names
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.rights as rights
@@ -150,9 +149,8 @@ async def panel(
     return dataclasses.replace(made, etag=hashlib.sha256(repr(made).encode()).hexdigest()[:_ETAG])
 
 
-async def of(read: transaction.Transaction, project_key: str, version_key: str) -> Panel:
-    """The panel of one version of a project. Raises NotFoundError."""
-    release_key = await embargo.release_key(read, project_key, version_key)
+async def of(read: transaction.Transaction, release_key: str) -> Panel:
+    """The panel of one release. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
     return await of_release(read, of, await deployment_rows.of_release(read, release_key))
 

@@ -21,7 +21,6 @@ import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
-import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.projects as projects
 import atr.storage.readers.release_rows as release_rows
@@ -58,16 +57,6 @@ class ReleaseList:
     # Whether the reader may start a release of any project.
     may_start: bool = False
     part: paging.Part = paging.WHOLE
-
-
-async def key(read: transaction.Transaction, project_key: str, version_key: str) -> str:
-    """The key of a release that the reader may see. Raises NotFoundError."""
-    return await embargo.release_key(read, project_key, version_key)
-
-
-async def head(read: transaction.Transaction, project_key: str, version_key: str) -> views.ReleaseHead:
-    """What the top of a page about this release says. Raises NotFoundError."""
-    return distributions.heading(await eligibility.release(read.data, await key(read, project_key, version_key)))
 
 
 async def listing(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> ReleaseList:
@@ -242,7 +231,7 @@ class EmbargoView:
     holds: bool
 
 
-async def lifting(read: transaction.Transaction, project_key: str, version_key: str) -> EmbargoView:
-    """The embargo as it is now. Raises NotFoundError, for one under embargo for all but members of the committee."""
-    of = await eligibility.release(read.data, await embargo.release_key(read, project_key, version_key))
+async def lifting(read: transaction.Transaction, release_key: str) -> EmbargoView:
+    """The embargo as it is now."""
+    of = await eligibility.release(read.data, release_key)
     return EmbargoView(distributions.heading(of), holds=of.is_embargoed)

@@ -9,7 +9,6 @@ from typing import Any
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.pages.distributions as distributions
-import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
@@ -56,14 +55,14 @@ class SearchView:
     etag: str
 
 
-async def one(read: transaction.Transaction, project_key: str, version_key: str, number: int) -> SearchView:
+async def one(read: transaction.Transaction, release_key: str, number: int) -> SearchView:
     """The search. Raises NotFoundError, AccessError for whoever could not ask for one."""
-    of = await eligibility.release(read.data, await releases.key(read, project_key, version_key))
+    of = await eligibility.release(read.data, release_key)
     if not rights.is_release_manager(of.committee, read.asf_uid):
         raise errors.AccessError(
             f"Only release managers and members of the {of.committee.name} committee can search for deployments."
         )
-    row, recorded = await searches.one(read, of.row.key, number)
+    row, recorded = await searches.one(read, release_key, number)
     target = of.targets.get(row.platform)
     return SearchView(
         head=distributions.heading(of),

@@ -42,32 +42,29 @@ _LIMITED: Final = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Outside:
-    """What is known of a row's version beside what we did with it."""
-
-    # Public, and no promotion compares it with what was voted on.
-    incident: incidents.Incident | None = None
-    # Public by another deployment than this one.
-    elsewhere: bool = False
-
-
 def of_incident(incident: incidents.Incident, since: datetime.datetime) -> views.Standing:
     """Public, and compared with nothing."""
     return views.Standing("diverged", incident.word, incident.sentence, incident.who, since)
 
 
 def overruling(
-    deployment: tables.Deployment, promotion: tables.Promotion | None, outside: Outside
+    deployment: tables.Deployment,
+    promotion: tables.Promotion | None,
+    incident: incidents.Incident | None,
+    *,
+    elsewhere: bool,
 ) -> views.Standing | None:
-    """What outranks an old ending and a deployment's own state; None if nothing does."""
-    if outside.incident:
-        return of_incident(outside.incident, deployment.found_at or deployment.entered_at)
+    """What outranks an old ending and a deployment's own state; None if nothing does.
+
+    `elsewhere`: its version is public by another deployment.
+    """
+    if incident:
+        return of_incident(incident, deployment.found_at or deployment.entered_at)
     if (promotion is not None) and (promotion.state not in states.ENDED):
         return None
     if deployment.publishing_since and (deployment.state is not _Deployment.PUBLISHED):
         return views.Standing("publishing", "Publishing", _PUBLISHING, "nobody", deployment.publishing_since)
-    if outside.elsewhere and (deployment.state is not _Deployment.PUBLISHED):
+    if elsewhere and (deployment.state is not _Deployment.PUBLISHED):
         words = states.DEPLOYMENT_WORDS[deployment.state]
         return views.Standing(
             deployment.state.value, words.word, elsewhere_sentence(deployment), words.who, deployment.entered_at

@@ -44,7 +44,7 @@ class TargetView:
     project_name: str
     committee_name: str
     platforms: tuple[TargetPlatform, ...]
-    may_edit: bool
+    # Empty if the reader may.
     edit_why_not: str
     changes: tuple[changes.Change, ...]
 
@@ -70,14 +70,12 @@ async def page(read: transaction.Transaction, project_key: str) -> TargetView:
     """The names of one project, as everybody may read them. Raises NotFoundError."""
     of = await projects.one(read, project_key)
     platforms = read.data.built.platforms
-    admin = await rights.is_admin(read)
     return TargetView(
         project_key=of.row.key,
         project_name=of.row.name,
         committee_name=of.committee.name,
         platforms=tuple([await _platform(read, of, platform) for platform in platforms]),
-        may_edit=admin,
-        edit_why_not="" if admin else _ADMINS_ONLY,
+        edit_why_not="" if await rights.is_admin(read) else _ADMINS_ONLY,
         changes=changes.of(await events.of_project(read, project_key, ("target_set",))),
     )
 

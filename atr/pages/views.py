@@ -31,11 +31,11 @@ class Proof:
     `staged_link` and `public_link` are "equal", "differs" or "pending".
     """
 
-    voted: Side | None
-    staged: Side | None
-    public: Side | None
-    staged_link: str
-    public_link: str
+    voted: Side | None = None
+    staged: Side | None = None
+    public: Side | None = None
+    staged_link: str = "pending"
+    public_link: str = "pending"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,14 +134,14 @@ class Verified:
         return (self.at is not None) and ((side is None) or (side.at is None) or (self.at >= side.at))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentView:
     """One row of the finish page and the whole of the detail page: a deployment with its newest promotion, if any.
 
     `deployment_id` is our number; for what is only tracked by hand it is None and `promotion_id` names the row.
     """
 
-    deployment_id: int | None
+    deployment_id: int | None = None
     promotion_id: int | None
     release_key: str
     project_key: str
@@ -149,35 +149,35 @@ class DeploymentView:
     version_key: str
     platform: distribution.DistributionPlatform
     mechanism: mechanisms.Mechanism
-    external_id: str
+    external_id: str = ""
     packages: tuple[distribution.Coordinates, ...]
     # "org.apache.example:widgets-*:2.4.0": the packages in one line.
     packages_line: str
     standing: Standing
-    deployment_state: states.DeploymentState | None
+    deployment_state: states.DeploymentState | None = None
     state: states.State | None
-    proof: Proof
+    proof: Proof = Proof()
     # "312 of 3,000 files read", or empty; and the same as numbers for a bar.
-    progress: str
-    done: int
-    total: int
+    progress: str = ""
+    done: int = 0
+    total: int = 0
     # The sentence of what is next, and a second, softer one.
-    next_sentence: str
+    next_sentence: str = ""
     next_note: str
-    needs_you: bool
-    needs_person: str
+    needs_you: bool = False
+    needs_person: str = ""
     elapsed: Elapsed | None
     next_look: datetime.datetime | None
     last_look: datetime.datetime | None
     reason: str
-    problem: str
-    blockers: tuple[gates.Blocker, ...]
-    acts: tuple[Act, ...]
+    problem: str = ""
+    blockers: tuple[gates.Blocker, ...] = ()
+    acts: tuple[Act, ...] = ()
     by_hand: bool
     out_of_band: bool
-    staged_by: str
+    staged_by: str = ""
     staged_at: datetime.datetime
-    revision_number: str
+    revision_number: str = ""
     requested_by: str
     requested_at: datetime.datetime | None
     publish_calls: int
@@ -185,12 +185,12 @@ class DeploymentView:
     platform_word: str
     public_urls: tuple[tuple[str, str], ...]
     # What the confirm form must carry back.
-    evidence_digest: str
-    row_version: int
+    evidence_digest: str = ""
+    row_version: int = 0
     # A fragment of the row is asked for again while this is True.
     is_moving: bool
     # One changing string: the page asks for the row again and shows it when this differs.
-    etag: str
+    etag: str = ""
     check_messages: tuple[tuple[str, str], ...] = ()
     # Why it is not on the ballot, or will not be on the next one; empty if nothing keeps it off.
     off_ballot: str = ""
@@ -203,6 +203,11 @@ class DeploymentView:
     # When a look beside the voted files last counted, and whether the newest one did.
     looked_beside_at: datetime.datetime | None = None
     looked_beside: bool = False
+
+    @property
+    def row_key(self) -> str:
+        """Its name in addresses and where it stands on its page: "d4", or "p7" for what is only tracked by hand."""
+        return f"d{self.deployment_id}" if self.deployment_id is not None else f"p{self.promotion_id}"
 
 
 @dataclasses.dataclass(frozen=True)

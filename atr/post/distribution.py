@@ -13,9 +13,9 @@ import atr.models.sql as sql
 import atr.pages.deployments as deployments
 import atr.pages.distributions as distributions
 import atr.pages.finish as finish
-import atr.pages.releases as releases
 import atr.shared.distribution as distribution
 import atr.storage as storage
+import atr.storage.embargo as embargo
 import atr.storage.readers.deployment_rows as deployment_rows
 import atr.web as web
 
@@ -67,7 +67,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> web.Answer
                 sql.release_key(project_key, version_key), form.asked, stop_at_trouble=bool(form.stop_at_trouble)
             )
     except errors.InputError as error:
-        view = await web.view(finish.promote_all, project_key, version_key)
+        view = await web.view_of(project_key, version_key, finish.promote_all)
         return await web.refused("distribution/promote_all.html", error, given, view=view)
     return web.redirect(
         "get.finish.selected",
@@ -116,7 +116,7 @@ async def act(project_key: str, version_key: str, row_key: str) -> web.Answer:
         async with site.storage.write(who) as write:
             participant = await write.as_project_committee_participant(project_key)
             form = forms.ActForm.parse(given)
-            release_key = await releases.key(write, project_key, version_key)
+            release_key = await embargo.release_key(write, project_key, version_key)
             row = await deployment_rows.numbers(write, release_key, row_key)
             if form.act in _PARTICIPANTS:
                 await _PARTICIPANTS[form.act](participant, row)

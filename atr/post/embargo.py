@@ -21,7 +21,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
             form = forms.LiftForm.parse(given)
             await member.announce.lift_embargo(sql.release_key(project_key, version_key), form.reason)
     except (errors.InputError, errors.ConflictError) as error:
-        view = await web.view(releases.lifting, project_key, version_key)
+        view = await web.view_of(project_key, version_key, releases.lifting)
         return await web.refused("embargo.html", error, given, view=view)
     return web.redirect(
         "get.embargo.selected",

@@ -14,6 +14,7 @@ from typing import Final
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
+import atr.models.sql as sql
 import atr.pages.deployments as deployments
 import atr.pages.finish as finish
 import atr.pages.letters as letters
@@ -233,7 +234,7 @@ async def said_with_each_version(world: simulated.Simulated) -> Sequence[str]:
     world.poke.set()
     await asyncio.sleep(_MINUTE)
     async with world.store.read(worlds.MEMBER) as read:
-        found = await searches.one(read, people.PROJECT, _VERSION, number)
+        found = await searches.one(read, sql.release_key(people.PROJECT, _VERSION), number)
         rows = await deployments.all_of(read, RELEASE)
         vote = await voting.voting(read, RELEASE)
     return list(
@@ -299,7 +300,7 @@ def _unsaid(places: Mapping[str, str]) -> Iterator[str]:
 
 async def _of_parents(world: simulated.Simulated) -> str:
     async with world.store.read(worlds.MEMBER) as read:
-        panel = await readiness.of(read, people.PROJECT, _VERSION)
+        panel = await readiness.of(read, sql.release_key(people.PROJECT, _VERSION))
     return " ".join(
         line.sentence
         for check in panel.checks

@@ -7,6 +7,7 @@ from typing import Final
 
 import atr.demo.people as people
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.pages.searches as searches
 import atr.promotion.states as states
 import atr.sandbox.central_portal.deployment as staged
@@ -123,7 +124,7 @@ async def the_holder_is_pointed_to(world: simulated.Simulated) -> Sequence[str]:
     world.poke.set()
     await asyncio.sleep(60)
     async with world.store.read(worlds.MEMBER) as read:
-        found = await searches.one(read, people.PROJECT, situations.VERSION, number)
+        found = await searches.one(read, sql.release_key(people.PROJECT, situations.VERSION), number)
     if holder not in [one.external_id for one in found.candidates if not one.why_not]:
         return [*wrong, f"low: {holder} is not found, and cannot be recorded"]
     await world.record(situations.RELEASE, holder, theatre.tree(situations.VERSION).packages[0])

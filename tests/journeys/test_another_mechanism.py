@@ -141,7 +141,7 @@ async def test_what_may_need_a_code_is_promoted_by_itself(world: worlds.World, t
         form = await world.form(deployment_id)
         asked = [order.Asked(deployment_id, form.evidence_digest, form.row_version)]
         async with world.store.read("alice") as read:
-            offered = await finish.promote_all(read, people.PROJECT, "2.4.0")
+            offered = await finish.promote_all(read, sql.release_key(people.PROJECT, "2.4.0"))
         assert offered.rows == ()
         assert "Promote it by itself" in offered.left_out[0][2]
         async with world.member() as member:

@@ -10,6 +10,7 @@ import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.pages.searches as searches
 import atr.sandbox.central_portal.portal as portals
 import atr.shared.distribution as distribution
@@ -27,7 +28,7 @@ async def _ask(world: worlds.World, where: distribution.Coordinates = CORE, asf_
 
 async def _page(world: worlds.World, number: int, asf_uid: str = worlds.MEMBER) -> searches.SearchView:
     async with world.store.read(asf_uid) as read:
-        return await searches.one(read, people.PROJECT, VERSION, number)
+        return await searches.one(read, sql.release_key(people.PROJECT, VERSION), number)
 
 
 async def _elsewhere(world: worlds.World, tree: trees.Tree | None = None, **how: Any) -> str:

@@ -12,6 +12,7 @@ import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sql as sql
 import atr.pages.finish as finish
 import atr.promotion.order as order
 import atr.promotion.states as states
@@ -308,14 +309,14 @@ async def test_the_page_lists_them_in_order_with_what_is_left_out(several: world
     """And the finish page offers it first; for a stranger it says who can."""
     await several.promote(3)
     async with several.store.read(worlds.MEMBER) as read:
-        view = await finish.promote_all(read, people.PROJECT, VERSION)
+        view = await finish.promote_all(read, sql.release_key(people.PROJECT, VERSION))
     assert [row.deployment_id for row in view.rows] == [1, 2]
     ((name, key, why),) = view.left_out
     assert "widgets-cli" in name
     assert key == "d3"
     assert why == "Already requested."
     async with several.store.read(people.STRANGER) as read:
-        other = await finish.promote_all(read, people.PROJECT, VERSION)
+        other = await finish.promote_all(read, sql.release_key(people.PROJECT, VERSION))
     assert other.rows == ()
     assert other.why_not == "Only committee members can promote."
 

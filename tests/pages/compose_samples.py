@@ -106,12 +106,9 @@ def compose(**changes: Any) -> compose_page.ComposeView:
             compose_page.Check("passed", "Good", "staged on Maven Central", "All 14 staged files are the mapped ones."),
         ),
         rows=(samples.row(),),
-        may_change=True,
-        may_change_why_not="",
-        may_record=True,
-        may_record_why_not="",
-        may_vote=True,
-        may_vote_why_not="",
+        change_why_not="",
+        record_why_not="",
+        vote_why_not="",
         readiness=samples.panel(),
     )
     return dataclasses.replace(sample, **changes)
@@ -126,8 +123,7 @@ def fresh() -> compose_page.ComposeView:
         checks=(),
         rows=(),
         css="draft",
-        may_vote=False,
-        may_vote_why_not="The vote can be started once the release has files.",
+        vote_why_not="The vote can be started once the release has files.",
     )
 
 
@@ -137,12 +133,9 @@ def voting() -> compose_page.ComposeView:
     return compose(
         phase_word="Vote",
         css="open",
-        may_change=False,
-        may_change_why_not=why_not,
-        may_record=False,
-        may_record_why_not="Only release managers and committee members can record or stage deployments.",
-        may_vote=False,
-        may_vote_why_not="The vote is open.",
+        change_why_not=why_not,
+        record_why_not="Only release managers and committee members can record or stage deployments.",
+        vote_why_not="The vote is open.",
         tree=large(),
     )
 

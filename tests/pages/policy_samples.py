@@ -25,12 +25,11 @@ def policy(**changes: Any) -> policy_page.PolicyView:
         min_hours=72,
         keep_copies=True,
         platforms=(
-            policy_page.PolicyPlatform("mavencentral", "Maven Central", True, "", True, _MAPPINGS),  # noqa: FBT003
-            policy_page.PolicyPlatform("pypi", "PyPI", False, "PyPI publishes immediately.", False, (("pypi", ()),)),  # noqa: FBT003
+            policy_page.PolicyPlatform("mavencentral", "Maven Central", "", True, _MAPPINGS),  # noqa: FBT003
+            policy_page.PolicyPlatform("pypi", "PyPI", "PyPI publishes immediately.", False, (("pypi", ()),)),  # noqa: FBT003
         ),
         other_tags=(("doc", ("docs/**",)),),
         digest="0" * 64,
-        may_edit=True,
         edit_why_not="",
         may_try=True,
         changes=(
@@ -95,7 +94,6 @@ def target(**changes: Any) -> targets_page.TargetView:
                 outside=("2.4.0, deployment 6f2a: org.y:b:1 would be outside and could not be promoted.",),
             ),
         ),
-        may_edit=True,
         edit_why_not="",
         changes=(change("Names: org.apache.example, was nothing."),),
     )

@@ -557,7 +557,6 @@ def third_party(**changes: Any) -> distributions.DistributionView:
         pending=False,
         proof=distribution.Proof.UNPROVED,
         word="unproved",
-        css="unproved",
         sentence="We cannot read what is public there, so nothing is claimed about it.",
         upload_date=None,
         api_url="",
@@ -687,8 +686,7 @@ def finish(**changes: Any) -> finish_page.FinishView:
         announce_note="",
         announce_needs_reason=False,
         announced=None,
-        may_record=True,
-        may_record_why_not="",
+        record_why_not="",
         readiness=panel(),
     )
     return dataclasses.replace(sample, **changes)
@@ -839,7 +837,6 @@ def listing(**changes: Any) -> distributions.DistributionList:
         pending=False,
         proof=distribution.Proof.PROVED,
         word="public",
-        css="public",
         sentence="Public, and equal to what was voted on.",
         upload_date=ago(60),
         api_url="https://central.example/maven-metadata",
@@ -861,7 +858,6 @@ def listing(**changes: Any) -> distributions.DistributionList:
             dataclasses.replace(
                 maven,
                 word="staged",
-                css="staged",
                 sentence="Staged on Maven Central.",
                 staging=True,
                 web_url="",
@@ -870,7 +866,6 @@ def listing(**changes: Any) -> distributions.DistributionList:
             dataclasses.replace(
                 maven,
                 word="pending",
-                css="pending",
                 proof=distribution.Proof.UNPROVED,
                 sentence="Not public yet; we look again at 21:40.",
                 pending=True,
@@ -879,8 +874,7 @@ def listing(**changes: Any) -> distributions.DistributionList:
             third_party(),
         ),
         deployments=(live(), moving(deployment_id=5, etag="d5.5")),
-        may_change=True,
-        may_change_why_not="",
+        change_why_not="",
     )
     return dataclasses.replace(sample, **changes)
 

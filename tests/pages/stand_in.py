@@ -233,8 +233,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                     phase_word="Compose",
                     css="draft",
                     sentence="Nothing is staged yet.",
-                    may_record=False,
-                    may_record_why_not="Only the committee and its release managers may record.",
+                    record_why_not="Only the committee and its release managers may record.",
                 )
             },
         ),
@@ -310,9 +309,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "list-empty": (
             "distribution/list.html",
             {
-                "view": samples.listing(
-                    distributions=(), deployments=(), may_change=False, may_change_why_not="Only the committee may."
-                ),
+                "view": samples.listing(distributions=(), deployments=(), change_why_not="Only the committee may."),
                 **form,
             },
         ),
@@ -479,16 +476,14 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
         "policy-stranger": (
             "policy.html",
             {
-                "view": policy_samples.policy(
-                    may_edit=False, may_try=False, edit_why_not="Only members can.", changes=()
-                ),
+                "view": policy_samples.policy(may_try=False, edit_why_not="Only members can.", changes=()),
                 **policy,
                 "trial": policy_samples.trial(platforms=(), files=0, sentence="No release is on its way."),
             },
         ),
         "policy-committer": (
             "policy.html",
-            {"view": policy_samples.policy(may_edit=False, edit_why_not="Only members can.", releases=()), **policy},
+            {"view": policy_samples.policy(edit_why_not="Only members can.", releases=()), **policy},
         ),
         "policy-wrong": (
             "policy.html",
@@ -508,7 +503,7 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
         "target-stranger": (
             "target.html",
             {
-                "view": policy_samples.target(may_edit=False, edit_why_not="Only a foundation admin can.", changes=()),
+                "view": policy_samples.target(edit_why_not="Only a foundation admin can.", changes=()),
                 **target,
             },
         ),

@@ -75,7 +75,7 @@ async def test_for_all_but_members_it_is_not_there(staged: worlds.World) -> None
     async def found(who: str, version: str = "2.4.0") -> str:
         async with staged.store.read(who) as read:
             try:
-                return await releases.key(read, people.PROJECT, version)
+                return await embargo.release_key(read, people.PROJECT, version)
             except errors.NotFoundError as error:
                 return str(error)
 
@@ -188,16 +188,17 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
     assert (event.actor, event.data["reason"]) == (worlds.MEMBER, "The voted files must be staged.")
     async with voted.store.read(worlds.MEMBER) as read:
         release = await queries.demand_release(read.data, RELEASE)
-        assert not await embargo.holds(read.data, release)
-        lift = await embargo.lift_of(read.data, release)
+        assert not await embargo.holds(read.data, RELEASE)
+        lift = (await embargo.lifts(read.data, [release]))[RELEASE]
         assert f"{worlds.MEMBER} lifted the embargo on " in embargo.sentence(release, lift)
     voted.clock.turn(seconds=60)
     async with voted.by_hand() as data:
         (await queries.demand_release(data, RELEASE)).created = voted.clock.at
     async with voted.store.read(worlds.MEMBER) as read:
         release = await queries.demand_release(read.data, RELEASE)
-        assert await embargo.holds(read.data, release)
-        assert gates.EMBARGOED in embargo.sentence(release, await embargo.lift_of(read.data, release))
+        assert await embargo.holds(read.data, RELEASE)
+        assert gates.EMBARGOED in embargo.sentence(release, None)
+        assert await embargo.lifts(read.data, [release]) == {}
         assert await inputs.readiness_cases(read, RELEASE) == ()
     async with voted.service() as service:
         assert await service.deployments.take(1, owner="w", seconds=60) is None

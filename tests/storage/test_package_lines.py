@@ -11,6 +11,7 @@ import atr.db.queries as queries
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.errors as errors
+import atr.models.sql as sql
 import atr.pages.deployments as deployments
 import atr.pages.finish as finish
 import atr.pages.letters as letters
@@ -66,7 +67,7 @@ async def mixed(mixed_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncItera
 
 async def test_what_is_found_by_its_name_says_both_versions(mixed: worlds.World) -> None:
     async with mixed.store.read(worlds.MEMBER) as read:
-        (candidate,) = (await searches.one(read, people.PROJECT, "2.4.0", 1)).candidates
+        (candidate,) = (await searches.one(read, sql.release_key(people.PROJECT, "2.4.0"), 1)).candidates
     assert candidate.packages_line == BOTH
 
 
@@ -102,7 +103,7 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     await people.vote(mixed.store, RELEASE)
     await mixed.work()
     async with mixed.store.read(worlds.MEMBER) as read:
-        view = await finish.promote_all(read, people.PROJECT, "2.4.0")
+        view = await finish.promote_all(read, sql.release_key(people.PROJECT, "2.4.0"))
         shown = await finish.page(read, RELEASE)
     assert BOTH in [row.packages_line for row in view.rows]
     assert f"{BOTH} on Maven Central is waiting for you" in shown.sentence
@@ -118,7 +119,7 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
         first, second = await member.promotions.promote_all(RELEASE, asked, stop_at_trouble=True)
     async with mixed.store.read(worlds.MEMBER) as read:
         assert eligibility.named(first, await queries.targets(read.data, first)) == f"{BOTH} on Maven Central"
-        left_out = (await finish.promote_all(read, people.PROJECT, "2.4.0")).left_out
+        left_out = (await finish.promote_all(read, sql.release_key(people.PROJECT, "2.4.0"))).left_out
         deployment = await queries.demand_deployment(read.data, 2)
         case = await eligibility.one(read.data, deployment, worlds.MEMBER)
     assert case.facts.waits_for == f"{BOTH} on Maven Central"

@@ -47,7 +47,7 @@ async def _cell(world: worlds.World) -> readiness.Cell:
         await manager.readiness.check_now(RELEASE)
     await world.work()
     async with world.store.read(worlds.MEMBER) as read:
-        panel = await readiness.of(read, people.PROJECT, "2.4.0")
+        panel = await readiness.of(read, sql.release_key(people.PROJECT, "2.4.0"))
     (cell,) = next(check for check in panel.checks if check.code == "parents").cells
     return cell
 

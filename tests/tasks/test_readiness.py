@@ -23,7 +23,7 @@ _POM = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
 
 async def _panel(world: worlds.World, asf_uid: str = worlds.MEMBER) -> readiness.Panel:
     async with world.store.read(asf_uid) as read:
-        return await readiness.of(read, people.PROJECT, "2.4.0")
+        return await readiness.of(read, sql.release_key(people.PROJECT, "2.4.0"))
 
 
 async def _asked(world: worlds.World) -> readiness.Panel:

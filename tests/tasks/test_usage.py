@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 import atr.demo.people as people
+import atr.models.sql as sql
 import atr.pages.readiness as readiness
 import atr.promotion.usage as usage
 import atr.storage.transaction as transaction
@@ -20,7 +21,7 @@ async def _panel(world: worlds.World, limits: usage.Usage | None = None) -> read
     async with world.store.read(worlds.MEMBER) as read:
         place: transaction.Place = dataclasses.replace(read.place, monthly=limits or usage.Usage())
         limited = transaction.Transaction(place, read.data, read.now, read.asf_uid)
-        return await readiness.of(limited, people.PROJECT, "2.4.0")
+        return await readiness.of(limited, sql.release_key(people.PROJECT, "2.4.0"))
 
 
 def _said(panel: readiness.Panel) -> str:
@@ -77,7 +78,7 @@ async def test_what_was_promoted_this_month_is_counted_until_the_month_is_over(v
 
     async def said() -> str:
         async with voted.store.read(worlds.MEMBER) as read:
-            panel = await readiness.of(read, people.PROJECT, "2.5.0")
+            panel = await readiness.of(read, sql.release_key(people.PROJECT, "2.5.0"))
             return " ".join(panel.usage[0].sentences)
 
     assert f"In September (UTC) 1 deployment was promoted from here under this account: {len(held.files)} files" in (
