@@ -108,10 +108,10 @@ async def restore(
     """
     engine = dumps.of(url)
     now = (clock or session.utc_now)()
-    await engine.demand_unused(now)
+    engine.demand_unused(now)
     # What was restored once more must not come to a generation that was there before.
-    before = await engine.generation()
-    if not (replace or await engine.is_empty()):
+    before = engine.generation()
+    if not (replace or engine.is_empty()):
         raise errors.ConflictError(
             "The existing database is not empty. Use --replace to restore over it; it is kept under another name."
         )
@@ -128,13 +128,13 @@ async def restore(
                 "a newer one."
             )
         try:
-            prepared = await engine.prepare(dump)
+            prepared = engine.prepare(dump)
             migrate.upgrade(prepared)
             generation = await _in_a_new_generation(prepared, manifest, before, clock)
-            await engine.demand_unused(now)
-            kept = await engine.swap(now)
+            engine.demand_unused(now)
+            kept = engine.swap(now)
         finally:
-            await engine.discard()
+            engine.discard()
     return manifest, generation, kept
 
 

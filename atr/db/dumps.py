@@ -3,7 +3,8 @@
 
 A dump is what the database was at one instant, taken while everything runs. It goes back in two steps: `prepare` makes
 a database of its own of it, to be looked at, migrated and changed; `swap` puts that in the place of the one that is
-there, whole, and keeps that one aside. A process that dies in between leaves the old one where it was.
+there, whole, and keeps that one aside. A process that dies in between leaves the old one where it was. Only a dump is
+awaited, since web and worker run beside it: whoever restores is alone.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import sqlalchemy
 import sqlmodel
@@ -36,35 +38,8 @@ _SITE: Final = "site"
 _FILES: Final = ("", "-wal", "-shm", "-journal")
 
 
-class Engine(Protocol):
-    """One kind of database."""
-
-    kind: str
-
-    def snapshot(self, to: pathlib.Path) -> contextlib.AbstractAsyncContextManager[session.Session]:
-        """Write a dump to this new file; inside, what reads exactly what was dumped."""
-
-    async def demand_unused(self, now: datetime.datetime) -> None:
-        """Raise ConflictError while a process uses the database that is there."""
-
-    async def is_empty(self) -> bool:
-        """Whether there is no database, or one in which nobody has done anything."""
-
-    async def generation(self) -> int:
-        """The generation of the database that is there; 0 where nothing tells."""
-
-    async def prepare(self, dump: pathlib.Path) -> str:
-        """Make a database of its own of a dump, and answer its address. Raises ConflictError for a broken one."""
-
-    async def swap(self, now: datetime.datetime) -> str:
-        """Put what was prepared in its place; the name under which the one that was there is kept, if it is."""
-
-    async def discard(self) -> None:
-        """Remove what was prepared, if it is there."""
-
-
-def of(url: str) -> Engine:
-    """The engine that this address names. Raises SettingsError."""
+def of(url: str) -> "Sqlite | Postgresql":
+    """The kind of database that this address names. Raises SettingsError."""
     if session.driven(url).get_backend_name() == "sqlite":
         return Sqlite(url)
     return Postgresql(url)
@@ -84,7 +59,10 @@ class Sqlite:
 
     @contextlib.asynccontextmanager
     async def snapshot(self, to: pathlib.Path) -> AsyncIterator[session.Session]:
-        """By SQLite's own online backup: writers go on meanwhile, and what is copied is one instant."""
+        """Write a dump to this new file; inside, what reads exactly what was dumped.
+
+        By SQLite's own online backup: writers go on meanwhile, and what is copied is one instant.
+        """
         if not self._file.exists():
             raise errors.NotFoundError(f"{self._file} does not exist, so there is nothing to back up.")
         await asyncio.to_thread(_copy, self._file, to)
@@ -95,12 +73,10 @@ class Sqlite:
         finally:
             await database.close()
 
-    async def demand_unused(self, now: datetime.datetime) -> None:
-        """Nobody holds a lease, and nobody is connected."""
-        if self._file.exists():
-            await asyncio.to_thread(self._demand_unused, now)
-
-    def _demand_unused(self, now: datetime.datetime) -> None:
+    def demand_unused(self, now: datetime.datetime) -> None:
+        """Raise ConflictError while somebody holds a lease in the database that is there, or is connected to it."""
+        if not self._file.exists():
+            return
         try:
             with self._alone() as database:
                 if _table_names(database) >= set(_LEASED):
@@ -109,8 +85,8 @@ class Sqlite:
             if not _is_broken(error):
                 raise
 
-    async def is_empty(self) -> bool:
-        """A file that cannot be read counts as one that holds something."""
+    def is_empty(self) -> bool:
+        """Whether there is none, or nobody has done anything in it. What cannot be read counts as holding something."""
         if not self._file.exists():
             return True
         try:
@@ -119,8 +95,8 @@ class Sqlite:
         except sqlite3.DatabaseError:
             return False
 
-    async def generation(self) -> int:
-        """As the row says; 0 for a file that cannot be read."""
+    def generation(self) -> int:
+        """The generation of the database that is there; 0 where nothing tells."""
         if not self._file.exists():
             return 0
         try:
@@ -129,22 +105,25 @@ class Sqlite:
         except sqlite3.DatabaseError:
             return 0
 
-    async def prepare(self, dump: pathlib.Path) -> str:
-        """A copy beside the file, of which SQLite says that it is whole."""
-        await self.discard()
+    def prepare(self, dump: pathlib.Path) -> str:
+        """Make a database of its own of a dump, a copy beside the file, and answer its address.
+
+        Raises ConflictError for one of which SQLite does not say that it is whole.
+        """
+        self.discard()
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(_copy, dump, self._prepared)
-        wrong = await asyncio.to_thread(_wrong, self._prepared)
+        _copy(dump, self._prepared)
+        wrong = _wrong(self._prepared)
         if wrong:
             raise errors.ConflictError(f"The database in the backup is broken: {wrong}.")
         return f"sqlite+aiosqlite:///{self._prepared}"
 
-    async def swap(self, now: datetime.datetime) -> str:
-        """Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new."""
-        kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
-        return await asyncio.to_thread(self._swap, kept)
+    def swap(self, now: datetime.datetime) -> str:
+        """Put what was prepared in its place; the name under which the one that was there is kept, if it is.
 
-    def _swap(self, kept: pathlib.Path) -> str:
+        Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new.
+        """
+        kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
         if not self._file.exists():
             self._place()
             return ""
@@ -170,8 +149,8 @@ class Sqlite:
         self._prepared.rename(self._file)
         disk.sync_directory(self._file.parent)
 
-    async def discard(self) -> None:
-        """The copy and what SQLite makes beside it."""
+    def discard(self) -> None:
+        """Remove what was prepared, if it is there, and what SQLite makes beside it."""
         for end in _FILES:
             self._prepared.with_name(f"{self._prepared.name}{end}").unlink(missing_ok=True)
 
@@ -195,7 +174,7 @@ class Sqlite:
 
 
 class Postgresql:
-    """A database of a server."""
+    """A database of a server. Its methods promise what those of a file do."""
 
     kind = "postgresql"
 
@@ -212,17 +191,16 @@ class Postgresql:
             async with database.read() as data:
                 await data.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 seen = (await data.exec(sqlmodel.select(sqlalchemy.func.pg_export_snapshot()))).one()
-                await self._run("pg_dump", "--format=custom", f"--snapshot={seen}", f"--file={to}", self._name)
+                arguments = ("--format=custom", f"--snapshot={seen}", f"--file={to}", self._name)
+                await asyncio.to_thread(self._run, "pg_dump", *arguments)
                 yield data
         finally:
             await database.close()
 
-    async def demand_unused(self, now: datetime.datetime) -> None:
+    def demand_unused(self, now: datetime.datetime) -> None:
         """Nobody holds a lease, and nobody is connected."""
-        if await self._exists(self._name):
-            await asyncio.to_thread(self._demand_unused, now)
-
-    def _demand_unused(self, now: datetime.datetime) -> None:
+        if not self._exists():
+            return
         with self._connected(self._name) as database:
             if set(sqlalchemy.inspect(database).get_table_names()) >= set(_LEASED):
                 _demand_no_lease(database.exec_driver_sql, now)
@@ -236,56 +214,49 @@ class Postgresql:
                 "clients, then restore; nothing was changed."
             )
 
-    async def is_empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether it is not there, or nobody has done anything in it."""
-        return (not await self._exists(self._name)) or await asyncio.to_thread(self._is_empty)
-
-    def _is_empty(self) -> bool:
+        if not self._exists():
+            return True
         with self._connected(self._name) as database:
             there = set(sqlalchemy.inspect(database).get_table_names())
             return not (there >= set(_FILLED) and _is_filled(database.exec_driver_sql))
 
-    async def generation(self) -> int:
+    def generation(self) -> int:
         """As the row says."""
-        return await asyncio.to_thread(self._generation) if await self._exists(self._name) else 0
-
-    def _generation(self) -> int:
+        if not self._exists():
+            return 0
         with self._connected(self._name) as database:
             return _generation(database.exec_driver_sql) if sqlalchemy.inspect(database).has_table(_SITE) else 0
 
-    async def prepare(self, dump: pathlib.Path) -> str:
+    def prepare(self, dump: pathlib.Path) -> str:
         """A database beside it, by pg_restore in one transaction."""
-        await self.discard()
-        await asyncio.to_thread(self._say, f"CREATE DATABASE \"{self._prepared}\" TEMPLATE template0 ENCODING 'UTF8'")
-        await self._run(
-            "pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={self._prepared}", str(dump)
-        )
+        self.discard()
+        self._say(f"CREATE DATABASE \"{self._prepared}\" TEMPLATE template0 ENCODING 'UTF8'")
+        self._run("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={self._prepared}", str(dump))
         return self._address(self._prepared)
 
-    async def swap(self, now: datetime.datetime) -> str:
+    def swap(self, now: datetime.datetime) -> str:
         """By two renamings. Should we die between them, no database has that name, and nothing starts."""
-        kept = f"{self._name[:40]}_replaced_{now:%Y%m%dt%H%M%S}" if await self._exists(self._name) else ""
+        kept = f"{self._name[:40]}_replaced_{now:%Y%m%dt%H%M%S}" if self._exists() else ""
         if kept:
-            await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._name}" RENAME TO "{kept}"')
+            self._say(f'ALTER DATABASE "{self._name}" RENAME TO "{kept}"')
         try:
-            await asyncio.to_thread(self._say, f'ALTER DATABASE "{self._prepared}" RENAME TO "{self._name}"')
+            self._say(f'ALTER DATABASE "{self._prepared}" RENAME TO "{self._name}"')
         except errors.ConflictError:
             if kept:
-                await asyncio.to_thread(self._say, f'ALTER DATABASE "{kept}" RENAME TO "{self._name}"')
+                self._say(f'ALTER DATABASE "{kept}" RENAME TO "{self._name}"')
             raise
         return kept
 
-    async def discard(self) -> None:
+    def discard(self) -> None:
         """The database beside it."""
-        await asyncio.to_thread(self._say, f'DROP DATABASE IF EXISTS "{self._prepared}"')
+        self._say(f'DROP DATABASE IF EXISTS "{self._prepared}"')
 
-    async def _exists(self, name: str) -> bool:
-        return await asyncio.to_thread(self._is_there, name)
-
-    def _is_there(self, name: str) -> bool:
+    def _exists(self) -> bool:
         with self._connected(_MAINTENANCE) as database:
             wanted = sqlalchemy.text("SELECT count(*) FROM pg_database WHERE datname = :name")
-            return bool(database.execute(wanted, {"name": name}).scalar_one())
+            return bool(database.execute(wanted, {"name": self._name}).scalar_one())
 
     def _say(self, statement: str) -> None:
         with self._connected(_MAINTENANCE) as database:
@@ -307,24 +278,23 @@ class Postgresql:
         finally:
             engine.dispose()
 
-    async def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs. Where the database is stands in its environment, the password too."""
         given = {"database": self._name, "host": self._url.host, "port": self._url.port, "user": self._url.username}
         settings = {**given, "password": self._url.password, **self._url.query}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ATR_")}
         environment |= {f"PG{name.upper()}": str(value) for name, value in settings.items() if value}
-        running = await asyncio.create_subprocess_exec(
-            str(_program(program)),
-            "--no-password",
-            *arguments,
+        ended = subprocess.run(  # noqa: S603  (a program of PostgreSQL's, with arguments of ours)
+            [_program(program), "--no-password", *arguments],
             env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            errors="replace",
+            check=False,
         )
-        _, said = await running.communicate()
-        if running.returncode:
-            first = (said.decode(errors="replace").strip().splitlines() or ["nothing"])[0]
+        if ended.returncode:
+            first = (ended.stderr.strip().splitlines() or ["nothing"])[0]
             raise errors.ConflictError(f"{program} failed: {first[:300]}.")
 
 

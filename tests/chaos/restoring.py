@@ -89,8 +89,8 @@ async def undeclared(world: worlds.World, file: pathlib.Path) -> None:
     engine = dumps.of(world.settings.database)
     dump = file.with_name("dump")
     backup._read(file, dump)
-    await engine.prepare(dump)
-    await engine.swap(world.clock())
+    engine.prepare(dump)
+    engine.swap(world.clock())
 
 
 class Life:
