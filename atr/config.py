@@ -232,16 +232,6 @@ class WorkerSettings(_Settings):
         return failpoint
 
     @property
-    def lookup_urls(self) -> Mapping[str, str]:
-        """The address of each place that is only looked at, by its platform's slug; empty where none was named."""
-        return {
-            "artifacthub": self.artifact_hub_url,
-            "dockerhub": self.docker_hub_url,
-            "npm": self.npm_url,
-            "pypi": self.pypi_url,
-        }
-
-    @property
     def maven_central_credential(self) -> tuple[str, str]:
         """The name and the password of the token. Raises SettingsError when they are not there."""
         text = self.maven_central_token.get_secret_value()

@@ -24,7 +24,6 @@ import atr.log as log
 import atr.metrics as metrics
 import atr.models.work as work
 import atr.platforms.contract as contract
-import atr.platforms.http as http
 import atr.platforms.registry as registry
 import atr.platforms.wire as wire
 import atr.promotion.budget as budget
@@ -124,20 +123,8 @@ def catalogues(
     settings: config.WorkerSettings,
 ) -> Mapping[distribution.DistributionPlatform, contract.Catalogue]:
     """A catalogue for each platform that is only looked at and whose address the operator has named."""
-    urls = {platform: settings.lookup_urls[platform.gh_slug] for platform in registry.CATALOGUES}
-    return {
-        platform: registry.CATALOGUES[platform](
-            http.Reading(
-                url=url,
-                user_agent=settings.user_agent,
-                call_timeout=settings.call_timeout,
-                redirect_hosts=frozenset(settings.lookup_redirect_hosts.split()),
-                pages_url=settings.npm_pages_url,
-            )
-        )
-        for platform, url in urls.items()
-        if url
-    }
+    made = {platform: opener(settings) for platform, opener in registry.CATALOGUES.items()}
+    return {platform: lookup for platform, lookup in made.items() if lookup is not None}
 
 
 def timings(settings: config.WorkerSettings) -> Mapping[mechanisms.Mechanism, steps.Timing]:

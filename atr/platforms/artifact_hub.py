@@ -6,6 +6,7 @@ The index follows the charts' own repositories, half an hour behind as a rule.
 
 from typing import Final
 
+import atr.config as config
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
@@ -50,7 +51,10 @@ def published(
     )
 
 
-def build(reading: http.Reading) -> lookup.Document:
-    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    platform = distribution.DistributionPlatform.ARTIFACT_HUB
-    return lookup.Document(platform, "chart of Artifact Hub", reading.place(_NAME), version_path, published, _LIMIT)
+def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    place, platform = (
+        http.looked_at(worker, worker.artifact_hub_url, _NAME),
+        distribution.DistributionPlatform.ARTIFACT_HUB,
+    )
+    return lookup.Document(platform, "chart of Artifact Hub", place, version_path, published, _LIMIT) if place else None

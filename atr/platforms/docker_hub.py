@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 
+import atr.config as config
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
 import atr.platforms.http as http
@@ -62,7 +63,7 @@ def _with_wait(answered: answers.Answered) -> answers.Answered:
     return dataclasses.replace(answered, headers={"retry-after": f"{seconds}", **answered.headers})
 
 
-def build(reading: http.Reading) -> lookup.Document:
-    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    platform = distribution.DistributionPlatform.DOCKER_HUB
-    return lookup.Document(platform, "image of Docker Hub", reading.place(_NAME), tag_path, published)
+def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    place, platform = http.looked_at(worker, worker.docker_hub_url, _NAME), distribution.DistributionPlatform.DOCKER_HUB
+    return lookup.Document(platform, "image of Docker Hub", place, tag_path, published) if place else None

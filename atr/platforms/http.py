@@ -229,26 +229,19 @@ class Place:
         ) from fault
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What the operator says of a place that shows everybody the same, and is only read."""
+def looked_at(worker: config.WorkerSettings, url: str, name: str) -> Place | None:
+    """A place that shows everybody the same, read without a credential; None where the operator has named no address.
 
-    url: str
-    # How we name ourselves, and how many seconds a call may take.
-    user_agent: str
-    call_timeout: float
-    # Where a redirect may lead, each `host` or `host:port`. Its own host may lead on within itself.
-    redirect_hosts: frozenset[str] = frozenset()
-    # Where the platform's pages for people stand, for one that has them on another host; empty for not known.
-    pages_url: str = ""
-
-    def place(self, name: str) -> Place:
-        """The place, read without a credential; the caller closes its client. Raises SettingsError."""
-        home = site(self.url, setting=f"The address of {name}")
-        url = httpx.URL(home.url)
-        own = f"{url.host}:{url.port or (80 if url.scheme == 'http' else 443)}"
-        clients = wire.Clients(self.user_agent, loopback=home.loopback, read_seconds=self.call_timeout)
-        return Place(name, home, clients.reading(), self.call_timeout, self.redirect_hosts | {own})
+    The caller closes its client. Its own host may lead on within itself. Raises SettingsError.
+    """
+    if not url:
+        return None
+    home = site(url, setting=f"The address of {name}")
+    there = httpx.URL(home.url)
+    own = f"{there.host}:{there.port or (80 if there.scheme == 'http' else 443)}"
+    clients = wire.Clients(worker.user_agent, loopback=home.loopback, read_seconds=worker.call_timeout)
+    hosts = frozenset({own, *worker.lookup_redirect_hosts.split()})
+    return Place(name, home, clients.reading(), worker.call_timeout, hosts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Final
 
 import httpx
 
+import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
@@ -97,16 +98,17 @@ class Npm(lookup.Lookup):
         return await asyncio.to_thread(published_at, answered, where)
 
 
-def build(reading: http.Reading) -> Npm:
-    """The adapter for packages without a scope; the caller closes it. Raises SettingsError for a bad address."""
-    return _built(_Platform.NPM, reading)
+def opened(worker: config.WorkerSettings) -> Npm | None:
+    """The adapter for packages without a scope; None where no address is set. Raises SettingsError."""
+    return _opened(_Platform.NPM, worker)
 
 
-def build_scoped(reading: http.Reading) -> Npm:
-    """The adapter for packages with a scope; the caller closes it. Raises SettingsError for a bad address."""
-    return _built(_Platform.NPM_SCOPED, reading)
+def opened_scoped(worker: config.WorkerSettings) -> Npm | None:
+    """The same for packages with a scope."""
+    return _opened(_Platform.NPM_SCOPED, worker)
 
 
-def _built(platform: _Platform, reading: http.Reading) -> Npm:
-    pages = http.site(reading.pages_url, setting="The address of npm's pages") if reading.pages_url else None
-    return Npm(platform, f"package of {platform.display_name}", reading.place(_NAME), pages)
+def _opened(platform: _Platform, worker: config.WorkerSettings) -> Npm | None:
+    place, pages_url = http.looked_at(worker, worker.npm_url, _NAME), worker.npm_pages_url
+    pages = http.site(pages_url, setting="The address of npm's pages") if pages_url else None
+    return Npm(platform, f"package of {platform.display_name}", place, pages) if place else None

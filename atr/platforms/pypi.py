@@ -6,6 +6,7 @@ Each upload is public at once, so nothing waits there to be promoted.
 
 from typing import Final
 
+import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.contract as contract
@@ -48,7 +49,7 @@ def published(
     return contract.Published(where, date, site.address(document_path(where)), page(site, where))
 
 
-def build(reading: http.Reading) -> lookup.Document:
-    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address."""
-    platform = distribution.DistributionPlatform.PYPI
-    return lookup.Document(platform, "package of PyPI", reading.place(_NAME), document_path, published, _LIMIT)
+def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    place, platform = http.looked_at(worker, worker.pypi_url, _NAME), distribution.DistributionPlatform.PYPI
+    return lookup.Document(platform, "package of PyPI", place, document_path, published, _LIMIT) if place else None

@@ -15,7 +15,6 @@ import hypothesis
 import hypothesis.strategies as st
 
 import atr.platforms.central_portal.adapter as central_portal
-import atr.platforms.http as http
 import atr.platforms.registry as registry
 import tests.chaos.outcome as outcome
 import tests.hostile.cases as cases
@@ -43,7 +42,6 @@ _SLOW_BODIES: Final = ("empty", "valid", "html")
 
 _TOKEN: Final = conftest.TOKEN
 _BEARER: Final = base64.b64encode(f"{_TOKEN.name}:{_TOKEN.password}".encode()).decode()
-_USER_AGENT: Final = "atr-tests/1 (https://example.org/atr)"
 
 
 def matrix() -> Iterator[cases.Case]:
@@ -127,19 +125,16 @@ class Campaign:
         return self._adapters[key]
 
     def _built(self, endpoint: endpoints.Endpoint, url: str, patience: float) -> Any:
-        listed = frozenset({f"127.0.0.1:{self._hostile.listed_port}"})
-        if endpoint.platform in registry.CATALOGUES:
-            return registry.CATALOGUES[endpoint.platform](http.Reading(url, _USER_AGENT, patience, listed))
-        return central_portal.build(
-            portal_url=url,
-            repository_url=url,
-            token_name=_TOKEN.name,
-            token_password=_TOKEN.password,
-            redirect_hosts=listed,
+        listed = f"127.0.0.1:{self._hostile.listed_port}"
+        worker = conftest.central_settings(
+            url,
+            maven_central_redirect_hosts=listed,
+            lookup_redirect_hosts=listed,
             call_timeout=patience,
-            pace=0.0,
-            user_agent=_USER_AGENT,
+            **{f"{one}_url": url for one in ("artifact_hub", "docker_hub", "npm", "pypi")},
         )
+        opener = registry.CATALOGUES.get(endpoint.platform, central_portal.opened)
+        return opener(worker)
 
 
 @contextlib.asynccontextmanager

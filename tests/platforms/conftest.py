@@ -9,6 +9,7 @@ import httpx
 import hypothesis
 import pytest
 
+import atr.config as config
 import atr.platforms.central_portal.adapter as maven_central
 import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.settings as settings
@@ -28,6 +29,25 @@ FAST = settings.Settings(
 Adapt = Callable[..., maven_central.MavenCentral]
 
 
+def central_settings(portal_url: str, repository_url: str = "", **changes: object) -> config.WorkerSettings:
+    """A worker's, for Central at these addresses."""
+    given: dict[str, object] = {
+        "maven_central_portal_url": portal_url,
+        "maven_central_repository_url": repository_url or portal_url,
+        "maven_central_token": f"{TOKEN.name}:{TOKEN.password}",
+        "call_timeout": 20.0,
+        "pace": 0.0,
+    }
+    return config.WorkerSettings.model_validate(given | changes)
+
+
+def central_at(portal_url: str, repository_url: str = "", **changes: object) -> maven_central.MavenCentral:
+    """The adapter for Central at these addresses; the caller closes it."""
+    adapter = maven_central.opened(central_settings(portal_url, repository_url, **changes))
+    assert adapter is not None
+    return adapter
+
+
 @pytest.fixture
 async def sandbox(tmp_path: pathlib.Path) -> AsyncIterator[sandboxes.RunningSandbox]:
     place = world.World(tmp_path / "world", settings=FAST)
@@ -42,17 +62,7 @@ async def adapt() -> AsyncIterator[Adapt]:
     async with contextlib.AsyncExitStack() as stack:
 
         def build(portal_url: str, repository_url: str = "", **changes: object) -> maven_central.MavenCentral:
-            given: dict[str, object] = {
-                "portal_url": portal_url,
-                "repository_url": repository_url or portal_url,
-                "token_name": TOKEN.name,
-                "token_password": TOKEN.password,
-                "redirect_hosts": (),
-                "call_timeout": 20.0,
-                "pace": 0.0,
-                "user_agent": "atr-tests/1 (https://example.org/atr)",
-            }
-            adapter = maven_central.build(**(given | changes))  # type: ignore[arg-type]
+            adapter = central_at(portal_url, repository_url, **changes)
             stack.push_async_callback(adapter.aclose)
             return adapter
 

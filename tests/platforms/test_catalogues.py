@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
+import atr.config as config
 import atr.errors as errors
-import atr.platforms.central_portal.adapter as central_portal
 import atr.platforms.contract as contract
-import atr.platforms.http as http
 import atr.platforms.registry as registry
 import atr.sandbox.faults as faults
 import atr.sandbox.world as world
@@ -128,24 +127,19 @@ class Bench:
 
 def _catalogue(platform: Platform, sandbox: sandboxes.RunningSandbox, seconds: float) -> contract.Catalogue:
     if platform not in registry.CATALOGUES:
-        return central_portal.build(
-            portal_url=sandbox.portal_url,
-            repository_url=sandbox.repository_url,
-            token_name=conftest.TOKEN.name,
-            token_password=conftest.TOKEN.password,
-            redirect_hosts=(),
-            call_timeout=seconds,
-            pace=0.0,
-            user_agent="atr-tests/1",
-        )
-    return registry.CATALOGUES[platform](
-        http.Reading(
-            url=sandbox.registry_url(SHELVES[platform].endpoint),
-            user_agent="atr-tests/1",
-            call_timeout=seconds,
-            pages_url=sandbox.registry_url("npm-pages"),
+        return conftest.central_at(sandbox.portal_url, sandbox.repository_url, call_timeout=seconds)
+    endpoint = SHELVES[platform].endpoint
+    catalogue = registry.CATALOGUES[platform](
+        config.WorkerSettings.model_validate(
+            {
+                f"{endpoint.replace('-', '_')}_url": sandbox.registry_url(endpoint),
+                "npm_pages_url": sandbox.registry_url("npm-pages"),
+                "call_timeout": seconds,
+            }
         )
     )
+    assert catalogue is not None
+    return catalogue
 
 
 @contextlib.asynccontextmanager

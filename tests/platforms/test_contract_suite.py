@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 
 import atr.errors as errors
-import atr.platforms.central_portal.adapter as central_portal
 import atr.platforms.contract as contract
 import atr.platforms.registry as registry
 import atr.promotion.checksums as checksums
@@ -107,16 +106,7 @@ async def maven_bench(directory: pathlib.Path) -> AsyncIterator[Bench]:
     place.portal.add_account("example", conftest.NAMESPACES, conftest.TOKEN)
     async with sandboxes.RunningSandbox(place) as sandbox:
         adapter, impatient = (
-            central_portal.build(
-                portal_url=sandbox.portal_url,
-                repository_url=sandbox.repository_url,
-                token_name=conftest.TOKEN.name,
-                token_password=conftest.TOKEN.password,
-                redirect_hosts=(),
-                call_timeout=seconds,
-                pace=0.0,
-                user_agent="atr-tests/1",
-            )
+            conftest.central_at(sandbox.portal_url, sandbox.repository_url, call_timeout=seconds)
             for seconds in (20.0, 1.0)
         )
         async with contextlib.aclosing(adapter), contextlib.aclosing(impatient):

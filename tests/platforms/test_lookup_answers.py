@@ -11,6 +11,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.artifact_hub as artifact_hub
@@ -310,15 +311,19 @@ def test_the_page_of_a_package(where: distribution.Coordinates, page: str) -> No
     assert npm.page(None, where) == ""
 
 
-def _reading(place: stub.Stub, pages_url: str = "") -> http.Reading:
-    return http.Reading(url=f"{place.url}/registry", user_agent="atr-tests/1", call_timeout=20.0, pages_url=pages_url)
+def _npm(
+    url: str, pages_url: str = "", opened: Callable[[config.WorkerSettings], npm.Npm | None] = npm.opened
+) -> npm.Npm:
+    catalogue = opened(config.WorkerSettings(npm_url=url, npm_pages_url=pages_url))
+    assert catalogue is not None
+    return catalogue
 
 
 async def test_a_scope_travels_in_one_segment_and_nobody_is_told_a_secret() -> None:
     version = stub.answer(200, json.dumps({"name": "@apache/widgets", "version": "2.4.0"}).encode())
     package = stub.answer(200, json.dumps({"time": {"2.4.0": str(DAY)}}).encode())
     async with stub.Stub(version, package) as place:
-        catalogue = npm.build_scoped(_reading(place))
+        catalogue = _npm(f"{place.url}/registry", opened=npm.opened_scoped)
         found = await catalogue.lookup(SCOPED)
         await catalogue.aclose()
     assert found is not None
@@ -336,7 +341,7 @@ async def test_a_package_with_too_many_versions_has_no_date() -> None:
     version = stub.answer(200, json.dumps({"name": "widgets", "version": "2.4.0"}).encode())
     huge = stub.answer(200, b'{"readme": "' + b"x" * npm.PACKAGE_LIMIT + b'"}')
     async with stub.Stub(version, huge) as place:
-        catalogue = npm.build(_reading(place, pages_url=PAGES.url))
+        catalogue = _npm(f"{place.url}/registry", PAGES.url)
         found = await catalogue.lookup(PACKAGE)
         await catalogue.aclose()
     assert found == contract.Published(
@@ -346,15 +351,15 @@ async def test_a_package_with_too_many_versions_has_no_date() -> None:
 
 async def test_a_body_that_packs_more_than_it_shows_is_refused() -> None:
     async with stub.Stub(stub.answer(200, b"{}", Content_Encoding="gzip")) as place:
-        catalogue = npm.build(_reading(place))
+        catalogue = _npm(f"{place.url}/registry")
         with pytest.raises(errors.MalformedError, match="encoded"):
             await catalogue.lookup(PACKAGE)
         await catalogue.aclose()
 
 
-@pytest.mark.parametrize("build", [npm.build, npm.build_scoped])
-def test_bad_addresses_stop_the_start(build: Callable[[http.Reading], object]) -> None:
+@pytest.mark.parametrize("opened", [npm.opened, npm.opened_scoped])
+def test_bad_addresses_stop_the_start(opened: Callable[[config.WorkerSettings], npm.Npm | None]) -> None:
     with pytest.raises(errors.SettingsError, match="address of npm"):
-        build(http.Reading(url="ftp://127.0.0.1", user_agent="x", call_timeout=1))
+        _npm("ftp://127.0.0.1", opened=opened)
     with pytest.raises(errors.SettingsError, match="address of npm's pages"):
-        build(http.Reading(url="http://127.0.0.1", user_agent="x", call_timeout=1, pages_url="http://pages.example"))
+        _npm("http://127.0.0.1", "http://pages.example", opened=opened)

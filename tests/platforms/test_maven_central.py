@@ -7,7 +7,6 @@ import hashlib
 import pathlib
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -411,19 +410,14 @@ def test_a_token_travels_in_one_line_and_is_not_shown() -> None:
     assert settings.Credential("demo", "password").secrets[-1] == "password"
 
 
-@pytest.mark.parametrize("setting", ["portal_url", "repository_url"])
-def test_no_address_no_adapter(setting: str) -> None:
-    given: dict[str, Any] = {"portal_url": "http://127.0.0.1:1", "repository_url": "http://127.0.0.1:1"} | {setting: ""}
-    with pytest.raises(errors.SettingsError):
-        maven_central.build(
-            **given,
-            token_name="n",
-            token_password="p",
-            redirect_hosts=(),
-            call_timeout=1,
-            pace=0,
-            user_agent="atr-tests/1",
-        )
+def test_no_address_no_adapter() -> None:
+    assert maven_central.opened(conftest.central_settings("")) is None
+
+
+@pytest.mark.parametrize("urls", [("ftp://127.0.0.1", "http://127.0.0.1:1"), ("http://127.0.0.1:1", "elsewhere")])
+def test_bad_addresses_stop_the_start(urls: tuple[str, str]) -> None:
+    with pytest.raises(errors.SettingsError, match="The address of"):
+        conftest.central_at(*urls)
 
 
 async def test_reads_of_the_public_place_go_one_by_one_at_the_pace(tmp_path: pathlib.Path) -> None:

@@ -263,7 +263,7 @@ async def test_trap_18_the_token_never_leaves_the_portal(
     # The sandbox's other host answers 400 to any request with Authorization.
     address = sandbox.portal_url.replace("127.0.0.1", "localhost")
     sandbox.world.settings = sandbox.world.settings.model_copy(update={"redirect_downloads": address})
-    central = adapt(sandbox.portal_url, redirect_hosts=["localhost"])
+    central = adapt(sandbox.portal_url, maven_central_redirect_hosts="localhost")
     external_id = await samples.staged(central, tmp_path)
     async with central.staged_bytes(samples.at(external_id), JAR, at_most=100) as chunks:
         assert b"".join([chunk async for chunk in chunks]) == b"PK jar\n"

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import pathlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import httpx
@@ -313,57 +313,26 @@ class MavenCentral:
         return {"Authorization": f"Bearer {self._credential.encoded}", "Accept": accept}
 
 
-def build(  # noqa: PLR0913  (the operator's settings, each by its name)
-    *,
-    portal_url: str,
-    repository_url: str,
-    token_name: str,
-    token_password: str,
-    redirect_hosts: Collection[str],
-    call_timeout: float,
-    pace: float,
-    user_agent: str,
-    trace: wire.Trace = wire.untraced,
-) -> MavenCentral:
-    """The adapter for these settings; the caller closes it. Raises SettingsError for a bad address or token.
-
-    `redirect_hosts` are the hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to. `trace`
-    is told how far an irreversible request is.
-    """
-    credential = settings.Credential(token_name, token_password)
-    hosts = frozenset(redirect_hosts)
-    portal, repository = (
-        http.site(portal_url, setting="The address of Central's portal"),
-        http.site(repository_url, setting="The address of the public repository"),
-    )
-    portal_clients = wire.Clients(user_agent, loopback=portal.loopback, read_seconds=call_timeout, trace=trace)
-    repository_clients = wire.Clients(user_agent, loopback=repository.loopback, read_seconds=call_timeout)
-    return MavenCentral(
-        portal=http.Place(
-            "Central's portal", portal, portal_clients.reading(), call_timeout, hosts, credential.secrets
-        ),
-        repository=http.Place("The public repository", repository, repository_clients.reading(), call_timeout, hosts),
-        single_use=portal_clients.single_use,
-        credential=credential,
-        pace=pace,
-    )
-
-
 def opened(worker: config.WorkerSettings, trace: wire.Trace = wire.untraced) -> MavenCentral | None:
-    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    """The adapter for the worker's settings; None where no address is set. Raises SettingsError.
+
+    `trace` is told how far an irreversible request is.
+    """
     if not worker.maven_central_portal_url:
         return None
-    name, password = worker.maven_central_credential
-    return build(
-        portal_url=worker.maven_central_portal_url,
-        repository_url=worker.maven_central_repository_url,
-        token_name=name,
-        token_password=password,
-        redirect_hosts=worker.maven_central_redirect_hosts.split(),
-        call_timeout=worker.call_timeout,
+    credential = settings.Credential(*worker.maven_central_credential)
+    agent, seconds = worker.user_agent, worker.call_timeout
+    hosts = frozenset(worker.maven_central_redirect_hosts.split())
+    portal = http.site(worker.maven_central_portal_url, setting="The address of Central's portal")
+    repository = http.site(worker.maven_central_repository_url, setting="The address of the public repository")
+    clients = wire.Clients(agent, loopback=portal.loopback, read_seconds=seconds, trace=trace)
+    reading = wire.Clients(agent, loopback=repository.loopback, read_seconds=seconds).reading()
+    return MavenCentral(
+        portal=http.Place("Central's portal", portal, clients.reading(), seconds, hosts, credential.secrets),
+        repository=http.Place("The public repository", repository, reading, seconds, hosts),
+        single_use=clients.single_use,
+        credential=credential,
         pace=worker.pace,
-        user_agent=worker.user_agent,
-        trace=trace,
     )
 
 
