@@ -2,21 +2,13 @@
 """The stand-in's strings, for a demo or a test in another process. JSON in, JSON out; nothing here is counted.
 
     GET    /control/counters                    see `traffic.Traffic.counters`
-    GET    /control/log?last=100                {"requests": [{when, method, path, endpoint, status, faulty}]}
     GET    /control/deployments                 {"deployments": [{deployment_id, name, account, state, trail, ...}]}
     POST   /control/deployments/<id>/<knob>     the knob's fields; 204
     GET    /control/faults                      {"faults": [{fault, passed, hit}]}
     POST   /control/faults                      a list of faults, added behind those that are there; 204
     DELETE /control/faults                      204
-    GET    /control/settings                    the settings
     POST   /control/settings                    the fields to change; answers all of them; `index_shape` and
                                                 `index_twist` say how the public folders' indexes look
-    POST   /control/public                      {"path", "text"}: make this public now; 204
-    POST   /control/public/alter                {"path"}: change one byte of a public file; 204
-    POST   /control/public/withdraw             {"path"}: take a public file away; 204
-    POST   /control/registries                  {"registry", "owner", "package", "version", "after": 0}: make a version
-                                                public on one of the registries, so many seconds from now; 204
-    POST   /control/registries/withdraw         the same without "after": take it away; 204
 
 What is wrong with a request is answered as {"error": a sentence} with 400, 404 or 409.
 """
@@ -33,34 +25,12 @@ import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.current as current
 import atr.sandbox.faults as faults
 import atr.sandbox.settings as behaviour
-import atr.sandbox.shelf as shelf
 
 BLUEPRINT: Final = quart.Blueprint("control", __name__, url_prefix="/control")
 _FAULTS: Final = pydantic.TypeAdapter(list[faults.Fault])
 _NOTHING: Final = ("", 204)
 
 Answer = dict[str, Any]
-
-
-class PublicText(pydantic.BaseModel):
-    """A file to make public, and its text."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    path: str
-    text: str = ""
-
-
-class Named(pydantic.BaseModel):
-    """A version on one of the registries."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    registry: shelf.Registry
-    owner: str = ""
-    package: str
-    version: str
-    after: behaviour.Seconds = 0.0
 
 
 @BLUEPRINT.errorhandler(errors.AtrError)
@@ -77,13 +47,6 @@ async def unfit(error: pydantic.ValidationError) -> tuple[Answer, int]:
 @BLUEPRINT.get("/counters")
 async def get_counters() -> Answer:
     return current.world().traffic.counters()
-
-
-@BLUEPRINT.get("/log")
-async def get_log() -> Answer:
-    last = quart.request.args.get("last", 100, type=int)
-    entries = list(current.world().traffic.log)[-last:] if last > 0 else []
-    return {"requests": [dataclasses.asdict(entry) for entry in entries]}
 
 
 @BLUEPRINT.get("/deployments")
@@ -124,11 +87,6 @@ async def delete_faults() -> tuple[str, int]:
     return _NOTHING
 
 
-@BLUEPRINT.get("/settings")
-async def get_settings() -> Answer:
-    return current.world().settings.model_dump()
-
-
 @BLUEPRINT.post("/settings")
 async def post_settings() -> Answer:
     world = current.world()
@@ -136,42 +94,6 @@ async def post_settings() -> Answer:
     world.portal.advance()
     world.settings = behaviour.Settings.model_validate({**world.settings.model_dump(), **await _body({})})
     return world.settings.model_dump()
-
-
-@BLUEPRINT.post("/public")
-async def post_public() -> tuple[str, int]:
-    world = current.world()
-    file = PublicText.model_validate(await _body({}))
-    world.portal.put_public(file.path, file.text.encode())
-    return _NOTHING
-
-
-@BLUEPRINT.post("/public/alter")
-async def post_public_alter() -> tuple[str, int]:
-    current.world().portal.alter_public(PublicText.model_validate(await _body({})).path)
-    return _NOTHING
-
-
-@BLUEPRINT.post("/public/withdraw")
-async def post_public_withdraw() -> tuple[str, int]:
-    current.world().portal.withdraw_public(PublicText.model_validate(await _body({})).path)
-    return _NOTHING
-
-
-@BLUEPRINT.post("/registries")
-async def post_registries() -> tuple[str, int]:
-    named = Named.model_validate(await _body({}))
-    current.world().publish_version(named.registry, named.owner, named.package, named.version, after=named.after)
-    return _NOTHING
-
-
-@BLUEPRINT.post("/registries/withdraw")
-async def post_registries_withdraw() -> tuple[str, int]:
-    world = current.world()
-    named = Named.model_validate(await _body({}))
-    world.shelf.withdraw(named.registry, named.owner, named.package, named.version)
-    world.dirty = True
-    return _NOTHING
 
 
 async def _body(default: object) -> Any:

@@ -23,9 +23,8 @@ class Settings(pydantic.BaseModel):
     publish_seconds: Seconds = 0.5
     # At least so many status calls answer PUBLISHING. With any but 0, someone must ask before a deployment gets public.
     publishing_polls: Count = 1
-    # From PUBLISHED to the files in the public repository, and from there to maven-metadata.xml.
+    # From PUBLISHED to the files in the public repository.
     public_lag_seconds: Seconds = 0.2
-    metadata_lag_seconds: Seconds = 1.0
     # So many status calls after each upload answer 404, as if the id were not known yet.
     status_404_after_upload: Count = 0
     # The answer to publish and drop in the wrong state; the real one is not documented further than 400.
@@ -33,14 +32,6 @@ class Settings(pydantic.BaseModel):
     # Which deployments keep others from validating with the same coordinates: every one that is alive, or only those
     # on their way. The real platform surely does so for those on their way; for VALIDATED nobody knows.
     held_by: Literal["live", "publishing"] = "live"
-    # Which jars need sources and javadoc beside them. The platform's page says every jar; an older one, and what builds
-    # report, only those with classes; JReleaser's rules want sources for other contents too (jreleaser/jreleaser#1289).
-    sources_for: Literal["classes", "content", "every-jar"] = "classes"
-    # Whether a Sigstore bundle needs checksums as other files do. Maven makes none if told so, and nobody says.
-    sigstore_checksums: bool = False
-    # Whether a sha256 or sha512 file that does not begin with a digest, as BSD's tools and gpg write it, is let pass.
-    # Central asks for md5 and sha1, and nobody says what it does with the others.
-    odd_checksums: bool = True
     # Every upload publishes itself once valid, whatever its sender asked for.
     force_automatic: bool = False
     # How the index of a public folder looks: the page for people, or one of those that servers of repositories write.

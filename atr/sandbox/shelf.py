@@ -82,11 +82,6 @@ class Shelf:
             raise errors.ConflictError(f"{version.package} {version.version} is there already.")
         self._versions[version.key] = version
 
-    def withdraw(self, registry: Registry, owner: str, package: str, version: str) -> None:
-        """Take a version away. Raises NotFoundError."""
-        if self._versions.pop(Version(registry, owner, package, version, 0).key, None) is None:
-            raise errors.NotFoundError(f"No {package} {version} at {registry.label}.")
-
     def find(self, registry: Registry, owner: str, package: str, version: str, now: float) -> Version | None:
         """The version, if it is public by now."""
         found = self._versions.get(Version(registry, owner, package, version, 0).key)

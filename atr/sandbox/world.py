@@ -27,14 +27,14 @@ class World(core.Core):
             self.portal.public.restore(snapshot.public_files, snapshot.public_components)
             self.shelf.restore(snapshot.shelf)
 
-    def publish_version(self, registry: str, owner: str, package: str, version: str, *, after: float = 0) -> None:
-        """Make a version public on one of the registries, so many seconds from now.
+    def publish_version(self, registry: str, owner: str, package: str, version: str) -> None:
+        """Make a version public on one of the registries.
 
         Raises InputError for a bad name, ConflictError if it is there.
         """
         if registry not in set(shelf.Registry):
             raise errors.InputError(f"The registry is one of {', '.join(shelf.Registry)}.")
-        self.shelf.put(shelf.Version(shelf.Registry(registry), owner, package, version, self.now() + after))
+        self.shelf.put(shelf.Version(shelf.Registry(registry), owner, package, version, self.now()))
         self.dirty = True
 
     def save(self) -> None:

@@ -25,7 +25,6 @@ _AT_ONCE: Final = {
     "publish_seconds": 0,
     "publishing_polls": 0,
     "public_lag_seconds": 0,
-    "metadata_lag_seconds": 0,
 }
 
 

@@ -22,9 +22,7 @@ hypothesis.settings.load_profile("patient")
 
 TOKEN = portals.Token("token-name", "token-password")
 NAMESPACES = ("org.example", "commons-cli")
-FAST = settings.Settings(
-    validate_seconds=0, publish_seconds=0, publishing_polls=0, public_lag_seconds=0, metadata_lag_seconds=0
-)
+FAST = settings.Settings(validate_seconds=0, publish_seconds=0, publishing_polls=0, public_lag_seconds=0)
 
 Adapt = Callable[..., maven_central.MavenCentral]
 

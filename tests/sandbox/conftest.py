@@ -20,7 +20,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world(tmp_path: pathlib.Path, clock: Clock) -> World:
-    settings = Settings(validate_seconds=0, publish_seconds=0, public_lag_seconds=0, metadata_lag_seconds=0)
+    settings = Settings(validate_seconds=0, publish_seconds=0, public_lag_seconds=0)
     world = World(tmp_path / "world", settings=settings, clock=clock)
     world.portal.add_account("own", ["org.example", "commons-cli"], OWN)
     world.portal.add_account("other", ["org.other"], OTHER)

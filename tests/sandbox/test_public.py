@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public repository: what it shows, and from when on."""
 
-import hashlib
 import pathlib
 import tempfile
-from xml.etree import ElementTree
 
 import pytest
 
@@ -38,25 +36,6 @@ async def test_the_repository_is_read_only_and_needs_no_token(portal: Portal) ->
     assert (await portal.http.get(f"/maven2/{STEM}.pom", headers={"Authorization": ""})).status_code == 200
     for method in ("PUT", "POST", "DELETE"):
         assert (await portal.http.request(method, f"/maven2/{STEM}.pom")).status_code == 405
-
-
-async def test_metadata_is_made_later_than_the_files(portal: Portal, clock: Clock) -> None:
-    portal.world.settings = portal.world.settings.model_copy(update={"metadata_lag_seconds": 300})
-    address = "/maven2/org/example/thing/maven-metadata.xml"
-    await portal.live(bundles.bundle())
-    assert (await portal.http.get(address)).status_code == 404
-    clock.turn(300)
-    first = await portal.http.get(address)
-    assert [one.text for one in ElementTree.fromstring(first.content).iter("version")] == ["1.0"]
-    await portal.live(bundles.zipped(bundles.component(version="1.1")))
-    assert (await portal.http.get(address)).content == first.content
-    clock.turn(300)
-    second = await portal.http.get(address)
-    root = ElementTree.fromstring(second.content)
-    assert [one.text for one in root.iter("version")] == ["1.0", "1.1"]
-    assert (root.findtext("groupId"), root.findtext("versioning/release")) == ("org.example", "1.1")
-    assert (await portal.http.get(f"{address}.sha1")).text == hashlib.sha1(second.content).hexdigest()
-    assert (await portal.http.get(f"{address}.sha512")).status_code == 404
 
 
 async def test_folders_can_be_walked(portal: Portal) -> None:

@@ -61,18 +61,13 @@ async def test_another_sites_page_can_publish_nothing(portal: Portal) -> None:
     assert portal.world.shelf.all() == []
 
 
-async def test_a_version_may_get_public_later_and_be_taken_away(portal: Portal, clock: Clock) -> None:
-    named = {"registry": "npm", "package": "@apache/widgets", "version": "1.0"}
-    assert (await portal.http.post("/control/registries", json={**named, "after": 5})).status_code == 204
+async def test_a_version_of_npm_stands_under_its_scope(portal: Portal) -> None:
     address = "/registries/npm/@apache%2Fwidgets/1.0"
     assert (await portal.http.get(address)).json() == {"error": "Not found"}
-    clock.now += 5
+    portal.world.publish_version("npm", "", "@apache/widgets", "1.0")
     assert (await portal.http.get(address)).json()["version"] == "1.0"
     assert (await portal.http.get("/registries/npm/@apache/widgets/2.0")).json() == "version not found: 2.0"
     assert list((await portal.http.get("/registries/npm/@apache%2Fwidgets")).json()["versions"]) == ["1.0"]
-    assert (await portal.http.post("/control/registries/withdraw", json=named)).status_code == 204
-    assert (await portal.http.get(address)).status_code == 404
-    assert (await portal.http.post("/control/registries/withdraw", json=named)).status_code == 404
 
 
 async def test_pypi_finds_a_package_under_every_spelling(portal: Portal) -> None:

@@ -139,7 +139,6 @@ async def test_a_deployment_exists_only_for_its_own_account(portal: Portal) -> N
         ("POST", f"deployment/{deployment_id}"),
         ("DELETE", f"deployment/{deployment_id}"),
         ("GET", f"deployment/{deployment_id}/download/org/example/thing/1.0/thing-1.0.jar"),
-        ("GET", "deployments/download/org/example/thing/1.0/thing-1.0.jar"),
     ):
         answer = await portal.http.request(method, f"{API}/{path}", headers=stranger)
         assert answer.status_code == 404, path

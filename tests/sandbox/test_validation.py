@@ -6,7 +6,6 @@ import pathlib
 import stat
 import zipfile
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,6 @@ import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
 import atr.sandbox.central_portal.pom as pom
 import atr.sandbox.central_portal.validation as validation
-import atr.sandbox.settings as settings
 import tests.sandbox.bundles as bundles
 from tests.sandbox.clients import STEM, Portal
 
@@ -22,11 +20,10 @@ PURL = "pkg:maven/org.example/thing@1.0"
 Change = Callable[[dict[str, bytes]], object]
 
 
-def examined(tmp_path: pathlib.Path, files: dict[str, bytes], **given: Any) -> validation.Findings:
+def examined(tmp_path: pathlib.Path, files: dict[str, bytes]) -> validation.Findings:
     archive = tmp_path / "bundle.zip"
     archive.write_bytes(bundles.zipped(files))
-    rules = (settings.Settings.model_validate(given),) if given else ()
-    return validation.examine(archive, tmp_path / "unpacked", *rules)
+    return validation.examine(archive, tmp_path / "unpacked")
 
 
 def replaced_pom(data: bytes) -> Change:
@@ -131,17 +128,6 @@ def test_a_sigstore_bundle_needs_no_signature(tmp_path: pathlib.Path, name: str)
     assert examined(tmp_path, {**bundles.component(), f"org/example/thing/1.0/{name}": b"{}"}).errors == {}
 
 
-def test_whether_a_sigstore_bundle_needs_checksums_is_a_switch(tmp_path: pathlib.Path) -> None:
-    name = "thing-1.0.jar.sigstore.json"
-    files = {**bundles.component(), f"org/example/thing/1.0/{name}": b"{}"}
-    findings = examined(tmp_path, files, sigstore_checksums=True)
-    assert findings.errors == {PURL: tuple(f"Missing {kind} checksum for file: {name}" for kind in ("md5", "sha1"))}
-    wrong = {f"org/example/thing/1.0/{name}.md5": b"0f"}
-    (tmp_path / "again").mkdir()
-    findings = examined(tmp_path / "again", files | wrong)
-    assert findings.errors == {PURL: (f"Invalid 'md5' checksum for file: {name}",)}
-
-
 RELOCATED = "<distributionManagement><relocation><artifactId>other</artifactId></relocation></distributionManagement>"
 
 
@@ -170,26 +156,18 @@ def test_a_relocated_pom_with_a_jar_needs_its_sources_and_one_without_relocation
 
 
 @pytest.mark.parametrize(
-    ("entries", "wanted"),
-    [
-        (("META-INF/MANIFEST.MF", "META-INF/maven/org.example/thing/pom.xml"), {"every-jar"}),
-        (("META-INF/MANIFEST.MF", "data/table.csv"), {"every-jar", "content"}),
-        (("META-INF/MANIFEST.MF", "org/example/Thing.class"), {"every-jar", "content", "classes"}),
-    ],
+    ("entry", "wanted"),
+    [("META-INF/maven/org.example/thing/pom.xml", 0), ("data/table.csv", 0), ("org/example/Thing.class", 1)],
     ids=["empty", "resources", "classes"],
 )
-@pytest.mark.parametrize("wanting", ["classes", "content", "every-jar"])
 def test_a_jar_without_classes_needs_neither_sources_nor_javadoc(
-    tmp_path: pathlib.Path, entries: tuple[str, ...], wanted: set[str], wanting: str
+    tmp_path: pathlib.Path, entry: str, wanted: int
 ) -> None:
-    """Which jars do is a switch: sources differ, jreleaser/jreleaser#1289 and #1751, and the platform's own page."""
-    jar = bundles.zipped(dict.fromkeys(entries, b"x"))
-    switch = {} if wanting == "classes" else {"sources_for": wanting}
-    found = examined(tmp_path, _without_sources(bundles.component(content=jar)), **switch).errors
-    javadoc, sources = (f"{what} must be provided but not found in entries" for what in ("Javadocs", "Sources"))
-    both = {"every-jar"} | ({"content", "classes"} if "org/example/Thing.class" in entries else set())
-    said = tuple(one for one, where in ((javadoc, both), (sources, wanted)) if wanting in where)
-    assert found == ({PURL: said} if said else {})
+    """What builds report; other sources differ: jreleaser/jreleaser#1289 and #1751, and the platform's own page."""
+    jar = bundles.zipped({"META-INF/MANIFEST.MF": b"x", entry: b"x"})
+    found = examined(tmp_path, _without_sources(bundles.component(content=jar))).errors
+    said = tuple(f"{what} must be provided but not found in entries" for what in ("Javadocs", "Sources"))
+    assert found == ({PURL: said} if wanted else {})
 
 
 def _without_sources(files: dict[str, bytes]) -> dict[str, bytes]:

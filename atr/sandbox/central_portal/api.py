@@ -7,16 +7,21 @@ https://central.sonatype.org/publish/publish-portal-api/
 
 import base64
 import binascii
+import contextlib
+import io
 import math
+import pathlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import quart
+import quart.formparser
+import werkzeug.datastructures
 
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundles
 import atr.sandbox.central_portal.deployment as deployments
 import atr.sandbox.central_portal.portal as portals
-import atr.sandbox.central_portal.upload as upload
 import atr.sandbox.central_portal.validation as validation
 import atr.sandbox.current as current
 import atr.sandbox.download as download
@@ -68,12 +73,7 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
     kind = quart.request.args.get("publishingType", PUBLISHING_TYPES[0])
     target = portal.incoming_path()
     try:
-        file_name = await upload.receive(
-            quart.request.headers.get("Content-Type", ""),
-            quart.request.body,
-            target,
-            limit=portal.core.settings.bundle_limit,
-        )
+        file_name = await _received(target)
         if kind not in PUBLISHING_TYPES:
             raise errors.InputError(f"publishingType must be one of {', '.join(PUBLISHING_TYPES)}")
         deployment = portal.upload(
@@ -163,16 +163,6 @@ async def get_download(deployment_id: str, path: str) -> quart.ResponseReturnVal
     return download.respond(portal.folder(deployment) / path)
 
 
-@BLUEPRINT.get("/deployments/download/<path:path>")
-async def get_merged_download(path: str) -> quart.Response:
-    """One repository made of all the account's VALIDATED deployments; where two have a path, the newer wins."""
-    portal = current.world().portal
-    for deployment in portal.of_account(quart.g.account):
-        if deployment.state is deployments.State.VALIDATED and path in deployment.files:
-            return download.respond(portal.folder(deployment) / path)
-    raise errors.NotFoundError(f"File '{path}' not found")
-
-
 @ELSEWHERE.get("/<deployment_id>/<path:path>")
 async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnValue:
     """Where `redirect_downloads` leads. Like a store with signed addresses it wants no Authorization: 400 with one."""
@@ -183,6 +173,27 @@ async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnVa
     if deployment is None or path not in deployment.files:
         return problem(404, "No such key")
     return download.respond(portal.folder(deployment) / path)
+
+
+async def _received(target: pathlib.Path) -> str:
+    """Write the part called `bundle` to the target, and answer its file name. Raises InputError."""
+    boundary = quart.request.mimetype_params.get("boundary", "").encode("ascii", "replace")
+    with target.open("wb") as sink:
+        files: Mapping[str, werkzeug.datastructures.FileStorage] = {}
+        with contextlib.suppress(ValueError):
+            parser = quart.formparser.MultiPartParser(stream_factory=lambda *_given: sink)
+            _, files = await parser.parse(quart.request.body, boundary, 0) if boundary else ({}, {})
+        size = sink.seek(0, io.SEEK_END)
+    # Answering before the client has finished sending would look like a broken connection to it.
+    async for _ in quart.request.body:
+        pass
+    part = files.get("bundle")
+    if (part is None) or not part.filename:
+        raise errors.InputError("A multipart/form-data request with a part named 'bundle' and a file name is needed")
+    limit = current.world().settings.bundle_limit
+    if limit and (size > limit):
+        raise errors.InputError(f"The bundle is larger than {limit} bytes")
+    return part.filename
 
 
 def account_of(authorization: str) -> portals.Account | None:

@@ -94,7 +94,7 @@ class Portal:
     async def examine(self, deployment: deployments.Deployment) -> None:
         """Look at the bundle, in a thread. What is found shows once the time of validation is over as well."""
         archive = self._archive(deployment)
-        findings = await asyncio.to_thread(validation.examine, archive, self.folder(deployment), self.core.settings)
+        findings = await asyncio.to_thread(validation.examine, archive, self.folder(deployment))
         deployment.files = dict(findings.files)
         deployment.findings = findings
         deployment.examined_at = self.core.now()

@@ -3,20 +3,14 @@
 
 import contextlib
 import dataclasses
-import datetime
-import hashlib
 import os
 import pathlib
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Final
-from xml.etree import ElementTree
 
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
 import atr.sandbox.central_portal.validation as validation
-
-METADATA: Final = "maven-metadata.xml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +59,7 @@ class PublicTree:
         self.files[path] = PublicFile(target, target.stat().st_size, since)
 
     def announce(self, components: Iterable[validation.Component], since: float) -> None:
-        """Note that these versions exist, for `/published`, for validation and for maven-metadata.xml."""
+        """Note that these versions exist, for `/published` and for validation."""
         for component in components:
             self.components.setdefault(component, since)
 
@@ -111,25 +105,6 @@ class PublicTree:
                 files.append((name, file.size))
         return Listing(tuple(sorted(folders)), tuple(sorted(files)))
 
-    def metadata(self, path: str, now: float, lag: float) -> bytes | None:
-        """maven-metadata.xml of an artifact, or its md5 or sha1; None while none of its versions is old enough."""
-        folder, _, name = path.rpartition("/")
-        versions = {
-            component.version: since + lag
-            for component, since in sorted(self.components.items(), key=_by_age)
-            if f"{component.group.replace('.', '/')}/{component.artifact}" == folder and since + lag <= now
-        }
-        if not versions:
-            return None
-        group, _, artifact = folder.rpartition("/")
-        document = _metadata(group.replace("/", "."), artifact, versions)
-        answers = {
-            METADATA: document,
-            f"{METADATA}.md5": hashlib.md5(document, usedforsecurity=False).hexdigest().encode(),
-            f"{METADATA}.sha1": hashlib.sha1(document, usedforsecurity=False).hexdigest().encode(),
-        }
-        return answers.get(name)
-
     def _file(self, path: str) -> PublicFile:
         if path not in self.files:
             raise errors.NotFoundError(f"No public file {path!r}")
@@ -147,24 +122,3 @@ def replace_bytes(path: pathlib.Path, data: bytes) -> None:
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_bytes(data)
     fresh.replace(path)
-
-
-def _by_age(item: tuple[validation.Component, float]) -> float:
-    return item[1]
-
-
-def _metadata(group: str, artifact: str, versions: dict[str, float]) -> bytes:
-    root = ElementTree.Element("metadata")
-    ElementTree.SubElement(root, "groupId").text = group
-    ElementTree.SubElement(root, "artifactId").text = artifact
-    versioning = ElementTree.SubElement(root, "versioning")
-    newest = list(versions)[-1]
-    ElementTree.SubElement(versioning, "latest").text = newest
-    ElementTree.SubElement(versioning, "release").text = newest
-    listed = ElementTree.SubElement(versioning, "versions")
-    for version in versions:
-        ElementTree.SubElement(listed, "version").text = version
-    updated = datetime.datetime.fromtimestamp(versions[newest], datetime.UTC)
-    ElementTree.SubElement(versioning, "lastUpdated").text = updated.strftime("%Y%m%d%H%M%S")
-    ElementTree.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root) + b"\n"

@@ -31,10 +31,6 @@ async def get_path(path: str = "") -> quart.ResponseReturnValue:
         answer = download.respond(file.disk, media_type(path))
         answer.last_modified = datetime.datetime.fromtimestamp(file.since, datetime.UTC)
         return answer
-    if path.rpartition("/")[2].startswith(public.METADATA):
-        document = world.portal.public.metadata(path, now, world.settings.metadata_lag_seconds)
-        if document is not None:
-            return quart.Response(document, content_type=media_type(path))
     return await folder_view(path, now)
 
 

@@ -24,7 +24,6 @@ from typing import Final
 import atr.errors as errors
 import atr.sandbox.central_portal.bundle as bundle
 import atr.sandbox.central_portal.pom as pom
-import atr.sandbox.settings as behaviour
 
 CHECKSUMS: Final = ("md5", "sha1", "sha256", "sha512")
 REQUIRED_CHECKSUMS: Final = ("md5", "sha1")
@@ -43,7 +42,6 @@ _MIN_FOLDERS: Final = 3
 # An .aar needs neither sources nor javadoc, as builds that publish both kinds report.
 _WITHOUT_SOURCES: Final = ("pom", "aar")
 # What a build tool puts into a jar that holds nothing.
-_NO_CONTENT: Final = re.compile(r"(.*/)?|META-INF/MANIFEST\.MF|META-INF/maven/.*", re.DOTALL)
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -88,9 +86,8 @@ def is_side_file(path: str) -> bool:
     return path.endswith(SIDE_SUFFIXES)
 
 
-def examine(archive: pathlib.Path, root: pathlib.Path, settings: behaviour.Settings | None = None) -> Findings:
+def examine(archive: pathlib.Path, root: pathlib.Path) -> Findings:
     """Unpack the archive under `root` and apply rules 1 to 5. Blocking: call it in a thread. Raises nothing."""
-    settings = settings or behaviour.Settings()
     try:
         files = bundle.unpack(archive, root)
     except errors.InputError as error:
@@ -102,9 +99,9 @@ def examine(archive: pathlib.Path, root: pathlib.Path, settings: behaviour.Setti
         if read is not None:
             component, relocated = read
             components.append(component)
-            found[component.purl] += _component_errors(root, component, paths, settings)
+            found[component.purl] += _component_errors(root, component, paths)
             if not (relocated and (f"{directory}/{component.stem}.jar" not in paths)):
-                found[component.purl] += _sources_errors(root, component, paths, settings)
+                found[component.purl] += _sources_errors(root, component, paths)
     kept = {key: tuple(sorted(set(sentences))) for key, sentences in found.items() if sentences}
     return Findings(files, tuple(components), kept)
 
@@ -177,9 +174,7 @@ def _component(
     return component, described.relocated
 
 
-def _component_errors(
-    root: pathlib.Path, component: Component, paths: list[str], settings: behaviour.Settings
-) -> list[str]:
+def _component_errors(root: pathlib.Path, component: Component, paths: list[str]) -> list[str]:
     """Rule 5, and that each file is named after its component."""
     names = _names(paths)
     found = [
@@ -191,30 +186,22 @@ def _component_errors(
         found.append("SNAPSHOT versions are not supported")
     for name in names:
         if not is_side_file(name):
-            found += _file_errors(root / component.directory, name, names, settings)
+            found += _file_errors(root / component.directory, name, names)
     return found
 
 
-def _sources_errors(
-    root: pathlib.Path, component: Component, paths: list[str], settings: behaviour.Settings
-) -> list[str]:
+def _sources_errors(root: pathlib.Path, component: Component, paths: list[str]) -> list[str]:
     """Rule 4."""
     if component.packaging in _WITHOUT_SOURCES:
         return []
     entries = _entries(root / component.directory / f"{component.stem}.jar")
     # What cannot be read as a jar is taken for one with classes.
     classes = (entries is None) or any(name.endswith(".class") for name in entries)
-    content = classes or any(not _NO_CONTENT.fullmatch(name) for name in entries or ())
-    every = settings.sources_for == "every-jar"
-    wanted = (
-        ("sources", "Sources", every or (content if settings.sources_for == "content" else classes)),
-        ("javadoc", "Javadocs", every or classes),
-    )
     names = _names(paths)
     return [
         f"{what} must be provided but not found in entries"
-        for classifier, what, needed in wanted
-        if needed and (f"{component.stem}-{classifier}.jar" not in names)
+        for classifier, what in (("sources", "Sources"), ("javadoc", "Javadocs"))
+        if classes and (f"{component.stem}-{classifier}.jar" not in names)
     ]
 
 
@@ -231,7 +218,7 @@ def _names(paths: Iterable[str]) -> set[str]:
     return {path.rpartition("/")[2] for path in paths}
 
 
-def _file_errors(directory: pathlib.Path, name: str, names: set[str], settings: behaviour.Settings) -> list[str]:
+def _file_errors(directory: pathlib.Path, name: str, names: set[str]) -> list[str]:
     """Rule 5 for one file. A checksum that is not asked for must be right if it is there."""
     signature = name.endswith(SIGNATURE_SUFFIX)
     sigstore = name.endswith(SIGSTORE_SUFFIXES)
@@ -239,12 +226,12 @@ def _file_errors(directory: pathlib.Path, name: str, names: set[str], settings: 
     found = []
     if not (signature or sigstore):
         found += _signature_errors(directory, name, names)
-    if not (signature or (sigstore and not settings.sigstore_checksums)):
+    if not (signature or sigstore):
         found += [f"Missing {kind} checksum for file: {name}" for kind in REQUIRED_CHECKSUMS if kind not in given]
     actual = _digests(directory / name, given)
     for kind in given:
         stated = _stated(directory / f"{name}.{kind}")
-        passes = (not stated) and settings.odd_checksums and (kind not in REQUIRED_CHECKSUMS)
+        passes = (not stated) and (kind not in REQUIRED_CHECKSUMS)
         if (stated != actual[kind]) and not passes:
             found.append(f"Invalid '{kind}' checksum for file: {name}")
     return found
