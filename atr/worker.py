@@ -264,6 +264,6 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
 
 
 async def _held(hands: contexts.Context, task: work.Task) -> None:
-    async with holds.TaskHold(hands, task.id, task.epoch).alive():
+    async with holds.Hold(hands, task).alive():
         mine = dataclasses.replace(hands, is_last_try=task.is_last_try)
         await tasks.HANDLERS[task.task_type](mine, task.args)

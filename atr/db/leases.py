@@ -26,7 +26,7 @@ async def claim(
 ) -> Sequence[Leased]:
     """The rows that are due, oldest first, now held by `owner`. A row that somebody holds is passed over."""
     table: Any = model
-    wanted = sqlmodel.select(model).where(table.due_at <= now, _free(table, now), *where).order_by(table.due_at)
+    wanted = sqlmodel.select(model).where(table.due_at <= now, free(table, now), *where).order_by(table.due_at)
     # Rows that another worker is taking at this moment are passed over. (SQLite has one writer at a time.) Their keys
     # stay, so whoever refers to one of them waits for nobody. They are read anew: whoever is called with a session that
     # has seen one before gets its epoch as it is.
@@ -50,7 +50,7 @@ async def take(
     seen = sqlalchemy.tuple_(*key, table.lease_epoch).in_([(*_key(row), _epoch(row)) for row in rows])
     statement = (
         sqlalchemy.update(table)
-        .where(seen, _free(table, now))
+        .where(seen, free(table, now))
         .values(lease_owner=owner, lease_epoch=table.lease_epoch + 1, lease_until=until)
         .returning(*key)
         .execution_options(synchronize_session=False)
@@ -65,19 +65,19 @@ async def take(
 
 
 async def renew(
-    data: session.Session, model: Any, key: dict[str, Any], epoch: int, now: datetime.datetime, *, seconds: float
+    data: session.Session, model: Any, key: int, epoch: int, now: datetime.datetime, *, seconds: float
 ) -> None:
     """Hold it longer; one that we have given back stays given back. Raises LeaseLostError when somebody else has it."""
     statement = (
         sqlalchemy.update(model)
-        .filter_by(**key, lease_epoch=epoch)
+        .filter_by(id=key, lease_epoch=epoch)
         .where(model.lease_until.is_not(None))
         .values(lease_until=now + datetime.timedelta(seconds=seconds))
         .execution_options(synchronize_session=False)
     )
     if (await data.exec(statement)).rowcount == 1:
         return
-    ours = await data.exec(sqlmodel.select(model).filter_by(**key, lease_epoch=epoch))
+    ours = await data.exec(sqlmodel.select(model).filter_by(id=key, lease_epoch=epoch))
     if ours.first() is None:
         raise errors.LeaseLostError
 
@@ -89,7 +89,7 @@ def due(model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any],
     """
     since = model.due_at if each is None else sqlalchemy.func.min(model.due_at)
     # SQLModel's types know no columns that are handed in.
-    wanted = sqlalchemy.select(since.label("due_at"), *columns).where(model.due_at <= now, _free(model, now), *where)
+    wanted = sqlalchemy.select(since.label("due_at"), *columns).where(model.due_at <= now, free(model, now), *where)
     oldest = (wanted if each is None else wanted.group_by(each)).order_by(since).limit(limit)
     # SQLite takes no LIMIT in a part of a compound SELECT.
     return sqlalchemy.select(oldest.subquery())
@@ -101,7 +101,7 @@ def check(row: Any, epoch: int) -> None:
         raise errors.LeaseLostError
 
 
-def _free(table: Any, now: datetime.datetime) -> Any:
+def free(table: Any, now: datetime.datetime) -> Any:
     return (table.lease_until.is_(None)) | (table.lease_until <= now)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks: put work there in the caller's transaction, take it, finish it.
+"""Tasks: put work there in the caller's transaction. The worker takes and finishes them (storage/worker/tasks.py).
 
 A task may be lost or done twice; the rows it works on carry the truth. Workers take tasks from the table, and a task
 is done by whoever holds the lease on its row.
@@ -8,10 +8,8 @@ is done by whoever holds the lease on its row.
 import datetime
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import sqlalchemy
 import sqlalchemy.dialects.postgresql
 import sqlalchemy.dialects.sqlite
 import sqlmodel
@@ -19,12 +17,6 @@ from sqlmodel import col
 
 import atr.db.session as session
 import atr.models.operating as operating
-
-# After so many tries a task waits for the scan to notice what is missing and ask again.
-TRIES: Final = 5
-_FIRST_WAIT: Final = 1.0
-# A platform that asks for more than that is asked earlier all the same, as everywhere.
-_LONGEST_WAIT: Final = 3_600.0
 
 
 async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
@@ -71,82 +63,3 @@ async def is_waiting(data: session.Session, task_type: operating.TaskType, *args
 
 def _hashed(args: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(args, sort_keys=True).encode()).hexdigest()
-
-
-async def claim(
-    data: session.Session,
-    now: datetime.datetime,
-    *,
-    owner: str,
-    seconds: float,
-    limit: int,
-    has_files: bool = True,
-) -> Sequence[operating.Task]:
-    """The oldest tasks that may run now, taken by `owner`.
-
-    Tasks of a worker that stopped renewing are among them; without `has_files` none that needs files.
-    """
-    wanted = _due(now).limit(limit)
-    if not has_files:
-        wanted = wanted.where(col(operating.Task.task_type).not_in(operating.NEEDS_FILES))
-    claimed = []
-    for task in (await data.exec(wanted)).all():
-        statement = (
-            sqlalchemy.update(operating.Task)
-            .where(col(operating.Task.id) == task.id, col(operating.Task.lease_epoch) == task.lease_epoch)
-            .values(
-                status=operating.TaskStatus.ACTIVE,
-                started=now,
-                tries=task.tries + 1,
-                lease_owner=owner,
-                lease_epoch=task.lease_epoch + 1,
-                lease_until=now + datetime.timedelta(seconds=seconds),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        if (await data.exec(statement)).rowcount == 1:
-            await data.refresh(task)
-            claimed.append(task)
-    return claimed
-
-
-async def finish(
-    data: session.Session,
-    task_id: int,
-    epoch: int,
-    now: datetime.datetime,
-    *,
-    tries: int,
-    error: str = "",
-    retry_after: float = 0.0,
-) -> bool:
-    """The task is done, or failed for now: then it is tried again later, longer apart each time, never before told.
-
-    False when somebody else has taken it meanwhile; then nothing is written.
-    """
-    if not error:
-        values: dict[str, Any] = {"status": operating.TaskStatus.COMPLETED, "completed": now, "error": None}
-    elif tries >= TRIES:
-        values = {"status": operating.TaskStatus.FAILED, "completed": now, "error": error}
-    else:
-        wait = max(_FIRST_WAIT * 2**tries, min(retry_after, _LONGEST_WAIT))
-        values = {
-            "status": operating.TaskStatus.QUEUED,
-            "scheduled": now + datetime.timedelta(seconds=wait),
-            "error": error,
-        }
-    statement = (
-        sqlalchemy.update(operating.Task)
-        .where(col(operating.Task.id) == task_id, col(operating.Task.lease_epoch) == epoch)
-        .values(lease_until=None, **values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool((await data.exec(statement)).rowcount == 1)
-
-
-def _due(now: datetime.datetime) -> Any:
-    due = (col(operating.Task.status) == operating.TaskStatus.QUEUED) & (col(operating.Task.scheduled) <= now)
-    free = col(operating.Task.lease_until).is_(None) | (col(operating.Task.lease_until) <= now)
-    orphaned = (col(operating.Task.status) == operating.TaskStatus.ACTIVE) & free
-    wanted = sqlmodel.select(operating.Task).where(due | orphaned).order_by(col(operating.Task.scheduled))
-    return wanted.with_for_update(skip_locked=True)

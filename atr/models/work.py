@@ -16,7 +16,9 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
-# What is stored beside a mark, and of a package that became public.
+# What is stored beside a mark, of a deployment that was looked at or found, and of a package that became public.
+Found = heard.Found
+Observation = heard.Observation
 Outcome = heard.Reply
 PublicAddress = heard.Published
 
@@ -111,19 +113,6 @@ class Deployment:
 
 
 @dataclasses.dataclass(frozen=True)
-class Looked:
-    """What a platform answered of a deployment, and what its records say of the version where they were asked."""
-
-    seen: steps.Seen
-    word: str = ""
-    detail: str = ""
-    packages: tuple[distribution.Coordinates, ...] = ()
-    # Another deployment that holds the same packages.
-    held_by: str = ""
-    version: steps.Version = steps.Version.NOT_ASKED
-
-
-@dataclasses.dataclass(frozen=True)
 class Distribution:
     """A pending third-party distribution that this worker holds under `epoch`."""
 
@@ -205,17 +194,6 @@ class Search:
     id: int
     coordinates: distribution.Coordinates
     mechanism: mechanisms.Mechanism
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A deployment that holds what is looked for, as the platform tells of it."""
-
-    external_id: str
-    name: str
-    word: str
-    packages: tuple[distribution.Coordinates, ...]
-    created: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,38 +15,13 @@ from typing import Protocol
 import atr.disk as disk
 import atr.promotion.fileset as fileset
 import atr.promotion.heard as heard
-import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
+Found = heard.Found
+Observation = heard.Observation
 Published = heard.Published
 Reply = heard.Reply
-
-
-@dataclasses.dataclass(frozen=True)
-class Observation:
-    """Where a deployment is now, in our word and in the platform's."""
-
-    seen: steps.Seen
-    # The platform's own word for the state, at most 80 characters; empty if it gave none.
-    word: str = ""
-    # The platform's own reasons, cleaned, at most 2,000 characters.
-    detail: str = ""
-    # The packages it says it holds.
-    coordinates: tuple[distribution.Coordinates, ...] = ()
-    # Another deployment that holds the same coordinates, if the platform named it.
-    held_by: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """A staged deployment that fits a search."""
-
-    external_id: str
-    name: str
-    observation: Observation
-    # When it was uploaded; None where the platform does not tell.
-    created: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)

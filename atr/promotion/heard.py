@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is heard of an irreversible request and of the public place, in our words. Pure."""
+"""What is heard of an irreversible request, of a deployment and of the public place, in our words. Pure."""
 
 import dataclasses
 import datetime
@@ -47,6 +47,46 @@ class Published:
     date: datetime.datetime | None
     api_url: str
     web_url: str
+
+
+class Seen(enum.StrEnum):
+    """What a platform said of a deployment, in our words."""
+
+    WAITING = "waiting"
+    STAGED = "staged"
+    WORKING = "working"
+    PUBLIC = "public"
+    FAILED = "failed"
+    # Nothing under this id. Not proof: an unknown id, no right to see it, and a lag all look the same.
+    GONE = "gone"
+    # An answer that says nothing definite: a fault, an unknown word, a missing field.
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """Where a deployment is now, in our word and in the platform's."""
+
+    seen: Seen
+    # The platform's own word for the state, at most 80 characters; empty if it gave none.
+    word: str = ""
+    # The platform's own reasons, cleaned, at most 2,000 characters.
+    detail: str = ""
+    # The packages it says it holds.
+    coordinates: tuple[distribution.Coordinates, ...] = ()
+    # Another deployment that holds the same coordinates, if the platform named it.
+    held_by: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A staged deployment that fits a search."""
+
+    external_id: str
+    name: str
+    observation: Observation
+    # When it was uploaded; None where the platform does not tell.
+    created: datetime.datetime | None = None
 
 
 class Look(enum.StrEnum):

@@ -27,21 +27,8 @@ told = timing.told
 again = timing.again
 Answer = heard.Answer
 Look = heard.Look
+Seen = heard.Seen
 Version = heard.Version
-
-
-class Seen(enum.StrEnum):
-    """What a platform said of a deployment, in our words."""
-
-    WAITING = "waiting"
-    STAGED = "staged"
-    WORKING = "working"
-    PUBLIC = "public"
-    FAILED = "failed"
-    # Nothing under this id. Not proof: an unknown id, no right to see it, and a lag all look the same.
-    GONE = "gone"
-    # An answer that says nothing definite: a fault, an unknown word, a missing field.
-    UNKNOWN = "unknown"
 
 
 class Do(enum.StrEnum):

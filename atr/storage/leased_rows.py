@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that the worker claims: three kinds, one claim, one question what is due, one renewal.
+"""Rows that the worker claims: three kinds, one claim, one question what is due.
 
 A lease is a row's `lease_owner`, `lease_until` and `lease_epoch`; the epoch is compared in every write, so whoever lost
 a lease writes nothing.
@@ -166,12 +166,6 @@ async def claim(
     leased = _LEASED[kind]
     where = [*leased.where(write.now), *([leased.of(write.data, lane)] if lane else [])]
     return await leases.claim(write.data, leased.model, write.now, *where, owner=owner, seconds=seconds, limit=limit)
-
-
-async def renew(write: transaction.Transaction, claimed: work.Promotion | work.Deployment, *, seconds: float) -> None:
-    """Hold a row longer. Raises LeaseLostError when somebody else does."""
-    model = tables.Promotion if isinstance(claimed, work.Promotion) else tables.Deployment
-    await leases.renew(write.data, model, {"id": claimed.id}, claimed.epoch, write.now, seconds=seconds)
 
 
 async def promotion(write: transaction.Transaction, claimed: work.Promotion) -> tables.Promotion:

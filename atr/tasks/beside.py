@@ -59,7 +59,7 @@ async def look(
             raise
         # What was found stays found until it was seen to be gone.
         found += unread
-        await _hear(context, claimed, error)
+        await context.hear(_lane(claimed), retry_after=error.retry_after)
         problem = f"The index lists a file that could not be read. {error}"
     if (len(fresh) > _MOST) and not found:
         problem = (
@@ -78,15 +78,10 @@ async def _named(
         for where in claimed.packages:
             named |= await promoter.beside(where)
     except errors.PlatformError as error:
-        await _hear(context, claimed, error)
+        await context.hear(_lane(claimed), retry_after=error.retry_after)
         return frozenset(named), str(error).removesuffix(errors.ASKED_AGAIN)
     return frozenset(named), beside.left_out((file.path for file in voted.files), named)
 
 
-async def _hear(context: contexts.Context, claimed: work.Promotion, error: errors.PlatformError) -> None:
-    """Who is asked to stay away stays away, with every row."""
-    if error.retry_after is not None:
-        async with context.service() as service:
-            await service.rate_limits.heard(
-                lanes.Lane(claimed.mechanism.name, budget.Reach.PUBLIC), retry_after=error.retry_after
-            )
+def _lane(claimed: work.Promotion) -> lanes.Lane:
+    return lanes.Lane(claimed.mechanism.name, budget.Reach.PUBLIC)

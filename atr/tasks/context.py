@@ -16,6 +16,7 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage as storage
+import atr.storage.lanes as lanes
 import atr.storage.worker as services
 import atr.tasks.looks as looking
 
@@ -68,6 +69,14 @@ class Context:
     def service(self) -> contextlib.AbstractAsyncContextManager[services.PromotionService]:
         """One transaction in which the worker notes what it did or learnt."""
         return self.storage.write_as_system(services.PromotionService)
+
+    async def hear(
+        self, lane: lanes.Lane, *, fault: bool = False, probe: bool = False, retry_after: float | None = None
+    ) -> None:
+        """What came of a call says something of the platform, for all its rows."""
+        if fault or probe or (retry_after is not None):
+            async with self.service() as service:
+                await service.rate_limits.heard(lane, fault=fault, probe=probe, retry_after=retry_after)
 
     def demand_fresh(self, before: float) -> None:
         """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.

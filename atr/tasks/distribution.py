@@ -143,11 +143,7 @@ async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error
     fault = isinstance(error, errors.UnavailableError) and (not error.faultless) and budget.is_fault(error.status)
     answered = (error is None) or (isinstance(error, errors.PlatformError) and not fault)
     retry_after = error.retry_after if error else None
-    if fault or (claimed.probe and answered) or (retry_after is not None):
-        async with context.service() as service:
-            await service.rate_limits.heard(
-                lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after
-            )
+    await context.hear(lane, fault=fault, probe=claimed.probe and answered, retry_after=retry_after)
 
 
 async def _look_up(context: contexts.Context, claimed: work.Distribution) -> None:

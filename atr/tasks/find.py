@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import atr.errors as errors
-import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.tasks.context as contexts
 
@@ -23,9 +22,4 @@ async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
         held = contract.Holding((), str(error))
     async with context.service() as service:
         # As ever, the newest last.
-        await service.searches.answered(search, [_candidate(one) for one in reversed(held.found)], held.cut)
-
-
-def _candidate(one: contract.Found) -> work.Candidate:
-    seen = one.observation
-    return work.Candidate(one.external_id, one.name, seen.word, seen.coordinates, one.created)
+        await service.searches.answered(search, held.found[::-1], held.cut)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holding a row while working on it: keep the lease alive, keep what was read."""
 
-import abc
 import asyncio
 import contextlib
 import dataclasses
@@ -30,21 +29,23 @@ async def taken(context: contexts.Context, deployment_id: int) -> work.Deploymen
 
 
 @dataclasses.dataclass(frozen=True)
-class _Hold(abc.ABC):
-    """A row that we work on."""
+class Hold:
+    """A row or a task that we work on."""
 
     context: contexts.Context
+    claimed: work.Task | work.Promotion | work.Deployment
 
     def alive(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Renew the lease while the body runs."""
         return contexts.held(self._renew, self.context.lease)
 
-    @abc.abstractmethod
-    async def _renew(self) -> None: ...
+    async def _renew(self) -> None:
+        async with self.context.service() as service:
+            await service.tasks.renew(self.claimed, seconds=self.context.lease)
 
 
 @dataclasses.dataclass(frozen=True)
-class DeploymentHold(_Hold):
+class DeploymentHold(Hold):
     """A deployment that we work on."""
 
     claimed: work.Deployment
@@ -58,10 +59,6 @@ class DeploymentHold(_Hold):
         """Keep what was captured."""
         async with self.context.service() as service:
             await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, count, total)
-
-    async def _renew(self) -> None:
-        async with self.context.service() as service:
-            await service.deployments.renew(self.claimed, seconds=self.context.lease)
 
 
 @dataclasses.dataclass
@@ -122,7 +119,7 @@ class VerifyHold(DeploymentHold):
 
 
 @dataclasses.dataclass(frozen=True)
-class PromotionHold(_Hold):
+class PromotionHold(Hold):
     """A promotion that we work on; `side` is the one being read."""
 
     claimed: work.Promotion
@@ -139,19 +136,3 @@ class PromotionHold(_Hold):
         """Keep what was read in this round."""
         async with self.context.service() as service:
             await service.promotions.progress(self.claimed, self.side, done, count, total)
-
-    async def _renew(self) -> None:
-        async with self.context.service() as service:
-            await service.promotions.renew(self.claimed, seconds=self.context.lease)
-
-
-@dataclasses.dataclass(frozen=True)
-class TaskHold(_Hold):
-    """A task that we run."""
-
-    task_id: int
-    epoch: int
-
-    async def _renew(self) -> None:
-        async with self.context.service() as service:
-            await service.tasks.renew(self.task_id, self.epoch, seconds=self.context.lease)

@@ -53,9 +53,8 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     version = steps.Version.NOT_ASKED
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await reading.version(promoter, claimed.packages)
-    looked = work.Looked(observation.seen, word=observation.word, version=version)
     async with context.service() as service:
-        await service.findings.looked_again(claimed, looked)
+        await service.findings.looked_again(claimed, observation, version)
 
 
 async def failed_look(context: contexts.Context, claimed: work.Promotion, error: errors.AtrError) -> None:

@@ -37,6 +37,4 @@ def target(
 async def hear(context: contexts.Context, mechanism: mechanisms.Mechanism, reply: contract.Reply) -> None:
     """What the reply says of the platform itself counts for all its rows."""
     fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
-    if fault or (reply.retry_after is not None):
-        async with context.service() as service:
-            await service.rate_limits.heard(lanes.Lane(mechanism.name), fault=fault, retry_after=reply.retry_after)
+    await context.hear(lanes.Lane(mechanism.name), fault=fault, retry_after=reply.retry_after)

@@ -58,17 +58,9 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
     version = steps.Version.NOT_ASKED
     if rules.asks_records(claimed.view.counted(observation.seen), observation.seen):
         version = await reading.version(context.promoter(claimed.mechanism), claimed.packages)
-    looked = work.Looked(
-        observation.seen,
-        word=observation.word,
-        detail=observation.detail,
-        packages=observation.coordinates,
-        held_by=observation.held_by,
-        version=version,
-    )
     unclear = observation.detail if (observation.seen is steps.Seen.UNKNOWN) else ""
     async with context.service() as service:
-        await service.deployments.looked(claimed, looked, problem=unclear)
+        await service.deployments.looked(claimed, observation, version, problem=unclear)
 
 
 async def _found(context: contexts.Context, claimed: work.Deployment) -> tuple[contract.Found, ...]:

@@ -190,7 +190,7 @@ async def composed(store: storage.Storage, tree: many_files.ManyFiles) -> str:
         raise SystemExit("Nothing was recorded.")
     async with store.write_as_system(services.PromotionService) as service:
         (claimed,) = await service.deployments.claim(owner="benchmark", seconds=60, limit=1)
-        await service.deployments.looked(claimed, work.Looked(steps.Seen.STAGED, word="VALIDATED"))
+        await service.deployments.looked(claimed, work.Observation(steps.Seen.STAGED, word="VALIDATED"))
     async with store.write_as_system(services.PromotionService) as service:
         taken = await service.deployments.take(number, owner="benchmark", seconds=60)
         if taken is None:

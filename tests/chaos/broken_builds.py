@@ -124,8 +124,8 @@ def _notes_no_incident(writer: Any) -> Callable[[Any], Any]:
     """That a promotion which has ended found something public is kept nowhere."""
 
     def look(method: Any) -> Any:
-        async def looked_again(claimed: Any, looked: Any) -> None:
-            await method(claimed, looked)
+        async def looked_again(claimed: Any, *looked: Any) -> None:
+            await method(claimed, *looked)
             (await writer._write.data.get(tables.Promotion, claimed.id)).found_at = None
 
         return looked_again

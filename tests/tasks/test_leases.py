@@ -29,7 +29,7 @@ _LEARNT = work.Learnt(steps.Decision(states.State.CHECKING, "stale"))
 Write = Callable[[services.PromotionService, work.Promotion], Awaitable[object]]
 _WRITES: dict[str, Write] = {
     "settle": lambda service, claimed: service.distributions.settle(claimed, _LEARNT),
-    "renew": lambda service, claimed: service.promotions.renew(claimed, seconds=60),
+    "renew": lambda service, claimed: service.tasks.renew(claimed, seconds=60),
     "progress": lambda service, claimed: service.promotions.progress(claimed, tables.Side.STAGED, [_READ], 1, 1),
     "verified": lambda service, claimed: service.promotions.verified(claimed, _SET),
     "mark": lambda service, claimed: service.marks.publish(claimed, claimed.voted_digest, seconds=60),
@@ -38,7 +38,7 @@ _WRITES: dict[str, Write] = {
     ),
 }
 _DEPLOYMENT_WRITES: dict[str, Callable[[services.PromotionService, work.Deployment], Awaitable[object]]] = {
-    "looked": lambda service, claimed: service.deployments.looked(claimed, work.Looked(steps.Seen.GONE)),
+    "looked": lambda service, claimed: service.deployments.looked(claimed, work.Observation(steps.Seen.GONE)),
     "searched": lambda service, claimed: service.deployments.searched(claimed, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa"),
     "ask": lambda service, claimed: service.deployments.ask_to_stage(claimed),
     "captured": lambda service, claimed: service.captures.captured(claimed, _SET, []),
@@ -50,7 +50,7 @@ _DEPLOYMENT_WRITES: dict[str, Callable[[services.PromotionService, work.Deployme
         claimed, work.Permit(1, 1), work.Outcome(steps.Answer.TAKEN, 204)
     ),
     "release": lambda service, claimed: service.deployments.release(claimed),
-    "renew": lambda service, claimed: service.deployments.renew(claimed, seconds=60),
+    "renew": lambda service, claimed: service.tasks.renew(claimed, seconds=60),
 }
 
 
@@ -120,7 +120,7 @@ async def test_a_stale_holder_of_a_pending_row_or_a_task_writes_nothing(voted: w
         assert not await service.tasks.finish(task, error="stale")
     with pytest.raises(errors.ConflictError):
         async with voted.service() as service:
-            await service.tasks.renew(task.id, task.epoch, seconds=60)
+            await service.tasks.renew(task, seconds=60)
 
 
 async def _put_a_task(service: services.PromotionService) -> None:

@@ -83,17 +83,23 @@ class Deployments(transaction.Writer):
         mine = await leases.take(self._write.data, [row], self._write.now, owner=owner, seconds=seconds)
         return next(iter(await self._work(mine)), None)
 
-    async def renew(self, claimed: work.Deployment, *, seconds: float) -> None:
-        """Hold it longer. Raises LeaseLostError when somebody else does."""
-        await leased_rows.renew(self._write, claimed, seconds=seconds)
-
     async def release(self, claimed: work.Deployment) -> None:
         """Give it back, due again at once."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
 
-    async def looked(self, claimed: work.Deployment, looked: work.Looked, *, problem: str = "") -> None:
-        """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence."""
+    async def looked(
+        self,
+        claimed: work.Deployment,
+        looked: work.Observation,
+        version: steps.Version = steps.Version.NOT_ASKED,
+        *,
+        problem: str = "",
+    ) -> None:
+        """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence.
+
+        `version` is what its records say of the version, where they were asked.
+        """
         write = self._write
         row = await leased_rows.deployment(self._write, claimed)
         seen = looked.seen
@@ -103,7 +109,7 @@ class Deployments(transaction.Writer):
         row.gone_looks, row.gone_since = view.gone_looks, view.gone_since
         if row.publishing_since != view.publishing_since:
             row.publishing_since, row.version = view.publishing_since, row.version + 1
-        decision = rules.after_look(view, seen, looked.detail, version=looked.version, held_by=looked.held_by)
+        decision = rules.after_look(view, seen, looked.detail, version=version, held_by=looked.held_by)
         if decision.to is not None:
             await self._moved(row, decision, looked)
             view = dataclasses.replace(
@@ -117,7 +123,7 @@ class Deployments(transaction.Writer):
                 await note_problem(self._write, row, said or (_NOT_SEEN if seen is steps.Seen.GONE else ""))
         if row.state is _State.PUBLISHED:
             await findings.found(write, row, row)
-        elif rules.is_elsewhere(view, seen, looked.version):
+        elif rules.is_elsewhere(view, seen, version):
             await findings.found(write, row, None)
         if (row.state is _State.STAGED) and (seen is steps.Seen.STAGED) and not row.file_set_digest:
             await write.enqueue(
@@ -129,7 +135,7 @@ class Deployments(transaction.Writer):
             await readiness.queue_old(write, row.release_key, row.platform)
         row.due_at = rules.next_look(view, jitter=row_views.jitter(row))
 
-    async def _moved(self, row: tables.Deployment, decision: rules.Decision, looked: work.Looked) -> None:
+    async def _moved(self, row: tables.Deployment, decision: rules.Decision, looked: work.Observation) -> None:
         """The arrow that a look means, and what else it says of the row then."""
         write = self._write
         to = decision.to or row.state
@@ -137,9 +143,9 @@ class Deployments(transaction.Writer):
             # It was not given up after all.
             row.drop_reason = row.drop_by = ""
         await transitions.deployment(write, row, to, decision.problem, platform_word=looked.word)
-        if (to is _State.PUBLISHED) and looked.packages and not row.file_set_digest:
+        if (to is _State.PUBLISHED) and looked.coordinates and not row.file_set_digest:
             # Nobody has read what it held, so its packages are those that the platform names.
-            await queries.replace_packages(write.data, row, looked.packages)
+            await queries.replace_packages(write.data, row, looked.coordinates)
 
     async def found_again(self, claimed: work.Deployment, external_id: str, seen: steps.Seen) -> None:
         """Note a search, by our name, for an upload that was given up as lost."""
@@ -326,7 +332,7 @@ class Searches(transaction.Writer):
             search_id, where, await queries.mechanism(self._write.data, release.project_key, where.platform)
         )
 
-    async def answered(self, search: work.Search, found: Sequence[work.Candidate], problem: str = "") -> None:
+    async def answered(self, search: work.Search, found: Sequence[work.Found], problem: str = "") -> None:
         """Store the answer, once. `problem` says why there is none."""
         write = self._write
         row = await write.data.get(tables.DeploymentSearch, search.id)
@@ -339,14 +345,14 @@ class Searches(transaction.Writer):
         await write.event_of(row, "deployment_search_answered", found=len(found), problem=problem)
 
 
-def _kept(data: session.Session, one: work.Candidate, target: tables.PlatformTarget | None) -> dict[str, Any]:
+def _kept(data: session.Session, one: work.Found, target: tables.PlatformTarget | None) -> dict[str, Any]:
     """What is stored of it: of one that also holds what belongs to others only its id."""
-    if (target is None) or names.outside(data.built, one.packages, target):
+    if (target is None) or names.outside(data.built, one.observation.coordinates, target):
         return {"external_id": one.external_id, "packages": []}
     return {
         "external_id": one.external_id,
         "name": one.name,
-        "word": one.word,
-        "packages": [[where.owner_namespace, where.package, where.version] for where in one.packages],
+        "word": one.observation.word,
+        "packages": [[where.owner_namespace, where.package, where.version] for where in one.observation.coordinates],
         "created": one.created.isoformat() if one.created else "",
     }

@@ -38,7 +38,7 @@ _RECORDED = "The platform's records list this version. It is checked until its f
 class Findings(transaction.Writer):
     """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
 
-    async def looked_again(self, claimed: work.Promotion, looked: work.Looked) -> None:
+    async def looked_again(self, claimed: work.Promotion, looked: work.Observation, version: steps.Version) -> None:
         """Note a look at a promotion that has ended, and what follows if it is public after all."""
         write = self._write
         row = await leased_rows.promotion(write, claimed)
@@ -51,7 +51,7 @@ class Findings(transaction.Writer):
         row.blocker = {
             steps.Seen.WORKING: _PUBLISHING,
             steps.Seen.PUBLIC: "",
-        }.get(looked.seen, _RECORDED if looked.version is steps.Version.RECORDED else "")
+        }.get(looked.seen, _RECORDED if version is steps.Version.RECORDED else "")
         if row.blocker:
             row.due_at = row_views.later(write, timing.doubting)
         deployment = (
@@ -59,7 +59,7 @@ class Findings(transaction.Writer):
             if (row.deployment_id is not None)
             else None
         )
-        if looked.seen is steps.Seen.PUBLIC or looked.version is steps.Version.PUBLIC:
+        if looked.seen is steps.Seen.PUBLIC or version is steps.Version.PUBLIC:
             ours = deployment if (deployment is not None) and await _is_its(write, deployment, looked.seen) else None
             if (ours is not None) and (ours.state is not _Deployment.PUBLISHED):
                 await transitions.deployment(write, ours, _Deployment.PUBLISHED)

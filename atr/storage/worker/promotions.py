@@ -79,10 +79,6 @@ class Promotions(transaction.Writer):
                 freeze(self._write, row, wrong[row.id])
         return [_work(row, loaded[row.id or 0], packages[row.id]) for row in rows if not wrong[row.id]]
 
-    async def renew(self, claimed: work.Promotion, *, seconds: float) -> None:
-        """Hold it longer. Raises LeaseLostError when somebody else does."""
-        await leased_rows.renew(self._write, claimed, seconds=seconds)
-
     async def progress(
         self, claimed: work.Promotion, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:

@@ -3,57 +3,80 @@
 
 import datetime
 import logging
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy
+import sqlmodel
 from sqlmodel import col
 
 import atr.db.guards as guards
 import atr.db.leases as leases
-import atr.db.queue as queue
 import atr.models.operating as operating
+import atr.models.promotion as tables
 import atr.models.work as work
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
 
+# After so many tries a task waits for the scan to notice what is missing and ask again.
+TRIES: Final = 5
+_FIRST_WAIT: Final = 1.0
+# A platform that asks for more than that is asked earlier all the same, as everywhere.
+_LONGEST_WAIT: Final = 3_600.0
+_MODELS: Final[Mapping[type, type]] = {
+    work.Task: operating.Task,
+    work.Promotion: tables.Promotion,
+    work.Deployment: tables.Deployment,
+}
+
 
 class Tasks(transaction.Writer):
-    """What the worker does with tasks."""
+    """What the worker does with tasks, and the one renewal of whatever it holds."""
 
     async def claim(self, *, owner: str, seconds: float, limit: int, has_files: bool = True) -> Sequence[work.Task]:
-        """Take the oldest tasks that may run now.
+        """Take the oldest tasks that may run now; those of a worker that stopped renewing are among them.
 
         Without `has_files` none that reads or writes the files of revisions and copies.
         """
-        rows = await queue.claim(
-            self._write.data,
-            self._write.now,
-            owner=owner,
-            seconds=seconds,
-            limit=limit,
-            has_files=has_files,
-        )
+        row, status, data, now = operating.Task, operating.TaskStatus, self._write.data, self._write.now
+        due = (col(row.status) == status.QUEUED) & (col(row.scheduled) <= now)
+        orphaned = (col(row.status) == status.ACTIVE) & leases.free(row, now)
+        wanted = sqlmodel.select(row).where(due | orphaned).order_by(col(row.scheduled)).limit(limit)
+        if not has_files:
+            wanted = wanted.where(col(row.task_type).not_in(operating.NEEDS_FILES))
+        found = (await data.exec(wanted.with_for_update(skip_locked=True))).all()
+        rows = await leases.take(data, found, now, owner=owner, seconds=seconds)
+        for one in rows:
+            one.status, one.started, one.tries = status.ACTIVE, now, one.tries + 1
         return [
-            work.Task(row.id or 0, row.lease_epoch, row.task_type, row.task_args, row.tries, row.tries >= queue.TRIES)
-            for row in rows
+            work.Task(one.id or 0, one.lease_epoch, one.task_type, one.task_args, one.tries, one.tries >= TRIES)
+            for one in rows
         ]
 
-    async def renew(self, task_id: int, epoch: int, *, seconds: float) -> None:
-        """Hold a task longer. Raises ConflictError when somebody else has it."""
-        await leases.renew(self._write.data, operating.Task, {"id": task_id}, epoch, self._write.now, seconds=seconds)
+    async def renew(self, held: work.Task | work.Promotion | work.Deployment, *, seconds: float) -> None:
+        """Hold it longer. Raises LeaseLostError when somebody else does."""
+        write = self._write
+        await leases.renew(write.data, _MODELS[type(held)], held.id, held.epoch, write.now, seconds=seconds)
 
     async def finish(self, task: work.Task, *, error: str = "", retry_after: float = 0.0) -> bool:
-        """The task is done or failed for now, `retry_after` as the platform told; False when somebody else has it."""
-        return await queue.finish(
-            self._write.data,
-            task.id,
-            task.epoch,
-            self._write.now,
-            tries=task.tries,
-            error=error,
-            retry_after=retry_after,
+        """The task is done, or failed for now: then it is tried later, longer apart each time, never before told.
+
+        False when somebody else has taken it meanwhile; then nothing is written.
+        """
+        row, status, now = operating.Task, operating.TaskStatus, self._write.now
+        values: dict[str, Any] = {"status": status.COMPLETED, "completed": now}
+        if error and task.is_last_try:
+            values["status"] = status.FAILED
+        elif error:
+            wait = max(_FIRST_WAIT * 2**task.tries, min(retry_after, _LONGEST_WAIT))
+            values = {"status": status.QUEUED, "scheduled": now + datetime.timedelta(seconds=wait)}
+        statement = (
+            sqlalchemy.update(row)
+            .where(col(row.id) == task.id, col(row.lease_epoch) == task.epoch)
+            .values(lease_until=None, error=error or None, **values)
+            .execution_options(synchronize_session=False)
         )
+        return bool((await self._write.data.exec(statement)).rowcount == 1)
 
 
 _LOG = logging.getLogger(__name__)
