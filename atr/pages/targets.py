@@ -3,8 +3,10 @@
 
 import dataclasses
 import datetime
+from collections.abc import Sequence
 from typing import Final
 
+import atr.models.sql as sql
 import atr.pages.changes as changes
 import atr.shared.distribution as distribution
 import atr.storage.eligibility as eligibility
@@ -70,11 +72,14 @@ async def page(read: transaction.Transaction, project_key: str) -> TargetView:
     """The names of one project, as everybody may read them. Raises NotFoundError."""
     of = await projects.one(read, project_key)
     platforms = read.data.built.platforms
+    ours = {one.name: of.targets[one.name].namespaces for one in platforms if one.name in of.targets}
+    shared = await names.overlapping(read, project_key, ours)
+    outside = await names.outside_of(read, project_key, ours)
     return TargetView(
         project_key=of.row.key,
         project_name=of.row.name,
         committee_name=of.committee.name,
-        platforms=tuple([await _platform(read, of, platform) for platform in platforms]),
+        platforms=tuple(_platform(of, one, shared.get(one.name, ()), outside.get(one.name, ())) for one in platforms),
         edit_why_not="" if await rights.is_admin(read) else _ADMINS_ONLY,
         changes=changes.of(await events.of_project(read, project_key, ("target_set",))),
     )
@@ -100,21 +105,22 @@ async def listing(read: transaction.Transaction) -> TargetList:
     )
 
 
-async def _platform(
-    read: transaction.Transaction, of: projects.Project, platform: distribution.DistributionPlatform
+def _platform(
+    of: projects.Project,
+    platform: distribution.DistributionPlatform,
+    shared: Sequence[tuple[sql.Project, str, str]],
+    outside: Sequence[str],
 ) -> TargetPlatform:
     row = of.targets.get(platform.name)
-    namespaces = tuple(row.namespaces) if row else ()
-    shared = await names.overlapping(read, of.row.key, platform, namespaces)
     return TargetPlatform(
         member=platform.name,
         name=platform.display_name,
-        namespaces=namespaces,
+        namespaces=tuple(row.namespaces) if row else (),
         source=row.source if row else "",
         target=row.target if row else "",
         set_by=row.set_by if row else "",
         set_at=row.set_at if row else None,
         digest=names.seen_target(row),
         overlaps=tuple((other.key, other.name, theirs) for other, theirs, _ in shared),
-        outside=await names.outside_of(read, of.row.key, platform, namespaces) if row else (),
+        outside=tuple(outside),
     )

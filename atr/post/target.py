@@ -30,16 +30,8 @@ async def selected(project_key: str) -> web.Answer:
                 seen=form.seen,
                 outside_is_meant=form.outside_is_meant,
             )
-    except forms.FormError as error:
-        return await _again(project_key, given, 422, field_errors=error.problems)
-    except errors.InputError as error:
-        return await _again(project_key, given, 422, field_errors={error.field: str(error)})
-    except errors.UnsupportedError as error:
-        return await _again(project_key, given, 422, field_errors={"platform": str(error)})
-    except errors.BlockedError as error:
-        return await _again(project_key, given, 409, outside=error.reasons)
-    except errors.ConflictError as error:
-        return await _again(project_key, given, 409, moved=str(error))
+    except (errors.InputError, errors.UnsupportedError, errors.BlockedError, errors.ConflictError) as error:
+        return await _again(project_key, given, error)
     return web.redirect(
         "get.target.selected",
         success="Namespaces saved. They apply from now on."
@@ -48,17 +40,18 @@ async def selected(project_key: str) -> web.Answer:
     )
 
 
-async def _again(
-    project_key: str,
-    given: dict[str, str],
-    status: int,
-    *,
-    field_errors: Mapping[str, str] | None = None,
-    moved: str = "",
-    outside: tuple[str, ...] = (),
-) -> web.Answer:
-    view = await web.view(targets.page, project_key)
+async def _again(project_key: str, given: dict[str, str], error: errors.AtrError) -> web.Answer:
+    problems: Mapping[str, str] = {}
+    if isinstance(error, forms.FormError):
+        problems = error.problems
+    elif isinstance(error, errors.InputError | errors.UnsupportedError):
+        problems = {getattr(error, "field", "platform"): str(error)}
     html = await web.render(
-        "target.html", view=view, values=given, field_errors=field_errors or {}, moved=moved, outside=outside
+        "target.html",
+        view=await web.view(targets.page, project_key),
+        values=given,
+        field_errors=problems,
+        moved=str(error) if isinstance(error, errors.ConflictError) else "",
+        outside=error.reasons if isinstance(error, errors.BlockedError) else (),
     )
-    return html, status
+    return html, 422 if problems else 409

@@ -5,9 +5,11 @@ And what the forms of a project's policy and names showed, as a digest that they
 else was faster.
 """
 
+import collections
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlmodel
@@ -77,56 +79,53 @@ async def of_others(
 async def overlapping(
     read: transaction.Transaction,
     project_key: str,
-    platform: distribution.DistributionPlatform,
-    names: Sequence[str],
-) -> tuple[tuple[sql.Project, str, str], ...]:
-    """Projects that hold a name which lies inside one of these or the other way round: (project, theirs, ours)."""
+    names: Mapping[str, Sequence[str]],
+) -> Mapping[str, Sequence[tuple[sql.Project, str, str]]]:
+    """By platform: projects that hold a name which lies inside one of these, or around it: (project, theirs, ours)."""
     wanted = (
         sqlmodel.select(tables.PlatformTarget, sql.Project)
         .join(sql.Project, col(sql.Project.key) == col(tables.PlatformTarget.project_key))
-        .where(tables.PlatformTarget.platform == platform.name, tables.PlatformTarget.project_key != project_key)
+        .where(col(tables.PlatformTarget.platform).in_(names), tables.PlatformTarget.project_key != project_key)
         .order_by(col(sql.Project.key))
     )
     # Whatever the case of the letters: some disks, and people, do not tell it apart.
-    covers = read.data.built.covers
-    return tuple(
-        (project, theirs, name)
-        for row, project in (await read.data.exec(wanted)).all()
-        for theirs in row.namespaces
-        for name in names
-        if covers(platform, theirs.lower(), name.lower()) or covers(platform, name.lower(), theirs.lower())
-    )
+    covers, found = read.data.built.covers, collections.defaultdict(list)
+    for row, project in (await read.data.exec(wanted)).all():
+        platform = distribution.DistributionPlatform[row.platform]
+        for theirs, name in itertools.product(row.namespaces, names[row.platform]):
+            if covers(platform, theirs.lower(), name.lower()) or covers(platform, name.lower(), theirs.lower()):
+                found[row.platform].append((project, theirs, name))
+    return found
 
 
 async def outside_of(
     read: transaction.Transaction,
     project_key: str,
-    platform: distribution.DistributionPlatform,
-    names: Sequence[str],
-) -> tuple[str, ...]:
-    """The deployments of releases on their way whose packages would lie outside these names, a sentence each."""
+    names: Mapping[str, Sequence[str]],
+) -> Mapping[str, Sequence[str]]:
+    """By platform: the deployments of releases on their way that would lie outside these names, a sentence each."""
     wanted = (
         sqlmodel.select(tables.Deployment, sql.Release)
         .join(sql.Release, col(sql.Release.key) == col(tables.Deployment.release_key))
         .where(
             sql.Release.project_key == project_key,
             col(sql.Release.phase) != sql.ReleasePhase.RELEASE,
-            tables.Deployment.platform == platform.name,
+            col(tables.Deployment.platform).in_(names),
             col(tables.Deployment.state).not_in(list(candidates.OUT)),
         )
         .order_by(col(tables.Deployment.id))
     )
     found = (await read.data.exec(wanted)).all()
     packages = await queries.packages_of(read.data, [row for row, _ in found])
-    sentences = []
+    sentences = collections.defaultdict(list)
     for row, release in found:
-        beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names))
+        beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names[row.platform]))
         if beyond:
-            sentences.append(
+            sentences[row.platform].append(
                 f"{release.version}, deployment {row.external_id or row.name}: {words.some(beyond)} would be "
                 "outside and could not be promoted."
             )
-    return tuple(sentences)
+    return sentences
 
 
 def seen_policy(row: sql.ReleasePolicy) -> str:

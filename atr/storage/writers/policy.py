@@ -125,9 +125,9 @@ class FoundationAdmin(transaction.Writer):
         if seen not in {None, names.seen_target(row)}:
             raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
         await self._ensure_apart(project, platform, wanted)
-        outside = await names.outside_of(write, project_key, platform, wanted)
+        outside = await names.outside_of(write, project_key, {platform.name: wanted})
         if outside and not outside_is_meant:
-            raise errors.BlockedError(outside)
+            raise errors.BlockedError(outside[platform.name])
         before = names.target_facts(row)
         if row is None:
             row = tables.PlatformTarget(
@@ -155,7 +155,8 @@ class FoundationAdmin(transaction.Writer):
         self, project: sql.Project, platform: distribution.DistributionPlatform, wanted: Sequence[str]
     ) -> None:
         """The wall: no name of one committee lies inside a name of another one."""
-        for other, theirs, name in await names.overlapping(self._write, project.key, platform, wanted):
+        shared = await names.overlapping(self._write, project.key, {platform.name: wanted})
+        for other, theirs, name in shared.get(platform.name, ()):
             if other.committee_key != project.committee_key:
                 committee = await queries.demand_committee(self._write.data, other.committee_key)
                 raise errors.InputError(
