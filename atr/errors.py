@@ -16,7 +16,6 @@
     │  └─ HeldError             the same, with each reason as a code and its facts in `.held`
     └─ PlatformError            something outside did not do what we asked
        ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
-       ├─ NotPublicError        the public place does not have this file (yet)
        ├─ RefusedError          a complete and definite no (`.status`)
        │  └─ CredentialsError   our credentials were refused
        └─ MalformedError        an answer that cannot be read; never taken for success
@@ -123,10 +122,6 @@ class UnavailableError(PlatformError):
         self.retry_after = retry_after
         self.status = status
         self.faultless = faultless
-
-
-class NotPublicError(PlatformError):
-    """The public place does not have this file."""
 
 
 class RefusedError(PlatformError):

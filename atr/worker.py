@@ -232,15 +232,6 @@ async def tell_heads(hands: contexts.Context) -> None:
         hands.meters.heads.info({"chains": str(told.chains), "sha256": told.sha256})
 
 
-async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
-    """Do everything that is due now, once, and answer how much that was. For tests and for the demo's clock."""
-    await free_names(hands)
-    shift = Shift(hands, limit)
-    started = await shift.start()
-    await asyncio.gather(*shift.running)
-    return started
-
-
 async def _task(hands: contexts.Context, task: work.Task) -> None:
     with log.about(row=task.subject, task_type=task.task_type.value):
         await _do(hands, task)

@@ -281,7 +281,7 @@ class World:
     async def work(self, rounds: int = 10) -> None:
         """Let the worker do what is due, until nothing more is due at this instant."""
         for _ in range(rounds):
-            if await worker.drain(self.hands) == 0:
+            if await drain(self.hands) == 0:
                 return
 
     async def pass_time(self, *, rounds: int = 1, **delta: float) -> None:
@@ -431,6 +431,15 @@ async def open_world(
             if wires is not None:
                 wires.carry(hands)
             yield World(hands, store, sandbox, clock, settings)
+
+
+async def drain(hands: contexts.Context, *, limit: int = 100) -> int:
+    """Do everything that is due now, once, and answer how much that was."""
+    await worker.free_names(hands)
+    shift = worker.Shift(hands, limit)
+    started = await shift.start()
+    await asyncio.gather(*shift.running)
+    return started
 
 
 @contextlib.asynccontextmanager

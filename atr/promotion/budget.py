@@ -76,19 +76,17 @@ class Account:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """How many rows may be looked at now. `wait_until` says when that may change, if none may."""
+    """How many rows may be looked at now."""
 
     looks: int
     breaker: Breaker
-    wait_until: datetime.datetime | None = None
 
 
 def verdict(account: Account, limits: Limits, now: datetime.datetime, *, at_most: int) -> Verdict:
     """How many rows may be looked at now: of a half-open account one, which only reads."""
     breaker = breaker_of(account, limits, now)
-    until = _wait_until(account, limits, now, breaker)
-    if until is not None:
-        return Verdict(0, breaker, until)
+    if _wait_until(account, limits, now, breaker) is not None:
+        return Verdict(0, breaker)
     if breaker is Breaker.HALF_OPEN:
         return Verdict(1, breaker)
     return Verdict(

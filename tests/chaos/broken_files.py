@@ -24,12 +24,11 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.storage.audit as audit
-import atr.worker as worker
 import tests.chaos.committing as committing
 import tests.chaos.outcome as outcome
 import tests.chaos.scarce as scarce
+import tests.world as worlds
 from tests import databases, guarding
-from tests import world as worlds
 
 # Cuts; databases that are full; that cannot be written from the k-th write on; whose writer is killed.
 _SIZES: Final = {
@@ -192,5 +191,5 @@ async def _starved(scene: worlds.Scene, scarcity: scarce.Scarce, pages: int) -> 
 async def _work(world: worlds.World) -> None:
     """One round of a worker that outlives whatever it runs into, and the time until something is due."""
     with contextlib.suppress(errors.AtrError, sqlalchemy.exc.DBAPIError):
-        await worker.drain(world.hands)
+        await worlds.drain(world.hands)
     await world.turn_to_due()

@@ -18,13 +18,12 @@ import sqlalchemy
 
 import atr.models.promotion as tables
 import atr.promotion.states as states
-import atr.worker as worker
 import tests.chaos.cutter as cutters
 import tests.chaos.outcome as outcome
 import tests.chaos.truth as truth
 import tests.model.invariants as invariants
+import tests.world as worlds
 from tests import databases, guarding
-from tests import world as worlds
 
 # Cuts, and restarts of the server.
 _SIZES: Final = {
@@ -129,7 +128,7 @@ async def _to_the_end(world: worlds.World, promotion_id: int, server: databases.
     """Work, whatever fails, until it stands still. `crash`: in which round the server dies in the middle."""
     state = states.State.REQUESTED
     for turn in range(_ROUNDS):
-        working = asyncio.create_task(worker.drain(world.hands))
+        working = asyncio.create_task(worlds.drain(world.hands))
         if turn + 1 == crash:
             await asyncio.sleep(0.02)
             await asyncio.to_thread(server.stop)

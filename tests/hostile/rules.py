@@ -96,8 +96,6 @@ def _of_error(case: cases.Case, endpoint: endpoints.Endpoint, ran: Ran) -> Itera
         yield f"took {case.status} for refused credentials"
     elif isinstance(error, errors.RefusedError) and not (400 <= case.status < 500):
         yield f"took {case.status} for a refusal"
-    elif isinstance(error, errors.NotPublicError):
-        yield "took a fault for “not public”"
     elif _must_succeed(case, endpoint, ran):
         yield f"raised {error!r} for the documented success"
     wait = getattr(error, "retry_after", None)

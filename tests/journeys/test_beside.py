@@ -12,8 +12,7 @@ import atr.pages.finish as finish
 import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.states as states
-import atr.worker as worker
-from tests import world as worlds
+import tests.world as worlds
 
 _State = states.State
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -356,7 +355,7 @@ async def test_nothing_is_announced_while_one_reading_has_found_a_difference(vot
     voted.platform.portal.public.withdraw(f"{CORE}/widgets-core-2.4.0-sources.jar")
     for _ in range(20):
         await voted.turn_to_due()
-        await worker.drain(voted.hands)
+        await worlds.drain(voted.hands)
         if (await voted.promotion(1)).difference:
             break
     assert (await voted.row(1)).state is _State.LIVE

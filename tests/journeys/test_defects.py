@@ -18,9 +18,8 @@ import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
 import atr.storage.files as files
-import atr.worker as worker
+import tests.world as worlds
 from tests import hosting
-from tests import world as worlds
 
 _State = states.State
 _PLATFORMS: Final = {platform.name for platform in distribution.DistributionPlatform}
@@ -85,7 +84,7 @@ async def test_defect_04_no_row_starves_and_one_hung_host_holds_up_only_its_own(
     await _said_public(voted, *(f"pending-{number}" for number in range(30)))
     await voted.promote(1)
     for _ in range(31):
-        await worker.drain(voted.hands, limit=5)
+        await worlds.drain(voted.hands, limit=5)
     assert {row.retries for row in await voted.rows(sql.Distribution) if row.package.startswith("pending")} == {1}
     await voted.live(1)
 

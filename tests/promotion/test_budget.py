@@ -32,11 +32,16 @@ def silent(*, since: float = 0) -> budget.Account:
     return account
 
 
+def wait_until(account: budget.Account, seconds: float) -> datetime.datetime | None:
+    told = budget.waiting("Central", account, LIMITS, at(seconds))
+    return told and told[1]
+
+
 def test_ten_looks_are_there_at_once_and_ten_more_come_within_a_minute() -> None:
     assert looks(NEW, 0) == 10
     account = budget.spent(NEW, LIMITS, NOW, 10)
     assert [looks(account, seconds) for seconds in (0, 5.9, 6, 12, 59.9, 60, 3_600)] == [0, 0, 1, 2, 9, 10, 10]
-    assert budget.verdict(account, LIMITS, NOW, at_most=100).wait_until == at(6)
+    assert wait_until(account, 0) == at(6)
     assert budget.verdict(NEW, LIMITS, NOW, at_most=3).looks == 3
 
 
@@ -74,13 +79,13 @@ def test_five_faults_within_two_minutes_open_the_breaker_and_four_do_not() -> No
 def test_it_rests_for_a_minute_then_one_read_is_let_through() -> None:
     account = silent()
     resting = budget.verdict(account, LIMITS, at(59), at_most=100)
-    assert (resting.looks, resting.breaker, resting.wait_until) == (0, budget.Breaker.OPEN, at(60))
+    assert (resting, wait_until(account, 59)) == (budget.Verdict(0, budget.Breaker.OPEN), at(60))
     assert budget.verdict(account, LIMITS, at(60), at_most=100) == budget.Verdict(1, budget.Breaker.HALF_OPEN)
 
 
 def test_while_somebody_probes_nobody_else_does() -> None:
     account = dataclasses.replace(silent(), probing_until=at(135))
-    assert budget.verdict(account, LIMITS, at(60), at_most=100).wait_until == at(135)
+    assert wait_until(account, 60) == at(135)
     assert looks(account, 135) == 1, "whoever probed has died"
 
 

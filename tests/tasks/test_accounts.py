@@ -26,7 +26,7 @@ import atr.storage as storage
 import atr.storage.lanes as lanes
 import atr.tasks.distribution as scan
 import atr.worker as worker
-from tests import world as worlds
+import tests.world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 Platform = distribution.DistributionPlatform
@@ -127,8 +127,8 @@ async def test_ten_rows_a_minute_and_the_longest_waiting_first(voted: worlds.Wor
     prompt: Any = _Prompt()
     with voted.other_hands(promoters={_CENTRAL: prompt}) as one:
         two = dataclasses.replace(one, owner="a-third")
-        await asyncio.gather(worker.drain(one, limit=8), worker.drain(two, limit=8))
-        await worker.drain(one)
+        await asyncio.gather(worlds.drain(one, limit=8), worlds.drain(two, limit=8))
+        await worlds.drain(one)
         assert prompt.asked == 10
         looked = [row.id for row in await voted.rows(tables.Promotion) if row.last_look]
         assert looked == numbers[:10]
@@ -137,7 +137,7 @@ async def test_ten_rows_a_minute_and_the_longest_waiting_first(voted: worlds.Wor
         assert waits.lease_epoch == 0
         for _ in range(15):
             voted.clock.turn(seconds=6)
-            await worker.drain(two)
+            await worlds.drain(two)
         assert prompt.asked == 25
     after = {row.id: row.last_look for row in await voted.rows(tables.Promotion) if row.id in numbers}
     assert set(after) == set(numbers)
@@ -150,7 +150,7 @@ async def test_five_faults_open_the_breaker_for_every_worker_and_one_probe_close
     voted.fault("status", status=503, times=5)
     for _ in range(5):
         voted.clock.turn(seconds=12)
-        await worker.drain(voted.hands)
+        await worlds.drain(voted.hands)
     assert (await _account(voted)).opened_at == voted.clock.at
     row = await voted.row(1)
     opens = voted.clock.at + datetime.timedelta(seconds=60)
@@ -158,7 +158,7 @@ async def test_five_faults_open_the_breaker_for_every_worker_and_one_probe_close
     voted.clock.turn(seconds=59)
     asked = voted.requests("status")
     with voted.other_hands() as other:
-        assert await worker.drain(other) == 0
+        assert await worlds.drain(other) == 0
     row = await voted.row(1)
     assert row.next_note == (
         f"Maven Central failed to respond 5 times within two minutes; next request at {opens:%H:%M:%S} UTC."
@@ -182,9 +182,9 @@ async def test_a_probe_that_fails_lets_it_rest_anew(voted: worlds.World) -> None
     await _fault(voted)
     voted.clock.turn(seconds=61)
     voted.fault("status", cut=True)
-    assert await worker.drain(voted.hands) == 1
+    assert await worlds.drain(voted.hands) == 1
     assert (await _account(voted)).opened_at == voted.clock.at
-    assert await worker.drain(voted.hands) == 0
+    assert await worlds.drain(voted.hands) == 0
     assert voted.publish_calls == 0
 
 
@@ -193,7 +193,7 @@ async def test_a_probe_of_what_was_asked_for_reads_and_does_not_publish(voted: w
     await voted.promote(1)
     await _fault(voted)
     voted.clock.turn(seconds=61)
-    assert await worker.drain(voted.hands) == 1
+    assert await worlds.drain(voted.hands) == 1
     assert (await _account(voted)).opened_at is None
     assert voted.publish_calls == 0
     assert not [one for one in await voted.rows(tables.Attempt) if one.kind is tables.AttemptKind.PUBLISH]
@@ -221,7 +221,7 @@ async def test_no_mark_is_made_while_the_breaker_is_open(voted: worlds.World) ->
     promotion_id = await voted.promote(1)
     opens: Any = _OpensWhileRead(voted)
     with voted.other_hands(promoters={_CENTRAL: opens}):
-        await worker.drain(voted.hands)
+        await worlds.drain(voted.hands)
     assert (await voted.promotion(promotion_id)).state is states.State.REQUESTED
     assert voted.publish_calls == 0
     row = await voted.row(1)
@@ -251,18 +251,18 @@ async def test_what_a_platform_asks_for_goes_for_all_its_rows(voted: worlds.Worl
         await step
     assert (await voted.promotion(numbers[0])).last_look
     assert (await _account(voted)).paused_until == voted.clock.at + datetime.timedelta(seconds=600)
-    assert await worker.drain(voted.hands) == 0
+    assert await worlds.drain(voted.hands) == 0
     voted.clock.turn(seconds=599)
-    assert await worker.drain(voted.hands) == 0
+    assert await worlds.drain(voted.hands) == 0
     voted.clock.turn(seconds=2)
-    assert await worker.drain(voted.hands) > 0
+    assert await worlds.drain(voted.hands) > 0
 
 
 async def test_a_platform_that_refuses_us_is_no_platform_that_is_silent(voted: worlds.World) -> None:
     """401 and 404 are answers: what follows from them is each row's own."""
     await _many(voted, 8)
     voted.fault("status", status=401, times=8)
-    await worker.drain(voted.hands)
+    await worlds.drain(voted.hands)
     assert (await _account(voted)).faults == ()
 
 
@@ -319,7 +319,7 @@ async def test_a_stop_drops_what_does_not_end_and_it_writes_nothing(voted: world
     unheld = {"lease_owner", "lease_epoch", "lease_until"}
     assert after.model_dump(exclude=unheld) == before.model_dump(exclude=unheld)
     voted.clock.turn(seconds=voted.hands.lease + 1)
-    assert await worker.drain(voted.hands) >= 1
+    assert await worlds.drain(voted.hands) >= 1
 
 
 async def test_nothing_due_costs_a_few_reads_and_no_write(voted: worlds.World) -> None:

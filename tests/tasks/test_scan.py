@@ -21,7 +21,7 @@ import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.tasks.distribution as scan
 import atr.worker as worker
-from tests import world as worlds
+import tests.world as worlds
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 
@@ -122,7 +122,7 @@ async def test_pending_rows_of_a_platform_are_looked_for_one_by_one(voted: world
             where = distribution.coordinates(worlds.MAVEN, "org.example.widgets", name, "2.4.0")
             await member.distributions.record(RELEASE, where, staging=False)
     for _ in names:
-        assert await worker.drain(voted.hands, limit=5) == 1
+        assert await worlds.drain(voted.hands, limit=5) == 1
     rows = [one for one in await voted.rows(sql.Distribution) if one.package in names]
     assert {one.retries for one in rows} == {1}
     assert all(one.due_at and one.due_at > voted.clock.at for one in rows)
@@ -153,7 +153,7 @@ async def test_a_task_is_tried_again_longer_apart_and_then_failed(voted: worlds.
     began = voted.clock.at
     instants = []
     for _ in range(20):
-        if await worker.drain(voted.hands):
+        if await worlds.drain(voted.hands):
             instants.append((voted.clock.at - began).total_seconds())
         voted.clock.turn(seconds=1)
         (task,) = [one for one in await voted.rows(operating.Task) if one.task_args == wrong]
@@ -197,11 +197,11 @@ async def test_a_task_whose_worker_died_is_taken_up_when_its_lease_has_ended(vot
 async def test_what_needs_files_is_left_to_a_worker_that_has_them(world: worlds.World) -> None:
     """DESIGN.md, 6: proving and promoting need only digests."""
     deployment_id = await world.stage(await world.composed())
-    await worker.drain(dataclasses.replace(world.hands, has_files=False))
+    await worlds.drain(dataclasses.replace(world.hands, has_files=False))
     left = [one.task_type for one in await world.rows(operating.Task) if one.status is operating.TaskStatus.QUEUED]
     assert left == [operating.TaskType.DISTRIBUTION_STAGE]
     assert await world.rows(tables.Attempt) == []
-    await worker.drain(world.hands)
+    await worlds.drain(world.hands)
     assert (await world.row(deployment_id)).deployment_state is states.DeploymentState.VALIDATING
 
 
@@ -211,7 +211,7 @@ async def test_a_lost_capture_task_is_asked_for_again_by_the_scan(world: worlds.
     deployment_id = await world.stage(release_key)
     await world.until(deployment_id, lambda row: row.deployment_state is states.DeploymentState.VALIDATING)
     for _ in range(50):
-        await worker.drain(world.hands)
+        await worlds.drain(world.hands)
         captures = [
             one for one in await world.rows(operating.Task) if one.task_type is operating.TaskType.DISTRIBUTION_CAPTURE
         ]
