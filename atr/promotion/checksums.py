@@ -7,9 +7,8 @@ nothing but a digest and the name of `p`. So the list of all files and the text 
 alone.
 """
 
-import hashlib
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 # The algorithms by their endings, with how many digits each has. https://central.sonatype.org/publish/requirements/
@@ -54,11 +53,6 @@ def stated(text: bytes, named: Named) -> str:
     form = rf"{digest}(?:[ \t]+\*?{name})?|(?i:{named.algorithm}) \({name}\) = {digest}"
     match = re.fullmatch(form, text.decode("ascii", "replace").strip(" \t\r\n"))
     return (match[1] or match[2]).lower() if match else ""
-
-
-def digests(data: bytes, algorithms: Iterable[str]) -> dict[str, str]:
-    """The digests of these bytes."""
-    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in algorithms}
 
 
 def wrong(path: str, said: Mapping[str, str], true: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.work as work
 import atr.platforms.contract as contract
@@ -317,7 +318,7 @@ async def _checksum(
 
 def _against_text(read: work.Read, said: Mapping[str, str]) -> str:
     """Which checksums of a checksum are wrong; empty if all are right."""
-    return checksums.wrong(read.file.path, said, checksums.digests(read.text.encode(), said))
+    return checksums.wrong(read.file.path, said, disk.digests([read.text.encode()], said))
 
 
 def _demand_whole(one: contract.Listed, size: int) -> None:

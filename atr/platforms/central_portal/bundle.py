@@ -5,14 +5,14 @@ https://central.sonatype.org/publish/publish-portal-upload/
 """
 
 import asyncio
-import hashlib
 import itertools
 import re
 import secrets
 import zipfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Final
 
+import atr.disk as disk
 import atr.errors as errors
 import atr.platforms.contract as contract
 import atr.shared.bundle as bundles
@@ -99,18 +99,19 @@ def file_name(name: str) -> str:
 
 def _add(bundle: zipfile.ZipFile, upload: contract.Upload) -> dict[str, str]:
     wanted = bundles.REQUIRED_SIDE_FILES if bundles.has_side_files(upload.path) else ()
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in wanted}
     try:
         with bundle.open(_entry(upload.path), "w", force_zip64=True) as target:
-            for piece in upload.source.pieces():
-                target.write(piece)
-                for running in hashes.values():
-                    running.update(piece)
+            return disk.digests(_written(upload, target), wanted)
     except errors.DamagedError as damage:
         raise errors.InputError(
             f"{upload.path} is not what was recorded: on our disk it {damage}. Nothing was sent. Tell the operator."
         ) from damage
-    return {name: running.hexdigest() for name, running in hashes.items()}
+
+
+def _written(upload: contract.Upload, target: IO[bytes]) -> Iterator[bytes]:
+    for piece in upload.source.pieces():
+        target.write(piece)
+        yield piece
 
 
 def _entry(path: str) -> zipfile.ZipInfo:
