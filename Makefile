@@ -5,6 +5,9 @@ PYTHON ?= python3
 # Passed on: make test ARGS="-n 2 -k promote", make run ARGS=..., make bench ARGS=..., make lock ARGS=--upgrade
 ARGS ?=
 
+# Without compiled modules each test process, and each program that a test starts, would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

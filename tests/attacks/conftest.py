@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes, started once for all attacks, and a version of its own for each."""
+"""The processes, started once for a module of attacks and stopped after it, and a version of its own for each."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from tests.attacks import ground as grounds
 _NUMBERS = itertools.count()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[processes.Stack]:
     """Web, worker and stand-in."""
     async with grounds.running(tmp_path_factory.mktemp("attacks") / "state") as running:
