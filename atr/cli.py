@@ -79,11 +79,11 @@ def serve() -> None:
 @cli.command()
 def worker() -> None:
     """Run the worker: the only process that reaches a platform."""
-    import atr.config as config
     import atr.log as log
+    import atr.platforms.registry as registry
     import atr.worker as workers
 
-    settings = config.WorkerSettings.from_environ(os.environ)
+    settings = registry.WorkerSettings.from_environ(os.environ)
     log.configure(settings.log_level)
     asyncio.run(workers.run(settings))
 

@@ -9,7 +9,7 @@ import ipaddress
 import pathlib
 import signal
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -18,8 +18,8 @@ import pydantic
 import atr.errors as errors
 
 PREFIX: Final = "ATR_"
-# These name a secret. Only the worker may see one.
-CREDENTIALS: Final = frozenset({"ATR_MAVEN_CENTRAL_TOKEN", "ATR_MAVEN_CENTRAL_TOKEN_FILE"})
+# How a setting is named that holds a secret, or says where one is. Only the worker may see one.
+_SECRET: Final = ("_TOKEN", "_TOKEN_FILE")
 # Known to every process, used by the tests.
 _IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
 # Where a trial may have the worker die: on a promotion's way, then on that of a deployment. One line of code each.
@@ -48,16 +48,6 @@ FAILPOINTS: Final = (
 # What happens to it there; `stop` freezes it.
 BLOWS: Final = MappingProxyType({"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM})
 _SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
-# What the worker may reach or show as a link.
-_ADDRESSES: Final = (
-    "maven_central_portal_url",
-    "maven_central_repository_url",
-    "artifact_hub_url",
-    "docker_hub_url",
-    "npm_url",
-    "npm_pages_url",
-    "pypi_url",
-)
 
 
 def _upper(value: object) -> object:
@@ -166,7 +156,7 @@ class WebSettings(_Settings):
 
     @classmethod
     def _refuse(cls, given: Mapping[str, str]) -> None:
-        seen = sorted(set(given) & CREDENTIALS)
+        seen = sorted(filter(is_credential, given))
         if seen:
             raise errors.SettingsError(
                 f"{', '.join(seen)}: the web process must not be able to publish. Set this for the worker only."
@@ -174,22 +164,9 @@ class WebSettings(_Settings):
 
 
 class WorkerSettings(_Settings):
-    """What the worker knows: the platforms, and the credentials."""
+    """What every worker knows. What a platform needs beside it stands in that platform's folder (`platforms/`)."""
 
-    maven_central_portal_url: str = ""
-    maven_central_repository_url: str = ""
-    # Hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to; separated by spaces.
-    maven_central_redirect_hosts: str = ""
-    # One line, `name:password`, the user token of the platform's account page.
-    maven_central_token: pydantic.SecretStr = pydantic.SecretStr("")
-    maven_central_token_file: pathlib.Path | None = None
-    # Where versions are looked up, without a credential. Its pages for people npm has on another host.
-    artifact_hub_url: str = ""
-    docker_hub_url: str = ""
-    npm_url: str = ""
-    npm_pages_url: str = ""
-    pypi_url: str = ""
-    # The same as for Maven Central, for whichever of these a redirect comes from.
+    # Hosts, each `host` or `host:port`, that a redirect from a place which is only looked at may lead to.
     lookup_redirect_hosts: str = ""
     user_agent: str = "atr-remote-promotion/0.1 (+https://github.com/apache/tooling-trusted-releases)"
     # Seconds for one call to a platform, from connecting to the last byte of an answer.
@@ -213,13 +190,16 @@ class WorkerSettings(_Settings):
     def _safe(self) -> Self:
         if self.lease < 2 * self.call_timeout:
             raise ValueError("ATR_LEASE must be at least twice ATR_CALL_TIMEOUT, or a running worker loses its rows")
-        if bool(self.maven_central_portal_url) != bool(self.maven_central_repository_url):
-            raise ValueError("Maven Central needs both its portal's and its public repository's address")
         if self.sandbox:
-            for url in filter(None, (getattr(self, name) for name in _ADDRESSES)):
+            for url in filter(None, (getattr(self, name) for name in self.addresses())):
                 if not is_loopback(url):
                     raise ValueError(f"{url} is not a loopback address, which sandbox mode requires")
         return self
+
+    @classmethod
+    def addresses(cls) -> Sequence[str]:
+        """The fields that name an address of a platform, which the worker may reach or show as a link."""
+        return [name for name in cls.model_fields if name.endswith("_url") and (name not in _Settings.model_fields)]
 
     @pydantic.field_validator("failpoint")
     @classmethod
@@ -231,26 +211,10 @@ class WorkerSettings(_Settings):
             raise ValueError(f"the action at a failpoint must be one of {', '.join(BLOWS)}")
         return failpoint
 
-    @property
-    def maven_central_credential(self) -> tuple[str, str]:
-        """The name and the password of the token. Raises SettingsError when they are not there."""
-        text = self.maven_central_token.get_secret_value()
-        if self.maven_central_token_file is not None:
-            try:
-                text = self.maven_central_token_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
-                # Not `from error`: what could not be decoded may be the secret.
-                raise errors.SettingsError(
-                    f"{self.maven_central_token_file} cannot be read: {why}. It must contain name:password."
-                ) from None
-        name, colon, password = text.strip().partition(":")
-        if not (name and colon and password) or (len(text.split()) != 1):
-            raise errors.SettingsError(
-                "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that contains "
-                "name:password."
-            )
-        return name, password
+
+def is_credential(name: str) -> bool:
+    """Whether a setting of this name, as in the environment, holds a secret or says where one is."""
+    return name.endswith(_SECRET)
 
 
 def is_loopback(url: str) -> bool:

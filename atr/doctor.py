@@ -27,12 +27,13 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.platforms.contract as contract
+import atr.platforms.registry as registry
 import atr.shared.distribution as distribution
 import atr.storage.health as health
 import atr.tasks.checks.readiness as readiness
 import atr.worker as worker
 
-Settings = config.WebSettings | config.WorkerSettings
+Settings = config.WebSettings | registry.WorkerSettings
 
 # A package and a version that nobody has: we learn whether we may ask, and no cache learns of a name that is wanted.
 _NOBODYS: Final = "atr-doctor"
@@ -64,7 +65,7 @@ class Finding:
 
 async def tell_all(environ: Mapping[str, str], tell: Callable[[Mapping[str, Any]], None], *, web: bool) -> bool:
     """Tell each finding as it is made, for the process that would start in this environment; False if one is a FAIL."""
-    kind = config.WebSettings if web else config.WorkerSettings
+    kind = config.WebSettings if web else registry.WorkerSettings
     try:
         settings = kind.from_environ(environ)
     except errors.SettingsError as error:
@@ -96,7 +97,7 @@ async def examine(
     yield _private(
         "secret key", settings.state_dir / "secret-key", missing="The web process creates it on its first start."
     )
-    if not isinstance(settings, config.WorkerSettings):
+    if not isinstance(settings, registry.WorkerSettings):
         return
     if settings.maven_central_token_file is not None:
         yield _private("token file", settings.maven_central_token_file)
@@ -251,7 +252,7 @@ def _private(what: str, path: pathlib.Path, *, missing: str = "") -> Finding:
     return Finding(Grade.OK, what, f"Only its owner can read {path}.")
 
 
-async def _platforms(settings: config.WorkerSettings, names: dict[str, tuple[str, ...]]) -> AsyncIterator[Finding]:
+async def _platforms(settings: registry.WorkerSettings, names: dict[str, tuple[str, ...]]) -> AsyncIterator[Finding]:
     try:
         promoters, catalogues = worker.adapters(settings), worker.catalogues(settings)
     except errors.SettingsError as error:

@@ -46,7 +46,7 @@ _GRACE: Final = 10.0
 _HOUSEKEEPING_EVERY: Final = 60.0
 
 
-async def run(settings: config.WorkerSettings) -> None:
+async def run(settings: registry.WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT. Raises SettingsError before it starts to."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ async def run(settings: config.WorkerSettings) -> None:
 
 @asynccontextmanager
 async def context(
-    settings: config.WorkerSettings,
+    settings: registry.WorkerSettings,
     clock: session.Clock | None = None,
     mounts: pathlib.Path = file_system.MOUNTS,
 ) -> AsyncIterator[contexts.Context]:
@@ -107,27 +107,27 @@ async def context(
 
 
 def adapters(
-    settings: config.WorkerSettings, trace: wire.Trace = wire.untraced
+    settings: registry.WorkerSettings, trace: wire.Trace = wire.untraced
 ) -> Mapping[mechanisms.Mechanism, contract.Promoter]:
     """An adapter for each mechanism whose address the operator has named; none is contacted otherwise."""
     made = {mechanism: opener(settings, trace) for mechanism, opener in registry.PROMOTERS.items()}
     return {mechanism: adapter for mechanism, adapter in made.items() if adapter is not None}
 
 
-def _failpoint(settings: config.WorkerSettings) -> contexts.Failpoint:
+def _failpoint(settings: registry.WorkerSettings) -> contexts.Failpoint:
     name, _, blow = settings.failpoint.partition(":")
     return contexts.Failpoint(name, settings.state_dir / "failpoint-done", config.BLOWS[blow or "kill"])
 
 
 def catalogues(
-    settings: config.WorkerSettings,
+    settings: registry.WorkerSettings,
 ) -> Mapping[distribution.DistributionPlatform, contract.Catalogue]:
     """A catalogue for each platform that is only looked at and whose address the operator has named."""
     made = {platform: opener(settings) for platform, opener in registry.CATALOGUES.items()}
     return {platform: lookup for platform, lookup in made.items() if lookup is not None}
 
 
-def timings(settings: config.WorkerSettings) -> Mapping[mechanisms.Mechanism, steps.Timing]:
+def timings(settings: registry.WorkerSettings) -> Mapping[mechanisms.Mechanism, steps.Timing]:
     """How fast each mechanism is asked."""
     return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
 

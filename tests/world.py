@@ -19,7 +19,6 @@ from typing import Any, Final, TypeVar
 import sqlalchemy
 import sqlmodel
 
-import atr.config as config
 import atr.db.queries as queries
 import atr.db.roles as roles
 import atr.db.session as session
@@ -30,6 +29,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.pages.deployments as deployments
 import atr.pages.views as views
+import atr.platforms.registry as registry
 import atr.promotion.states as states
 import atr.sandbox.central_portal.knobs as knobs
 import atr.sandbox.central_portal.portal as portals
@@ -116,7 +116,7 @@ class World:
         store: storage.Storage,
         sandbox: sandboxes.RunningSandbox,
         clock: Clock,
-        settings: config.WorkerSettings,
+        settings: registry.WorkerSettings,
     ) -> None:
         self.hands = hands
         # What the web process has: on PostgreSQL it is another role of the database.
@@ -425,7 +425,7 @@ async def open_world(
             "pace": 0.0,
             **overrides,
         }
-        settings = config.WorkerSettings.model_validate(given)
+        settings = registry.WorkerSettings.model_validate(given)
         async with worker.context(settings, clock) as hands, _web(hands, database, clock) as store:
             in_the_loop.without_threads(hands.storage.database._engine.sync_engine)
             if wires is not None:

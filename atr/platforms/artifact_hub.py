@@ -13,6 +13,13 @@ import atr.platforms.http as http
 import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
+
+class Settings(config.WorkerSettings):
+    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+
+    artifact_hub_url: str = ""
+
+
 _NAME: Final = "Artifact Hub"
 # An answer carries the chart's readme and the list of all its versions.
 _LIMIT: Final = 4 * 1024**2
@@ -51,7 +58,7 @@ def published(
     )
 
 
-def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
     place, platform = (
         http.looked_at(worker, worker.artifact_hub_url, _NAME),

@@ -18,6 +18,13 @@ import atr.platforms.http as http
 import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
+
+class Settings(config.WorkerSettings):
+    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+
+    docker_hub_url: str = ""
+
+
 _NAME: Final = "Docker Hub"
 # Official images have no owner in their address for people.
 _OFFICIAL: Final = distribution.DistributionPlatform.DOCKER_HUB.default_owner_namespace
@@ -63,7 +70,7 @@ def _with_wait(answered: answers.Answered) -> answers.Answered:
     return dataclasses.replace(answered, headers={"retry-after": f"{seconds}", **answered.headers})
 
 
-def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
     place, platform = http.looked_at(worker, worker.docker_hub_url, _NAME), distribution.DistributionPlatform.DOCKER_HUB
     return lookup.Document(platform, "image of Docker Hub", place, tag_path, published) if place else None

@@ -22,6 +22,15 @@ import atr.platforms.http as http
 import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
+
+class Settings(config.WorkerSettings):
+    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+
+    npm_url: str = ""
+    # Its pages for people stand on another host.
+    npm_pages_url: str = ""
+
+
 _NAME: Final = "npm"
 # The largest document of a whole package that we read for a date.
 PACKAGE_LIMIT: Final = 8 * 1024**2
@@ -98,17 +107,17 @@ class Npm(lookup.Lookup):
         return await asyncio.to_thread(published_at, answered, where)
 
 
-def opened(worker: config.WorkerSettings) -> Npm | None:
+def opened(worker: Settings) -> Npm | None:
     """The adapter for packages without a scope; None where no address is set. Raises SettingsError."""
     return _opened(_Platform.NPM, worker)
 
 
-def opened_scoped(worker: config.WorkerSettings) -> Npm | None:
+def opened_scoped(worker: Settings) -> Npm | None:
     """The same for packages with a scope."""
     return _opened(_Platform.NPM_SCOPED, worker)
 
 
-def _opened(platform: _Platform, worker: config.WorkerSettings) -> Npm | None:
+def _opened(platform: _Platform, worker: Settings) -> Npm | None:
     place, pages_url = http.looked_at(worker, worker.npm_url, _NAME), worker.npm_pages_url
     pages = http.site(pages_url, setting="The address of npm's pages") if pages_url else None
     return Npm(platform, f"package of {platform.display_name}", place, pages) if place else None

@@ -14,6 +14,13 @@ import atr.platforms.http as http
 import atr.platforms.lookup as lookup
 import atr.shared.distribution as distribution
 
+
+class Settings(config.WorkerSettings):
+    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+
+    pypi_url: str = ""
+
+
 _NAME: Final = "PyPI"
 # An answer carries the project's description, and a kilobyte for each file.
 _LIMIT: Final = 4 * 1024**2
@@ -49,7 +56,7 @@ def published(
     return contract.Published(where, date, site.address(document_path(where)), page(site, where))
 
 
-def opened(worker: config.WorkerSettings) -> lookup.Document | None:
+def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
     place, platform = http.looked_at(worker, worker.pypi_url, _NAME), distribution.DistributionPlatform.PYPI
     return lookup.Document(platform, "package of PyPI", place, document_path, published, _LIMIT) if place else None

@@ -13,10 +13,10 @@ import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
-import atr.config as config
 import atr.db.migrate as migrate
 import atr.demo.people as people
 import atr.models.promotion as tables
+import atr.platforms.registry as registry
 import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
@@ -64,7 +64,7 @@ async def hands(
         "maven_central_repository_url": repository_url,
         "maven_central_token": "name:password",
     }
-    async with worker.context(config.WorkerSettings.model_validate(given)) as made:
+    async with worker.context(registry.WorkerSettings.model_validate(given)) as made:
         limits = {reach: budget.Limits() for reach in budget.Reach}
         place = dataclasses.replace(made.storage.place, limits=limits)
         yield dataclasses.replace(made, storage=storage.Storage(made.storage.database, place))

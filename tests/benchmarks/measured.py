@@ -16,11 +16,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import atr.config as config
 import atr.disk as disk
 import atr.log as log
 import atr.models.work as work
 import atr.platforms.contract as contract
+import atr.platforms.registry as registry
 import atr.platforms.wire as wire
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
@@ -75,7 +75,7 @@ def peak_memory() -> int:
 def main() -> None:
     """Do it, and write the figures at the end, whatever it was."""
     told: Mapping[str, Any] = {}
-    settings = config.WorkerSettings.from_environ(os.environ)
+    settings = registry.WorkerSettings.from_environ(os.environ)
     log.configure(settings.log_level)
     if sys.argv[1] == "worker":
         asyncio.run(workers.run(settings))
@@ -85,7 +85,7 @@ def main() -> None:
     pathlib.Path(os.environ[FIGURES]).write_text(json.dumps(figures))
 
 
-async def _upload_again(settings: config.WorkerSettings, task: Task) -> Mapping[str, Any]:
+async def _upload_again(settings: registry.WorkerSettings, task: Task) -> Mapping[str, Any]:
     async with workers.context(settings) as hands:
         promoter = hands.promoters[mechanisms.Mechanism.CENTRAL_PORTAL]
         timing = workers.timings(settings)[promoter.mechanism]

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar, cast
 
 import atr.config as config
 import atr.platforms.contract as contract
+import atr.platforms.registry as registry
 import atr.server as server
 import atr.storage as storage
 import atr.worker as worker
@@ -131,12 +132,12 @@ async def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
 
 def work(settings: Mapping[str, Any]) -> None:
     """A worker, whose writes of promotions are kept with the lease under which they were made."""
-    asyncio.run(_watched(config.WorkerSettings.model_validate(settings), fenced=True))
+    asyncio.run(_watched(registry.WorkerSettings.model_validate(settings), fenced=True))
 
 
 def work_without_fence(settings: Mapping[str, Any]) -> None:
     """A worker of a broken build: whoever lost its lease writes all the same. What a campaign must see."""
-    asyncio.run(_watched(config.WorkerSettings.model_validate(settings), fenced=False))
+    asyncio.run(_watched(registry.WorkerSettings.model_validate(settings), fenced=False))
 
 
 def serve(settings: Mapping[str, Any], listener: socket.socket) -> None:
@@ -147,7 +148,7 @@ def serve(settings: Mapping[str, Any], listener: socket.socket) -> None:
 
 def work_that_calls_first(settings: Mapping[str, Any]) -> None:
     """A worker of a broken build: it calls, then commits its mark. What a campaign must see."""
-    asyncio.run(_calls_first(config.WorkerSettings.model_validate(settings)))
+    asyncio.run(_calls_first(registry.WorkerSettings.model_validate(settings)))
 
 
 class _CallsFirst:
@@ -167,7 +168,7 @@ class _CallsFirst:
         return self._replies[target.external_id]
 
 
-async def _calls_first(settings: config.WorkerSettings) -> None:
+async def _calls_first(settings: registry.WorkerSettings) -> None:
     stop = _stopping()
     async with worker.context(settings) as hands:
         broken: Any = {platform: _CallsFirst(one) for platform, one in hands.promoters.items()}
@@ -175,7 +176,7 @@ async def _calls_first(settings: config.WorkerSettings) -> None:
         await worker.work_until(calling, stop, tick=settings.tick, slots=settings.slots)
 
 
-async def _watched(settings: config.WorkerSettings, *, fenced: bool) -> None:
+async def _watched(settings: registry.WorkerSettings, *, fenced: bool) -> None:
     stop = _stopping()
     async with worker.context(settings) as hands:
         watching = watched.Storage(hands.storage, fenced=fenced)

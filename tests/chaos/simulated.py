@@ -14,11 +14,11 @@ import sqlalchemy
 import sqlmodel
 from sqlmodel import col
 
-import atr.config as config
 import atr.demo.tree as trees
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.platforms.registry as registry
 import atr.storage.worker as services
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
@@ -81,7 +81,7 @@ class Simulated(worlds.World):
         hands: contexts.Context,
         sandbox: sandboxes.RunningSandbox,
         clock: Clock,
-        settings: config.WorkerSettings,
+        settings: registry.WorkerSettings,
         chance: random.Random,
     ) -> None:
         super().__init__(hands, hands.storage, sandbox, clock, settings)

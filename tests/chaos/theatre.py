@@ -22,13 +22,13 @@ from typing import Any, Final, TypeVar, cast
 import psycopg
 import sqlalchemy
 
-import atr.config as config
 import atr.db.session as session
 import atr.demo.people as people
 import atr.demo.tree as trees
 import atr.platforms.central_portal.adapter as maven_central
 import atr.platforms.central_portal.settings as portal_settings
 import atr.platforms.http as http
+import atr.platforms.registry as registry
 import atr.promotion.steps as steps
 import atr.sandbox.world as stand_in
 import atr.shared.mechanisms as mechanisms
@@ -130,7 +130,7 @@ class Theatre:
         clock = simulated.Clock(self.loop, BEGAN)
         platform = stand_in.World(directory / "sandbox", clock=clock.seconds)
         platform.portal.add_account("atr", ("org.example", "commons-cli"), worlds.TOKEN)
-        settings = config.WorkerSettings.model_validate(
+        settings = registry.WorkerSettings.model_validate(
             {"state_dir": directory, "database_url": address, "sandbox": True}
         )
         database, written = self._database(address, clock)

@@ -15,6 +15,8 @@ import pytest
 import atr.config as config
 import atr.errors as errors
 import atr.log as log
+import atr.platforms.central_portal.settings as central_portal
+import atr.platforms.registry as registry
 import atr.worker as worker
 
 CANARY: Final = "canary-3f9d7a565b0833f6"
@@ -27,8 +29,9 @@ LOCAL: Final = {
     "ATR_NPM_PAGES_URL": "http://127.0.0.1:8081/registries/npm-pages",
     "ATR_PYPI_URL": "http://127.0.0.1:8081/registries/pypi",
 }
-Kind = type[config.WebSettings] | type[config.WorkerSettings]
-KINDS: Final = (config.WebSettings, config.WorkerSettings)
+Kind = type[config.WebSettings] | type[registry.WorkerSettings]
+CREDENTIALS: Final = {"ATR_MAVEN_CENTRAL_TOKEN", "ATR_MAVEN_CENTRAL_TOKEN_FILE"}
+KINDS: Final = (config.WebSettings, registry.WorkerSettings)
 
 
 def _sentence(kind: Kind, environ: Mapping[str, str]) -> str:
@@ -46,19 +49,23 @@ def _sentence(kind: Kind, environ: Mapping[str, str]) -> str:
 def test_nothing_set_is_enough_to_start_and_reaches_no_platform(kind: Kind) -> None:
     settings = kind.from_environ({"PATH": "/bin", "HOME": "/root", "ATR_CI_NO_SKIP": "1"})
     assert not settings.sandbox
-    if isinstance(settings, config.WorkerSettings):
+    if isinstance(settings, registry.WorkerSettings):
         assert worker.adapters(settings) == {}
         assert worker.catalogues(settings) == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["ATR_STATEDIR", "ATR_", "ATR_state_dir", "ATR_NPM_TOKEN", "ATR_MAVEN_CENTRAL_URL"])
+@pytest.mark.parametrize("name", ["ATR_STATEDIR", "ATR_", "ATR_state_dir", "ATR_MAVEN_CENTRAL_URL"])
 def test_an_unknown_name_stops_the_start(kind: Kind, name: str) -> None:
     said = _sentence(kind, {name: CANARY})
     assert said.startswith(f"{name}: unknown setting. Known settings are ATR_")
 
 
-@pytest.mark.parametrize("name", sorted(config.CREDENTIALS))
+def test_a_secret_of_no_platform_that_is_built_stops_the_worker_too() -> None:
+    assert _sentence(registry.WorkerSettings, {"ATR_NPM_TOKEN": CANARY}).startswith("ATR_NPM_TOKEN: unknown setting.")
+
+
+@pytest.mark.parametrize("name", [*sorted(CREDENTIALS), "ATR_NPM_TOKEN"])
 @pytest.mark.parametrize("more", [{}, {"ATR_SANDBOX": "1"}, {"ATR_NONSENSE": "1"}])
 def test_the_web_refuses_a_credential(name: str, more: dict[str, str]) -> None:
     said = _sentence(config.WebSettings, {name: CANARY, **more})
@@ -69,10 +76,10 @@ def test_every_secret_of_the_worker_is_a_credential() -> None:
     """Whoever adds one cannot forget to keep it from the web."""
     secret = {
         f"{config.PREFIX}{name.upper()}"
-        for name in config.WorkerSettings.model_fields
+        for name in registry.WorkerSettings.model_fields
         if re.search("token|password|secret|credential|key", name)
     }
-    assert secret == config.CREDENTIALS
+    assert secret == CREDENTIALS
     assert not secret & {f"{config.PREFIX}{name.upper()}" for name in config.WebSettings.model_fields}
 
 
@@ -80,8 +87,8 @@ def test_every_secret_of_the_worker_is_a_credential() -> None:
     ("kind", "name", "value"),
     [
         (config.WebSettings, "ATR_SANDBOX_URL", "http://127.0.0.1:1"),
-        (config.WorkerSettings, "ATR_FASTER", "2"),
-        (config.WorkerSettings, "ATR_FAILPOINT", "after_mark"),
+        (registry.WorkerSettings, "ATR_FASTER", "2"),
+        (registry.WorkerSettings, "ATR_FAILPOINT", "after_mark"),
     ],
 )
 @pytest.mark.parametrize("more", [{}, {"ATR_SANDBOX": "0"}, {"ATR_SANDBOX": "false"}])
@@ -104,28 +111,32 @@ def test_what_belongs_to_the_sandbox_stops_any_other_start(
         (config.WebSettings, {"ATR_SANDBOX": CANARY}, "ATR_SANDBOX: "),
         (config.WebSettings, {"ATR_SECURE_COOKIES": CANARY}, "ATR_SECURE_COOKIES: "),
         (config.WebSettings, {"ATR_LOG_LEVEL": CANARY}, "ATR_LOG_LEVEL: "),
-        (config.WorkerSettings, {"ATR_LEASE": "59.9"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),
-        (config.WorkerSettings, {"ATR_CALL_TIMEOUT": "38"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),
-        (config.WorkerSettings, {"ATR_CALL_TIMEOUT": "0"}, "ATR_CALL_TIMEOUT: "),
-        (config.WorkerSettings, {"ATR_LEASE": "inf"}, "ATR_LEASE: "),
-        (config.WorkerSettings, {"ATR_LEASE": "nan"}, "ATR_LEASE: "),
-        (config.WorkerSettings, {"ATR_PACE": "-1"}, "ATR_PACE: "),
-        (config.WorkerSettings, {"ATR_TICK": "0"}, "ATR_TICK: "),
-        (config.WorkerSettings, {"ATR_SLOTS": "0"}, "ATR_SLOTS: "),
-        (config.WorkerSettings, {"ATR_FASTER": "inf", "ATR_SANDBOX": "1"}, "ATR_FASTER: "),
+        (registry.WorkerSettings, {"ATR_LEASE": "59.9"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),
+        (registry.WorkerSettings, {"ATR_CALL_TIMEOUT": "38"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),
+        (registry.WorkerSettings, {"ATR_CALL_TIMEOUT": "0"}, "ATR_CALL_TIMEOUT: "),
+        (registry.WorkerSettings, {"ATR_LEASE": "inf"}, "ATR_LEASE: "),
+        (registry.WorkerSettings, {"ATR_LEASE": "nan"}, "ATR_LEASE: "),
+        (registry.WorkerSettings, {"ATR_PACE": "-1"}, "ATR_PACE: "),
+        (registry.WorkerSettings, {"ATR_TICK": "0"}, "ATR_TICK: "),
+        (registry.WorkerSettings, {"ATR_SLOTS": "0"}, "ATR_SLOTS: "),
+        (registry.WorkerSettings, {"ATR_FASTER": "inf", "ATR_SANDBOX": "1"}, "ATR_FASTER: "),
         (
-            config.WorkerSettings,
+            registry.WorkerSettings,
             {"ATR_FAILPOINT": "after_lunch", "ATR_SANDBOX": "1"},
             "ATR_FAILPOINT: unknown",
         ),
-        (config.WorkerSettings, {"ATR_FAILPOINT": "after_mark:wink", "ATR_SANDBOX": "1"}, "ATR_FAILPOINT: the action"),
         (
-            config.WorkerSettings,
+            registry.WorkerSettings,
+            {"ATR_FAILPOINT": "after_mark:wink", "ATR_SANDBOX": "1"},
+            "ATR_FAILPOINT: the action",
+        ),
+        (
+            registry.WorkerSettings,
             {"ATR_MAVEN_CENTRAL_PORTAL_URL": "https://portal.example"},
             "Maven Central needs both its portal's and its public repository's address",
         ),
         (
-            config.WorkerSettings,
+            registry.WorkerSettings,
             {"ATR_MAVEN_CENTRAL_REPOSITORY_URL": "https://files.example"},
             "Maven Central needs both its portal's and its public repository's address",
         ),
@@ -145,13 +156,13 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
 def test_what_a_dead_worker_held_is_taken_up_within_75_seconds() -> None:
     """L3: its lease has run out, and another one looks."""
-    default = config.WorkerSettings.from_environ({})
+    default = registry.WorkerSettings.from_environ({})
     assert default.lease + default.tick <= 75
 
 
 @pytest.mark.parametrize("lease", ["60", "75", "1e6"])
 def test_a_lease_of_twice_a_call_is_safe(lease: str) -> None:
-    assert config.WorkerSettings.from_environ({"ATR_LEASE": lease, "ATR_CALL_TIMEOUT": "30"})
+    assert registry.WorkerSettings.from_environ({"ATR_LEASE": lease, "ATR_CALL_TIMEOUT": "30"})
 
 
 @pytest.mark.parametrize("name", list(LOCAL))
@@ -174,7 +185,7 @@ def test_a_lease_of_twice_a_call_is_safe(lease: str) -> None:
     ],
 )
 def test_sandbox_mode_reaches_this_machine_only(name: str, address: str) -> None:
-    said = _sentence(config.WorkerSettings, {**LOCAL, name: address, "ATR_SANDBOX": "1"})
+    said = _sentence(registry.WorkerSettings, {**LOCAL, name: address, "ATR_SANDBOX": "1"})
     assert said.startswith("Invalid settings: ")
 
 
@@ -182,17 +193,17 @@ def test_every_address_of_a_platform_is_held_to_this_machine() -> None:
     """Whoever adds one cannot forget to."""
     named = {
         f"{config.PREFIX}{name.upper()}"
-        for name in config.WorkerSettings.model_fields
+        for name in registry.WorkerSettings.model_fields
         if name.endswith("_url") and name != "database_url"
     }
     assert named == set(LOCAL)
 
 
 async def test_a_catalogue_for_each_platform_whose_address_is_named() -> None:
-    settings = config.WorkerSettings.from_environ({"ATR_NPM_URL": "https://registry.example", "ATR_PACE": "1"})
+    settings = registry.WorkerSettings.from_environ({"ATR_NPM_URL": "https://registry.example", "ATR_PACE": "1"})
     some = worker.catalogues(settings)
     assert {platform.name for platform in some} == {"NPM", "NPM_SCOPED"}
-    settings = config.WorkerSettings.from_environ({**LOCAL, "ATR_LOOKUP_REDIRECT_HOSTS": "a.example b.example:8443"})
+    settings = registry.WorkerSettings.from_environ({**LOCAL, "ATR_LOOKUP_REDIRECT_HOSTS": "a.example b.example:8443"})
     every = worker.catalogues(settings)
     assert {platform.name for platform in every} == {"ARTIFACT_HUB", "DOCKER_HUB", "NPM", "NPM_SCOPED", "PYPI"}
     for platform, catalogue in [*some.items(), *every.items()]:
@@ -203,7 +214,7 @@ async def test_a_catalogue_for_each_platform_whose_address_is_named() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
 def test_sandbox_mode_knows_this_machine(host: str) -> None:
     addresses = {name: address.replace("127.0.0.1", host) for name, address in LOCAL.items()}
-    assert config.WorkerSettings.from_environ({**addresses, "ATR_SANDBOX": "1"})
+    assert registry.WorkerSettings.from_environ({**addresses, "ATR_SANDBOX": "1"})
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.org", ""])
@@ -217,14 +228,15 @@ class TestCredential:
     def test_a_file_of_one_line(self, tmp_path: pathlib.Path, text: str) -> None:
         path = tmp_path / "token"
         path.write_text(text)
-        settings = config.WorkerSettings.from_environ({"ATR_MAVEN_CENTRAL_TOKEN_FILE": str(path)})
-        assert settings.maven_central_credential == ("name", text.strip().partition(":")[2])
+        settings = registry.WorkerSettings.from_environ({"ATR_MAVEN_CENTRAL_TOKEN_FILE": str(path)})
+        assert settings.maven_central_credential == central_portal.Credential("name", text.strip().partition(":")[2])
 
     def test_the_file_wins(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "token"
         path.write_text("file:word")
         environ = {"ATR_MAVEN_CENTRAL_TOKEN_FILE": str(path), "ATR_MAVEN_CENTRAL_TOKEN": "environ:word"}
-        assert config.WorkerSettings.from_environ(environ).maven_central_credential == ("file", "word")
+        settings = registry.WorkerSettings.from_environ(environ)
+        assert settings.maven_central_credential == central_portal.Credential("file", "word")
 
     @pytest.mark.parametrize(
         "content",
@@ -244,20 +256,20 @@ class TestCredential:
         path = tmp_path / "token"
         path.write_bytes(content)
         environ = {**LOCAL, "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(path)}
-        self._refused(config.WorkerSettings.from_environ(environ))
+        self._refused(registry.WorkerSettings.from_environ(environ))
 
     def test_one_that_is_not_there(self, tmp_path: pathlib.Path) -> None:
         environ = {**LOCAL, "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(tmp_path / "nothing")}
-        assert "cannot be read: No such file" in self._refused(config.WorkerSettings.from_environ(environ))
+        assert "cannot be read: No such file" in self._refused(registry.WorkerSettings.from_environ(environ))
 
     def test_a_directory(self, tmp_path: pathlib.Path) -> None:
         environ = {**LOCAL, "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(tmp_path)}
-        assert "cannot be read" in self._refused(config.WorkerSettings.from_environ(environ))
+        assert "cannot be read" in self._refused(registry.WorkerSettings.from_environ(environ))
 
     def test_none_at_all(self) -> None:
-        assert "set ATR_MAVEN_CENTRAL_TOKEN_FILE" in self._refused(config.WorkerSettings.from_environ(LOCAL))
+        assert "set ATR_MAVEN_CENTRAL_TOKEN_FILE" in self._refused(registry.WorkerSettings.from_environ(LOCAL))
 
-    def _refused(self, settings: config.WorkerSettings) -> str:
+    def _refused(self, settings: registry.WorkerSettings) -> str:
         """The worker does not start, and says why."""
         with pytest.raises(errors.SettingsError) as caught:
             worker.adapters(settings)
@@ -276,7 +288,7 @@ def test_no_secret_is_shown(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPa
         "ATR_MAVEN_CENTRAL_TOKEN": f"name:{CANARY}",
         "ATR_MAVEN_CENTRAL_TOKEN_FILE": str(path),
     }
-    settings = config.WorkerSettings.from_environ(environ)
+    settings = registry.WorkerSettings.from_environ(environ)
     web = config.WebSettings.from_environ({"ATR_DATABASE_URL": environ["ATR_DATABASE_URL"]})
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
@@ -324,7 +336,7 @@ def test_a_log_line_is_one_line_whatever_it_holds(monkeypatch: pytest.MonkeyPatc
 def test_every_setting_is_documented() -> None:
     """docs/operators.md names each one, with its default, and none that does not exist."""
     page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "operators.md").read_text()
-    known = {**config.described(config.WebSettings), **config.described(config.WorkerSettings)}
+    known = {**config.described(config.WebSettings), **config.described(registry.WorkerSettings)}
     named = set(re.findall(r"\bATR_[A-Z_]+\b", page))
     missing = sorted(set(known) - named)
     assert not missing, f"docs/operators.md says nothing of {', '.join(missing)}"

@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 import sqlalchemy
 
-import atr.config as config
 import atr.db.condition as condition
 import atr.db.session as session
 import atr.errors as errors
+import atr.platforms.registry as registry
 import atr.worker as worker
 from tests import world as worlds
 
@@ -36,7 +36,7 @@ async def test_a_clock_behind_what_was_written_stops_the_start(voted: worlds.Wor
 
 @pytest.mark.sqlite
 async def test_a_worker_does_not_start_without_what_keeps_a_coordinate_to_one(tmp_path: pathlib.Path) -> None:
-    settings = config.WorkerSettings(state_dir=tmp_path)
+    settings = registry.WorkerSettings(state_dir=tmp_path)
     async with worker.context(settings):
         pass
     database = session.Database(settings.database)

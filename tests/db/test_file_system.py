@@ -8,6 +8,7 @@ import pytest
 import atr.config as config
 import atr.db.file_system as file_system
 import atr.errors as errors
+import atr.platforms.registry as registry
 import atr.server as server
 import atr.worker as worker
 
@@ -83,6 +84,6 @@ async def test_web_and_worker_do_not_start_there(tmp_path: pathlib.Path) -> None
         await server.serve(config.WebSettings.from_environ(environ), mounts)
     del environ["ATR_PORT"]
     with pytest.raises(errors.SettingsError, match="network file system"):
-        async with worker.context(config.WorkerSettings.from_environ(environ), mounts=mounts):
+        async with worker.context(registry.WorkerSettings.from_environ(environ), mounts=mounts):
             pass
     assert not (tmp_path / "state").exists()

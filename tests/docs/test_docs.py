@@ -13,6 +13,7 @@ import pytest
 import atr.cli as cli
 import atr.config as config
 import atr.demo.faults as faults
+import atr.platforms.registry as registry
 import atr.promotion.gates as gates
 import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
@@ -87,7 +88,7 @@ def test_the_paths_of_atr_are_named_and_not_ours() -> None:
 def test_every_setting_is_described_with_its_default() -> None:
     operators = text("docs/operators.md")
     rows = dict(re.findall(r"^\| `(ATR_\w+)` \| ([^|]+) \|", operators, re.MULTILINE))
-    described = config.described(config.WebSettings) | config.described(config.WorkerSettings)
+    described = config.described(config.WebSettings) | config.described(registry.WorkerSettings)
     assert rows.keys() == described.keys()
     wrong = {name: said for name, said in rows.items() if said.strip("` ") != in_words(described[name])}
     assert wrong == {}
@@ -105,7 +106,7 @@ def in_words(default: object) -> str:
 
 
 def test_no_page_names_a_setting_that_does_not_exist() -> None:
-    known = config.described(config.WebSettings) | config.described(config.WorkerSettings)
+    known = config.described(config.WebSettings) | config.described(registry.WorkerSettings)
     named = set(re.findall(r"\bATR_[A-Z_]*[A-Z]\b", everything()))
     # Those of the tests are in tests/, and are read nowhere else.
     of_tests = {databases.CHOICE, outcome.SEED}

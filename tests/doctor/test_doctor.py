@@ -15,6 +15,7 @@ import atr.config as config
 import atr.db.migrate as migrate
 import atr.doctor as doctor
 import atr.models.promotion as tables
+import atr.platforms.registry as registry
 from tests import world as worlds
 
 CANARY: Final = "canary-of-the-doctor"
@@ -44,8 +45,8 @@ def _file(address: str) -> pathlib.Path:
     return pathlib.Path(name)
 
 
-def _worker(state_dir: pathlib.Path, **environ: str) -> config.WorkerSettings:
-    return config.WorkerSettings.from_environ({"ATR_STATE_DIR": str(state_dir), **environ})
+def _worker(state_dir: pathlib.Path, **environ: str) -> registry.WorkerSettings:
+    return registry.WorkerSettings.from_environ({"ATR_STATE_DIR": str(state_dir), **environ})
 
 
 async def _of(world: worlds.World) -> dict[str, doctor.Finding]:

@@ -21,6 +21,7 @@ import atr.db.session as session
 import atr.demo.processes as processes
 import atr.errors as errors
 import atr.metrics as metrics
+import atr.platforms.registry as registry
 import atr.promotion.budget as budget
 import atr.promotion.states as states
 import atr.storage as storage
@@ -181,7 +182,7 @@ class TestServed:
     async def test_it_is_off_without_a_port(self, world: worlds.World) -> None:
         async with metrics.served(world.store, metrics.Meters(), host="127.0.0.1", port=None) as port:
             assert port == 0
-        assert config.WorkerSettings().metrics_port is None
+        assert registry.WorkerSettings().metrics_port is None
         assert config.WebSettings().metrics_host == "127.0.0.1"
 
     async def test_it_answers_while_the_body_runs_and_not_after(self, world: worlds.World) -> None:
@@ -203,9 +204,9 @@ class TestServed:
                 async with metrics.served(world.store, metrics.Meters(), host="127.0.0.1", port=port):
                     pass
 
-    @pytest.mark.parametrize("kind", [config.WebSettings, config.WorkerSettings])
+    @pytest.mark.parametrize("kind", [config.WebSettings, registry.WorkerSettings])
     def test_in_sandbox_mode_nobody_else_is_told(
-        self, kind: type[config.WebSettings] | type[config.WorkerSettings]
+        self, kind: type[config.WebSettings] | type[registry.WorkerSettings]
     ) -> None:
         environ = {"ATR_SANDBOX": "1", "ATR_METRICS_HOST": "0.0.0.0", "ATR_METRICS_PORT": "9000"}
         with pytest.raises(errors.SettingsError, match="not a loopback address"):
@@ -216,7 +217,7 @@ class TestServed:
         """With its own settings; it stops when it is told to, and the port is free again."""
         shutil.copy(migrated, tmp_path / "atr.db")
         port = ports.free_port()
-        settings = config.WorkerSettings.from_environ({"ATR_STATE_DIR": str(tmp_path), "ATR_METRICS_PORT": str(port)})
+        settings = registry.WorkerSettings.from_environ({"ATR_STATE_DIR": str(tmp_path), "ATR_METRICS_PORT": str(port)})
         running = asyncio.create_task(worker.run(settings))
         told = _parsed(await _patiently(f"http://127.0.0.1:{port}/metrics"))
         assert told["atr_scan_errors_total",] == 0

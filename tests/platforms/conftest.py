@@ -9,8 +9,8 @@ import httpx
 import hypothesis
 import pytest
 
-import atr.config as config
 import atr.platforms.central_portal.adapter as maven_central
+import atr.platforms.registry as registry
 import atr.sandbox.central_portal.portal as portals
 import atr.sandbox.settings as settings
 import atr.sandbox.world as world
@@ -27,7 +27,7 @@ FAST = settings.Settings(validate_seconds=0, publish_seconds=0, publishing_polls
 Adapt = Callable[..., maven_central.MavenCentral]
 
 
-def central_settings(portal_url: str, repository_url: str = "", **changes: object) -> config.WorkerSettings:
+def central_settings(portal_url: str, repository_url: str = "", **changes: object) -> registry.WorkerSettings:
     """A worker's, for Central at these addresses."""
     given: dict[str, object] = {
         "maven_central_portal_url": portal_url,
@@ -36,7 +36,7 @@ def central_settings(portal_url: str, repository_url: str = "", **changes: objec
         "call_timeout": 20.0,
         "pace": 0.0,
     }
-    return config.WorkerSettings.model_validate(given | changes)
+    return registry.WorkerSettings.model_validate(given | changes)
 
 
 def central_at(portal_url: str, repository_url: str = "", **changes: object) -> maven_central.MavenCentral:

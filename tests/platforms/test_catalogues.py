@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import atr.config as config
 import atr.errors as errors
 import atr.platforms.contract as contract
 import atr.platforms.registry as registry
@@ -130,7 +129,7 @@ def _catalogue(platform: Platform, sandbox: sandboxes.RunningSandbox, seconds: f
         return conftest.central_at(sandbox.portal_url, sandbox.repository_url, call_timeout=seconds)
     endpoint = SHELVES[platform].endpoint
     catalogue = registry.CATALOGUES[platform](
-        config.WorkerSettings.model_validate(
+        registry.WorkerSettings.model_validate(
             {
                 f"{endpoint.replace('-', '_')}_url": sandbox.registry_url(endpoint),
                 "npm_pages_url": sandbox.registry_url("npm-pages"),

@@ -11,7 +11,6 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.artifact_hub as artifact_hub
@@ -20,6 +19,7 @@ import atr.platforms.docker_hub as docker_hub
 import atr.platforms.http as http
 import atr.platforms.npm as npm
 import atr.platforms.pypi as pypi
+import atr.platforms.registry as registry
 import atr.shared.distribution as distribution
 import tests.platforms.stub as stub
 
@@ -312,9 +312,9 @@ def test_the_page_of_a_package(where: distribution.Coordinates, page: str) -> No
 
 
 def _npm(
-    url: str, pages_url: str = "", opened: Callable[[config.WorkerSettings], npm.Npm | None] = npm.opened
+    url: str, pages_url: str = "", opened: Callable[[registry.WorkerSettings], npm.Npm | None] = npm.opened
 ) -> npm.Npm:
-    catalogue = opened(config.WorkerSettings(npm_url=url, npm_pages_url=pages_url))
+    catalogue = opened(registry.WorkerSettings(npm_url=url, npm_pages_url=pages_url))
     assert catalogue is not None
     return catalogue
 
@@ -358,7 +358,7 @@ async def test_a_body_that_packs_more_than_it_shows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("opened", [npm.opened, npm.opened_scoped])
-def test_bad_addresses_stop_the_start(opened: Callable[[config.WorkerSettings], npm.Npm | None]) -> None:
+def test_bad_addresses_stop_the_start(opened: Callable[[registry.WorkerSettings], npm.Npm | None]) -> None:
     with pytest.raises(errors.SettingsError, match="address of npm"):
         _npm("ftp://127.0.0.1", opened=opened)
     with pytest.raises(errors.SettingsError, match="address of npm's pages"):

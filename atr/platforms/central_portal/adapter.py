@@ -15,7 +15,6 @@ from typing import Final
 
 import httpx
 
-import atr.config as config
 import atr.errors as errors
 import atr.platforms.answers as answers
 import atr.platforms.central_portal.bundle as bundle
@@ -313,14 +312,14 @@ class MavenCentral:
         return {"Authorization": f"Bearer {self._credential.encoded}", "Accept": accept}
 
 
-def opened(worker: config.WorkerSettings, trace: wire.Trace = wire.untraced) -> MavenCentral | None:
+def opened(worker: settings.Settings, trace: wire.Trace = wire.untraced) -> MavenCentral | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError.
 
     `trace` is told how far an irreversible request is.
     """
     if not worker.maven_central_portal_url:
         return None
-    credential = settings.Credential(*worker.maven_central_credential)
+    credential = worker.maven_central_credential
     agent, seconds = worker.user_agent, worker.call_timeout
     hosts = frozenset(worker.maven_central_redirect_hosts.split())
     portal = http.site(worker.maven_central_portal_url, setting="The address of Central's portal")

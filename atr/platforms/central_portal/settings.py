@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The credential of Central's Portal."""
+"""What the operator says of Central's Portal: its addresses, and the credential."""
 
 import base64
 import dataclasses
+import pathlib
 import re
-from typing import Final
+from typing import Final, Self
 
+import pydantic
+
+import atr.config as config
 import atr.errors as errors
 
 # The portal's own names have eight characters.
@@ -40,3 +44,42 @@ class Credential:
     def secrets(self) -> tuple[str, ...]:
         """Every form of it that must not be shown. A name as short as a word would blot out innocent text."""
         return (self.encoded, self.password, *((self.name,) if len(self.name) >= _TELLING_NAME else ()))
+
+
+class Settings(config.WorkerSettings):
+    """The worker's settings with the Portal's. Without addresses it is not contacted."""
+
+    maven_central_portal_url: str = ""
+    maven_central_repository_url: str = ""
+    # Hosts, each `host` or `host:port`, that a redirect of a file's bytes may lead to; separated by spaces.
+    maven_central_redirect_hosts: str = ""
+    # One line, `name:password`, the user token of the platform's account page.
+    maven_central_token: pydantic.SecretStr = pydantic.SecretStr("")
+    maven_central_token_file: pathlib.Path | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.maven_central_portal_url) != bool(self.maven_central_repository_url):
+            raise ValueError("Maven Central needs both its portal's and its public repository's address")
+        return self
+
+    @property
+    def maven_central_credential(self) -> Credential:
+        """The token. Raises SettingsError when it is not there, or was not copied whole."""
+        text = self.maven_central_token.get_secret_value()
+        if self.maven_central_token_file is not None:
+            try:
+                text = self.maven_central_token_file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+                # Not `from error`: what could not be decoded may be the secret.
+                raise errors.SettingsError(
+                    f"{self.maven_central_token_file} cannot be read: {why}. It must contain name:password."
+                ) from None
+        name, colon, password = text.strip().partition(":")
+        if not (name and colon and password) or (len(text.split()) != 1):
+            raise errors.SettingsError(
+                "Maven Central needs a credential: set ATR_MAVEN_CENTRAL_TOKEN_FILE to a file that contains "
+                "name:password."
+            )
+        return Credential(name, password)
