@@ -12,8 +12,7 @@
     │  └─ TransitionError       an arrow that the table of states does not have
     ├─ NoRoomError              the disk is full; nothing was kept
     ├─ DamagedError             a file on our disk is not what was recorded of it
-    ├─ BlockedError             gates say no; `.reasons` has a sentence each
-    │  └─ HeldError             the same, with each reason as a code and its facts in `.held`
+    ├─ BlockedError             gates say no, or something else that stands in the way; `.reasons` has each
     └─ PlatformError            something outside did not do what we asked
        ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
        ├─ RefusedError          a complete and definite no (`.status`)
@@ -22,11 +21,13 @@
           └─ TooLongError       one with more bytes than we read
 
 The text of an error is written for the person who reads it: what happened, to what, and what to do next. It never
-holds a secret. An error that is not in this tree is a bug of ours.
+holds a secret. Where it is made of reasons (reasons.py), `.reasons` has them for programs: codes with their facts. An
+error that is not in this tree is a bug of ours.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
+
+import atr.reasons as reasons
 
 # How the text of an UnavailableError ends. Who says it in other words, or gives up, takes it off.
 ASKED_AGAIN: Final = " It will be retried."
@@ -37,6 +38,11 @@ class AtrError(Exception):
 
     # In how many seconds to ask again, if a platform told.
     retry_after: float | None = None
+
+    @property
+    def reasons(self) -> tuple[reasons.Reason, ...]:
+        """Why, as codes with their facts; empty where only the text says it."""
+        return tuple(one for one in self.args if isinstance(one, reasons.Reason))
 
 
 class SettingsError(AtrError):
@@ -90,19 +96,13 @@ class DamagedError(AtrError):
 
 
 class BlockedError(AtrError):
-    """One gate or more says no. `reasons` holds one sentence for each of them."""
+    """One gate or more says no; its text is their sentences."""
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__(" ".join(reasons))
-        self.reasons = tuple(reasons)
+    def __init__(self, *why: reasons.Reason) -> None:
+        super().__init__(*why)
 
-
-class HeldError(BlockedError):
-    """It is held. `held` has each reason as a code with its facts, as the rule that refused gave them."""
-
-    def __init__(self, reasons: Sequence[str], held: Sequence[Any]) -> None:
-        super().__init__(reasons)
-        self.held = tuple(held)
+    def __str__(self) -> str:
+        return reasons.sentences(self.reasons)
 
 
 class PlatformError(AtrError):

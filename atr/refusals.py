@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import atr.errors as errors
+import atr.reasons as reasons
 
 _STATUS: Final[Mapping[type[errors.AtrError], int]] = {
     errors.AccessError: 403,
@@ -38,12 +39,12 @@ _SENTENCES: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """An error as it is told: the status of the answer, a title, a sentence, and the reasons if there are several."""
+    """An error as it is told: the status of the answer, a title, a sentence, and the reasons if they are a list."""
 
     status: int
     title: str
     message: str
-    reasons: Sequence[str] = ()
+    reasons: Sequence[reasons.Reason]
 
 
 def status(error: errors.AtrError) -> int:

@@ -27,6 +27,7 @@ import atr.identity.contract as contract
 import atr.log as log
 import atr.models.forms as forms
 import atr.pages.releases as releases
+import atr.reasons as reasons
 import atr.refusals as refusals
 import atr.storage as storage
 import atr.storage.embargo as embargo
@@ -350,10 +351,9 @@ def _csrf_field() -> markupsafe.Markup:
 
 async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnValue:
     code = refusals.status(error)
-    reasons = error.reasons if isinstance(error, errors.BlockedError) else ()
-    message = "This is not possible now:" if reasons else str(error)
+    why = error.reasons if isinstance(error, errors.BlockedError) else ()
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
-    return await _refuse(code, message, reasons)
+    return await _refuse(code, "This is not possible now:" if why else str(error), why)
 
 
 async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typing.ResponseReturnValue:
@@ -380,9 +380,9 @@ async def _on_bug(_error: Exception) -> quart.typing.ResponseReturnValue:
     return await _refuse(500, "This is a server error. Tell the operators; the server log has the details.")
 
 
-async def _refuse(status: int, message: str, reasons: Sequence[str] = ()) -> quart.typing.ResponseReturnValue:
+async def _refuse(status: int, message: str, why: Sequence[reasons.Reason] = ()) -> quart.typing.ResponseReturnValue:
     title = refusals.TITLES.get(status, "Request failed")
-    return await hooks().refuse(refusals.Refusal(status, title, message, reasons))
+    return await hooks().refuse(refusals.Refusal(status, title, message, why))
 
 
 async def error_page(refusal: refusals.Refusal) -> tuple[str, int]:
@@ -396,5 +396,5 @@ async def error_page(refusal: refusals.Refusal) -> tuple[str, int]:
         )
     if not asf_uid() and (refusal.status == 403):  # noqa: PLR2004
         steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
-    html = await render("error.html", **dataclasses.asdict(refusal), request_id=request_id(), next_steps=steps)
+    html = await render("error.html", **vars(refusal), request_id=request_id(), next_steps=steps)
     return html, refusal.status

@@ -18,6 +18,7 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
@@ -380,7 +381,7 @@ async def mechanism(
     """
     first = data.built.mechanism(platform)
     if first is None:
-        raise errors.UnsupportedError(platform.why_not)
+        raise errors.UnsupportedError(reasons.of("unsupported", why=platform.why_not))
     chosen = await target(data, project_key, platform.name)
     name = chosen.mechanism if chosen else first.name
     if name not in {one.name for one in data.built.by_mechanism}:

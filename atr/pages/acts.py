@@ -11,6 +11,7 @@ import atr.pages.views as views
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.words as words
 import atr.storage.eligibility as eligibility
 import atr.storage.observations as observations
@@ -34,7 +35,7 @@ def of(
     case: eligibility.Case,
     why_not: preconditions.Deployment,
     promotion: tables.Promotion | None,
-    blockers: tuple[gates.Blocker, ...],
+    blockers: tuple[reasons.Reason, ...],
 ) -> tuple[views.Act, ...]:
     """What can be done with a deployment and its newest promotion."""
     committee = case.of.committee
@@ -70,7 +71,7 @@ def _of_deployment(
         case.deployment.state is _Deployment.PUBLISHED
     ):
         act = _act("prove_published", "Compare the public files", member=member, primary=True)
-        acts.append(dataclasses.replace(act, why_not=act.why_not or why_not.prove_published))
+        acts.append(dataclasses.replace(act, why_not=act.why_not or reasons.sentence(why_not.prove_published)))
     if not why_not.drop:
         acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
@@ -91,11 +92,12 @@ def _of_copy(
         acts.append(_act("keep_copy", "Keep a copy", member=member))
     if why_not.is_kept:
         act = _act("forget_copy", "Delete the copy", member=member, needs_reason=True)
-        acts.append(dataclasses.replace(act, why_not=act.why_not or why_not.forget_copy))
+        acts.append(dataclasses.replace(act, why_not=act.why_not or reasons.sentence(why_not.forget_copy)))
     if why_not.is_worth_staging_again:
         act = _managers_act(read, case, "stage_again", "Restage the voted files…")
         digest = row.file_set_digest or row.stage_digest or ""
-        acts.append(dataclasses.replace(act, target=digest, why_not=act.why_not or why_not.stage_again))
+        may_not = act.why_not or reasons.sentence(why_not.stage_again)
+        acts.append(dataclasses.replace(act, target=digest, why_not=may_not))
     return acts
 
 
@@ -156,7 +158,7 @@ def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ..
     return (dataclasses.replace(act, note=note, target=fileset.FileSet.of(found).digest),)
 
 
-def _stop(promotion: tables.Promotion, blockers: Sequence[gates.Blocker], *, member: bool) -> tuple[views.Act, ...]:
+def _stop(promotion: tables.Promotion, blockers: Sequence[reasons.Reason], *, member: bool) -> tuple[views.Act, ...]:
     """Try to stop what a call was made for. Whatever stopped holding since the call is the reason to."""
     if preconditions.stop(promotion):
         return ()
@@ -176,10 +178,10 @@ def _may_ask(case: eligibility.Case, promotion: tables.Promotion | None) -> bool
 
 
 def _promote(
-    case: eligibility.Case, promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...]
+    case: eligibility.Case, promotion: tables.Promotion | None, blockers: tuple[reasons.Reason, ...]
 ) -> views.Act:
     again = " again" if promotion is not None else ""
-    why_not = " ".join(f"{blocker.sentence}" for blocker in blockers[:1])
+    why_not = reasons.sentences(blockers[:1])
     if blockers and (blockers[0].who != "nobody") and (blockers[0].code != "rights"):
         why_not = f"{why_not} {words.upper(blockers[0].who)} can change this."
     return views.Act("promote", f"Promote to {case.platform.display_name}{again}…", why_not=why_not, primary=True)

@@ -18,6 +18,7 @@ import atr.pages.views as views
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.words as words
@@ -168,7 +169,8 @@ async def page(
     here, part = deployments.cut(rows, asked)
     participant = rights.is_participant(committee, read.asf_uid)
     change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
-    change = preconditions.change_files(release) or change
+    change = reasons.sentence(preconditions.change_files(release)) or change
+    vote = preconditions.start_vote(of, manager=rights.is_release_manager(committee, read.asf_uid))
     return ComposeView(
         **vars(distributions.heading(of)),
         sentence=_sentence(release, revision, files, mappings, rows),
@@ -181,7 +183,7 @@ async def page(
         part=part,
         change_why_not=change,
         record_why_not=distributions.record_why_not(read, of),
-        vote_why_not=preconditions.start_vote(of, manager=rights.is_release_manager(committee, read.asf_uid)),
+        vote_why_not=reasons.sentence(vote),
         readiness=await readiness.panel(read, of, known.cases),
     )
 
@@ -197,7 +199,7 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
         raise errors.NotFoundError(
             "The latest revision has no such file or folder. It may have been changed in the meantime."
         )
-    why_not = preconditions.change_files(release)
+    why_not = reasons.sentence(preconditions.change_files(release))
     if not rights.is_participant(committee, read.asf_uid):
         why_not = f"Only committers of the {committee.name} committee can change the files."
     return ChangeView(

@@ -14,6 +14,7 @@ import atr.pages.not_public as not_public
 import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.candidates as candidates
@@ -153,7 +154,7 @@ def heading(of: eligibility.Release) -> views.ReleaseHead:
 def record_why_not(read: transaction.Transaction, of: eligibility.Release) -> str:
     """Why the reader cannot record or stage a deployment of this release; empty if they can."""
     if of.is_embargoed:
-        return gates.EMBARGOED
+        return gates.EMBARGOED.sentence
     may = rights.is_release_manager(of.committee, read.asf_uid)
     return "" if may else "Only release managers and committee members can record or stage deployments."
 
@@ -209,12 +210,12 @@ async def form(
     why_not = ""
     if platform is not None:
         plan = await uploads.planned(read.data, project, revision, platform)
-        upload, why_not = view(plan, page), plan.why_not
+        upload, why_not = view(plan, page), reasons.sentence(plan.why_not)
     if not rights.is_release_manager(of.committee, read.asf_uid):
         doing = "stage" if platform else "record"
         why_not = f"Only release managers and committee members can {doing} from here."
     elif of.is_embargoed:
-        why_not = gates.EMBARGOED
+        why_not = gates.EMBARGOED.sentence
     return RecordFormView(
         project_key=project.key,
         project_name=project.name,
@@ -248,7 +249,7 @@ def _view(
     release: sql.Release,
     row: sql.Distribution,
     by_package: Mapping[tuple[str, str, str, str], int],
-    delete_why_not: Mapping[str, str],
+    delete_why_not: Mapping[str, reasons.Reason],
 ) -> DistributionView:
     return DistributionView(
         platform=row.coordinates.platform,
@@ -263,7 +264,7 @@ def _view(
         web_url=row.web_url or "",
         created_by=row.created_by,
         created=row.created or release.created,
-        delete_why_not=delete_why_not.get(row.coordinates.purl, ""),
+        delete_why_not=reasons.sentence(delete_why_not.get(row.coordinates.purl)),
         deployment_id=by_package.get((row.platform, row.owner_namespace, row.package, row.version)),
     )
 

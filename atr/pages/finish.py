@@ -19,6 +19,7 @@ import atr.promotion.beside as beside
 import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.words as words
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
@@ -106,7 +107,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     measure = await candidates.measure(read.data, release_key)
     lacking = not_public.told(measure, rows, release)
     facts = await rule_facts.facts(read.data, of, measure, known.incident_sentences)
-    holds = announcing.reasons(facts)
+    holds = announcing.standing(facts)
     here, part = deployments.cut(rows, asked)
     # What a row stands for is said by that row.
     unheld = [one for one in lacking if not one.has_row]
@@ -127,7 +128,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
         ),
         nothing_missing=_nothing_missing(release, measure),
         others=await distributions.not_promoted(read, release),
-        announce_why_not=" ".join(rule_facts.sentences(announcing.held(holds))),
+        announce_why_not=reasons.sentences(announcing.held(holds)),
         announce_note=_announce_note(measure, holds, not_public.of_no_vote(rows, lacking)),
         announce_needs_reason=bool(holds),
         announced=await not_public.announced(read, release),
@@ -223,10 +224,10 @@ def _unheld(one: not_public.NotPublic, *, member: bool) -> Missing:
 
 
 def _announce_note(
-    measure: voted.Measure, holds: Sequence[announcing.Reason], others: Sequence[views.DeploymentView]
+    measure: voted.Measure, holds: Sequence[reasons.Reason], others: Sequence[views.DeploymentView]
 ) -> str:
     if holds:
-        return " ".join(rule_facts.sentences(holds))
+        return reasons.sentences(announcing.with_cures(holds))
     said = (
         "Everything voted on for a platform is published."
         if measure.sets

@@ -13,6 +13,7 @@ import atr.models.sql as sql
 import atr.pages.usage as monthly
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.words as words
@@ -222,15 +223,15 @@ def _told(code: str, column: _Column) -> Cell:
 
 def _names(built: layouts.Layouts, column: _Column) -> Cell:
     if column.target is None:
-        return _of(_WORDS["no"], gates.no_target(column.platform), "a foundation admin")
+        return _no(names.no_target(column.platform))
     held = ", ".join(column.target.namespaces[:_NAMED])
     packages = sorted({package for case in column.cases for package in case.packages})
     outside = names.outside(built, packages, column.target)
     mapped: list[str] = next((one.data["owners"] for one in column.results if "owners" in one.data), [])
     covers, allowed = functools.partial(built.covers, column.platform), column.target.namespaces
     outside = outside or tuple(owner for owner in mapped if not any(covers(name, owner) for name in allowed))
-    if outside:
-        return _of(_WORDS["no"], gates.is_outside(outside), "a foundation admin")
+    if foreign := names.is_outside(outside):
+        return _no(foreign)
     if not (packages or mapped):
         return _of(_UNKNOWN, f"No package is known yet; the project's namespaces are {held}.", "nobody")
     return _of(_YES, f"All packages are within {held}.")
@@ -240,7 +241,7 @@ def _policy(column: _Column) -> Cell:
     name = column.platform.display_name
     if column.policy.remote_promotion.get(column.platform.gh_slug, False):
         return _of(_YES, f"Remote promotion to {name} is enabled.")
-    return _of(_WORDS["no"], f"The project's policy does not allow remote promotion to {name}.", "a release manager")
+    return _no(reasons.of("policy", platform=name))
 
 
 def _sides(column: _Column) -> Cell:
@@ -342,6 +343,10 @@ def _which(column: _Column, case: eligibility.Case) -> str:
     if len(column.cases) == 1:
         return ""
     return f"Deployment {case.deployment.external_id or case.deployment.name}: "
+
+
+def _no(reason: reasons.Reason) -> Cell:
+    return _of(_WORDS["no"], reason.sentence, reason.who)
 
 
 def _of(answer: tuple[str, str], sentence: str, who: str = "", at: datetime.datetime | None = None) -> Cell:

@@ -16,6 +16,7 @@ import atr.pages.views as views
 import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.words as words
 import atr.storage.announcing as rule_facts
 import atr.storage.ballots as ballots
@@ -101,7 +102,7 @@ class _Page:
     rows: Mapping[str, Sequence[views.DeploymentView]]
     measures: Mapping[str, voted.Measure]
     papers: Mapping[str, sql.BallotPaper]
-    holds: Mapping[str, tuple[announcing.Reason, ...]]
+    holds: Mapping[str, tuple[reasons.Reason, ...]]
 
 
 async def _lines(read: transaction.Transaction, release_keys: Sequence[str]) -> list[ReleaseLine]:
@@ -116,7 +117,7 @@ async def _lines(read: transaction.Transaction, release_keys: Sequence[str]) -> 
         rows=deployments.shown(read, known),
         measures=measured,
         papers=await ballots.papers_by(read, release_keys, read.asf_uid),
-        holds={key: announcing.reasons(one) for key, one in facts.items()},
+        holds={key: announcing.standing(one) for key, one in facts.items()},
     )
     return [_line(read, releases[key], page) for key in release_keys]
 
@@ -180,13 +181,13 @@ def _ball(
     if is_complete and not announcing.held(holds):
         may = rights.is_member if announcing.lacking(holds) else rights.is_release_manager
         said = "Everything voted on is live" if measure.sets else "The ballot has no files for a platform"
-        todo = " ".join(rule_facts.sentences(holds)) if holds else f"{said}; it can be announced."
+        todo = reasons.sentences(announcing.with_cures(holds)) if holds else f"{said}; it can be announced."
         return ("you" if may(committee, read.asf_uid) else "others"), todo
     waiting = next((row for row in rows if row.state is not states.State.LIVE), None)
     said = (
         f"{waiting.platform.display_name}: {waiting.next_sentence}"
         if waiting
-        else (" ".join(rule_facts.sentences(announcing.held(holds))) or "Nothing is staged yet.")
+        else (reasons.sentences(announcing.held(holds)) or "Nothing is staged yet.")
     )
     return ("itself" if any(row.is_moving for row in rows) else "others"), said
 

@@ -14,6 +14,7 @@ import atr.pages.distributions as distributions
 import atr.pages.views as views
 import atr.promotion.checksums as checksums
 import atr.promotion.gates as gates
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.shared.words as words
@@ -175,7 +176,7 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     platform = preconditions.voted_platform(of.ballot, digest)
     files = (await ballot_rows.files(read, [digest]))[digest]
     held = await holdings.holder(read, release, digest)
-    why_not, _ = (await preconditions.stage_again(read, {release_key: of}, [asked]))[asked]
+    why_not = reasons.sentence((await preconditions.stage_again(read, {release_key: of}, [asked]))[asked][0])
     if not rights.is_release_manager(of.committee, read.asf_uid):
         why_not = "Only release managers and committee members can stage deployments from here."
     return AgainView(
@@ -231,7 +232,7 @@ def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
 def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdings.Holder | None) -> str:
     """Why voters cannot get a file set from here, and what to do; empty if they can."""
     if of.is_embargoed:
-        return gates.EMBARGOED
+        return gates.EMBARGOED.sentence
     if held is not None:
         return ""
     if row is None:

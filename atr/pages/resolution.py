@@ -14,6 +14,7 @@ import atr.promotion.announcing as announcing
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.announcing as rule_facts
@@ -111,7 +112,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> AbandonVie
             *(["Staged deployments stay on the platform; you can drop them afterwards."] if staged else []),
             *map(_last_asked, staged),
         ),
-        why_not=await preconditions.abandon(read, of.release)
+        why_not=reasons.sentence(await preconditions.abandon(read, of.release))
         or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
     )
 
@@ -135,7 +136,7 @@ async def announce(read: transaction.Transaction, release_key: str) -> AnnounceV
     rows = deployments.shown(read, known).get(release_key, ())
     measure = await candidates.measure(read.data, release_key)
     facts = await rule_facts.facts(read.data, of.of, measure, known.incident_sentences)
-    found = announcing.reasons(facts)
+    found = announcing.standing(facts)
     lacking = not_public.told(measure, rows, of.release)
     why_not = _announce_why_not(of, found)
     return AnnounceView(
@@ -149,9 +150,9 @@ async def announce(read: transaction.Transaction, release_key: str) -> AnnounceV
             if row.state is states.State.LIVE
         ),
         not_public=lacking,
-        missing=tuple(rule_facts.sentence(one) for one in found if one.code is announcing.Code.MISSING),
+        missing=tuple(one.sentence for one in found if one.code == "missing"),
         lacking_digest=announcing.digest(facts),
-        unproved=tuple((one.key, one.name) for one in announcing.unvouched(found)),
+        unproved=tuple((str(one.facts["key"]), str(one.facts["name"])) for one in announcing.unvouched(found)),
         unprovable=not_public.unprovable(measure),
         unknown_tags=mapping.unknown_tags(facts.file_tag_mappings),
         others=tuple((row.platform.display_name, row.next_sentence) for row in not_public.of_no_vote(rows, lacking)),
@@ -160,13 +161,13 @@ async def announce(read: transaction.Transaction, release_key: str) -> AnnounceV
     )
 
 
-def _css(release: sql.Release, why_not: str, found: tuple[announcing.Reason, ...]) -> str:
+def _css(release: sql.Release, why_not: str, found: tuple[reasons.Reason, ...]) -> str:
     if release.phase is _Phase.RELEASE:
         return "live"
     return "held" if why_not or found else "ready"
 
 
-def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found: tuple[announcing.Reason, ...]) -> str:
+def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found: tuple[reasons.Reason, ...]) -> str:
     if release.phase is _Phase.RELEASE:
         return "This release was announced."
     if measure.not_public:
@@ -175,16 +176,16 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found:
     if why_not:
         return "The release cannot be announced now."
     if found:
-        return rule_facts.sentence(found[0])
+        return found[0].sentence
     if not measure.sets:
         return "Nothing holds the announcement. The ballot has no files for a platform."
     return f"The release can be announced: {measure.count}."
 
 
-def _announce_why_not(of: votes.Reader, found: tuple[announcing.Reason, ...]) -> str:
+def _announce_why_not(of: votes.Reader, found: tuple[reasons.Reason, ...]) -> str:
     """What nothing cures, else who may; empty if the reader may go on."""
     if held := announcing.held(found):
-        return " ".join(rule_facts.sentences(held))
+        return reasons.sentences(held)
     if announcing.lacking(found):
         return of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
     return of.why_not(of.is_manager, _MANAGERS, "announce a release")

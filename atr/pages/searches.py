@@ -10,7 +10,6 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.pages.distributions as distributions
 import atr.pages.views as views
-import atr.promotion.gates as gates
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.eligibility as eligibility
@@ -107,7 +106,7 @@ def _candidate(
     elif there is not None:
         why_not = "It is already recorded for another release."
     elif target is None:
-        why_not = gates.no_target(distribution.DistributionPlatform[row.platform])
+        why_not = names.no_target(distribution.DistributionPlatform[row.platform]).sentence
     return CandidateView(
         external_id=found["external_id"],
         name=found["name"],

@@ -11,6 +11,7 @@ import atr.pages.views as views
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
 import atr.storage.observations as observations
@@ -80,7 +81,7 @@ def elsewhere_sentence(deployment: tables.Deployment) -> str:
     return f"This version was published from another deployment.{still}"
 
 
-def holds_up(promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker]) -> gates.Blocker | None:
+def holds_up(promotion: tables.Promotion | None, blockers: Sequence[reasons.Reason]) -> reasons.Reason | None:
     """What a promotion that is asked for waits for: its turn, or that its platform is switched on again."""
     if (promotion is None) or (promotion.state is not _State.REQUESTED) or promotion.by_hand:
         return None
@@ -96,8 +97,8 @@ def of_promotion(promotion: tables.Promotion) -> views.Standing:
 def standing(
     deployment: tables.Deployment,
     promotion: tables.Promotion | None,
-    blockers: Sequence[gates.Blocker],
-    turn: gates.Blocker | None,
+    blockers: Sequence[reasons.Reason],
+    turn: reasons.Reason | None,
 ) -> views.Standing:
     if promotion is not None:
         standing = of_promotion(promotion)
@@ -118,7 +119,7 @@ def standing(
 def next_sentence(
     case: eligibility.Case,
     promotion: tables.Promotion | None,
-    blockers: Sequence[gates.Blocker],
+    blockers: Sequence[reasons.Reason],
     member: bool,  # noqa: FBT001
     attempts: Sequence[tables.Attempt] = (),
 ) -> str:
@@ -150,8 +151,8 @@ def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) ->
 
 
 def shown(
-    promotion: tables.Promotion | None, blockers: tuple[gates.Blocker, ...], turn: gates.Blocker | None
-) -> tuple[gates.Blocker, ...]:
+    promotion: tables.Promotion | None, blockers: tuple[reasons.Reason, ...], turn: reasons.Reason | None
+) -> tuple[reasons.Reason, ...]:
     """The blockers that the page shows: all of them before a request; afterwards only those that are waited for."""
     if (promotion is None) or (promotion.state not in states.HOLDING):
         return blockers
@@ -163,7 +164,7 @@ def shown(
 
 
 def needs_person(
-    promotion: tables.Promotion | None, blockers: Sequence[gates.Blocker], turn: gates.Blocker | None
+    promotion: tables.Promotion | None, blockers: Sequence[reasons.Reason], turn: reasons.Reason | None
 ) -> str:
     if promotion is None:
         return blockers[0].who if blockers else "a committee member"

@@ -8,6 +8,7 @@ from typing import Final
 
 import atr.models.sql as sql
 import atr.pages.changes as changes
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.storage.eligibility as eligibility
 import atr.storage.names as names
@@ -35,7 +36,7 @@ class TargetPlatform:
     # Projects of the same committee with a name that overlaps: (key, name, theirs).
     overlaps: tuple[tuple[str, str, str], ...]
     # Deployments on their way that lie outside as it is, a sentence each.
-    outside: tuple[str, ...]
+    outside: tuple[reasons.Reason, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _platform(
     of: projects.Project,
     platform: distribution.DistributionPlatform,
     shared: Sequence[tuple[sql.Project, str, str]],
-    outside: Sequence[str],
+    outside: Sequence[reasons.Reason],
 ) -> TargetPlatform:
     row = of.targets.get(platform.name)
     return TargetPlatform(

@@ -8,8 +8,8 @@ import dataclasses
 import datetime
 
 import atr.promotion.beside as beside
-import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
@@ -171,7 +171,7 @@ class DeploymentView:
     last_look: datetime.datetime | None
     reason: str
     problem: str = ""
-    blockers: tuple[gates.Blocker, ...] = ()
+    blockers: tuple[reasons.Reason, ...] = ()
     acts: tuple[Act, ...] = ()
     by_hand: bool
     out_of_band: bool

@@ -15,6 +15,7 @@ import atr.pages.repository as repository
 import atr.pages.views as views
 import atr.promotion.ballot as rules
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.readers.ballots as ballot_rows
@@ -83,7 +84,7 @@ class VoteView:
     cast_why_not: str
     # Empty if the reader may resolve the vote, apart from its rules.
     resolve_why_not: str
-    passed_why_not: tuple[str, ...]
+    passed_why_not: tuple[reasons.Reason, ...]
     ended: PastVote | None
     past: tuple[PastVote, ...]
     # One changing string: the page asks for the count again and shows it when this differs.

@@ -16,8 +16,8 @@ import atr.pages.repository as repository
 import atr.pages.views as views
 import atr.pages.vote as votes_page
 import atr.promotion.ballot as rules
-import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.ballots as ballots
@@ -58,7 +58,7 @@ class VotingView:
     digest_lines: tuple[str, ...]
     lines: tuple[lines.BallotLine, ...]
     choices: tuple[DeploymentChoice, ...]
-    blockers: tuple[gates.Blocker, ...]
+    blockers: tuple[reasons.Reason, ...]
     warnings: tuple[str, ...]
     min_hours: int
     # Empty if the reader may open the vote, apart from the blockers.
@@ -192,7 +192,7 @@ async def _choices(
                 sentence=sentence,
                 off_by=event.actor if event else "",
                 off_at=event.at if event else None,
-                drop_why_not=known.preconditions[row.id].drop,
+                drop_why_not=reasons.sentence(known.preconditions[row.id].drop),
             )
         )
     return tuple(choices)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a release may be announced: one rule, for the writer that announces and for all that say so before. Pure.
 
-An answer is a code with its facts. The sentences are in storage/announcing.py.
+An answer is a code with its facts. The sentences are in reasons.py.
 """
 
 import dataclasses
-import enum
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -13,47 +12,18 @@ from typing import Final
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 
 _FINISH: Final = "release_preview"
+_ANNOUNCED: Final = "release"
 
 
-class Cure(enum.Enum):
-    """What lets a release be announced although a reason stands."""
-
-    # It has to go away first.
-    NOTHING = enum.auto()
-    # A committee member goes on without it, with a reason.
-    WAIVER = enum.auto()
-    # A release manager vouches for it by name, with a reason.
-    WORD = enum.auto()
-
-
-class Code(enum.Enum):
-    """Why a release is not announced: the word for programs, and what cures it."""
-
-    # It is not in Finish.
-    PHASE = ("phase", Cure.NOTHING)
-    # Something public is not what was voted on.
-    DIVERGED = ("diverged", Cure.NOTHING)
-    # Something is public that no promotion compares with what was voted on.
-    INCIDENT = ("incident", Cure.NOTHING)
-    # A promotion was sent, or may have been, and has not ended; in doubt is among them.
-    ON_ITS_WAY = ("on-its-way", Cure.NOTHING)
-    # A promotion was asked for and not sent: it must be aborted, or end.
-    REQUESTED = ("requested", Cure.NOTHING)
-    # One reading of what is live found a difference; the second one tells.
-    READ_AGAIN = ("read-again", Cure.NOTHING)
-    # A voted file set is not public, in whole or in part.
-    NOT_PUBLIC = ("not-public", Cure.WAIVER)
-    # The policy maps files to a platform, and no distribution of the release is public there.
-    MISSING = ("missing", Cure.WAIVER)
-    # A distribution was found in public, and nobody proved that it is what was voted on.
-    UNPROVED = ("unproved", Cure.WORD)
-
-    def __init__(self, word: str, cure: Cure) -> None:
-        self.word = word
-        self.cure = cure
+# What a committee member may go on without, giving a reason: voted files that are not public, and platforms that the
+# policy maps and on which nothing of the release is public.
+_WAIVED: Final = frozenset({"not-public", "missing"})
+# What a release manager may vouch for, giving a reason: it was found in public and nobody proved it. All else must end.
+_VOUCHED: Final = frozenset({"unproved"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,70 +55,69 @@ class Facts:
     diverged: tuple[distribution.Coordinates, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Reason:
-    """One reason. `key` names what it is said of to programs: a purl, a slug, a digest, a phase; `name` to people."""
-
-    code: Code
-    key: str = ""
-    name: str = ""
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """As an event or an API keeps it."""
-        return {"code": self.code.word, "key": self.key, "name": self.name}
-
-
-def reasons(facts: Facts) -> tuple[Reason, ...]:
+def standing(facts: Facts) -> tuple[reasons.Reason, ...]:
     """Every reason why the release is not announced as it is: first those that nothing cures. Empty: it may be."""
     if facts.phase != _FINISH:
-        return (Reason(Code.PHASE, facts.phase, facts.phase),)
-    return (*_held(facts), *_lacking(facts), *(Reason(Code.UNPROVED, one.purl, _named(one)) for one in facts.unproved))
+        return (reasons.of("announced" if facts.phase == _ANNOUNCED else "not-in-finish", key=facts.phase),)
+    return (*_held(facts), *_lacking(facts), *(_reason("unproved", one.purl, _named(one)) for one in facts.unproved))
 
 
-def held(found: Iterable[Reason]) -> tuple[Reason, ...]:
+def held(found: Iterable[reasons.Reason]) -> tuple[reasons.Reason, ...]:
     """Those that nothing cures."""
-    return tuple(one for one in found if one.code.cure is Cure.NOTHING)
+    return tuple(one for one in found if one.code not in _WAIVED | _VOUCHED)
 
 
-def lacking(found: Iterable[Reason]) -> tuple[Reason, ...]:
+def lacking(found: Iterable[reasons.Reason]) -> tuple[reasons.Reason, ...]:
     """Those that a committee member may waive."""
-    return tuple(one for one in found if one.code.cure is Cure.WAIVER)
+    return tuple(one for one in found if one.code in _WAIVED)
 
 
-def unvouched(found: Iterable[Reason], vouched: Collection[str] = ()) -> tuple[Reason, ...]:
+def with_cures(found: Sequence[reasons.Reason]) -> tuple[reasons.Reason, ...]:
+    """All of these, and who may go on all the same."""
+    cures = [("may-be-waived", lacking(found)), ("may-be-vouched-for", unvouched(found))]
+    return (*found, *(reasons.of(code) for code, cured in cures if cured))
+
+
+def unvouched(found: Iterable[reasons.Reason], vouched: Collection[str] = ()) -> tuple[reasons.Reason, ...]:
     """Those that need a release manager's word, but for what is vouched for, by purl."""
-    return tuple(one for one in found if (one.code.cure is Cure.WORD) and (one.key not in vouched))
+    return tuple(one for one in found if (one.code in _VOUCHED) and (one.facts["key"] not in vouched))
 
 
 def digest(facts: Facts) -> str:
     """What a person saw who goes on without what lacks; empty where nothing does. Any change changes it."""
     sets = {one.digest: one.not_public for one in facts.measure.not_public}
-    lines = [f"{one.code.word} {one.name} {one.key} {sets.get(one.key, '')}\n" for one in lacking(reasons(facts))]
+    lines = [
+        f"{one.code} {one.facts['name']} {one.facts['key']} {sets.get(str(one.facts['key']), '')}\n"
+        for one in lacking(standing(facts))
+    ]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest() if lines else ""
 
 
-def _held(facts: Facts) -> list[Reason]:
+def _held(facts: Facts) -> list[reasons.Reason]:
     def in_state(*meant: states.State) -> list[distribution.DistributionPlatform]:
         return [one.platform for one in facts.promotions if one.state in meant]
 
     platforms = (
-        (Code.DIVERGED, [*in_state(states.State.DIVERGED), *(one.platform for one in facts.diverged)]),
-        (Code.ON_ITS_WAY, in_state(*(states.UNSETTLED - {states.State.DIVERGED}))),
-        (Code.REQUESTED, in_state(states.State.REQUESTED)),
+        ("diverged", [*in_state(states.State.DIVERGED), *(one.platform for one in facts.diverged)]),
+        ("on-its-way", in_state(*(states.UNSETTLED - {states.State.DIVERGED}))),
+        ("requested", in_state(states.State.REQUESTED)),
     )
     return [
-        *(Reason(Code.INCIDENT, "", sentence) for sentence in facts.incidents),
-        *(Reason(code, one.gh_slug, one.display_name) for code, several in platforms for one in dict.fromkeys(several)),
+        *(_reason("incident", "", sentence) for sentence in facts.incidents),
         *(
-            Reason(Code.READ_AGAIN, one.platform.gh_slug, one.difference)
+            _reason(code, one.gh_slug, one.display_name)
+            for code, several in platforms
+            for one in dict.fromkeys(several)
+        ),
+        *(
+            _reason("read-again", one.platform.gh_slug, one.difference)
             for one in facts.promotions
             if one.state is states.State.LIVE
         ),
     ]
 
 
-def _lacking(facts: Facts) -> list[Reason]:
+def _lacking(facts: Facts) -> list[reasons.Reason]:
     """What was voted on and is not public; and platforms with nothing public, unless that says so of them already."""
     not_public = facts.measure.not_public
     there = {platform.gh_slug for platform in facts.public_on | {one.platform for one in not_public}}
@@ -158,9 +127,14 @@ def _lacking(facts: Facts) -> list[Reason]:
         if mapping.patterns_of(facts.file_tag_mappings, platform) and (platform.gh_slug not in there)
     }
     return [
-        *(Reason(Code.NOT_PUBLIC, one.digest, one.name) for one in not_public),
-        *(Reason(Code.MISSING, slug, missing[slug].display_name) for slug in sorted(missing)),
+        *(_reason("not-public", one.digest, one.name) for one in not_public),
+        *(_reason("missing", slug, missing[slug].display_name) for slug in sorted(missing)),
     ]
+
+
+def _reason(code: str, key: str, name: str) -> reasons.Reason:
+    """`key` is what it is said of for programs: a purl, a slug, a digest; `name` for people."""
+    return reasons.of(code, key=key, name=name)
 
 
 def _named(one: distribution.Coordinates) -> str:

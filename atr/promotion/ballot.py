@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import atr.errors as errors
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.words as words
@@ -50,17 +51,15 @@ class Clash:
     difference: fileset.Difference
 
     @property
-    def sentence(self) -> str:
+    def reason(self) -> reasons.Reason:
         """What is wrong, and what to do."""
-        named = words.some(self.packages)
-        said = _described(self.difference)
-        where = f"{self.one.name} and {self.other.name} both contain {named}, but with different files: {said}"
-        if self.one.is_mapped:
-            return (
-                f"{where} It would be unclear which were voted on. Drop {self.other.name} or remove it from the "
-                "ballot; or, if its files are the ones to release, put them into the revision."
-            )
-        return f"{where} Either could be promoted as the voted one. Drop one of them, or remove it from the ballot."
+        return reasons.of(
+            "clash-with-mapped" if self.one.is_mapped else "clash",
+            one=self.one.name,
+            other=self.other.name,
+            packages=words.some(self.packages),
+            difference=_described(self.difference),
+        )
 
 
 def _described(difference: fileset.Difference) -> str:

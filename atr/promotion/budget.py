@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+import atr.reasons as reasons
+
 
 class Reach(enum.StrEnum):
     """What a look reaches: two places that fail and limit apart from each other."""
@@ -136,12 +138,9 @@ def is_fault(status: int | None) -> bool:
     return (status is None) or (status >= _ANSWERED)
 
 
-def silence(name: str, limits: Limits) -> str:
-    """The sentence for an account whose breaker is open."""
-    return (
-        f"{name} failed to respond {limits.faults} times within {_minutes(limits.within)}, so nothing is sent to it "
-        "until it responds again."
-    )
+def silence(name: str, limits: Limits) -> reasons.Reason:
+    """Why nothing is sent through an account whose breaker is open."""
+    return reasons.of("silent", platform=name, faults=limits.faults, within=_minutes(limits.within))
 
 
 def waiting(

@@ -20,10 +20,11 @@ import atr.models.work as work
 import atr.promotion.limited as limited
 import atr.promotion.steps as steps
 import atr.promotion.timing as timing
+import atr.reasons as reasons
 import atr.storage.transaction as transaction
 
 # Of what a host has deleted together with its release.
-DELETED: Final = "The release was deleted."
+DELETED: Final = reasons.of("release-deleted")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,8 +20,8 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
-import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.words as words
 import atr.storage.candidates as candidates
@@ -30,7 +30,6 @@ import atr.storage.names as names
 import atr.storage.transaction as transaction
 
 _State = states.DeploymentState
-_MANAGER: Final = "a release manager"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Proposal:
     parts: tuple[Part, ...]
     # By platform: why the policy's mapping cannot be read.
     unreadable: tuple[tuple[distribution.DistributionPlatform, str], ...]
-    blockers: tuple[gates.Blocker, ...]
+    blockers: tuple[reasons.Reason, ...]
 
     @property
     def digest(self) -> str:
@@ -71,8 +70,8 @@ async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
     """The ballot of this release as it would be frozen now. It changes nothing and reads no disk."""
     revision = of.newest_revision
     why_no_files = candidates.why_no_files(revision)
-    if (revision is None) or why_no_files:
-        return Proposal(revision, (), (), (gates.Blocker("no-files", why_no_files, "a committer of the committee"),))
+    if why_no_files or (revision is None):
+        return Proposal(revision, (), (), (why_no_files,) if why_no_files else ())
     deployments = [row for row in await queries.deployments(data, of.row.key) if is_meant(row)]
     captured = {row.file_set_digest for row in deployments if row.file_set_digest}
     stored = await queries.file_set_rows(data, {revision.digest} | captured)
@@ -94,14 +93,11 @@ async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
         if row.file_set_digest
     ]
     blockers = (
-        *(gates.Blocker("mapping", sentence, _MANAGER) for _, sentence in unreadable),
+        *(reasons.of("mapping", problem=problem) for _, problem in unreadable),
         *(_unread(row) for row in deployments if not row.file_set_digest),
         *(_unfit(row) for row in deployments if row.side_problems),
         *await _foreign(data, of, parts),
-        *(
-            gates.Blocker("clash", clash.sentence, _MANAGER)
-            for clash in ballots.clashes(await _held(data, parts), data.built)
-        ),
+        *(clash.reason for clash in ballots.clashes(await _held(data, parts), data.built)),
     )
     return Proposal(revision, tuple(parts), tuple(unreadable), blockers)
 
@@ -161,36 +157,19 @@ def name(row: tables.Deployment) -> str:
     return f"deployment {row.external_id or row.name}"
 
 
-def _unread(row: tables.Deployment) -> gates.Blocker:
-    where = distribution.DistributionPlatform[row.platform].display_name
-    called = name(row)
-    if row.state is _State.PUBLISHED:
-        sentence = (
-            f"{words.upper(called)} on {where} was published before it could be captured. Remove it from the ballot "
-        )
-        return gates.Blocker(
-            "unread", f"{sentence}with a reason; its public files are compared after the vote.", _MANAGER
-        )
-    why = f"could not be captured: {row.problem}" if row.problem else "has not been captured yet. Wait for it, or"
-    said = f"{words.upper(called)} on {where} {why}"
-    way_out = (
-        " Fix this, or remove it from the ballot with a reason."
-        if row.problem
-        else " remove it from the ballot with a reason."
-    )
-    return gates.Blocker("unread", f"{said}{way_out}", _MANAGER)
+def _unread(row: tables.Deployment) -> reasons.Reason:
+    code = "unread-published" if row.state is _State.PUBLISHED else "unreadable" if row.problem else "unread"
+    return reasons.of(code, **_where(row), problem=row.problem)
 
 
-def _unfit(row: tables.Deployment) -> gates.Blocker:
+def _unfit(row: tables.Deployment) -> reasons.Reason:
     """What would bar the promotion for good is said before anybody votes on it."""
-    where = distribution.DistributionPlatform[row.platform].display_name
-    called = name(row)
-    return gates.Blocker(
-        "checksum",
-        f"{words.upper(called)} on {where} cannot be promoted: {words.some(row.side_problems)} Drop the "
-        "deployment and stage it again, or remove it from the ballot with a reason.",
-        _MANAGER,
-    )
+    return reasons.of("checksum", **_where(row), problems=words.some(row.side_problems))
+
+
+def _where(row: tables.Deployment) -> dict[str, str]:
+    platform = distribution.DistributionPlatform[row.platform].display_name
+    return {"deployment": words.upper(name(row)), "platform": platform}
 
 
 def _stored(
@@ -204,7 +183,7 @@ def _stored(
     return Part(kind, deployment.platform if deployment else "", digest, files, size, deployment)
 
 
-async def _foreign(data: session.Session, of: eligibility.Release, parts: Sequence[Part]) -> Sequence[gates.Blocker]:
+async def _foreign(data: session.Session, of: eligibility.Release, parts: Sequence[Part]) -> Sequence[reasons.Reason]:
     """For each platform: what would be frozen there and is not the project's. All of them can promote."""
     found: dict[distribution.DistributionPlatform, set[distribution.Coordinates]] = {}
     staged = await queries.packages_of(data, [part.deployment for part in parts if part.deployment])
@@ -321,18 +300,15 @@ def counted(cast: Iterable[sql.BallotPaper]) -> Tally:
     return Tally(binding.count(sql.VoteChoice.YES), binding.count(sql.VoteChoice.NO))
 
 
-def why_not_passed(of: eligibility.Release, count: Tally, now: datetime.datetime) -> Sequence[str]:
-    """Why the open vote cannot be resolved as passed now, a sentence each; empty if it can."""
-    reasons = []
+def why_not_passed(of: eligibility.Release, count: Tally, now: datetime.datetime) -> Sequence[reasons.Reason]:
+    """Why the open vote cannot be resolved as passed now; empty if it can."""
+    found = []
     if (count.plus < BINDING_NEEDED) or (count.plus <= count.minus):
-        reasons.append(
-            f"There are {count.plus} binding +1 and {count.minus} binding -1; a release needs at least "
-            f"{BINDING_NEEDED} binding +1 and more binding +1 than -1."
-        )
+        found.append(reasons.of("too-few-votes", plus=count.plus, minus=count.minus, needed=BINDING_NEEDED))
     until = ends(of, now)
     if now < until:
-        reasons.append(f"The vote is open until at least {until:%a %d %b %Y, %H:%M} UTC.")
-    return reasons
+        found.append(reasons.of("too-early", until=f"{until:%a %d %b %Y, %H:%M}"))
+    return found
 
 
 def hours(of: eligibility.Release) -> int:

@@ -26,6 +26,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 
@@ -42,20 +43,18 @@ OUT: Final = frozenset(
 UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
 
 
-def why_no_files(revision: queries.Revision | None) -> str:
-    """Why the files of the newest revision cannot be told, in a sentence; empty if they can."""
+def why_no_files(revision: queries.Revision | None) -> reasons.Reason | None:
+    """Why the files of the newest revision cannot be told; None if they can."""
     if revision is None:
-        return "The release has no files yet."
-    if not revision.digest:
-        return "The latest revision was created before file digests were recorded. Create a new one."
-    return ""
+        return reasons.of("no-files")
+    return None if revision.digest else reasons.of("no-digests")
 
 
-def cannot_stage(built: layouts.Layouts, platform: distribution.DistributionPlatform) -> str:
-    """Why ATR cannot stage on the platform, in a sentence or two; empty if it can."""
+def cannot_stage(built: layouts.Layouts, platform: distribution.DistributionPlatform) -> reasons.Reason | None:
+    """Why ATR cannot stage on the platform; None if it can."""
     if built.supports(platform):
-        return ""
-    return f"ATR cannot stage on {platform.display_name}. {platform.why_not}"
+        return None
+    return reasons.of("cannot-stage", platform=platform.display_name, why=platform.why_not)
 
 
 def uploads_supported(built: layouts.Layouts, platform: distribution.DistributionPlatform) -> None:

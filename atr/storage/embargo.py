@@ -57,7 +57,7 @@ async def held_keys(data: session.Session, keys: Collection[str]) -> frozenset[s
 async def demand_lifted(data: session.Session, key: str) -> None:
     """Raise BlockedError while nothing of the release may leave."""
     if await holds(data, key):
-        raise errors.BlockedError([gates.EMBARGOED])
+        raise errors.BlockedError(gates.EMBARGOED)
 
 
 async def lifts(data: session.Session, releases: Collection[sql.Release]) -> Mapping[str, operating.EmbargoLift]:

@@ -21,6 +21,7 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.promotion.budget as budget
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.shared.words as words
@@ -78,13 +79,14 @@ def known(platform: Any, mechanism: Any = None) -> Any:
     return is_known if mechanism is None else is_known & mechanism.in_([one.name for one in mechanisms.Mechanism])
 
 
-async def silent(data: session.Session) -> Mapping[str, str]:
-    """By mechanism: why nothing may be sent there, in a sentence; empty where its platform answers."""
+async def silent(data: session.Session) -> Mapping[str, reasons.Reason | None]:
+    """By mechanism: why nothing may be sent there; None where its platform answers."""
     row = operating.PlatformAccount
     opened = sqlmodel.select(row.name).where(row.reach == budget.Reach.ACCOUNT.value, col(row.opened_at).is_not(None))
     names, limits = set((await data.exec(opened)).all()), budget.LIMITS[budget.Reach.ACCOUNT]
     return {
-        one.name: budget.silence(one.display_name, limits) if one.name in names else "" for one in mechanisms.Mechanism
+        one.name: budget.silence(one.display_name, limits) if one.name in names else None
+        for one in mechanisms.Mechanism
     }
 
 
@@ -141,10 +143,11 @@ async def switched_off(data: session.Session) -> Mapping[str, str]:
     }
 
 
-async def off(data: session.Session) -> Mapping[str, str]:
-    """By mechanism: who switched it or the whole site off, when and why, in a sentence or two; empty while it is on."""
+async def off(data: session.Session) -> Mapping[str, reasons.Reason | None]:
+    """By mechanism: who switched it or the whole site off, when and why; None while it is on."""
     said = await switched_off(data)
-    return {
+    mine = {
         one.name: " ".join(said[scope] for scope in said if scope in {guards.SITE, guards.mechanism(one.name)})
         for one in mechanisms.Mechanism
     }
+    return {name: reasons.of("switched-off", why=why) if why else None for name, why in mine.items()}

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlmodel
 from sqlmodel import col
@@ -19,19 +19,17 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.gates as gates
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.words as words
 import atr.storage.candidates as candidates
 import atr.storage.transaction as transaction
 
-_WHO: Final = "a foundation admin"
-
 
 async def blocker(
     data: session.Session, project_key: str, packages: Sequence[distribution.Coordinates]
-) -> gates.Blocker | None:
+) -> reasons.Reason | None:
     """Why these packages of one platform are not this project's to release; None if they are.
 
     Where packages are promoted, a project has the names that were set for it and no others. Where they are only looked
@@ -41,8 +39,7 @@ async def blocker(
     target = await queries.target(data, project_key, platform.name)
     if (target is not None) or data.built.supports(platform):
         return blocked(data.built, platform, packages, target)
-    beyond = await of_others(data, project_key, packages)
-    return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
+    return is_outside(await of_others(data, project_key, packages))
 
 
 def blocked(
@@ -50,12 +47,19 @@ def blocked(
     platform: distribution.DistributionPlatform,
     packages: Iterable[distribution.Coordinates],
     target: tables.PlatformTarget | None,
-) -> gates.Blocker | None:
+) -> reasons.Reason | None:
     """The same on a platform that can promote, by the names that were set."""
-    if target is None:
-        return gates.Blocker("no-target", gates.no_target(platform), _WHO)
-    beyond = outside(built, packages, target)
-    return gates.Blocker("outside-target", gates.is_outside(beyond), _WHO) if beyond else None
+    return no_target(platform) if target is None else is_outside(outside(built, packages, target))
+
+
+def no_target(platform: distribution.DistributionPlatform) -> reasons.Reason:
+    """Why nothing of a project may go to a platform on which no names were set for it."""
+    return reasons.of("no-target", platform=platform.display_name)
+
+
+def is_outside(packages: Sequence[str]) -> reasons.Reason | None:
+    """The same of packages that lie outside the names that were set; None where there are none."""
+    return reasons.of("outside-target", packages=words.some(packages)) if packages else None
 
 
 def outside(
@@ -102,8 +106,8 @@ async def outside_of(
     read: transaction.Transaction,
     project_key: str,
     names: Mapping[str, Sequence[str]],
-) -> Mapping[str, Sequence[str]]:
-    """By platform: the deployments of releases on their way that would lie outside these names, a sentence each."""
+) -> Mapping[str, Sequence[reasons.Reason]]:
+    """By platform: the deployments of releases on their way that would lie outside these names, a reason each."""
     wanted = (
         sqlmodel.select(tables.Deployment, sql.Release)
         .join(sql.Release, col(sql.Release.key) == col(tables.Deployment.release_key))
@@ -117,15 +121,18 @@ async def outside_of(
     )
     found = (await read.data.exec(wanted)).all()
     packages = await queries.packages_of(read.data, [row for row, _ in found])
-    sentences = collections.defaultdict(list)
+    outside = collections.defaultdict(list)
     for row, release in found:
-        beyond = tuple(str(one) for one in read.data.built.outside(packages[row.id], names[row.platform]))
-        if beyond:
-            sentences[row.platform].append(
-                f"{release.version}, deployment {row.external_id or row.name}: {words.some(beyond)} would be "
-                "outside and could not be promoted."
+        if beyond := read.data.built.outside(packages[row.id], names[row.platform]):
+            outside[row.platform].append(
+                reasons.of(
+                    "would-be-outside",
+                    version=release.version,
+                    deployment=row.external_id or row.name,
+                    packages=words.some(beyond),
+                )
             )
-    return sentences
+    return outside
 
 
 def seen_policy(row: sql.ReleasePolicy) -> str:

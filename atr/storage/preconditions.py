@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why something cannot be done now, in one sentence: the writer refuses with it, the page shows it. Empty: it can.
+"""Why something cannot be done now: the writer refuses with it, the page shows it. None: it can.
 
 What is asked about deployments is answered for many of them at once, by a fixed number of statements.
 """
@@ -18,6 +18,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
@@ -34,56 +35,50 @@ _Deployment = states.DeploymentState
 # What a deployment in one of these held can be staged once more.
 OVER: Final = frozenset({_Deployment.FAILED, _Deployment.GONE, _Deployment.DROPPED})
 _SENT: Final = states.OPEN - {_State.REQUESTED}
+_UNCHANGEABLE: Final = {
+    sql.ReleasePhase.RELEASE_CANDIDATE: "files-on-vote",
+    sql.ReleasePhase.RELEASE_PREVIEW: "files-voted-on",
+    sql.ReleasePhase.RELEASE: "files-announced",
+}
 _VOTED_ON: Final = frozenset({sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePhase.RELEASE_PREVIEW})
-_RESTORED: Final = "The database was restored, and the platform must be queried first. Try again soon."
-_TOO_LATE: Final = "so it cannot be withdrawn. If it is faulty, release a new version."
 
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """Why not, of one deployment; each is empty where it can be done."""
+    """Why not, of one deployment; each is None where it can be done."""
 
-    drop: str
-    verify: str
-    prove_published: str
-    keep_copy: str
-    forget_copy: str
-    stage_again: str
+    drop: reasons.Reason | None
+    verify: reasons.Reason | None
+    prove_published: reasons.Reason | None
+    keep_copy: reasons.Reason | None
+    forget_copy: reasons.Reason | None
+    stage_again: reasons.Reason | None
     # Whether its files were voted on and nothing else stages them, so that staging them again is worth an offer.
     is_worth_staging_again: bool
     is_kept: bool
 
 
-def change_files(release: sql.Release) -> str:
-    """Why the release's files must stay as they are now, in one sentence; empty if they may change."""
-    if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE:
-        return "A vote on this release is open, so its files cannot be changed."
-    if release.phase is sql.ReleasePhase.RELEASE_PREVIEW:
-        return (
-            "The vote on this release has passed, so its files cannot be changed. To change them, abandon the "
-            "candidate first."
-        )
-    if release.phase is sql.ReleasePhase.RELEASE:
-        return "This release was announced, so its files can no longer be changed."
-    return ""
+def change_files(release: sql.Release) -> reasons.Reason | None:
+    """Why the release's files must stay as they are now; None if they may change."""
+    return reasons.of(_UNCHANGEABLE[release.phase]) if release.phase in _UNCHANGEABLE else None
 
 
-def start_vote(of: eligibility.Release, *, manager: bool) -> str:
-    """Why the page on which a vote opens is of no use to a person now, a release manager or not; empty if it is."""
+def start_vote(of: eligibility.Release, *, manager: bool) -> reasons.Reason | None:
+    """Why the page on which a vote opens is of no use to a person now, a release manager or not; None if it is."""
     if of.row.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-        return "The vote is open." if of.row.phase is sql.ReleasePhase.RELEASE_CANDIDATE else "The vote has passed."
+        is_open = of.row.phase is sql.ReleasePhase.RELEASE_CANDIDATE
+        return reasons.of("vote-is-open" if is_open else "vote-has-passed")
     if of.newest_revision is None:
-        return "The vote can be started once the release has files."
-    who = f"Only release managers and members of the {of.committee.name} committee"
-    return "" if manager else f"{who} can start a vote."
+        return reasons.of("nothing-to-vote-on")
+    return None if manager else reasons.of("managers-start-votes", committee=of.committee.name)
 
 
-async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
-    """Why the candidate cannot be abandoned now, in one sentence; empty if it can."""
+async def abandon(read: transaction.Transaction, release: sql.Release) -> reasons.Reason | None:
+    """Why the candidate cannot be abandoned now; None if it can."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-        return "The release is in Compose, so there is no candidate to abandon."
+        return reasons.of("no-candidate")
     if release.phase is sql.ReleasePhase.RELEASE:
-        return "This release was announced, so it cannot be withdrawn."
+        return reasons.of("announced-for-good")
     called = (
         sqlmodel.select(tables.Attempt.id)
         .join(tables.Promotion, col(tables.Promotion.id) == col(tables.Attempt.promotion_id))
@@ -91,23 +86,20 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> str:
         .limit(1)
     )
     if (await read.data.exec(called)).first() is not None:
-        return f"A publish request was sent, {_TOO_LATE}"
+        return reasons.of("request-sent")
     every = await queries.promotions(read.data, col(tables.Promotion.release_key) == release.key)
     if any((promotion.state not in candidates.UNSENT) or promotion.found_at for promotion in every):
-        return f"Some of it is public, or may be, {_TOO_LATE}"
+        return reasons.of("maybe-public")
     for deployment in await queries.deployments(read.data, release.key):
         if deployment.state is _Deployment.PUBLISHED:
-            return f"Deployment {deployment.external_id or deployment.name} was published on the platform, {_TOO_LATE}"
+            return reasons.of("published-there", deployment=deployment.external_id or deployment.name)
         if deployment.publishing_since:
-            return (
-                f"The platform is publishing deployment {deployment.external_id}, so it can be withdrawn only if "
-                "that fails. It is polled until it is published or has failed."
-            )
-    return ""
+            return reasons.of("publishing-there", deployment=deployment.external_id or "")
+    return None
 
 
-async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[str, str]:
-    """Why rows of this release cannot be deleted, by purl, in one sentence each. What is not named can be."""
+async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[str, reasons.Reason]:
+    """Why rows of this release cannot be deleted, by purl. What is not named can be."""
     target, promotion, attempt = tables.PromotionTarget, tables.Promotion, tables.Attempt
     called = (
         sqlmodel.select(attempt.id)
@@ -119,12 +111,12 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
         .join(promotion, col(promotion.id) == col(target.promotion_id))
         .where(promotion.release_key == release_key, called | col(promotion.state).in_(list(states.HOLDING)))
     )
-    why_not = dict.fromkeys(await _not_asked_since_the_restore(read, release_key), _RESTORED)
+    why_not = dict.fromkeys(await _not_asked_since_the_restore(read, release_key), reasons.of("asked-too-soon"))
     for purl, was_called in (await read.data.exec(wanted)).all():
         if was_called:
-            why_not[purl] = "A publish request was sent, so the record is kept."
+            why_not[purl] = reasons.of("record-kept")
         else:
-            why_not.setdefault(purl, "A promotion of it is requested. Stop the promotion first.")
+            why_not.setdefault(purl, reasons.of("promotion-requested"))
     return why_not
 
 
@@ -141,17 +133,17 @@ async def _not_asked_since_the_restore(read: transaction.Transaction, release_ke
     return [one.purl for packages in (await queries.packages_of(read.data, rows)).values() for one in packages]
 
 
-def stop(row: tables.Promotion) -> str:
-    """Why this promotion cannot be stopped after a call, in one sentence; empty if that can be tried."""
+def stop(row: tables.Promotion) -> reasons.Reason | None:
+    """Why this promotion cannot be stopped after a call; None if that can be tried."""
     match row.state:
         case _State.SENDING | _State.IN_DOUBT:
             if row.by_hand or (row.deployment_id is None):
-                return "It was published by hand and is only tracked, so there is no publish request to stop."
-            return ""
+                return reasons.of("by-hand")
+            return None
         case _State.ABORTING:
-            return "" if row.held else "A stop is already in progress."
+            return None if row.held else reasons.of("being-stopped")
         case _:
-            return f"It is {row.state.value}, so it can no longer be stopped."
+            return reasons.of("not-stoppable", state=row.state.value)
 
 
 def may_give_up(read: transaction.Transaction, row: tables.Promotion, *, unsure: bool = False) -> bool:
@@ -200,7 +192,7 @@ async def load(
     found = {}
     for number, case in cases.items():
         digest = case.deployment.file_set_digest or ""
-        why_not, other = again.get((case.release.key, _digest(case)), ("", None))
+        why_not, other = again.get((case.release.key, _digest(case)), (None, None))
         is_kept = (case.of.project.key, digest) in kept
         found[number] = Deployment(
             drop=_drop(case),
@@ -226,7 +218,7 @@ async def stage_again(
     read: transaction.Transaction,
     releases: Mapping[str, eligibility.Release],
     wanted: Collection[tuple[str, str]],
-) -> Mapping[tuple[str, str], tuple[str, tables.Deployment | None]]:
+) -> Mapping[tuple[str, str], tuple[reasons.Reason | None, tables.Deployment | None]]:
     """By release and file set: why these files cannot be staged once more from here, and what stages them already."""
     if not wanted:
         return {}
@@ -267,99 +259,87 @@ def _stage_again(
     files: fileset.FileSet | None,
     other: tables.Deployment | None,
     held: holdings.Holder | None,
-) -> str:
+) -> reasons.Reason | None:
     if release.is_embargoed:
         return gates.EMBARGOED
     platform = voted_platform(release.ballot, digest)
     if (release.row.phase not in _VOTED_ON) or (platform is None) or (files is None):
-        return "Only files on the ballot of an open or passed vote can be restaged."
+        return reasons.of("not-voted-on")
     if other is not None:
-        called = ballots.name(other)
-        return f"{words.upper(called)} already has these files; it is {other.state.value}."
-    target = release.targets.get(platform.name)
-    if target is None:
-        return gates.no_target(platform)
-    if beyond := names.outside(built, {built.on(platform).package(file.path) for file in files.files}, target):
-        return gates.is_outside(beyond)
-    if held is None:
-        return (
-            "ATR has no copy of the voted files, so it cannot upload them. Stage the same files from where they were "
-            "built, and record that deployment: the vote remains valid."
-        )
-    return ""
+        return reasons.of("staged-already", deployment=words.upper(ballots.name(other)), state=other.state.value)
+    packages = {built.on(platform).package(file.path) for file in files.files}
+    foreign = names.blocked(built, platform, packages, release.targets.get(platform.name))
+    return foreign or (reasons.of("no-bytes") if held is None else None)
 
 
-def _drop(case: eligibility.Case) -> str:
+def _drop(case: eligibility.Case) -> reasons.Reason | None:
     row = case.deployment
     if row.state not in {_Deployment.STAGED, _Deployment.FAILED}:
-        return f"It is {row.state.value}, so there is nothing to drop."
+        return reasons.of("nothing-to-drop", state=row.state.value)
     if row.publishing_since:
-        return "The platform is publishing it and cannot drop it. It is polled until it is published or has failed."
+        return reasons.of("publishing-not-droppable")
     if not (row.name or row.file_set_digest):
         # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
         # the project's names; what carries our own name we have uploaded.
-        return "Its files have not been captured, so its owner is unknown. Drop it on the platform itself."
+        return reasons.of("owner-unknown")
     is_voted_on = case.release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
     if is_voted_on and any(entry.deployment_id == row.id for entry in case.of.ballot):
-        return "It is on the ballot of an open vote."
+        return reasons.of("on-open-ballot")
     if any(promotion.state in states.OPEN for promotion in case.promotions):
-        return "A promotion of it is open. Stop the promotion first."
-    return ""
+        return reasons.of("promotion-open")
+    return None
 
 
-def _verify(case: eligibility.Case) -> str:
+def _verify(case: eligibility.Case) -> reasons.Reason | None:
     row = case.deployment
     if row.state is not _Deployment.STAGED:
-        return f"It is {row.state.value}, so there are no staged files to read."
+        return reasons.of("nothing-staged", state=row.state.value)
     if not row.file_set_digest:
-        return "The staged files have not been captured yet."
+        return reasons.of("not-captured")
     if any(promotion.state in _SENT for promotion in case.promotions):
-        return "It is being published; its public files are compared as soon as they appear."
-    return ""
+        return reasons.of("compared-when-public")
+    return None
 
 
 def _prove_published(
     built: layouts.Layouts,
     case: eligibility.Case,
     parts: Mapping[str, Mapping[distribution.Coordinates, fileset.FileSet]],
-) -> str:
+) -> reasons.Reason | None:
     """Why what somebody else published cannot be proved now."""
     if case.deployment.state is not _Deployment.PUBLISHED:
-        return "The platform does not report it as published."
+        return reasons.of("not-published")
     if not case.packages:
-        return "The platform does not list its packages, and none are recorded. Check the platform itself."
+        return reasons.of("packages-unknown")
     if not (case.voted_digest and case.of.has_passed):
-        return "There is no passed vote to compare it with."
+        return reasons.of("nothing-to-compare-with")
     if foreign := names.blocked(built, case.platform, case.packages, case.target):
-        return foreign.sentence
+        return foreign
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
         # Only voted paths are read in public: what else it made public would be called live unseen.
-        return (
-            "Its files differed from the voted files when it was captured, so it can never become live. Its page "
-            "lists the differences; tell the committee."
-        )
+        return reasons.of("differed")
     held = [parts[entry.file_set_digest] for entry in _on_ballot(case)] if _is_unread(case) else []
     if _is_unread(case) and (ballots.voted_of(held, case.packages) is None):
-        return "The platform lists packages in it that were not voted on, so it can never become live."
-    return ""
+        return reasons.of("packages-not-voted-on")
+    return None
 
 
-def _keep_copy(case: eligibility.Case, held: holdings.Holder | None) -> str:
+def _keep_copy(case: eligibility.Case, held: holdings.Holder | None) -> reasons.Reason | None:
     """Why no copy can be made of a deployment now."""
     if not case.of.policy.keep_copies:
-        return "The project's policy does not keep copies. A release manager can enable them."
+        return reasons.of("copies-off")
     if (case.deployment.state is not _Deployment.STAGED) or not case.deployment.file_set_digest:
-        return "A copy can be made only while it is staged and captured."
-    return f"ATR already has its files, in {held.described}." if held else ""
+        return reasons.of("not-copyable")
+    return reasons.of("held-already", holder=held.described) if held else None
 
 
-def _forget_copy(*, is_kept: bool, on_open_ballot: bool, is_staged_again: bool) -> str:
+def _forget_copy(*, is_kept: bool, on_open_ballot: bool, is_staged_again: bool) -> reasons.Reason | None:
     """Why the copy of a deployment's files cannot be given up now."""
     if not is_kept:
-        return "There is no copy of it."
+        return reasons.of("no-copy")
     if on_open_ballot:
-        return "It is on the ballot of an open vote, and voters download the files from here."
-    return "It is being restaged from the copy." if is_staged_again else ""
+        return reasons.of("copy-on-open-ballot")
+    return reasons.of("copy-in-use") if is_staged_again else None
 
 
 def _worth_keeping(cases: Mapping[int | None, eligibility.Case]) -> Collection[tuple[str, str]]:

@@ -24,6 +24,7 @@ import atr.promotion.budget as budget
 import atr.promotion.fileset as fileset
 import atr.promotion.steps as steps
 import atr.promotion.usage as usage
+import atr.reasons as reasons
 import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 
@@ -160,10 +161,16 @@ def checked_reason(reason: str) -> str:
     return text
 
 
-def demand(why_not: str) -> None:
-    """Raise ConflictError with the sentence that says why not, if there is one."""
+def demand(why_not: reasons.Reason | None) -> None:
+    """Raise ConflictError with the reason why not, if there is one."""
     if why_not:
         raise errors.ConflictError(why_not)
+
+
+def demand_free(*why_not: reasons.Reason | None) -> None:
+    """Raise BlockedError with those of these reasons that there are."""
+    if found := [one for one in why_not if one is not None]:
+        raise errors.BlockedError(*found)
 
 
 def row_id(value: int | None) -> int:

@@ -9,10 +9,11 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.sql as sql
-import atr.promotion.gates as gates
 import atr.promotion.mapping as mapping
+import atr.reasons as reasons
 import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
+import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
 import atr.storage.names as names
 
@@ -28,10 +29,10 @@ class File:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The files by their paths on the platform, in order, and why they cannot be sent; empty if they can."""
+    """The files by their paths on the platform, in order, and why they cannot be sent; None if they can."""
 
     files: Mapping[str, File]
-    why_not: str
+    why_not: reasons.Reason | None
     # What they come to; None where it cannot be told.
     upload: bundle.Upload | None = None
     # How many bytes one upload may have; 0 where no limit is known.
@@ -55,7 +56,8 @@ async def planned(
         return Plan({}, why_not)
     patterns = mapping.patterns_of((await queries.policy(data, project)).file_tag_mappings, platform)
     if not patterns:
-        return Plan({}, gates.no_mapping(platform))
+        why_not = reasons.of("no-mapping", platform=platform.display_name, tag=platform.gh_slug)
+        return Plan({}, why_not)
     every = await queries.revision_files(data, revision)
     try:
         mechanism = await queries.mechanism(data, project.key, platform)
@@ -67,14 +69,16 @@ async def planned(
             for where, here in sorted(mapping.sources(every, patterns).items())
         }
     except errors.InputError as error:
-        return Plan({}, str(error))
+        return Plan({}, reasons.of("mapping", problem=str(error)))
     upload = layout.upload({where: file.size for where, file in files.items()})
-    plan = Plan(files, "", upload, mechanism.largest_upload)
+    plan = Plan(files, None, upload, mechanism.largest_upload)
     target = await queries.target(data, project.key, platform.name)
-    if target is None:
-        why_not = gates.no_target(platform)
-    elif beyond := names.outside(data.built, plan.packages, target):
-        why_not = gates.is_outside(beyond)
-    elif plan.limit and (upload.certain > plan.limit):
-        why_not = gates.is_too_large(mechanism, upload.certain)
+    why_not = names.blocked(data.built, platform, plan.packages, target)
+    if (why_not is None) and plan.limit and (upload.certain > plan.limit):
+        why_not = too_large(mechanism, upload.certain)
     return dataclasses.replace(plan, why_not=why_not)
+
+
+def too_large(mechanism: mechanisms.Mechanism, least: int) -> reasons.Reason:
+    """Why an upload of at least so many bytes is more than the platform takes."""
+    return reasons.of("too-large", least=least, mechanism=mechanism.display_name, most=mechanism.largest_upload)

@@ -7,8 +7,10 @@ from typing import Any, Final
 import atr.pages.changes as changes
 import atr.pages.policy as policy_page
 import atr.pages.targets as targets_page
+import atr.reasons as reasons
 from tests.pages import samples
 
+OUTSIDE: Final = (reasons.of("would-be-outside", version="2.4.0", deployment="6f2a", packages="org.y:b:1"),)
 _MAPPINGS: Final = (("mavencentral", ("maven/**", "extra/*.jar")), ("maven", ("maven/**",)))
 
 
@@ -91,7 +93,7 @@ def target(**changes: Any) -> targets_page.TargetView:
                 set_at=samples.ago(400),
                 digest="0" * 64,
                 overlaps=(("example-gadgets", "Apache Example Gadgets", "org.apache.example.gadgets"),),
-                outside=("2.4.0, deployment 6f2a: org.y:b:1 would be outside and could not be promoted.",),
+                outside=OUTSIDE,
             ),
         ),
         edit_why_not="",

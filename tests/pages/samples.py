@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.paging as paging
@@ -15,8 +16,8 @@ import atr.pages.releases as releases_page
 import atr.pages.repository as repository
 import atr.pages.searches as searches_page
 import atr.pages.views as views
-import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
@@ -34,6 +35,8 @@ LONG: Final = ("a-very-long-name-without-a-single-place-to-break/" * 8)[:300]
 _CLASSES: Final = frozenset(
     {"css", "group", "result", "staged_link", "public_link", "platform_name", "phase_word", "platform", "staged_css"}
 )
+# Words for programs, by who has them: a template asks for them, or they name a row of a table.
+_CODES: Final[Mapping[type, frozenset[str]]] = {views.Act: frozenset({"name"}), reasons.Reason: frozenset({"code"})}
 
 
 def ago(minutes: float) -> datetime.datetime:
@@ -152,12 +155,8 @@ def requested(**changes: Any) -> views.DeploymentView:
             ),
         ),
         blockers=(
-            gates.Blocker(
-                "policy",
-                "The project's policy does not allow remote promotion to Maven Central.",
-                "a release manager",
-            ),
-            gates.Blocker("not-captured", "The staged files have not been captured yet.", "nobody"),
+            reasons.of("policy", platform="Maven Central"),
+            reasons.of("not-captured"),
         ),
         check_messages=(("warning", "The signature of widgets-cli-2.4.0.jar is by a key that expires in 9 days."),),
     )
@@ -231,13 +230,7 @@ def refused(**changes: Any) -> views.DeploymentView:
                 note="Maven Central forgets these files. Nothing of them is public.",
             ),
         ),
-        blockers=(
-            gates.Blocker(
-                "not-on-ballot",
-                "The staged files differ from the files that the committee voted on.",
-                "the release manager",
-            ),
-        ),
+        blockers=(reasons.of("not-on-ballot"),),
         requested_by="committee-member",
         requested_at=ago(13),
     )
@@ -365,11 +358,11 @@ def verified(**changes: Any) -> views.Verified:
 
 def waiting(**changes: Any) -> views.DeploymentView:
     """Asked for behind another one that was refused."""
-    sentence = "org.apache.example:widgets-core:2.4.0 on Maven Central is refused, so nothing was sent."
+    stopped = reasons.of("stopped", ending="org.apache.example:widgets-core:2.4.0 on Maven Central is refused")
     sample = requested(
-        standing=dataclasses.replace(standing_of(states.State.REQUESTED), sentence=sentence, who="a committee member"),
+        standing=dataclasses.replace(standing_of(states.State.REQUESTED), sentence=stopped.sentence, who=stopped.who),
         needs_you=True,
-        next_sentence=sentence,
+        next_sentence=stopped.sentence,
         acts=(
             act(
                 "go_on",
@@ -380,7 +373,7 @@ def waiting(**changes: Any) -> views.DeploymentView:
             ),
             act("abort", "Stop it", needs_reason=True),
         ),
-        blockers=(gates.Blocker("stopped", sentence, "a committee member"),),
+        blockers=(stopped,),
     )
     return dataclasses.replace(sample, **changes)
 
@@ -891,7 +884,7 @@ def spoilt(value: _T, text: str) -> _T:
     elif isinstance(value, dict):
         changed = {name: spoilt(item, text) for name, item in value.items()}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = _CLASSES | ({"name"} if isinstance(value, views.Act) else set())
+        kept = _CLASSES | _CODES.get(type(value), frozenset())
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
         free = {name: item for name, item in fields.items() if (name not in kept) and (item != "")}
         changed = dataclasses.replace(value, **{name: spoilt(item, text) for name, item in free.items()})

@@ -13,9 +13,10 @@ import jinja2
 import markupsafe
 
 import atr.pages.views as views
-import atr.promotion.gates as gates
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
+import atr.storage.uploads as uploads
 from tests.pages import admin_samples, compose_samples, policy_samples, samples, vote_samples
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
@@ -201,7 +202,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                 "title": "The row has moved on",
                 "message": "Somebody else promoted it 12 seconds ago, so nothing was sent for your click.",
                 "next_steps": [("See where it stands", "/finish/example-widgets/2.4.0"), ("Releases", "/releases")],
-                "reasons": ["It was requested by release-manager at 21:31."],
+                "reasons": [reasons.of("policy", platform="Maven Central")],
                 "request_id": "3f9d7a565b08",
             },
         ),
@@ -350,7 +351,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             {
                 "view": samples.form(
                     upload=samples.upload(3, size=1_301_000_000),
-                    why_not=gates.is_too_large(samples.PORTAL, 1_300_000_512),
+                    why_not=uploads.too_large(samples.PORTAL, 1_300_000_512).sentence,
                 ),
                 "staging": True,
                 "field_errors": {},
@@ -516,7 +517,7 @@ def _policies() -> dict[str, tuple[str, dict[str, Any]]]:
                 "values": typed,
                 "field_errors": {"namespaces": "Enter one or more groupIds."},
                 "moved": moved,
-                "outside": ("2.4.0, deployment 6f2a: org.apache.example:widgets would lie outside.",),
+                "outside": policy_samples.OUTSIDE,
             },
         ),
         **admin_samples.pages(admin),

@@ -11,8 +11,8 @@ import atr.pages.resolution as resolution
 import atr.pages.views as views
 import atr.pages.vote as vote_page
 import atr.pages.voting as voting_page
-import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 from tests.pages import samples
 
 PAGE: Final = "https://releases.example/vote/example-widgets/2.4.0"
@@ -141,7 +141,7 @@ def vote(**changes: Any) -> vote_page.VoteView:
         is_binding=True,
         cast_why_not="",
         resolve_why_not="",
-        passed_why_not=("There are 2 binding +1 and 1 binding -1; a release needs 3.",),
+        passed_why_not=(reasons.of("too-few-votes", plus=2, minus=1, needed=3),),
         ended=None,
         past=(PAST,),
         etag="abc",
@@ -219,8 +219,8 @@ def _announce(view: resolution.AnnounceView, **more: Any) -> tuple[str, dict[str
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Every page of a vote in every variant."""
     blockers = (
-        gates.Blocker("mapping", "“maven/x.jar” is not a path of a Maven repository.", "a release manager"),
-        gates.Blocker("unread", "Deployment 6f2a on Maven Central has not been read yet.", "a release manager"),
+        reasons.of("mapping", problem="“maven/x.jar” is not a path of a Maven repository."),
+        reasons.of("unread", deployment="Deployment 6f2a", platform="Maven Central"),
     )
     unreadable = ballot.BallotLine("mapped", "Maven Central", "Files mapped by the policy", 0, 0, "", "No layout.")
     dropping = samples.row(deployment_id=8, deployment_state=states.DeploymentState.DROPPING, acts=(), is_moving=True)

@@ -12,6 +12,7 @@ import atr.promotion.gates as gates
 import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
@@ -140,10 +141,10 @@ def facts(
     check_blockers: tuple[str, ...] = (),
     waits_for: str = "",
     stopped_by: str = "",
-    restored: str = "",
-    silence: str = "",
+    restored: reasons.Reason | None = None,
+    silence: reasons.Reason | None = None,
     embargoed: bool = False,
-    switched_off: str = "",
+    switched_off: reasons.Reason | None = None,
     freed: tuple[str, ...] = (),
     newer_revision: str = "",
     newer_difference: str = "",

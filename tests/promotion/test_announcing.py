@@ -8,10 +8,9 @@ import pytest
 import atr.promotion.announcing as announcing
 import atr.promotion.states as states
 import atr.promotion.voted as voted
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
-import atr.storage.announcing as words
 
-_Code = announcing.Code
 _Platform = distribution.DistributionPlatform
 _State = states.State
 _PYPI: Final = distribution.Coordinates("PYPI", "", "widgets", "2.4.0")
@@ -29,7 +28,7 @@ def measure(*files: tuple[str, int]) -> voted.Measure:
 
 
 def codes(found: announcing.Facts) -> list[tuple[str, str]]:
-    return [(one.code.word, one.key) for one in announcing.reasons(found)]
+    return [(one.code, str(one.facts["key"])) for one in announcing.standing(found)]
 
 
 def promotions(*several: states.State) -> tuple[announcing.Promotion, ...]:
@@ -37,13 +36,15 @@ def promotions(*several: states.State) -> tuple[announcing.Promotion, ...]:
 
 
 def test_nothing_holds_a_release_in_finish_of_which_nothing_was_asked() -> None:
-    assert announcing.reasons(facts()) == ()
+    assert announcing.standing(facts()) == ()
     assert announcing.digest(facts()) == ""
 
 
 @pytest.mark.parametrize("phase", ["release_candidate_draft", "release_candidate", "release"])
 def test_out_of_finish_nothing_else_is_looked_at(phase: str) -> None:
-    assert codes(facts(phase=phase, incidents=("Bad.",), unproved=(_PYPI,))) == [("phase", phase)]
+    assert codes(facts(phase=phase, incidents=("Bad.",), unproved=(_PYPI,))) == [
+        ("announced" if phase == "release" else "not-in-finish", phase)
+    ]
 
 
 @pytest.mark.parametrize("state", _State)
@@ -56,8 +57,8 @@ def test_what_each_state_of_a_promotion_holds(state: states.State) -> None:
         _State.ABORTED: [],
         _State.REFUSED: [],
     }.get(state, ["on-its-way"])
-    found = announcing.reasons(facts(promotions=promotions(state)))
-    assert [one.code.word for one in found] == expected
+    found = announcing.standing(facts(promotions=promotions(state)))
+    assert [one.code for one in found] == expected
     assert announcing.held(found) == found
 
 
@@ -68,11 +69,11 @@ def test_a_hold_is_said_once_for_a_platform() -> None:
 
 def test_an_incident_keeps_its_sentence_and_a_difference_what_it_is() -> None:
     differs = announcing.Promotion(_Platform.MAVEN, _State.LIVE, "core-1.0.jar is gone.")
-    found = announcing.reasons(facts(incidents=("Not voted on.",), promotions=(differs,)))
-    assert [one.facts for one in found] == [
-        {"code": "incident", "key": "", "name": "Not voted on."},
-        {"code": "read-again", "key": "mavencentral", "name": "core-1.0.jar is gone."},
-    ]
+    found = announcing.standing(facts(incidents=("Not voted on.",), promotions=(differs,)))
+    assert found == (
+        reasons.of("incident", key="", name="Not voted on."),
+        reasons.of("read-again", key="mavencentral", name="core-1.0.jar is gone."),
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_each_platform_that_the_policy_maps_needs_a_public_distribution(
 ) -> None:
     found = facts(file_tag_mappings=tags, public_on=frozenset(public_on))
     assert codes(found) == [("missing", slug) for slug in missing]
-    assert announcing.lacking(announcing.reasons(found)) == announcing.reasons(found)
+    assert announcing.lacking(announcing.standing(found)) == announcing.standing(found)
     assert bool(announcing.digest(found)) is bool(missing)
 
 
@@ -106,9 +107,9 @@ def test_a_platform_of_which_a_voted_set_is_named_is_not_said_to_be_missing_too(
 
 
 def test_a_word_covers_what_it_names_and_no_more() -> None:
-    found = announcing.reasons(facts(unproved=(_PYPI, _SCOPED), public_on=frozenset({_Platform.PYPI})))
-    assert [one.key for one in announcing.unvouched(found)] == [_PYPI.purl, _SCOPED.purl]
-    assert [one.key for one in announcing.unvouched(found, {_PYPI.purl, "pkg:pypi/other@1"})] == [_SCOPED.purl]
+    found = announcing.standing(facts(unproved=(_PYPI, _SCOPED), public_on=frozenset({_Platform.PYPI})))
+    assert [one.facts["key"] for one in announcing.unvouched(found)] == [_PYPI.purl, _SCOPED.purl]
+    assert [one.facts["key"] for one in announcing.unvouched(found, {_PYPI.purl, "pkg:pypi/other@1"})] == [_SCOPED.purl]
     assert announcing.unvouched(found, {_PYPI.purl, _SCOPED.purl}) == ()
     assert announcing.lacking(found) == announcing.held(found) == ()
 
@@ -133,17 +134,10 @@ def test_what_a_person_saw_changes_with_every_set_every_file_and_every_platform(
     assert announcing.digest(facts(unproved=(_PYPI,), incidents=("Bad.",))) == ""
 
 
-@pytest.mark.parametrize("code", _Code)
-def test_each_code_has_a_sentence_that_names_what_it_is_said_of(code: announcing.Code) -> None:
-    told = words.sentences([announcing.Reason(code, "key", "Some platform")])
-    assert "Some platform" in told[0] or code is _Code.PHASE
-    cures = {announcing.Cure.WAIVER: (words.WAIVE,), announcing.Cure.WORD: (words.VOUCH,)}
-    assert told[1:] == cures.get(code.cure, ())
-
-
-def test_a_release_that_was_announced_says_so() -> None:
-    assert (
-        words.sentence(announcing.Reason(_Code.PHASE, "release", "release"))
-        == "The release has already been announced."
-    )
-    assert "in Finish" in words.sentence(announcing.Reason(_Code.PHASE, "release_candidate", "release_candidate"))
+@pytest.mark.parametrize(
+    ("code", "cures"),
+    [("diverged", ()), ("not-public", ("may-be-waived",)), ("unproved", ("may-be-vouched-for",))],
+)
+def test_what_can_be_cured_says_who_may_go_on(code: str, cures: tuple[str, ...]) -> None:
+    told = announcing.with_cures([reasons.of(code, key="key", name="Some platform")])
+    assert tuple(one.code for one in told) == (code, *cures)

@@ -67,23 +67,23 @@ def test_the_same_package_with_other_bytes_names_both_and_the_way_out() -> None:
         "Drop one",
         "remove it from the ballot",
     ):
-        assert part in clash.sentence
+        assert part in clash.reason.sentence
 
 
 def test_what_only_one_of_them_has_of_a_package_is_a_difference_too() -> None:
     more = fileset.FileSet.of([_file("org/x/core/1.0/core-1.0.jar", "1"), _file("org/x/core/1.0/core-1.0.pom", "p")])
     (clash,) = ballot.clashes([_held("one", core="1"), ballot.Held("other", "MAVEN", more)], layouts.BUILT)
-    assert "core-1.0.pom" in clash.sentence
-    assert "only in the second" in clash.sentence
+    assert "core-1.0.pom" in clash.reason.sentence
+    assert "only in the second" in clash.reason.sentence
 
 
 def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> None:
     clash = ballot.clashes(
         [_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")], layouts.BUILT
     )[0]
-    assert clash.sentence.startswith("the mapped files and deployment rc1 both contain")
-    assert "Drop deployment rc1 or remove it from the ballot" in clash.sentence
-    assert "put them into the revision" in clash.sentence
+    assert clash.reason.sentence.startswith("the mapped files and deployment rc1 both contain")
+    assert "Drop deployment rc1 or remove it from the ballot" in clash.reason.sentence
+    assert "put them into the revision" in clash.reason.sentence
 
 
 class _Everywhere(maven.Repository):
@@ -102,7 +102,7 @@ def test_many_packages_are_one_sentence() -> None:
     names = [f"part{number}" for number in range(6)]
     one, two = (_holding(name, dict.fromkeys(names, name)) for name in ("one", "two"))
     (clash,) = ballot.clashes([one, two], layouts.BUILT)
-    assert "and 3 more" in clash.sentence
+    assert "and 3 more" in clash.reason.sentence
 
 
 def test_a_package_that_is_named_and_not_read_refuses_and_one_that_is_read_and_not_named_is_shown() -> None:

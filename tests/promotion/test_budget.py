@@ -125,13 +125,13 @@ def test_the_page_says_why_and_until_when() -> None:
     used = budget.waiting("Maven Central", budget.spent(NEW, LIMITS, NOW, 10), LIMITS, NOW)
     assert used is not None
     assert used[0].startswith("The rate limit for Maven Central is used up; requests resume at 12:00:06 UTC")
-    assert "5 times within two minutes, so nothing is sent to it" in budget.silence("Maven Central", LIMITS)
+    assert "5 times within two minutes, so nothing is sent to it" in budget.silence("Maven Central", LIMITS).sentence
 
 
 def test_the_sandbox_runs_the_same_table_faster() -> None:
     fast = LIMITS.faster(60)
     assert (fast.looks, fast.per, fast.faults, fast.within, fast.rest) == (10, 1, 5, 2, 1)
-    assert "within 2 seconds" in budget.silence("x", fast)
+    assert "within 2 seconds" in budget.silence("x", fast).sentence
 
 
 def test_a_fault_as_old_as_the_window_counts_no_more_and_an_open_breaker_has_none_left() -> None:

@@ -8,10 +8,10 @@ import pathlib
 import pytest
 
 import atr.platforms.central_portal.bundle as maven_bundle
-import atr.promotion.gates as gates
 import atr.sandbox.settings as settings
 import atr.shared.bundle as bundle
 import atr.shared.mechanisms as mechanisms
+import atr.storage.uploads as uploads
 from tests.platforms import samples
 
 _PORTAL = mechanisms.Mechanism.CENTRAL_PORTAL
@@ -47,4 +47,4 @@ def test_no_bundle_is_smaller_than_was_certain(tmp_path: pathlib.Path, compressi
 def test_everybody_means_the_same_limit() -> None:
     """What the page says, what the adapter refuses, and what the stand-in refuses."""
     assert _PORTAL.largest_upload == maven_bundle.LIMIT == settings.BUNDLE_LIMIT == 2**30
-    assert "1,073,741,824" in gates.is_too_large(_PORTAL, 2**31)
+    assert "1,073,741,824" in uploads.too_large(_PORTAL, 2**31).sentence

@@ -60,8 +60,8 @@ async def _event(world: worlds.World) -> tables.Event:
     return told
 
 
-def _codes(error: errors.HeldError) -> Sequence[tuple[str, str]]:
-    return [(one.code.word, one.key) for one in error.held]
+def _codes(error: errors.BlockedError) -> Sequence[tuple[str, str]]:
+    return [(one.code, str(one.facts["key"])) for one in error.reasons if "key" in one.facts]
 
 
 async def test_a_platform_that_the_policy_maps_needs_a_distribution_or_a_members_waiver(voted: worlds.World) -> None:
@@ -70,7 +70,7 @@ async def test_a_platform_that_the_policy_maps_needs_a_distribution_or_a_members
     (missing,) = page.missing
     assert "PyPI" in missing
     assert (page.not_public, page.unproved, page.unknown_tags, page.why_not) == ((), (), ("docs",), "")
-    with pytest.raises(errors.HeldError, match="PyPI") as raised:
+    with pytest.raises(errors.BlockedError, match="PyPI") as raised:
         await _announce(voted, reason=_REASON, vouched={_PYPI.purl})
     assert _codes(raised.value) == [("missing", "pypi")]
     assert "members of" in (await _page(voted, people.COMMITTER)).why_not
@@ -108,7 +108,7 @@ async def test_what_is_only_claimed_is_missing_and_what_is_found_needs_a_word(vo
     with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
         await _without(voted, seen, reason=_REASON)
     for vouched in ((), ("pkg:pypi/other@2.4.0",)):
-        with pytest.raises(errors.HeldError) as raised:
+        with pytest.raises(errors.BlockedError) as raised:
             await _announce(voted, reason=_REASON, vouched=vouched)
         assert _codes(raised.value) == [("unproved", _PYPI.purl)]
     with pytest.raises(errors.InputError):
@@ -129,7 +129,7 @@ async def test_a_members_waiver_is_no_word(voted: worlds.World) -> None:
     await _record(voted, publish=True)
     page = await _page(voted)
     assert (len(page.missing), len(page.unproved)) == (1, 1)
-    with pytest.raises(errors.HeldError) as raised:
+    with pytest.raises(errors.BlockedError) as raised:
         await _without(voted, page.lacking_digest, reason=_REASON)
     assert _codes(raised.value) == [("unproved", _PYPI.purl)]
     await _without(voted, page.lacking_digest, reason=_REASON, vouched={_PYPI.purl})
@@ -144,7 +144,7 @@ async def test_what_diverged_is_cured_by_nobody(voted: worlds.World) -> None:
         await voted.change(row.model_copy(update={"proof": distribution.Proof.DIVERGED}))
     page = await _page(voted)
     assert "Resolve the incident first" in page.why_not
-    with pytest.raises(errors.HeldError) as raised:
+    with pytest.raises(errors.BlockedError) as raised:
         await _announce(
             voted, reason=_REASON, vouched={row.coordinates.purl for row in await voted.rows(sql.Distribution)}
         )
@@ -158,13 +158,13 @@ async def test_what_was_only_asked_for_must_be_aborted_first(voted: worlds.World
             distribution.coordinates(worlds.MAVEN, "org.example.widgets", "widgets-core", "2.4.0"),
             staging=False,
         )
-    with pytest.raises(errors.HeldError) as raised:
+    with pytest.raises(errors.BlockedError) as raised:
         await _announce(voted)
     assert [word for word, _ in _codes(raised.value)] == ["requested", "not-public"]
     async with voted.member() as member:
         await member.promotions.abort(1, "A mistake.")
     assert (await voted.promotion(1)).state is states.State.ABORTED
-    with pytest.raises(errors.HeldError) as raised:
+    with pytest.raises(errors.BlockedError) as raised:
         await _announce(voted)
     assert [word for word, _ in _codes(raised.value)] == ["not-public"]
 

@@ -184,7 +184,9 @@ async def test_two_candidates_of_one_package_never_stand_on_one_ballot(world: wo
     ids = [row.external_id or "" for row in await world.rows(tables.Deployment)]
     with pytest.raises(errors.BlockedError) as refused:
         await _open(world)
-    (sentence,) = refused.value.reasons
+    (reason,) = refused.value.reasons
+    assert reason.code == "clash"
+    sentence = reason.sentence
     assert all(text in sentence for text in (*ids, "org.example.widgets:widgets-core:2.4.0", "Drop one"))
     async with world.member() as member:
         await member.deployments.take_off_ballot(first, "It is the candidate before.")

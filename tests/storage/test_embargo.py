@@ -197,7 +197,7 @@ async def test_a_lift_needs_a_reason_is_an_event_and_is_of_this_very_release(vot
     async with voted.store.read(worlds.MEMBER) as read:
         release = await queries.demand_release(read.data, RELEASE)
         assert await embargo.holds(read.data, RELEASE)
-        assert gates.EMBARGOED in embargo.sentence(release, None)
+        assert gates.EMBARGOED.sentence in embargo.sentence(release, None)
         assert await embargo.lifts(read.data, [release]) == {}
         assert await inputs.readiness_cases(read, RELEASE) == ()
     async with voted.service() as service:
@@ -224,7 +224,7 @@ async def test_files_of_its_ballot_are_served_to_nobody_until_then(voted: worlds
 
     assert not any([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
     async with voted.store.read(worlds.MEMBER) as read:
-        assert {one.why_not for one in (await votes.newest(read, RELEASE)).entries} == {gates.EMBARGOED}
+        assert {one.why_not for one in (await votes.newest(read, RELEASE)).entries} == {gates.EMBARGOED.sentence}
     await _lift(voted)
     assert all([await served(who) for who in (*_OTHERS, worlds.MEMBER)])
 

@@ -9,6 +9,7 @@ import atr.demo.people as people
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.maven as maven
 import atr.storage.files as files
@@ -123,7 +124,7 @@ async def test_an_upload_that_somebody_says_became_another_id_is_dropped_only_on
     (row,) = await world.rows(tables.Deployment)
     async with world.store.read() as read:
         row.state = states.DeploymentState.FAILED
-        assert "its owner is unknown" in (await preconditions.of(read, row)).drop
+        assert (await preconditions.of(read, row)).drop == reasons.of("owner-unknown")
 
 
 async def test_names_that_differ_only_in_case_overlap_too(world: worlds.World) -> None:

@@ -19,6 +19,7 @@ import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
@@ -168,8 +169,7 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
     case = await eligibility.one(write.data, row, row.created_by)
     blockers = gates.blockers(case.facts)
     if blockers:
-        sentences = " ".join(blocker.sentence for blocker in blockers)
-        await deployments.note_problem(write, row, f"It is staged but was not promoted: {sentences}")
+        await deployments.note_problem(write, row, f"It is staged but was not promoted: {reasons.sentences(blockers)}")
         return
     try:
         await requests.open_promotion(write, case, requested_by=row.created_by, asked_in=row.asked_in)

@@ -23,6 +23,7 @@ import atr.shared.pom as poms
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
+import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
 
@@ -94,7 +95,8 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
-    await requests.demand_answering(read, mechanisms.Mechanism[row.mechanism])
+    # Nothing irreversible is sent to a platform that does not answer.
+    transaction.demand_free((await lanes.silent(read.data))[row.mechanism])
     if row.stage_digest:
         layout = read.data.built.of(mechanisms.Mechanism[row.mechanism])
         return await _voted(read, release, row.stage_digest, layout)

@@ -16,6 +16,7 @@ import atr.models.work as work
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.storage.attempts as attempts
 import atr.storage.audit as audit
 import atr.storage.eligibility as eligibility
@@ -27,7 +28,6 @@ import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.worker.promotions as promotions
-import atr.storage.writers.requests as requests
 
 State = states.State
 _Deployment = states.DeploymentState
@@ -64,11 +64,11 @@ class Marks(transaction.Writer):
         deployment = await queries.demand_deployment(write.data, row.deployment_id)
         case = await eligibility.one(write.data, deployment, row.requested_by, sending=row)
         blockers = gates.blockers(case.facts)
-        reasons = [blocker.sentence for blocker in blockers if blocker.code not in gates.WAITING]
+        refused = [blocker for blocker in blockers if blocker.code not in gates.WAITING]
         if (staged_digest != row.voted_digest) or (staged_digest not in case.facts.ballot):
-            reasons.append("The staged files differ from the files that the committee voted on.")
-        if reasons:
-            await self._refuse(row, " ".join(reasons))
+            refused.append(reasons.of("not-on-ballot"))
+        if refused:
+            await self._refuse(row, *refused)
             return None
         if blockers:
             await self._wait(row, blockers[0])
@@ -100,7 +100,7 @@ class Marks(transaction.Writer):
         deployment = await queries.demand_deployment(write.data, row.deployment_id, fresh=True)
         problem = await self._why_no_drop(row, deployment)
         if problem:
-            row.blocker = problem
+            row.blocker = problem.sentence
             await self._rest(row, problem)
             return None
         if deployment.state is _Deployment.STAGED:
@@ -127,12 +127,11 @@ class Marks(transaction.Writer):
         row = await leased_rows.deployment(write, claimed)
         uploads = kind is tables.AttemptKind.UPLOAD
         if uploads and (await queries.get_release(write.data, row.release_key) is None):
-            raise errors.BlockedError([attempts.DELETED])
-        await requests.demand_answering(write, claimed.mechanism)
-        if why_off := (await lanes.off(write.data))[claimed.mechanism.name]:
-            raise errors.BlockedError([why_off])
+            raise errors.BlockedError(attempts.DELETED)
+        transaction.demand_free((await lanes.silent(write.data))[claimed.mechanism.name])
+        transaction.demand_free((await lanes.off(write.data))[claimed.mechanism.name])
         if uploads and await embargo.holds(write.data, row.release_key):
-            raise errors.BlockedError([gates.EMBARGOED])
+            raise errors.BlockedError(gates.EMBARGOED)
         history = await attempts.of_deployment(write, row)
         before = history.uploads if uploads else history.drops
         unsettled = [
@@ -163,22 +162,22 @@ class Marks(transaction.Writer):
         if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = row_views.later(write, self._write.place.timing(row.mechanism).deadline)
 
-    async def _wait(self, row: tables.Promotion, blocker: gates.Blocker) -> None:
+    async def _wait(self, row: tables.Promotion, blocker: reasons.Reason) -> None:
         """Nothing of it ends: it stays where it is until its turn comes, it is switched on, or a person has looked."""
         if blocker.code in gates.ASKED_ANEW:
             row.resend, row.held, row.blocker = False, True, blocker.sentence
-        await self._rest(row, blocker.sentence)
+        await self._rest(row, blocker)
 
-    async def _rest(self, row: tables.Promotion, why: str) -> None:
+    async def _rest(self, row: tables.Promotion, why: reasons.Reason) -> None:
         row.lease_until = None
         row.due_at = steps.next_look(await row_views.of_promotion(self._write, row), jitter=row_views.jitter(row))
-        await self._write.event_of(row, "promotion_not_sent", reason=why)
+        await self._write.event_of(row, "promotion_not_sent", reason=why.sentence)
 
-    async def _refuse(self, row: tables.Promotion, reason: str) -> None:
-        row.lease_until = None
+    async def _refuse(self, row: tables.Promotion, *why: reasons.Reason) -> None:
+        row.lease_until, reason = None, reasons.sentences(why)
         unsent = (row.state is State.REQUESTED) and (await row_views.of_promotion(self._write, row)).surely_unsent
         if unsent:
-            to = State.ABORTED if (reason == attempts.DELETED) else State.REFUSED
+            to = State.ABORTED if (attempts.DELETED in why) else State.REFUSED
             await transitions.promotion(self._write, row, to, f"{reason} Nothing was sent.")
         elif row.state is State.SENDING:
             await transitions.promotion(
@@ -189,26 +188,23 @@ class Marks(transaction.Writer):
             row.due_at = row_views.later(self._write, self._write.place.timing(row.mechanism).doubting)
             await self._write.event_of(row, "promotion_not_sent", reason=reason)
 
-    async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> str:
-        """Why the drop may not be sent now, in one sentence; empty if it may."""
+    async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> reasons.Reason | None:
+        """Why the drop may not be sent now; None if it may."""
         write = self._write
         if why_not := (await lanes.off(write.data))[row.mechanism] or (await lanes.silent(write.data))[row.mechanism]:
             return why_not
         view = await row_views.of_promotion(write, row)
         if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
-            return (
-                "It has changed since the platform was queried, so the platform is queried again before anything "
-                "is dropped."
-            )
+            return reasons.of("asked-before-change")
         if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
-            return f"The deployment is {deployment.state.value}, so it is not dropped."
+            return reasons.of("not-dropped", state=deployment.state.value)
         release = await queries.get_release(write.data, row.release_key)
         if release is None:
             # Whoever asked for the stop was allowed to then, and nobody can ask again.
-            return ""
+            return None
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)
         if not rights.is_member(committee, deployment.drop_by):
             row.held = True
-            return f"{deployment.drop_by} requested the stop and is no longer a committee member. Request it again."
-        return ""
+            return reasons.of("stop-disowned", asf_uid=deployment.drop_by)
+        return None

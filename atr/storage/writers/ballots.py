@@ -24,7 +24,7 @@ class ReleaseManager(transaction.Writer):
 
         It follows the statement that starts the vote, which has set the phase, the number of the vote, its beginning
         and `voted_revision_number`. `proposal` is the ballot, for whoever has read it in this transaction. Raises
-        BlockedError with a sentence for everything that holds the vote: what is neither captured nor taken off the
+        BlockedError with a reason for everything that holds the vote: what is neither captured nor taken off the
         ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if the vote is not
         about the newest revision, or if no vote was started. Whoever calls must roll back then: a vote without its
         ballot authorises nothing.
@@ -42,7 +42,7 @@ class ReleaseManager(transaction.Writer):
                 "it stays in the record. Choose another version."
             )
         proposal = proposal or await ballots.proposed(write.data, await eligibility.release(write.data, release_key))
-        demand_free(proposal)
+        transaction.demand_free(*proposal.blockers)
         number = proposal.revision.number if proposal.revision else ""
         if release.voted_revision_number != number:
             raise errors.ConflictError(
@@ -75,12 +75,6 @@ class ReleaseManager(transaction.Writer):
         )
         await readiness.queue_check(write, release_key)
         return proposal.digest
-
-
-def demand_free(proposal: ballots.Proposal) -> None:
-    """Raise BlockedError with a sentence for everything that holds the vote."""
-    if proposal.blockers:
-        raise errors.BlockedError([blocker.sentence for blocker in proposal.blockers])
 
 
 class Host:

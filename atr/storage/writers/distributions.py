@@ -154,7 +154,7 @@ class ReleaseManager(transaction.Writer):
             raise errors.NotFoundError(f"{where} is not recorded for this release.")
         where = row.coordinates
         reason = transaction.checked_reason(reason)
-        transaction.demand((await preconditions.deletions(write, release_key)).get(where.purl, ""))
+        transaction.demand((await preconditions.deletions(write, release_key)).get(where.purl))
         await write.data.delete(row)
         await write.event(
             release_key,
@@ -243,9 +243,7 @@ class CommitteeMember(ReleaseManager):
                 "The deployment or its evidence has changed since you opened the page. Nothing was sent. Review the "
                 "page and try again."
             )
-        blockers = gates.blockers(case.facts)
-        if blockers:
-            raise errors.BlockedError([blocker.sentence for blocker in blockers])
+        transaction.demand_free(*gates.blockers(case.facts))
         if held is not None:
             await requests.ask_again(write, case, held)
         promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)

@@ -17,6 +17,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.storage.audit as audit
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
@@ -143,16 +144,16 @@ class Operator(transaction.Writer):
     async def _deployments(self, *where: Any) -> Sequence[tables.Deployment]:
         return (await self._write.data.exec(sqlmodel.select(tables.Deployment).where(*where))).all()
 
-    async def _hold(self, row: tables.Promotion, sentence: str) -> None:
+    async def _hold(self, row: tables.Promotion, why: reasons.Reason) -> None:
         """Look at it first; what was observed or half read before says nothing of now."""
         row.due_at, row.absent_since, row.gone_looks, row.gone_since = self._write.now, None, 0, None
         row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
         row.resend = False
         if row.by_hand:
             return
-        row.held, row.blocker = row.held or (row.state in _HELD), sentence
+        row.held, row.blocker = row.held or (row.state in _HELD), why.sentence
         row.version += 1
-        await self._write.event_of(row, "promotion_held", reason=sentence)
+        await self._write.event_of(row, "promotion_held", reason=why.sentence)
 
     async def _forget_leases(self) -> None:
         for table in _LEASED:

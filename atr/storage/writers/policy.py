@@ -126,8 +126,7 @@ class FoundationAdmin(transaction.Writer):
             raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
         await self._ensure_apart(project, platform, wanted)
         outside = await names.outside_of(write, project_key, {platform.name: wanted})
-        if outside and not outside_is_meant:
-            raise errors.BlockedError(outside[platform.name])
+        transaction.demand_free(*(() if outside_is_meant else outside.get(platform.name, ())))
         before = names.target_facts(row)
         if row is None:
             row = tables.PlatformTarget(

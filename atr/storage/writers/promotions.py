@@ -217,9 +217,7 @@ class CommitteeMember(CommitteeParticipant):
                 f"These have changed since you opened the page: {'; '.join(moved)}. Nothing was requested. Review "
                 "the page and try again."
             )
-        reasons = [f"{_name(case)}: {blocker.sentence}" for case in cases for blocker in gates.blockers(case.facts)]
-        if reasons:
-            raise errors.BlockedError(reasons)
+        transaction.demand_free(*(one.about(_name(case)) for case in cases for one in gates.blockers(case.facts)))
         opened: list[tables.Promotion] = []
         for case in cases:
             opened.append(

@@ -14,6 +14,7 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.sql as sql
 import atr.promotion.announcing as announcing
+import atr.reasons as reasons
 import atr.storage.announcing as rule_facts
 import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
@@ -85,31 +86,31 @@ class ReleaseManager(transaction.Writer):
         """Mark a release as announced, by the rule of promotion/announcing.py.
 
         `vouched` are the purls of what nobody has proved and this person answers for, with the reason. Raises
-        HeldError with each reason that stands, ConflictError outside Finish, InputError for a word without a reason.
+        BlockedError with each reason that stands, ConflictError outside Finish, InputError for a word without a reason.
         """
         release, _, found = await self._announceable(release_key)
         if announcing.lacking(found) or announcing.unvouched(found, vouched):
-            raise _held(found)
+            raise errors.BlockedError(*announcing.with_cures(found))
         await self._close(release, found, reason)
 
-    async def _announceable(
-        self, release_key: str
-    ) -> tuple[sql.Release, announcing.Facts, tuple[announcing.Reason, ...]]:
+    async def _announceable(self, release_key: str) -> tuple[sql.Release, announcing.Facts, tuple[reasons.Reason, ...]]:
         """The release, what the rule looks at, and what stands and can be cured."""
         release = await transaction.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
-        found = announcing.reasons(facts)
-        if any(one.code is announcing.Code.PHASE for one in found):
+        found = announcing.standing(facts)
+        if any(one.code in {"announced", "not-in-finish"} for one in found):
             raise errors.ConflictError("Only a release in Finish can be announced.")
         if announcing.held(found):
-            raise _held(found)
+            raise errors.BlockedError(*announcing.with_cures(found))
         return release, facts, found
 
-    async def _close(self, release: sql.Release, found: Sequence[announcing.Reason], reason: str, **facts: Any) -> None:
+    async def _close(self, release: sql.Release, found: Sequence[reasons.Reason], reason: str, **facts: Any) -> None:
         """What stands is gone on without, or vouched for: the event has it by name, with the reason."""
         if found:
             facts["reason"] = transaction.checked_reason(reason)
-            facts["vouched"] = [{"purl": one.key, "name": one.name} for one in announcing.unvouched(found)]
+            facts["vouched"] = [
+                {"purl": one.facts["key"], "name": one.facts["name"]} for one in announcing.unvouched(found)
+            ]
         release.phase = sql.ReleasePhase.RELEASE
         release.released = self._write.now
         await self._write.event(release.key, "release", "release_announced", **facts)
@@ -125,7 +126,7 @@ class CommitteeMember(ReleaseManager):
 
         That is voted file sets that are not public, and platforms that the policy maps and nothing is public on.
         `seen` is the digest of what lacked when the person decided. Raises ConflictError if something else lacks now,
-        InputError without a reason, HeldError for what nothing cures and for what is neither proved nor `vouched`.
+        InputError without a reason, BlockedError for what nothing cures and for what is neither proved nor `vouched`.
         """
         release, facts, found = await self._announceable(release_key)
         if (not announcing.lacking(found)) or (announcing.digest(facts) != seen):
@@ -134,7 +135,7 @@ class CommitteeMember(ReleaseManager):
                 "and try again."
             )
         if unvouched := announcing.unvouched(found, vouched):
-            raise _held(unvouched)
+            raise errors.BlockedError(*announcing.with_cures(unvouched))
         without = [
             {
                 "name": one.name,
@@ -147,9 +148,9 @@ class CommitteeMember(ReleaseManager):
             for one in facts.measure.not_public
         ]
         waived = [
-            {"tag": one.key, "name": one.name}
+            {"tag": one.facts["key"], "name": one.facts["name"]}
             for one in announcing.lacking(found)
-            if one.code is announcing.Code.MISSING
+            if one.code == "missing"
         ]
         await self._close(release, found, reason, without=without, waived=waived)
 
@@ -174,7 +175,3 @@ class CommitteeMember(ReleaseManager):
         await write.data.merge(row)
         await write.event(release.key, "release", "embargo_lifted", reason=why)
         await readiness.queue_check(write, release.key)
-
-
-def _held(found: Sequence[announcing.Reason]) -> errors.HeldError:
-    return errors.HeldError(rule_facts.sentences(found), found)

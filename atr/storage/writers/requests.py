@@ -16,13 +16,12 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
-import atr.shared.mechanisms as mechanisms
 import atr.storage.ballots as ballots
 import atr.storage.candidates as candidates
 import atr.storage.eligibility as eligibility
 import atr.storage.holdings as holdings
-import atr.storage.lanes as lanes
 import atr.storage.names as names
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
@@ -164,7 +163,7 @@ async def voted_of(
     parts = await _voted_parts(write, release, where.platform)
     found = {part[where].digest: part[where] for part in parts if where in part}
     if len(found) > 1:
-        raise errors.BlockedError([f"The ballot has conflicting files for {where}."])
+        raise errors.BlockedError(reasons.of("ballot-clash", package=str(where)))
     return next(iter(found.values()), None)
 
 
@@ -197,7 +196,7 @@ async def insert(
     where a package is held.
     """
     if not packages:
-        raise errors.BlockedError(["The deployment has no packages, so there is nothing to promote."])
+        raise errors.BlockedError(reasons.of("no-packages"))
     await demand_inside(write, await queries.demand_release(write.data, promotion.release_key), packages)
     taken = await holders(write.data, packages)
     if taken:
@@ -272,15 +271,7 @@ async def demand_inside(
     write: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> None:
     """Raise BlockedError unless all these packages of one platform belong to the project. The wall."""
-    blocker = await names.blocker(write.data, release.project_key, packages)
-    if blocker is not None:
-        raise errors.BlockedError([blocker.sentence])
-
-
-async def demand_answering(read: transaction.Transaction, mechanism: mechanisms.Mechanism) -> None:
-    """Raise BlockedError while the platform does not answer: nothing irreversible is sent there then."""
-    if why_not := (await lanes.silent(read.data))[mechanism.name]:
-        raise errors.BlockedError([why_not])
+    transaction.demand_free(await names.blocker(write.data, release.project_key, packages))
 
 
 async def demand_uploadable(
@@ -289,10 +280,8 @@ async def demand_uploadable(
     revision: queries.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> None:
-    """Raise BlockedError, with the sentence that the page shows, if the platform would not take the mapped files."""
-    plan = await uploads.planned(write.data, project, revision, platform)
-    if plan.why_not:
-        raise errors.BlockedError([plan.why_not])
+    """Raise BlockedError, with the reason that the page shows, if the platform would not take the mapped files."""
+    transaction.demand_free((await uploads.planned(write.data, project, revision, platform)).why_not)
 
 
 async def upload(
@@ -340,7 +329,7 @@ async def stage_again(write: transaction.Transaction, release: sql.Release, dige
     platform = preconditions.voted_platform(of.ballot, digest)
     held = await holdings.holder(write, release, digest)
     if why_not or (platform is None) or (held is None):
-        raise errors.BlockedError([why_not])
+        raise errors.BlockedError(why_not or reasons.of("no-bytes"))
     candidates.uploads_supported(write.data.built, platform)
     deployment = await upload(write, release, platform, stage_digest=digest)
     await write.event_of(

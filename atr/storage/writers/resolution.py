@@ -37,9 +37,8 @@ class ReleaseManager(transaction.Writer):
         """
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
-        why_not = ballots.why_not_passed(await eligibility.release(write.data, release_key), count, write.now)
-        if why_not:
-            raise errors.BlockedError(why_not)
+        of = await eligibility.release(write.data, release_key)
+        transaction.demand_free(*ballots.why_not_passed(of, count, write.now))
         await transitions.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
         # What became public before is compared with what was voted on now.
         for deployment in await queries.deployments(write.data, release_key):

@@ -66,7 +66,7 @@ class ReleaseManager(CommitteeParticipant):
         """Freeze the ballot, open the vote, and answer its number. One transaction, no network.
 
         `revision_number` and `ballot_digest` are what the person saw; empty for whoever takes what is there. Raises
-        ConflictError when it is not what they saw, BlockedError with a sentence for everything that holds it: what
+        ConflictError when it is not what they saw, BlockedError with a reason for everything that holds it: what
         is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
@@ -85,7 +85,7 @@ class ReleaseManager(CommitteeParticipant):
                 "The ballot has changed since you opened the page. No vote was opened; review the current ballot."
             )
         # Before anything is written: a vote that was started must not stand without its ballot.
-        ballots.demand_free(proposal)
+        transaction.demand_free(*proposal.blockers)
         vote_seq = release.current_vote_seq + 1
         await transitions.phase(
             write,
