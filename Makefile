@@ -35,7 +35,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: install ## Start web, worker and sandbox on this machine, with a release to promote
 	@$(BIN)/atr run $(ARGS)
 
-# On all processors; whoever has nothing left to do takes over from the others. ARGS="-n 0" runs in one process.
+# On all processors (tests/conftest.py: how many processes that are); whoever has nothing left to do takes over from the others. ARGS="-n 0" runs in one process.
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest -n auto --dist worksteal --durations 10
 
 test: install ## Run every test; COVERAGE=1 measures, ARGS are pytest's

@@ -120,6 +120,12 @@ async def voted(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncItera
         yield opened
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a test that started programs or a browser often waits for them."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what a run with coverage leaves to one without."""
