@@ -79,19 +79,24 @@ class Ship:
         return self._process.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """Minus the signal that killed it; None while it runs."""
+        return self._process.exitcode
+
+    @property
     def said(self) -> str:
         """The end of what it wrote."""
         return self._log.read_text()[-600:] if self._log.exists() else ""
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it is still there."""
-        if self._process.exitcode is None:
+        if self.exit_code is None:
             os.kill(self.pid, number)
 
     async def ended(self, seconds: float = _STOP_SECONDS) -> int | None:
         """Its exit code, minus the signal that killed it; None if it goes on for longer than so many seconds."""
         await until(self._is_over, seconds)
-        return self._process.exitcode
+        return self.exit_code
 
     async def stopped(self) -> int | None:
         """Ask it to stop, and answer its exit code."""
@@ -99,7 +104,7 @@ class Ship:
         return await self.ended()
 
     def _is_over(self) -> bool:
-        return self._process.exitcode is not None
+        return self.exit_code is not None
 
 
 async def side_by_side(limit: int, play: Callable[[_T], Awaitable[_R]], rounds: Iterable[_T]) -> list[tuple[_T, _R]]:

@@ -164,17 +164,27 @@ async def _race(places: Mapping[str, grounds.Grounds], entry: fleet.Entry, race:
         with fleet.Fleet(here.directory).at_sea() as ships, contextlib.ExitStack() as sockets:
             for _ in range(race.workers):
                 ships.start(entry, {**here.worker_settings, **_PATIENT})
-            addresses = []
+            addresses, webs = [], []
             for _ in range(race.webs):
                 listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
                 addresses.append(f"http://127.0.0.1:{listener.getsockname()[1]}")
-                ships.start(fleet.serve, here.web_settings, listener)
-            async with _open_pages(here, race, addresses) as pages:
-                answers, changed = await _click(here, race, pages)
+                webs.append(ships.start(fleet.serve, here.web_settings, listener))
+            try:
+                async with _open_pages(here, race, addresses) as pages:
+                    answers, changed = await _click(here, race, pages)
+            except httpx.HTTPError as error:
+                return Run("no page", [f"a page was not answered: {error!r}; {_told(webs)}"])
             ended = await _wait_for_end(here)
+            if any(one.status_code == httpx.codes.GATEWAY_TIMEOUT for one in answers):
+                return Run("no answer", [*_answers(answers), _told(webs)])
         wrong = [*_answers(answers), *await here.broken(), *await _outcome(here, race, answers, changed=changed)]
         sent = here.publish_calls > 0
         return Run("sent" if sent else "not sent", [*wrong, *([] if ended else ["it did not come to an end"])])
+
+
+def _told(webs: Sequence[fleet.Ship]) -> str:
+    """What the web processes wrote last, and the exit code of one that has ended."""
+    return "; ".join(f"web process: exit code {web.exit_code}, {web.said or 'nothing written'}" for web in webs)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,13 +73,24 @@ async def test_errors_stand_at_their_component(portal: Portal) -> None:
 async def test_a_download_has_the_uploaded_bytes(portal: Portal) -> None:
     content = bytes(range(256)) * 5000
     deployment_id = await portal.stage(bundles.zipped(bundles.component(content=content)))
-    answer = await portal.http.get(f"{API}/deployment/{deployment_id}/download/{STEM}.jar")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["content-length"] == str(len(content))
-    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
+    for base in (f"deployment/{deployment_id}", "deployments"):
+        answer = await portal.http.get(f"{API}/{base}/download/{STEM}.jar")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-length"] == str(len(content))
+        assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
     assert (await portal.http.get(f"{API}/deployment/{deployment_id}/download/{STEM}.war")).status_code == 404
     assert (await portal.http.get(f"{API}/deployment/unknown/download/{STEM}.jar")).status_code == 404
+    assert (await portal.http.get(f"{API}/deployments/download/{STEM}.war")).status_code == 404
+
+
+async def test_the_merged_view_shows_what_waits_and_the_newest_of_it(portal: Portal) -> None:
+    portal.world.settings = portal.world.settings.model_copy(update={"held_by": "publishing"})
+    for content in (b"first", b"second"):
+        newest = await portal.stage(bundles.zipped(bundles.component(content=content)))
+    assert (await portal.http.get(f"{API}/deployments/download/{STEM}.jar")).content == b"second"
+    await portal.publish(newest)
+    assert (await portal.http.get(f"{API}/deployments/download/{STEM}.jar")).content == b"first"
 
 
 async def test_a_path_with_odd_characters_is_found(portal: Portal) -> None:

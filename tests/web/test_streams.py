@@ -185,7 +185,8 @@ async def test_what_a_killed_process_leaves_is_gone_after_its_next_start(site: S
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(begins + b"x" * 2_000_000)
     await writer.drain()
-    await until(site.spools)
+    # Bytes are there only once the spool is locked; who died before left an empty folder.
+    await until(lambda: [part for spool in site.spools() for part in spool.iterdir() if part.stat().st_size])
     site.process.kill()
     await site.process.wait()
     writer.transport.abort()

@@ -163,6 +163,16 @@ async def get_download(deployment_id: str, path: str) -> quart.ResponseReturnVal
     return download.respond(portal.folder(deployment) / path)
 
 
+@BLUEPRINT.get("/deployments/download/<path:path>")
+async def get_merged_download(path: str) -> quart.Response:
+    """One repository made of all the account's VALIDATED deployments; where two have a path, the newer wins."""
+    portal = current.world().portal
+    for deployment in portal.of_account(quart.g.account):
+        if deployment.state is deployments.State.VALIDATED and path in deployment.files:
+            return download.respond(portal.folder(deployment) / path)
+    raise errors.NotFoundError(f"File '{path}' not found")
+
+
 @ELSEWHERE.get("/<deployment_id>/<path:path>")
 async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnValue:
     """Where `redirect_downloads` leads. Like a store with signed addresses it wants no Authorization: 400 with one."""
