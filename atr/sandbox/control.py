@@ -7,6 +7,7 @@
     GET    /control/faults                      {"faults": [{fault, passed, hit}]}
     POST   /control/faults                      a list of faults, added behind those that are there; 204
     DELETE /control/faults                      204
+    GET    /control/log?last=100                {"requests": [{when, method, path, endpoint, status, faulty}]}
     POST   /control/settings                    the fields to change; answers all of them; `index_shape` and
                                                 `index_twist` say how the public folders' indexes look
 
@@ -47,6 +48,13 @@ async def unfit(error: pydantic.ValidationError) -> tuple[Answer, int]:
 @BLUEPRINT.get("/counters")
 async def get_counters() -> Answer:
     return current.world().traffic.counters()
+
+
+@BLUEPRINT.get("/log")
+async def get_log() -> Answer:
+    last = quart.request.args.get("last", 100, type=int)
+    entries = list(current.world().traffic.log)[-last:] if last > 0 else []
+    return {"requests": [dataclasses.asdict(entry) for entry in entries]}
 
 
 @BLUEPRINT.get("/deployments")

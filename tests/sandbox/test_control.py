@@ -4,7 +4,7 @@
 import pytest
 
 import tests.sandbox.bundles as bundles
-from tests.sandbox.clients import API, STEM, Portal
+from tests.sandbox.clients import API, STEM, Clock, Portal
 
 
 async def test_counters_count_what_arrived(portal: Portal) -> None:
@@ -33,6 +33,32 @@ async def test_counters_count_what_arrived(portal: Portal) -> None:
     assert counters["effects"] == {"upload": 1, "publish": 1, "publish_by_hand": 0, "drop": 0}
     assert len(data) < counters["bytes_received"]["upload"] < len(data) + 500
     assert counters["bytes_received"]["publish"] == 0
+
+
+async def test_the_log_has_the_last_requests(portal: Portal, clock: Clock) -> None:
+    await portal.faults({"endpoint": "published", "status": 418})
+    await portal.http.get(f"{API}/published?name=x")
+    await portal.http.get("/maven2/none")
+    requests = (await portal.http.get("/control/log", params={"last": 2})).json()["requests"]
+    assert requests == [
+        {
+            "when": clock.now,
+            "method": "GET",
+            "path": f"{API}/published?name=x",
+            "endpoint": "published",
+            "status": 418,
+            "faulty": True,
+        },
+        {
+            "when": clock.now,
+            "method": "GET",
+            "path": "/maven2/none",
+            "endpoint": "repository",
+            "status": 404,
+            "faulty": False,
+        },
+    ]
+    assert (await portal.http.get("/control/log", params={"last": 0})).json() == {"requests": []}
 
 
 async def test_what_is_sent_is_counted_too(portal: Portal) -> None:
