@@ -23,7 +23,7 @@ import tests.model.invariants as invariants
 
 _FILE: Final = "moves.jsonl"
 _LOOKED_AT: Final = frozenset({"settle", "publish", "drop", "answered", "verified", "progress", "renew"})
-_WRITERS: Final = frozenset({"promotions", "marks", "distributions"})
+_WRITERS: Final = frozenset({"promotions", "marks", "distributions", "tasks"})
 
 
 class Storage:
@@ -80,8 +80,11 @@ class _Writer:
         return functools.partial(self._watched, found) if name in _LOOKED_AT else found
 
     async def _watched(
-        self, method: Callable[..., Awaitable[Any]], claimed: work.Promotion, *arguments: Any, **options: Any
+        self, method: Callable[..., Awaitable[Any]], claimed: Any, *arguments: Any, **options: Any
     ) -> Any:
+        # A lease of something else is renewed by the same writer.
+        if not isinstance(claimed, work.Promotion):
+            return await method(claimed, *arguments, **options)
         before = await self._before(claimed)
         answer = await method(self._given(before), *arguments, **options)
         self._note(before)
