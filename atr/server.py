@@ -47,6 +47,9 @@ BLUEPRINTS: Final = tuple(
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32
+# Longer than clients and proxies keep an idle connection (browsers and nginx: 60 s or so): a server that closes first
+# may close while a request is on its way, and the client of a form that got no answer cannot tell what it did.
+_IDLE_SECONDS: Final = 75
 
 
 class _App(quart.Quart):
@@ -129,6 +132,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     server.loopback_only = settings.sandbox
     server.include_server_header = False
     server.graceful_timeout = server.shutdown_timeout = 5
+    server.keep_alive_timeout = _IDLE_SECONDS
     server.accesslog = None
     server.errorlog = None
     try:

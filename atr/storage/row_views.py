@@ -3,20 +3,18 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-
-from sqlmodel import col
 
 import atr.db.queries as queries
 import atr.models.promotion as tables
 import atr.promotion.deployments as deployments
 import atr.promotion.limited as limited
-import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.shared.mechanisms as mechanisms
 import atr.storage.attempts as attempts
+import atr.storage.eligibility as eligibility
 import atr.storage.embargo as embargo
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
@@ -44,13 +42,14 @@ async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) 
     made = await attempts.of_promotions(read, (row.id for row in rows))
     generation = (await queries.site(read.data)).generation
     sent_from = [row for row in rows if row.state in _SENT_FROM]
-    waiting = await _waiting(read, [row for row in rows if row.state is states.State.REQUESTED])
+    turns = await eligibility.turns_of(read.data, rows)
     off = await lanes.off(read.data) if sent_from else {}
     embargoed = await embargo.held_keys(read.data, {row.release_key for row in sent_from}) if sent_from else frozenset()
-    deployment_of = await _deployments(read, (row.deployment_id for row in rows))
+    numbers = [row.deployment_id for row in rows if row.deployment_id is not None]
+    deployment_of = {row.id: row for row in await queries.deployments_by_id(read.data, numbers)}
     found = {}
     for row in rows:
-        deployment = deployment_of.get(row.deployment_id or 0)
+        deployment = deployment_of.get(row.deployment_id)
         history = made[row.id or 0]
         found[row.id or 0] = Loaded(
             _view(
@@ -59,7 +58,7 @@ async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) 
                 history,
                 generation=generation,
                 unsure=(not row.by_hand) and (deployment is not None) and (deployment.made_in < generation),
-                waits=row.id in waiting,
+                waits=any(turns[row.id]),
                 off=bool(off.get(row.mechanism)) or (row.release_key in embargoed),
             ),
             history,
@@ -108,27 +107,6 @@ def jitter(row: Any) -> float:
 def later(read: transaction.Transaction, seconds: float) -> datetime.datetime:
     """So many seconds from now."""
     return read.now + datetime.timedelta(seconds=seconds)
-
-
-async def _deployments(read: transaction.Transaction, ids: Iterable[int | None]) -> Mapping[int, tables.Deployment]:
-    wanted = [number for number in ids if number is not None]
-    if not wanted:
-        return {}
-    return {row.id or 0: row for row in await queries.deployments_by_id(read.data, wanted)}
-
-
-async def _waiting(read: transaction.Transaction, rows: Sequence[tables.Promotion]) -> frozenset[int | None]:
-    """Those of these requested promotions whose turn has not come, for what the one before came to."""
-    before = [row.after_id for row in rows if row.after_id is not None]
-    if not before:
-        return frozenset()
-    state_of = {one.id: one.state for one in await queries.promotions(read.data, col(tables.Promotion.id).in_(before))}
-    return frozenset(
-        row.id
-        for row in rows
-        if (row.after_id is not None)
-        and (order.turn(state_of[row.after_id], stop_at_trouble=row.stop_at_trouble) is not order.Turn.NOW)
-    )
 
 
 def _view(

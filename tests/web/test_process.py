@@ -124,6 +124,20 @@ async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None
     )
 
 
+async def test_a_kept_connection_is_not_closed_before_its_client_closes_it(port: int) -> None:
+    """Ours keeps one for five seconds: a form that is sent at that moment must be answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    asked = b"HEAD /releases HTTP/1.1\r\nHost: x\r\n\r\n"
+    writer.write(asked)
+    first = await reader.readuntil(b"\r\n\r\n")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 6)
+    writer.write(asked)
+    second = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert first.split(b"\r\n")[0] == second.split(b"\r\n")[0]
+    writer.close()
+
+
 async def test_a_port_that_is_taken_is_said_in_a_sentence(port: int, tmp_path: pathlib.Path) -> None:
     said = await _refused(tmp_path, {"ATR_PORT": str(port)})
     assert said.startswith(f"atr: 127.0.0.1:{port} cannot be listened on")
