@@ -21,8 +21,9 @@ import httpx
 _READ_BYTES: Final = 256 * 1024
 _MAX_ADDRESSES: Final = 4
 CONNECT_SECONDS: Final = 5.0
-_POOL_SECONDS: Final = 5.0
-_LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
+# How many at once is for ATR_SLOTS to say: who waits for a connection of ours would blame the platform. httpcore keeps
+# none alive while more are open than may be kept.
+_LIMITS: Final = httpx.Limits(keepalive_expiry=30.0)
 _NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=0)
 
 
@@ -106,7 +107,7 @@ class Clients:
             follow_redirects=False,
             # No decoder ever runs on what a stranger sent: a megabyte of gzip unpacks to a gigabyte.
             headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity", **headers},
-            timeout=httpx.Timeout(self.read_seconds, connect=CONNECT_SECONDS, pool=_POOL_SECONDS),
+            timeout=httpx.Timeout(self.read_seconds, connect=CONNECT_SECONDS),
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
         )
 

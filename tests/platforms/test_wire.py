@@ -2,6 +2,7 @@
 """Where connections may lead, and what they count."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
@@ -15,6 +16,8 @@ import atr.platforms.wire as wire
 import tests.platforms.stub as stub
 
 AGENT = "atr-tests/1"
+# Eight rows at once, each read by four.
+_MANY = 32
 
 
 @pytest.mark.parametrize(
@@ -160,6 +163,31 @@ async def test_clients_are_honest_and_keep_nothing() -> None:
     assert plain.headers["accept-encoding"] == "identity"
     assert single.headers["connection"] == "close"
     assert "cookie" not in again.headers
+
+
+async def test_many_reads_at_once_wait_for_the_platform_alone_and_keep_their_connections() -> None:
+    """The platform answers nobody until it has been asked by all; whoever asks next finds a connection open."""
+    connections, asked, everybody = 0, 0, asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections, asked
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                asked += 1
+                if asked == _MANY:
+                    everybody.set()
+                await everybody.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server, wire.Clients(AGENT, loopback=True, read_seconds=20).reading() as client:
+        for _ in range(2):
+            found = await asyncio.gather(*(client.get(address) for _ in range(_MANY)))
+            assert [one.text for one in found] == ["ok"] * _MANY
+    assert connections == _MANY
 
 
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
