@@ -167,11 +167,12 @@ async def test_clients_are_honest_and_keep_nothing() -> None:
 
 async def test_many_reads_at_once_wait_for_the_platform_alone_and_keep_their_connections() -> None:
     """The platform answers nobody until it has been asked by all; whoever asks next finds a connection open."""
-    connections, asked, everybody = 0, 0, asyncio.Event()
+    connections: list[asyncio.Task[None] | None] = []
+    asked, everybody = 0, asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections, asked
-        connections += 1
+        nonlocal asked
+        connections.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
                 asked += 1
@@ -180,6 +181,7 @@ async def test_many_reads_at_once_wait_for_the_platform_alone_and_keep_their_con
                 await everybody.wait()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -187,7 +189,8 @@ async def test_many_reads_at_once_wait_for_the_platform_alone_and_keep_their_con
         for _ in range(2):
             found = await asyncio.gather(*(client.get(address) for _ in range(_MANY)))
             assert [one.text for one in found] == ["ok"] * _MANY
-    assert connections == _MANY
+    await asyncio.gather(*filter(None, connections))
+    assert len(connections) == _MANY
 
 
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,8 +134,9 @@ async def test_a_kept_connection_is_not_closed_before_its_client_closes_it(port:
         await asyncio.wait_for(reader.read(1), 6)
     writer.write(asked)
     second = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-    assert first.split(b"\r\n")[0] == second.split(b"\r\n")[0]
     writer.close()
+    await writer.wait_closed()
+    assert first.split(b"\r\n")[0] == second.split(b"\r\n")[0]
 
 
 async def test_a_port_that_is_taken_is_said_in_a_sentence(port: int, tmp_path: pathlib.Path) -> None:
