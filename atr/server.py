@@ -47,9 +47,10 @@ BLUEPRINTS: Final = tuple(
 )
 _SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32
-# Longer than clients and proxies keep an idle connection (browsers and nginx: 60 s or so): a server that closes first
-# may close while a request is on its way, and the client of a form that got no answer cannot tell what it did.
-_IDLE_SECONDS: Final = 75
+# Longer than our clients keep an idle connection, and than a proxy should: a server that closes first may close while a
+# form is on its way, which then gets no answer. Not longer than that, since Hypercorn also holds a connection for so
+# long that its client has closed.
+_IDLE_SECONDS: Final = 20
 
 
 class _App(quart.Quart):

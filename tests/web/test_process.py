@@ -104,7 +104,7 @@ async def test_a_body_that_is_too_long(port: int, body: bytes) -> None:
     "request_",
     [
         b"nonsense\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/9.9\r\nConnection: close\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /releases HTTP/1.1\r\nHost: \x00\r\nConnection: close\r\n\r\n",
         b"GET /releases HTTP/1.1\r\nHost: x\r\nCookie: \xff\xfe=\xff; atr_session=\xff\r\nConnection: close\r\n\r\n",
@@ -115,7 +115,7 @@ async def test_a_body_that_is_too_long(port: int, body: bytes) -> None:
     ],
 )
 async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None:
-    answer = await _say(port, request_, end=request_.endswith((b"short", b"zz\r\n", b"9.9\r\n\r\n")))
+    answer = await _say(port, request_, end=request_.endswith((b"short", b"zz\r\n")))
     assert not answer.startswith((b"HTTP/1.1 5", b"HTTP/1.0 5")), answer[:200]
     assert b"Traceback" not in answer
     # It is still there.
