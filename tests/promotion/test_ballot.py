@@ -77,6 +77,15 @@ def test_what_only_one_of_them_has_of_a_package_is_a_difference_too() -> None:
     assert "only in the second" in clash.reason.sentence
 
 
+def test_the_same_bytes_under_another_path_are_a_difference_too() -> None:
+    two = (fileset.FileSet.of([_file(f"org/x/core/1.0/core-1.0{end}", "1")]) for end in (".jar", "-all.jar"))
+    (clash,) = ballot.clashes(
+        [ballot.Held(name, "MAVEN", files) for name, files in zip("ab", two, strict=True)], layouts.BUILT
+    )
+    path = "org/x/core/1.0/core-1.0"
+    assert f"{path}.jar as {path}-all.jar under another path" in clash.reason.sentence
+
+
 def test_a_deployment_against_what_is_mapped_says_what_else_may_be_done() -> None:
     clash = ballot.clashes(
         [_held("deployment rc1", core="1"), _held("the mapped files", mapped=True, core="2")], layouts.BUILT

@@ -76,6 +76,7 @@ def test_the_list_tells_which_texts_are_worth_reading(sizes: Mapping[str, int | 
         f"{MD5}\ta-1.jar",
         f"MD5 (a-1.jar) = {MD5}\n",
         f"md5 (a-1.jar) = {MD5.lower()}",
+        f"{MD5:<4096}",
     ],
 )
 def test_three_forms_are_read(text: str) -> None:
@@ -101,7 +102,7 @@ def test_three_forms_are_read(text: str) -> None:
         f"MD5 (b-1.jar) = {MD5}",
         f"{MD5}\x00",
         f"{MD5}\u2003",
-        MD5 + " " * 4_096,
+        f"{MD5:<4097}",
     ],
 )
 def test_any_other_text_is_none(text: str) -> None:
