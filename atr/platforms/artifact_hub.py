@@ -20,6 +20,7 @@ class Settings(config.WorkerSettings):
     artifact_hub_url: str = ""
 
 
+_PLATFORM: Final = distribution.DistributionPlatform.ARTIFACT_HUB
 _NAME: Final = "Artifact Hub"
 # An answer carries the chart's readme and the list of all its versions.
 _LIMIT: Final = 4 * 1024**2
@@ -60,8 +61,7 @@ def published(
 
 def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
-    place, platform = (
-        http.looked_at(worker, worker.artifact_hub_url, _NAME),
-        distribution.DistributionPlatform.ARTIFACT_HUB,
+    place = http.looked_at(worker, worker.artifact_hub_url, _NAME)
+    return (
+        lookup.Document(_PLATFORM, "chart of Artifact Hub", place, version_path, published, _LIMIT) if place else None
     )
-    return lookup.Document(platform, "chart of Artifact Hub", place, version_path, published, _LIMIT) if place else None

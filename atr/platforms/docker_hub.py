@@ -25,9 +25,10 @@ class Settings(config.WorkerSettings):
     docker_hub_url: str = ""
 
 
+_PLATFORM: Final = distribution.DistributionPlatform.DOCKER_HUB
 _NAME: Final = "Docker Hub"
 # Official images have no owner in their address for people.
-_OFFICIAL: Final = distribution.DistributionPlatform.DOCKER_HUB.default_owner_namespace
+_OFFICIAL: Final = _PLATFORM.default_owner_namespace
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -72,5 +73,5 @@ def _with_wait(answered: answers.Answered) -> answers.Answered:
 
 def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
-    place, platform = http.looked_at(worker, worker.docker_hub_url, _NAME), distribution.DistributionPlatform.DOCKER_HUB
-    return lookup.Document(platform, "image of Docker Hub", place, tag_path, published) if place else None
+    place = http.looked_at(worker, worker.docker_hub_url, _NAME)
+    return lookup.Document(_PLATFORM, "image of Docker Hub", place, tag_path, published) if place else None

@@ -21,6 +21,7 @@ class Settings(config.WorkerSettings):
     pypi_url: str = ""
 
 
+_PLATFORM: Final = distribution.DistributionPlatform.PYPI
 _NAME: Final = "PyPI"
 # An answer carries the project's description, and a kilobyte for each file.
 _LIMIT: Final = 4 * 1024**2
@@ -58,5 +59,5 @@ def published(
 
 def opened(worker: Settings) -> lookup.Document | None:
     """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
-    place, platform = http.looked_at(worker, worker.pypi_url, _NAME), distribution.DistributionPlatform.PYPI
-    return lookup.Document(platform, "package of PyPI", place, document_path, published, _LIMIT) if place else None
+    place = http.looked_at(worker, worker.pypi_url, _NAME)
+    return lookup.Document(_PLATFORM, "package of PyPI", place, document_path, published, _LIMIT) if place else None

@@ -66,7 +66,7 @@ def _of_traffic(endpoint: endpoints.Endpoint, ran: Ran) -> Iterator[str]:
     if {one.method for one in [*slot.elsewhere, *slot.strangers]} - {"GET", "HEAD"}:
         yield "a redirect was followed by a write"
     # Each hop of a redirect has a connection of its own.
-    most = calls * endpoint.at_most + max(1, reached) * _BUFFERS
+    most = calls * endpoint.at_most + (max(1, reached) if endpoint.follows else 1) * _BUFFERS
     if slot.sent > most:
         yield f"{slot.sent:,} bytes were taken where {most:,} are the bound"
     allowed = calls * endpoint.deadline(ran.patience) + SLACK_SECONDS
