@@ -17,8 +17,8 @@ import httpx
 
 import atr.errors as errors
 import atr.platforms.contract as contract
-import atr.promotion.limited as limited
 import atr.promotion.steps as steps
+import atr.promotion.timing as timing
 
 # Of a platform's text, so many characters are shown.
 SAMPLE_LIMIT: Final = 500
@@ -189,7 +189,7 @@ def retry_after(text: str, *, now: datetime.datetime | None) -> float | None:
         if (until is None) or (now is None):
             return None
         seconds = (until - now).total_seconds()
-    return min(max(seconds, 0.0), limited.LONGEST_TOLD)
+    return min(max(seconds, 0.0), timing.LONGEST_TOLD)
 
 
 def shown(text: str, secrets: Iterable[str], *, limit: int = SAMPLE_LIMIT) -> str:

@@ -6,7 +6,6 @@ import datetime
 import typing
 from typing import Final
 
-import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 
@@ -35,7 +34,7 @@ class View:
     # The status of that answer and the platform's own words, as “(403): …”; empty if it said nothing.
     drop_said: str = ""
     # While the platform takes no upload, or no drop, of ours: its last answer was a 429, and it is too early to send.
-    limit: limited.Wait | None = None
+    limit: steps.Wait | None = None
     # It was answered 429 for as long as a program should try.
     given_up: bool = False
     # When the upload was marked whose answer was lost; before there is one, since when it was asked for.

@@ -8,12 +8,24 @@ is, what is switched off, and an embargo end nothing). To add a gate, add a fact
 
 import dataclasses
 import datetime
+import enum
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import atr.promotion.states as states
 import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.words as words
+
+_TROUBLE: Final = frozenset({states.State.REFUSED, states.State.ABORTED, states.State.DIVERGED, states.State.IN_DOUBT})
+
+
+class Turn(enum.StrEnum):
+    """Whether a promotion may be sent, for what the one before it came to."""
+
+    NOW = "now"
+    WAITS = "waits"
+    STOPPED = "stopped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,3 +146,15 @@ GATES: Final[tuple[Gate, ...]] = (
 def blockers(facts: Facts) -> tuple[reasons.Reason, ...]:
     """Every gate that says no, in the order of the list; empty means it may be sent."""
     return tuple(reasons.Reason(gate.code, gate.facts(facts)) for gate in GATES if not gate.holds(facts))
+
+
+def turn(before: states.State | None, *, stop_at_trouble: bool) -> Turn:
+    """Whose turn it is, from the state of the promotion before; None if nobody is before it.
+
+    A promotion names the one before it, which is always older, so there are no cycles; whether it waits is not stored.
+    """
+    if (before is None) or (before is states.State.LIVE):
+        return Turn.NOW
+    if before in _TROUBLE:
+        return Turn.STOPPED if stop_at_trouble else Turn.NOW
+    return Turn.WAITS

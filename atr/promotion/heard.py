@@ -14,7 +14,7 @@ class Answer(enum.StrEnum):
     NONE = "none"
     # A complete 400, 401 or 403: certainly not taken. Of an upload, any complete answer that is final.
     REFUSED = "refused"
-    # A complete 429: certainly not taken, and there will be a time for it (promotion/limited.py).
+    # A complete 429: certainly not taken, and there will be a time for it (promotion/timing.py).
     LIMITED = "limited"
     # Certainly not taken: the platform wants a one-time code that a person types.
     CHALLENGED = "challenged"

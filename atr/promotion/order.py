@@ -1,28 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promote all: in which order, and whether a promotion's turn has come. Pure.
-
-A promotion names the one before it, which is always older, so there are no cycles. Whether it waits is never stored: it
-is read off the state of the one before, so that it holds at the page, in the scan and in the mark alike.
-"""
+"""Promote all: what was asked for, in which order it goes, and what is left out. Pure."""
 
 import dataclasses
-import enum
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import atr.errors as errors
-import atr.promotion.states as states
 import atr.shared.mechanisms as mechanisms
-
-_TROUBLE: Final = frozenset({states.State.REFUSED, states.State.ABORTED, states.State.DIVERGED, states.State.IN_DOUBT})
-
-
-class Turn(enum.StrEnum):
-    """Whether a promotion may be sent, for what the one before it came to."""
-
-    NOW = "now"
-    WAITS = "waits"
-    STOPPED = "stopped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +24,6 @@ class Asked:
     deployment_id: int
     evidence_digest: str
     row_version: int
-
-
-def turn(before: states.State | None, *, stop_at_trouble: bool) -> Turn:
-    """Whose turn it is, from the state of the one before; None is nobody before it."""
-    if (before is None) or (before is states.State.LIVE):
-        return Turn.NOW
-    if before in _TROUBLE:
-        return Turn.STOPPED if stop_at_trouble else Turn.NOW
-    return Turn.WAITS
 
 
 def in_order(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -14,13 +14,13 @@ from typing import Final
 
 import atr.promotion.beside as beside
 import atr.promotion.heard as heard
-import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.timing as timing
 import atr.shared.mechanisms as mechanisms
 
 State = states.State
 Timing = timing.Timing
+Wait = timing.Wait
 TIMINGS: Final = timing.TIMINGS
 interval = timing.interval
 told = timing.told
@@ -86,8 +86,8 @@ class View:
     # Whether the platform has ever answered that it gave the deployment up.
     drop_taken: bool = False
     # While the platform takes no call, or no drop, of ours: its last answer was a 429, and it is too early to send.
-    limit: limited.Wait | None = None
-    drop_limit: limited.Wait | None = None
+    limit: Wait | None = None
+    drop_limit: Wait | None = None
 
     @property
     def attempted(self) -> bool:

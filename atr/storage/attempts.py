@@ -17,7 +17,6 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.work as work
-import atr.promotion.limited as limited
 import atr.promotion.steps as steps
 import atr.promotion.timing as timing
 import atr.reasons as reasons
@@ -83,10 +82,10 @@ async def of_deployment(read: transaction.Transaction, row: tables.Deployment) -
     return (await of_deployments(read, [row.id]))[row.id or 0]
 
 
-def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> limited.Wait | None:
+def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> timing.Wait | None:
     """What the answers to requests of one kind, oldest first, mean for the next; None unless the last is a 429."""
-    return limited.wait(
-        (limited.Reply(one.answer, one.answered_at or one.marked_at, one.retry_after, one.sample) for one in attempts),
+    return timing.wait(
+        (timing.Reply(one.answer, one.answered_at or one.marked_at, one.retry_after, one.sample) for one in attempts),
         table,
     )
 

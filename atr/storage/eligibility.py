@@ -18,7 +18,6 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
-import atr.promotion.order as order
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
@@ -231,12 +230,12 @@ async def turns_of(
 
 
 def _turn(row: tables.Promotion, before: tables.Promotion, name: str) -> tuple[str, str]:
-    match order.turn(before.state, stop_at_trouble=row.stop_at_trouble):
-        case order.Turn.NOW:
+    match gates.turn(before.state, stop_at_trouble=row.stop_at_trouble):
+        case gates.Turn.NOW:
             return "", ""
-        case order.Turn.WAITS:
+        case gates.Turn.WAITS:
             return name, ""
-        case order.Turn.STOPPED:
+        case gates.Turn.STOPPED:
             return "", f"{name} is {states.WORDS[before.state].word.lower()}"
 
 

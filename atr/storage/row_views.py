@@ -9,9 +9,9 @@ from typing import Any, Final
 import atr.db.queries as queries
 import atr.models.promotion as tables
 import atr.promotion.deployments as deployments
-import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.promotion.timing as timing
 import atr.shared.mechanisms as mechanisms
 import atr.storage.attempts as attempts
 import atr.storage.eligibility as eligibility
@@ -145,8 +145,8 @@ def _view(
         drops=tuple(attempt.answer for attempt in asked),
         drop_marked=drops[-1].marked_at if drops else None,
         drop_taken=any(attempt.answer is steps.Answer.TAKEN for attempt in drops),
-        limit=limited.holding(attempts.wait(publishes, table), read.now) if resends else None,
-        drop_limit=limited.holding(attempts.wait(asked, table), read.now) if resends else None,
+        limit=timing.holding(attempts.wait(publishes, table), read.now) if resends else None,
+        drop_limit=timing.holding(attempts.wait(asked, table), read.now) if resends else None,
     )
 
 
@@ -169,7 +169,7 @@ def _deployment_view(
         publishing_since=row.publishing_since,
         unsure=row.made_in < generation,
         drop_said=attempts.quoted(drops[-1]) if refused else "",
-        limit=limited.holding(told, read.now),
+        limit=timing.holding(told, read.now),
         given_up=told is not None and told.is_over,
         marked=uploads[-1].marked_at if uploads else row.created,
     )

@@ -16,7 +16,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
-import atr.promotion.order as order
+import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.eligibility as eligibility
@@ -206,7 +206,7 @@ async def _kept(
 
 async def _wake_behind(write: transaction.Transaction, row: tables.Promotion) -> None:
     """A promotion moved: those behind it that are still asked for are looked at now, or learn what stopped them."""
-    if all(order.turn(row.state, stop_at_trouble=stops) is order.Turn.WAITS for stops in (False, True)):
+    if all(gates.turn(row.state, stop_at_trouble=stops) is gates.Turn.WAITS for stops in (False, True)):
         return
     behind = await queries.promotions(
         write.data,
@@ -214,10 +214,10 @@ async def _wake_behind(write: transaction.Transaction, row: tables.Promotion) ->
         col(tables.Promotion.state) == states.State.REQUESTED,
     )
     for follower in behind:
-        turn = order.turn(row.state, stop_at_trouble=follower.stop_at_trouble)
-        if turn is order.Turn.WAITS:
+        turn = gates.turn(row.state, stop_at_trouble=follower.stop_at_trouble)
+        if turn is gates.Turn.WAITS:
             continue
         follower.due_at = write.now
-        if turn is order.Turn.STOPPED:
+        if turn is gates.Turn.STOPPED:
             _, stopped_by = (await eligibility.turns_of(write.data, [follower]))[follower.id]
             await write.event_of(follower, "promotion_stopped", by=stopped_by)

@@ -11,7 +11,6 @@ import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
-import atr.tasks.sending as sending
 import atr.tasks.tend as tend
 
 
@@ -77,7 +76,7 @@ async def _read(
     context: contexts.Context, hold: holds.DeploymentHold, keeper: keeping.Keeper | None = None
 ) -> reading.Staged:
     """Everything that the deployment holds, from where an earlier try stopped."""
-    mechanism, target = hold.claimed.mechanism, sending.target(hold.claimed)
+    mechanism, target = hold.claimed.mechanism, holds.target(hold.claimed)
     promoter, layout = context.promoter(mechanism), context.layout(mechanism)
     async with hold.alive():
         named = await reading.packages(promoter, target)

@@ -12,7 +12,6 @@ import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
 import atr.tasks.reading as reading
-import atr.tasks.sending as sending
 
 _LOG: Final = logging.getLogger(__name__)
 # Blobs that are removed in one transaction.
@@ -35,7 +34,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     fault: errors.AtrError | None = None
     try:
         async with holds.DeploymentHold(context, claimed).alive():
-            await reading.into_store(context.promoter(claimed.mechanism), sending.target(claimed), files, keeper)
+            await reading.into_store(context.promoter(claimed.mechanism), holds.target(claimed), files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
     async with context.service() as service:

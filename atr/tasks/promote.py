@@ -20,7 +20,6 @@ import atr.tasks.beside as looking
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
-import atr.tasks.sending as sending
 
 Do = steps.Do
 Seen = steps.Seen
@@ -49,7 +48,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     """It has ended: its state by id, then the platform's records, and the public place only if those say yes."""
     observation = contract.Observation(Seen.UNKNOWN)
     if claimed.external_id:
-        observation = await promoter.observe(sending.target(claimed))
+        observation = await promoter.observe(holds.target(claimed))
     version = steps.Version.NOT_ASKED
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await reading.version(promoter, claimed.packages)
@@ -127,7 +126,7 @@ def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
 
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
     if claimed.external_id:
-        return await promoter.observe(sending.target(claimed))
+        return await promoter.observe(holds.target(claimed))
     # Tracked by hand: there is no deployment to ask about, only the public place.
     found = [await promoter.lookup(where) for where in claimed.packages]
     return contract.Observation(Seen.PUBLIC if all(found) else Seen.WAITING)
@@ -143,7 +142,7 @@ async def _look(
             return Look.SOME
     if thorough:
         for file in (await _voted(context, claimed)).files:
-            if await promoter.probe(sending.target(claimed), file.path):
+            if await promoter.probe(holds.target(claimed), file.path):
                 return Look.SOME
     return Look.NONE
 
@@ -156,7 +155,7 @@ async def _verify(
     hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
     found = await reading.staged(
         promoter,
-        sending.target(claimed),
+        holds.target(claimed),
         await hold.kept(),
         hold.keep,
         named=observation.coordinates,
@@ -174,7 +173,7 @@ async def _verify(
         return
     async with context.service() as service:
         await service.promotions.verified(claimed, found.files)
-    await promoter.prepare(sending.target(claimed, found.files.digest))
+    await promoter.prepare(holds.target(claimed, found.files.digest))
     await _send(context, promoter, claimed, found.files.digest)
 
 
@@ -191,13 +190,13 @@ async def _send(
         return
     context.failpoint("after_mark")
     context.demand_fresh(before)
-    reply = await promoter.promote(sending.target(claimed, staged_digest, permit))
+    reply = await promoter.promote(holds.target(claimed, staged_digest, permit))
     context.failpoint("after_reply")
     async with context.service() as service:
         after = await service.promotions.answered(claimed, permit, reply)
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
-    await sending.hear(context, claimed.mechanism, reply)
+    await holds.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
         return
@@ -211,10 +210,10 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
         permit = await service.marks.drop(claimed, seconds=context.lease)
     if permit is None:
         return
-    reply = await sending.drop(context, promoter, sending.target(claimed), before)
+    reply = await holds.drop(context, promoter, holds.target(claimed), before)
     async with context.service() as service:
         after = await service.promotions.answered(claimed, permit, reply)
-    await sending.hear(context, claimed.mechanism, reply)
+    await holds.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return
@@ -318,7 +317,7 @@ async def _read_public(
 ) -> reading.Public:
     hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
     each = functools.partial(context.failpoint, "mid_public_check")
-    return await reading.public(promoter, sending.target(claimed), voted, await hold.kept(), hold.keep, each=each)
+    return await reading.public(promoter, holds.target(claimed), voted, await hold.kept(), hold.keep, each=each)
 
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:

@@ -13,7 +13,6 @@ import atr.promotion.steps as steps
 import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
-import atr.tasks.sending as sending
 import atr.tasks.tend as tend
 
 
@@ -51,7 +50,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         context.failpoint("after_upload_reply")
         async with context.service() as service:
             await service.deployments.answered(claimed, permit, reply)
-        await sending.hear(context, claimed.mechanism, reply)
+        await holds.hear(context, claimed.mechanism, reply)
 
 
 async def _upload(

@@ -11,7 +11,6 @@ import atr.promotion.steps as steps
 import atr.tasks.context as contexts
 import atr.tasks.holds as holds
 import atr.tasks.reading as reading
-import atr.tasks.sending as sending
 
 
 async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
@@ -50,7 +49,7 @@ async def failed_look(context: contexts.Context, claimed: work.Deployment, error
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
-    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(sending.target(claimed)))
+    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(holds.target(claimed)))
 
 
 async def _note(context: contexts.Context, claimed: work.Deployment, observation: contract.Observation) -> None:
@@ -66,7 +65,7 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
 async def _found(context: contexts.Context, claimed: work.Deployment) -> tuple[contract.Found, ...]:
     """The deployments that carry the name that we gave it."""
     promoter = context.promoter(claimed.mechanism)
-    return await promoter.find(claimed.name, sending.target(claimed), since=claimed.view.marked)
+    return await promoter.find(claimed.name, holds.target(claimed), since=claimed.view.marked)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
@@ -87,14 +86,14 @@ async def _search_again(context: contexts.Context, claimed: work.Deployment) -> 
 
 async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
     promoter = context.promoter(claimed.mechanism)
-    observation = await promoter.observe(sending.target(claimed))
+    observation = await promoter.observe(holds.target(claimed))
     if observation.seen not in {steps.Seen.STAGED, steps.Seen.FAILED}:
         await _note(context, claimed, observation)
         return
     before = context.monotonic()
     async with context.service() as service:
         permit = await service.marks.transfer(claimed, tables.AttemptKind.DROP, seconds=context.lease)
-    reply = await sending.drop(context, promoter, sending.target(claimed), before)
+    reply = await holds.drop(context, promoter, holds.target(claimed), before)
     async with context.service() as service:
         await service.deployments.answered(claimed, permit, reply)
-    await sending.hear(context, claimed.mechanism, reply)
+    await holds.hear(context, claimed.mechanism, reply)

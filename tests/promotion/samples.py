@@ -9,9 +9,9 @@ from typing import Final
 import atr.promotion.deployments as deployments
 import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
-import atr.promotion.limited as limited
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.promotion.timing as timing
 import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
@@ -45,8 +45,8 @@ def view(
     drops: Sequence[steps.Answer] = (),
     drop_marked: float | None = None,
     drop_taken: bool = False,
-    limit: limited.Wait | None = None,
-    drop_limit: limited.Wait | None = None,
+    limit: timing.Wait | None = None,
+    drop_limit: timing.Wait | None = None,
 ) -> steps.View:
     """A promotion; ages in seconds before NOW."""
     return steps.View(
@@ -85,7 +85,7 @@ def deployment(
     publishing_for: float | None = None,
     unsure: bool = False,
     drop_said: str = "",
-    limit: limited.Wait | None = None,
+    limit: timing.Wait | None = None,
     marked: float | None = None,
 ) -> deployments.View:
     """A deployment; ages in seconds before NOW."""
@@ -106,9 +106,9 @@ def deployment(
     )
 
 
-def limit(seconds: float) -> limited.Wait:
+def limit(seconds: float) -> timing.Wait:
     """A 429 that is waited for, so many seconds from NOW on."""
-    return limited.Wait(ago(-seconds), is_over=False, words="Limit reached")
+    return timing.Wait(ago(-seconds), is_over=False, words="Limit reached")
 
 
 def file(path: str, content: str = "") -> fileset.File:

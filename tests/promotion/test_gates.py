@@ -7,12 +7,14 @@ import pytest
 
 import atr.promotion.budget as budget
 import atr.promotion.gates as gates
+import atr.promotion.states as states
 import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 from tests.promotion import samples
 
 Platform = distribution.DistributionPlatform
+S = states.State
 
 # The design's order, section 4, step 3.
 ORDER = (
@@ -173,3 +175,25 @@ def test_only_the_packages_outside_are_named() -> None:
         distribution.Coordinates("MAVEN", owner, "a", "1") for owner in ("org.apache.x", "org.other", "org.apache.x.z")
     )
     assert layouts.BUILT.outside([inside, outside, below], ["org.apache.x"]) == (outside,)
+
+
+@pytest.mark.parametrize(
+    ("before", "stop", "turn"),
+    [
+        (None, True, gates.Turn.NOW),
+        (S.LIVE, True, gates.Turn.NOW),
+        *[(state, True, gates.Turn.STOPPED) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
+        *[(state, False, gates.Turn.NOW) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
+        *[
+            (state, stop, gates.Turn.WAITS)
+            for state in (S.REQUESTED, S.SENDING, S.PUBLISHING, S.CHECKING, S.ABORTING)
+            for stop in (True, False)
+        ],
+    ],
+)
+def test_whose_turn_it_is(before: states.State | None, stop: bool, turn: gates.Turn) -> None:  # noqa: FBT001
+    assert gates.turn(before, stop_at_trouble=stop) is turn
+
+
+def test_every_state_of_the_one_before_has_an_answer() -> None:
+    assert {gates.turn(state, stop_at_trouble=True) for state in S} == set(gates.Turn)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promote all: the order, what is left out, and whose turn it is."""
+"""Promote all: the order, and what is left out."""
 
 import hypothesis
 import hypothesis.strategies as st
@@ -7,39 +7,14 @@ import pytest
 
 import atr.errors as errors
 import atr.promotion.order as order
-import atr.promotion.states as states
 import atr.shared.mechanisms as mechanisms
 
-S = states.State
-Turn = order.Turn
 PORTAL = mechanisms.Mechanism.CENTRAL_PORTAL
 NUMBERS = st.dictionaries(st.integers(1, 9), st.integers(1, 9), max_size=6)
 
 
 def candidate(number: int, *purls: str, mechanism: mechanisms.Mechanism = PORTAL) -> order.Candidate:
     return order.Candidate(number, mechanism, frozenset(purls or {f"pkg:maven/g/p{number}@1"}))
-
-
-@pytest.mark.parametrize(
-    ("before", "stop", "turn"),
-    [
-        (None, True, Turn.NOW),
-        (S.LIVE, True, Turn.NOW),
-        *[(state, True, Turn.STOPPED) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
-        *[(state, False, Turn.NOW) for state in (S.REFUSED, S.ABORTED, S.DIVERGED, S.IN_DOUBT)],
-        *[
-            (state, stop, Turn.WAITS)
-            for state in (S.REQUESTED, S.SENDING, S.PUBLISHING, S.CHECKING, S.ABORTING)
-            for stop in (True, False)
-        ],
-    ],
-)
-def test_whose_turn_it_is(before: states.State | None, stop: bool, turn: order.Turn) -> None:  # noqa: FBT001
-    assert order.turn(before, stop_at_trouble=stop) is turn
-
-
-def test_every_state_of_the_one_before_has_an_answer() -> None:
-    assert {order.turn(state, stop_at_trouble=True) for state in S} == set(Turn)
 
 
 def test_what_cannot_be_undone_goes_last_and_else_the_order_stays() -> None:

@@ -24,7 +24,7 @@ ATR: Final = ROOT / "atr"
 # The vocabulary and the tables are read beside any module; the sandbox is the platform, and no part of ATR.
 APART: Final = ("atr/models/", "atr/shared/", "atr/sandbox/")
 # Today's number. It may only fall; the goal is 45.
-AT_MOST: Final = 58
+AT_MOST: Final = 55
 
 
 @contextlib.contextmanager
