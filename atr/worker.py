@@ -36,7 +36,7 @@ import atr.storage.transaction as transaction
 import atr.tasks as tasks
 import atr.tasks.context as contexts
 import atr.tasks.distribution as scan
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 
 _LOG = logging.getLogger(__name__)
 # After a stop was asked for, work in hand has this long to end; what does not is taken up by the next worker.
@@ -255,6 +255,6 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
 
 
 async def _held(hands: contexts.Context, task: work.Task) -> None:
-    async with holds.Hold(hands, task).alive():
+    async with leased.Lease(hands, task).alive():
         mine = dataclasses.replace(hands, is_last_try=task.is_last_try)
         await tasks.HANDLERS[task.task_type](mine, task.args)

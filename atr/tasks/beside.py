@@ -17,7 +17,7 @@ import atr.promotion.fileset as fileset
 import atr.shared.words as words
 import atr.storage.lanes as lanes
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 
 # So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
 _MOST: Final = 100
@@ -49,7 +49,7 @@ async def look(
     found: list[fileset.File] = []
     read_now: set[str] = set()
     try:
-        async for one in promoter.public(holds.target(claimed), [contract.Listed(path, None) for path in wanted]):
+        async for one in promoter.public(leased.target(claimed), [contract.Listed(path, None) for path in wanted]):
             read_now.add(one.path)
             if (one.file is not None) and (one.file not in accepted):
                 found.append(one.file)

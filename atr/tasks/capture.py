@@ -8,15 +8,15 @@ import atr.errors as errors
 import atr.promotion.ballot as ballot
 import atr.promotion.states as states
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
+import atr.tasks.leased as leased
 import atr.tasks.reading as reading
 import atr.tasks.tend as tend
 
 
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Capture the deployment `deployment_id`, from where an earlier try stopped. Nothing to do is fine."""
-    claimed = await holds.taken(context, args["deployment_id"])
+    claimed = await leased.taken(context, args["deployment_id"])
     if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
         async with context.service() as service:
             await service.deployments.release(claimed)
@@ -26,7 +26,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
     # What was uploaded from here is here: its bytes need no second place.
     keeper = keeping.Keeper(context.storage, None if claimed.name else plan)
     try:
-        found = await _read(context, holds.DeploymentHold(context, claimed), keeper)
+        found = await _read(context, leased.DeploymentLease(context, claimed), keeper)
         ballot.packages(found.files, context.layout(claimed.mechanism))
         if found.unread:
             raise errors.InputError(f"{found.unread} It is not captured.")
@@ -50,13 +50,13 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
     A platform that has no answer now is asked again, by the task's own tries and not before it said.
     """
-    claimed = await holds.taken(context, args["deployment_id"])
+    claimed = await leased.taken(context, args["deployment_id"])
     if not claimed.verifying:
         async with context.service() as service:
             await service.deployments.release(claimed)
         return
     try:
-        found = await _read(context, holds.VerifyHold(context, claimed))
+        found = await _read(context, leased.VerifyLease(context, claimed))
     except (errors.PlatformError, errors.InputError, errors.UnsupportedError) as error:
         comes_back = isinstance(error, errors.UnavailableError) and not context.is_last_try
         async with context.service() as service:
@@ -73,13 +73,13 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
 
 async def _read(
-    context: contexts.Context, hold: holds.DeploymentHold, keeper: keeping.Keeper | None = None
+    context: contexts.Context, lease: leased.DeploymentLease, keeper: keeping.Keeper | None = None
 ) -> reading.Staged:
     """Everything that the deployment holds, from where an earlier try stopped."""
-    mechanism, target = hold.claimed.mechanism, holds.target(hold.claimed)
+    mechanism, target = lease.claimed.mechanism, leased.target(lease.claimed)
     promoter, layout = context.promoter(mechanism), context.layout(mechanism)
-    async with hold.alive():
+    async with lease.alive():
         named = await reading.packages(promoter, target)
         return await reading.staged(
-            promoter, target, await hold.kept(), hold.keep, named=named, layout=layout, keeper=keeper
+            promoter, target, await lease.kept(), lease.keep, named=named, layout=layout, keeper=keeper
         )

@@ -9,8 +9,8 @@ from typing import Any, Final
 import atr.errors as errors
 import atr.storage.worker.copies as copies
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
 import atr.tasks.keeping as keeping
+import atr.tasks.leased as leased
 import atr.tasks.reading as reading
 
 _LOG: Final = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
     The blobs say how far an earlier try came. Nothing to do is fine.
     """
-    claimed = await holds.taken(context, args["deployment_id"])
+    claimed = await leased.taken(context, args["deployment_id"])
     async with context.service() as service:
         files = await service.copies.missing(claimed)
         plan = await service.copies.plan(claimed)
@@ -33,8 +33,8 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
     keeper = keeping.Keeper(context.storage, plan)
     fault: errors.AtrError | None = None
     try:
-        async with holds.DeploymentHold(context, claimed).alive():
-            await reading.into_store(context.promoter(claimed.mechanism), holds.target(claimed), files, keeper)
+        async with leased.DeploymentLease(context, claimed).alive():
+            await reading.into_store(context.promoter(claimed.mechanism), leased.target(claimed), files, keeper)
     except (errors.PlatformError, errors.UnsupportedError) as error:
         fault = error
     async with context.service() as service:

@@ -18,7 +18,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.tasks.beside as looking
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 import atr.tasks.reading as reading
 
 Do = steps.Do
@@ -31,7 +31,7 @@ async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
     """Do what is due with this promotion. Raises errors of the tree; the scan notes them on the row."""
     context.failpoint("after_claim")
     promoter = context.promoter(claimed.mechanism)
-    async with holds.PromotionHold(context, claimed).alive():
+    async with leased.PromotionLease(context, claimed).alive():
         match steps.plan(claimed.view):
             case Do.VERIFY | Do.ASK:
                 # A probe only reads: what it finds staged is proved and sent by a later look.
@@ -48,7 +48,7 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
     """It has ended: its state by id, then the platform's records, and the public place only if those say yes."""
     observation = contract.Observation(Seen.UNKNOWN)
     if claimed.external_id:
-        observation = await promoter.observe(holds.target(claimed))
+        observation = await promoter.observe(leased.target(claimed))
     version = steps.Version.NOT_ASKED
     if observation.seen not in {Seen.PUBLIC, Seen.WORKING}:
         version = await reading.version(promoter, claimed.packages)
@@ -126,7 +126,7 @@ def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
 
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
     if claimed.external_id:
-        return await promoter.observe(holds.target(claimed))
+        return await promoter.observe(leased.target(claimed))
     # Tracked by hand: there is no deployment to ask about, only the public place.
     found = [await promoter.lookup(where) for where in claimed.packages]
     return contract.Observation(Seen.PUBLIC if all(found) else Seen.WAITING)
@@ -142,7 +142,7 @@ async def _look(
             return Look.SOME
     if thorough:
         for file in (await _voted(context, claimed)).files:
-            if await promoter.probe(holds.target(claimed), file.path):
+            if await promoter.probe(leased.target(claimed), file.path):
                 return Look.SOME
     return Look.NONE
 
@@ -152,12 +152,12 @@ async def _verify(
 ) -> None:
     """Prove the staged bytes; then mark and send, in the same step."""
     voted = await _voted(context, claimed)
-    hold = holds.PromotionHold(context, claimed, tables.Side.STAGED)
+    lease = leased.PromotionLease(context, claimed, tables.Side.STAGED)
     found = await reading.staged(
         promoter,
-        holds.target(claimed),
-        await hold.kept(),
-        hold.keep,
+        leased.target(claimed),
+        await lease.kept(),
+        lease.keep,
         named=observation.coordinates,
         layout=context.layout(claimed.mechanism),
         each=functools.partial(context.failpoint, "mid_download"),
@@ -173,7 +173,7 @@ async def _verify(
         return
     async with context.service() as service:
         await service.promotions.verified(claimed, found.files)
-    await promoter.prepare(holds.target(claimed, found.files.digest))
+    await promoter.prepare(leased.target(claimed, found.files.digest))
     await _send(context, promoter, claimed, found.files.digest)
 
 
@@ -190,13 +190,13 @@ async def _send(
         return
     context.failpoint("after_mark")
     context.demand_fresh(before)
-    reply = await promoter.promote(holds.target(claimed, staged_digest, permit))
+    reply = await promoter.promote(leased.target(claimed, staged_digest, permit))
     context.failpoint("after_reply")
     async with context.service() as service:
         after = await service.promotions.answered(claimed, permit, reply)
         context.failpoint("before_result_commit")
     context.failpoint("after_result_commit")
-    await holds.hear(context, claimed.mechanism, reply)
+    await leased.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply)))
         return
@@ -210,10 +210,10 @@ async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed:
         permit = await service.marks.drop(claimed, seconds=context.lease)
     if permit is None:
         return
-    reply = await holds.drop(context, promoter, holds.target(claimed), before)
+    reply = await leased.drop(context, promoter, leased.target(claimed), before)
     async with context.service() as service:
         after = await service.promotions.answered(claimed, permit, reply)
-    await holds.hear(context, claimed.mechanism, reply)
+    await leased.hear(context, claimed.mechanism, reply)
     if reply.answer is steps.Answer.UNCLEAR:
         await _settle(context, after, work.Learnt(steps.Decision(None), blocker=_unclear(reply, "drop")))
         return
@@ -315,9 +315,9 @@ async def _addresses(
 async def _read_public(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
 ) -> reading.Public:
-    hold = holds.PromotionHold(context, claimed, tables.Side.PUBLIC)
+    lease = leased.PromotionLease(context, claimed, tables.Side.PUBLIC)
     each = functools.partial(context.failpoint, "mid_public_check")
-    return await reading.public(promoter, holds.target(claimed), voted, await hold.kept(), hold.keep, each=each)
+    return await reading.public(promoter, leased.target(claimed), voted, await lease.kept(), lease.keep, each=each)
 
 
 async def _voted(context: contexts.Context, claimed: work.Promotion) -> fileset.FileSet:

@@ -12,13 +12,13 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 import atr.tasks.tend as tend
 
 
 async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
     """Upload for the deployment `deployment_id`, unless an upload was sent before: then the scan looks for it."""
-    claimed = await holds.taken(context, args["deployment_id"])
+    claimed = await leased.taken(context, args["deployment_id"])
     over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
     if over or claimed.view.limit:
         async with context.service() as service:
@@ -33,7 +33,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         await tend.failed_look(context, claimed, error)
         return
 
-    async with holds.DeploymentHold(context, claimed).alive():
+    async with leased.DeploymentLease(context, claimed).alive():
         before = context.monotonic()
         try:
             async with context.service() as service:
@@ -44,13 +44,13 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             return
         context.failpoint("after_upload_mark")
         context.demand_fresh(before)
-        progress = holds.UploadProgress(context, claimed)
+        progress = leased.UploadProgress(context, claimed)
         async with progress.told():
             reply = await _upload(promoter, context, claimed, files, progress.note)
         context.failpoint("after_upload_reply")
         async with context.service() as service:
             await service.deployments.answered(claimed, permit, reply)
-        await holds.hear(context, claimed.mechanism, reply)
+        await leased.hear(context, claimed.mechanism, reply)
 
 
 async def _upload(

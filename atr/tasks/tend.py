@@ -9,13 +9,13 @@ import atr.promotion.deployments as rules
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 import atr.tasks.reading as reading
 
 
 async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
     """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
-    async with holds.DeploymentHold(context, claimed).alive():
+    async with leased.DeploymentLease(context, claimed).alive():
         if claimed.probe and claimed.external_id:
             await _look(context, claimed)
         elif claimed.state is states.DeploymentState.UPLOADING:
@@ -49,7 +49,7 @@ async def failed_look(context: contexts.Context, claimed: work.Deployment, error
 
 
 async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
-    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(holds.target(claimed)))
+    await _note(context, claimed, await context.promoter(claimed.mechanism).observe(leased.target(claimed)))
 
 
 async def _note(context: contexts.Context, claimed: work.Deployment, observation: contract.Observation) -> None:
@@ -65,7 +65,7 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
 async def _found(context: contexts.Context, claimed: work.Deployment) -> tuple[contract.Found, ...]:
     """The deployments that carry the name that we gave it."""
     promoter = context.promoter(claimed.mechanism)
-    return await promoter.find(claimed.name, holds.target(claimed), since=claimed.view.marked)
+    return await promoter.find(claimed.name, leased.target(claimed), since=claimed.view.marked)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
@@ -86,14 +86,14 @@ async def _search_again(context: contexts.Context, claimed: work.Deployment) -> 
 
 async def _drop(context: contexts.Context, claimed: work.Deployment) -> None:
     promoter = context.promoter(claimed.mechanism)
-    observation = await promoter.observe(holds.target(claimed))
+    observation = await promoter.observe(leased.target(claimed))
     if observation.seen not in {steps.Seen.STAGED, steps.Seen.FAILED}:
         await _note(context, claimed, observation)
         return
     before = context.monotonic()
     async with context.service() as service:
         permit = await service.marks.transfer(claimed, tables.AttemptKind.DROP, seconds=context.lease)
-    reply = await holds.drop(context, promoter, holds.target(claimed), before)
+    reply = await leased.drop(context, promoter, leased.target(claimed), before)
     async with context.service() as service:
         await service.deployments.answered(claimed, permit, reply)
-    await holds.hear(context, claimed.mechanism, reply)
+    await leased.hear(context, claimed.mechanism, reply)

@@ -20,7 +20,7 @@ import atr.promotion.states as states
 import atr.promotion.steps as steps
 import atr.storage.worker as services
 import atr.tasks.context as contexts
-import atr.tasks.holds as holds
+import atr.tasks.leased as leased
 from tests import world as worlds
 
 _READ = work.Read(fileset.File("a/b", 1, "0" * 64))
@@ -142,14 +142,14 @@ async def test_the_heart_beats_while_it_works_and_stops_the_work_when_the_lease_
         (claimed,) = await service.promotions.claim(owner="one", seconds=hands.lease, limit=1)
     until = (await voted.promotion(promotion_id)).lease_until
     assert until is not None
-    async with holds.PromotionHold(hands, claimed).alive():
+    async with leased.PromotionLease(hands, claimed).alive():
         voted.clock.turn(seconds=30)
         await asyncio.sleep(0.1)
         renewed = (await voted.promotion(promotion_id)).lease_until
     assert renewed is not None
     assert (renewed - until).total_seconds() >= 29
     with pytest.raises(errors.ConflictError, match="has taken over this row"):  # noqa: PT012
-        async with holds.PromotionHold(hands, claimed).alive():
+        async with leased.PromotionLease(hands, claimed).alive():
             voted.clock.turn(seconds=30)
             async with voted.service() as service:
                 row = await service.write.data.get(tables.Promotion, promotion_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Working on a row: keep its lease alive, keep what was read, and what its irreversible calls have in common."""
+"""The lease of a row while it is worked on, what was read under it, and what its irreversible requests share."""
 
 import asyncio
 import contextlib
@@ -34,8 +34,8 @@ async def taken(context: contexts.Context, deployment_id: int) -> work.Deploymen
 
 
 @dataclasses.dataclass(frozen=True)
-class Hold:
-    """A row or a task that we work on."""
+class Lease:
+    """Our lease of a row or a task."""
 
     context: contexts.Context
     claimed: work.Task | work.Promotion | work.Deployment
@@ -50,8 +50,8 @@ class Hold:
 
 
 @dataclasses.dataclass(frozen=True)
-class DeploymentHold(Hold):
-    """A deployment that we work on."""
+class DeploymentLease(Lease):
+    """Our lease of a deployment, and what its capture has read."""
 
     claimed: work.Deployment
 
@@ -107,8 +107,8 @@ class UploadProgress:
             _LOG.info("deployment %s: how far it is was not written down: %s", self.claimed.id, error)
 
 
-class VerifyHold(DeploymentHold):
-    """A deployment whose staged files we read because somebody asked: kept apart from what its capture reads."""
+class VerifyLease(DeploymentLease):
+    """Our lease of a deployment that is verified on request; what is read is kept apart from what its capture reads."""
 
     async def kept(self) -> tuple[work.Read, ...]:
         """What a try that died left."""
@@ -124,8 +124,8 @@ class VerifyHold(DeploymentHold):
 
 
 @dataclasses.dataclass(frozen=True)
-class PromotionHold(Hold):
-    """A promotion that we work on; `side` is the one being read."""
+class PromotionLease(Lease):
+    """Our lease of a promotion; `side` is the one being read."""
 
     claimed: work.Promotion
     side: tables.Side = tables.Side.STAGED
