@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each kind of task runs. What polls is no task: see `distribution.status_check`."""
+"""The handler of each type of task. Polling is not a task: see `distribution.status_check`."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look for public files beside the voted ones, once all of those read equal.
+"""Search for extra files in the public repository, once all voted files there were read and are identical.
 
-The index of each version's directory is a hint; a name counts once its own file was read. Where no index is to be had,
-the look does not count, and no page may claim more than was seen.
+The index of a version's directory is a hint; a name counts only after its own file was read. Without an index the check
+does not count, and no page may claim more than was seen.
 """
 
 from typing import Final
@@ -19,17 +19,17 @@ import atr.storage.lanes as lanes
 import atr.tasks.context as contexts
 import atr.tasks.leased as leased
 
-# So many files beside the voted ones are read in one look: more of them change nothing about what it comes to.
+# The most extra files that one check reads: more of them would not change its outcome.
 _MOST: Final = 100
 
 
 async def look(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
 ) -> beside.Looked:
-    """Ask for the index of each package, and read whatever it names that nobody voted on. No transaction is open.
+    """Request the index of each package, and read each file in it that was not voted on. No transaction is open.
 
-    Raises PlatformError only for a file that was found by an earlier look and cannot be read now: whether it is still
-    there decides.
+    Raises PlatformError only for a file that an earlier check found and that cannot be read now, because the outcome
+    depends on whether it is still there.
     """
     memory, view = claimed.memory, claimed.view
     asked = memory.is_due(view.entered, view.now, view.timing)
@@ -41,7 +41,7 @@ async def look(
         known = await queries.ballot_paths(read.data, claimed.release_key, claimed.platform.name)
     accepted = frozenset(memory.accepted)
     unknown = beside.unknown(named, known | {file.path for file in voted.files})
-    # An accepted name does not cover other bytes that an earlier look found under it.
+    # An accepted path does not cover different content that an earlier check found under it.
     before = {file.path: file for file in memory.extras if file not in accepted}
     again = {file.path for file in accepted} - before.keys()
     fresh = [path for path in dict.fromkeys((*before, *unknown)) if path not in again]
@@ -57,7 +57,7 @@ async def look(
         unread = [file for path, file in before.items() if path not in read_now]
         if unread and not found:
             raise
-        # What was found stays found until it was seen to be gone.
+        # A file that was found still counts until a check has seen that it is gone.
         found += unread
         await context.hear(_lane(claimed), retry_after=error.retry_after)
         problem = f"The index lists a file that could not be read. {error}"
@@ -72,7 +72,7 @@ async def look(
 async def _named(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, voted: fileset.FileSet
 ) -> tuple[frozenset[str], str]:
-    """Every path that the indexes name, and why they do not count; the first one that does not ends it."""
+    """Return every path that the indexes name, and why they do not count. Stops at the first one that does not."""
     named: set[str] = set()
     try:
         for where in claimed.packages:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Capture: read what a deployment holds, hash it, and store the file set. Verify now: read it again, and compare."""
+"""Capture: read a deployment's files, hash them, and store the file set. Verify now: read them again and compare."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ import atr.tasks.tend as tend
 
 
 async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Capture the deployment `deployment_id`, from where an earlier try stopped. Nothing to do is fine."""
+    """Capture the deployment `deployment_id`, from where an earlier try stopped. Does nothing if it is captured."""
     claimed = await leased.taken(context, args["deployment_id"])
     if claimed.captured or (claimed.state is not states.DeploymentState.STAGED):
         async with context.service() as service:
@@ -23,7 +23,7 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
         return
     async with context.service() as service:
         plan = await service.copies.plan(claimed)
-    # What was uploaded from here is here: its bytes need no second place.
+    # The files of an upload are in ATR's own revision, so they need no copy.
     keeper = keeping.Keeper(context.storage, None if claimed.name else plan)
     try:
         found = await _read(context, leased.DeploymentLease(context, claimed), keeper)
@@ -46,9 +46,9 @@ async def capture(context: contexts.Context, args: Mapping[str, Any]) -> None:
 
 
 async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Read the staged files of the deployment `deployment_id`, from where a try that died stopped.
+    """Read the staged files of the deployment `deployment_id`, from where an interrupted try stopped.
 
-    A platform that has no answer now is asked again, by the task's own tries and not before it said.
+    If the platform is unavailable, the task is retried, and not before the platform's Retry-After.
     """
     claimed = await leased.taken(context, args["deployment_id"])
     if not claimed.verifying:
@@ -75,7 +75,7 @@ async def verify(context: contexts.Context, args: Mapping[str, Any]) -> None:
 async def _read(
     context: contexts.Context, lease: leased.DeploymentLease, keeper: keeping.Keeper | None = None
 ) -> reading.Staged:
-    """Everything that the deployment holds, from where an earlier try stopped."""
+    """Read all files of the deployment, from where an earlier try stopped."""
     mechanism, target = lease.claimed.mechanism, leased.target(lease.claimed)
     promoter, layout = context.promoter(mechanism), context.layout(mechanism)
     async with lease.alive():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker's steps are handed: the storage, the adapters, and its limits."""
+"""The context that the worker passes to each step: the storage, the adapters, and its limits."""
 
 import asyncio
 import contextlib
@@ -20,15 +20,15 @@ import atr.storage.lanes as lanes
 import atr.storage.worker as services
 import atr.tasks.looks as looking
 
-# A mark that is older than this, by a clock that nobody can set, sends nothing any more.
+# No request is sent for a mark that is older than this, measured by the monotonic clock.
 FRESH_SECONDS: Final = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Failpoint:
-    """Where the process dies, once, for a trial; an empty name is nowhere. `done` remembers that it has.
+    """The point at which a test kills the process, once; none if the name is empty. The file `done` records the kill.
 
-    config.FAILPOINTS names the places.
+    config.FAILPOINTS lists the names.
     """
 
     name: str = ""
@@ -36,52 +36,52 @@ class Failpoint:
     blow: signal.Signals = signal.SIGKILL
 
     def __call__(self, here: str) -> None:
-        """Give this process the blow if this is the place. By SIGKILL no handler runs and nothing is tidied up."""
+        """Send the signal to this process if this is the named point. With SIGKILL no handler and no cleanup runs."""
         if (here != self.name) or self.done.exists():
             return
         self.done.touch()
-        # To this very thread, so that not one more line of it runs before.
+        # Sent to this thread, so that it does not execute another line.
         signal.raise_signal(self.blow)
 
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """The worker's hands."""
+    """The storage, adapters and limits of one worker process."""
 
     storage: storage.Storage
     promoters: Mapping[mechanisms.Mechanism, contract.Promoter]
-    # What looks a version up where nothing is promoted from here; a promoter looks up itself.
+    # The adapters that look up a version on platforms without remote promotion; a promoter looks it up itself.
     catalogues: Mapping[distribution.DistributionPlatform, contract.Catalogue]
-    # Unique for each process, so that a lease says who holds it.
+    # Unique for each process, so that a lease names its worker.
     owner: str
     lease: float
     scratch: pathlib.Path
-    # Called with the name of each place where a trial may have the process die.
+    # Called with the name of each point at which a test can kill the process.
     failpoint: Callable[[str], None]
     monotonic: Callable[[], float]
     meters: metrics.Meters = dataclasses.field(default_factory=metrics.Meters)
     looks: looking.Looks = dataclasses.field(default_factory=looking.Looks)
-    # Of the task that runs: should it fail, nobody tries again.
+    # Whether the running task is not retried if it fails.
     is_last_try: bool = False
-    # Whether it reaches the files of revisions and copies; what needs them is left to a worker that does.
+    # Whether this worker can read the files of revisions and copies; tasks that need them are left to one that can.
     has_files: bool = True
 
     def service(self) -> contextlib.AbstractAsyncContextManager[services.PromotionService]:
-        """One transaction in which the worker notes what it did or learnt."""
+        """Return one transaction in which the worker records what it did or learnt."""
         return self.storage.write_as_system(services.PromotionService)
 
     async def hear(
         self, lane: lanes.Lane, *, fault: bool = False, probe: bool = False, retry_after: float | None = None
     ) -> None:
-        """What came of a call says something of the platform, for all its rows."""
+        """Record what a request showed about the platform (a fault, an answered probe, Retry-After), for all rows."""
         if fault or probe or (retry_after is not None):
             async with self.service() as service:
                 await service.rate_limits.heard(lane, fault=fault, probe=probe, retry_after=retry_after)
 
     def demand_fresh(self, before: float) -> None:
-        """Raise UnavailableError if a mark is too old to be sent for; `before` was read before it was begun.
+        """Raise UnavailableError if a mark is too old for its request; `before` is the time before it was written.
 
-        A call takes half a lease at most: one that leaves in the first half is over before anybody takes the row up.
+        A request takes at most half a lease: one sent in the first half ends before another worker can take the row.
         """
         if self.monotonic() - before > min(FRESH_SECONDS, self.lease / 2):
             raise errors.UnavailableError(
@@ -91,7 +91,7 @@ class Context:
             )
 
     def promoter(self, mechanism: mechanisms.Mechanism) -> contract.Promoter:
-        """The adapter. Raises UnsupportedError when the operator has named no address for it."""
+        """Return the adapter of a mechanism. Raises UnsupportedError if no address is configured for it."""
         found = self.promoters.get(mechanism)
         if found is None:
             raise errors.UnsupportedError(
@@ -100,11 +100,11 @@ class Context:
         return found
 
     def layout(self, mechanism: mechanisms.Mechanism) -> layouts.Layout:
-        """How files lie there. Raises UnsupportedError."""
+        """Return the layout of a mechanism. Raises UnsupportedError."""
         return self.storage.database.built.of(mechanism)
 
     def catalogue(self, platform: distribution.DistributionPlatform) -> contract.Catalogue:
-        """What looks a version up. Raises UnsupportedError when the operator has named no address for the platform."""
+        """Return the adapter that looks up a version. Raises UnsupportedError if no address is configured for it."""
         promoters = (self.promoters[one] for one in platform.mechanisms if one in self.promoters)
         found = next(promoters, None) or self.catalogues.get(platform)
         if found is None:
@@ -116,7 +116,7 @@ class Context:
 
 @contextlib.asynccontextmanager
 async def held(renew: Callable[[], Awaitable[None]], seconds: float) -> AsyncIterator[None]:
-    """Keep a lease alive while the body runs; when somebody else has it, the body is stopped with ConflictError."""
+    """Renew a lease while the body runs. If another worker has it, the body is cancelled with ConflictError."""
     try:
         async with asyncio.TaskGroup() as group:
             beat = group.create_task(_beat(renew, seconds / 3))

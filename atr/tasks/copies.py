@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies: keep one of what was captured before the project wanted any, and free what none needs."""
+"""Copies: keep one of files that were captured before the project wanted copies, and free unneeded blobs."""
 
 import asyncio
 import logging
@@ -14,14 +14,14 @@ import atr.tasks.leased as leased
 import atr.tasks.reading as reading
 
 _LOG: Final = logging.getLogger(__name__)
-# Blobs that are removed in one transaction.
+# The number of blobs that are removed in one transaction.
 _BATCH: Final = 200
 
 
 async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Keep a copy of the deployment `deployment_id`: its captured files are read once more, those that lack.
+    """Keep a copy of the deployment `deployment_id`: read once more those captured files that are not stored.
 
-    The blobs say how far an earlier try came. Nothing to do is fine.
+    The blobs that exist show how far an earlier try came. Does nothing if no file is missing.
     """
     claimed = await leased.taken(context, args["deployment_id"])
     async with context.service() as service:
@@ -41,15 +41,15 @@ async def keep(context: contexts.Context, args: Mapping[str, Any]) -> None:
         problem = f"No copy was made: {fault} Try again later." if fault else ""
         await service.copies.kept(claimed, keeper.problem or problem)
     if isinstance(fault, errors.UnavailableError) and (fault.retry_after is None):
-        # The queue tries again, later each time, and not at all against what the platform has asked for.
+        # The queue retries with increasing delays; it does not retry if the platform has sent a Retry-After.
         raise fault
 
 
 async def sweep(context: contexts.Context, _args: Mapping[str, Any]) -> None:
-    """Free the blobs that no kept copy needs, and what a process that died left half-written.
+    """Free the blobs that no kept copy needs, and the partial files of processes that died.
 
-    What was put there within the last day may belong to a reading that goes on: it is left for the next sweep, which
-    is asked for here. That is courtesy and not what copies rest on: see storage/writers/deployments.py.
+    Blobs of the last day may belong to a read in progress: they are left for the next sweep, which is queued here.
+    That saves reading them twice; the safety of copies does not depend on it: see storage/writers/deployments.py.
     """
     storage = context.storage
     store = storage.place.blobs

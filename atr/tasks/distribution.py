@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scan: take what is due, decide by the pure rules, act, write short.
+"""The scan: claim the rows that are due, decide by the pure rules, act, and store the result in a short transaction.
 
-A promotion goes: verify (nothing open), prepare, mark (one transaction), send once, ask, check. Whatever dies in
-between, the row says where to go on, and nobody ever sends for a mark that somebody else wrote.
+The steps of a promotion: verify (no transaction open), prepare, mark (one transaction), send once, poll, check. If a
+process dies in between, the row says where to continue, and no process sends a request for another one's mark.
 """
 
 import collections
@@ -26,16 +26,16 @@ import atr.tasks.tend as tend
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """What is done with a claimed row of one kind, and what is noted when that fails."""
+    """The work on a claimed row of one kind, and how its failure is recorded."""
 
     advance: Callable[[contexts.Context, Any], Awaitable[object]]
     failed: Callable[[contexts.Context, Any, errors.AtrError], Awaitable[object]]
 
 
 class Busy(collections.Counter[lanes.Lane]):
-    """How many rows of each lane are being worked on."""
+    """The number of rows of each lane that are being worked on."""
 
-    # Whether the last scan took all that there was a place for, so that more may be due.
+    # Whether a lane is at its limit after the last scan, so that more of its rows may be due.
     was_full = False
 
 
@@ -45,11 +45,11 @@ _LOG = logging.getLogger(__name__)
 async def status_check(
     context: contexts.Context, *, limit: int, busy: Busy | None = None
 ) -> list[Coroutine[Any, Any, None]]:
-    """One tick: claim what is due, oldest first, and answer the work on each row.
+    """Claim the rows that are due, oldest first, and return the work on each of them.
 
-    At most `limit` rows of each lane are worked on, those that are `busy` counted in, and no more than its account
-    allows: a platform that answers slowly, or not at all, takes no other's place. Each piece of work looks after its
-    own errors, so one bad row stops no other.
+    At most `limit` rows of each lane are worked on at once, including the `busy` ones, and no more than its rate limit
+    allows: a platform that answers slowly, or not at all, takes no capacity from another. Each piece of work handles
+    its own errors, so one bad row stops no other.
     """
     busy = Busy() if busy is None else busy
     taken: list[tuple[_Job, Any, lanes.Lane]] = []
@@ -63,7 +63,7 @@ async def status_check(
         busy.was_full = bool(shut)
         waiting = await leased_rows.due(service.write, limit=limit, shut=shut)
         if not waiting:
-            # What there is nothing to do for costs this one read, and no lock.
+            # A scan that finds nothing due costs this one read, and no lock.
             return []
         verdicts = await service.rate_limits.verdicts(at_most=limit)
         places = {lane: limit - busy[lane] for lane in verdicts}
@@ -78,13 +78,13 @@ async def status_check(
                 await service.rate_limits.spend(lane, len(claimed))
                 taken.extend((_JOBS[kind], dataclasses.replace(one, probe=probe), lane) for one in claimed)
             if len(waiting) < limit:
-                # All that was due was seen.
+                # The query returned every row that was due.
                 break
             full = frozenset(lane for lane, left in room.items() if left <= 0)
             waiting = await leased_rows.due(service.write, limit=limit, shut=full)
         if taken:
             context.failpoint("in_claim_tx")
-    # Only now are they ours.
+    # The leases exist only now that the transaction is committed.
     begun = collections.Counter(lane for _, _, lane in taken)
     busy.update(begun)
     busy.was_full = any(begun[lane] >= free for lane, free in places.items())
@@ -94,7 +94,7 @@ async def status_check(
 def _shared(
     waiting: Iterable[leased_rows.Due], room: Mapping[lanes.Lane, int]
 ) -> collections.Counter[tuple[leased_rows.Kind, lanes.Lane]]:
-    """How many rows of each kind and lane are taken: the oldest, as far as there is room in the lane."""
+    """Return how many rows of each kind and lane to take: the oldest ones, as far as the lane has room."""
     left = dict(room)
     taken: collections.Counter[tuple[leased_rows.Kind, lanes.Lane]] = collections.Counter()
     for due in waiting:
@@ -122,9 +122,9 @@ async def _work(context: contexts.Context, job: _Job, claimed: Any, lane: lanes.
 
 
 async def error_of(doing: Awaitable[object]) -> errors.AtrError | None:
-    """What went wrong with a piece of work; None if nothing did. One bad row stops no other.
+    """Return the error of a piece of work, or None. One bad row stops no other.
 
-    Raises ConflictError: somebody else is at it now.
+    Raises ConflictError if another worker has the row.
     """
     try:
         await doing
@@ -132,14 +132,14 @@ async def error_of(doing: Awaitable[object]) -> errors.AtrError | None:
         raise
     except errors.AtrError as error:
         return error
-    except Exception as error:  # noqa: BLE001  (whatever it is, the row waits and the others go on)
+    except Exception as error:  # noqa: BLE001  (after any error the row waits and the others continue)
         _LOG.exception("a piece of work failed", extra={"action": "work_failed"})
         return errors.UnexpectedError(type(error).__name__)
     return None
 
 
 async def _hear(context: contexts.Context, claimed: Any, lane: lanes.Lane, error: errors.AtrError | None) -> None:
-    """What came of a row says something of its platform, for all its rows."""
+    """Record what the work on one row showed about its platform, for all rows of the lane."""
     fault = isinstance(error, errors.UnavailableError) and (not error.faultless) and budget.is_fault(error.status)
     answered = (error is None) or (isinstance(error, errors.PlatformError) and not fault)
     retry_after = error.retry_after if error else None
@@ -166,7 +166,7 @@ async def _note_pending(
                 service.write.now, claimed.retries, timing, retry_after=retry_after
             )
         else:
-            # Nobody was asked: it waits for the operator, and costs next to nothing meanwhile.
+            # No request was sent: the row waits for the operator, and is rarely due until then.
             next_look = service.write.now + datetime.timedelta(seconds=timing.resting)
         await service.distributions.record_from_data(
             claimed, found, error=str(problem or ""), next_look=next_look, looked=looked

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find: ask the platform which deployments hold what somebody looks for. It only reads."""
+"""Find: ask the platform which deployments contain the version that a person searches for. It only reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ import atr.tasks.context as contexts
 
 
 async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Answer the search `search_id`, unless it was answered. Two workers at it do no harm: the first answer counts."""
+    """Answer the search `search_id`, unless it was answered. If two workers run it, the first answer counts."""
     async with context.service() as service:
         search = await service.searches.take(args["search_id"])
     if search is None:
@@ -21,5 +21,5 @@ async def find(context: contexts.Context, args: Mapping[str, Any]) -> None:
     except (errors.PlatformError, errors.UnsupportedError) as error:
         held = contract.Holding((), str(error))
     async with context.service() as service:
-        # As ever, the newest last.
+        # Stored with the newest last; the adapter returns it first.
         await service.searches.answered(search, held.found[::-1], held.cut)

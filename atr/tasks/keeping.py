@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put what is read into the store while it is hashed: one reading, two uses.
+"""Store files while they are read and hashed, so that they are read only once.
 
-A full disk or quota ends the keeping and never the reading: what was read is worth more than its copy.
+A full disk or quota ends the storing, never the reading: the hashes matter more than the copy.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ _DISK: Final = (
 
 
 class Keeper:
-    """Keeps what passes through it while there is room. Without a store it keeps nothing and asks for nothing."""
+    """Stores the files that pass through it while there is room. Without a store it stores and requires nothing."""
 
     def __init__(self, storage: storage.Storage | None = None, plan: work.CopyPlan | None = None) -> None:
         self._storage = storage
         self._store = storage.place.blobs if (storage and plan) else None
         self._plan = plan
-        # What it put there beyond what the project had, with the sizes.
+        # The blobs that it added to those of the project, with their sizes.
         self._new: dict[str, int] = {}
-        # Why it gave up, for people; empty while all is well.
+        # Why it stopped storing, as a sentence for people; empty if it has not.
         self.problem = ""
 
     def lacks(self, file: fileset.File) -> bool:
-        """Whether these bytes must be read for the store's sake."""
+        """Return whether this file must be read because the store does not have it."""
         if (self._store is None) or self.problem:
             return False
         return not self._store.has(file.sha256, file.size)
 
     @contextlib.contextmanager
     def part(self) -> Iterator["Part"]:
-        """One file, as it comes. What was not kept to its end leaves nothing behind."""
+        """Open one file for its bytes as they arrive. A file that is not kept completely is removed."""
         with contextlib.ExitStack() as stack:
             part: disk.Part | None = None
             if (self._store is not None) and not self.problem:
@@ -52,15 +52,15 @@ class Keeper:
             yield Part(self, part)
 
     def give_up(self, error: OSError) -> None:
-        """The disk takes no more."""
+        """Stop storing, because the disk failed with this error."""
         self.problem = _DISK.format(why=error.strerror or type(error).__name__)
 
     async def keep(self, part: disk.Part) -> None:
-        """Give a whole blob its name, if there is room for it."""
+        """Store a complete file as a blob under its digest, if the quota has room for it."""
         if self._plan is None:
             return
         if part.sha256 not in self._plan.paid:
-            # Counted before it is written: other files of the same deployment are on their way beside it.
+            # Counted before it is written, because other files of the same deployment are read concurrently.
             self._new[part.sha256] = part.size
             if sum(self._new.values()) > self._plan.room:
                 self.problem = copies.over_quota(self._plan.quota)
@@ -71,7 +71,7 @@ class Keeper:
             self.give_up(error)
 
     async def make_room(self) -> None:
-        """Give a full disk back what it took for this copy: the database writes to it as well."""
+        """If storing has stopped, remove the blobs of this copy: the database may need the space on the same disk."""
         if (self._storage is None) or not (self.problem and self._new):
             return
         names, self._new = set(self._new), {}
@@ -80,21 +80,21 @@ class Keeper:
 
 
 class Part:
-    """One file on its way through: hashed by whoever reads, written by the keeper."""
+    """One file that passes through: hashed by the reader, stored by the keeper."""
 
     def __init__(self, keeper: Keeper, part: disk.Part | None) -> None:
         self._keeper = keeper
         self._part = part
 
     async def passing(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """The same chunks; what the disk refuses is let pass all the same."""
+        """Yield the same chunks and write them, also those that the disk refuses."""
         async for chunk in chunks:
             if self._part is not None:
                 await self._write(self._part, chunk)
             yield chunk
 
     async def keep(self) -> None:
-        """It came whole: keep it."""
+        """Keep the file, which was read completely."""
         if (self._part is not None) and not self._keeper.problem:
             await self._keeper.keep(self._part)
             await self._keeper.make_room()

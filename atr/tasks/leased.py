@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lease of a row while it is worked on, what was read under it, and what its irreversible requests share."""
+"""The lease of a row while it is worked on, the files read under it, and what its irreversible requests share."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ import atr.storage.observations as observations
 import atr.tasks.context as contexts
 
 _LOG: Final = logging.getLogger(__name__)
-# An upload is written down so often while it leaves.
+# Seconds between two updates of an upload's progress in the database.
 _TELL_SECONDS: Final = 0.5
 
 
 async def taken(context: contexts.Context, deployment_id: int) -> work.Deployment:
-    """A deployment for a task to work on. Raises ConflictError when another worker has it."""
+    """Take a deployment for a task to work on. Raises ConflictError if another worker has it."""
     async with context.service() as service:
         claimed = await service.deployments.take(deployment_id, owner=context.owner, seconds=context.lease)
     if claimed is None:
@@ -35,7 +35,7 @@ async def taken(context: contexts.Context, deployment_id: int) -> work.Deploymen
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """Our lease of a row or a task."""
+    """This worker's lease of a row or a task."""
 
     context: contexts.Context
     claimed: work.Task | work.Promotion | work.Deployment
@@ -51,24 +51,24 @@ class Lease:
 
 @dataclasses.dataclass(frozen=True)
 class DeploymentLease(Lease):
-    """Our lease of a deployment, and what its capture has read."""
+    """This worker's lease of a deployment, and the files that its capture has read."""
 
     claimed: work.Deployment
 
     async def kept(self) -> tuple[work.Read, ...]:
-        """What an earlier, broken capture left."""
+        """Return the files that an earlier, interrupted capture has read."""
         async with self.context.storage.read() as read:
             return await observations.kept_reads(read, self.claimed.subject, tables.Side.CAPTURED, 1)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
-        """Keep what was captured."""
+        """Store the files that the capture has read, and its progress."""
         async with self.context.service() as service:
             await service.captures.progress(self.claimed, tables.Side.CAPTURED, done, count, total)
 
 
 @dataclasses.dataclass
 class UploadProgress:
-    """How far an upload is. Noted for each piece that leaves; written down a little later, so nothing waits for it."""
+    """The progress of an upload. Noted for each piece sent and stored a little later, so the upload never waits."""
 
     context: contexts.Context
     claimed: work.Deployment
@@ -77,12 +77,12 @@ class UploadProgress:
     _told: int = 0
 
     def note(self, done: int, total: int) -> None:
-        """So much has left."""
+        """Note that `done` of `total` bytes were sent."""
         self._done, self._total = done, total
 
     @contextlib.asynccontextmanager
     async def told(self) -> AsyncIterator[None]:
-        """Write it down now and again while the body runs, and once at its end. No upload ends for the sake of that."""
+        """Store the progress regularly while the body runs, and once at its end. A failure to do so ends no upload."""
         telling = asyncio.create_task(self._tell_on())
         try:
             yield
@@ -108,37 +108,37 @@ class UploadProgress:
 
 
 class VerifyLease(DeploymentLease):
-    """Our lease of a deployment that is verified on request; what is read is kept apart from what its capture reads."""
+    """This worker's lease of a deployment that is verified on request; its reads are stored apart from a capture's."""
 
     async def kept(self) -> tuple[work.Read, ...]:
-        """What a try that died left."""
+        """Return the files that an earlier, interrupted try has read."""
         async with self.context.storage.read() as read:
             return await observations.kept_reads(
                 read, observations.of_verification(self.claimed.id), tables.Side.STAGED, 1
             )
 
     async def keep(self, done: Sequence[work.Read], _count: int, _total: int) -> None:
-        """Keep what was read."""
+        """Store the files that were read."""
         async with self.context.service() as service:
             await service.verification.progress(self.claimed, done)
 
 
 @dataclasses.dataclass(frozen=True)
 class PromotionLease(Lease):
-    """Our lease of a promotion; `side` is the one being read."""
+    """This worker's lease of a promotion; `side` is the one being read."""
 
     claimed: work.Promotion
     side: tables.Side = tables.Side.STAGED
 
     async def kept(self) -> tuple[work.Read, ...]:
-        """What an earlier, broken reading of this round left."""
+        """Return the files that an earlier, interrupted try of this round has read."""
         if not self.claimed.kept:
             return ()
         async with self.context.storage.read() as read:
             return await observations.kept_reads(read, self.claimed.subject, self.side, self.claimed.round)
 
     async def keep(self, done: Sequence[work.Read], count: int, total: int) -> None:
-        """Keep what was read in this round."""
+        """Store the files that were read in this round, and the progress."""
         async with self.context.service() as service:
             await service.promotions.progress(self.claimed, self.side, done, count, total)
 
@@ -146,7 +146,7 @@ class PromotionLease(Lease):
 async def drop(
     context: contexts.Context, promoter: contract.Promoter, about: contract.Target, marked_since: float
 ) -> contract.Reply:
-    """Send a drop, once. Raises UnavailableError, and sends nothing, where its mark is too old by now."""
+    """Send a drop request, once. Raises UnavailableError, and sends nothing, if its mark is too old."""
     context.failpoint("in_abort")
     context.demand_fresh(marked_since)
     reply = await promoter.drop(about)
@@ -157,7 +157,7 @@ async def drop(
 def target(
     claimed: work.Promotion | work.Deployment, digest: str = "", permit: work.Permit | None = None
 ) -> contract.Target:
-    """What a call for this row is about; for a publish with what was proved and what its mark has handed out."""
+    """Return the target of a request for this row; of a publish request with the verified digest and its permit."""
     return contract.Target(
         claimed.external_id,
         claimed.packages,
@@ -168,6 +168,6 @@ def target(
 
 
 async def hear(context: contexts.Context, mechanism: mechanisms.Mechanism, reply: contract.Reply) -> None:
-    """What the reply says of the platform itself counts for all its rows."""
+    """Record what a reply says about the platform itself, for all rows of the mechanism."""
     fault = (reply.answer is steps.Answer.UNCLEAR) and budget.is_fault(reply.status)
     await context.hear(lanes.Lane(mechanism.name), fault=fault, retry_after=reply.retry_after)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at promotions that draw no arrow, by far the most frequent: those that end at the same time are noted together.
+"""Checks of promotions that change no state, by far the most frequent: those that end together are stored together.
 
-Whoever comes first writes for all that wait, in one transaction; whoever comes while it is being written waits for the
-next. Nobody waits for more to come, and no task of its own outlives the rows' work.
+The first one stores all that wait, in one transaction; those that end meanwhile wait for the next transaction. None
+waits for others to end, and no background task outlives the work on the rows.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ class _Look:
 
 
 class Looks:
-    """What is to be noted, and by whom."""
+    """The checks that wait to be stored, and the lock of the one that stores them."""
 
     def __init__(self) -> None:
         self._waiting: list[_Look] = []
         self._turn = asyncio.Lock()
 
     async def note(self, store: storage.Storage, claimed: work.Promotion, learnt: work.Learnt) -> None:
-        """Note a look. Raises LeaseLostError when the row is not ours any more."""
+        """Store a check. Raises LeaseLostError if this worker no longer has the row's lease."""
         mine = _Look(claimed, learnt, store)
         self._waiting.append(mine)
         try:
@@ -45,7 +45,7 @@ class Looks:
             raise errors.LeaseLostError
 
     async def _write(self, mine: _Look) -> None:
-        """Write this look and all that wait beside it; alone, if together it cannot be done."""
+        """Store this check and all that wait with it; if that fails, store this one alone."""
         together = [one for one in self._waiting if (one.store is mine.store) and not one.is_written]
         try:
             await _written(together)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step of a promotion: verify and send, ask, or check. The rules are in promotion/steps.py.
+"""One step of a promotion: verify and send, poll, or check the public files. The rules are in promotion/steps.py.
 
-The order is the promise. Nothing is sent that was not proved in this very step; nothing is sent before its mark is on
-disk; the reply is only a hint; what the platform says afterwards is only believed together with the public bytes.
+The order is the promise. Nothing is sent that was not verified in the same step; nothing is sent before its mark is on
+disk; the reply is only a hint; the platform's later status is only believed together with the public files.
 """
 
 import dataclasses
@@ -28,13 +28,13 @@ _NOT_FOUND = "The platform has no such deployment at the moment. This is not con
 
 
 async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
-    """Do what is due with this promotion. Raises errors of the tree; the scan notes them on the row."""
+    """Take the step that is due for this promotion. Raises AtrError; the scan records it on the row."""
     context.failpoint("after_claim")
     promoter = context.promoter(claimed.mechanism)
     async with leased.PromotionLease(context, claimed).alive():
         match steps.plan(claimed.view):
             case Do.VERIFY | Do.ASK:
-                # A probe only reads: what it finds staged is proved and sent by a later look.
+                # A probe only reads: a deployment that it finds staged is verified and sent by a later check.
                 await _ask(context, promoter, claimed, may_send=not claimed.probe)
             case Do.CHECK:
                 await _check(context, promoter, claimed)
@@ -45,7 +45,7 @@ async def advance(context: contexts.Context, claimed: work.Promotion) -> None:
 
 
 async def _look_again(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
-    """It has ended: its state by id, then the platform's records, and the public place only if those say yes."""
+    """Check an ended promotion: its state by id, the platform's records, and if those have it the public repository."""
     observation = contract.Observation(Seen.UNKNOWN)
     if claimed.external_id:
         observation = await promoter.observe(leased.target(claimed))
@@ -57,11 +57,11 @@ async def _look_again(context: contexts.Context, promoter: contract.Promoter, cl
 
 
 async def failed_look(context: contexts.Context, claimed: work.Promotion, error: errors.AtrError) -> None:
-    """Note on the row that the platform could not be read; nothing moves, and it is looked at again.
+    """Record on the row that the platform could not be read; its state stays, and it is checked again.
 
-    Raises ConflictError when it is somebody else's now.
+    Raises ConflictError if another worker has the row.
 
-    Past its deadline even a platform that never answers ends, for now, with a person.
+    After its deadline a promotion goes to IN_DOUBT, for a person, even if the platform never answers.
     """
     decision = steps.Decision(None)
     if claimed.view.state in {states.State.SENDING, states.State.PUBLISHING, states.State.ABORTING}:
@@ -79,7 +79,7 @@ async def _ask(
     *,
     may_send: bool = True,
 ) -> None:
-    """Read the platform's state and decide. Not `may_send`: nothing is proved and sent now, whatever it says."""
+    """Read the platform's state and decide. Without `may_send` nothing is verified or sent, whatever the state is."""
     observation = await _observe(promoter, claimed)
     context.failpoint("after_status")
     view = _counted(claimed.view, observation.seen)
@@ -94,7 +94,7 @@ async def _ask(
         await _drop(context, promoter, claimed)
         return
     if (decision.to is states.State.ABORTED) and (observation.seen is Seen.GONE):
-        # An id that is gone says less than a final word: each file is looked for once before it counts as stopped.
+        # A missing id proves less than a final status: each file is probed once before the promotion counts as stopped.
         look = await _look(context, promoter, claimed, thorough=True)
         decision = steps.after_ask(view, observation.seen, look)
     if (view.state is states.State.IN_DOUBT) and view.overdue and (decision.to is states.State.CHECKING):
@@ -117,7 +117,7 @@ async def _ask(
 
 
 def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
-    """What the row waits for after this look, in a sentence; empty if it moves on."""
+    """Return what the row waits for after this check, as a sentence; empty if its state changes."""
     if decision.to is None:
         return unclear or decision.reason
     again = (decision.to is states.State.REQUESTED) and view.limit
@@ -127,7 +127,7 @@ def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
     if claimed.external_id:
         return await promoter.observe(leased.target(claimed))
-    # Tracked by hand: there is no deployment to ask about, only the public place.
+    # Tracked by hand: there is no deployment to poll, only the public repository.
     found = [await promoter.lookup(where) for where in claimed.packages]
     return contract.Observation(Seen.PUBLIC if all(found) else Seen.WAITING)
 
@@ -135,7 +135,7 @@ async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> cont
 async def _look(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, *, thorough: bool
 ) -> Look:
-    """Whether any of it is public: one probe; in doubt one for each package; thorough: one for each file."""
+    """Return whether any of it is public: by one lookup, in doubt one per package, if `thorough` also one per file."""
     doubted = claimed.view.state is states.State.IN_DOUBT
     for where in claimed.packages if (thorough or doubted) else claimed.packages[:1]:
         if await promoter.lookup(where) is not None:
@@ -150,7 +150,7 @@ async def _look(
 async def _verify(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, observation: contract.Observation
 ) -> None:
-    """Prove the staged bytes; then mark and send, in the same step."""
+    """Verify the staged files; then mark and send, in the same step."""
     voted = await _voted(context, claimed)
     lease = leased.PromotionLease(context, claimed, tables.Side.STAGED)
     found = await reading.staged(
@@ -167,7 +167,7 @@ async def _verify(
     if text:
         await _settle(context, claimed, dataclasses.replace(_differs(claimed, observation, text), staged=found.files))
         return
-    # The last question before the mark, once for each call and package (docs/adr/0015-ask-the-records-before-the-call).
+    # The last read before the mark, once per request and package (docs/adr/0015-ask-the-records-before-the-call).
     if await reading.taken(promoter, claimed.packages):
         await _already_public(context, promoter, claimed, voted, observation)
         return
@@ -180,7 +180,7 @@ async def _verify(
 async def _send(
     context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion, staged_digest: str
 ) -> None:
-    """Mark, then send once, then ask. Only the process that saw the mark's commit succeed sends for it."""
+    """Write the mark, send once, then poll. Only the process that saw the mark's commit succeed sends its request."""
     context.failpoint("after_verify")
     before = context.monotonic()
     async with context.service() as service:
@@ -204,7 +204,7 @@ async def _send(
 
 
 async def _drop(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
-    """Mark a drop, send it once, then ask. As for a publish, only who saw the mark's commit succeed sends for it."""
+    """Mark a drop, send it once, then poll. As in `_send`, only the process that saw the commit succeed sends it."""
     before = context.monotonic()
     async with context.service() as service:
         permit = await service.marks.drop(claimed, seconds=context.lease)
@@ -227,7 +227,7 @@ async def _already_public(
     voted: fileset.FileSet,
     observation: contract.Observation,
 ) -> None:
-    """The platform has this version already: equal bytes are a success; others are refused, or a person looks."""
+    """Handle a version that the platform already has: identical files are a success, others are refused or in doubt."""
     public = await _read_public(context, promoter, claimed, voted)
     difference = public.difference(voted)
     if public.absent and not public.differs(voted):
@@ -246,7 +246,7 @@ async def _already_public(
 
 
 def _differs(claimed: work.Promotion, observation: contract.Observation, text: str) -> work.Learnt:
-    """What it means that a complete reading is not what was voted on."""
+    """Return the outcome for files that were read completely and differ from the voted ones."""
     decision = steps.after_verify(claimed.view, equal=False, twice=bool(claimed.difference), difference=text)
     return work.Learnt(
         decision,
@@ -259,7 +259,7 @@ def _differs(claimed: work.Promotion, observation: contract.Observation, text: s
 
 
 async def _check(context: contexts.Context, promoter: contract.Promoter, claimed: work.Promotion) -> None:
-    """Read the public files and compare them. One look tells whether they are there; then each is read once."""
+    """Read the public files and compare them. One lookup shows whether they exist; then each is read once."""
     voted = await _voted(context, claimed)
     first = await promoter.lookup(claimed.packages[0])
     checking = claimed.view.state is states.State.CHECKING
@@ -340,7 +340,7 @@ def _checked(claimed: work.Promotion, *, complete: bool) -> steps.Decision:
 
 
 def _counted(view: steps.View, seen: Seen) -> steps.View:
-    """The view with this look counted in."""
+    """Return the view with this check counted."""
     if seen is not Seen.GONE:
         return view
     return dataclasses.replace(view, gone_looks=view.gone_looks + 1, gone_since=view.gone_since or view.now)

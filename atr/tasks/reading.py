@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read files of a platform and hash them: the staged ones before the call, the public ones after it.
+"""Read the files of a platform and hash them: staged files before the publish request, public files after it.
 
-What was read is kept while the reading goes on, so that a broken one goes on where it stopped. What the last moment of
-a whole reading read is not kept where its file set is stored next. No transaction is open while anything is read.
+The results are stored while the reading continues, so that the next try can resume it. The last batch of a complete
+reading is not stored if its file set is stored next. No transaction is open while anything is read.
 """
 
 import asyncio
@@ -29,45 +29,45 @@ import atr.shared.layouts as layouts
 import atr.shared.words as words
 import atr.tasks.keeping as keeping
 
-# Readers at once for one account.
+# How many files one reading requests at once.
 _READERS: Final = 4
-# What was read is kept after so many files or seconds.
+# The results are stored after this many files, or this many seconds.
 _KEEP_FILES: Final = 100
 _KEEP_SECONDS: Final = 1.0
-# No platform takes a file that is larger.
+# Bytes. No platform accepts a larger file.
 _LARGEST: Final = 5 * 1024**3
-# Wrong checksums that a sentence names.
+# How many wrong checksums a sentence names.
 _NAMED: Final = 3
 
 Keep = Callable[[Sequence[work.Read], int, int], Awaitable[None]]
-# Told of each file that was read.
+# Called after each file that was read.
 Each = Callable[[], object]
 T = TypeVar("T")
-# A file that was read, or none of its kind.
+# A file that was read; None if it was read as a checksum and is none.
 R = TypeVar("R", work.Read, work.Read | None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Staged:
-    """A complete reading of what is staged: the members, and what is wrong beside them. A sentence for each finding."""
+    """The staged files, read completely: the members of the file set, and a sentence for each other finding."""
 
     files: fileset.FileSet
-    # Checksums that are not those of the bytes that they name.
+    # Checksums that do not match the bytes of their file.
     problems: tuple[str, ...] = ()
-    # Packages that the platform names and of which no file was listed; empty if there is none.
+    # The packages that the platform names and of which it lists no file; empty if there are none.
     unread: str = ""
-    # What refuses nothing and is worth a look: members that are named like checksums, packages that it does not name.
+    # Shown, but no reason to refuse: members that are named like checksums, packages that the platform does not name.
     remarks: tuple[str, ...] = ()
-    # All that the platform listed, checksums too: how many, and their bytes.
+    # The number and the bytes of all listed files, checksums included.
     listed: tuple[int, int] = (0, 0)
 
     @property
     def unfit(self) -> str:
-        """What must not become public though every member may be the voted one; empty if nothing."""
+        """Return what must not be published even if every member is identical to its voted file; empty if nothing."""
         return " ".join([*([self.unread] if self.unread else []), *self.problems[:_NAMED]])
 
     def difference(self, voted: fileset.FileSet) -> str:
-        """Why it may not be published as what was voted on: how it differs, and what is unfit. Empty if it may."""
+        """Return why it may not be published as the voted files: how it differs, and what is unfit. Empty if it may."""
         difference = fileset.compare(voted, self.files)
         said = "" if difference.is_empty else difference.described("staged")
         return f"{said} {self.unfit}".strip()
@@ -75,31 +75,31 @@ class Staged:
 
 @dataclasses.dataclass(frozen=True)
 class Public:
-    """A reading of the public files: what was there, and what was not."""
+    """The result of reading the public files: those that exist, and the paths of those that do not."""
 
     found: tuple[fileset.File, ...]
     absent: tuple[str, ...]
 
     def differs(self, voted: fileset.FileSet) -> bool:
-        """Whether a file that is there is another one than was voted on."""
+        """Return whether one of the public files is not identical to a voted file."""
         return not (set(self.found) <= set(voted.files))
 
     def not_there_yet(self, voted: fileset.FileSet) -> str:
-        """How many are not there yet, and the first of them."""
+        """Return a sentence with the number of files that are not public yet, and the first of them."""
         return (
             f"{len(self.absent):,} of {len(voted.files):,} public files "
             f"{words.either(len(self.absent), 'is', 'are')} not there yet ({words.some(self.absent)})."
         )
 
     def difference(self, voted: fileset.FileSet) -> str:
-        """How the public files differ from the voted ones, in words; empty if they do not."""
+        """Return how the public files differ from the voted ones, as a sentence; empty if they do not."""
         if not self.found:
             return "None of the voted files is there."
         difference = fileset.compare(voted, fileset.FileSet.of(self.found))
         return "" if difference.is_empty else difference.described("public")
 
 
-async def staged(  # noqa: PLR0913  (what is read, from where, and who is told of it)
+async def staged(  # noqa: PLR0913  (what is read, from where, and the callbacks)
     promoter: contract.Promoter,
     target: contract.Target,
     kept: Sequence[work.Read],
@@ -111,13 +111,13 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
     each: Each = lambda: None,
     keep_all: bool = True,
 ) -> Staged:
-    """Every staged file, hashed from bytes we read. Raises PlatformError when one cannot be read whole.
+    """Read and hash every staged file. Raises PlatformError if one cannot be read completely.
 
-    Which files are members is decided here for whoever reads: the small files that are named like checksums are read
-    first, and those that are none are members. `kept` is what an earlier, broken reading left; `keep` is called with
-    what was read, how many are done, and of how many. `named` are the packages that the platform names. A `keeper`
-    gets the members' bytes as they come; what was read before and is not in its store is read again. `keep_all` is for
-    what is not stored at once when it is whole.
+    Which files are members is decided here for every caller: the small files that are named like checksums are read
+    first, and those that are none are members. `kept` are the results of an earlier, interrupted try; `keep` is called
+    with the new results, the number of files done and the total. `named` are the packages that the platform names. A
+    `keeper` gets the members' bytes as they arrive; a file that was read before and is not in its store is read again.
+    Without `keep_all` the last batch is not stored, for a caller that stores the file set next.
     """
     keeper = keeper or keeping.Keeper()
     listed = {one.path: one for one in await promoter.staged(target)}
@@ -137,7 +137,7 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
         what = candidates[path]
         said[what.path][what.algorithm] = checksums.stated(read.text.encode(), what)
     members = {path: one for path, one in listed.items() if path not in sides}
-    # What was read before its checksum was cannot have been compared with it.
+    # A member that was read before its checksum has not been compared with it.
     early = {candidates[path].path for path in fresh}
     done = {
         path: read
@@ -163,7 +163,7 @@ async def staged(  # noqa: PLR0913  (what is read, from where, and who is told o
 
 
 async def packages(promoter: contract.Promoter, target: contract.Target) -> tuple[distribution.Coordinates, ...]:
-    """The packages that the platform names; none if it names none. Raises UnavailableError if that cannot be told."""
+    """Return the packages that the platform names, if any. Raises UnavailableError if it shows no such deployment."""
     observation = await promoter.observe(target)
     if observation.seen in {steps.Seen.UNKNOWN, steps.Seen.GONE}:
         why = observation.detail or "The platform has no such deployment at the moment."
@@ -172,7 +172,7 @@ async def packages(promoter: contract.Promoter, target: contract.Target) -> tupl
 
 
 class _Progress:
-    """What was read and is not kept yet, and how far the reading is."""
+    """The results that are not stored yet, and the progress of the reading."""
 
     def __init__(self, keep: Keep, each: Each, total: int, done: set[str]) -> None:
         self.done = done
@@ -183,7 +183,7 @@ class _Progress:
         self._since = time.monotonic()
 
     async def note(self, read: work.Read) -> None:
-        """One more was read."""
+        """Add the result of one file, and store the batch if it is due."""
         self.done.add(read.file.path)
         self._batch.append(read)
         self._each()
@@ -191,7 +191,7 @@ class _Progress:
             await self.flush()
 
     async def through(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, R]]]) -> list[R]:
-        """Everything that these jobs read; what was read is kept, should one of them fail."""
+        """Run these jobs and return their results. If one fails, the results so far are stored first."""
         every = []
         try:
             async with contextlib.aclosing(_in_parallel(jobs)) as reads:
@@ -205,7 +205,7 @@ class _Progress:
         return every
 
     async def flush(self) -> None:
-        """Keep what was read and is not kept yet."""
+        """Store the results that are not stored yet."""
         batch, self._batch, self._since = self._batch, [], time.monotonic()
         await self._keep(batch, len(self.done), self._total)
 
@@ -213,7 +213,7 @@ class _Progress:
 async def into_store(
     promoter: contract.Promoter, target: contract.Target, files: Sequence[fileset.File], keeper: keeping.Keeper
 ) -> None:
-    """Read once more those captured files that the store lacks. Raises UnavailableError for one that is another now."""
+    """Read again the captured files that are not in the store. Raises UnavailableError for one that has changed."""
     jobs = [
         functools.partial(_read, promoter, target, contract.Listed(file.path, file.size), {}, keeper)
         for file in files
@@ -235,7 +235,7 @@ async def public(
     *,
     each: Each = lambda: None,
 ) -> Public:
-    """The public files under the voted paths, each read once, one after the other. Raises PlatformError for faults."""
+    """Read the public files under the voted paths, each once, one after the other. Raises PlatformError for faults."""
     done = {read.file.path: read.file for read in kept}
     waiting = [file for file in voted.files if file.path not in done]
     progress = _Progress(keep, each, len(voted.files), set(done))
@@ -251,15 +251,15 @@ async def public(
         await progress.flush()
         raise
     if absent:
-        # It is read on when these are there.
+        # A later try reads only the absent ones.
         await progress.flush()
     return Public(tuple(done.values()), tuple(absent))
 
 
 async def _in_parallel(jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> AsyncGenerator[T, None]:
-    """What each job answers, as it comes; so many run at once as one account may.
+    """Yield the result of each job as it completes, with at most _READERS jobs at once.
 
-    After a fault none is begun any more; those that run are waited for, so that one fault costs one file.
+    After a fault no job is started; the running ones are awaited, so that one fault costs one file.
     """
     queue = list(reversed(jobs))
     running: set[asyncio.Task[T]] = set()
@@ -302,7 +302,7 @@ async def _read(
 async def _checksum(
     promoter: contract.Promoter, target: contract.Target, one: contract.Listed, named: checksums.Named
 ) -> work.Read | None:
-    """A file that is named like a checksum, with its text; None if that is none of a checksum."""
+    """Read a file that is named like a checksum, with its text. Returns None if it is not a checksum."""
     text = b""
     at_most = _LARGEST if one.size is None else one.size
     async with promoter.staged_bytes(target, one.path, at_most=at_most) as chunks:
@@ -317,7 +317,7 @@ async def _checksum(
 
 
 def _against_text(read: work.Read, said: Mapping[str, str]) -> str:
-    """Which checksums of a checksum are wrong; empty if all are right."""
+    """Return which checksums of a checksum are wrong; empty if all are right."""
     return checksums.wrong(read.file.path, said, disk.digests([read.text.encode()], said))
 
 
@@ -327,7 +327,7 @@ def _demand_whole(one: contract.Listed, size: int) -> None:
 
 
 async def taken(promoter: contract.Promoter, packages: Sequence[distribution.Coordinates]) -> bool:
-    """Whether the platform's own records have one of these packages, whoever published it."""
+    """Return whether the platform's own records have one of these packages, regardless of who published it."""
     for where in packages:
         if await promoter.taken(where):
             return True
@@ -335,7 +335,7 @@ async def taken(promoter: contract.Promoter, packages: Sequence[distribution.Coo
 
 
 async def version(promoter: contract.Promoter, packages: Sequence[distribution.Coordinates]) -> steps.Version:
-    """Ask the platform's own records, and the public place only if they have one of these packages."""
+    """Query the platform's own records, and the public repository only if they have one of these packages."""
     if not await taken(promoter, packages):
         return steps.Version.ABSENT
     for where in packages:

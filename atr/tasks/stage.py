@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage: upload a revision's mapped files as a deployment that waits. One request, marked before it, never repeated."""
+"""Stage: upload a revision's mapped files as a deployment. One upload, marked before it is sent, never repeated."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ import atr.tasks.tend as tend
 
 
 async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Upload for the deployment `deployment_id`, unless an upload was sent before: then the scan looks for it."""
+    """Upload the deployment `deployment_id`, unless an upload was already sent: then the scan searches for it."""
     claimed = await leased.taken(context, args["deployment_id"])
     over = (not claimed.may_upload) or (claimed.state is not states.DeploymentState.UPLOADING)
     if over or claimed.view.limit:
@@ -29,7 +29,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
         async with context.storage.read() as read:
             files = [contract.Upload(path, source) for path, source in await inputs.uploads(read, claimed.id)]
     except errors.AtrError as error:
-        # Nothing was sent: the row says why, and the scan asks again.
+        # Nothing was sent: the row says why, and the scan queues the task again.
         await tend.failed_look(context, claimed, error)
         return
 
@@ -39,7 +39,7 @@ async def stage(context: contexts.Context, args: Mapping[str, Any]) -> None:
             async with context.service() as service:
                 permit = await service.marks.transfer(claimed, tables.AttemptKind.UPLOAD, seconds=context.lease)
         except errors.BlockedError as error:
-            # Switched off: nothing was sent, the row says why, and the scan asks again.
+            # Switched off: nothing was sent, the row says why, and the scan queues the task again.
             await tend.failed_look(context, claimed, error)
             return
         context.failpoint("after_upload_mark")
@@ -63,6 +63,6 @@ async def _upload(
     try:
         return await promoter.stage(claimed.name, files, context.scratch, sent)
     except (errors.InputError, errors.UnavailableError) as error:
-        # The adapter raises before it sends a byte: the platform cannot take this, or the bundle could not be made. So
-        # it certainly did not arrive, and there is nothing to look for.
+        # The adapter raises before it sends a byte: the platform cannot accept these files, or the bundle could not be
+        # made. So nothing arrived, and there is nothing to search for.
         return contract.Reply(steps.Answer.REFUSED, None, str(error))

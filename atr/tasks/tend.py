@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scan does with a deployment: look at it, find it again, give it up."""
+"""What the scan does with a deployment: check it, search for a lost one, drop it."""
 
 import atr.errors as errors
 import atr.models.promotion as tables
@@ -14,13 +14,13 @@ import atr.tasks.reading as reading
 
 
 async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
-    """One step of a deployment that is due. Raises errors of the tree; the scan notes them on the row."""
+    """Take the step that is due for this deployment. Raises AtrError; the scan records it on the row."""
     async with leased.DeploymentLease(context, claimed).alive():
         if claimed.probe and claimed.external_id:
             await _look(context, claimed)
         elif claimed.state is states.DeploymentState.UPLOADING:
             if claimed.probe:
-                # Nothing of ours is there to be asked about yet, so that it lists anything is the answer.
+                # There is no deployment to poll yet, so any list that the platform returns answers the probe.
                 await _found(context, claimed)
             if claimed.view.limit is not None:
                 async with context.service() as service:
@@ -42,7 +42,7 @@ async def advance(context: contexts.Context, claimed: work.Deployment) -> None:
 
 
 async def failed_look(context: contexts.Context, claimed: work.Deployment, error: errors.AtrError) -> None:
-    """Note on the row that the platform could not be read, or that nothing was sent; it is looked at again."""
+    """Record on the row that the platform could not be read, or that nothing was sent; it is checked again."""
     is_outage = not isinstance(error, errors.MalformedError)
     async with context.service() as service:
         await service.deployments.failed_look(claimed, str(error), error.retry_after, is_outage=is_outage)
@@ -53,7 +53,7 @@ async def _look(context: contexts.Context, claimed: work.Deployment) -> None:
 
 
 async def _note(context: contexts.Context, claimed: work.Deployment, observation: contract.Observation) -> None:
-    """Note what the platform says, with its records of the version where its word alone is not believed."""
+    """Record the platform's status, with its records of the version if the status alone does not suffice."""
     version = steps.Version.NOT_ASKED
     if rules.asks_records(claimed.view.counted(observation.seen), observation.seen):
         version = await reading.version(context.promoter(claimed.mechanism), claimed.packages)
@@ -63,20 +63,20 @@ async def _note(context: contexts.Context, claimed: work.Deployment, observation
 
 
 async def _found(context: contexts.Context, claimed: work.Deployment) -> tuple[contract.Found, ...]:
-    """The deployments that carry the name that we gave it."""
+    """Return the platform's deployments that have the name that ATR gave to this one."""
     promoter = context.promoter(claimed.mechanism)
     return await promoter.find(claimed.name, leased.target(claimed), since=claimed.view.marked)
 
 
 async def _search(context: contexts.Context, claimed: work.Deployment) -> None:
-    """The reply to an upload was lost: look for the name that we gave it, never upload again."""
+    """Search by name for an upload whose reply was lost; it is never uploaded again."""
     found = await _found(context, claimed)
     async with context.service() as service:
         await service.deployments.searched(claimed, found[0].external_id if found else "")
 
 
 async def _search_again(context: contexts.Context, claimed: work.Deployment) -> None:
-    """It was given up as lost. Only what is public moves it; where it waits, a person says that it is this one."""
+    """Search again for an upload in LOST. Only a published one changes its state; otherwise a person enters the id."""
     found = await _found(context, claimed)
     async with context.service() as service:
         await service.deployments.found_again(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Can whoever uses a package find its parent POM? Said before the vote: afterwards only another version mends it.
+"""Can users of a package find its parent POM? Checked before the vote: afterwards only another version fixes it.
 
-Each POM is read once, from our disk where it lies there; each parent that is not part of the release is asked for
-once, at the public place, and never again after it was found.
+Each POM is read once, from ATR's disk if it is there; each parent that is not part of the release is requested from
+the public repository, and not again after it was found.
 """
 
 import dataclasses
@@ -20,28 +20,27 @@ import atr.storage.worker.inputs as inputs
 import atr.tasks.context as contexts
 
 CODE: Final = "parents"
-# At most so many POMs are read, and so many parents asked for, in one check.
+# The most POMs that one check reads, and the most parents that it requests.
 _POMS_LIMIT: Final = 500
 _PROBES_LIMIT: Final = 50
-# A sentence names so many.
 _Status = sql.CheckResultStatus
 
 
 @dataclasses.dataclass
 class _Found:
-    """What is known so far."""
+    """The findings so far."""
 
-    # By the sha256 of a POM: the parent that it names, and why none can be told; both empty if it has none.
+    # By the sha256 of a POM: its parent, and why the parent cannot be determined; both empty if it has none.
     parents: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     # The parents that are public, as paths of their POMs.
     public: set[str] = dataclasses.field(default_factory=set)
     absent: set[str] = dataclasses.field(default_factory=set)
-    # Why something could not be told; empty if all could.
+    # Why something could not be determined; empty if everything was.
     silence: str = ""
 
 
 async def check(context: contexts.Context, case: inputs.ReadinessCase) -> captures.Result:
-    """What can be said of the parents of this release's POMs on one platform. Only reads; nothing is open meanwhile."""
+    """Check the parents of this release's POMs on one platform. Only reads; no transaction is open."""
     if not case.has_poms:
         return _result(_Status.NOTE, "unneeded", "Packages have no POM there.", "", case, _Found())
     if not case.poms:
@@ -63,7 +62,7 @@ async def check(context: contexts.Context, case: inputs.ReadinessCase) -> captur
 
 
 async def _read(context: contexts.Context, case: inputs.ReadinessCase, pom: inputs.Pom, found: _Found) -> None:
-    """Read one POM: from our disk if its bytes lie there, else from the platform."""
+    """Read one POM: from ATR's disk if it is there, else from the platform."""
     try:
         content = _here(pom)
         if content is None:
@@ -97,7 +96,7 @@ async def _there(promoter: contract.Promoter, pom: inputs.Pom) -> bytes:
 
 
 async def _ask(context: contexts.Context, case: inputs.ReadinessCase, parents: Sequence[str], found: _Found) -> None:
-    """Ask the public place for each of these."""
+    """Probe the public repository for each of these parents."""
     if len(parents) > _PROBES_LIMIT:
         found.silence = found.silence or f"Only {_PROBES_LIMIT} of {len(parents):,} parents were looked up."
     for parent in parents[:_PROBES_LIMIT]:
@@ -137,7 +136,7 @@ def _name(path: str) -> str:
 
 
 def _known(data: Mapping[str, Any]) -> _Found:
-    """What an earlier check has found for good."""
+    """Return the findings of an earlier check that stay valid."""
     parents = {sha256: (parent, problem) for sha256, (parent, problem) in data.get("parents", {}).items()}
     return _Found(parents=parents, public=set(data.get("public", ())))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Would a release go through? What only a platform can tell, before the vote ends, and what takes long to compare.
+"""The pre-flight checks that need a platform's answer, before the vote ends, and the comparisons that take long.
 
-A platform that does not answer is never a reason to stop and never a good sign: its answers are "not known".
+A platform that does not answer is neither a blocker nor a good sign: the results are "unknown".
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ import atr.tasks.checks.parents as parents
 import atr.tasks.context as contexts
 
 CHECK_VERSION: Final = "1"
-# At most so many packages are asked about, one after the other; just before a call each one is asked about again.
+# The most packages that one check queries, one after the other. Each is queried again just before a publish request.
 PACKAGES_LIMIT: Final = 500
 _UNAUTHORISED: Final = 401
 _ASKING: Final = ("credential", "right", "free")
@@ -33,7 +33,7 @@ _Status = sql.CheckResultStatus
 
 
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Ask each platform about the release `release_key` and store what it said. Nothing is open while we ask."""
+    """Query each platform about the release `release_key` and store the answers. No transaction is open meanwhile."""
     async with context.storage.read() as read:
         cases = await inputs.readiness_cases(read, args["release_key"])
     for case in cases:
@@ -42,7 +42,7 @@ async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
         mapped = {layout.package(file.path) for file in files}
         packages = sorted({*case.staged_packages, *mapped})
         owners = sorted({layout.owner(package) for package in mapped})
-        # What an upload of them would hold, the checksums that are made counted too.
+        # The contents of an upload of these files, including the checksums that would be made for it.
         upload = layout.upload({file.path: file.size for file in files})
         told = {"owners": owners, "planned": [upload.files, upload.size] if files else None}
         compared = dataclasses.replace(compared, data={**compared.data, **told})
@@ -73,9 +73,9 @@ async def _asked(
 
 
 def _still_good(case: inputs.ReadinessCase, wanted: Sequence[distribution.Coordinates]) -> tuple[captures.Result, ...]:
-    """What the platform answered about these very packages within the hour, if all of it was a yes; else empty.
+    """Return the platform's answers about the same packages within the last hour if all are "yes"; else nothing.
 
-    A candidate is composed, staged and put to the vote in one go; each step would ask once for every package.
+    A candidate is often composed, staged and voted on in quick succession; each step would query every package.
     """
     about = _about(wanted)
     heard = tuple(
@@ -87,28 +87,28 @@ def _still_good(case: inputs.ReadinessCase, wanted: Sequence[distribution.Coordi
 
 
 def _about(wanted: Sequence[distribution.Coordinates]) -> str:
-    """One digest for these packages."""
+    """Return one digest for these packages."""
     return hashlib.sha256("\n".join(one.purl for one in wanted).encode()).hexdigest()
 
 
 @dataclasses.dataclass
 class _Heard:
-    """What a platform has answered so far."""
+    """The platform's answers so far."""
 
     free: list[distribution.Coordinates] = dataclasses.field(default_factory=list)
     taken: list[distribution.Coordinates] = dataclasses.field(default_factory=list)
-    # The owners that it does not let us publish for, each with what it said.
+    # The owners that the account may not publish for, each with the platform's message.
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
-    # It refuses the credential itself.
+    # The platform's message if it refuses the credential itself.
     shut_out: str = ""
-    # It gave no usable answer.
+    # Why there is no usable answer, if there is none.
     silence: str = ""
 
 
 async def ask(promoter: contract.Promoter, wanted: Sequence[distribution.Coordinates]) -> Sequence[captures.Result]:
-    """Ask the platform about these packages: whether it knows our credential, our rights, what is free. In that order.
+    """Query these packages, and return whether the credential works, whether it may publish them, and which are free.
 
-    Only reads, at the adapter's pace. Raises nothing for what a platform may answer.
+    Only reads, at the adapter's pace. Raises nothing, whatever the platform answers.
     """
     heard = _Heard()
     for where in wanted[:PACKAGES_LIMIT]:
@@ -132,7 +132,7 @@ async def _taken(promoter: contract.Promoter, where: distribution.Coordinates) -
     try:
         return await promoter.taken(where)
     except errors.CredentialsError:
-        # A token that is fine has been answered 401 before (docs/platforms.md): one refusal is no answer.
+        # A valid token has been answered with 401 before (docs/platforms.md), so a single refusal does not count.
         return await promoter.taken(where)
 
 
@@ -180,7 +180,7 @@ def _free(heard: _Heard, wanted: int) -> captures.Result:
 
 
 def _compared(case: inputs.ReadinessCase, layout: layouts.Layout) -> tuple[captures.Result, tuple[fileset.File, ...]]:
-    """Is what is staged what is mapped? And which files are mapped."""
+    """Compare the staged files with the mapped ones. Returns the result and the mapped files."""
     if (case.voted is None) and not case.patterns:
         said = "The policy maps no files to this platform, so there is nothing to compare."
         return _unneeded("mapping", said, case.basis), ()
@@ -218,7 +218,7 @@ def _completeness(case: inputs.ReadinessCase, mapped: fileset.FileSet) -> captur
 
 
 def _whole(case: inputs.ReadinessCase) -> Sequence[fileset.FileSet]:
-    """Each deployment's files; and where they share no path, as modules staged apart, all of them together."""
+    """Return each deployment's files; if they share no path, as modules that are staged apart, also all together."""
     sets = [files for _, files in case.staged]
     every = [file for files in sets for file in files.files]
     apart = (len(sets) > 1) and (len({file.path for file in every}) == len(every))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of staged files: is what the platform holds what is, or will be, voted on? It names the files.
+"""The check of staged files: are they the files that are, or will be, voted on? It names the files that differ.
 
 It runs after a capture, when a vote is resolved and on each new revision, with the same comparison as Verify. Its
-blocker refuses a promotion when it is asked for.
+blocker refuses a request for a promotion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ _Status = sql.CheckResultStatus
 
 
 async def check(context: contexts.Context, args: Mapping[str, Any]) -> None:
-    """Check the deployment `deployment_id` and store what was found. One transaction, no network."""
+    """Check the deployment `deployment_id` and store the findings. One transaction, no network."""
     async with context.service() as service:
         case = await inputs.staged_case(service.write, args["deployment_id"])
         await service.checks.record_staged(args["deployment_id"], CHECK_VERSION, findings(case))
 
 
 def findings(case: inputs.StagedCase) -> Sequence[captures.Result]:
-    """What there is to say about the staged files. Pure."""
+    """Return the findings about the staged files. Pure."""
     if case.staged is None:
         return ()
     results = [captures.Result(_Status.BLOCKER, problem) for problem in case.side_problems]
