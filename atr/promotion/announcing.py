@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a release may be announced: one rule, for the writer that announces and for all that say so before. Pure.
+"""Whether a release may be announced: one rule, for the writer that announces and the pages that say so before. Pure.
 
 An answer is a code with its facts. The sentences are in reasons.py.
 """
@@ -19,16 +19,16 @@ _FINISH: Final = "release_preview"
 _ANNOUNCED: Final = "release"
 
 
-# What a committee member may go on without, giving a reason: voted files that are not public, and platforms that the
+# Reasons that a committee member may waive, giving a reason: voted files that are not public, and platforms that the
 # policy maps and on which nothing of the release is public.
 _WAIVED: Final = frozenset({"not-public", "missing"})
-# What a release manager may vouch for, giving a reason: it was found in public and nobody proved it. All else must end.
+# A release manager may vouch for these, giving a reason: public and not verified. All other reasons must be resolved.
 _VOUCHED: Final = frozenset({"unproved"})
 
 
 @dataclasses.dataclass(frozen=True)
 class Promotion:
-    """A promotion that has not ended well: its platform, and how the last reading differed while it is LIVE."""
+    """An unfinished promotion, or a LIVE one whose last check found `difference`."""
 
     platform: distribution.DistributionPlatform
     state: states.State
@@ -37,54 +37,54 @@ class Promotion:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What the rule looks at, all read in one transaction (storage/announcing.py)."""
+    """The facts of the rule, all read in one transaction (storage/announcing.py)."""
 
-    # ATR's phase, as its word.
+    # The value of ATR's ReleasePhase.
     phase: str
     # UNSETTLED, REQUESTED, and LIVE with a difference.
     promotions: tuple[Promotion, ...] = ()
-    # A sentence each: what is public and compared with nothing.
+    # One sentence for each: something public that was not compared.
     incidents: tuple[str, ...] = ()
     measure: voted.Measure = dataclasses.field(default_factory=voted.Measure)
     # The project's policy as it is now.
     file_tag_mappings: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    # Where a distribution of the release is neither staging nor pending.
+    # The platforms on which a distribution of the release is neither staging nor pending.
     public_on: frozenset[distribution.DistributionPlatform] = frozenset()
-    # Those among them that nobody proved, and those, staged or not, that diverged.
+    # Those distributions that were not verified, and those, staged or not, that diverged.
     unproved: tuple[distribution.Coordinates, ...] = ()
     diverged: tuple[distribution.Coordinates, ...] = ()
 
 
 def standing(facts: Facts) -> tuple[reasons.Reason, ...]:
-    """Every reason why the release is not announced as it is: first those that nothing cures. Empty: it may be."""
+    """Return every reason why the release cannot be announced, first those that nothing cures; empty if it can."""
     if facts.phase != _FINISH:
         return (reasons.of("announced" if facts.phase == _ANNOUNCED else "not-in-finish", key=facts.phase),)
     return (*_held(facts), *_lacking(facts), *(_reason("unproved", one.purl, _named(one)) for one in facts.unproved))
 
 
 def held(found: Iterable[reasons.Reason]) -> tuple[reasons.Reason, ...]:
-    """Those that nothing cures."""
+    """Return the reasons that can be neither waived nor vouched for."""
     return tuple(one for one in found if one.code not in _WAIVED | _VOUCHED)
 
 
 def lacking(found: Iterable[reasons.Reason]) -> tuple[reasons.Reason, ...]:
-    """Those that a committee member may waive."""
+    """Return the reasons that a committee member may waive."""
     return tuple(one for one in found if one.code in _WAIVED)
 
 
 def with_cures(found: Sequence[reasons.Reason]) -> tuple[reasons.Reason, ...]:
-    """All of these, and who may go on all the same."""
+    """Return all of these reasons, and who may announce in spite of them."""
     cures = [("may-be-waived", lacking(found)), ("may-be-vouched-for", unvouched(found))]
     return (*found, *(reasons.of(code) for code, cured in cures if cured))
 
 
 def unvouched(found: Iterable[reasons.Reason], vouched: Collection[str] = ()) -> tuple[reasons.Reason, ...]:
-    """Those that need a release manager's word, but for what is vouched for, by purl."""
+    """Return the reasons that a release manager must still vouch for; `vouched` are purls."""
     return tuple(one for one in found if (one.code in _VOUCHED) and (one.facts["key"] not in vouched))
 
 
 def digest(facts: Facts) -> str:
-    """What a person saw who goes on without what lacks; empty where nothing does. Any change changes it."""
+    """Return a digest of what a person saw who waives reasons; empty if there are none. Any change changes it."""
     sets = {one.digest: one.not_public for one in facts.measure.not_public}
     lines = [
         f"{one.code} {one.facts['name']} {one.facts['key']} {sets.get(str(one.facts['key']), '')}\n"
@@ -118,7 +118,7 @@ def _held(facts: Facts) -> list[reasons.Reason]:
 
 
 def _lacking(facts: Facts) -> list[reasons.Reason]:
-    """What was voted on and is not public; and platforms with nothing public, unless that says so of them already."""
+    """Return voted file sets that are not public, and other platforms with nothing public that the policy maps."""
     not_public = facts.measure.not_public
     there = {platform.gh_slug for platform in facts.public_on | {one.platform for one in not_public}}
     missing = {
@@ -133,7 +133,7 @@ def _lacking(facts: Facts) -> list[reasons.Reason]:
 
 
 def _reason(code: str, key: str, name: str) -> reasons.Reason:
-    """`key` is what it is said of for programs: a purl, a slug, a digest; `name` for people."""
+    """Return a reason. Its subject is `key` for programs (a purl, a slug or a digest) and `name` for people."""
     return reasons.of(code, key=key, name=name)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a ballot must be: one digest for all that is on it, and one set of files for each package. Pure."""
+"""The rules for a ballot: one digest over all its entries, and one set of files for each package. Pure."""
 
 import collections
 import contextlib
@@ -18,7 +18,7 @@ import atr.shared.words as words
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Entry:
-    """One file set of a ballot: "revision", "mapped" or "deployment"; a platform's member name, if it is for one."""
+    """One file set of a ballot. `kind` is "revision", "mapped" or "deployment"; `platform` a member name, or empty."""
 
     kind: str
     platform: str
@@ -26,13 +26,13 @@ class Entry:
 
     @property
     def line(self) -> str:
-        """The entry as the ballot digest reads it."""
+        """The entry as a line of the ballot digest."""
         return f"{self.kind} {self.platform or '-'} {self.digest}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """Files that stand on a platform or are mapped to it, and how people call them."""
+    """Files that are on a platform or mapped to it, with their name for people."""
 
     name: str
     platform: str
@@ -43,7 +43,7 @@ class Held:
 
 @dataclasses.dataclass(frozen=True)
 class Clash:
-    """Two entries that hold the same packages with different files: either could be promoted as the voted one."""
+    """Two entries with the same packages and different files: either could be promoted as the voted one."""
 
     one: Held
     other: Held
@@ -52,7 +52,7 @@ class Clash:
 
     @property
     def reason(self) -> reasons.Reason:
-        """What is wrong, and what to do."""
+        """The reason: what is wrong, and what to do."""
         return reasons.of(
             "clash-with-mapped" if self.one.is_mapped else "clash",
             one=self.one.name,
@@ -63,7 +63,7 @@ class Clash:
 
 
 def _described(difference: fileset.Difference) -> str:
-    """The first files by which two sets differ, neither of them the right one."""
+    """Describe the first files by which two sets differ, where neither set is the right one."""
     renamed = tuple(f"{old} as {new}" for old, new in difference.renamed)
     parts = (
         (difference.changed, "with different content"),
@@ -78,22 +78,22 @@ def _described(difference: fileset.Difference) -> str:
 
 
 def digest(entries: Iterable[Entry]) -> str:
-    """One digest for a whole ballot: the sha256 of its sorted lines `<kind> <platform> <digest>`.
+    """Return the digest of a whole ballot: the sha256 of its sorted lines `<kind> <platform> <digest>`.
 
-    Each line is ended by a line feed.
+    Each line ends with a line feed.
     """
     return hashlib.sha256("".join(f"{line}\n" for line in lines(entries)).encode()).hexdigest()
 
 
 def lines(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """The lines that the ballot digest is made of, in order."""
+    """Return the lines of the ballot digest, in order."""
     return tuple(sorted(entry.line for entry in entries))
 
 
 def clashes(held: Sequence[Held], built: layouts.Layouts) -> tuple[Clash, ...]:
-    """Every two entries of one platform that hold a package in common with different files under it.
+    """Return every pair of entries of one platform that have a package in common with different files.
 
-    Mapped files come first in each pair. Equal sets are never looked into.
+    Mapped files come first in each pair. Sets with equal digests are skipped.
     """
     ordered = sorted(held, key=lambda one: not one.is_mapped)
     by_package = {
@@ -113,7 +113,7 @@ def clashes(held: Sequence[Held], built: layouts.Layouts) -> tuple[Clash, ...]:
 
 
 def packages(files: fileset.FileSet, layout: layouts.Layout) -> Mapping[distribution.Coordinates, fileset.FileSet]:
-    """The files of each package, in the platform's layout. Raises InputError for a path that is not of it."""
+    """Return the files of each package, in the platform's layout. Raises InputError for a path that does not fit it."""
     parts: dict[distribution.Coordinates, list[fileset.File]] = collections.defaultdict(list)
     for file in files.files:
         parts[layout.package(file.path)].append(file)
@@ -123,15 +123,15 @@ def packages(files: fileset.FileSet, layout: layouts.Layout) -> Mapping[distribu
 def named_apart(
     named: Iterable[distribution.Coordinates], files: fileset.FileSet, layout: layouts.Layout
 ) -> tuple[str, tuple[str, ...]]:
-    """How the packages that a platform names differ from those of the files that were read.
+    """Compare the packages that a platform lists with those of the files that were read.
 
-    First a sentence for those of which no file was read: they may become public unseen, so nothing is sent. Then one
-    for each package that is read and not named, which is only worth a look. Both empty where it names none.
+    Return a sentence for packages of which no file was read: they could become public unseen, so nothing is sent. Then
+    a sentence for each package that was read and not listed, which is only a warning. Both are empty if it lists none.
     """
     said = set(named)
     held = set()
     for file in files.files:
-        # What is of no layout is refused elsewhere, by its name.
+        # A path that does not fit the layout is refused elsewhere, with its name.
         with contextlib.suppress(errors.InputError):
             held.add(layout.package(file.path))
     unread = [str(where) for where in sorted(said - held)]

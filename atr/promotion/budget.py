@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a platform is looked at, and when it is left alone. Pure: no clock, no I/O; time is an argument.
+"""Rate limits and circuit breakers: how often a platform is polled, and when not. Pure: time is an argument.
 
-Every process keeps to the same account (a row), so more workers ask no platform more often. A breaker opens when the
+All processes share one row per lane, so more workers do not poll a platform more often. A breaker opens when the
 platform stops answering; while it is open nothing is sent, and one read at a time finds out whether it answers again.
 """
 
@@ -16,76 +16,76 @@ import atr.reasons as reasons
 
 
 class Reach(enum.StrEnum):
-    """What a look reaches: two places that fail and limit apart from each other."""
+    """What a check contacts: two servers whose failures and limits are independent."""
 
-    # The platform, with our credential.
+    # The platform, with the credential.
     ACCOUNT = "account"
-    # The public place, which shows everybody the same.
+    # The public repository, which shows everyone the same.
     PUBLIC = "public"
 
 
 class Breaker(enum.StrEnum):
-    """Whether the platform is asked as usual."""
+    """Whether the platform is polled as usual."""
 
     CLOSED = "closed"
-    # It is time for one read; whoever takes it finds out for everybody.
+    # One read is allowed, as a probe: its result is for all workers.
     HALF_OPEN = "half-open"
     OPEN = "open"
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much is asked of one place. Durations in seconds."""
+    """The limits of one lane. Durations in seconds."""
 
-    # So many rows are looked at within `per`, saved up to as many; None for as many as are due.
+    # The number of rows that are checked per `per`, and the size of the token bucket; None for no limit.
     looks: int | None = None
     per: float = 60
-    # So many faults (no complete answer, or a 5xx) within this time open the breaker, and it rests so long.
+    # `faults` faults (no complete answer, or a 5xx) within `within` open the breaker for `rest`.
     faults: int = 5
     within: float = 120
     rest: float = 60
 
     def faster(self, factor: float) -> "Limits":
-        """The same, every duration divided by the factor."""
+        """Return the same limits with every duration divided by the factor."""
         return dataclasses.replace(self, per=self.per / factor, within=self.within / factor, rest=self.rest / factor)
 
 
-# The public place has a pace of its own between two reads of files (ATR_PACE).
+# The public repository has its own minimum pause between two reads of files (ATR_PACE).
 LIMITS: Final[Mapping[Reach, Limits]] = {Reach.ACCOUNT: Limits(looks=10), Reach.PUBLIC: Limits()}
-# However long a platform asks us to stay away.
+# The longest pause that a platform may ask for.
 _LONGEST: Final = 3_600.0
 _ANSWERED: Final = 500
-# So that the instant that was named for a look does have it, though fractions were rounded.
+# Tolerance for rounding, so that a check is allowed at the instant that was computed for it.
 _HAIR: Final = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Where an account stands; as it begins: full, and closed."""
+    """The state of a lane's rate limit and breaker. The initial state is full and closed."""
 
-    # Of the looks that may be made at once; None for all of them.
+    # The number of checks that may be made at once; None for the full limit.
     tokens: float | None = None
     filled_at: datetime.datetime | None = None
     # The newest faults, oldest first.
     faults: tuple[datetime.datetime, ...] = ()
-    # None while the breaker is closed; else since when it rests.
+    # When the breaker opened; None while it is closed.
     opened_at: datetime.datetime | None = None
-    # Until when somebody's probe may take.
+    # Until when a probe in progress may take; None if there is none.
     probing_until: datetime.datetime | None = None
-    # The platform asked us to stay away until then.
+    # Until when the platform asked for a pause.
     paused_until: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """How many rows may be looked at now."""
+    """How many rows may be checked now."""
 
     looks: int
     breaker: Breaker
 
 
 def verdict(account: Account, limits: Limits, now: datetime.datetime, *, at_most: int) -> Verdict:
-    """How many rows may be looked at now: of a half-open account one, which only reads."""
+    """Return how many rows may be checked now. While the breaker is half-open this is one, which only reads."""
     breaker = breaker_of(account, limits, now)
     if _wait_until(account, limits, now, breaker) is not None:
         return Verdict(0, breaker)
@@ -97,7 +97,7 @@ def verdict(account: Account, limits: Limits, now: datetime.datetime, *, at_most
 
 
 def breaker_of(account: Account, limits: Limits, now: datetime.datetime) -> Breaker:
-    """Whether the platform is asked as usual."""
+    """Return the state of the breaker."""
     if account.opened_at is None:
         return Breaker.CLOSED
     rested = now >= account.opened_at + datetime.timedelta(seconds=limits.rest)
@@ -105,14 +105,14 @@ def breaker_of(account: Account, limits: Limits, now: datetime.datetime) -> Brea
 
 
 def spent(account: Account, limits: Limits, now: datetime.datetime, looks: int) -> Account:
-    """So many rows are being looked at."""
+    """Return the account after a check of `looks` rows has begun."""
     if limits.looks is None:
         return account
     return dataclasses.replace(account, tokens=max(0.0, _tokens(account, limits, now) - looks), filled_at=now)
 
 
 def after_fault(account: Account, limits: Limits, now: datetime.datetime) -> Account:
-    """The platform gave no complete answer, or one of its own faults. An open breaker rests anew."""
+    """Return the account after no complete answer or a fault of the platform. An open breaker starts its rest again."""
     if account.opened_at is not None:
         return dataclasses.replace(account, opened_at=now, probing_until=None)
     since = now - datetime.timedelta(seconds=limits.within)
@@ -123,30 +123,30 @@ def after_fault(account: Account, limits: Limits, now: datetime.datetime) -> Acc
 
 
 def after_probe(account: Account) -> Account:
-    """It answered the probe: everybody may ask again."""
+    """Return the account after an answer to a probe: every worker may poll again."""
     return dataclasses.replace(account, faults=(), opened_at=None, probing_until=None)
 
 
 def after_told(account: Account, now: datetime.datetime, retry_after: float) -> Account:
-    """It asked us to stay away, for at most an hour; that goes for every row."""
+    """Return the account after the platform asked for a pause: at most an hour, for every row."""
     until = now + datetime.timedelta(seconds=min(retry_after, _LONGEST))
     return dataclasses.replace(account, paused_until=max(until, account.paused_until or until))
 
 
 def is_fault(status: int | None) -> bool:
-    """Whether an answer without use counts against the platform; None for no complete answer. A 4xx is an answer."""
+    """Return whether a useless answer counts as a fault. None is no complete answer; a 4xx is an answer."""
     return (status is None) or (status >= _ANSWERED)
 
 
 def silence(name: str, limits: Limits) -> reasons.Reason:
-    """Why nothing is sent through an account whose breaker is open."""
+    """Return why nothing is sent while the breaker is open."""
     return reasons.of("silent", platform=name, faults=limits.faults, within=_minutes(limits.within))
 
 
 def waiting(
     name: str, account: Account, limits: Limits, now: datetime.datetime
 ) -> tuple[str, datetime.datetime] | None:
-    """Why no row is looked at now, in a sentence, and when that may change; None if rows are looked at."""
+    """Return a sentence on why no row is checked now, and when that may change; None if rows are checked."""
     breaker = breaker_of(account, limits, now)
     until = _wait_until(account, limits, now, breaker)
     if until is None:
@@ -162,7 +162,7 @@ def waiting(
 
 
 def _wait_until(account: Account, limits: Limits, now: datetime.datetime, breaker: Breaker) -> datetime.datetime | None:
-    """When the first thing that holds every row up may have changed; None if nothing does."""
+    """Return when the first condition that blocks every row may have changed; None if nothing blocks them."""
     if (account.opened_at is not None) and (breaker is Breaker.OPEN):
         return account.opened_at + datetime.timedelta(seconds=limits.rest)
     for until in (account.probing_until, account.paused_until):

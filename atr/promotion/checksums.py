@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files are checksums, and what they state. Pure.
 
-A checksum is no member of a file set: it is compared with the bytes of the file beside it. Every other file is a
-member. `p.sha1` is a checksum only if `p` is there too (`p` may be a checksum itself), and if it is small and holds
+A checksum is not a member of a file set: it is compared with the bytes of the file next to it. Every other file is a
+member. `p.sha1` is a checksum only if `p` exists too (`p` may be a checksum itself), and if it is small and contains
 nothing but a digest and the name of `p`. So the list of all files and the text of the small ones decide, never a name
 alone.
 """
@@ -11,28 +11,28 @@ import re
 from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
-# The algorithms by their endings, with how many digits each has. https://central.sonatype.org/publish/requirements/
+# The number of hex digits of each algorithm, by file extension. https://central.sonatype.org/publish/requirements/
 _DIGITS: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 ALGORITHMS: Final = tuple(_DIGITS)
-# What is larger than so many bytes is no checksum.
+# A file of more bytes is not a checksum.
 LIMIT: Final = 4096
 
 
 class Named(NamedTuple):
-    """What a path says by its name: the file that it would be a checksum of, and by which algorithm."""
+    """What the name of a path claims: the file that it would be a checksum of, and the algorithm."""
 
     path: str
     algorithm: str
 
 
 def named_by(path: str) -> Named | None:
-    """What this path would be a checksum of; None for a path that is not named like one."""
+    """Return the file that this path would be a checksum of; None if it is not named like a checksum."""
     stem, _, ending = path.rpartition(".")
     return Named(stem, ending) if (ending in _DIGITS) and stem.rpartition("/")[2] else None
 
 
 def candidates(sizes: Mapping[str, int | None]) -> dict[str, Named]:
-    """The files of a list that are checksums unless their text says otherwise. A size of None is not known yet."""
+    """Return the files that are checksums unless their text says otherwise. A size of None is not known yet."""
     found = {}
     for path, size in sizes.items():
         named = named_by(path)
@@ -42,9 +42,9 @@ def candidates(sizes: Mapping[str, int | None]) -> dict[str, Named]:
 
 
 def stated(text: bytes, named: Named) -> str:
-    """The digest that a checksum states; empty for a text that is more than a digest and the name of its file.
+    """Return the digest that a checksum states; empty if the text is more than a digest and the name of its file.
 
-    Three forms: the digest alone; the digest and the name, as coreutils write them; `SHA1 (name) = digest`, as BSD.
+    Three forms are read: the digest alone; digest and name, as coreutils write them; `SHA1 (name) = digest`, as BSD.
     """
     if len(text) > LIMIT:
         return ""
@@ -56,14 +56,14 @@ def stated(text: bytes, named: Named) -> str:
 
 
 def wrong(path: str, said: Mapping[str, str], true: Mapping[str, str]) -> str:
-    """Which checksums beside a file are not those of its bytes, as sentences; empty if all are."""
+    """Return a sentence for each checksum of a file that does not match its bytes; empty if all match."""
     return " ".join(f"{path}.{name} is not the {name} of {path}." for name in said if said[name] != true[name])
 
 
 def remarks(members: Mapping[str, int], held: Container[str]) -> tuple[str, ...]:
-    """A sentence for each member that is named like a checksum and is none: why, in the order of the members.
+    """Return a sentence for each member that is named like a checksum and is not one: the reason, in order.
 
-    `members` are the paths and sizes of a file set; `held` are all paths there are, checksums too.
+    `members` are the paths and sizes of a file set; `held` are all existing paths, checksums included.
     """
     found = []
     for path, size in members.items():

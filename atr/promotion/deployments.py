@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look at a platform means for a deployment that no promotion is at work on. Pure."""
+"""What the answer of a platform means for a deployment without a promotion in progress. Pure."""
 
 import dataclasses
 import datetime
@@ -14,34 +14,34 @@ _State = states.DeploymentState
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What the rules may know of a deployment."""
+    """What the rules know about a deployment."""
 
     state: _State
     now: datetime.datetime
     entered: datetime.datetime
     timing: steps.Timing
-    # How often in a row, this look included, the platform had nothing under this id, and since when.
+    # How many checks in a row, this one included, the platform had nothing under this id, and since when.
     gone_looks: int = 0
     gone_since: datetime.datetime | None = None
-    # The answer to our request to drop it; NONE before there is one.
+    # The answer to ATR's request to drop it; NONE before there is one.
     drop_answer: steps.Answer = steps.Answer.NONE
-    # Whether the platform has ever answered that it gave the deployment up.
+    # Whether the platform has ever answered that it accepted a drop.
     drop_taken: bool = False
     # Since when the platform has been publishing it; None if it is not.
     publishing_since: datetime.datetime | None = None
-    # The database was restored since it was made: a call may have been made that no row tells of.
+    # The database was restored after it was created: a request may have been sent that no row records.
     unsure: bool = False
-    # The status of that answer and the platform's own words, as “(403): …”; empty if it said nothing.
+    # The status of that answer and the platform's own words, as “(403): …”; empty if there were none.
     drop_said: str = ""
-    # While the platform takes no upload, or no drop, of ours: its last answer was a 429, and it is too early to send.
+    # The wait after a 429 to the last upload or drop, while it is too early for the next request.
     limit: steps.Wait | None = None
-    # It was answered 429 for as long as a program should try.
+    # It was answered 429 for as long as ATR retries.
     given_up: bool = False
-    # When the upload was marked whose answer was lost; before there is one, since when it was asked for.
+    # When the upload whose answer was lost was marked; before there is a mark, when the upload was requested.
     marked: datetime.datetime | None = None
 
     def counted(self, seen: steps.Seen) -> "View":
-        """The view with this look counted in."""
+        """Return the view with this check counted."""
         gone, working = seen is steps.Seen.GONE, seen is steps.Seen.WORKING
         return dataclasses.replace(
             self,
@@ -53,7 +53,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """Where the row goes (None: it stays) and what is wrong, for people."""
+    """The new state of the row (None: unchanged), and what is wrong, for people."""
 
     to: _State | None
     problem: str = ""
@@ -72,14 +72,14 @@ _LOOK_THERE: Final = "Check the platform: enter its id if the deployment exists,
 
 
 def asks_records(view: View, seen: steps.Seen) -> bool:
-    """Whether a look, counted in, is believed only together with the platform's records of the version."""
+    """Return whether this answer, counted, is believed only together with the platform's records of the version."""
     if view.state in states.DEPLOYMENT_ENDED:
         return seen not in {steps.Seen.PUBLIC, steps.Seen.WORKING}
     return (seen is steps.Seen.GONE) and (view.unsure or (_after_patience(view) and not _is_dropped(view)))
 
 
 def is_elsewhere(view: View, seen: steps.Seen, version: steps.Version) -> bool:
-    """Whether the version is public, and certainly not by this deployment."""
+    """Return whether the version is public and was certainly not published from this deployment."""
     return (version is steps.Version.PUBLIC) and ((seen is not steps.Seen.GONE) or not _may_be_forgotten(view))
 
 
@@ -91,9 +91,9 @@ def after_look(
     version: steps.Version = steps.Version.NOT_ASKED,
     held_by: str = "",
 ) -> Decision:
-    """What the platform's answer, counted in, means for a deployment that is asked about.
+    """Return what the platform's answer, counted, means for a deployment.
 
-    `version` is what the records say where `asks_records`; `held_by` is another deployment that the platform names.
+    `version` is the answer of the records if `asks_records`; `held_by` is another deployment with the same coordinates.
     """
     match seen:
         case steps.Seen.PUBLIC:
@@ -105,21 +105,21 @@ def after_look(
         case steps.Seen.STAGED:
             return _staged(view)
         case steps.Seen.WAITING | steps.Seen.WORKING | steps.Seen.UNKNOWN:
-            # Publishing is not public: it may still fail.
+            # A deployment that is being published is not public yet: publishing may fail.
             return _STAY
         case _:
             typing.assert_never(seen)
 
 
 def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0.0) -> datetime.datetime | None:
-    """When the row is due again: often while it moves, rarely while it rests, a few times after its end.
+    """Return when the row is due again, or None if it is not checked any more.
 
-    None if it is not looked at any more.
+    A row is checked often while its state is about to change, rarely while it is staged, a few times after its end.
     """
     if retry_after is not None:
         return steps.told(view.now, retry_after, view.timing)
     if view.limit is not None:
-        # Somebody may drop or publish it meanwhile; what is sent again is sent at its very instant.
+        # A person may drop or publish it meanwhile; the request itself is sent again at `until`, not earlier.
         return min(view.limit.until, view.now + datetime.timedelta(seconds=view.timing.resting))
     if view.state is _State.PUBLISHED:
         return None
@@ -138,7 +138,7 @@ def next_look(view: View, *, retry_after: float | None = None, jitter: float = 0
 def next_pending_look(
     now: datetime.datetime, looks: int, timing: steps.Timing, *, retry_after: float | None = None
 ) -> datetime.datetime:
-    """When a row that is said to be public is looked for again: each time later, up to once a day, never given up."""
+    """Return when to check again for the public files of a version: after a growing wait of up to a day, endlessly."""
     if retry_after is not None:
         return steps.told(now, retry_after, timing)
     seconds = min(timing.probing[0][1] * 2 ** min(looks, 12), timing.deadline)
@@ -146,7 +146,7 @@ def next_pending_look(
 
 
 def after_search(view: View, *, found: bool, looks: int) -> Decision:
-    """What looking for an upload by its name means, after its reply was lost. A second upload is never the answer."""
+    """Return what a search by name means for an upload whose reply was lost. It is never uploaded again."""
     if found:
         return Decision(_State.VALIDATING)
     if _searched_for(view, view.timing.vanishing, looks):
@@ -158,10 +158,10 @@ def after_search(view: View, *, found: bool, looks: int) -> Decision:
 
 
 def after_failed_search(view: View, *, looks: int, trouble: str, is_outage: bool) -> Decision:
-    """What it means that the platform did not tell whether an upload arrived: in the end a person must look.
+    """Return what a failed search means for an upload whose reply was lost: in the end a person must check.
 
-    A list that cannot be used is waited for as long as one without our name; a platform that is down for a day, since
-    what it says when it is back settles the upload.
+    A list that cannot be used gets the patience of a list without the name. An outage gets a day, because the answer
+    of the platform when it is back settles the upload.
     """
     if _searched_for(view, view.timing.deadline if is_outage else view.timing.vanishing, looks):
         return Decision(
@@ -182,15 +182,15 @@ def _gone(view: View, version: steps.Version) -> Decision:
     if view.state is _State.PUBLISHED:
         return _STAY
     if _may_be_forgotten(view) and (version is steps.Version.PUBLIC):
-        # A platform forgets the ids of what it has published.
+        # A platform forgets the ids of published deployments.
         return _FORGOTTEN
     if (view.state in states.DEPLOYMENT_ENDED) or not _after_patience(view):
-        # An id that was just given may not be found at first, and a 404 may be an outage.
+        # A new id may not be found at first, and a 404 may be an outage.
         return _STAY
     if version is steps.Version.RECORDED:
         return _RECORDED
     if version is steps.Version.NOT_ASKED:
-        # The patience ended while this look was on its way: the next one asks the records.
+        # The patience ended during this check: the next one asks the records.
         return _STAY
     if view.state is _State.DROPPING:
         return Decision(_State.DROPPED)
@@ -201,17 +201,17 @@ def _gone(view: View, version: steps.Version) -> Decision:
 
 
 def _is_dropped(view: View) -> bool:
-    """Whether nothing under this id means that our drop was carried out: the platform took it, completely."""
+    """Return whether a missing id means that the drop was carried out: a complete reply accepted it."""
     return (view.state is _State.DROPPING) and (view.drop_answer is steps.Answer.TAKEN)
 
 
 def _may_be_forgotten(view: View) -> bool:
-    """Whether a platform that has nothing under this id may have published it: not what failed or was given up."""
+    """Return whether a deployment with a missing id may have been published: not if it failed or was dropped."""
     return (view.state is not _State.FAILED) and not view.drop_taken
 
 
 def _after_patience(view: View) -> bool:
-    """Whether "not there" has lasted long enough to be believed."""
+    """Return whether the id has been missing for long enough to be believed."""
     since = view.gone_since or view.now
     return ((view.now - since).total_seconds() >= view.timing.vanishing) and (view.gone_looks >= view.timing.looks)
 
@@ -256,7 +256,7 @@ def _drop_said(view: View) -> str:
 
 def _answered(view: View) -> bool:
     if view.limit is not None:
-        # The drop is sent again when it is time.
+        # The drop is sent again after the wait.
         return False
     settled = (view.now - view.entered).total_seconds() >= view.timing.settling
     return (view.drop_answer in steps.CERTAIN_NO) or settled

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""File sets: what was voted on, what is staged, what is public, and how two of them differ. Pure."""
+"""File sets (voted, staged or public), and how two of them differ. Pure."""
 
 import collections
 import dataclasses
@@ -14,24 +14,23 @@ import atr.promotion.checksums as checksums
 import atr.shared.words as words
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-# How many names a sentence holds before it says "and 7 more".
 
 
 class Odd(enum.StrEnum):
-    """What is wrong with a file that is named like a checksum."""
+    """The problem of a file that is named like a checksum."""
 
-    # Its text is more or something else than a digest and a name: it is no checksum, but a file like any other.
+    # Its text is not just a digest and a name: it is not a checksum but a file like any other.
     TEXT = "text"
-    # It states another digest than that of the file that it stands beside.
+    # It does not state the digest of the file that it names.
     DIGEST = "digest"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class File:
-    """One file: its path in the platform's own layout, its size in bytes, and the sha256 of the bytes we read.
+    """One file: its path in the platform's own layout, its size in bytes, and the sha256 of the bytes that ATR read.
 
-    `odd` is known of the files of a revision that were hashed here. It follows from the bytes, so it is no part of what
-    is compared or digested.
+    `odd` is known only for the files of a revision that ATR hashed. It follows from the bytes, so it is neither
+    compared nor part of a digest.
     """
 
     path: str
@@ -40,7 +39,7 @@ class File:
     odd: Odd | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what has no digest of its own: a line break in a path or no UTF-8, a malformed sha256."""
+        """Refuse what would make a digest ambiguous: a path with a line break or not UTF-8, a malformed sha256."""
         path_is_fit = bool(self.path) and ("\n" not in self.path) and _is_utf8(self.path)
         if (not path_is_fit) or (self.size < 0) or not _SHA256.fullmatch(self.sha256):
             raise errors.InputError(f"{self.path!r} with size {self.size} and sha256 {self.sha256!r} is not a file.")
@@ -55,10 +54,10 @@ class FileSet:
 
     @classmethod
     def of(cls, files: Iterable[File]) -> Self:
-        """The set of these files. Raises InputError for an empty set or a path named twice.
+        """Return the set of these files. Raises InputError for an empty set or a path that is listed twice.
 
         Nothing to compare is a failure, so there is no empty set. The digest is the sha256 of the lines
-        `<sha256> <size> <path>` in path order, each ended by a line feed.
+        `<sha256> <size> <path>` in path order, each of which ends with a line feed.
         """
         ordered = tuple(sorted(files, key=_utf8_path))
         if not ordered:
@@ -79,15 +78,15 @@ class FileSet:
 
     @property
     def size(self) -> int:
-        """All bytes together."""
+        """The number of bytes of all files."""
         return sum(file.size for file in self.files)
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How another set differs from the voted one, in paths. All empty means equal.
+    """The paths by which another set differs from the voted one. All are empty if the sets are identical.
 
-    `renamed` pairs (voted path, other path) with the same bytes; in a platform's layout the path is the
+    `renamed` has pairs (voted path, other path) with the same bytes; in a platform's layout the path is the
     coordinate, so renamed is as wrong as changed.
     """
 
@@ -99,13 +98,13 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the sets are equal."""
+        """Whether the sets are identical."""
         return not (self.missing or self.extra or self.changed or self.renamed)
 
     def described(self, kind: str, *, voted: bool = True) -> str:
-        """What differs, a sentence with the first names: `kind` says of which files, like "staged".
+        """Return a sentence on what differs, with the first names. `kind` is the kind of files, like "staged".
 
-        `voted` is whether the other side was voted on; before a vote it is what a vote would be about.
+        `voted` is whether the other side was voted on; before a vote, it is the set that a vote would be about.
         """
         if self.is_empty:
             return f"All {self.equal:,} {kind} files are identical to the voted files."
@@ -127,7 +126,7 @@ class Difference:
 
 
 def checksums_of(files: Iterable[File]) -> dict[str, checksums.Named]:
-    """Those of these files that are checksums, with what each names: they are no members."""
+    """Return the paths of the checksums among these files, with what each names: they are not members."""
     every = tuple(files)
     odd = {file.path for file in every if file.odd is Odd.TEXT}
     found = checksums.candidates({file.path: file.size for file in every})
@@ -135,7 +134,7 @@ def checksums_of(files: Iterable[File]) -> dict[str, checksums.Named]:
 
 
 def compare(voted: FileSet, other: FileSet) -> Difference:
-    """How `other` differs from `voted`: the one comparison that capture, check, verify and public reading share."""
+    """Return how `other` differs from `voted`. Capture, check, verification and after-care all use this comparison."""
     if voted.digest == other.digest:
         return Difference(equal=len(voted.files))
     old, new = voted.by_path, other.by_path
@@ -158,12 +157,12 @@ def compare(voted: FileSet, other: FileSet) -> Difference:
 
 
 def closest(wanted: FileSet, candidates: Iterable[FileSet]) -> FileSet | None:
-    """The candidate with the fewest differences from `wanted`, to explain a difference by; None without candidates."""
+    """Return the candidate that shares most files with `wanted`, to explain a difference; None without candidates."""
     return max(candidates, key=lambda candidate: len(set(candidate.files) & set(wanted.files)), default=None)
 
 
 def evidence_digest(deployment_id: str, target: str, purls: Iterable[str], voted: str, staged: str) -> str:
-    """What a person saw when they clicked, as one digest: any change of it makes the click void."""
+    """Return one digest over what a person saw when they clicked: any change makes the click void."""
     lines = [deployment_id, target, *sorted(purls), f"voted {voted}", f"staged {staged}"]
     return hashlib.sha256("".join(f"{len(line)} {line}\n" for line in lines).encode()).hexdigest()
 
@@ -173,7 +172,7 @@ def _content(file: File) -> tuple[int, str]:
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether the text can be written down: Python reads a disk's broken names as lone surrogates."""
+    """Return whether the text can be encoded: Python reads malformed file names as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

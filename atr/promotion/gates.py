@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold before a promotion may be sent, as a list of data. Pure.
+"""The conditions that every promotion must meet before its publish request is sent, as a table. Pure.
 
-The same list is read three times: when the page is drawn (to say why the button is off), when somebody asks (a no
-changes nothing), and in the transaction that writes the mark (a no ends as REFUSED, nothing sent; only whose turn it
-is, what is switched off, and an embargo end nothing). To add a gate, add a fact, a row, and its sentence in reasons.py.
+The table is read three times: when the page is rendered (to explain a disabled button), when a person requests the
+promotion (a blocker changes nothing), and in the transaction that writes the mark (a blocker ends it as REFUSED with
+nothing sent, unless it is in WAITING). To add a gate, add a fact, a row, and its sentence in reasons.py.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ _TROUBLE: Final = frozenset({states.State.REFUSED, states.State.ABORTED, states.
 
 
 class Turn(enum.StrEnum):
-    """Whether a promotion may be sent, for what the one before it came to."""
+    """Whether a queued promotion may be sent, by the outcome of the one before it."""
 
     NOW = "now"
     WAITS = "waits"
@@ -30,53 +30,53 @@ class Turn(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What the gates look at, all read in one transaction."""
+    """The facts that the gates read, all from one transaction."""
 
     platform: distribution.DistributionPlatform
-    # `supports_remote_promotion`, of what this program was opened with.
+    # `supports_remote_promotion`, of the layouts that this program was started with.
     is_built: bool
     project_active: bool
-    # ATR's phase, as its word.
+    # The value of ATR's ReleasePhase.
     phase: str
     vote_passed: bool
-    # "staged", ... or empty when there is no such deployment.
+    # "staged", ...; empty if there is no such deployment.
     deployment_state: str
     staged_digest: str
     # The digests on the ballot of the vote that passed.
     ballot: frozenset[str]
-    # Whether that vote was opened with one.
+    # Whether that vote was opened with a ballot.
     has_ballot: bool
-    # Packages of the deployment that lie outside the project's PlatformTarget, and whether there is one at all.
+    # Whether the project has a PlatformTarget, and the packages of the deployment that are outside it.
     has_target: bool
     outside: tuple[str, ...]
     policy_allows: bool
     asf_uid: str
     is_committee_member: bool
-    # Whether the check of staged files has run since they were captured, and the sentences of its blockers.
+    # Whether the check of the staged files has run since their capture, and the sentences of its blockers.
     checked: bool = True
     check_blockers: tuple[str, ...] = ()
-    # Promote all: the promotion that must be live before this one, or the one whose trouble stopped it and how.
+    # Promote all: the promotion that must be live before this one; or how the one before it failed and stopped it.
     waits_for: str = ""
     stopped_by: str = ""
-    # It was asked for before the database was restored from a backup: `restored`; None if it was not.
+    # `restored`, if it was requested before the database was restored from a backup; else None.
     restored: reasons.Reason | None = None
-    # Of what was asked for: why the platform is left alone now; None if it answers.
+    # Of a requested promotion: why nothing is sent to the platform now; None if it answers.
     silence: reasons.Reason | None = None
-    # Packages that the promotion held and holds no more: they were freed while the names lay outside.
+    # Packages whose reservation the promotion lost: they were freed while they were outside the PlatformTarget.
     freed: tuple[str, ...] = ()
-    # A revision that was made after the vote, and how what the policy maps of it to the platform differs from what was
-    # voted on, as a sentence; empty where nothing does.
+    # A revision that was created after the vote, and a sentence on how the files that the policy maps from it to the
+    # platform differ from the voted files; empty if nothing differs.
     newer_revision: str = ""
     newer_difference: str = ""
-    # An expedited release that is not out, whose embargo no committee member has lifted.
+    # An expedited release that is not announced, whose embargo no committee member has lifted.
     embargoed: bool = False
-    # Who switched the platform or the whole site off, when and why; None while it is on.
+    # Who switched off the platform or all platforms, when and why; None while they are on.
     switched_off: reasons.Reason | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """One row: its code, what must hold, and the facts of the reason if it does not (reasons.py has the sentence)."""
+    """One row: its code, its condition, and the facts of the reason if it is not met (reasons.py has the sentence)."""
 
     code: str
     holds: Callable[[Facts], bool]
@@ -87,17 +87,17 @@ EMBARGOED: Final = reasons.of("embargo")
 
 
 def restored(backup_at: datetime.datetime | None, then: str = "promote again") -> reasons.Reason:
-    """Why nothing goes on that was asked for before the database was restored from the backup of this instant."""
+    """Return why requests from before the database was restored do not continue: the time is the backup's."""
     backup = f" from a backup of {backup_at:%H:%M} on {backup_at.day} {backup_at:%B}" if backup_at else ""
     return reasons.of("restored", backup=backup, then=then)
 
 
-# These hold a promotion up for as long as another one stands where it does, or the platform is silent; in the mark they
-# refuse nothing.
+# These delay a promotion until the one before it has moved on, or the platform answers again; when the mark is written
+# they refuse nothing.
 TURN: Final = frozenset({"turn", "stopped", "silent"})
-# What was asked for before a restore waits for a person, since nobody knows what was sent.
+# A request from before a restore waits for a person, because it is not known what was sent.
 ASKED_ANEW: Final = frozenset({"restored"})
-# All that is only waited for, and what is switched off or under embargo: it goes on by itself when that has ended.
+# Every blocker that delays a promotion and does not refuse it: it continues when the blocker is gone.
 WAITING: Final = TURN | ASKED_ANEW | {"switched-off", "embargo"}
 RELEASE_PREVIEW: Final = "release_preview"
 STAGED: Final = "staged"
@@ -144,12 +144,12 @@ GATES: Final[tuple[Gate, ...]] = (
 
 
 def blockers(facts: Facts) -> tuple[reasons.Reason, ...]:
-    """Every gate that says no, in the order of the list; empty means it may be sent."""
+    """Return the reason of every gate that is not met, in the order of the table; empty if it may be sent."""
     return tuple(reasons.Reason(gate.code, gate.facts(facts)) for gate in GATES if not gate.holds(facts))
 
 
 def turn(before: states.State | None, *, stop_at_trouble: bool) -> Turn:
-    """Whose turn it is, from the state of the promotion before; None if nobody is before it.
+    """Return whether a promotion may be sent, by the state of the one before it; `before` is None if there is none.
 
     A promotion names the one before it, which is always older, so there are no cycles; whether it waits is not stored.
     """

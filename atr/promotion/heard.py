@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is heard of an irreversible request, of a deployment and of the public place, in our words. Pure."""
+"""What platforms and public repositories answer, in ATR's terms. Pure."""
 
 import dataclasses
 import datetime
@@ -9,14 +9,14 @@ import atr.shared.distribution as distribution
 
 
 class Answer(enum.StrEnum):
-    """What came back from an irreversible request. Only a hint; the platform's state decides."""
+    """The kind of reply to an irreversible request. Only a hint: the platform's state decides."""
 
     NONE = "none"
-    # A complete 400, 401 or 403: certainly not taken. Of an upload, any complete answer that is final.
+    # A complete 400, 401 or 403: certainly not accepted. For an upload, any complete and final refusal.
     REFUSED = "refused"
-    # A complete 429: certainly not taken, and there will be a time for it (promotion/timing.py).
+    # A complete 429: certainly not accepted, and sent again after a wait (promotion/timing.py).
     LIMITED = "limited"
-    # Certainly not taken: the platform wants a one-time code that a person types.
+    # Certainly not accepted: the platform requires a one-time code that a person types.
     CHALLENGED = "challenged"
     TAKEN = "taken"
     UNCLEAR = "unclear"
@@ -24,9 +24,9 @@ class Answer(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """What came back from an irreversible request. Only a hint: the platform's state decides.
+    """The reply to an irreversible request. Only a hint: the platform's state decides.
 
-    `status` is None when there was no complete reply; `external_id` is what an upload was given.
+    `status` is None if there was no complete reply; `external_id` is the id that an upload got.
     """
 
     answer: Answer
@@ -40,41 +40,41 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """What the public knows of one version, as read then."""
+    """The public data of one version, at the time it was read."""
 
     coordinates: distribution.Coordinates
-    # None where the platform does not tell.
+    # None if the platform does not report it.
     date: datetime.datetime | None
     api_url: str
     web_url: str
 
 
 class Seen(enum.StrEnum):
-    """What a platform said of a deployment, in our words."""
+    """The state of a deployment that a platform reported, in ATR's terms."""
 
     WAITING = "waiting"
     STAGED = "staged"
     WORKING = "working"
     PUBLIC = "public"
     FAILED = "failed"
-    # Nothing under this id. Not proof: an unknown id, no right to see it, and a lag all look the same.
+    # Nothing under this id. This is no proof: an unknown id, a missing right and a delay all look the same.
     GONE = "gone"
-    # An answer that says nothing definite: a fault, an unknown word, a missing field.
+    # No definite answer: a fault, an unknown word, a missing field.
     UNKNOWN = "unknown"
 
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """Where a deployment is now, in our word and in the platform's."""
+    """The current state of a deployment, in ATR's term and in the platform's own word."""
 
     seen: Seen
     # The platform's own word for the state, at most 80 characters; empty if it gave none.
     word: str = ""
     # The platform's own reasons, cleaned, at most 2,000 characters.
     detail: str = ""
-    # The packages it says it holds.
+    # The packages that it contains, according to the platform.
     coordinates: tuple[distribution.Coordinates, ...] = ()
-    # Another deployment that holds the same coordinates, if the platform named it.
+    # Another deployment with the same coordinates, if the platform named one.
     held_by: str = ""
 
 
@@ -85,12 +85,12 @@ class Found:
     external_id: str
     name: str
     observation: Observation
-    # When it was uploaded; None where the platform does not tell.
+    # When it was uploaded; None if the platform does not report it.
     created: datetime.datetime | None = None
 
 
 class Look(enum.StrEnum):
-    """What the public place showed of the files."""
+    """How many of the files are in the public repository."""
 
     NOT_LOOKED = "not-looked"
     NONE = "none"
@@ -98,10 +98,10 @@ class Look(enum.StrEnum):
 
 
 class Version(enum.StrEnum):
-    """What the platform's records and the public place know of a version, whoever published it."""
+    """The state of a version in the platform's records and the public repository, no matter who published it."""
 
     NOT_ASKED = "not-asked"
-    # The records do not have it, so nobody asked the public place: an early "no" may be kept by caches.
+    # The records do not have it, so the public repository was not asked: caches may keep an early "no".
     ABSENT = "absent"
     # The records have it, and its files are not public yet.
     RECORDED = "recorded"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files of a revision go to a platform, by the policy's patterns, and where they stand there. Pure."""
+"""Which files of a revision go to a platform, and under which path, by the policy's patterns. Pure."""
 
 import dataclasses
 import re
@@ -18,7 +18,7 @@ _WILDCARD: Final = re.compile(r"[*?\[]")
 
 @dataclasses.dataclass(frozen=True)
 class Placed:
-    """A file that the policy maps: where it would stand on the platform, and why it cannot; empty if it can."""
+    """A file that the policy maps: its path on the platform, and why it cannot be there; empty if it can."""
 
     file: fileset.File
     where: str
@@ -30,22 +30,22 @@ class Placed:
 def patterns_of(
     file_tag_mappings: Mapping[str, Sequence[str]], platform: distribution.DistributionPlatform
 ) -> tuple[str, ...]:
-    """The patterns that a policy has for a platform, under all of its slugs together; empty where it maps nothing."""
+    """Return the patterns of a policy for a platform, under all of its slugs; empty if it maps nothing."""
     every = [pattern for slug in platform.slugs for pattern in file_tag_mappings.get(slug, ())]
     return tuple(dict.fromkeys(every))
 
 
 def unknown_tags(file_tag_mappings: Iterable[str]) -> tuple[str, ...]:
-    """The tags that mean no platform: ATR keeps them, for workflows of the project's own."""
+    """Return the tags that name no platform: ATR keeps them for the project's own workflows."""
     known = {slug for platform in distribution.DistributionPlatform for slug in platform.slugs}
     return tuple(tag for tag in file_tag_mappings if tag not in known)
 
 
 def placed(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout) -> tuple[Placed, ...]:
-    """Every file that the policy maps, each with what is wrong with its place.
+    """Return every file that the policy maps, each with the problem of its path on the platform.
 
-    The text before a pattern's first wildcard is cut off; what remains must be a path of the platform's layout. The
-    first pattern that matches a file counts. Raises InputError for a pattern that is none.
+    The text before a pattern's first wildcard is cut off; the rest must be a path of the platform's layout. The first
+    pattern that matches a file counts. Raises InputError for an invalid pattern.
     """
     cut = [(file, where) for file in revision.files if (where := _cut(file.path, patterns)) is not None]
     sides = _sides(cut, layout)
@@ -62,10 +62,10 @@ def placed(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.L
 
 
 def mapped(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout) -> fileset.FileSet:
-    """The file set that the platform should hold, in its layout, without checksums.
+    """Return the file set that the platform should have, in its layout, without checksums.
 
-    Raises InputError, naming the file, for a path that does not parse, for a checksum that is wrong, for two files on
-    one path, for a pattern that is none, and when nothing is mapped.
+    Raises InputError, naming the file, for a path that does not parse, a wrong checksum and two files under one path;
+    and for an invalid pattern and if nothing is mapped.
     """
     found = placed(revision, patterns, layout)
     for one in found:
@@ -83,33 +83,33 @@ def remarks(found: Sequence[Placed]) -> tuple[str, ...]:
 
 
 def sources(revision: fileset.FileSet, patterns: Sequence[str]) -> dict[str, str]:
-    """For an upload: each mapped path of the platform, checksums too, with the path in the revision it comes from."""
+    """Return, for an upload, each path on the platform, checksums included, with its path in the revision."""
     wheres = ((_cut(file.path, patterns), file.path) for file in revision.files)
     return {where: path for where, path in wheres if where is not None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What patterns do to a revision's files, the mistakes included: for a page, where `mapped` would raise."""
+    """The effect of patterns on a revision's files, mistakes included: for a page, where `mapped` would raise."""
 
     # (path on the platform, path in the revision), without checksums.
     placed: tuple[tuple[str, str], ...]
-    # Checksums that go along with the files that they name.
+    # The number of checksums that are uploaded with the files that they name.
     sides: int
     skipped: tuple[str, ...]
-    # Patterns that take no file, each with whether an earlier one took all that it matches.
+    # Patterns that take no file, each with whether earlier ones took all that it matches.
     idle: tuple[tuple[str, bool], ...]
-    # Paths in the revision, and what is wrong with where they would stand.
+    # (path in the revision, the problem of its path on the platform)
     misfits: tuple[tuple[str, str], ...]
-    # (path on the platform, the path in the revision that has it already, the one that comes second)
+    # (path on the platform, the path in the revision that has it already, the second one)
     doubles: tuple[tuple[str, str, str], ...]
     packages: tuple[distribution.Coordinates, ...]
 
 
 def tried(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.Layout | None) -> Trial:
-    """What the patterns would do, by the rules of `mapped`. Raises InputError only for a pattern that is none.
+    """Return what the patterns would do, by the rules of `mapped`. Raises InputError only for an invalid pattern.
 
-    Without `layout` it is not known what a path of the platform looks like, and nothing is said about it.
+    Without `layout`, paths on the platform are not checked, because their form is not known.
     """
     hits = [(file, _first(file.path, patterns)) for file in revision.files]
     cut = [(file, _below(file.path, pattern)) for file, pattern in hits if pattern is not None]
@@ -144,14 +144,14 @@ def tried(revision: fileset.FileSet, patterns: Sequence[str], layout: layouts.La
 
 
 def _sides(cut: Sequence[tuple[fileset.File, str]], layout: layouts.Layout) -> dict[str, checksums.Named]:
-    """Which places hold checksums, decided on all places together, with what each is a checksum of there."""
+    """Return the paths on the platform that are checksums, with what each names: all paths decide together."""
     if not layout.has_checksums:
         return {}
     return fileset.checksums_of(dataclasses.replace(file, path=where) for file, where in cut)
 
 
 def wrong_checksum(file: fileset.File) -> str:
-    """A sentence for a checksum of a revision that is not that of the file beside it; empty for any other file."""
+    """Return a sentence if a file of a revision is the wrong checksum of the file next to it; empty otherwise."""
     if file.odd is not fileset.Odd.DIGEST:
         return ""
     stem, _, algorithm = file.path.rpartition(".")
@@ -186,6 +186,6 @@ def _why_not(where: str, layout: layouts.Layout) -> str:
 
 
 def _directory(pattern: str, path: str) -> str:
-    """What is cut off where there is no wildcard: the directory that the pattern names, or that of the one file."""
+    """Return the prefix to cut off without a wildcard: the directory that the pattern names, or that of its file."""
     whole = f"{pattern.strip('/')}/"
     return whole if path.startswith(whole) else pattern.rpartition("/")[0]

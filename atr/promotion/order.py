@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promote all: what was asked for, in which order it goes, and what is left out. Pure."""
+"""Promote all: which deployments were requested, in which order they are sent, and which are left out. Pure."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """One deployment that a person asked for, with what they saw of it."""
+    """One deployment that a person requested to promote, and the version of it that they saw."""
 
     deployment_id: int
     evidence_digest: str
@@ -27,12 +27,12 @@ class Asked:
 
 
 def in_order(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Least undo last, so that what cannot be taken back goes when all else is well; else as they were given."""
+    """Sort by permanence, so that what cannot be undone is published when the others are live; else keep the order."""
     return tuple(sorted(candidates, key=_undo))
 
 
 def twins(candidates: Sequence[Candidate]) -> Mapping[int, int]:
-    """Deployments of which a newer one holds a package too, each with that one: only one of them can become public."""
+    """Return the deployments that share a package with a newer one, each with it: only one can become public."""
     older: dict[int, int] = {}
     kept: list[Candidate] = []
     for one in sorted(candidates, key=_newest_first):
@@ -45,7 +45,7 @@ def twins(candidates: Sequence[Candidate]) -> Mapping[int, int]:
 
 
 def by_number(numbers: Mapping[int, int]) -> tuple[int, ...]:
-    """The deployments by the numbers that a person gave them. Raises InputError when two have the same."""
+    """Return the deployments in the order of a person's numbers. Raises InputError if two have the same number."""
     seen: dict[int, int] = {}
     for deployment_id, number in numbers.items():
         if number in seen:

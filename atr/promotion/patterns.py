@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patterns of files, written as in a .gitignore file, matched in time that grows with the path alone. Pure.
+"""File patterns in the syntax of .gitignore, matched in time that grows only with the path. Pure.
 
-Anybody on a committee may write a pattern, and it runs over every file of a revision. An expression that goes back
-(`a*a*a*b` over a long name) would stop the whole process, so here nothing goes back: each piece takes the first place
-where it fits, in an atomic group, and for patterns of this kind the first place is as good as any.
+Any committee member may write a pattern, and it runs over every file of a revision. An expression that backtracks
+(`a*a*a*b` over a long name) would stop the whole process, so nothing here backtracks: each piece takes the first
+position where it fits, in an atomic group, and for patterns of this kind the first position is as good as any.
 
     *        anything within one name    ?     one character    [a-z]  one of these    [!a]  none of these
     **       any number of folders       a/    everything in a folder of that name
@@ -20,7 +20,7 @@ import atr.errors as errors
 
 # https://git-scm.com/docs/gitignore#_pattern_format
 MAX_LENGTH: Final = 200
-# For one platform.
+# Per platform.
 MAX_PATTERNS: Final = 20
 _ANY_DEPTH: Final = "**"
 _STAR: Final = "*"
@@ -29,12 +29,12 @@ _RANGE: Final = re.compile(r"(.)-(.)|(.)")
 
 
 class _NoPatternError(ValueError):
-    """Why it is none."""
+    """The text is not a valid pattern: why."""
 
 
 @functools.lru_cache(maxsize=256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """What matches the paths that the pattern means. Raises InputError for what is none."""
+    """Return an expression that matches the paths of the pattern. Raises InputError for an invalid pattern."""
     try:
         return re.compile(_translated(pattern))
     except (_NoPatternError, re.error) as fault:
@@ -49,14 +49,14 @@ def _translated(pattern: str) -> str:
     names = _names(pattern)
     below = r"(?=/)" if names[-1] == _ANY_DEPTH else r"(?=/|\Z)"
     if names == [_ANY_DEPTH]:
-        # Everything; "**/" leaves out what lies in no folder.
+        # Everything; "**/" leaves out files that are in no folder.
         return "[^/]+/" if pattern.endswith("/") else "."
     runs = [
         list(run) for is_depth, run in itertools.groupby(names, key=lambda name: name == _ANY_DEPTH) if not is_depth
     ]
     pieces = []
     for number, run in enumerate(runs):
-        # After `**` it may begin in any folder: the first one where it fits.
+        # After `**` the run may begin in any folder: the first one where it fits counts.
         floats = "(?:[^/]+/)*?" if number or (names[0] == _ANY_DEPTH) else ""
         end = below if run is runs[-1] else "(?=/)"
         pieces.append(f"(?>{floats}{'/'.join(_name(name) for name in run)}{end})")
@@ -64,7 +64,7 @@ def _translated(pattern: str) -> str:
 
 
 def _names(pattern: str) -> Sequence[str]:
-    """The names between the slashes, with `**` for any depth, never twice in a row."""
+    """Return the names between the slashes, with `**` for any depth, never twice in a row."""
     if (not pattern.strip()) or (len(pattern) > MAX_LENGTH):
         raise _NoPatternError(f"a pattern has 1 to {MAX_LENGTH} characters")
     if pattern[0] in "!#":
@@ -82,7 +82,7 @@ def _names(pattern: str) -> Sequence[str]:
 
 
 def _name(name: str) -> str:
-    """One name: what stands between its stars, each at the first place where it fits, the last one at the end."""
+    """Translate one name: each text between its stars at the first position where it fits, the last one at the end."""
     tokens = list(_tokens(name))
     if all(token == _STAR for token in tokens):
         return "[^/]+"
@@ -94,7 +94,7 @@ def _name(name: str) -> str:
 
 
 def _between(tokens: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The runs of tokens between the stars: n stars, n + 1 runs."""
+    """Yield the runs of tokens between the stars: n stars, n + 1 runs."""
     run: list[str] = []
     for token in tokens:
         if token == _STAR:
@@ -106,7 +106,7 @@ def _between(tokens: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _tokens(name: str) -> Iterator[str]:
-    """Each character of a path that is wanted, as an expression for one character, and the stars among them."""
+    """Yield an expression for each character that the name matches, and a star for each star."""
     while name:
         bracket = _BRACKET.match(name)
         if bracket:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lives of promotions and deployments: one table of data each. Every pair that is not in it raises.
+"""The state machines of promotions and deployments: one table of transitions each. Any other pair raises an error.
 
-Who draws the arrows: storage/transitions.py, nobody else. docs/states.md is rendered from here.
+Only storage/transitions.py changes a state. docs/states.md is rendered from these tables.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import atr.errors as errors
 
 
 class State(enum.StrEnum):
-    """Where one deployment's way from staged to public stands."""
+    """The state of one promotion: of a deployment on its way from staged to public."""
 
     REQUESTED = "requested"
     SENDING = "sending"
@@ -29,7 +29,7 @@ class State(enum.StrEnum):
 
 
 class DeploymentState(enum.StrEnum):
-    """Where one staging attempt on a platform stands."""
+    """The state of one staging attempt on a platform."""
 
     UPLOADING = "uploading"
     VALIDATING = "validating"
@@ -44,7 +44,7 @@ class DeploymentState(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """A state for people: one word, one sentence, and who acts next."""
+    """How a state is described to people: one word, one sentence, and who acts next."""
 
     word: str
     sentence: str
@@ -55,7 +55,7 @@ def _table(rows: Mapping[State, str]) -> Mapping[State, frozenset[State]]:
     return MappingProxyType({state: frozenset(State[name] for name in names.split()) for state, names in rows.items()})
 
 
-# What the machine may do, by what it learnt.
+# Transitions that ATR may make by itself, from what the platform answers.
 ARROWS: Final = _table(
     {
         State.REQUESTED: "SENDING PUBLISHING CHECKING ABORTED REFUSED",
@@ -70,10 +70,10 @@ ARROWS: Final = _table(
         State.REFUSED: "",
     }
 )
-# What takes a person besides, with a reason.
+# Further transitions, which need a person and a reason.
 PERSONS_ARROWS: Final = _table({State.IN_DOUBT: "SENDING ABORTED", State.DIVERGED: "CHECKING"})
-# The same arrows by who draws them: people in the transaction of their click, the worker in one of its own. What a
-# person asks for and only a proof allows, a call from IN_DOUBT, is drawn by the worker.
+# The same transitions by who makes them: people in the transaction of their click, the worker in its own. A publish
+# request from IN_DOUBT is requested by a person, but it needs a verification first, so the worker makes the transition.
 PEOPLES_ARROWS: Final = _table(
     {
         State.REQUESTED: "ABORTED",
@@ -95,11 +95,11 @@ WORKERS_ARROWS: Final = _table(
 )
 
 OPEN: Final = frozenset(State) - {State.LIVE, State.DIVERGED, State.ABORTED, State.REFUSED}
-# These hold their coordinates: nobody else may promote them.
+# In these states a promotion keeps its reservations, so no other promotion may have the same coordinates.
 HOLDING: Final = frozenset(State) - {State.ABORTED, State.REFUSED}
-# Final for us, and looked at again: what the platform shows later outranks them.
+# Nothing is left to do, but these are checked again: what the platform shows later takes precedence.
 ENDED: Final = frozenset({State.ABORTED, State.REFUSED})
-# While one of these is there, nothing is announced.
+# A release with a promotion in one of these states cannot be announced.
 UNSETTLED: Final = frozenset(
     {
         State.SENDING,
@@ -129,7 +129,7 @@ DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] =
                 DeploymentState.DROPPING,
                 DeploymentState.GONE,
                 DeploymentState.PUBLISHED,
-                # Somebody published it on the platform's page, and that failed.
+                # A person published it on the platform's own page, and that failed.
                 DeploymentState.FAILED,
             }
         ),
@@ -142,14 +142,14 @@ DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] =
                 DeploymentState.PUBLISHED,
             }
         ),
-        # Left again on the platform's definite word: what is public outranks what we did.
+        # A definite answer of the platform ends these states: what is public takes precedence over what ATR did.
         DeploymentState.LOST: frozenset({DeploymentState.PUBLISHED}),
         DeploymentState.GONE: frozenset({DeploymentState.PUBLISHED, DeploymentState.STAGED}),
         DeploymentState.DROPPED: frozenset({DeploymentState.PUBLISHED, DeploymentState.STAGED}),
         DeploymentState.PUBLISHED: frozenset(),
     }
 )
-# These have ended, and are looked at again.
+# These have ended, and are checked again.
 DEPLOYMENT_ENDED: Final = frozenset(
     {DeploymentState.FAILED, DeploymentState.LOST, DeploymentState.GONE, DeploymentState.DROPPED}
 )
@@ -158,7 +158,7 @@ DEPLOYMENT_PERSONS_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentSt
         DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
     }
 )
-# By who draws them, as for promotions.
+# The same transitions by who makes them, as for promotions.
 PEOPLES_DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
     {
         DeploymentState.STAGED: frozenset({DeploymentState.DROPPING}),
@@ -166,7 +166,7 @@ PEOPLES_DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentSt
         DeploymentState.LOST: frozenset({DeploymentState.VALIDATING, DeploymentState.FAILED}),
     }
 )
-# A drop that stops a promotion is marked by the worker.
+# The worker may move to DROPPING too: it writes the mark of a drop that stops a promotion.
 WORKERS_DEPLOYMENT_ARROWS: Final[Mapping[DeploymentState, frozenset[DeploymentState]]] = MappingProxyType(
     {**DEPLOYMENT_ARROWS, DeploymentState.FAILED: frozenset({DeploymentState.PUBLISHED})}
 )
@@ -217,12 +217,12 @@ _S = TypeVar("_S", State, DeploymentState)
 
 
 def check_move(frm: State, to: State, *, by_person: bool = False) -> None:
-    """Return if the table has this arrow; raise TransitionError if not."""
+    """Raise TransitionError if the table of promotions does not have this transition."""
     _check(frm, to, ARROWS, PERSONS_ARROWS if by_person else {}, "promotion")
 
 
 def check_deployment_move(frm: DeploymentState, to: DeploymentState, *, by_person: bool = False) -> None:
-    """Return if the table of deployments has this arrow; raise TransitionError if not."""
+    """Raise TransitionError if the table of deployments does not have this transition."""
     _check(frm, to, DEPLOYMENT_ARROWS, DEPLOYMENT_PERSONS_ARROWS if by_person else {}, "deployment")
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do next with a promotion, and when to look again. Pure: no clock, no I/O; time is an argument.
+"""What to do next with a promotion, and when to check it again. Pure: no clock, no I/O; time is an argument.
 
-The worker asks `plan` what to do, does it, and hands what it learnt to one of the `after_...` functions. Each of them
-answers with a Decision; storage/writers alone draws the arrow. Figures and reasons: docs/how-it-works.md.
+The worker calls `plan`, does what it returns, and passes the result to one of the `after_...` functions. Each of them
+returns a Decision; only storage/transitions.py changes the state. Figures and reasons: docs/how-it-works.md.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ Version = heard.Version
 
 
 class Do(enum.StrEnum):
-    """What the worker does with a row now."""
+    """The next action of the worker for a row."""
 
     NOTHING = "nothing"
     # Read the platform's state, then the staged files; then mark and send.
@@ -41,19 +41,19 @@ class Do(enum.StrEnum):
     ASK = "ask"
     # Read the public files.
     CHECK = "check"
-    # Ask the platform to give the deployment up.
+    # Ask the platform to drop the deployment.
     DROP = "drop"
-    # It has ended: see whether it is public after all.
+    # The promotion has ended: check whether it is public after all.
     LOOK_AGAIN = "look-again"
 
 
-# Irreversible requests of a kind that may have been taken, for one promotion and one asking.
+# Irreversible requests of one kind that may have been accepted, per promotion and per request of a person.
 _BUDGET: Final = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What the rules may know of a promotion."""
+    """What the rules know about a promotion."""
 
     state: State
     now: datetime.datetime
@@ -64,7 +64,7 @@ class View:
     # The answers to its publish attempts, oldest first, and when the last one was marked.
     answers: Sequence[Answer] = ()
     marked: datetime.datetime | None = None
-    # The 24 hours count from here; None before the first attempt.
+    # When it is late; None before the first attempt.
     deadline: datetime.datetime | None = None
     by_hand: bool = False
     # A refusal (400, 401, 403) that waits for a person's click.
@@ -72,31 +72,31 @@ class View:
     # How often in a row, and since when, the platform had nothing under this id.
     gone_looks: int = 0
     gone_since: datetime.datetime | None = None
-    # A person asked to send again, from IN_DOUBT.
+    # A person requested to send again, from IN_DOUBT.
     resend: bool = False
-    # The database was restored since its deployment was made: a call may have been made that no row tells of.
+    # The database was restored after its deployment was created: a request may have been sent that no row records.
     unsure: bool = False
-    # It is not its turn: another promotion must be live first, or that one's trouble stopped it.
+    # It is queued: another promotion must be live first, or the failure of that one stopped it.
     waits: bool = False
-    # The platform, or the whole site, is switched off: nothing irreversible is sent. Looking goes on.
+    # The platform, or all platforms, are switched off: nothing irreversible is sent. Polling continues.
     off: bool = False
-    # The answers to the drops since the stop was asked for, oldest first, and when the last one was marked.
+    # The answers to the drops since the stop was requested, oldest first, and when the last one was marked.
     drops: Sequence[Answer] = ()
     drop_marked: datetime.datetime | None = None
-    # Whether the platform has ever answered that it gave the deployment up.
+    # Whether the platform has ever answered that it accepted a drop.
     drop_taken: bool = False
-    # While the platform takes no call, or no drop, of ours: its last answer was a 429, and it is too early to send.
+    # The wait after a 429 to the last publish request, or the last drop, while it is too early for the next one.
     limit: Wait | None = None
     drop_limit: Wait | None = None
 
     @property
     def attempted(self) -> bool:
-        """Whether a request may be anywhere: any attempt but the completely refused ones."""
+        """Whether a publish request may have been accepted: any attempt without a complete refusal."""
         return any(answer not in CERTAIN_NO for answer in self.answers)
 
     @property
     def surely_unsent(self) -> bool:
-        """Whether no call of ours can have been taken."""
+        """Whether it is certain that no publish request was accepted."""
         return not (self.attempted or self.unsure)
 
     @property
@@ -107,19 +107,19 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """Where the row goes (None: it stays), why, and what the worker does at once.
+    """The new state of the row (None: unchanged), why, and what the worker does at once.
 
-    VERIFY: look again and send. DROP: have the platform give it up.
+    VERIFY: verify again and send. DROP: have the platform drop it.
     """
 
     to: State | None
     reason: str = ""
     then: Do = Do.NOTHING
-    # It was published outside ATR, before any call of ours.
+    # It was published outside ATR, before any publish request of ATR was accepted.
     out_of_band: bool = False
 
 
-# Complete refusals: whatever else is unclear, these were not taken.
+# Complete refusals: these requests were certainly not accepted.
 CERTAIN_NO: Final = frozenset({Answer.REFUSED, Answer.LIMITED, Answer.CHALLENGED})
 _STAY: Final = Decision(None)
 _LATE: Final = Decision(State.IN_DOUBT, "It did not finish in time. Polling continues.")
@@ -127,7 +127,7 @@ _VANISHED: Final = Decision(State.IN_DOUBT, "The platform no longer shows this d
 
 
 def plan(view: View) -> Do:
-    """What to do with a due row. What is tracked by hand is never verified for sending: it is only asked about."""
+    """Return what to do with a due row. A promotion that is tracked by hand is never verified and sent, only polled."""
     match view.state:
         case State.REQUESTED:
             return Do.ASK if (view.by_hand or view.held or view.waits or view.off or view.limit) else Do.VERIFY
@@ -144,9 +144,9 @@ def plan(view: View) -> Do:
 
 
 def needs_public_look(view: View, seen: Seen) -> bool:
-    """Whether an answer is believed only together with a look at the public place.
+    """Return whether an answer is believed only together with a check of the public repository.
 
-    Not while the platform still holds what we may have published: it would be too early, and caches keep a "no".
+    Not while a deployment with a publish request is still staged: it would be too early, and caches keep a "no".
     """
     if (view.state in {State.SENDING, State.ABORTING}) and (seen is Seen.STAGED) and view.attempted:
         return False
@@ -160,7 +160,7 @@ def needs_public_look(view: View, seen: Seen) -> bool:
 
 
 def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
-    """What a platform's answer means for a promotion in REQUESTED, SENDING, PUBLISHING, ABORTING or IN_DOUBT."""
+    """Return what a platform's answer means in REQUESTED, SENDING, PUBLISHING, ABORTING or IN_DOUBT."""
     if view.state is State.IN_DOUBT:
         return _after_ask_in_doubt(view, seen, look)
     if view.state is State.ABORTING:
@@ -181,7 +181,7 @@ def after_ask(view: View, seen: Seen, look: Look = Look.NOT_LOOKED) -> Decision:
 
 
 def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> Decision:
-    """What reading the staged files means. Two complete reads must differ before a difference counts."""
+    """Return what a read of the staged files means. A difference counts only after two complete reads found one."""
     if equal:
         return _STAY
     if not twice:
@@ -195,7 +195,7 @@ def after_verify(view: View, *, equal: bool, twice: bool, difference: str) -> De
 
 
 def after_check(view: View, *, complete: bool, equal: bool, twice: bool, difference: str) -> Decision:
-    """What reading the public files means for a promotion in CHECKING or LIVE."""
+    """Return what a read of the public files means for a promotion in CHECKING or LIVE."""
     checking = view.state is State.CHECKING
     if complete and equal:
         return Decision(State.LIVE, beside.VOTED + ".") if checking else _STAY
@@ -213,9 +213,9 @@ def after_check(view: View, *, complete: bool, equal: bool, twice: bool, differe
 def next_look(
     view: View, *, then: Do = Do.NOTHING, retry_after: float | None = None, jitter: float = 0.0
 ) -> datetime.datetime:
-    """When the row is due again: at once for another proof, a probe's interval later for another public reading.
+    """Return when the row is due again: at once to verify again, after a probe's interval to read public files again.
 
-    `jitter`, 0 to 1, adds up to a tenth; Retry-After wins, up to an hour.
+    `jitter`, 0 to 1, adds up to a tenth. Retry-After takes precedence, up to an hour.
     """
     if retry_after is not None:
         return told(view.now, retry_after, view.timing)
@@ -230,11 +230,11 @@ def next_look(
         case State.CHECKING:
             seconds = interval(view.timing.probing, age)
         case State.REQUESTED if view.by_hand or view.answers or view.unsure:
-            # By hand, or after a refused call or a restore: nothing is in a hurry, and each look asks in public too.
+            # By hand, or after a refused request or a restore: it is not urgent, and each check may ask in public too.
             seconds = interval(view.timing.probing, age)
         case State.REQUESTED if (view.waits or view.off) and not view.gone_looks:
-            # It becomes due when the one before it moves, or the platform is switched on again; until then somebody
-            # may drop or publish it elsewhere.
+            # It becomes due when the one before it moves, or the platform is switched on again; until then a person
+            # may drop or publish it on the platform.
             seconds = view.timing.resting
         case State.LIVE:
             seconds = interval(view.timing.caring, age)
@@ -246,10 +246,10 @@ def next_look(
 
 
 def may_give_up(view: View, absent_since: datetime.datetime | None) -> bool:
-    """Whether a person may call a promotion stopped of which a call may have been taken.
+    """Return whether a person may end a promotion as stopped although a publish request may have been accepted.
 
-    That is one in doubt, or one that was asked for before the database was restored; both only after a deadline's
-    length of observed absence.
+    The promotion is in doubt, or was requested before the database was restored; and its files have been observed as
+    absent for as long as a deadline.
     """
     in_question = (view.state is State.IN_DOUBT) or ((view.state is State.REQUESTED) and view.unsure)
     if (not in_question) or (absent_since is None):
@@ -259,7 +259,7 @@ def may_give_up(view: View, absent_since: datetime.datetime | None) -> bool:
 
 def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
     if view.by_hand:
-        # Never sent, so nothing but "public" says anything of it: a platform forgets ids.
+        # ATR sends nothing, so no answer but "public" means anything: a platform forgets ids.
         return _STAY
     match seen:
         case Seen.FAILED:
@@ -283,7 +283,7 @@ def _after_ask_requested(view: View, seen: Seen, look: Look) -> Decision:
 
 def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
     if (seen is Seen.PUBLIC) or (look is Look.SOME):
-        # Past the deadline the worker reads all public bytes first and only then draws this arrow.
+        # Past the deadline the worker makes this transition only after it has read all public bytes.
         return Decision(State.CHECKING, "It has been published after all.")
     if (seen is Seen.FAILED) and (look is Look.NONE):
         return Decision(State.REFUSED, "The platform rejected it, and none of its files is public.")
@@ -296,7 +296,7 @@ def _after_ask_in_doubt(view: View, seen: Seen, look: Look) -> Decision:
 
 def _still_staged(view: View) -> Decision:
     if view.answers and view.surely_unsent:
-        # Certain, so it needs nobody to look, however late it is.
+        # This is certain, so no person needs to check, even past the deadline.
         return Decision(State.REQUESTED, "The platform refused the publish request, and the files are still staged.")
     if view.overdue:
         return _LATE
@@ -312,7 +312,7 @@ def _still_staged(view: View) -> Decision:
 
 
 def _after_ask_aborting(view: View, seen: Seen, look: Look) -> Decision:
-    """A stop was asked for after a call: what the platform says tells which of the two came first."""
+    """Decide after a stop that followed a publish request: the platform's state shows which of them came first."""
     outside = view.surely_unsent
     if (seen is Seen.PUBLIC) or (look is Look.SOME):
         return Decision(State.CHECKING, "Too late to stop it: it is published.", out_of_band=outside)
@@ -328,14 +328,14 @@ def _after_ask_aborting(view: View, seen: Seen, look: Look) -> Decision:
 
 
 def _not_dropped(view: View) -> Decision:
-    """A stop was asked for, and the platform still holds the files."""
+    """Decide after a stop, while the files are still staged."""
     if view.answers and view.surely_unsent:
-        # Nothing of ours can come any more, so there is nothing to drop for.
+        # No publish request can take effect any more, so no drop is needed.
         return Decision(State.ABORTED, "The platform refused the publish request, and the files are still staged.")
     if view.overdue:
         return _LATE
     if view.held or view.off or not _is_past(view, view.marked):
-        # Not before our own call has arrived or is lost: a drop that overtakes it would only seem to stop it.
+        # Wait until the publish request has arrived or is lost: a drop that overtakes it would only seem to stop it.
         return _STAY
     last = view.drops[-1] if view.drops else Answer.NONE
     if (last not in CERTAIN_NO) and not _is_past(view, view.drop_marked):
@@ -350,16 +350,16 @@ def _not_dropped(view: View) -> Decision:
 
 
 def _proves_a_drop(view: View) -> bool:
-    """Whether "nothing under this id", for long enough, means that our drop was carried out.
+    """Return whether an id that has been missing for long enough means that the drop was carried out.
 
-    Only after the platform took one, completely: a drop without an answer may never have arrived, and then the same
-    404 hides a call that is at work. And only where what has left "staged" cannot be published any more.
+    Only after a complete reply accepted one: a drop without an answer may never have arrived, and then the same 404
+    hides a publish request in progress. And only if a deployment that is not staged any more cannot be published.
     """
     return view.drop_taken and view.mechanism.repeatable and (_gone(view, _VANISHED).to is not None)
 
 
 def _undecided(view: View, seen: Seen) -> Decision:
-    """No definite answer: what is late, or has vanished, needs a person; else we ask again."""
+    """Decide without a definite answer: a late or vanished deployment needs a person; else it is polled again."""
     if view.overdue:
         return _LATE
     return _gone(view, _VANISHED) if (seen is Seen.GONE) else _STAY
@@ -372,15 +372,15 @@ def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
 
 
 def _proved_and_sent(view: View, reason: str = "") -> Decision:
-    """The files are proved and the call is made, once it is time to send; until then nothing is proved anew."""
+    """Verify the files and send the publish request, once no wait is left; until then nothing is verified again."""
     return Decision(None, view.limit.sentence("call")) if view.limit else Decision(None, reason, then=Do.VERIFY)
 
 
 def _is_past(view: View, marked: datetime.datetime | None) -> bool:
-    """Whether a delayed request has arrived by now."""
+    """Return whether a delayed request has certainly arrived by now."""
     return (marked is None) or ((view.now - marked).total_seconds() >= view.timing.settling)
 
 
 def _used(answers: Sequence[Answer]) -> int:
-    """How much of the budget these requests used: a complete refusal uses none of it."""
+    """Return how much of the budget these requests used: a complete refusal uses none."""
     return sum(1 for answer in answers if answer not in CERTAIN_NO)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a platform is asked, how long is waited before something is believed, and when a request that was answered
+"""How often a platform is polled, how long an absence must last to be believed, and when a request that was answered
 429 is sent again: one table of data. Pure: time is an argument.
 
-A wait is read off the stored answers and is not stored beside them, so no restart forgets it.
+A wait is computed from the stored answers and not stored itself, so no restart forgets it.
 """
 
 import dataclasses
@@ -18,37 +18,37 @@ import atr.shared.mechanisms as mechanisms
 class Timing:
     """Every duration in seconds. Sandbox mode runs the same table faster, by `faster`."""
 
-    # The age up to which an interval holds, and the interval: how often a moving deployment is asked about.
+    # (age up to which an interval applies, interval): how often a deployment that is about to change is polled.
     asking: tuple[tuple[float, float], ...] = ((120, 10), (600, 30), (86_400, 60))
-    # A public place bans those who poll it: one file, at long intervals.
+    # A public repository bans clients that poll it: one file, at long intervals.
     probing: tuple[tuple[float, float], ...] = ((600, 120), (86_400, 300))
-    # A person must look; we go on looking, rarely.
+    # A promotion in doubt waits for a person; polling continues, rarely.
     doubting: float = 600
-    # A staged deployment nobody touches: somebody may drop it.
+    # A staged deployment without a promotion in progress: a person may drop it on the platform.
     resting: float = 3_600
-    # After-care of what is live.
+    # After-care of live versions.
     caring: tuple[tuple[float, float], ...] = ((3_600, 3_600), (86_400, 82_800), (691_200, 604_800))
-    # How long an index of a public directory that was not to be had is left alone.
+    # How long to wait before the index of a public directory is requested again after a failure.
     without_index: float = 86_400
-    # What has ended is looked at again at these ages: somebody may publish it on the platform's own page, or a call of
-    # ours may have been made that a restored database does not know of.
+    # The ages at which an ended row is checked again: a person may publish it on the platform's own page, or a request
+    # may have been sent that a restored database does not record.
     again: tuple[float, ...] = (3_600, 86_400, 604_800, 2_592_000)
     # Between a mark and the next one, so that a delayed request has arrived.
     settling: float = 120
-    # How long "not there" must last to be believed, and in how many looks.
+    # How long an absence must last to be believed, and how many checks must find it.
     vanishing: float = 900
     looks: int = 3
     deadline: float = 86_400
-    # After a 429 that does not say for how long: the first wait, twice as long each time up to the longest, and so long
-    # in all. What was told is told: it is never divided.
+    # After a 429 without a Retry-After: the first wait, which doubles up to the longest one, and the time in which
+    # ATR retries. A wait that the platform asked for is never divided.
     limited_first: float = 60
     limited_longest: float = 21_600
     limited_in_all: float = 259_200
-    # What a person may be told to expect, from and to.
+    # The usual duration that people are given, from and to.
     usual: tuple[float, float] = (600, 2_400)
 
     def faster(self, factor: float) -> "Timing":
-        """The same table, every duration divided by the factor."""
+        """Return the same table with every duration divided by the factor."""
         return dataclasses.replace(
             self,
             asking=_divided(self.asking, factor),
@@ -68,17 +68,17 @@ class Timing:
         )
 
 
-# One polling table per mechanism; the other mechanisms come with their adapters.
-# Central: 20 to 40 minutes are usual, more than an hour is seen. reference: Sonatype's answers to its users.
+# One table per mechanism; other mechanisms come with their adapters.
+# Central: 20 to 40 minutes are usual, more than an hour occurs. Source: Sonatype's answers to its users.
 TIMINGS: Final = {mechanisms.Mechanism.CENTRAL_PORTAL: Timing()}
 
-# What a platform asks for is obeyed for so long: the longest month, since Central caps publishing by month.
+# The longest wait that a platform may ask for: the longest month, since Central limits publishing by month.
 LONGEST_TOLD: Final = 31 * 86_400.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """The answer to one request. `retry_after` is what the platform asked for; None if it said nothing."""
+    """The answer to one request. `retry_after` is the wait that the platform asked for, or None."""
 
     answer: heard.Answer
     at: datetime.datetime
@@ -89,16 +89,16 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    """What the newest answers, a 429 the last of them, mean for the next request of their kind."""
+    """The wait before the next request of a kind whose last answer was a 429."""
 
-    # Nothing is sent before.
+    # Nothing is sent before this time.
     until: datetime.datetime
-    # It was tried for as long as a program should, so a person must ask for the next one.
+    # Automatic retries have ended, so a person must request the next one.
     is_over: bool
     words: str
 
     def sentence(self, what: str) -> str:
-        """The answer in the platform's words, and when the `what` (call, upload, drop) is sent again."""
+        """Return the answer in the platform's words, and when the `what` (call, upload, drop) is sent again."""
         said = f": “{self.words}”." if self.words else "."
         answered = f"The platform rate-limits the {what} (429){said}"
         if self.is_over:
@@ -107,42 +107,42 @@ class Wait:
 
 
 def interval(table: tuple[tuple[float, float], ...], age: float) -> float:
-    """The interval, in seconds, that a table of (up to this age, interval) has for this age."""
+    """Return the interval for this age, in seconds, from a table of (up to this age, interval)."""
     return next((seconds for until, seconds in table if age < until), table[-1][1])
 
 
 def again(entered: datetime.datetime, now: datetime.datetime, timing: Timing) -> datetime.datetime | None:
-    """When something that ended at `entered` is looked at again; None once it was looked at for the last time."""
-    # To the microsecond, as the rows keep their instants.
+    """Return when a row that ended at `entered` is checked again; None after the last check."""
+    # Exact to the microsecond, like the times in the rows.
     ahead = (entered + datetime.timedelta(seconds=age) for age in timing.again)
     return next((at for at in ahead if at > now), None)
 
 
 def told(now: datetime.datetime, retry_after: float, timing: Timing) -> datetime.datetime:
-    """When to look again as a platform asked: at most an hour later, and no faster than any platform is asked.
+    """Return when to poll again after a Retry-After: at most an hour later, and not before the shortest interval.
 
-    Looks only. What is sent waits for as long as it was told: `wait`.
+    This is for polls only. A request with an effect waits for as long as the platform asked for: see `wait`.
     """
     return now + datetime.timedelta(seconds=min(max(retry_after, timing.asking[0][1]), 3_600.0))
 
 
 def holding(wait: Wait | None, now: datetime.datetime) -> Wait | None:
-    """The wait, if it is too early for the next request and time alone will change that."""
+    """Return the wait if it is too early for the next request and no person is needed; else None."""
     return wait if (wait is not None) and (not wait.is_over) and (now < wait.until) else None
 
 
 def wait(replies: Iterable[Reply], table: Timing) -> Wait | None:
-    """What these answers, oldest first, mean for the next request; None unless the last one is a 429.
+    """Return the wait after these answers, oldest first; None unless the last one is a 429.
 
-    What the platform asked for is waited for, and tried for `LONGEST_TOLD` in all. Where it said nothing, or less than
-    the table would wait, the table counts: twice as long each time, and the last try when its whole time is over.
+    A wait that the platform asked for is kept, with retries for `LONGEST_TOLD` in all. If it asked for none, or for
+    less than the table has, the table counts: the wait doubles each time, and the last retry is at the end of its time.
     """
     newest: Wait | None = None
     run = _Run()
     for reply in replies:
         is_limit = reply.answer is heard.Answer.LIMITED
         if (not is_limit) or ((newest is not None) and newest.is_over):
-            # Another answer; or a person asked once more, and the table begins anew.
+            # Another answer; or a person requested a retry, and the table starts again.
             newest, run = None, _Run()
         if is_limit:
             newest = run.after(reply, table)
@@ -151,15 +151,15 @@ def wait(replies: Iterable[Reply], table: Timing) -> Wait | None:
 
 @dataclasses.dataclass
 class _Run:
-    """429s one after the other."""
+    """A run of consecutive 429s."""
 
     began: datetime.datetime | None = None
-    # Since when, and how often, the platform has not said how long to wait.
+    # Since when, and how often, the platform has given no usable Retry-After.
     untold_since: datetime.datetime | None = None
     untold: int = 0
 
     def after(self, reply: Reply, table: Timing) -> Wait:
-        """What this answer means, as the next one of the run."""
+        """Return the wait after this answer, the next one of the run."""
         self.began = self.began or reply.at
         step = min(table.limited_first * 2 ** min(self.untold, 32), table.limited_longest)
         if (reply.retry_after is not None) and (reply.retry_after >= step):

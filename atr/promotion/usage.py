@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What publishing takes of a platform's limits for a calendar month, in words. Pure: time is an argument.
+"""How much of a platform's monthly limits a publication uses, in words. Pure: time is an argument.
 
-Central counts files, bytes and releases of an organisation by month, every published file with its signature and its
-checksums: https://central.sonatype.org/publish/maven-central-publishing-limits/
+Central counts the files, bytes and releases of an organisation by calendar month, signatures and checksums included:
+https://central.sonatype.org/publish/maven-central-publishing-limits/
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ _UNITS = ("byte", "kB", "MB", "GB")
 
 @dataclasses.dataclass(frozen=True)
 class Usage:
-    """So many files with so many bytes, of so many deployments. As limits: 0 is none."""
+    """Numbers of files, bytes and deployments. As limits, 0 means no limit."""
 
     files: int = 0
     size: int = 0
@@ -27,17 +27,17 @@ class Usage:
 
     @property
     def described(self) -> str:
-        """Files and bytes in words."""
+        """The files and bytes in words."""
         return f"{words.count(self.files, 'file')} with {_bytes(self.size)}"
 
 
 def month(now: datetime.datetime) -> datetime.datetime:
-    """When the calendar month began, in UTC."""
+    """Return when the calendar month began, in UTC."""
     return now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def over(total: Usage, limits: Usage) -> tuple[str, ...]:
-    """Each limit that is exceeded, with what there would be, in a few words."""
+    """Return a phrase for each limit that the total exceeds."""
     checked = (
         (total.files, limits.files, f"{words.count(total.files, 'file')} of {limits.files:,}"),
         (total.size, limits.size, f"{_bytes(total.size)} of {_bytes(limits.size)}"),
@@ -47,7 +47,7 @@ def over(total: Usage, limits: Usage) -> tuple[str, ...]:
 
 
 def sentences(this: Usage | None, promoted: Usage, limits: Usage, now: datetime.datetime) -> tuple[str, ...]:
-    """What a release would take, what was promoted from here this month, and the limits. None: not known yet."""
+    """Return sentences on a release's usage (None: not known yet), on this month's promotions, and on the limits."""
     would = (
         f"It would publish {this.described}, including signatures and checksums."
         if this

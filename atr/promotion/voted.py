@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was voted on, and what of it is proved public. The measure of a release: not the rows that are left. Pure."""
+"""How much of what was voted on is verified as public. It measures the ballot, not the rows that remain. Pure."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ import atr.shared.words as words
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """The files of a file set that stand in one directory: one path of them, how many, and how many are public.
+    """The files of a file set in one directory: the path of one, how many there are, and how many are public.
 
-    Public means proved: read in public under the same path, with the same bytes, by a promotion that is LIVE.
+    Public means verified: a promotion that is LIVE read the same bytes in public under the same path.
     """
 
     path: str
@@ -23,13 +23,13 @@ class Part:
 
     @property
     def directory(self) -> str:
-        """In the layout of a platform the directory is the package in its version."""
+        """The directory, which is one version of one package in the layout of a platform."""
         return self.path.rpartition("/")[0]
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A file set on the ballot of the vote that passed, part by part; `is_mapped`: what the policy maps there."""
+    """A file set on the ballot of the vote that passed, in parts; `is_mapped` if it is what the policy maps."""
 
     platform: distribution.DistributionPlatform
     digest: str
@@ -38,16 +38,16 @@ class Entry:
 
     @property
     def files(self) -> int:
-        """How many files it has."""
+        """The number of files."""
         return sum(part.files for part in self.parts)
 
 
 @dataclasses.dataclass(frozen=True)
 class VotedSet:
-    """A voted file set, without what an earlier one holds: how many files, and how many are not proved public.
+    """A voted file set, without the files of earlier ones: how many files, and how many are not verified as public.
 
-    `packages` are those that are not whole in public, with their versions; of a platform whose layout we do not know
-    there are none.
+    `packages` are those that are not completely public, with their versions; empty for a platform without a known
+    layout.
     """
 
     platform: distribution.DistributionPlatform
@@ -58,7 +58,7 @@ class VotedSet:
 
     @property
     def name(self) -> str:
-        """What of it is not public, as a sentence calls it: packages, platform, number of files."""
+        """The part that is not public, as named in a sentence: packages, platform, number of files."""
         return f"{called(self.packages, self.platform)} ({words.count(self.not_public, 'file')})"
 
 
@@ -66,34 +66,34 @@ class VotedSet:
 class Measure:
     """How much of what was voted on is public."""
 
-    # For platforms whose public files we read.
+    # On platforms whose public files ATR reads.
     sets: tuple[VotedSet, ...] = ()
-    # For the others: whether they are public is what nobody can prove from here.
+    # On other platforms: ATR cannot verify whether they are public.
     unprovable: tuple[VotedSet, ...] = ()
 
     @property
     def not_public(self) -> tuple[VotedSet, ...]:
-        """The voted file sets that are not proved public, in whole or in part."""
+        """The voted file sets that are not verified as public, in whole or in part."""
         return tuple(one for one in self.sets if one.not_public)
 
     @property
     def count(self) -> str:
-        """The beginning of a sentence: how many are live."""
+        """How many are live, as the beginning of a sentence."""
         live = len(self.sets) - len(self.not_public)
         return f"{live} of {words.count(len(self.sets), 'voted file set is', 'voted file sets are')} live"
 
 
 def called(packages: Sequence[distribution.Coordinates], platform: distribution.DistributionPlatform) -> str:
-    """How a sentence calls packages on a platform."""
+    """Return the name of packages on a platform for a sentence."""
     return f"{distribution.in_one_line(packages)} on {platform.display_name}" if packages else platform.display_name
 
 
 def measured(entries: Iterable[Entry], built: layouts.Layouts) -> Measure:
-    """What of these file sets is public, each file counted once.
+    """Return how much of these file sets is public, with each file counted once.
 
-    Equal digests are one file set. What the deployments hold comes before what the policy maps: a mapped set whose
-    packages the deployments cover together is no file set of its own. (A ballot holds a package with the same files
-    wherever it holds it, or it is not opened.)
+    Equal digests are one file set. File sets of deployments come before those that the policy maps: a mapped set whose
+    packages are all in deployments is not counted. (A vote opens only if each package has the same files wherever it
+    is on the ballot.)
     """
     counted: set[tuple[distribution.DistributionPlatform, str]] = set()
     sets = []
@@ -129,6 +129,6 @@ def _packages(
         try:
             found.add(built.on(platform).package(part.path))
         except errors.InputError:
-            # An old ballot may hold what today's rules do not take. It counts by its files.
+            # An old ballot may have paths that today's rules refuse. They count by their files.
             continue
     return tuple(sorted(found))
