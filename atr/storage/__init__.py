@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, and the one door to the rows.
+"""Who may do what, and the only way to the rows.
 
 `Storage.write` opens one transaction: committed on a clean exit, rolled back whole otherwise; writers never commit. The
-ladder is ATR's: general public, foundation committer, committee participant, release manager, committee member,
-foundation admin. Each rung is decided here, from the rows, at the moment it is used; a page decides nothing.
+roles are ATR's: general public, foundation committer, committee participant, release manager, committee member,
+foundation admin. Each role is checked here, against the rows, at the moment it is used; a page decides nothing.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ import atr.storage.writers.vote as vote
 _LOG = logging.getLogger("atr.storage.audit")
 
 
-# A refusal that says something about rights, gates or a race; a mistyped value does not.
+# Refusals that are recorded as events: they concern rights, gates or a race, unlike a mistyped value.
 _REFUSALS: Final = (
     errors.AccessError,
     errors.BlockedError,
@@ -47,20 +47,20 @@ _REFUSALS: Final = (
     errors.UnsupportedError,
 )
 
-# What a person must look at within minutes: whoever watches the log is told under the action `alert`.
+# States that need a person within minutes: a transition to one is also logged under the action `alert`.
 _ALERTS: Final = {states.State.IN_DOUBT.value: logging.WARNING, states.State.DIVERGED.value: logging.ERROR}
 
-# How often a change is put on top of yet another revision before we give up.
+# How many times a change is tried on top of the newest revision before it is refused.
 _OVERTAKEN: Final = 5
 
 _Service = TypeVar("_Service", bound="WriteAsSystemService")
 
-# Who acts when a command is run on the database.
+# The actor of what a command does to the database.
 OPERATOR: Final = "operator"
 
 
 class Storage:
-    """The database and the files beside it. Built once by server, worker or demo, and handed on."""
+    """The database, and the files and settings that belong to it. The server, worker or demo builds one."""
 
     def __init__(self, database: session.Database, place: transaction.Place) -> None:
         self.database = database
@@ -68,7 +68,7 @@ class Storage:
 
     @contextlib.asynccontextmanager
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
-        """One transaction in which this person acts; empty for the general public."""
+        """Open a transaction in which this person acts; empty for the general public. Raises AccessError."""
         if asf_uid == transaction.SYSTEM_SERVICE_UID:
             raise errors.AccessError(f"“{asf_uid}” is a service account. Sign in under your own name.")
         async with self._transaction(asf_uid) as write:
@@ -88,9 +88,9 @@ class Storage:
         _log(write.events)
 
     async def _note_refusal(self, write: transaction.Transaction, error: errors.AtrError) -> None:
-        """What somebody asked for and was refused is an event too, in a transaction of its own: theirs is undone."""
+        """Record a refused request as an event, in a transaction of its own: the request's one is rolled back."""
         if write.is_system or not write.asf_uid:
-            # Strangers could fill the log; the worker's conflicts are no decisions.
+            # Anonymous requests could fill the log; the worker's conflicts are not decisions.
             return
         async with self.database.write() as data:
             noted = transaction.Transaction(self.place, data, await self.database.now(data), write.asf_uid)
@@ -100,20 +100,20 @@ class Storage:
 
     @contextlib.asynccontextmanager
     async def read(self, asf_uid: str = "") -> AsyncIterator[transaction.Transaction]:
-        """One transaction that only reads, for this person."""
+        """Open a transaction that only reads, for this person."""
         async with self.database.read() as data:
             yield transaction.Transaction(self.place, data, await self.database.now(data), asf_uid)
 
     @contextlib.asynccontextmanager
     async def draft(self, release_key: str) -> AsyncIterator[files.Draft]:
-        """The files of a revision to be made, beginning as the newest one. No transaction is open meanwhile."""
+        """Yield a draft of the next revision, with the files of the newest one. No transaction is open meanwhile."""
         async with self.read() as read:
             begin = await files.parent(read, release_key)
         known = begin.files
         if (known is None) and (begin.directory is not None):
             known = await asyncio.to_thread(files.hashed, begin.directory)
         making = files.draft(self.place.state_dir, begin.directory, known or (), begin.number, checked=begin.checked)
-        # In a thread: a release of 10,000 files is as many links to make, and to take away if it is not committed.
+        # In a thread: a release of 10,000 files needs as many links, which are deleted if it is not committed.
         draft = await asyncio.to_thread(making.__enter__)
         try:
             yield draft
@@ -123,10 +123,10 @@ class Storage:
     async def revise(
         self, project_key: str, version: str, asf_uid: str, change: changes.Change, *, seen: str, description: str
     ) -> changes.Made:
-        """Make a revision of this change, on top of whatever is the newest one by then. `seen` is what it began from.
+        """Make a revision of this change on top of the newest revision. `seen` is the one that the person saw.
 
-        Raises ConflictError when somebody else has touched the same paths, or the files must stay as they are;
-        InputError for what cannot be done to them; AccessError. Then nothing has changed.
+        Raises ConflictError if another person has changed the same paths, or the files must not change now; InputError
+        for a change that cannot be applied; AccessError. In each case nothing has changed.
         """
         async with self.read(asf_uid) as read:
             release_key = await embargo.release_key(read, project_key, version)
@@ -140,7 +140,7 @@ class Storage:
     async def _revise_once(
         self, project_key: str, release_key: str, asf_uid: str, change: changes.Change, seen: str, description: str
     ) -> changes.Made | None:
-        """What came of it; None when yet another revision was made meanwhile."""
+        """Return the outcome; None if another revision was made in the meantime."""
         async with self.draft(release_key) as draft:
             begun = frozenset(draft.all)
             async with self.read(asf_uid) as read:
@@ -188,19 +188,19 @@ class Storage:
 
     @contextlib.asynccontextmanager
     async def write_as_system(self, service: type[_Service]) -> AsyncIterator[_Service]:
-        """As `write`, for a service: it notes what platforms did, and that needs no one's membership."""
+        """As `write`, for a service: it records what platforms did, which needs no membership."""
         async with self._transaction(transaction.SYSTEM_SERVICE_UID, is_system=True) as write:
             yield service(write)
 
     @contextlib.asynccontextmanager
     async def write_as_operator(self) -> AsyncIterator["WriteAsOperator"]:
-        """As `write`, for whoever holds the database itself and runs a command on it."""
+        """As `write`, for a person with access to the database itself, who runs a command on it."""
         async with self.write(OPERATOR) as write:
             yield WriteAsOperator(write)
 
 
 class Write(transaction.Transaction):
-    """A transaction that writes. Ask it for a rung of the ladder to get its writers."""
+    """A transaction that writes. Each `as_` method checks a role, raises AccessError, or returns the role's writers."""
 
     async def as_project_committee_participant(self, project_key: str) -> "WriteAsCommitteeParticipant":
         """For committers of the committee that owns the project, and its members."""
@@ -229,7 +229,7 @@ class Write(transaction.Transaction):
     async def _committee(self, project_key: str) -> sql.Committee:
         project = await queries.demand_project(self.data, project_key)
         self.project_key = project.key
-        # Rights that were there when they were looked at are there until what they allow is done.
+        # The lock keeps the rights as they are checked here until the transaction ends.
         await guards.hold(self.data, guards.committee(project.committee_key))
         await self.data.refresh(project)
         committee = await queries.demand_committee(self.data, project.committee_key)
@@ -258,7 +258,7 @@ class WriteAsCommitteeParticipant:
 
 
 class WriteAsReleaseManager(WriteAsCommitteeParticipant):
-    """Besides: the policy, record, stage and delete, open and resolve a vote, abandon a candidate, announce."""
+    """In addition: the policy, record, stage and delete, open and resolve a vote, abandon a candidate, announce."""
 
     vote: vote.ReleaseManager
     deployments: deployments.ReleaseManager
@@ -274,7 +274,7 @@ class WriteAsReleaseManager(WriteAsCommitteeParticipant):
 
 
 class WriteAsCommitteeMember(WriteAsReleaseManager):
-    """Besides: promote, stop, drop, send again, accept what stands beside, announce what is incomplete."""
+    """In addition: promote, stop, drop, send again, accept extra files, announce an incomplete release."""
 
     announce: releases.CommitteeMember
     deployments: deployments.CommitteeMember
@@ -290,7 +290,7 @@ class WriteAsCommitteeMember(WriteAsReleaseManager):
 
 
 class WriteAsFoundationAdmin:
-    """Committees, projects, which names belong to which project, and what is switched off."""
+    """Committees, projects, the namespaces of each project, and the switches."""
 
     def __init__(self, write: Write) -> None:
         self.policy = policy.FoundationAdmin(write)
@@ -298,16 +298,16 @@ class WriteAsFoundationAdmin:
 
 
 class WriteAsOperator:
-    """What became of the database as a whole."""
+    """Records what happened to the database as a whole: that it was restored."""
 
     def __init__(self, write: Write) -> None:
         self.restoring = operations.Operator(write)
 
 
 class WriteAsSystemService:
-    """What acts by itself. Each service is a class below this one, with just the writers that it needs.
+    """A program that acts without a person. Each service is a subclass, with just the writers that it needs.
 
-    The worker's is `worker.PromotionService`; this module does not know it, so the web cannot reach it.
+    The worker's is `worker.PromotionService`; this module does not import it, so the web process cannot reach it.
     """
 
     def __init__(self, write: Write) -> None:

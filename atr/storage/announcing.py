@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The facts of the rule about announcing: for the writer that announces and for the pages alike."""
+"""The facts that decide whether a release can be announced, for the writer that announces and for the pages."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -28,7 +28,7 @@ async def facts(
     measure: voted.Measure | None = None,
     incident: Mapping[str, Sequence[str]] | None = None,
 ) -> announcing.Facts:
-    """All of it for one release; as in `of_many` with what was read already."""
+    """Return the facts of one release; `measure` and `incident` as in `of_many`."""
     measured = None if measure is None else {of.row.key: measure}
     return (await of_many(data, {of.row.key: of}, measured=measured, incident=incident))[of.row.key]
 
@@ -40,9 +40,9 @@ async def of_many(
     measured: Mapping[str, voted.Measure] | None = None,
     incident: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, announcing.Facts]:
-    """By release: all of it; what is voted on and public, and the incidents, where they were read already."""
+    """Return the facts by release. `measured` and `incident` may be given where they were read already."""
     finishing = {key: of for key, of in releases.items() if of.row.phase is sql.ReleasePhase.RELEASE_PREVIEW}
-    # Nothing else is looked at.
+    # In other phases the rule reads only the phase.
     found = {key: announcing.Facts(of.row.phase.value) for key, of in releases.items()}
     if not finishing:
         return found
@@ -77,7 +77,7 @@ async def of_many(
 
 
 async def _distributions(data: session.Session, release_keys: Collection[str]) -> Mapping[str, list[sql.Distribution]]:
-    """By release: those that are public, and those that diverged."""
+    """Return by release the third-party distributions that are public, and those that diverged."""
     row = sql.Distribution
     is_public = ~col(row.staging) & ~col(row.pending)
     wanted = (

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Irreversible requests: the one mark before one leaves, what came back, and what earlier ones mean for the next.
+"""Irreversible requests: the mark before each one, its reply, and what earlier ones mean for the next.
 
-A mark is one transaction: every scope in which a fact may change that its gates look at is locked, the gates are
-evaluated at that instant, and the attempt is on disk, with its event, before the first byte of the request leaves.
+A mark is one transaction: it locks every scope in which a fact that the gates read may change, the gates are evaluated
+at that instant, and the attempt is on disk, with its event, before the first byte of the request is sent.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ import atr.promotion.timing as timing
 import atr.reasons as reasons
 import atr.storage.transaction as transaction
 
-# Of what a host has deleted together with its release.
+# Why nothing is sent for a release that a host application has deleted.
 DELETED: Final = reasons.of("release-deleted")
 
 
@@ -34,7 +34,7 @@ class History:
 
     @property
     def publishes(self) -> Sequence[tables.Attempt]:
-        """The calls to publish."""
+        """The publish requests."""
         return self._of(tables.AttemptKind.PUBLISH)
 
     @property
@@ -44,16 +44,16 @@ class History:
 
     @property
     def drops(self) -> Sequence[tables.Attempt]:
-        """The drops, whoever asked for them."""
+        """The drops, of the deployment and of its promotions."""
         return self._of(tables.AttemptKind.DROP)
 
     @property
     def drop_was_taken(self) -> bool:
-        """Whether the platform has ever answered that it gave the deployment up."""
+        """Whether the platform has ever answered that it dropped the deployment."""
         return any(one.answer is steps.Answer.TAKEN for one in self.drops)
 
     def drops_since(self, row: tables.Promotion | tables.Deployment) -> Sequence[tables.Attempt]:
-        """The drops since the row entered its state: a drop that is asked for again is a new request."""
+        """Return the drops since the row entered its state: a drop that is requested again is a new request."""
         return [one for one in self.drops if one.marked_at >= row.entered_at]
 
     def _of(self, kind: tables.AttemptKind) -> Sequence[tables.Attempt]:
@@ -61,12 +61,12 @@ class History:
 
 
 async def of_promotions(read: transaction.Transaction, ids: Iterable[int | None]) -> Mapping[int, History]:
-    """The attempts of these promotions, by their numbers."""
+    """Return the attempts of these promotions, by id."""
     return await _histories(read, "promotion_id", ids)
 
 
 async def of_deployments(read: transaction.Transaction, ids: Iterable[int | None]) -> Mapping[int, History]:
-    """The same of these deployments: the calls and drops of their promotions are among them."""
+    """Return the attempts of these deployments, by id, including those of their promotions."""
     return await _histories(read, "deployment_id", ids)
 
 
@@ -78,12 +78,12 @@ async def _histories(read: transaction.Transaction, column: str, ids: Iterable[i
 
 
 async def of_deployment(read: transaction.Transaction, row: tables.Deployment) -> History:
-    """The attempts of one deployment."""
+    """Return the attempts of one deployment."""
     return (await of_deployments(read, [row.id]))[row.id or 0]
 
 
 def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> timing.Wait | None:
-    """What the answers to requests of one kind, oldest first, mean for the next; None unless the last is a 429."""
+    """Return the wait after the replies to requests of one kind, oldest first; None unless the last is a 429."""
     return timing.wait(
         (timing.Reply(one.answer, one.answered_at or one.marked_at, one.retry_after, one.sample) for one in attempts),
         table,
@@ -98,7 +98,7 @@ async def lock(write: transaction.Transaction, release_key: str, mechanism: str)
         project = await queries.demand_project(write.data, release.project_key)
         scopes.append(guards.committee(project.committee_key))
     if await guards.hold(write.data, *scopes):
-        # What was read to find the scopes may have changed while we waited for them.
+        # The rows that were read to find the scopes may have changed during the wait for the locks.
         write.data.expire_all()
 
 
@@ -112,11 +112,11 @@ async def mark(
     marked_for: str,
     **facts: Any,
 ) -> work.Permit:
-    """Write down that one request is about to be sent, with its event, and answer the permit to send once.
+    """Store the mark of one request that is about to be sent, with its event, and return the permit to send it once.
 
-    The caller has locked the scopes and the row, compared its epoch, and asked every gate in this transaction. `before`
-    are the requests of this kind for the deployment. The lease is held for so many `seconds`, and the row is due:
-    whoever takes it up after a crash asks the platform, and never sends for this mark.
+    The caller has locked the scopes and the row, compared its epoch, and evaluated every gate in this transaction.
+    `before` are the earlier requests of this kind for the deployment. The lease lasts for `seconds`, and the row is
+    due: a worker that claims it after a crash asks the platform, and never sends for this mark.
     """
     is_promotion = isinstance(row, tables.Promotion)
     deployment_id = transaction.row_id(row.deployment_id if isinstance(row, tables.Promotion) else row.id)
@@ -146,7 +146,7 @@ async def answer(
     permit: work.Permit,
     outcome: work.Outcome,
 ) -> tables.AttemptKind:
-    """Store what came back beside its mark, once, and answer the kind of the attempt. Raises ConflictError."""
+    """Store the reply on its mark, once, and return the kind of the attempt. Raises ConflictError the second time."""
     attempt = await write.data.get(tables.Attempt, permit.attempt_id)
     if (attempt is None) or (attempt.answered_at is not None):
         raise errors.ConflictError("This attempt already has a reply.")
@@ -167,6 +167,6 @@ async def answer(
 
 
 def quoted(answered: work.Outcome | tables.Attempt) -> str:
-    """The status of a complete answer with the platform's own words, for a sentence: (403): “…”."""
+    """Return the status of a complete reply with the platform's own words, for a sentence: (403): “…”."""
     words = f": “{answered.sample}”" if answered.sample else ""
     return f"({answered.status}){words}"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The event log: one event for each change, in the change's own transaction, chained by hashes.
 
-`hash` is the sha256 of the event as canonical JSON together with the hash before it, so an edit, a gap or another
-order shows. One chain a release; no row is hot for the others. A promotion whose row says something else than its
-events was edited by hand, and is frozen. That the end of a chain was cut off shows only against a head that stands
-somewhere else: in the log, which should leave this machine, and in the manifest of a backup.
+`hash` is the SHA-256 of the event as canonical JSON together with the previous hash, so an edit, a gap or a changed
+order is detected. Each release has its own chain, so releases do not contend for one row. A promotion whose row
+disagrees with its events was edited by hand, and is frozen. A chain whose end was cut off is detected only by a head
+that is stored elsewhere: in the log, which should leave this machine, and in the manifest of a backup.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ import atr.promotion.states as states
 
 SITE: Final = "site"
 _START: Final = "0" * 64
-# Under this name a session keeps the ends of chains.
+# The key under which a session's `info` has the last events of chains.
 _ENDS: Final = "ends"
 
 
@@ -39,9 +39,9 @@ async def append(
     what: str,
     facts: dict[str, Any],
 ) -> tables.Event:
-    """Add one event. No event, no change: it fails or commits with the rest of the transaction."""
+    """Add one event and return it. It commits or fails with the rest of the transaction: no event, no change."""
     await guards.hold(data, guards.chain(chain))
-    # The ends of the chains that this transaction has added to.
+    # The last event of each chain that this transaction has added to.
     ends: dict[str, tables.Event] = data.info.setdefault(_ENDS, {})
     last = ends.get(chain)
     if last is None:
@@ -62,7 +62,7 @@ async def append(
     event.hash = digest(event)
     data.add(event)
     if data.in_nested_transaction():
-        # What is rolled back alone leaves the chain as it was.
+        # If only the savepoint is rolled back, the chain is as it was before.
         await data.flush()
     else:
         ends[chain] = event
@@ -70,7 +70,7 @@ async def append(
 
 
 def digest(event: tables.Event) -> str:
-    """The hash that the event must carry."""
+    """Return the hash that the event must have."""
     canonical = json.dumps(
         [
             event.chain,
@@ -90,7 +90,7 @@ def digest(event: tables.Event) -> str:
 
 
 class Follower:
-    """Goes along a chain from its beginning."""
+    """Checks the events of a chain in order, from the first one."""
 
     def __init__(self) -> None:
         # The number of the last event.
@@ -98,19 +98,19 @@ class Follower:
         self._hash = _START
 
     def takes(self, event: tables.Event) -> bool:
-        """Whether this event follows from the last one; it is the last one from now on."""
+        """Return whether this event follows from the last one; it is the last one from now on."""
         follows = (event.number == self.number + 1) and (event.previous == self._hash) and (event.hash == digest(event))
         self.number, self._hash = event.number, event.hash
         return follows
 
 
 def broken_at(events: Iterable[tables.Event]) -> int | None:
-    """The number of the first event of a chain that does not follow from the one before; None if all do."""
+    """Return the number of the first event of a chain that does not follow from the previous one; None if all do."""
     follower = Follower()
     return next((event.number for event in events if not follower.takes(event)), None)
 
 
-# After each of these the row is in a state that the event tells.
+# The last of these events tells which state the row must have.
 _MOVES: Final = ("promotion_requested", "promotion_moved")
 _MARKED: Final = "attempt_marked"
 _TO_DO: Final = "Nothing is sent. Run `atr verify-chain`, and find out who changed it."
@@ -119,10 +119,10 @@ _TO_DO: Final = "Nothing is sent. Run `atr verify-chain`, and find out who chang
 async def disagreements(
     data: session.Session, promotions: Sequence[tables.Promotion], calls: Mapping[int | None, int] | None = None
 ) -> Mapping[int | None, str]:
-    """By promotion: what is wrong between it with its publish attempts and its events, as a sentence; empty: nothing.
+    """Return by promotion a sentence about how its row or its publish attempts disagree with its events, or nothing.
 
-    What has no events of its own (it was recorded as published by hand) cannot disagree with them. `calls` are the
-    numbers of attempts to publish, for whoever has read them in this transaction.
+    A promotion without events of its own (it was recorded as published by hand) cannot disagree with them. `calls` are
+    the numbers of publish attempts, if the caller has read them in this transaction.
     """
     if not promotions:
         return {}
@@ -162,7 +162,7 @@ def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Eve
     told = last.data.get("to", states.State.REQUESTED.value)
     if told != row.state.value:
         return f"The row is {row.state.value}, but the event log says {told}. {_TO_DO}"
-    # A stop after a call marks drops, which are no calls to publish.
+    # A stop after a publish request marks drops, which are not publish attempts.
     publish = tables.AttemptKind.PUBLISH.value
     marked = sum(1 for event in events if (event.what == _MARKED) and (event.data.get("kind") == publish))
     if marked != calls:
@@ -170,20 +170,20 @@ def _disagreement(row: tables.Promotion, calls: int, events: Sequence[tables.Eve
     return ""
 
 
-# A line of the log that holds heads says so under "action", and has them under "heads".
+# The "action" of a log line with heads, and the key of the heads.
 ACTION: Final = "chain_heads"
 HEADS: Final = "heads"
 
 
 class Head(NamedTuple):
-    """The last event of a chain, or one that was the last when it was told."""
+    """The last event of a chain, or one that was the last when it was reported."""
 
     number: int
     hash: str
 
 
 class Told(NamedTuple):
-    """What was said of all heads: how many there are, and one hash over them."""
+    """What was reported about all heads: how many there are, and one hash over them."""
 
     chains: int
     sha256: str
@@ -191,7 +191,7 @@ class Told(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What checking a chain showed."""
+    """The result of checking a chain."""
 
     chain: str
     events: int
@@ -200,7 +200,7 @@ class Found:
 
 
 async def heads(data: session.Session, since: datetime.datetime | None = None) -> dict[str, Head]:
-    """The head of every chain; of those that grew since then, if an instant is given."""
+    """Return the head of every chain; if `since` is given, only of those whose last event is not older."""
     event = tables.Event
     newest = sqlmodel.select(event.chain, sqlalchemy.func.max(event.number)).group_by(col(event.chain))
     wanted = sqlmodel.select(event.chain, event.number, event.hash).where(
@@ -212,13 +212,13 @@ async def heads(data: session.Session, since: datetime.datetime | None = None) -
 
 
 def heads_digest(found: Mapping[str, Head]) -> str:
-    """One hash over all heads, in the order of their chains' names."""
+    """Return one hash over all heads, in the order of their chains' names."""
     canonical = json.dumps([[chain, *found[chain]] for chain in sorted(found)], separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 async def check(data: session.Session, anchors: Mapping[str, frozenset[Head]]) -> AsyncIterator[Found]:
-    """Every chain, by its name; then those of which only an anchor tells. Reads each event once, a few at a time."""
+    """Check every chain, by name, then those that only an anchor names. Reads each event once, in batches."""
     seen = set()
     for chain in sorted((await data.exec(sqlmodel.select(tables.Event.chain).distinct())).all()):
         seen.add(chain)
@@ -228,9 +228,9 @@ async def check(data: session.Session, anchors: Mapping[str, frozenset[Head]]) -
 
 
 async def check_one(data: session.Session, chain: str, anchors: frozenset[Head]) -> Found:
-    """One chain against these anchors of it."""
+    """Check one chain against these anchors of it."""
     wanted = sqlmodel.select(tables.Event).where(tables.Event.chain == chain).order_by(col(tables.Event.number))
-    # Not by the identity map: an object that this session knows already would hide what stands in the row.
+    # Bypass the identity map: an object that this session has already would hide the values of the row.
     options = {"populate_existing": True, "yield_per": 500}
     follows = Follower()
     at = {anchor.number: anchor.hash for anchor in anchors}
@@ -250,7 +250,7 @@ async def check_one(data: session.Session, chain: str, anchors: frozenset[Head])
 
 
 def anchors(lines: Iterable[str]) -> dict[str, frozenset[Head]]:
-    """The heads that a log tells. Other lines, and what is none of our JSON, are passed over."""
+    """Return the heads in the lines of a log, by chain. Other lines, and those that are not ATR's JSON, are skipped."""
     found: dict[str, set[Head]] = {}
     for line in lines:
         for chain, head in _told(line):
@@ -262,7 +262,7 @@ def _told(line: str) -> Iterator[tuple[str, Head]]:
     if ACTION not in line:
         return
     try:
-        # What a collector puts before each line is passed over.
+        # The prefix that a log collector adds to each line is skipped.
         fields: Any = json.loads(line[max(line.find("{"), 0) :])
     except ValueError:
         return

@@ -34,7 +34,7 @@ _State = states.DeploymentState
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One file set that would be frozen. `mapped` holds the files of a mapped one, which nothing has stored yet."""
+    """One file set that would be frozen. `mapped` has the files of a mapped one, which are not stored yet."""
 
     kind: tables.BallotKind
     platform: str
@@ -46,13 +46,13 @@ class Part:
 
     @property
     def entry(self) -> ballots.Entry:
-        """What the ballot digest reads of it."""
+        """The part as the ballot digest reads it."""
         return ballots.Entry(self.kind.value, self.platform, self.digest)
 
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """The ballot as it would be frozen now, and why it may not be."""
+    """The ballot as it would be frozen now, and why it cannot be."""
 
     revision: queries.Revision | None
     parts: tuple[Part, ...]
@@ -67,7 +67,7 @@ class Proposal:
 
 
 async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
-    """The ballot of this release as it would be frozen now. It changes nothing and reads no disk."""
+    """Return the ballot of this release as it would be frozen now. Changes nothing and does not read the disk."""
     revision = of.newest_revision
     why_no_files = candidates.why_no_files(revision)
     if why_no_files or (revision is None):
@@ -103,22 +103,22 @@ async def proposed(data: session.Session, of: eligibility.Release) -> Proposal:
 
 
 async def opened(data: session.Session, release: sql.Release) -> tuple[Sequence[tables.BallotEntry], str]:
-    """What the newest vote is or was about, and its digest; both empty before the first one."""
+    """Return the ballot of the newest vote and its digest; both empty before the first vote."""
     entries = await queries.ballot(data, release)
     return entries, digest(entries)
 
 
 def digest(entries: Sequence[tables.BallotEntry]) -> str:
-    """The digest of a vote's entries; empty before the first vote."""
+    """Return the digest of a vote's entries; empty before the first vote."""
     found = [ballots.Entry(entry.kind.value, entry.platform, entry.file_set_digest) for entry in entries]
     return ballots.digest(found) if found else ""
 
 
 async def voted_revision(data: session.Session, release: sql.Release) -> str:
-    """The number of the revision that the newest vote is or was about; empty before one."""
+    """Return the number of the revision on the ballot of the newest vote; empty before the first vote."""
     if release.voted_revision_number is not None:
         return release.voted_revision_number
-    # The event outlives the vote that failed.
+    # After a vote that failed only its event has the number.
     event = await _opening(data, release)
     return str(event.data["revision"]) if event and (event.data["vote"] == release.current_vote_seq) else ""
 
@@ -126,7 +126,7 @@ async def voted_revision(data: session.Session, release: sql.Release) -> str:
 async def parts(
     data: session.Session, wanted: Iterable[tuple[str, str]]
 ) -> Mapping[str, Mapping[distribution.Coordinates, fileset.FileSet]]:
-    """By digest, of these platforms and file sets: the files, package by package."""
+    """Return the files of these (platform, digest) pairs, by digest and package."""
     platforms = {digest: distribution.DistributionPlatform[name] for name, digest in wanted}
     found = await queries.file_sets(data, platforms)
     return {digest: ballots.packages(files, data.built.on(platforms[digest])) for digest, files in found.items()}
@@ -136,7 +136,7 @@ def voted_of(
     parts: Iterable[Mapping[distribution.Coordinates, fileset.FileSet]],
     packages: Collection[distribution.Coordinates],
 ) -> fileset.FileSet | None:
-    """The files of all these packages, of what a vote was about; None where one has none, or has different ones."""
+    """Return the files of all these packages from `parts`; None if one has no files, or different ones in two parts."""
     found: dict[distribution.Coordinates, fileset.FileSet] = {}
     for held in parts:
         for one in packages:
@@ -148,12 +148,12 @@ def voted_of(
 
 
 def is_meant(row: tables.Deployment) -> bool:
-    """Whether a deployment is part of the next candidate: not ended, and not taken off the ballot."""
+    """Return whether a deployment is part of the next candidate: not ended, and not taken off the ballot."""
     return (not row.off_ballot) and (row.state not in candidates.OUT)
 
 
 def name(row: tables.Deployment) -> str:
-    """How sentences call a deployment."""
+    """Return the name of a deployment in sentences."""
     return f"deployment {row.external_id or row.name}"
 
 
@@ -163,7 +163,7 @@ def _unread(row: tables.Deployment) -> reasons.Reason:
 
 
 def _unfit(row: tables.Deployment) -> reasons.Reason:
-    """What would bar the promotion for good is said before anybody votes on it."""
+    """Return the blocker for files that can never be promoted: it is shown before anyone votes on them."""
     return reasons.of("checksum", **_where(row), problems=words.some(row.side_problems))
 
 
@@ -184,7 +184,7 @@ def _stored(
 
 
 async def _foreign(data: session.Session, of: eligibility.Release, parts: Sequence[Part]) -> Sequence[reasons.Reason]:
-    """For each platform: what would be frozen there and is not the project's. All of them can promote."""
+    """Return a blocker for each platform with packages that are not the project's. All these platforms can promote."""
     found: dict[distribution.DistributionPlatform, set[distribution.Coordinates]] = {}
     staged = await queries.packages_of(data, [part.deployment for part in parts if part.deployment])
     mapped = [
@@ -202,7 +202,7 @@ async def _foreign(data: session.Session, of: eligibility.Release, parts: Sequen
 
 
 async def _held(data: session.Session, parts: Sequence[Part]) -> Sequence[ballots.Held]:
-    """The files of the platforms on which not all is equal; where all is, nothing needs to be fetched."""
+    """Return the files of the platforms whose parts differ; where all parts are equal, nothing needs to be fetched."""
     digests: dict[str, set[str]] = {}
     for part in parts:
         digests.setdefault(part.platform, set()).add(part.digest)
@@ -226,20 +226,20 @@ BINDING_NEEDED: Final = 3
 
 @dataclasses.dataclass(frozen=True)
 class Tally:
-    """The binding votes, each person's last paper."""
+    """The number of binding votes; only each person's last paper counts."""
 
     plus: int
     minus: int
 
 
 async def opened_by(read: transaction.Transaction, release: sql.Release) -> str:
-    """Who opened the newest vote; empty if that was before our records."""
+    """Return who opened the newest vote; empty if the event log does not have it."""
     event = await _opening(read.data, release)
     return event.actor if event else ""
 
 
 async def _opening(data: session.Session, release: sql.Release) -> tables.Event | None:
-    """The event that opened the newest vote."""
+    """Return the event of the opening of the newest vote."""
     wanted = (
         sqlmodel.select(tables.Event)
         .where(tables.Event.chain == release.key, tables.Event.what == "vote_opened")
@@ -250,22 +250,22 @@ async def _opening(data: session.Session, release: sql.Release) -> tables.Event 
 
 
 async def papers(read: transaction.Transaction, release: sql.Release) -> Mapping[str, sql.BallotPaper]:
-    """The last paper of each person in the newest vote, in the order in which they were cast."""
+    """Return the last paper of each person in the newest vote, in the order in which they were cast."""
     return last_papers(await every_paper(read, release))
 
 
 def last_papers(cast: Iterable[sql.BallotPaper]) -> Mapping[str, sql.BallotPaper]:
-    """The same of papers that were read already."""
+    """As `papers`, for papers that were read already."""
     last: dict[str, sql.BallotPaper] = {}
     for paper in cast:
-        # Whoever votes again stands where their last paper does.
+        # A person who votes again has the position of their last paper.
         last.pop(paper.voter_asf_uid, None)
         last[paper.voter_asf_uid] = paper
     return last
 
 
 async def every_paper(read: transaction.Transaction, release: sql.Release) -> Sequence[sql.BallotPaper]:
-    """The papers of the newest vote, replaced ones too, in the order in which they were cast."""
+    """Return the papers of the newest vote, including replaced ones, in the order in which they were cast."""
     row = sql.BallotPaper
     wanted = sqlmodel.select(row).where(row.release_key == release.key, row.vote_seq == release.current_vote_seq)
     return (await read.data.exec(wanted.order_by(col(row.id)))).all()
@@ -274,7 +274,7 @@ async def every_paper(read: transaction.Transaction, release: sql.Release) -> Se
 async def papers_by(
     read: transaction.Transaction, release_keys: Collection[str], asf_uid: str
 ) -> Mapping[str, sql.BallotPaper]:
-    """By release: this person's last paper in the newest vote, where they have cast one."""
+    """Return by release this person's last paper in the newest vote, where they have cast one."""
     row, release = sql.BallotPaper, sql.Release
     wanted = (
         sqlmodel.select(row)
@@ -295,13 +295,13 @@ async def tally(read: transaction.Transaction, release: sql.Release) -> Tally:
 
 
 def counted(cast: Iterable[sql.BallotPaper]) -> Tally:
-    """The same of papers that were read already."""
+    """As `tally`, for papers that were read already."""
     binding = [paper.choice for paper in last_papers(cast).values() if paper.is_binding_at_cast]
     return Tally(binding.count(sql.VoteChoice.YES), binding.count(sql.VoteChoice.NO))
 
 
 def why_not_passed(of: eligibility.Release, count: Tally, now: datetime.datetime) -> Sequence[reasons.Reason]:
-    """Why the open vote cannot be resolved as passed now; empty if it can."""
+    """Return why the open vote cannot be resolved as passed now; empty if it can."""
     found = []
     if (count.plus < BINDING_NEEDED) or (count.plus <= count.minus):
         found.append(reasons.of("too-few-votes", plus=count.plus, minus=count.minus, needed=BINDING_NEEDED))
@@ -312,10 +312,10 @@ def why_not_passed(of: eligibility.Release, count: Tally, now: datetime.datetime
 
 
 def hours(of: eligibility.Release) -> int:
-    """For how many hours the newest vote is open at least."""
+    """Return the minimum number of hours for which the newest vote is open."""
     return of.policy.min_hours if of.row.vote_hours is None else of.row.vote_hours
 
 
 def ends(of: eligibility.Release, now: datetime.datetime) -> datetime.datetime:
-    """Until when the newest vote is open at least."""
+    """Return the earliest end of the newest vote."""
     return (of.row.vote_started or now) + datetime.timedelta(hours=hours(of))

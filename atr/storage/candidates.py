@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release's candidate: the mapped files, what is staged of them, what checks found, and what of the vote is public.
+"""A release's candidate: the mapped files, the staged ones, the results of checks, and how much of it is public.
 
-What was voted on and what of it is proved public takes three statements, for one release or for many.
+To read what was voted on, and what of it was verified in public, takes three statements for any number of releases.
 """
 
 import collections
@@ -39,19 +39,19 @@ OUT: Final = frozenset(
         states.DeploymentState.DROPPING,
     }
 )
-# Nothing of a promotion in one of these states has become public.
+# A promotion in one of these states has made nothing public.
 UNSENT: Final = frozenset({states.State.REQUESTED, states.State.ABORTED, states.State.REFUSED})
 
 
 def why_no_files(revision: queries.Revision | None) -> reasons.Reason | None:
-    """Why the files of the newest revision cannot be told; None if they can."""
+    """Return why the files of the newest revision are not known; None if they are."""
     if revision is None:
         return reasons.of("no-files")
     return None if revision.digest else reasons.of("no-digests")
 
 
 def cannot_stage(built: layouts.Layouts, platform: distribution.DistributionPlatform) -> reasons.Reason | None:
-    """Why ATR cannot stage on the platform; None if it can."""
+    """Return why ATR cannot stage on the platform; None if it can."""
     if built.supports(platform):
         return None
     return reasons.of("cannot-stage", platform=platform.display_name, why=platform.why_not)
@@ -69,7 +69,7 @@ def mapped(
     policy: sql.ReleasePolicy,
     platform: distribution.DistributionPlatform,
 ) -> fileset.FileSet | None:
-    """What the policy maps of these files to the platform; None without a mapping. Raises InputError as `mapping`."""
+    """Return the files that the policy maps to the platform; None without a mapping. Raises InputError as `mapping`."""
     patterns = mapping.patterns_of(policy.file_tag_mappings, platform)
     return mapping.mapped(files, patterns, built.on(platform)) if patterns else None
 
@@ -77,7 +77,7 @@ def mapped(
 def wanted_platforms(
     built: layouts.Layouts, policy: sql.ReleasePolicy, deployments: Iterable[tables.Deployment]
 ) -> tuple[distribution.DistributionPlatform, ...]:
-    """The platforms that a release goes to from here: the policy says so, or something of it is staged there."""
+    """Return the platforms to which ATR publishes a release: by its policy, or since some of it is staged there."""
     staged = {row.platform for row in deployments if row.state not in OUT}
     return tuple(
         platform
@@ -91,14 +91,14 @@ def wanted_platforms(
 def on_platform(
     deployments: Iterable[tables.Deployment], platform: distribution.DistributionPlatform
 ) -> tuple[tables.Deployment, ...]:
-    """Those of a release's deployments that are on the platform and part of the candidate now."""
+    """Return those of a release's deployments that are on the platform and part of the candidate now."""
     return tuple(row for row in deployments if (row.platform == platform.name) and (row.state not in OUT))
 
 
 async def spoken_for(
     data: session.Session, release: sql.Release, deployments: Iterable[tables.Deployment]
 ) -> frozenset[distribution.Coordinates]:
-    """The packages whose staged deployment was published, or may have been: that they are public is no obstacle."""
+    """Return the packages of deployments that were or may have been published: that they are public is no problem."""
     published = [row for row in deployments if row.state is states.DeploymentState.PUBLISHED]
     every = await queries.promotions(data, tables.Promotion.release_key == release.key)
     sent = [row for row in every if row.state not in UNSENT]
@@ -109,7 +109,7 @@ async def spoken_for(
 def voted_mapping(
     release: sql.Release, ballot: Iterable[tables.BallotEntry], platform: distribution.DistributionPlatform
 ) -> str:
-    """The digest of the mapped files on the ballot of the vote that is open or has passed; empty in Compose."""
+    """Return the digest of the mapped files on the ballot of the vote that is open or has passed; empty in Compose."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return ""
     found = (
@@ -127,7 +127,7 @@ def mapping_basis(
     voted: str,
     mine: Sequence[tables.Deployment],
 ) -> str:
-    """What a comparison of the staged files with the mapped ones depends on: when it moves, the comparison is old."""
+    """Return a digest of what a comparison of staged and mapped files depends on: if it changes, compare again."""
     basis = voted or [
         revision.digest if revision else "",
         mapping.patterns_of(policy.file_tag_mappings, platform),
@@ -137,26 +137,26 @@ def mapping_basis(
 
 
 _AFTER_VOTE: Final = (sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE)
-# What stands before a path's last slash, in the words that SQLite and PostgreSQL share.
+# A path up to its last slash, in SQL that SQLite and PostgreSQL share.
 _DIRECTORY: Final[sqlalchemy.ColumnElement[str]] = sqlalchemy.literal_column(
     "rtrim(file_set_file.path, replace(file_set_file.path, '/', ''))"
 )
-# A release and a platform.
+# The key of a release, and the name of a platform.
 _Where = tuple[str, str]
 
 
 def has_passed(release: sql.Release) -> bool:
-    """Whether the newest vote passed: it is over, and the release went on to Finish."""
+    """Return whether the newest vote passed: it is over, and the release moved on to Finish."""
     return (release.phase in _AFTER_VOTE) and (release.vote_resolved is not None)
 
 
 async def measure(data: session.Session, release_key: str) -> voted.Measure:
-    """The measure of one release; empty until its vote has passed."""
+    """Return the measure of one release; empty until its vote has passed."""
     return (await measures(data, [release_key])).get(release_key, voted.Measure())
 
 
 async def measures(data: session.Session, release_keys: Collection[str]) -> Mapping[str, voted.Measure]:
-    """By key: the measure of each of these releases that was voted on for a platform."""
+    """Return by key the measure of each of these releases that was voted on for a platform."""
     entries = await _entries(data, release_keys)
     on_ballot: dict[_Where, set[str]] = collections.defaultdict(set)
     for entry, _ in entries:
@@ -164,7 +164,7 @@ async def measures(data: session.Session, release_keys: Collection[str]) -> Mapp
     live: dict[_Where, set[str]] = collections.defaultdict(set)
     for release_key, platform, digest in await _live(data, release_keys):
         live[release_key, platform].add(digest)
-    # Where every digest of a platform is live there is nothing to look into.
+    # If every digest of a platform is live, its directories are not read.
     unsettled = {where for where, digests in on_ballot.items() if not digests <= live[where]}
     parts = await _parts(data, [entry for entry, _ in entries if _where(entry) in unsettled])
     found: dict[str, list[voted.Entry]] = collections.defaultdict(list)
@@ -185,7 +185,7 @@ def _where(entry: tables.BallotEntry) -> _Where:
 
 
 async def _entries(data: session.Session, release_keys: Collection[str]) -> Sequence[tuple[tables.BallotEntry, int]]:
-    """What the vote that passed was about on platforms, each with its number of files."""
+    """Return the ballot entries for platforms, of votes that passed, each with its number of files."""
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(entry, tables.FileSetRow.files)
@@ -203,7 +203,7 @@ async def _entries(data: session.Session, release_keys: Collection[str]) -> Sequ
 
 
 async def _live(data: session.Session, release_keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
-    """Release, platform and digest of what was proved public."""
+    """Return release, platform and voted digest of every live promotion."""
     promotion = tables.Promotion
     wanted = sqlmodel.select(promotion.release_key, promotion.platform, promotion.voted_digest).where(
         promotion.state == states.State.LIVE, col(promotion.release_key).in_(release_keys)
@@ -212,7 +212,7 @@ async def _live(data: session.Session, release_keys: Collection[str]) -> Sequenc
 
 
 async def _parts(data: session.Session, entries: Sequence[tables.BallotEntry]) -> Mapping[int | None, list[voted.Part]]:
-    """By entry: its files, directory by directory, with how many of them a live promotion of its release proved."""
+    """Return by entry its directories, each with its number of files and how many a live promotion verified."""
     found: dict[int | None, list[voted.Part]] = collections.defaultdict(list)
     if not entries:
         return found
@@ -251,7 +251,7 @@ async def _parts(data: session.Session, entries: Sequence[tables.BallotEntry]) -
 
 # The check of staged files stores its results under this name (tasks/checks/staged.py).
 STAGED_CHECK: Final = "atr.tasks.checks.staged.check"
-# The same for what a platform was asked before the vote ended (tasks/checks/readiness.py).
+# The same for the pre-flight checks of a platform (tasks/checks/readiness.py).
 READINESS_CHECK: Final = "atr.tasks.checks.readiness.check"
 _DEPLOYMENT: Final = "deployment:"
 _PLATFORM: Final = "platform:"
@@ -260,32 +260,32 @@ _PLATFORM: Final = "platform:"
 async def staged_results(
     data: session.Session, deployment_ids: Collection[int | None]
 ) -> Mapping[int | None, Sequence[sql.CheckResult]]:
-    """By deployment: what the newest check of its staged files found."""
+    """Return by deployment the results of the newest check of its staged files."""
     subjects = [f"{_DEPLOYMENT}{number}" for number in deployment_ids]
     found = await _by_subject(data, STAGED_CHECK, col(sql.CheckResult.primary_rel_path).in_(subjects))
     return {number: found.get(f"{_DEPLOYMENT}{number}", []) for number in deployment_ids}
 
 
 async def readiness_results(data: session.Session, release_key: str) -> Mapping[str, Sequence[sql.CheckResult]]:
-    """By platform: what it answered when it was last asked about this release."""
+    """Return by platform the results of its last pre-flight checks for this release."""
     found = await _by_subject(data, READINESS_CHECK, sql.CheckResult.release_key == release_key)
     return {subject.removeprefix(_PLATFORM): results for subject, results in found.items()}
 
 
 async def is_asking(data: session.Session, release_key: str) -> bool:
-    """Whether the worker was asked to ask the platforms about this release, and has not answered yet."""
+    """Return whether pre-flight checks of this release are queued or running."""
     asked: dict[str, Any] = {"release_key": release_key}
-    # By something that changed, or by a person (storage/writers/readiness.py).
+    # Requested by a change, or by a person (storage/writers/readiness.py).
     return await queue.is_waiting(data, operating.TaskType.READINESS_CHECK, asked, {**asked, "anew": True})
 
 
 async def is_checked(data: session.Session, deployment: tables.Deployment) -> bool:
-    """Whether the check of the staged files has run since they were captured."""
+    """Return whether the check of the staged files has run since they were captured."""
     return checked_since(deployment, (await staged_results(data, [deployment.id]))[deployment.id])
 
 
 def checked_since(deployment: tables.Deployment, results: Sequence[sql.CheckResult]) -> bool:
-    """The same of results that were read already."""
+    """As `is_checked`, for results that were read already."""
     captured = deployment.captured_at
     return (captured is not None) and any(result.created >= captured for result in results)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A change of a release's files: made from the revision that a person saw, put on top of the newest one.
+"""A change of a release's files: made from the revision that a person saw, applied on top of the newest one.
 
-What somebody else did in between stays, as long as both did not touch the same path. Where they did, the change is
-refused and says who did what and when: nobody's work disappears under another's. Uploaded files are written below the
-state directory while they are hashed, in a spool that belongs to the process that holds its lock; what a killed
-process left is deleted when the next upload begins or the next process starts.
+Changes that others made in between are kept, unless both touch the same path. Then the change is refused with a
+sentence that says who changed what and when: no one's work is overwritten. Uploaded files are written below the state
+directory while they are hashed, in a spool that belongs to the process that has its lock; the spool of a killed
+process is deleted when the next upload begins or the next process starts.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ import atr.shared.words as words
 import atr.storage.files as files
 import atr.storage.transaction as transaction
 
-# How many paths a sentence names, and how many revisions are looked through for who touched one.
+# How many revisions are searched for the person who changed a path.
 _SEARCHED: Final = 20
 
 
@@ -51,19 +51,19 @@ class Change:
     renamed: tuple[tuple[str, str], ...] = ()
 
     def resolved(self, seen: Mapping[str, fileset.File]) -> "Change":
-        """The same in files of the revision that the person saw. Raises InputError for a path that is not in it."""
+        """Return the change in files of the revision that the person saw. Raises InputError for a path not in it."""
         removed = tuple(path for name in self.removed for path in _inside(seen, name))
         renamed = tuple((path, f"{to}{path[len(name) :]}") for name, to in self.renamed for path in _inside(seen, name))
         return Change(self.added, removed, renamed)
 
     def wanted(self, seen: Mapping[str, fileset.File]) -> dict[str, fileset.File | None]:
-        """What shall stand at each path that it touches; None for nothing. Of a resolved change."""
+        """Return the file that a resolved change puts at each path that it touches; None for no file."""
         ends: dict[str, fileset.File | None] = dict.fromkeys((*self.removed, *(old for old, _ in self.renamed)))
         ends |= {new: dataclasses.replace(seen[old], path=new) for old, new in self.renamed}
         return ends | {one.file.path: one.file for one in self.added}
 
     def apply(self, draft: files.Draft) -> None:
-        """Do it to a draft. Raises InputError where the draft's files do not allow it."""
+        """Apply the change to a draft. Raises InputError where the draft's files do not allow it."""
         there = {file.path for file in draft.all}
         for path in self.removed:
             if path in there:
@@ -79,9 +79,9 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What came of a change: the newest revision's number, and whether it is this change that made it.
+    """The outcome of a change: the newest revision's number, and whether this change made it.
 
-    `among` are those who made revisions in between; theirs are in it too.
+    `among` are the people who made revisions in between; their changes are in it too.
     """
 
     number: str
@@ -93,10 +93,10 @@ class Made:
 async def resolve(
     read: transaction.Transaction, release_key: str, change: Change, seen: str, newest: str
 ) -> tuple[Change, tuple[str, ...]]:
-    """The change in files, and who made revisions since the one that was seen.
+    """Return the change in files, and who made revisions since the one that was seen.
 
-    Raises ConflictError when one of those touched a path that the change touches too; InputError for a path that the
-    revision that was seen does not have.
+    Raises ConflictError if one of those revisions changed a path that the change touches too; InputError for a path
+    that the revision that was seen does not have.
     """
     before = await _files(read, release_key, seen)
     after = before if (newest == seen) else await _files(read, release_key, newest)
@@ -132,7 +132,7 @@ async def _files(read: transaction.Transaction, release_key: str, number: str) -
 
 
 async def _since(read: transaction.Transaction, release_key: str, seen: str) -> Sequence[sql.Revision]:
-    """The revisions after the one that was seen, the newest first."""
+    """Return the revisions after the one that was seen, newest first."""
     after = col(sql.Revision.seq) > int(seen or 0)
     return [one.row for one in await queries.revisions(read.data, release_key, after, limit=_SEARCHED)]
 
@@ -140,7 +140,7 @@ async def _since(read: transaction.Transaction, release_key: str, seen: str) -> 
 async def _sentence(
     read: transaction.Transaction, release_key: str, clashes: Sequence[str], seen: str, since: Sequence[sql.Revision]
 ) -> str:
-    """Who touched the same path, when, and what to do."""
+    """Return the sentence that says who changed the same path, when, and what to do."""
     path = clashes[0]
     who = since[0]
     now = (await _files(read, release_key, who.number)).get(path)
@@ -157,31 +157,31 @@ async def _sentence(
     )
 
 
-# As many files in one upload.
+# The most files in one upload.
 MAX_FILES: Final = 20_000
-# Of the names that cannot be used, as many are listed.
+# The most names that are listed of those that cannot be used.
 MAX_LISTED: Final = 100
-# What an upload leaves free on the disk: the database must still be able to say what happened.
+# The bytes that an upload leaves free on the disk: the database must still be able to record what happened.
 _KEPT_FREE: Final = 64_000_000
-# A piece up to this size is written at once: handing it to a thread would take longer.
+# A piece of up to this size is written directly: passing it to a thread would take longer.
 _SMALL: Final = 65_536
 _PREFIX: Final = "upload-"
 _LOCK: Final = "lock"
-# A draft lives for seconds; one of yesterday's is a dead process's.
+# In seconds. A draft exists for a few seconds; one that is a day old belongs to a dead process.
 _OLD: Final = 86_400
 
 
 class Spool:
-    """What has arrived so far. Once one name is wrong nothing more is written: the upload will be refused whole."""
+    """The files that arrived so far. After the first wrong name nothing more is written: the upload will be refused."""
 
     def __init__(self, directory: pathlib.Path, kept_free: int) -> None:
         self._directory = directory
         self._kept_free = kept_free
         self._stored: list[Stored] = []
-        # Every name that could be used, written or not, and the folders that they lie in.
+        # Every valid name, written or not, and the folders that contain them.
         self._paths: set[str] = set()
         self._folders: set[str] = set()
-        # Name and reason of what cannot be saved, the first of them; and how many there are.
+        # Name and reason of the first files that cannot be saved; and how many there are.
         self.refused: list[tuple[str, str]] = []
         self.refused_total = 0
         self._path = ""
@@ -191,7 +191,7 @@ class Spool:
 
     @property
     def change(self) -> Change:
-        """Everything that arrived, to be added."""
+        """The change that adds everything that arrived."""
         return Change(added=tuple(self._stored))
 
     @property
@@ -200,7 +200,7 @@ class Spool:
         return len(self._stored)
 
     def begin(self, path: str) -> None:
-        """The next file has this path."""
+        """Begin the next file, at this path. Raises InputError if there are too many."""
         reason = relpath.why_not(path) or self._taken(path)
         if len(self._paths) + self.refused_total >= MAX_FILES:
             raise errors.InputError(
@@ -218,14 +218,14 @@ class Spool:
             self._part = None if self.refused else (self._directory / f"{len(self._stored):06}").open("xb")
 
     async def write(self, data: bytes) -> None:
-        """A piece of it."""
+        """Write a piece of the current file."""
         if len(data) <= _SMALL:
             self._write(data)
         else:
             await asyncio.to_thread(self._write, data)
 
     def end(self) -> None:
-        """It is whole."""
+        """Finish the current file."""
         if self._part is not None:
             with files.no_room_said():
                 self._part.close()
@@ -234,15 +234,15 @@ class Spool:
         self._part = None
 
     def close(self) -> None:
-        """Give up a file that did not arrive whole."""
+        """Abandon a file that did not arrive whole."""
         if self._part is not None:
-            # What is left in its buffer belongs to nobody, and need not find room.
+            # The rest of its buffer is not needed, so it does not matter if the disk is full.
             with contextlib.suppress(OSError):
                 self._part.close()
 
     def _write(self, data: bytes) -> None:
         if self._part is not None:
-            # Others fill the same disk meanwhile, and not every client says how much it will send.
+            # Others write to the same disk meanwhile, and not every client says how much it will send.
             _ensure_free(self._directory, len(data) + self._kept_free)
             self._digest.update(data)
             self._size += len(data)
@@ -260,7 +260,7 @@ class Spool:
 
 @contextlib.contextmanager
 def opened(state_dir: pathlib.Path, *, kept_free: int = _KEPT_FREE) -> Iterator[Spool]:
-    """A spool, gone at the end with all that is in it. It leaves so many bytes of the disk free."""
+    """Yield a spool, which is deleted at the end with its files. It leaves `kept_free` bytes of the disk free."""
     temporary = state_dir / files.TEMPORARY
     with files.no_room_said():
         temporary.mkdir(parents=True, exist_ok=True)
@@ -277,13 +277,13 @@ def opened(state_dir: pathlib.Path, *, kept_free: int = _KEPT_FREE) -> Iterator[
 
 
 def ensure_room(state_dir: pathlib.Path, size: int) -> None:
-    """Raise NoRoomError if so many bytes will not fit."""
+    """Raise NoRoomError if `size` bytes do not fit."""
     state_dir.mkdir(parents=True, exist_ok=True)
     _ensure_free(state_dir, size + _KEPT_FREE)
 
 
 def sweep(state_dir: pathlib.Path) -> int:
-    """Take away the spools of processes that are no more, and drafts that nobody works on; answer how many."""
+    """Delete the spools and the drafts of processes that have ended, and return how many there were."""
     swept = 0
     temporary = state_dir / files.TEMPORARY
     for directory in temporary.glob(f"{files.DRAFT}*"):
@@ -292,7 +292,7 @@ def sweep(state_dir: pathlib.Path) -> int:
                 shutil.rmtree(directory, ignore_errors=True)
                 swept += 1
     for directory in temporary.glob(f"{_PREFIX}*"):
-        # Where there is no lock yet, somebody is just beginning; one who died there left an empty folder.
+        # Without a lock a process is just beginning; if it died there, it left a folder without uploaded files.
         with contextlib.suppress(OSError), (directory / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(directory, ignore_errors=True)
@@ -307,7 +307,7 @@ def _ensure_free(directory: pathlib.Path, size: int) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: pathlib.Path) -> Iterator[None]:
-    """Hold the directory's lock. It gets its name when it is held, so that nobody takes it for a dead one's."""
+    """Lock the directory. The lock gets its name once it is locked, so that it is never taken for a dead process's."""
     unnamed = directory / f"{_LOCK}-to-be"
     with unnamed.open("xb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

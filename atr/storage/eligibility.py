@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that the gates look at, loaded for many deployments at once: for pages, for the request and for the mark.
+"""Everything that the gates read, loaded for many deployments at once: for pages, for the request and for the mark.
 
-The number of statements is fixed, whatever the number of deployments and of their releases.
+The number of statements does not depend on the number of deployments or of their releases.
 """
 
 import dataclasses
@@ -27,21 +27,21 @@ import atr.storage.lanes as lanes
 import atr.storage.names as names
 import atr.storage.rights as rights
 
-# The promotion of a deployment that has a call before it, perhaps, is in one of these; there is at most one.
+# States from which a publish request may still be sent. A deployment has at most one promotion in one of these.
 _ASKED_FOR = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.IN_DOUBT})
-# A release and a platform.
+# The key of a release, and the name of a platform.
 _Where = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """A release with whose it is, what is allowed to it, what its newest vote is about, and its newest revision."""
+    """A release with its project, committee and policy, the ballot of its newest vote, and its newest revision."""
 
     row: sql.Release
     project: sql.Project
     committee: sql.Committee
     policy: sql.ReleasePolicy
-    # By platform: the names that belong to the project.
+    # By platform: the project's namespaces.
     targets: Mapping[str, tables.PlatformTarget]
     ballot: tuple[tables.BallotEntry, ...]
     newest_revision: queries.Revision | None
@@ -58,13 +58,13 @@ class Release:
         return candidates.has_passed(self.row)
 
     def on_ballot(self, platform: str) -> Sequence[tables.BallotEntry]:
-        """What the newest vote is about on this platform."""
+        """Return the entries of the newest vote's ballot for this platform."""
         return [entry for entry in self.ballot if entry.platform == platform]
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A deployment with all that is decided about it now."""
+    """A deployment with the facts that decide what can be done with it now."""
 
     of: Release
     deployment: tables.Deployment
@@ -80,7 +80,7 @@ class Case:
 
     @property
     def release(self) -> sql.Release:
-        """The release that it is of."""
+        """The deployment's release."""
         return self.of.row
 
     @property
@@ -90,17 +90,17 @@ class Case:
 
     @property
     def target(self) -> tables.PlatformTarget | None:
-        """The names on its platform that belong to the project."""
+        """The project's namespaces on the deployment's platform."""
         return self.of.targets.get(self.deployment.platform)
 
 
 async def release(data: session.Session, release_key: str) -> Release:
-    """One release. Raises NotFoundError."""
+    """Return one release. Raises NotFoundError."""
     return (await releases_of(data, [release_key]))[release_key]
 
 
 async def releases_of(data: session.Session, release_keys: Collection[str]) -> Mapping[str, Release]:
-    """By key: the releases. Raises NotFoundError for one that is not there, or whose project has no committee."""
+    """Return the releases by key. Raises NotFoundError if one does not exist, or its project has no committee."""
     row, project, committee, policy = sql.Release, sql.Project, sql.Committee, sql.ReleasePolicy
     wanted = (
         sqlmodel.select(row, project, committee, policy)
@@ -136,7 +136,7 @@ async def releases_of(data: session.Session, release_keys: Collection[str]) -> M
 async def one(
     data: session.Session, deployment: tables.Deployment, asf_uid: str, *, sending: tables.Promotion | None = None
 ) -> Case:
-    """Everything about one deployment, for this person; `sending` as in `load`."""
+    """Return the case of one deployment, for this person; `sending` as in `load`."""
     return (await load(data, [deployment], asf_uid, sending=sending))[deployment.id]
 
 
@@ -148,10 +148,10 @@ async def load(
     sending: tables.Promotion | None = None,
     releases: Mapping[str, Release] | None = None,
 ) -> Mapping[int | None, Case]:
-    """By deployment: everything that the gates and the evidence need about it, for this person.
+    """Return by deployment everything that the gates and the evidence need, for this person.
 
-    `releases` where they were read in this transaction already. `sending` is the promotion that is about to be sent;
-    whoever only asks for one asks anew.
+    `releases` may be given if they were read in this transaction already. `sending` is the promotion that is about to
+    be sent; without one the gates about a restored database and freed packages are met.
     """
     if not deployments:
         return {}
@@ -220,7 +220,7 @@ async def load(
 async def turns_of(
     data: session.Session, promotions: Iterable[tables.Promotion]
 ) -> Mapping[int | None, tuple[str, str]]:
-    """By promotion: which one it waits for, or whose trouble stopped it and how. Both empty: its turn is now."""
+    """Return by promotion which one it waits for, and which one's failure stopped it and how; both empty if none."""
     every = list(promotions)
     numbers = {row.after_id for row in every if (row.state is states.State.REQUESTED) and (row.after_id is not None)}
     older = await queries.promotions(data, col(tables.Promotion.id).in_(numbers)) if numbers else ()
@@ -240,7 +240,7 @@ def _turn(row: tables.Promotion, before: tables.Promotion, name: str) -> tuple[s
 
 
 def named(promotion: tables.Promotion, packages: Sequence[distribution.Coordinates]) -> str:
-    """What a promotion of these packages makes public, in a few words."""
+    """Return what a promotion of these packages makes public, in a few words."""
     platform = distribution.DistributionPlatform[promotion.platform]
     return f"{distribution.in_one_line(packages)} on {platform.display_name}"
 
@@ -255,9 +255,9 @@ def _check_blockers(row: tables.Deployment, results: Sequence[sql.CheckResult]) 
 
 
 def _voted_digest(release: Release, row: tables.Deployment) -> str:
-    """What was voted on for this deployment: its own digest if that is on the ballot, else the platform's entry.
+    """Return the digest that was voted on for this deployment: its own if the ballot has it, else the platform's entry.
 
-    The mapped files come before other deployments. Empty when the ballot has nothing for the platform.
+    The mapped files come before other deployments. Empty if the ballot has nothing for the platform.
     """
     entries = release.on_ballot(row.platform)
     if any(entry.file_set_digest == row.file_set_digest for entry in entries):
@@ -282,7 +282,7 @@ def _evidence_digest(
 async def targets(
     data: session.Session, project_keys: Collection[str]
 ) -> Mapping[str, Mapping[str, tables.PlatformTarget]]:
-    """By project and platform: the names that belong to the project."""
+    """Return the namespaces of projects, by project and platform."""
     row = tables.PlatformTarget
     found: dict[str, dict[str, tables.PlatformTarget]] = {}
     for one in (await data.exec(sqlmodel.select(row).where(col(row.project_key).in_(project_keys)))).all():
@@ -291,7 +291,7 @@ async def targets(
 
 
 async def _freed(data: session.Session, promotion: tables.Promotion) -> tuple[str, ...]:
-    """The packages that a promotion asked for and does not hold now."""
+    """Return the packages that a promotion was requested for and has no reservation of now."""
     row = tables.PromotionTarget
     wanted = sqlmodel.select(row.purl).where(row.promotion_id == promotion.id, ~col(row.holding))
     return tuple((await data.exec(wanted.order_by(col(row.purl)))).all())
@@ -300,10 +300,10 @@ async def _freed(data: session.Session, promotion: tables.Promotion) -> tuple[st
 async def _newer(
     data: session.Session, of: Mapping[str, Release], wheres: Collection[_Where]
 ) -> Mapping[_Where, tuple[str, str]]:
-    """By release and platform: a revision made after the vote, and how it differs from what was voted on there.
+    """Return by release and platform a revision made after the vote, and how it differs from the voted files there.
 
-    Both empty where it does not. Ours never makes one, a host may. Where the ballot maps nothing to the platform, the
-    whole revision counts.
+    Both are empty where it does not differ. This module never makes such a revision, a host application may. If the
+    ballot maps nothing to the platform, the whole revision is compared.
     """
     row, release = tables.RevisionFiles, sql.Release
     wanted = (

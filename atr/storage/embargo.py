@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases under embargo: who sees them, and when something of them may leave ATR.
 
-An expedited release that is not out is for members of its committee. Nothing of it reaches a platform or the served
-repository until a member lifts the embargo. Lifting lets it leave and shows it to nobody: the pages stay the members'.
+Only members of its committee see an expedited release that is not announced. Nothing of it reaches a platform or the
+served repository until a member lifts the embargo. Lifting it does not show the release's pages to anyone else.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ import atr.storage.transaction as transaction
 
 
 async def release_key(read: transaction.Transaction, project_key: str, version: str) -> str:
-    """The key of a release that the reader may see. Raises NotFoundError, with one sentence for both reasons."""
+    """Return the key of a release. Raises NotFoundError, alike for one that does not exist and one that is hidden."""
     release = await queries.demand_version(read.data, project_key, version)
     if release.is_embargoed and not await _is_member(read, release):
         raise queries.no_version(project_key, version)
@@ -31,7 +31,7 @@ async def release_key(read: transaction.Transaction, project_key: str, version: 
 
 
 async def seen_by(read: transaction.Transaction) -> Any:
-    """The condition on `release` under which the reader sees it."""
+    """Return the condition on `release` under which the reader sees it."""
     every = (await read.data.exec(sqlmodel.select(sql.Committee))).all()
     mine = [committee.key for committee in every if rights.is_member(committee, read.asf_uid)]
     projects = sqlmodel.select(sql.Project.key).where(col(sql.Project.committee_key).in_(mine))
@@ -39,15 +39,15 @@ async def seen_by(read: transaction.Transaction) -> Any:
 
 
 async def holds(data: session.Session, key: str) -> bool:
-    """Whether nothing of the release with this key may leave: it is under embargo, and no member has lifted it.
+    """Return whether nothing of the release with this key may leave: it is under embargo, and no member has lifted it.
 
-    One that is not there any more is under no embargo.
+    A release that does not exist any more is not under embargo.
     """
     return key in await held_keys(data, [key])
 
 
 async def held_keys(data: session.Session, keys: Collection[str]) -> frozenset[str]:
-    """Those of these releases of which nothing may leave."""
+    """Return the keys of those of these releases of which nothing may leave."""
     row = sql.Release
     return frozenset(
         (await data.exec(sqlmodel.select(row.key).where(col(row.key).in_(keys), ~may_leave(row.key)))).all()
@@ -61,7 +61,7 @@ async def demand_lifted(data: session.Session, key: str) -> None:
 
 
 async def lifts(data: session.Session, releases: Collection[sql.Release]) -> Mapping[str, operating.EmbargoLift]:
-    """By key: who lifted the embargo of this very release, when and why, where somebody has."""
+    """Return by key the lift of each release's embargo; an older one, of a deleted release with its key, is ignored."""
     created = {release.key: release.created for release in releases}
     row = operating.EmbargoLift
     wanted = sqlmodel.select(row).where(col(row.release_key).in_(created))
@@ -70,7 +70,7 @@ async def lifts(data: session.Session, releases: Collection[sql.Release]) -> Map
 
 
 def may_leave(key: Any) -> Any:
-    """The condition on a row's release key under which the worker takes the row."""
+    """Return the condition on a row's release key under which the worker may claim the row."""
     lift, release = operating.EmbargoLift, sql.Release
     lifted = sqlmodel.select(lift.release_key).where(
         lift.release_key == release.key, lift.release_created == release.created
@@ -79,7 +79,7 @@ def may_leave(key: Any) -> Any:
 
 
 def sentence(release: sql.Release, lift: operating.EmbargoLift | None) -> str:
-    """What the release's pages say of its embargo and of who lifted it; empty where there is none."""
+    """Return what the release's pages say about its embargo and who lifted it; empty if it is not under embargo."""
     if not release.is_embargoed:
         return ""
     seen = (

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this process could serve people now. Asked by machines, often, so it is cheap; and its answer is for anybody,
-so no sentence holds what an error said.
+"""Whether this process can serve requests now. Machines ask often, so it is cheap; and anyone can read the answer, so
+it quotes no error but the operating system's word for why a file cannot be written.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ import atr.db.migrate as migrate
 import atr.storage as storage
 
 _LOG = logging.getLogger(__name__)
-# A balancer does not wait longer for an answer.
+# In seconds. A load balancer does not wait longer for an answer.
 PATIENCE: Final = 5.0
-# As much as the smallest file takes on most disks.
+# The space that the smallest file takes on most disks.
 _SAMPLE: Final = bytes(4_096)
 
 
 @dataclasses.dataclass(frozen=True)
 class Lack:
-    """One thing that is not as it must be."""
+    """One reason why the process cannot serve requests."""
 
     # "database", "migrations" or "disk".
     what: str
@@ -32,7 +32,7 @@ class Lack:
 
 
 async def lacks(store: storage.Storage, *, patience: float = PATIENCE) -> tuple[Lack, ...]:
-    """What keeps this process from serving people; empty if nothing does. Never raises."""
+    """Return what prevents this process from serving requests; empty if nothing does. Never raises."""
     found = (await _database(store, patience), await _disk(store.place.state_dir, patience))
     return tuple(lack for lack in found if lack is not None)
 
@@ -64,7 +64,7 @@ async def _disk(state_dir: pathlib.Path, patience: float) -> Lack | None:
 
 
 def try_to_write(state_dir: pathlib.Path) -> None:
-    """Write a small file there that has no name and is gone at once. Raises OSError."""
+    """Write a small file there that has no name and is deleted at once. Raises OSError."""
     with tempfile.TemporaryFile(dir=state_dir) as file:
         file.write(_SAMPLE)
         file.flush()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the bytes of a file set lie on this server: in a kept copy, in a revision of the release, or nowhere."""
+"""Where the bytes of a file set are on this server: in a kept copy, in a revision of the release, or nowhere."""
 
 import dataclasses
 from collections.abc import Collection, Mapping
@@ -17,26 +17,26 @@ import atr.storage.transaction as transaction
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """What holds every byte of a file set: a revision, by its number and the digest of its files, or the kept copy."""
+    """What has every byte of a file set: a revision, by its number and the digest of its files, or the kept copy."""
 
     revision_number: str = ""
     revision_digest: str = ""
 
     @property
     def described(self) -> str:
-        """In words, for the middle of a sentence."""
+        """The holder in words, for the middle of a sentence."""
         return f"revision {self.revision_number}" if self.revision_number else "the kept copy"
 
 
 async def holder(read: transaction.Transaction, release: sql.Release, digest: str) -> Holder | None:
-    """What holds every byte of this file set here; None if nothing does."""
+    """Return what has every byte of this file set on this server; None if nothing does."""
     return (await holders(read, {release.key: release}, [(release.key, digest)])).get((release.key, digest))
 
 
 async def holders(
     read: transaction.Transaction, releases: Mapping[str, sql.Release], wanted: Collection[tuple[str, str]]
 ) -> Mapping[tuple[str, str], Holder]:
-    """By release and file set: what holds every byte of it here, where anything does."""
+    """Return by release and file set what has every byte of it on this server, where anything does."""
     kept = await kept_copies(read, {releases[key].project_key for key, _ in wanted})
     found = {one: Holder() for one in wanted if (releases[one[0]].project_key, one[1]) in kept}
     rest = [one for one in wanted if one not in found]
@@ -61,21 +61,21 @@ async def holders(
 
 
 async def kept_copies(read: transaction.Transaction, project_keys: Collection[str]) -> Collection[tuple[str, str]]:
-    """Project and digest of every copy that these projects keep."""
+    """Return project and digest of every copy that these projects keep."""
     row = tables.KeptCopy
     wanted = sqlmodel.select(row.project_key, row.file_set_digest).where(col(row.project_key).in_(project_keys))
     return set((await read.data.exec(wanted)).all())
 
 
 async def is_kept(read: transaction.Transaction, project_key: str, digest: str) -> bool:
-    """Whether the project keeps a copy of this file set."""
+    """Return whether the project keeps a copy of this file set."""
     return await read.data.get(tables.KeptCopy, (project_key, digest)) is not None
 
 
 async def sources(
     read: transaction.Transaction, release: sql.Release, digest: str, held: Holder
 ) -> tuple[tuple[str, disk.Recorded], ...]:
-    """Each file of the set by its path, and where its bytes lie."""
+    """Return the path of each file of the set, and where its bytes are."""
     files = (await queries.file_set(read.data, digest)).files
     if not held.revision_number:
         return tuple((file.path, read.place.blobs.recorded(file.sha256, file.size)) for file in files)
@@ -87,7 +87,7 @@ async def sources(
 async def source(
     read: transaction.Transaction, release: sql.Release, digest: str, sha256: str, size: int
 ) -> disk.Recorded | None:
-    """Where the bytes of one file of the set lie; None if we have them no more."""
+    """Return where the bytes of one file of the set are; None if ATR no longer has them."""
     if await is_kept(read, release.project_key, digest):
         return read.place.blobs.recorded(sha256, size)
     row, revision = tables.FileSetFile, tables.RevisionFiles
@@ -95,7 +95,7 @@ async def source(
         sqlmodel.select(revision.number, row.path)
         .join(row, col(row.digest) == col(revision.file_set_digest))
         .where(revision.release_key == release.key, row.sha256 == sha256)
-        # The set itself first: what is served as a revision's files is that revision's.
+        # The set itself first: the files that are served as a revision's must be that revision's.
         .order_by((col(revision.file_set_digest) == digest).desc(), col(revision.number).desc())
         .limit(1)
     )
@@ -107,7 +107,7 @@ async def source(
 
 
 async def on_open_ballots(read: transaction.Transaction, project_keys: Collection[str]) -> Collection[tuple[str, str]]:
-    """Project and digest of every file set on which a vote of these projects is open."""
+    """Return project and digest of every file set on which a vote of these projects is open."""
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(release.project_key, entry.file_set_digest)
@@ -118,7 +118,7 @@ async def on_open_ballots(read: transaction.Transaction, project_keys: Collectio
 
 
 async def usage(read: transaction.Transaction, project_key: str) -> dict[str, int]:
-    """What a project keeps: each blob once, however many of its copies hold it, with its size."""
+    """Return the blobs of a project's copies with their sizes; one that several copies have is there once."""
     row, copy = tables.FileSetFile, tables.KeptCopy
     wanted = (
         sqlmodel.select(row.sha256, row.size)
@@ -130,17 +130,17 @@ async def usage(read: transaction.Transaction, project_key: str) -> dict[str, in
 
 
 async def _contents(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, frozenset[str]]:
-    """By file set: the sha256 of each of its files."""
+    """Return by file set the sha256 of each of its files."""
     row = tables.FileSetFile
     wanted = sqlmodel.select(row.digest, row.sha256).where(col(row.digest).in_(digests))
     found: dict[str, set[str]] = {digest: set() for digest in digests}
-    # Compared here: SQLite, which has no index of sha256, takes a thousand times as long.
+    # Compared in Python: SQLite, which has no index on sha256, takes a thousand times as long.
     for digest, sha256 in (await read.data.exec(wanted)).all() if digests else ():
         found[digest].add(sha256)
     return {digest: frozenset(these) for digest, these in found.items()}
 
 
 async def is_wanted(read: transaction.Transaction, release: sql.Release) -> bool:
-    """Whether the release's project keeps copies."""
+    """Return whether the release's project keeps copies."""
     project = await queries.demand_project(read.data, release.project_key)
     return (await queries.policy(read.data, project)).keep_copies

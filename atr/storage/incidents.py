@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Public, and compared with nothing: what stands in public of a release and no promotion holds."""
+"""Incidents: packages of a release that are public, and that no promotion compares with the voted files."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,13 +20,13 @@ import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 
 _PUBLIC: Final = frozenset({states.State.CHECKING, states.State.LIVE, states.State.DIVERGED})
-# Packages that are looked for in one statement.
+# The most packages that one statement searches for.
 _AT_ONCE: Final = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Incident:
-    """What is wrong, in a word and in a sentence, and who must act."""
+    """What is wrong, as a label and as a sentence, and who must act."""
 
     word: str
     sentence: str
@@ -47,7 +47,7 @@ NOT_COMPARED: Final = Incident(
 
 
 async def sentences(data: session.Session, releases: Mapping[str, eligibility.Release]) -> Mapping[str, Sequence[str]]:
-    """By release: its incidents for people, each sentence once, with all that it is said of."""
+    """Return by release the sentences about its incidents, each once with everything that it concerns."""
     row, promotion = tables.Deployment, tables.Promotion
     deployments = sqlmodel.select(row).where(col(row.release_key).in_(releases)).order_by(col(row.id))
     cases = await eligibility.load(data, (await data.exec(deployments)).all(), "", releases=releases)
@@ -69,7 +69,7 @@ def told(
     packages: Mapping[int | None, tuple[distribution.Coordinates, ...]],
     of_tracked: Mapping[int | None, Incident],
 ) -> Mapping[str, Sequence[str]]:
-    """By release: the sentences of incidents of deployments, and of promotions without one."""
+    """Return by release the sentences about incidents of deployments, and of promotions without one."""
     found: dict[str, dict[Incident, list[str]]] = {}
     for number, incident in of_cases.items():
         row = cases[number].deployment
@@ -89,7 +89,7 @@ def told(
 async def of_deployments(
     data: session.Session, cases: Mapping[int | None, eligibility.Case]
 ) -> Mapping[int | None, Incident]:
-    """By deployment: what is wrong with it, or with another one of its packages, that is public, where anything is."""
+    """Return by deployment the incident, if any: it, or another deployment of its packages, is wrongly public."""
     found = {key for key, case in cases.items() if _was_found(case)}
     public = {key for key, case in cases.items() if case.deployment.state is states.DeploymentState.PUBLISHED}
     if not (found | public):
@@ -105,10 +105,10 @@ async def of_deployments(
             if not _was_voted(cases[key]):
                 incidents[key] = NOT_VOTED
             elif key in found:
-                # What was voted on and is not compared, since a person stopped that, is not live; more is not known.
+                # Otherwise a person stopped the comparison of voted files: they are not live, and more is not known.
                 incidents[key] = NOT_COMPARED
         elif (key in unvoted) and not _holds(held, release_key, packages, looked=True):
-            # Whoever holds its packages compares the voted files; only a look that counted tells what stands beside.
+            # The promotions of its packages compare the voted files; extra files are known only after a check counted.
             incidents[key] = NOT_VOTED
     return incidents
 
@@ -118,7 +118,7 @@ async def of_promotions(
     promotions: Iterable[tables.Promotion],
     packages: Mapping[int | None, tuple[distribution.Coordinates, ...]],
 ) -> Mapping[int | None, Incident]:
-    """The same of promotions without deployment that have ended; `packages` are those that they asked for."""
+    """Return the same for ended promotions without a deployment; `packages` are those that were to be promoted."""
     ended = [row for row in promotions if (row.state in states.ENDED) and (row.found_at is not None)]
     if not ended:
         return {}
@@ -129,7 +129,7 @@ async def of_promotions(
 
 
 async def was_voted(data: session.Session, row: tables.Deployment | tables.Promotion) -> bool:
-    """Whether what it holds, or is compared with, is on the ballot of the vote that passed."""
+    """Return whether its files, or those that it is compared with, are on the ballot of the vote that passed."""
     if isinstance(row, tables.Promotion):
         return row.id in await _compared(data, [row])
     release = await queries.get_release(data, row.release_key)
@@ -143,7 +143,7 @@ async def elsewhere(
     deployments: Mapping[int | None, tuple[distribution.Coordinates, ...]],
     promotions: Mapping[int | None, tuple[distribution.Coordinates, ...]],
 ) -> tuple[Collection[int | None], Collection[int | None]]:
-    """The deployments, and the promotions without one, of which a package is public by what another promotion holds."""
+    """Return the deployments, and the promotions without one, of which another promotion made a package public."""
     row, target = tables.Promotion, tables.PromotionTarget
     wanted = (
         sqlmodel.select(target.purl, row.id, row.deployment_id)
@@ -167,7 +167,7 @@ async def elsewhere(
 
 
 def _was_found(case: eligibility.Case) -> bool:
-    """Whether its packages were found public, by itself or after one of its promotions had ended."""
+    """Return whether its packages were found public, by its own checks or after one of its promotions had ended."""
     ended = (row for row in case.promotions if row.state in states.ENDED)
     return (case.deployment.found_at is not None) or any(row.found_at is not None for row in ended)
 
@@ -177,12 +177,12 @@ def _was_voted(case: eligibility.Case) -> bool:
 
 
 def is_on(ballot: Iterable[tables.BallotEntry], row: tables.Deployment) -> bool:
-    """Whether the files of a deployment are on this ballot."""
+    """Return whether the files of a deployment are on this ballot."""
     return any((one.platform, one.file_set_digest) == (row.platform, row.file_set_digest) for one in ballot)
 
 
 async def _compared(data: session.Session, promotions: Iterable[tables.Promotion]) -> Collection[int | None]:
-    """Those that are compared with files of the vote that passed: a part of a file set has a digest of its own."""
+    """Return those that are compared with voted files: by path, since a part of a file set has another digest."""
     row, release = tables.Promotion, sql.Release
     numbers = [one.id for one in promotions]
     beyond = await _with_other_paths(data, row, col(row.voted_digest), numbers)
@@ -198,7 +198,7 @@ async def _compared(data: session.Session, promotions: Iterable[tables.Promotion
 async def _with_other_paths(
     data: session.Session, row: Any, digest: Any, numbers: Collection[int | None]
 ) -> Collection[int]:
-    """Those of these rows whose file set has a path that the newest vote was not about on their platform."""
+    """Return those of these rows whose file set has a path that is not on the newest ballot for their platform."""
     if not numbers:
         return ()
     file, voted_file = tables.FileSetFile, sqlalchemy.orm.aliased(tables.FileSetFile)
@@ -218,7 +218,7 @@ async def _with_other_paths(
 
 
 async def _held(data: session.Session, release_keys: Collection[str]) -> Mapping[tuple[str, str], bool]:
-    """By release and package: what its promotions hold, and whether one look beside the voted files has counted."""
+    """Return by release and package what its promotions reserved, and whether a check for extra files has counted."""
     target, promotion = tables.PromotionTarget, tables.Promotion
     wanted = (
         sqlmodel.select(promotion.release_key, target.purl, promotion.beside_at)
@@ -235,13 +235,13 @@ def _holds(
     *,
     looked: bool = False,
 ) -> bool:
-    """Whether promotions of the release hold all of these packages; `looked`: and a look beside each has counted."""
+    """Return whether the release reserved all of these packages; `looked`: and checked each for extra files."""
     known = [held.get((release_key, one.purl)) for one in packages]
     return bool(known) and all(one if looked else (one is not None) for one in known)
 
 
 async def look_anew(write: transaction.Transaction, *releases: Any) -> None:
-    """Have every incident of these releases looked at at once: it may be possible to compare it now."""
+    """Make every incident of these releases due: it may be possible to compare it now."""
     keys = sqlmodel.select(sql.Release.key).where(*releases)
     for table in (tables.Deployment, tables.Promotion):
         await write.data.exec(

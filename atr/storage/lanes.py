@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether anything may be sent or asked by a mechanism now, and why not.
+"""Whether anything may be sent or polled by a mechanism now, and why not.
 
-An account that does not answer is left alone, one that asked for it for a while. A foundation admin can switch off
-everything by one mechanism, or the whole site; a switch is a guard's scope, and where there is no row, it is on. What
-is off holds every mark (publish, upload, drop) and nothing else: looking and asking go on, so that what is on its way
-ends.
+A platform that does not answer is not polled, nor one that asked ATR to wait. A foundation admin can switch off one
+mechanism, or all platforms; a switch has the name of a guard's scope, and without a row it is on. A switch that is off
+blocks every mark (publish, upload, drop) and nothing else: polling continues, so that requests on their way are
+followed to their end.
 """
 
 import dataclasses
@@ -32,22 +32,22 @@ _IN_PUBLIC: Final = (states.State.CHECKING, states.State.LIVE)
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Lane:
-    """What is looked at through one account: its rows wait for each other, and for no other lane's."""
+    """The rows that share a rate limit and a circuit breaker: they wait for each other, and for no other lane's."""
 
-    # A member of Mechanism, or of DistributionPlatform where nothing is promoted from here.
+    # A member of Mechanism, or of DistributionPlatform for a platform to which ATR does not promote.
     name: str
     reach: budget.Reach = budget.Reach.ACCOUNT
 
     @property
     def display_name(self) -> str:
-        """For sentences."""
+        """The name of the lane in sentences."""
         found = mechanisms.Mechanism.__members__.get(self.name)
         name = (found or distribution.DistributionPlatform[self.name]).display_name
         return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public place"
 
 
 def of_row(row: operating.PlatformAccount) -> budget.Account:
-    """The row as the rules read it."""
+    """Return the row as the rules read it."""
     return budget.Account(
         tokens=row.tokens,
         filled_at=row.filled_at,
@@ -59,28 +59,28 @@ def of_row(row: operating.PlatformAccount) -> budget.Account:
 
 
 def lane_of(promotion: tables.Promotion) -> Lane:
-    """What the next look at a promotion reaches; `is_public` is the same as a condition."""
+    """Return the lane of the next check of a promotion; `is_public` is the same rule as a condition."""
     tracked = (promotion.deployment_id is None) and (promotion.state not in states.ENDED)
     public = tracked or (promotion.state in _IN_PUBLIC)
     return Lane(promotion.mechanism, budget.Reach.PUBLIC if public else budget.Reach.ACCOUNT)
 
 
 def is_public() -> Any:
-    """Promotions whose next look reaches the public place."""
+    """Return the condition for promotions whose next check reads the public repository."""
     row = tables.Promotion
-    # What has ended is asked about at the platform first, whatever it was.
+    # A promotion that has ended is checked on the platform first, with or without a deployment.
     tracked = col(row.deployment_id).is_(None) & col(row.state).not_in(list(states.ENDED))
     return tracked | col(row.state).in_(_IN_PUBLIC)
 
 
 def known(platform: Any, mechanism: Any = None) -> Any:
-    """Rows of what this program has; a newer one, which works beside it, may have more."""
+    """Return the condition for rows with a platform and mechanism of this program; a newer program may have more."""
     is_known = platform.in_([one.name for one in distribution.DistributionPlatform])
     return is_known if mechanism is None else is_known & mechanism.in_([one.name for one in mechanisms.Mechanism])
 
 
 async def silent(data: session.Session) -> Mapping[str, reasons.Reason | None]:
-    """By mechanism: why nothing may be sent there; None where its platform answers."""
+    """Return by mechanism why nothing may be sent there; None if its platform answers."""
     row = operating.PlatformAccount
     opened = sqlmodel.select(row.name).where(row.reach == budget.Reach.ACCOUNT.value, col(row.opened_at).is_not(None))
     names, limits = set((await data.exec(opened)).all()), budget.LIMITS[budget.Reach.ACCOUNT]
@@ -95,14 +95,14 @@ def next_look(
     promotion: tables.Promotion | None,
     deployment: tables.Deployment | None,
 ) -> tuple[str, datetime.datetime | None]:
-    """When the next look at a row of a page is, and why not before; no sentence if nothing but the table says so."""
+    """Return when a row of a page is checked next, and the sentence why its lane delays it; empty if it does not."""
     due_at = (promotion.due_at if promotion else None) or (deployment.due_at if deployment else None)
     why = shut.get(lane_of(promotion) if promotion else Lane(deployment.mechanism if deployment else ""))
     return why if (why is not None) and (due_at is not None) and (due_at <= why[1]) else ("", due_at)
 
 
 async def shut(read: transaction.Transaction) -> Mapping[Lane, tuple[str, datetime.datetime]]:
-    """The lanes in which no row is looked at now, each with the sentence that says why, and until when."""
+    """Return the lanes in which no row is checked now, each with a sentence that says why, and until when."""
     found = {}
     names = {*mechanisms.Mechanism.__members__, *distribution.DistributionPlatform.__members__}
     account = operating.PlatformAccount
@@ -114,7 +114,7 @@ async def shut(read: transaction.Transaction) -> Mapping[Lane, tuple[str, dateti
     return found
 
 
-# Everything that may be switched off, and how people call it; a switch is there for those that this program has.
+# Everything that may be switched off, and its name in sentences; `scopes` are those that this program has.
 SWITCHES: Final[Mapping[str, str]] = {
     guards.SITE: "everything",
     **{guards.mechanism(one.name): one.display_name for one in mechanisms.Mechanism},
@@ -122,18 +122,18 @@ SWITCHES: Final[Mapping[str, str]] = {
 
 
 def scopes(data: session.Session) -> tuple[str, ...]:
-    """Everything that can be switched off here."""
+    """Return everything that can be switched off in this program."""
     return (guards.SITE, *(guards.mechanism(one.name) for one in data.built.by_mechanism))
 
 
 async def switches(data: session.Session) -> Mapping[str, operating.Switch | None]:
-    """By scope: each switch that is here; None where nobody ever moved it."""
+    """Return the switches by scope; None for one that was never used."""
     moved = {row.scope: row for row in (await data.exec(sqlmodel.select(operating.Switch))).all()}
     return {scope: moved.get(scope) for scope in scopes(data)}
 
 
 async def switched_off(data: session.Session) -> Mapping[str, str]:
-    """By switch: what each one that is off says, the whole site's first."""
+    """Return a sentence for each switch that is off, by scope, the one for all platforms first."""
     row = operating.Switch
     wanted = sqlmodel.select(row).where(col(row.off)).order_by(col(row.scope).desc())
     return {
@@ -144,7 +144,7 @@ async def switched_off(data: session.Session) -> Mapping[str, str]:
 
 
 async def off(data: session.Session) -> Mapping[str, reasons.Reason | None]:
-    """By mechanism: who switched it or the whole site off, when and why; None while it is on."""
+    """Return by mechanism who switched it or all platforms off, when and why; None while it is on."""
     said = await switched_off(data)
     mine = {
         one.name: " ".join(said[scope] for scope in said if scope in {guards.SITE, guards.mechanism(one.name)})

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that the worker claims: three kinds, one claim, one question what is due.
+"""Rows that the worker claims: three kinds, one claim, one query for the rows that are due.
 
-A lease is a row's `lease_owner`, `lease_until` and `lease_epoch`; the epoch is compared in every write, so whoever lost
-a lease writes nothing.
+A lease is a row's `lease_owner`, `lease_until` and `lease_epoch`; every write compares the epoch, so a worker that has
+lost its lease writes nothing.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ _Deployment = states.DeploymentState
 
 
 class Kind(enum.StrEnum):
-    """What is claimed."""
+    """The kinds of rows that are claimed."""
 
     PROMOTION = "promotion"
     DEPLOYMENT = "deployment"
@@ -43,7 +43,7 @@ class Kind(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Due:
-    """A row that is due: since when, and through which lane it is looked at."""
+    """A row that is due: since when, and the lane through which it is checked."""
 
     kind: Kind
     since: datetime.datetime
@@ -52,18 +52,18 @@ class Due:
 
 @dataclasses.dataclass(frozen=True)
 class _Leased:
-    """Which rows of a table are claimed."""
+    """How the rows of one table are claimed."""
 
     model: Any
-    # The column that tells the name of a row's lane.
+    # The column with the name of a row's lane.
     named: Any
-    # What a look at a row reaches, as SQL.
+    # What the check of a row reaches, as SQL.
     reach: Any
-    # Which rows may be claimed at this instant.
+    # The conditions under which rows may be claimed at this instant.
     where: Callable[[datetime.datetime], Sequence[Any]]
 
     def of(self, data: session.Session, lane: lanes.Lane) -> Any:
-        """The condition under which a row is looked at through the lane."""
+        """Return the condition under which a row is checked through the lane."""
         names = [lane.name]
         if self.model is sql.Distribution:
             names = [one.name for one in distribution.DistributionPlatform if _public_name(data, one.name) == lane.name]
@@ -72,16 +72,16 @@ class _Leased:
 
 def _promotions(_now: datetime.datetime) -> Sequence[Any]:
     row = tables.Promotion
-    # Nothing of a release under embargo is looked for before a call; after it, what came of it must be found out.
+    # Under embargo nothing is polled before the publish request; after it, its outcome must be found out.
     may_leave = embargo.may_leave(row.release_key) | (col(row.state) != states.State.REQUESTED)
-    # While the program is being replaced a newer one may use a state or a platform that this one does not know: the
-    # row is left alone.
+    # During an upgrade a newer program may use a state or a platform that this one does not know: the row is left to
+    # the newer one.
     return col(row.state).in_(list(states.State)), lanes.known(col(row.platform), col(row.mechanism)), may_leave
 
 
 def _deployments(_now: datetime.datetime) -> Sequence[Any]:
     row = tables.Deployment
-    # Nothing of a release under embargo is looked for; a request that may be on its way is followed to its end.
+    # Under embargo nothing is polled, except for a request that may be on its way: it is followed to its end.
     on_its_way = col(row.state).in_([_Deployment.UPLOADING, _Deployment.DROPPING])
     may_leave = embargo.may_leave(row.release_key) | on_its_way
     return col(row.state).in_(list(_Deployment)), lanes.known(col(row.platform), col(row.mechanism)), may_leave
@@ -89,13 +89,13 @@ def _deployments(_now: datetime.datetime) -> Sequence[Any]:
 
 def _distributions(now: datetime.datetime) -> Sequence[Any]:
     row, other = sql.Distribution, sqlalchemy.orm.aliased(sql.Distribution)
-    # Of each platform one is looked for at a time: one that answers slowly, or not at all, keeps no other waiting.
+    # One row of each platform is checked at a time: a platform that answers slowly, or not at all, delays no other.
     busy = sqlmodel.select(other.platform).where(col(other.lease_until) > now)
     return col(row.platform).not_in(busy), lanes.known(col(row.platform)), embargo.may_leave(row.release_key)
 
 
 def _public_name(data: session.Session, platform: str) -> str:
-    """Whose public place is asked: that of the mechanism which promotes there, else the platform's own."""
+    """Return whose public repository is polled: that of the mechanism that promotes there, else the platform's own."""
     one = distribution.DistributionPlatform[platform]
     return (data.built.mechanism(one) or one).name
 
@@ -121,9 +121,9 @@ _LEASED: Final[Mapping[Kind, _Leased]] = {
 
 
 async def due(write: transaction.Transaction, *, limit: int, shut: Collection[lanes.Lane] = ()) -> Sequence[Due]:
-    """The oldest rows that are due, at most so many of each kind, but for those of lanes that are shut: oldest first.
+    """Return the due rows, oldest first and at most `limit` of each kind, except those of lanes that are shut.
 
-    Of third-party distributions the oldest of each platform.
+    Of third-party distributions only the oldest of each platform is returned.
     """
     of_kind = [
         leases.due(
@@ -162,14 +162,14 @@ async def claim(
     limit: int,
     lane: lanes.Lane | None = None,
 ) -> Sequence[Any]:
-    """Take the rows of this kind that are due, of one lane or of all, oldest first."""
+    """Claim the rows of this kind that are due, of one lane or of all, oldest first."""
     leased = _LEASED[kind]
     where = [*leased.where(write.now), *([leased.of(write.data, lane)] if lane else [])]
     return await leases.claim(write.data, leased.model, write.now, *where, owner=owner, seconds=seconds, limit=limit)
 
 
 async def promotion(write: transaction.Transaction, claimed: work.Promotion) -> tables.Promotion:
-    """The promotion that the worker holds, locked. Raises LeaseLostError when somebody else holds it."""
+    """Return the promotion that the worker has leased, locked. Raises LeaseLostError if the lease is another's now."""
     await guards.hold(write.data, guards.release(claimed.release_key))
     row = await queries.demand_promotion(write.data, claimed.id, fresh=True)
     leases.check(row, claimed.epoch)
@@ -177,7 +177,7 @@ async def promotion(write: transaction.Transaction, claimed: work.Promotion) -> 
 
 
 async def deployment(write: transaction.Transaction, claimed: work.Deployment) -> tables.Deployment:
-    """The deployment that the worker holds; as above."""
+    """Return the deployment that the worker has leased, locked. Raises as `promotion` does."""
     await guards.hold(write.data, guards.release(claimed.release_key))
     row = await queries.demand_deployment(write.data, claimed.id, fresh=True)
     leases.check(row, claimed.epoch)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Move everything from a SQLite file into an empty PostgreSQL database: all of it in one transaction, or nothing.
 
-The file is locked for the time, so that nothing is written to it that would be left behind, and it is not changed.
-What arrived is read back and compared before it is committed: the rows of each table, and each chain of events.
+The file is locked meanwhile, so that nothing can be written to it that is not moved, and it is not changed. Before the
+commit the two databases are compared: the number of rows of each table, and the end of each chain of events.
 """
 
 import sqlite3
@@ -19,13 +19,13 @@ import atr.models.promotion as tables
 import atr.storage.audit as audit
 
 _BATCH: Final = 1_000
-# Whoever has the file open keeps it so; there is nothing to wait for.
+# In seconds. A process that has the file open keeps it open, so it is no use to wait longer.
 _BUSY_SECONDS: Final = 1.0
 Tell = Callable[[Mapping[str, Any]], None]
 
 
 def move(source: str, target: str, tell: Tell) -> None:
-    """Move it, and tell of each table. Raises SettingsError, with nothing changed, for what cannot be moved."""
+    """Move everything, and report each table to `tell`. Raises SettingsError, with nothing changed, if it cannot."""
     _demand(source, target)
     reading, writing = _locked(source), migrate.engine(target)
     try:
@@ -48,7 +48,7 @@ def move(source: str, target: str, tell: Tell) -> None:
 
 
 def heads(connection: sqlalchemy.Connection) -> Mapping[str, audit.Head]:
-    """The end of each chain of events. Raises SettingsError for a chain that is broken."""
+    """Return the last event of each chain. Raises SettingsError for a chain that is broken."""
     chains = connection.execute(sqlalchemy.select(col(tables.Event.chain)).distinct()).scalars().all()
     found = {}
     for chain in sorted(chains):
@@ -91,7 +91,7 @@ def _locked(source: str) -> sqlalchemy.Engine:
 
 def _alone(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    # In WAL mode nobody else can have the file open then, not even to read: https://www.sqlite.org/wal.html, section 6.
+    # In WAL mode no other process can then open the file, even to read: https://www.sqlite.org/wal.html, section 6.
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
 
 
@@ -110,7 +110,7 @@ def _demand_empty(new: sqlalchemy.Connection) -> None:
 
 
 def _copy(table: sqlalchemy.Table, old: sqlalchemy.Connection, new: sqlalchemy.Connection) -> int:
-    """Through the models' types, so that an instant, a JSON value, a truth is the same on the other side."""
+    """Copy the rows and return how many; the models' types keep instants, JSON values and booleans the same."""
     rows = 0
     keys = list(table.primary_key.columns)
     found = old.execution_options(yield_per=_BATCH).execute(sqlalchemy.select(table).order_by(*keys))
@@ -121,7 +121,7 @@ def _copy(table: sqlalchemy.Table, old: sqlalchemy.Connection, new: sqlalchemy.C
 
 
 def _count_on(table: sqlalchemy.Table, new: sqlalchemy.Connection) -> None:
-    """The next number that the database gives out comes after those that were moved."""
+    """Set the table's sequence, so that the next id comes after those that were moved."""
     column = table.autoincrement_column
     if column is None:
         return

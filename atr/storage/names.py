@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names belong to which project: where coordinates lie, what names overlap, what is held without right.
+"""The namespaces of projects: which packages are outside them, and which namespaces overlap.
 
-And what the forms of a project's policy and names showed, as a digest that they carry back: when that moved, somebody
-else was faster.
+Also the digests that the forms for a project's policy and namespaces carry: if a digest does not match any more,
+another person has changed the row since the form was shown.
 """
 
 import collections
@@ -30,10 +30,10 @@ import atr.storage.transaction as transaction
 async def blocker(
     data: session.Session, project_key: str, packages: Sequence[distribution.Coordinates]
 ) -> reasons.Reason | None:
-    """Why these packages of one platform are not this project's to release; None if they are.
+    """Return why these packages of one platform are not this project's to release; None if they are.
 
-    Where packages are promoted, a project has the names that were set for it and no others. Where they are only looked
-    up, nobody has to set any: what was set for another project alone is refused.
+    If the platform can promote, or namespaces were set for the project there, the project has only those. Otherwise
+    only packages inside the namespaces of another project are refused.
     """
     platform = packages[0].platform
     target = await queries.target(data, project_key, platform.name)
@@ -48,31 +48,31 @@ def blocked(
     packages: Iterable[distribution.Coordinates],
     target: tables.PlatformTarget | None,
 ) -> reasons.Reason | None:
-    """The same on a platform that can promote, by the names that were set."""
+    """Return the same for a platform that can promote, by the project's namespaces there."""
     return no_target(platform) if target is None else is_outside(outside(built, packages, target))
 
 
 def no_target(platform: distribution.DistributionPlatform) -> reasons.Reason:
-    """Why nothing of a project may go to a platform on which no names were set for it."""
+    """Return why nothing of a project may go to a platform where it has no namespaces."""
     return reasons.of("no-target", platform=platform.display_name)
 
 
 def is_outside(packages: Sequence[str]) -> reasons.Reason | None:
-    """The same of packages that lie outside the names that were set; None where there are none."""
+    """Return the reason for packages that are outside a project's namespaces; None without packages."""
     return reasons.of("outside-target", packages=words.some(packages)) if packages else None
 
 
 def outside(
     built: layouts.Layouts, packages: Iterable[distribution.Coordinates], target: tables.PlatformTarget | None
 ) -> tuple[str, ...]:
-    """The packages that lie outside the names that belong to the project; none where nobody has set any."""
+    """Return the packages that are outside the project's namespaces; none if it has no namespaces."""
     return tuple(str(one) for one in built.outside(packages, target.namespaces)) if target else ()
 
 
 async def of_others(
     data: session.Session, project_key: str, packages: Sequence[distribution.Coordinates]
 ) -> tuple[str, ...]:
-    """Those of these packages of one platform that lie outside this project's names and inside another one's."""
+    """Return those of these packages that are outside this project's namespaces and inside another one's."""
     platform = packages[0].platform_name
     target = await queries.target(data, project_key, platform)
     beyond = data.built.outside(packages, target.namespaces if target else ())
@@ -85,14 +85,14 @@ async def overlapping(
     project_key: str,
     names: Mapping[str, Sequence[str]],
 ) -> Mapping[str, Sequence[tuple[sql.Project, str, str]]]:
-    """By platform: projects that hold a name which lies inside one of these, or around it: (project, theirs, ours)."""
+    """Return by platform the overlaps with other projects' namespaces: (project, its namespace, the one in `names`)."""
     wanted = (
         sqlmodel.select(tables.PlatformTarget, sql.Project)
         .join(sql.Project, col(sql.Project.key) == col(tables.PlatformTarget.project_key))
         .where(col(tables.PlatformTarget.platform).in_(names), tables.PlatformTarget.project_key != project_key)
         .order_by(col(sql.Project.key))
     )
-    # Whatever the case of the letters: some disks, and people, do not tell it apart.
+    # Case is ignored: some file systems, and people, do not distinguish it.
     covers, found = read.data.built.covers, collections.defaultdict(list)
     for row, project in (await read.data.exec(wanted)).all():
         platform = distribution.DistributionPlatform[row.platform]
@@ -107,7 +107,7 @@ async def outside_of(
     project_key: str,
     names: Mapping[str, Sequence[str]],
 ) -> Mapping[str, Sequence[reasons.Reason]]:
-    """By platform: the deployments of releases on their way that would lie outside these names, a reason each."""
+    """Return by platform a reason for each deployment of a release on its way that these namespaces would exclude."""
     wanted = (
         sqlmodel.select(tables.Deployment, sql.Release)
         .join(sql.Release, col(sql.Release.key) == col(tables.Deployment.release_key))
@@ -136,12 +136,12 @@ async def outside_of(
 
 
 def seen_policy(row: sql.ReleasePolicy) -> str:
-    """Of a policy."""
+    """Return the digest of a policy, for its form."""
     return _digest([*policy_facts(row).items()])
 
 
 def policy_facts(row: sql.ReleasePolicy) -> dict[str, Any]:
-    """What a policy says, as its event keeps it before and after a change."""
+    """Return the contents of a policy, as its event stores them before and after a change."""
     return {
         "min_hours": row.min_hours,
         "file_tag_mappings": row.file_tag_mappings,
@@ -151,12 +151,12 @@ def policy_facts(row: sql.ReleasePolicy) -> dict[str, Any]:
 
 
 def seen_target(row: tables.PlatformTarget | None) -> str:
-    """Of the names that belong to a project on a platform, or of nobody having set them."""
+    """Return the digest of a project's namespaces on a platform, or of there being none, for their form."""
     return _digest(target_facts(row))
 
 
 def target_facts(row: tables.PlatformTarget | None) -> dict[str, Any]:
-    """The same, as its event keeps it."""
+    """Return a project's namespaces on a platform, as their event stores them; empty if there are none."""
     if row is None:
         return {}
     return {"namespaces": row.namespaces, "source": row.source, "target": row.target}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker observed of a promotion: its last poll, the files it read, and the files beside the voted ones.
+"""What the worker observed of a promotion: its last poll, the files it read, and the extra files.
 
-Files are kept one by one while they are read, so that a reading that breaks goes on where it stopped.
+Files are stored one by one while they are read, so that a reading that is interrupted continues where it stopped.
 """
 
 import datetime
@@ -24,16 +24,16 @@ import atr.storage.transaction as transaction
 
 
 async def note(write: transaction.Transaction, row: tables.Promotion, learnt: work.Learnt) -> None:
-    """An observation is an event when it says something new; the row keeps the last look."""
+    """Store the last check on the row, with an event if it says something new or completes a reading."""
     if (learnt.seen is None) and (row.absent_since is not None) and (row.last_look is not None):
-        # We could not look, so this time does not count as observed.
+        # The check failed, so the time since the last one does not count as observed.
         row.absent_since += write.now - row.last_look
     row.last_look = write.now
     gone = learnt.seen is steps.Seen.GONE
     if learnt.seen is not None:
         row.gone_looks = row.gone_looks + 1 if gone else 0
         row.gone_since = (row.gone_since or write.now) if gone else None
-        # Absent is only what the platform and the public place both say: anything else starts the count anew.
+        # A version is absent only if the platform and the public repository both say so: otherwise the time restarts.
         absent = learnt.look is steps.Look.NONE
         row.absent_since = (row.absent_since or write.now) if absent else None
     news = any(
@@ -85,10 +85,10 @@ def _note_beside(write: transaction.Transaction, row: tables.Promotion, looked: 
 
 
 def rest(row: tables.Promotion, view: steps.View, learnt: work.Learnt) -> None:
-    """Give the row back until its next look."""
+    """End the lease and set when the row is checked next."""
     row.lease_until = None
     if (row.state in states.ENDED) and (learnt.decision.to is None):
-        # A look after its end that could not be made is made up for.
+        # A check after the end of the promotion failed: it is repeated.
         row.due_at = view.now + datetime.timedelta(seconds=view.timing.doubting)
         if learnt.retry_after is not None:
             row.due_at = steps.told(view.now, learnt.retry_after, view.timing)
@@ -101,7 +101,7 @@ def rest(row: tables.Promotion, view: steps.View, learnt: work.Learnt) -> None:
 async def keep_reads(
     write: transaction.Transaction, owner: str, side: tables.Side, number: int, done: Sequence[work.Read]
 ) -> None:
-    """Keep these files of one reading, in place of what an earlier one kept of the same paths."""
+    """Store these files of one reading, in place of those that are stored under the same paths."""
     if not done:
         return
     row = tables.FileRead
@@ -131,14 +131,14 @@ async def keep_reads(
 
 
 async def forget_reads(write: transaction.Transaction, owner: str) -> None:
-    """Forget what was kept for this owner: the reading is complete, and its file set says it all."""
+    """Delete the stored files of this owner: the reading is complete, and its file set contains them."""
     await write.data.exec(sqlalchemy.delete(tables.FileRead).where(col(tables.FileRead.owner) == owner))
 
 
 async def kept_reads(
     read: transaction.Transaction, owner: str, side: tables.Side, number: int
 ) -> tuple[work.Read, ...]:
-    """What was kept of one reading."""
+    """Return the stored files of one reading."""
     wanted = sqlmodel.select(tables.FileRead).where(
         tables.FileRead.owner == owner, tables.FileRead.side == side, tables.FileRead.round == number
     )
@@ -147,17 +147,17 @@ async def kept_reads(
 
 
 def of_verification(deployment_id: int) -> str:
-    """Under which owner Verify now keeps what it read: apart from what a capture keeps."""
+    """Return the owner under which Verify now stores the files that it read, apart from those of a capture."""
     return f"verify:{deployment_id}"
 
 
 def beside_memory(row: tables.Promotion) -> beside.Memory:
-    """What earlier looks left."""
+    """Return what earlier checks for extra files found."""
     return beside.Memory(files(row.extra_files), files(row.accepted_files), row.beside_asked_at, row.beside_problem)
 
 
 def accepted(row: tables.Promotion) -> tuple[beside.Accepted, ...]:
-    """The extra files that committee members accepted, oldest first."""
+    """Return the extra files that committee members accepted, oldest first."""
     return tuple(
         beside.Accepted(file, one["reason"], one["by"], datetime.datetime.fromisoformat(one["at"]))
         for file, one in zip(files(row.accepted_files), row.accepted_files, strict=True)
@@ -165,15 +165,15 @@ def accepted(row: tables.Promotion) -> tuple[beside.Accepted, ...]:
 
 
 def beside_sentence(row: tables.Promotion) -> str:
-    """What may be said of a live promotion."""
+    """Return the sentence that pages show about a live promotion and its extra files."""
     return beside.sentence(row.beside_at, row.beside_problem, accepted(row))
 
 
 def as_json(file: fileset.File) -> dict[str, Any]:
-    """A file as a row or an event keeps it."""
+    """Return a file as a row or an event stores it."""
     return {"path": file.path, "size": file.size, "sha256": file.sha256}
 
 
 def files(kept: Sequence[Mapping[str, Any]]) -> tuple[fileset.File, ...]:
-    """The files that a row keeps."""
+    """Return the files that a row stores."""
     return tuple(fileset.File(one["path"], one["size"], one["sha256"]) for one in kept)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why something cannot be done now: the writer refuses with it, the page shows it. None: it can.
+"""Why something cannot be done now, or None: the writer refuses with the reason, and the page shows it.
 
-What is asked about deployments is answered for many of them at once, by a fixed number of statements.
+The reasons of deployments are computed for many of them at once, with a fixed number of statements.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ import atr.storage.transaction as transaction
 
 _State = states.State
 _Deployment = states.DeploymentState
-# What a deployment in one of these held can be staged once more.
+# The files of a deployment in one of these states can be staged again.
 OVER: Final = frozenset({_Deployment.FAILED, _Deployment.GONE, _Deployment.DROPPED})
 _SENT: Final = states.OPEN - {_State.REQUESTED}
 _UNCHANGEABLE: Final = {
@@ -45,7 +45,7 @@ _VOTED_ON: Final = frozenset({sql.ReleasePhase.RELEASE_CANDIDATE, sql.ReleasePha
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """Why not, of one deployment; each is None where it can be done."""
+    """Why each action on one deployment cannot be done now; None where it can."""
 
     drop: reasons.Reason | None
     verify: reasons.Reason | None
@@ -53,18 +53,18 @@ class Deployment:
     keep_copy: reasons.Reason | None
     forget_copy: reasons.Reason | None
     stage_again: reasons.Reason | None
-    # Whether its files were voted on and nothing else stages them, so that staging them again is worth an offer.
+    # Whether its files were voted on and no other deployment stages them, so that pages offer to stage them again.
     is_worth_staging_again: bool
     is_kept: bool
 
 
 def change_files(release: sql.Release) -> reasons.Reason | None:
-    """Why the release's files must stay as they are now; None if they may change."""
+    """Return why the release's files must not change now; None if they may."""
     return reasons.of(_UNCHANGEABLE[release.phase]) if release.phase in _UNCHANGEABLE else None
 
 
 def start_vote(of: eligibility.Release, *, manager: bool) -> reasons.Reason | None:
-    """Why the page on which a vote opens is of no use to a person now, a release manager or not; None if it is."""
+    """Return why a person, a release manager or not, cannot use the page that opens a vote; None if they can."""
     if of.row.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         is_open = of.row.phase is sql.ReleasePhase.RELEASE_CANDIDATE
         return reasons.of("vote-is-open" if is_open else "vote-has-passed")
@@ -74,7 +74,7 @@ def start_vote(of: eligibility.Release, *, manager: bool) -> reasons.Reason | No
 
 
 async def abandon(read: transaction.Transaction, release: sql.Release) -> reasons.Reason | None:
-    """Why the candidate cannot be abandoned now; None if it can."""
+    """Return why the candidate cannot be abandoned now; None if it can."""
     if release.phase is sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
         return reasons.of("no-candidate")
     if release.phase is sql.ReleasePhase.RELEASE:
@@ -99,7 +99,7 @@ async def abandon(read: transaction.Transaction, release: sql.Release) -> reason
 
 
 async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[str, reasons.Reason]:
-    """Why rows of this release cannot be deleted, by purl. What is not named can be."""
+    """Return by purl why rows of this release cannot be deleted; those that are missing can be."""
     target, promotion, attempt = tables.PromotionTarget, tables.Promotion, tables.Attempt
     called = (
         sqlmodel.select(attempt.id)
@@ -121,7 +121,7 @@ async def deletions(read: transaction.Transaction, release_key: str) -> Mapping[
 
 
 async def _not_asked_since_the_restore(read: transaction.Transaction, release_key: str) -> list[str]:
-    """The packages for which a call may have been made that no row tells of, until the platform has been asked."""
+    """Return the packages whose publish request a restore may have lost, until their platform has been polled."""
     site = await queries.site(read.data)
     if site.restored_at is None:
         return []
@@ -134,7 +134,7 @@ async def _not_asked_since_the_restore(read: transaction.Transaction, release_ke
 
 
 def stop(row: tables.Promotion) -> reasons.Reason | None:
-    """Why this promotion cannot be stopped after a call; None if that can be tried."""
+    """Return why this promotion cannot be stopped after its publish request; None if that can be tried."""
     match row.state:
         case _State.SENDING | _State.IN_DOUBT:
             if row.by_hand or (row.deployment_id is None):
@@ -147,9 +147,9 @@ def stop(row: tables.Promotion) -> reasons.Reason | None:
 
 
 def may_give_up(read: transaction.Transaction, row: tables.Promotion, *, unsure: bool = False) -> bool:
-    """Whether a person may call this promotion stopped now; `unsure` where a call may have been made before a restore.
+    """Return whether a person may declare this promotion stopped; `unsure`: a restore may have lost a publish request.
 
-    What counts is the time between two looks that found nothing, not the time in which nobody looked.
+    Only the time between checks that found nothing counts, not the time without checks.
     """
     view = steps.View(
         state=row.state,
@@ -163,7 +163,7 @@ def may_give_up(read: transaction.Transaction, row: tables.Promotion, *, unsure:
 
 
 async def of(read: transaction.Transaction, row: tables.Deployment) -> Deployment:
-    """All of it for one deployment. Raises NotFoundError where its release is not there any more."""
+    """Return the reasons of one deployment. Raises NotFoundError if its release does not exist any more."""
     cases = await eligibility.load(read.data, [row], read.asf_uid)
     return (await load(read, cases))[row.id]
 
@@ -171,7 +171,7 @@ async def of(read: transaction.Transaction, row: tables.Deployment) -> Deploymen
 async def load(
     read: transaction.Transaction, cases: Mapping[int | None, eligibility.Case]
 ) -> Mapping[int | None, Deployment]:
-    """All of it for many deployments."""
+    """Return the reasons of many deployments, by id."""
     releases = {case.release.key: case.of for case in cases.values()}
     projects = {one.project.key for one in releases.values()}
     kept, voted_on = await holdings.kept_copies(read, projects), await holdings.on_open_ballots(read, projects)
@@ -219,7 +219,7 @@ async def stage_again(
     releases: Mapping[str, eligibility.Release],
     wanted: Collection[tuple[str, str]],
 ) -> Mapping[tuple[str, str], tuple[reasons.Reason | None, tables.Deployment | None]]:
-    """By release and file set: why these files cannot be staged once more from here, and what stages them already."""
+    """Return by release and file set why ATR cannot stage it again, and the deployment that stages it already."""
     if not wanted:
         return {}
     digests = {digest for _, digest in wanted}
@@ -232,7 +232,7 @@ async def stage_again(
     others: dict[tuple[str, str], tables.Deployment] = {}
     for other in (await read.data.exec(standing.order_by(col(row.id).desc()))).all():
         others |= {(other.release_key, one): other for one in (other.file_set_digest, other.stage_digest) if one}
-    # What nobody voted on may be no file set at all.
+    # A digest that was not voted on may not belong to any stored file set.
     voted_on = {digest for key, digest in wanted if voted_platform(releases[key].ballot, digest)}
     files = await queries.file_sets(read.data, voted_on)
     held = await holdings.holders(read, {key: one.row for key, one in releases.items()}, wanted)
@@ -246,7 +246,7 @@ async def stage_again(
 
 
 def voted_platform(ballot: Iterable[tables.BallotEntry], digest: str) -> distribution.DistributionPlatform | None:
-    """The platform for which this file set is on the ballot; None if it is not."""
+    """Return the platform for which this file set is on the ballot; None if it is not."""
     found = (entry.platform for entry in ballot if entry.platform and (entry.file_set_digest == digest))
     name = next(found, None)
     return distribution.DistributionPlatform[name] if name else None
@@ -279,8 +279,8 @@ def _drop(case: eligibility.Case) -> reasons.Reason | None:
     if row.publishing_since:
         return reasons.of("publishing-not-droppable")
     if not (row.name or row.file_set_digest):
-        # One account stages for every committee, and an id is only what somebody said. What was captured lies inside
-        # the project's names; what carries our own name we have uploaded.
+        # One account stages for every committee, and a person may have entered any id. What was captured is inside the
+        # project's namespaces, and a deployment with a name was uploaded by ATR.
         return reasons.of("owner-unknown")
     is_voted_on = case.release.phase is sql.ReleasePhase.RELEASE_CANDIDATE
     if is_voted_on and any(entry.deployment_id == row.id for entry in case.of.ballot):
@@ -306,7 +306,7 @@ def _prove_published(
     case: eligibility.Case,
     parts: Mapping[str, Mapping[distribution.Coordinates, fileset.FileSet]],
 ) -> reasons.Reason | None:
-    """Why what somebody else published cannot be proved now."""
+    """Return why a deployment that was not published by a promotion cannot be verified now."""
     if case.deployment.state is not _Deployment.PUBLISHED:
         return reasons.of("not-published")
     if not case.packages:
@@ -316,7 +316,7 @@ def _prove_published(
     if foreign := names.blocked(built, case.platform, case.packages, case.target):
         return foreign
     if case.deployment.file_set_digest not in {None, case.voted_digest}:
-        # Only voted paths are read in public: what else it made public would be called live unseen.
+        # Only voted paths are read in public: other files that it made public would not be seen.
         return reasons.of("differed")
     held = [parts[entry.file_set_digest] for entry in _on_ballot(case)] if _is_unread(case) else []
     if _is_unread(case) and (ballots.voted_of(held, case.packages) is None):
@@ -325,7 +325,7 @@ def _prove_published(
 
 
 def _keep_copy(case: eligibility.Case, held: holdings.Holder | None) -> reasons.Reason | None:
-    """Why no copy can be made of a deployment now."""
+    """Return why no copy can be made of a deployment now."""
     if not case.of.policy.keep_copies:
         return reasons.of("copies-off")
     if (case.deployment.state is not _Deployment.STAGED) or not case.deployment.file_set_digest:
@@ -334,7 +334,7 @@ def _keep_copy(case: eligibility.Case, held: holdings.Holder | None) -> reasons.
 
 
 def _forget_copy(*, is_kept: bool, on_open_ballot: bool, is_staged_again: bool) -> reasons.Reason | None:
-    """Why the copy of a deployment's files cannot be given up now."""
+    """Return why the copy of a deployment's files cannot be deleted now."""
     if not is_kept:
         return reasons.of("no-copy")
     if on_open_ballot:
@@ -343,7 +343,7 @@ def _forget_copy(*, is_kept: bool, on_open_ballot: bool, is_staged_again: bool) 
 
 
 def _worth_keeping(cases: Mapping[int | None, eligibility.Case]) -> Collection[tuple[str, str]]:
-    """Release and file set of what may have to be kept: staged, and read."""
+    """Return release and file set of the deployments that may need a copy: staged and captured ones."""
     return {
         (case.release.key, case.deployment.file_set_digest)
         for case in cases.values()
@@ -354,7 +354,7 @@ def _worth_keeping(cases: Mapping[int | None, eligibility.Case]) -> Collection[t
 
 
 async def _being_staged(read: transaction.Transaction) -> Collection[str | None]:
-    """The file sets that are being staged once more, by anybody."""
+    """Return the file sets that are being staged again, in any project."""
     row = tables.Deployment
     wanted = sqlmodel.select(row.stage_digest).where(
         col(row.stage_digest).is_not(None), row.state == _Deployment.UPLOADING
@@ -367,7 +367,7 @@ def _on_ballot(case: eligibility.Case) -> Sequence[tables.BallotEntry]:
 
 
 def _is_unread(case: eligibility.Case) -> bool:
-    """Whether nobody has read what it held before somebody published it."""
+    """Return whether the deployment was published before its files were captured."""
     return (case.deployment.state is _Deployment.PUBLISHED) and (case.deployment.file_set_digest is None)
 
 

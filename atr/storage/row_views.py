@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rules may know of rows that the worker works on, loaded for many at once."""
+"""The views of rows by which the rules decide what the worker does, loaded for many rows at once."""
 
 import dataclasses
 import datetime
@@ -20,7 +20,7 @@ import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
 _Deployment = states.DeploymentState
-# From these a call, or a drop, may have to be sent again.
+# States from which a publish request or a drop may have to be sent.
 _SENT_FROM: Final = frozenset(
     {states.State.REQUESTED, states.State.SENDING, states.State.ABORTING, states.State.IN_DOUBT}
 )
@@ -28,7 +28,7 @@ _SENT_FROM: Final = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A promotion with what was read to see it."""
+    """The view of a promotion, with its attempts and its deployment."""
 
     view: steps.View
     attempts: attempts.History
@@ -36,7 +36,7 @@ class Loaded:
 
 
 async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) -> Mapping[int, Loaded]:
-    """What the rules may know of these promotions, by their numbers."""
+    """Return the views of these promotions, by id."""
     if not rows:
         return {}
     made = await attempts.of_promotions(read, (row.id for row in rows))
@@ -68,7 +68,7 @@ async def load(read: transaction.Transaction, rows: Sequence[tables.Promotion]) 
 
 
 async def resting(read: transaction.Transaction, rows: Sequence[tables.Promotion]) -> Mapping[int, steps.View]:
-    """As much of these promotions as says when they are looked at next: of most nothing but their rows."""
+    """Return views that suffice to tell when these promotions are checked next: for most, the row alone is read."""
     loaded = await load(read, [row for row in rows if row.state in _SENT_FROM])
     return {
         row.id or 0: loaded[row.id or 0].view
@@ -79,14 +79,14 @@ async def resting(read: transaction.Transaction, rows: Sequence[tables.Promotion
 
 
 async def of_promotion(read: transaction.Transaction, row: tables.Promotion) -> steps.View:
-    """The same of one."""
+    """Return the view of one promotion."""
     return (await load(read, [row]))[row.id or 0].view
 
 
 async def load_deployments(
     read: transaction.Transaction, rows: Sequence[tables.Deployment]
 ) -> Mapping[int, tuple[deployments.View, attempts.History]]:
-    """What the rules may know of these deployments, by their numbers, and their attempts."""
+    """Return the views of these deployments and their attempts, by id."""
     made = await attempts.of_deployments(read, (row.id for row in rows))
     generation = (await queries.site(read.data)).generation
     return {
@@ -95,17 +95,17 @@ async def load_deployments(
 
 
 async def of_deployment(read: transaction.Transaction, row: tables.Deployment) -> deployments.View:
-    """The same of one."""
+    """Return the view of one deployment."""
     return (await load_deployments(read, [row]))[row.id or 0][0]
 
 
 def jitter(row: Any) -> float:
-    """Between 0 and 1, another one for each row and look: so that rows do not march in step."""
+    """Return a number between 0 and 1 that differs by row and claim, so that rows are not all due at once."""
     return float(((row.id or 0) * 7_919 + row.lease_epoch * 104_729) % 997) / 997
 
 
 def later(read: transaction.Transaction, seconds: float) -> datetime.datetime:
-    """So many seconds from now."""
+    """Return the instant that is `seconds` from now."""
     return read.now + datetime.timedelta(seconds=seconds)
 
 
@@ -120,7 +120,7 @@ def _view(
     off: bool,
 ) -> steps.View:
     publishes = history.publishes
-    # Only a promotion that is being stopped has drops, and they tell nothing of another state.
+    # Drops count only while a promotion is being stopped; they say nothing in another state.
     drops = history.drops if (row.state is states.State.ABORTING) else ()
     asked = [attempt for attempt in drops if attempt.marked_at >= row.entered_at]
     table = read.place.timing(row.mechanism)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every reader and writer is handed: one open transaction, its instant, who acts in it, and the small checks.
+"""What every reader and writer gets: one open transaction with its instant and its actor, and small checks.
 
-ATR's release key joins project and version by a hyphen, and both may hold hyphens: "a-b-1.0" is version "1.0" of "a-b"
-and could be read as version "b-1.0" of "a". So a key alone never says whose release it is.
+ATR's release key joins project and version by a hyphen, and both may have hyphens: "a-b-1.0" is version "1.0" of "a-b"
+and could be read as version "b-1.0" of "a". So a key alone never says which project a release belongs to.
 """
 
 import dataclasses
@@ -28,42 +28,42 @@ import atr.reasons as reasons
 import atr.shared.mechanisms as mechanisms
 import atr.storage.audit as audit
 
-# Who acts when the worker notes what a platform did: ATR's name for it.
+# The actor when the worker records what a platform did, by ATR's name for it.
 SYSTEM_SERVICE_UID: Final = "system"
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """What stands beside the database: where the files are, and how fast each mechanism is asked."""
+    """The location of the files, and the settings for how often platforms are polled."""
 
-    # Revisions lie under `unfinished/<project>/<version>/<number>`.
+    # Revisions are in `unfinished/<project>/<version>/<number>`.
     state_dir: pathlib.Path
     timings: Mapping[mechanisms.Mechanism, steps.Timing] = dataclasses.field(default_factory=lambda: steps.TIMINGS)
     # How many bytes of copies each project may keep.
     copies_quota: int = 10_000_000_000
-    # For what is only looked for in public.
+    # For rows that are only checked in public.
     plain: steps.Timing = dataclasses.field(default_factory=steps.Timing)
-    # How much is asked of each platform, by what is reached.
+    # The rate limits of a platform, by what is reached.
     limits: Mapping[budget.Reach, budget.Limits] = dataclasses.field(default_factory=lambda: budget.LIMITS)
 
-    # What a calendar month allows of the one platform that promotes.
+    # How much may be published on Maven Central in a calendar month.
     monthly: usage.Usage = dataclasses.field(default_factory=usage.Usage)
 
     def timing(self, mechanism: str) -> steps.Timing:
-        """How often is asked by a mechanism, given by the name that a row keeps."""
+        """Return how often a mechanism is polled, given its name as rows store it."""
         return self.timings[mechanisms.Mechanism[mechanism]]
 
     @property
     def blobs(self) -> disk.Blobs:
-        """Where the copies of what was captured are."""
+        """The store of the copies of captured files."""
         return disk.Blobs(self.state_dir / "copies")
 
     def revision_dir(self, project_key: str, version: str, number: str) -> pathlib.Path:
-        """Where the files of a revision lie."""
+        """Return the directory of a revision's files."""
         return self.state_dir / "unfinished" / project_key / version / number
 
     def of_revision(self, project_key: str, version: str, number: str, file: fileset.File) -> disk.Recorded:
-        """A file of a revision, to be read only as it was recorded."""
+        """Return a file of a revision, which can be read only as it was recorded."""
         path = f"unfinished/{project_key}/{version}/{number}/{file.path}"
         return disk.Recorded(self.state_dir, path, file.size, file.sha256)
 
@@ -76,17 +76,17 @@ class Transaction:
     ) -> None:
         self.place = place
         self.data = data
-        # Empty, and there: what is changed from here on is changed under guards (db/guards.py).
+        # Present though empty: from here on rows are changed under guards (db/guards.py).
         data.info.setdefault(guards.HELD, set())
         self.now = now
         self.asf_uid = asf_uid
-        # Whether a service acts and no person: no name that somebody signs in under makes it so.
+        # Whether a service acts and not a person. It does not depend on the name that a person signs in with.
         self.is_system = is_system
-        # The project for which a rung of the ladder was granted; empty for a service.
+        # The project for which a role was granted; empty for a service.
         self.project_key = ""
-        # Whether the person is a member of that project's committee, whichever rung was asked for.
+        # Whether the person is a member of that project's committee, regardless of the role that was granted.
         self.is_committee_member = False
-        # What it is about, for the event of a refusal: set as soon as the rows are known.
+        # The chain and subject of the event of a refusal: set as soon as the rows are known.
         self.chain = audit.SITE
         self.subject = ""
         self.events: list[tables.Event] = []
@@ -97,7 +97,7 @@ class Transaction:
             raise errors.AccessError("Only the service can record what a platform did.")
 
     async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:
-        """Note what happened, in this transaction. `chain` is the release's key or audit.SITE."""
+        """Add an event in this transaction. `chain` is the release's key or audit.SITE."""
         self.events.append(
             await audit.append(
                 self.data,
@@ -119,7 +119,7 @@ class Transaction:
         release: sql.Release | None = None,
         scheduled: datetime.datetime | None = None,
     ) -> None:
-        """Ask for this work, once, in the name of who acts or of `asf_uid`. `scheduled`: not before."""
+        """Enqueue this task, once, in the name of `asf_uid` or of the actor. `scheduled`: not before."""
         await queue.enqueue(
             self.data,
             task_type,
@@ -139,7 +139,7 @@ class Transaction:
         actor: str = "",
         **facts: Any,
     ) -> None:
-        """Note what happened to this row, in the chain of its release."""
+        """Add an event about this row, in the chain of its release."""
         await self.event(row.release_key, row.subject, what, actor=actor, **facts)
 
 
@@ -154,7 +154,7 @@ class Writer:
 
 
 def checked_reason(reason: str) -> str:
-    """A reason that a person gave. Raises InputError when there is none."""
+    """Return a reason that a person gave, on one line. Raises InputError if it is empty or too long."""
     text = " ".join(reason.split())
     if (not text) or (len(text) > _MAX_REASON):
         raise errors.InputError(f"Enter a reason of at most {_MAX_REASON} characters.", field="reason")
@@ -162,39 +162,39 @@ def checked_reason(reason: str) -> str:
 
 
 def demand(why_not: reasons.Reason | None) -> None:
-    """Raise ConflictError with the reason why not, if there is one."""
+    """Raise ConflictError with this reason, if there is one."""
     if why_not:
         raise errors.ConflictError(why_not)
 
 
 def demand_free(*why_not: reasons.Reason | None) -> None:
-    """Raise BlockedError with those of these reasons that there are."""
+    """Raise BlockedError with those of these reasons that are not None, if any."""
     if found := [one for one in why_not if one is not None]:
         raise errors.BlockedError(*found)
 
 
 def row_id(value: int | None) -> int:
-    """The number of a row that was flushed."""
+    """Return the id of a row that was flushed."""
     if value is None:
         raise RuntimeError("The row was not flushed.")
     return value
 
 
 async def load_project(write: Transaction, project_key: str) -> sql.Project:
-    """The project. Raises NotFoundError for another one than the rights were granted for."""
+    """Return the project. Raises NotFoundError if the role was granted for another one."""
     if write.project_key and (project_key != write.project_key):
         raise errors.NotFoundError(f"The rights are for {write.project_key}, not for “{project_key[:60]}”.")
     return await queries.demand_project(write.data, project_key)
 
 
 async def load_release_for_update(write: Transaction, release_key: str) -> sql.Release:
-    """The release. Raises NotFoundError for one of another project, and for one under embargo for all but members."""
+    """Return the release. Raises NotFoundError for another project's, or for one under embargo if no member acts."""
     row = await _release(write, release_key)
     return row or await queries.demand_release(write.data, release_key)
 
 
 async def load_active_release(write: Transaction, release_key: str) -> tuple[sql.Release, sql.Project]:
-    """The same with its project. Raises AccessError unless the project is active."""
+    """Return the release and its project. Raises also AccessError unless the project is active."""
     release = await load_release_for_update(write, release_key)
     project = await queries.demand_project(write.data, release.project_key)
     ensure_active(project)
@@ -210,9 +210,9 @@ def ensure_active(project: sql.Project) -> None:
 
 
 async def load_deployment_for_update(write: Transaction, deployment_id: int) -> tables.Deployment:
-    """The deployment. Raises NotFoundError for one of another project.
+    """Return the deployment. Raises NotFoundError for one of another project.
 
-    The worker, which acts for no project, gets it though a host has deleted its release.
+    The worker, which acts for no project, gets it even if a host application has deleted its release.
     """
     row = await queries.demand_deployment(write.data, deployment_id)
     write.subject = row.subject
@@ -221,7 +221,7 @@ async def load_deployment_for_update(write: Transaction, deployment_id: int) -> 
 
 
 async def load_promotion_for_update(write: Transaction, promotion_id: int) -> tables.Promotion:
-    """The promotion; as above."""
+    """Return the promotion; as `load_deployment_for_update`."""
     row = await queries.demand_promotion(write.data, promotion_id)
     write.subject = row.subject
     await _release(write, row.release_key)

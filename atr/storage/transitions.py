@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that draws arrows, and what follows when one was drawn.
+"""The only module that makes transitions, and what follows from one.
 
-Each arrow is one UPDATE that names the state it expects, with its event beside it. There are two lists of arrows, what
-people draw and what the worker draws (promotion/states.py); PostgreSQL's roles are generated from them (db/roles.py).
+Each transition is one UPDATE that names the state it expects, together with an event. There are two lists of them,
+those of people and those of the worker (promotion/states.py); PostgreSQL's roles are generated from them (db/roles.py).
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ import atr.storage.transaction as transaction
 State = states.State
 _Deployment = states.DeploymentState
 _MOVED: Final = "It has changed in the meantime. Reload the page to see its current state."
-# While the platform says this of a deployment, what is public of its version was made so by another one.
+# While the platform reports one of these for a deployment, it was another one that made the version public.
 _ELSEWHERE: Final = frozenset({steps.Seen.STAGED, steps.Seen.FAILED})
 
 
@@ -38,15 +38,15 @@ async def promotion(
     by_person: bool = False,
     **facts: Any,
 ) -> None:
-    """Draw an arrow of the table. Raises TransitionError for another one, ConflictError if the row moved meanwhile."""
+    """Make a transition. Raises TransitionError if the table has no such one, ConflictError if the row has changed."""
     states.check_move(row.state, to, by_person=by_person)
     frm = row.state
     values: dict[str, Any] = {
         "reason": reason,
-        # What was asked or half found out in the old state does not count in the new one.
+        # Requests and partial results of the old state do not count in the new one.
         "resend": False,
         "difference": "",
-        # A code is for the call that it was typed for; where none is made it is not kept either.
+        # A one-time code is for the request that it was entered for; if none is sent, it is not kept either.
         "one_time_code": "",
         **({} if to in {State.REQUESTED, State.SENDING} else {"held": False, "blocker": ""}),
     }
@@ -70,7 +70,7 @@ async def deployment(
     by_person: bool = False,
     **facts: Any,
 ) -> None:
-    """Draw an arrow of the deployments' table. Raises as `promotion` does."""
+    """Make a transition of a deployment. Raises as `promotion` does."""
     states.check_deployment_move(row.state, to, by_person=by_person)
     frm = row.state
     drawn = states.WORKERS_DEPLOYMENT_ARROWS if write.is_system else states.PEOPLES_DEPLOYMENT_ARROWS
@@ -78,7 +78,7 @@ async def deployment(
     if to is _Deployment.PUBLISHED:
         values["due_at"] = None
     elif to in states.DEPLOYMENT_ENDED:
-        # What never got an id is looked for by its name, while it may be there.
+        # A deployment without an id is searched for by its name while its upload may have arrived.
         asked = bool(row.external_id) or (to is _Deployment.LOST)
         values["due_at"] = steps.again(write.now, write.now, write.place.timing(row.mechanism)) if asked else None
     await _draw(write, row, to, drawn, values)
@@ -92,12 +92,12 @@ async def _draw(
     drawn: Mapping[Any, frozenset[Any]],
     values: Mapping[str, Any],
 ) -> None:
-    """The one UPDATE of a state, for whoever may draw this arrow, if the row is still as it was read."""
+    """Write a state with one UPDATE, if the actor may make this transition and the row is still as it was read."""
     if to not in drawn.get(row.state, frozenset()):
         who = "people, not the worker" if write.is_system else "the worker, not people"
         raise errors.TransitionError(f"Only {who} take it from {row.state.value} to {to.value}.")
     table: Any = type(row)
-    # What was changed of the row before is written by the same statement, which expects the version that was read.
+    # Earlier changes of the row are written by the same statement, which expects the version that was read.
     attributes = sqlalchemy.inspect(row).attrs
     changed = {one.key: one.value for one in attributes if one.history.has_changes()}
     (read,) = attributes.version.history.deleted or (row.version,)
@@ -117,9 +117,9 @@ async def _draw(
 
 
 async def phase(write: transaction.Transaction, row: sql.Release, to: sql.ReleasePhase, **vote: Any) -> None:
-    """Take a release to another phase; the caller has the event. Raises ConflictError if it moved meanwhile.
+    """Move a release to another phase; the caller adds the event. Raises ConflictError if it has moved meanwhile.
 
-    `vote` are the columns that say what becomes of its vote; they are written by the same statement.
+    `vote` are the columns with the outcome of its vote; they are written by the same statement.
     """
     await write.data.flush()
     statement = (
@@ -149,9 +149,9 @@ async def _release_targets(write: transaction.Transaction, row: tables.Promotion
 async def follow(
     write: transaction.Transaction, row: tables.Promotion, to: State | None, seen: steps.Seen | None, *, differs: bool
 ) -> None:
-    """The deployment follows its promotion: what is publishing may still fail, what the platform calls public is.
+    """Update the deployment of a promotion: one that publishes may still fail, one that is public is published.
 
-    That holds where the promotion stays as it is (`to` is None), in doubt until its public files are there too.
+    This also applies if the promotion keeps its state (`to` is None), in doubt until its public files are there.
     `differs`: it was refused because the staged files are not the captured ones any more.
     """
     if row.deployment_id is None:
@@ -165,16 +165,16 @@ async def follow(
     if (seen is steps.Seen.PUBLIC) or ((to is State.CHECKING) and (seen not in _ELSEWHERE)):
         await _kept(write, staged, _Deployment.PUBLISHED)
     elif to is State.LIVE:
-        # Another one made the version public, or the platform is slow to say that it was this one: it is asked.
+        # Another one made the version public, or the platform is slow to report that this one did: it is polled.
         staged.due_at = write.now
     elif to in {State.ABORTED, State.PUBLISHING}:
         staged.drop_reason = staged.drop_by = ""
     elif to is State.REFUSED:
-        # The scan, which leaves it alone while it is promoted, sees at once what became of it.
+        # The scan skips a deployment while it is promoted, and checks it at once now.
         staged.due_at = write.now
         if differs:
-            # It holds something else than was captured: it is captured anew, behind the same wall, and the page, the
-            # check and the gates see that from then on.
+            # Its files are not the captured ones: it is captured again, with the same check of its namespaces, and the
+            # page, the check and the gates see the new capture from then on.
             staged.file_set_digest, staged.captured_at = None, None
             staged.side_problems, staged.remarks = [], []
             staged.read_done = 0
@@ -184,7 +184,7 @@ async def follow(
 async def _after_drop(
     write: transaction.Transaction, staged: tables.Deployment, to: State | None, seen: steps.Seen | None
 ) -> None:
-    """What became of a drop that its promotion asked for."""
+    """Update a deployment whose drop was requested by its promotion."""
     if (seen is steps.Seen.PUBLIC) or ((to is State.CHECKING) and (seen not in _ELSEWHERE)):
         await _kept(write, staged, _Deployment.PUBLISHED)
     elif (to is State.PUBLISHING) or (seen is steps.Seen.STAGED):
@@ -192,20 +192,20 @@ async def _after_drop(
     elif (to is State.ABORTED) and (seen is steps.Seen.GONE):
         await deployment(write, staged, _Deployment.DROPPED)
     elif (to is not None) and (to not in states.OPEN):
-        # Its own scan finds out, by the same drop: it never sends another one beside it.
+        # Its own scan determines the outcome of the same drop, and never sends a second one.
         staged.due_at = write.now
 
 
 async def _kept(
     write: transaction.Transaction, staged: tables.Deployment, to: states.DeploymentState, problem: str = ""
 ) -> None:
-    """It was not given up after all."""
+    """Move a deployment that was not dropped after all to `to`."""
     await deployment(write, staged, to, problem)
     staged.drop_reason = staged.drop_by = ""
 
 
 async def _wake_behind(write: transaction.Transaction, row: tables.Promotion) -> None:
-    """A promotion moved: those behind it that are still asked for are looked at now, or learn what stopped them."""
+    """Make the promotions due that are queued behind this one, with an event for each that it stopped."""
     if all(gates.turn(row.state, stop_at_trouble=stops) is gates.Turn.WAITS for stops in (False, True)):
         return
     behind = await queries.promotions(
