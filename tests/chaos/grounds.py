@@ -10,10 +10,12 @@ import dataclasses
 import datetime
 import pathlib
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+import sqlalchemy
 import sqlmodel
 
 import atr.db.roles as roles
@@ -141,6 +143,25 @@ class Round:
             newest: Any = sqlmodel.select(tables.Promotion.state).order_by(sqlmodel.col(tables.Promotion.id).desc())
             here: Any = sqlmodel.select(tables.Deployment.state).where(tables.Deployment.id == self.scene.deployment_id)
             return (await read.data.exec(newest)).first(), (await read.data.exec(here)).one()
+
+    async def epoch(self, *, drop: bool) -> int:
+        """How often a worker has taken the newest promotion, or for a drop the deployment."""
+        row: Any = tables.Deployment if drop else tables.Promotion
+        newest = sqlmodel.select(row.lease_epoch).order_by(row.id.desc()).limit(1)
+        async with self.store.read() as read:
+            return int((await read.data.exec(newest)).one())
+
+    def is_locked(self) -> bool:
+        """Whether a process has a writing transaction open on SQLite; on PostgreSQL that locks out nobody."""
+        url = sqlalchemy.make_url(self.address)
+        if url.get_backend_name() != "sqlite":
+            return False
+        with contextlib.closing(sqlite3.connect(str(url.database), timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
 
     async def promote(self) -> None:
         """Click Promote with what the page shows now."""

@@ -14,7 +14,7 @@ import itertools
 import random
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import atr.config as config
@@ -35,6 +35,7 @@ _UNSENT: Final = frozenset({"after_mark", "after_connect", "in_abort"})
 _AT_ONCE: Final = 8
 _DState: Final = states.DeploymentState
 _TIMES: Final = 3
+_PLAYS: Final = 20
 _RELEASE: Final = 5_000
 # For a size of some seconds: where a call or its mark is at stake.
 _FEW: Final = ("in_mark_tx", "after_mark", "after_first_byte", "in_live_tx")
@@ -120,16 +121,28 @@ class _Struck:
 
 
 async def _strike(places: Mapping[str, grounds.Grounds], entry: fleet.Entry, strike: Strike) -> _Struck:
+    """Play a round. One whose freeze happened to leave SQLite locked is played again: nobody could take its row."""
+    for _ in range(_PLAYS):
+        struck = await _round(places, entry, strike)
+        if struck is not None:
+            return struck
+    return _Struck(fired=False, calls=0, wrong=[f"each of {_PLAYS} freezes fell into a transaction"])
+
+
+async def _round(places: Mapping[str, grounds.Grounds], entry: fleet.Entry, strike: Strike) -> _Struck | None:
     async with places[strike.engine].round() as here:
         with fleet.Fleet(here.directory).at_sea() as ships:
             await (here.drop() if strike.place in _DROPS else here.promote())
             settings = {**here.worker_settings, "failpoint": f"{strike.place}:{strike.blow}"}
             first = ships.start(entry, settings)
             fired = await fleet.until((here.directory / "failpoint-done").exists)
+            if strike.freezes and (strike.place not in _OPEN) and here.is_locked():
+                return None
+            epoch = await here.epoch(drop=strike.place in _DROPS)
             wrong = [] if strike.freezes else await _ended(first, strike)
             second = ships.start(entry, here.worker_settings)
             if strike.freezes:
-                await _frozen(here, strike)
+                await _frozen(here, strike, epoch)
                 first.signal(signal.SIGCONT)
             wrong += await _fair_end(here, strike)
             if strike.freezes:
@@ -150,15 +163,17 @@ async def _ended(first: fleet.Ship, strike: Strike) -> list[str]:
     return _unless(code == wanted, f"the worker ended with {code}: {first.said}")
 
 
-async def _frozen(here: grounds.Round, strike: Strike) -> None:
-    """Longer than the lease; where others can work meanwhile, until they are done with it."""
+async def _frozen(here: grounds.Round, strike: Strike, epoch: int) -> None:
+    """Wait longer than the lease; where others can work meanwhile, until one has taken the row and is done with it."""
     await asyncio.sleep(1.25 * grounds.LEASE_SECONDS)
     if strike.place not in _OPEN:
-        await _wait_for_end(here, strike, 4 * grounds.LEASE_SECONDS)
+        # However busy the machine is: woken before that, it would still own the row.
+        await _wait_until(functools.partial(_was_taken, here, strike, epoch), fleet.PATIENCE)
+        await _wait_until(functools.partial(_has_ended, here, strike), 4 * grounds.LEASE_SECONDS)
 
 
 async def _fair_end(here: grounds.Round, strike: Strike) -> list[str]:
-    await _wait_for_end(here, strike, fleet.PATIENCE)
+    await _wait_until(functools.partial(_has_ended, here, strike), fleet.PATIENCE)
     if await _has_ended(here, strike):
         return []
     row = await here.row()
@@ -166,12 +181,16 @@ async def _fair_end(here: grounds.Round, strike: Strike) -> list[str]:
     return [f"it is {row.state}, {row.deployment_state}: {row.reason} {row.next_note} {row.problem}; {marks}"]
 
 
-async def _wait_for_end(here: grounds.Round, strike: Strike, seconds: float) -> None:
+async def _wait_until(holds: Callable[[], Awaitable[bool]], seconds: float) -> None:
     ends = time.monotonic() + seconds
-    while not await _has_ended(here, strike):
+    while not await holds():
         await asyncio.sleep(0.2)
         if time.monotonic() > ends:
             return
+
+
+async def _was_taken(here: grounds.Round, strike: Strike, epoch: int) -> bool:
+    return await here.epoch(drop=strike.place in _DROPS) > epoch
 
 
 async def _has_ended(here: grounds.Round, strike: Strike) -> bool:
