@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a page says: one module a page, with its view and its wording. It reads, and never writes."""
+"""The content of each page: one module per page, with its view and its wording. They read and never write."""

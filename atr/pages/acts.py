@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reader can do with a row now, or why not. The writers decide again; this only draws the controls."""
+"""The actions that the reader can take on a row now, or why not. Only for the controls: the writers check again."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def of(
     promotion: tables.Promotion | None,
     blockers: tuple[reasons.Reason, ...],
 ) -> tuple[views.Act, ...]:
-    """What can be done with a deployment and its newest promotion."""
+    """Return the actions for a deployment and its newest promotion."""
     committee = case.of.committee
     if not rights.is_participant(committee, read.asf_uid):
         return ()
@@ -75,7 +75,7 @@ def _of_deployment(
     if not why_not.drop:
         acts.append(_act("drop", "Drop the deployment", member=member, needs_reason=True))
     if (case.deployment.state is _Deployment.FAILED) and (case.release.phase is not sql.ReleasePhase.RELEASE):
-        # It may have failed because another one holds its packages.
+        # It may have failed because another deployment contains its packages.
         acts.append(_managers_act(read, case, "stage_record", "Search for another deployment…"))
     acts.extend(_of_copy(read, case, why_not, member=member))
     if not why_not.verify:
@@ -86,7 +86,7 @@ def _of_deployment(
 def _of_copy(
     read: transaction.Transaction, case: eligibility.Case, why_not: preconditions.Deployment, *, member: bool
 ) -> list[views.Act]:
-    """What can be done with the bytes that we have of it: keep them, give them up, stage them once more."""
+    """Return the actions for ATR's copy of the files: keep a copy, delete it, restage the files."""
     row, acts = case.deployment, []
     if not why_not.keep_copy:
         acts.append(_act("keep_copy", "Keep a copy", member=member))
@@ -102,13 +102,13 @@ def _of_copy(
 
 
 def is_ready(row: views.DeploymentView) -> bool:
-    """Whether the reader may promote it now, and nobody has."""
+    """Return whether the reader may promote it now, and it has no promotion yet."""
     may = any((act.name == "promote") and not act.why_not for act in row.acts)
     return may and ((row.state is None) or (row.state not in states.HOLDING))
 
 
 def beside_one_another(rows: Sequence[views.DeploymentView]) -> tuple[views.DeploymentView, ...]:
-    """The rows as one page shows them: where several are ready, its first button is for all of them."""
+    """Return the rows as one page shows them: if several are ready, the page's primary button promotes all of them."""
     if sum(1 for row in rows if is_ready(row)) <= 1:
         return tuple(rows)
     return tuple(dataclasses.replace(row, acts=tuple(_plain(act) for act in row.acts)) for row in rows)
@@ -119,7 +119,7 @@ def _plain(act: views.Act) -> views.Act:
 
 
 def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
-    """What a committer of the committee can do with a promotion, whatever it promotes."""
+    """Return the actions of a committer of the committee for a promotion, with or without a deployment."""
     acts = []
     match promotion.state:
         case _State.REQUESTED:
@@ -139,7 +139,7 @@ def by_hand(read: transaction.Transaction, promotion: tables.Promotion, *, membe
 
 
 def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ...]:
-    """Accept what stands beside the voted files, by name."""
+    """Return the action that accepts the extra files, by name."""
     found = observations.files(promotion.extra_files)
     if not found:
         return ()
@@ -159,7 +159,7 @@ def _accept(promotion: tables.Promotion, *, member: bool) -> tuple[views.Act, ..
 
 
 def _stop(promotion: tables.Promotion, blockers: Sequence[reasons.Reason], *, member: bool) -> tuple[views.Act, ...]:
-    """Try to stop what a call was made for. Whatever stopped holding since the call is the reason to."""
+    """Return the action that tries to stop a promotion after its publish request, with the blockers since then."""
     if preconditions.stop(promotion):
         return ()
     again = promotion.state is _State.ABORTING

@@ -20,7 +20,7 @@ _State = states.DeploymentState
 class BallotLine:
     """One file set on a ballot. `kind` is "revision", "mapped" or "deployment".
 
-    Without a digest it could not be read, and `problem` says why. `staged_*` say where a deployment's bytes stand.
+    If it could not be read, the digest is empty and `problem` says why. `staged_*` say what a deployment contains now.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class BallotLine:
     size: int
     digest: str
     problem: str = ""
-    # "d4": the row whose evidence this is; empty for what is no deployment.
+    # "d4": the row whose evidence this is; empty for a file set of no deployment.
     row_key: str = ""
     staged_css: str = ""
     staged_word: str = ""
@@ -40,7 +40,7 @@ class BallotLine:
 def proposed(
     part: ballots.Part, number: str, rows: Mapping[int | None, views.DeploymentView], mapped: Mapping[str, str]
 ) -> BallotLine:
-    """A file set that would be frozen; a deployment's is compared with what is `mapped` to its platform."""
+    """Return the line of a proposed file set; a deployment's is compared with the one `mapped` to its platform."""
     row = rows.get(part.deployment.id) if part.deployment else None
     name, detail = _named(part.kind, part.platform, number, f"{row.packages_line} in {_called(row)}" if row else "")
     css, word = "live", "Identical to the mapped files" if part.platform in mapped else "Captured"
@@ -61,7 +61,7 @@ def proposed(
 
 
 def frozen(of: eligibility.Release, known: ballot_rows.Frozen, number: str) -> tuple[BallotLine, ...]:
-    """The file sets of the newest vote, and whether what was staged still holds the same bytes."""
+    """Return the file sets of the newest vote, and whether the staged files are still identical to them."""
     lines = []
     for entry in of.ballot:
         stored, row = known.file_sets.get(entry.file_set_digest), known.deployments.get(entry.deployment_id)
@@ -88,7 +88,7 @@ def frozen(of: eligibility.Release, known: ballot_rows.Frozen, number: str) -> t
 
 
 def _staged_now(entry: tables.BallotEntry, row: tables.Deployment | None) -> tuple[str, str, datetime.datetime | None]:
-    """Whether a deployment still holds what is on the ballot."""
+    """Return the CSS class, word and time that say whether a deployment's files are still those on the ballot."""
     if row is None:
         return "", "", None
     if row.state not in {_State.STAGED, _State.PUBLISHED}:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was changed of a project's policy and names, a sentence for each thing that moved."""
+"""The changes of a project's policy and namespaces, with a sentence for each changed value."""
 
 import dataclasses
 import datetime
@@ -18,7 +18,7 @@ _NAMES: Final = {
     "source": "Staged at",
     "target": "Published at",
 }
-# The tag is said where it is not the platform's own slug. Of the two npm members the first one names their slug.
+# A tag that is not the platform's own slug is named. The slug that two npm members share has the first one's name.
 _SLUGS: Final = {
     slug: one.display_name if slug == one.gh_slug else f"{one.display_name} (tag “{slug}”)"
     for one in reversed(distribution.DistributionPlatform)
@@ -28,7 +28,7 @@ _SLUGS: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One change, with a sentence for each thing that moved."""
+    """One change, with a sentence for each changed value."""
 
     at: datetime.datetime
     actor: str
@@ -36,7 +36,7 @@ class Change:
 
 
 def of(events: Iterable[tables.Event]) -> tuple[Change, ...]:
-    """A line for each of these events."""
+    """Return the change that each of these events records."""
     return tuple(
         Change(event.at, event.actor, sentences(event.data.get("before", {}), event.data.get("after", {})))
         for event in events
@@ -44,7 +44,7 @@ def of(events: Iterable[tables.Event]) -> tuple[Change, ...]:
 
 
 def sentences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """What moved, a sentence each. Empty for an event of an older program, which did not say."""
+    """Return a sentence for each changed value. Empty for an event of an older version, which did not record values."""
     said: list[str] = []
     for key, name in _NAMES.items():
         old, new = before.get(key), after.get(key)
@@ -52,7 +52,7 @@ def sentences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str,
             continue
         if isinstance(new, dict):
             was = old if isinstance(old, dict) else {}
-            # A platform that is not there: remote promotion is off, and no file goes there.
+            # The value of a platform without an entry: remote promotion is off, and no file is mapped to it.
             none: Any = False if key == "remote_promotion" else []
             said += [
                 f"{name} {_SLUGS.get(slug, slug)}: {_shown(new.get(slug, none))}, was {_shown(was.get(slug, none))}."

@@ -32,7 +32,7 @@ import atr.storage.readers.revisions as revision_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
-# How many problems of a mapping the page names; the rest is counted.
+# How many problems of a mapping the page names; the others are counted.
 _NAMED: Final = 5
 _VERSIONS: Final = 10
 _CHECKS: Final = {
@@ -47,7 +47,7 @@ _ENDED: Final = frozenset({states.DeploymentState.DROPPED, states.DeploymentStat
 
 @dataclasses.dataclass(frozen=True)
 class StartView:
-    """The page for starting a release of one project. `why_not` is empty if the reader may."""
+    """The page for starting a release of one project. `why_not` is empty if the reader may start one."""
 
     project_key: str
     project_name: str
@@ -60,26 +60,26 @@ class StartView:
 
 @dataclasses.dataclass(frozen=True)
 class StartList:
-    """The projects of which the reader may start a release: key, name, committee."""
+    """The projects for which the reader may start a release: key, name, committee."""
 
     projects: tuple[tuple[str, str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class PlatformMapping:
-    """What the policy maps of the revision to one platform."""
+    """The files of the revision that the policy maps to one platform."""
 
     platform_name: str
     patterns: tuple[str, ...]
     files: int
-    # The first few, and how many there are.
+    # The first problems, and the number of all.
     problems: tuple[str, ...]
     problems_total: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One finding: its class and word, what it is about, and the sentence."""
+    """One finding: its CSS class and word, its subject, and the sentence."""
 
     css: str
     word: str
@@ -89,7 +89,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ComposeView(views.ReleaseHead):
-    """The compose page of a release, in whatever phase it is."""
+    """The compose page of a release, in any phase."""
 
     sentence: str
     css: str
@@ -98,7 +98,7 @@ class ComposeView(views.ReleaseHead):
     mappings: tuple[PlatformMapping, ...]
     checks: tuple[Check, ...]
     rows: tuple[views.DeploymentView, ...]
-    # Each is empty where the reader may.
+    # Each is empty if the reader may.
     change_why_not: str
     record_why_not: str
     vote_why_not: str
@@ -119,7 +119,7 @@ class ChangeView(views.ReleaseHead):
 
 
 async def startable(read: transaction.Transaction) -> StartList:
-    """The active projects of which the reader may start a release."""
+    """Return the active projects for which the reader may start a release."""
     return StartList(
         tuple(
             (row.key, row.name, committee.name)
@@ -130,7 +130,7 @@ async def startable(read: transaction.Transaction) -> StartList:
 
 
 async def start(read: transaction.Transaction, project_key: str) -> StartView:
-    """The page for starting a release of this project. Raises NotFoundError."""
+    """Return the page for starting a release of this project. Raises NotFoundError."""
     of = await projects.one(read, project_key)
     project, committee = of.row, of.committee
     why_not = ""
@@ -156,7 +156,7 @@ async def page(
     query: str = "",
     asked: paging.Asked = paging.FIRST,
 ) -> ComposeView:
-    """The compose page: the newest revision's files, where they go, and what is wrong with them."""
+    """Return the compose page: the newest revision's files, where they are mapped, and their problems."""
     of = await eligibility.release(read.data, release_key)
     release, committee = of.row, of.committee
     newest = [of.newest_revision] if of.newest_revision else []
@@ -189,7 +189,7 @@ async def page(
 
 
 async def change(read: transaction.Transaction, release_key: str, path: str) -> ChangeView:
-    """The page on which this file or folder of the newest revision is removed or renamed. Raises NotFoundError."""
+    """Return the page for removing or renaming a file or folder of the newest revision. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
     release, committee, revision = of.row, of.committee, of.newest_revision
     recorded = await revision_rows.files(read, revision)
@@ -216,7 +216,7 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
 def _mapped(
     built: layouts.Layouts, policy: sql.ReleasePolicy, files: Sequence[fileset.File]
 ) -> tuple[dict[str, trees.Place], tuple[PlatformMapping, ...], tuple[Check, ...]]:
-    """Where each file goes, by its path; a line for each platform that the policy has patterns for; what is odd."""
+    """Return where each file is mapped, by path; a line per platform that the policy has patterns for; and remarks."""
     places: dict[str, trees.Place] = {}
     lines = []
     remarks = []
@@ -247,7 +247,7 @@ def _mapped(
             )
         )
         remarks += [_concern(f"files for {platform.display_name}", remark) for remark in mapping.remarks(found)]
-    # What is mapped was said above, and stops the vote.
+    # Checksums of mapped files are among the problems above, which block the vote.
     wrong = [mapping.wrong_checksum(file) for file in files if file.path not in places]
     return places, tuple(lines), (*(_concern("files", one) for one in wrong if one), *remarks)
 
@@ -257,7 +257,7 @@ def _concern(about: str, sentence: str) -> Check:
 
 
 def _checks(known: deployment_rows.Rows) -> tuple[Check, ...]:
-    """What the newest check of each deployment that is still in play found, the worst first."""
+    """Return the findings of the newest check of each deployment that has not ended, the worst first."""
     cases = [case for case in known.cases.values() if case.deployment.state not in _ENDED]
     found = [(case.deployment, result) for case in cases for result in case.results]
     order = list(_CHECKS)
@@ -290,7 +290,7 @@ def _sentence(
     mappings: Sequence[PlatformMapping],
     rows: Sequence[views.DeploymentView],
 ) -> str:
-    """What stands, and what is next."""
+    """Return a sentence with the state of the files and the next step."""
     match release.phase:
         case sql.ReleasePhase.RELEASE_CANDIDATE:
             return "A vote on these files is open, so they cannot be changed until it ends."

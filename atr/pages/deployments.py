@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deployment with its newest promotion, as one row of a page: where it stands, the proof, what can be done."""
+"""A deployment with its newest promotion, as one row of a page: its state, its evidence and its actions."""
 
 import dataclasses
 import datetime
@@ -35,20 +35,20 @@ _Deployment = states.DeploymentState
 
 
 async def all_of(read: transaction.Transaction, release_key: str) -> tuple[views.DeploymentView, ...]:
-    """Every deployment of a release, and what is only tracked by hand, oldest first. Raises NotFoundError."""
+    """Return all deployments of a release, and those tracked by hand, oldest first. Raises NotFoundError."""
     release = await eligibility.release(read.data, release_key)
     return shown(read, await deployment_rows.of_releases(read, {release_key: release})).get(release_key, ())
 
 
 async def one(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
-    """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
+    """Return one row: "d4" is a deployment, "p7" a promotion that is tracked by hand. Raises NotFoundError."""
     return shown(read, await deployment_rows.of_row(read, release_key, row_key))[release_key][0]
 
 
 def cut(
     rows: Sequence[views.DeploymentView], asked: paging.Asked
 ) -> tuple[tuple[views.DeploymentView, ...], paging.Part]:
-    """The rows of one page, found by their packages, their platform and its id."""
+    """Return the rows of one page. A search finds them by packages, platform and the platform's id."""
     return asked.cut(rows, _name)
 
 
@@ -57,7 +57,7 @@ def _name(row: views.DeploymentView) -> str:
 
 
 def shown(read: transaction.Transaction, rows: deployment_rows.Rows) -> Mapping[str, tuple[views.DeploymentView, ...]]:
-    """By release: its rows, deployments first, oldest first."""
+    """Return the rows of each release: deployments first, the oldest first."""
     found: dict[str, list[views.DeploymentView]] = {}
     for view in (
         *(_view(read, rows, case) for case in rows.cases.values()),
@@ -68,7 +68,7 @@ def shown(read: transaction.Transaction, rows: deployment_rows.Rows) -> Mapping[
 
 
 async def detail(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentDetail:
-    """One row with its files and what happened to it."""
+    """Return one row with its files and its timeline."""
     known = await deployment_rows.of_row(read, release_key, row_key)
     row = shown(read, known)[release_key][0]
     sides = [side.digest if side else "" for side in (row.proof.voted, row.proof.staged, row.proof.public)]
@@ -95,7 +95,7 @@ def _view(read: transaction.Transaction, rows: deployment_rows.Rows, case: eligi
     blockers = gates.blockers(case.facts)
     promotion = case.promotions[-1] if case.promotions else None
     if (promotion is not None) and (promotion.state in states.ENDED) and (deployment.state is _Deployment.PUBLISHED):
-        # What is public outranks what we did: the timeline still tells how that ended.
+        # The published deployment takes precedence over the ended promotion, which the timeline still shows.
         promotion = None
     elsewhere = number in rows.public_elsewhere
     over = standings.overruling(deployment, promotion, rows.incident.get(number), elsewhere=elsewhere)
@@ -141,7 +141,7 @@ def _view(read: transaction.Transaction, rows: deployment_rows.Rows, case: eligi
             check_messages=tuple((result.status.value, result.message) for result in case.results),
             off_ballot=deployment.off_ballot,
             drop_reason=deployment.drop_reason,
-            # Why none is kept, though the project wants one.
+            # Says why no copy is kept although the project wants one.
             copy_sentence="ATR keeps a copy of its files."
             if rows.preconditions[number].is_kept
             else deployment.copy_problem,
@@ -199,7 +199,7 @@ def _shared(
     promotion: tables.Promotion | None,
     packages: tuple[distribution.Coordinates, ...],
 ) -> views.DeploymentView:
-    """The part that rows with and without a deployment share."""
+    """Return the part of a row that is the same with and without a deployment."""
     release, project = of.row, of.project
     attempts = rows.attempts[promotion.id] if promotion else ()
     return views.DeploymentView(
@@ -238,7 +238,7 @@ def _shared(
 
 
 def _stamped(row: views.DeploymentView) -> views.DeploymentView:
-    """The row with a mark that changes when anything in it does, but for the minutes that only go on."""
+    """Return the row with an etag that changes when anything in it does, except the elapsed minutes."""
     shown = repr(dataclasses.replace(row, elapsed=None))
     return dataclasses.replace(row, etag=hashlib.sha256(shown.encode()).hexdigest()[:_ETAG])
 

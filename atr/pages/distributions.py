@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of a release's third-party distributions, and what the record and automate pages need."""
+"""The list of a release's third-party distributions, and the values of the record and automate pages."""
 
 import collections
 import dataclasses
@@ -41,7 +41,7 @@ _MANAGERS_ONLY: Final = "Only release managers and committee members can change 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A file: its name on the platform, and where it stands in the revision."""
+    """A file: its name on the platform, and its path in the revision."""
 
     name: str
     here: str
@@ -50,7 +50,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Package:
-    """A package: how many files of it go, their bytes, and those of them that this page lists."""
+    """A package: the number of its uploaded files, their bytes, and those that this page lists."""
 
     name: str
     files: int
@@ -60,14 +60,14 @@ class Package:
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """All that would be sent, and a page of its files by package, counted from 1."""
+    """All that would be uploaded, and a page of its files by package. Pages count from 1."""
 
-    # The files of the revision, and the checksums that are made beside them; `size` has both.
+    # The files of the revision, and the checksums that are made for them; `size` includes both.
     files: int
     made: int
     size: int
     packages: int
-    # What the platform takes in one upload, and whether only packing can tell if this is within it.
+    # The platform's limit for one upload, and whether only the packed bundle can show if this is within it.
     limit: int
     may_be_too_large: bool
     listed: tuple[Package, ...]
@@ -84,14 +84,14 @@ class DistributionView:
     staging: bool
     pending: bool
     proof: distribution.Proof
-    # "staged", "pending", "public", "unproved" or "diverged", which is its class too, with one sentence for people.
+    # "staged", "pending", "public", "unproved" or "diverged", which is also the CSS class; and a sentence for people.
     word: str
     sentence: str
     upload_date: datetime.datetime | None
     api_url: str
     web_url: str
     created_by: str
-    # None for a row older than our tables.
+    # None for a row that is older than this module's tables.
     created: datetime.datetime | None
     # Empty if it may be deleted; else why not.
     delete_why_not: str
@@ -100,21 +100,21 @@ class DistributionView:
 
 @dataclasses.dataclass(frozen=True)
 class RecordFormView:
-    """What the record and automate pages need: the release, the platforms, what can be done with each."""
+    """The record and automate pages: the release, the platforms, and what can be done with each."""
 
     project_key: str
     project_name: str
     version_key: str
     phase_word: str
-    # (member name, display name, one sentence on what happens with it)
+    # (member name, display name, a sentence on what happens to a distribution there)
     platforms: tuple[tuple[str, str, str], ...]
-    # For automate: what would be uploaded, None where nothing can be told, and why it cannot be done, if so.
+    # For automate: what would be uploaded, None if that is unknown, and why it cannot be uploaded, if so.
     upload: Upload | None
     why_not: str
     mapping: tuple[str, ...]
     target_namespaces: tuple[str, ...]
     revision_number: str
-    # Whether what the reader stages for production is promoted without another click.
+    # Whether a deployment that the reader stages for production is promoted without another click.
     may_promote: bool = False
 
 
@@ -122,11 +122,11 @@ class RecordFormView:
 class DistributionList(views.ReleaseHead):
     """The list of a release's third-party distributions and deployments."""
 
-    # Those of this page.
+    # The rows of this page.
     distributions: tuple[DistributionView, ...]
     part: paging.Part
     deployments: tuple[views.DeploymentView, ...]
-    # Of what the vote that passed was about.
+    # The voted file sets that are not public.
     not_public: tuple[not_public.NotPublic, ...]
     # Empty if the reader may change the list.
     change_why_not: str
@@ -134,12 +134,12 @@ class DistributionList(views.ReleaseHead):
 
     @property
     def find(self) -> paging.Part:
-        """The longer list: one search is for both."""
+        """Return the part of the longer list: one search filters both."""
         return max(self.part, self.deployments_part, key=lambda part: part.pages)
 
 
 def heading(of: eligibility.Release) -> views.ReleaseHead:
-    """What the top of a page about this release says."""
+    """Return the top of a page about this release."""
     return views.ReleaseHead(
         project_key=of.project.key,
         project_name=of.project.name,
@@ -152,7 +152,7 @@ def heading(of: eligibility.Release) -> views.ReleaseHead:
 
 
 def record_why_not(read: transaction.Transaction, of: eligibility.Release) -> str:
-    """Why the reader cannot record or stage a deployment of this release; empty if they can."""
+    """Return why the reader cannot record or stage a deployment of this release; empty if they can."""
     if of.is_embargoed:
         return gates.EMBARGOED.sentence
     may = rights.is_release_manager(of.committee, read.asf_uid)
@@ -165,7 +165,7 @@ async def listing(
     asked: paging.Asked = paging.FIRST,
     deployments_asked: paging.Asked = paging.FIRST,
 ) -> DistributionList:
-    """A page of the third-party distributions of a release, and a page of its deployments."""
+    """Return a page of the third-party distributions of a release, and a page of its deployments."""
     of = await eligibility.release(read.data, release_key)
     release = of.row
     found, part = await distributions.page(read, release_key, asked)
@@ -184,7 +184,7 @@ async def listing(
 
 
 async def not_promoted(read: transaction.Transaction, release: sql.Release) -> tuple[DistributionView, ...]:
-    """The third-party distributions that are only noted: on platforms that cannot promote, not seen yet, unproved."""
+    """Return the distributions without a promotion: on platforms that cannot promote, not found yet, or unverified."""
     return await _of(read, release, await distributions.not_promoted(read, release.key))
 
 
@@ -202,7 +202,7 @@ async def form(
     platform: distribution.DistributionPlatform | None = None,
     page: int = 1,
 ) -> RecordFormView:
-    """What the record and automate pages show; with a platform also a page of what would be uploaded, or why not."""
+    """Return the record page, or with a platform the automate page with what would be uploaded, or why it cannot be."""
     of = await eligibility.release(read.data, release_key)
     project, revision = of.project, of.newest_revision
     target = of.targets.get(platform.name) if platform else None
@@ -223,7 +223,7 @@ async def form(
         phase_word=PHASE_WORDS[of.row.phase],
         platforms=tuple(
             (one.name, one.display_name, _what_happens(one))
-            # Those that can promote first: of them something staged can be read.
+            # Those that can promote come first, because their staged files can be read.
             for one in sorted(distribution.DistributionPlatform, key=lambda one: not read.data.built.supports(one))
             if platform in {None, one}
         ),
@@ -270,7 +270,7 @@ def _view(
 
 
 def _word(row: sql.Distribution) -> str:
-    """The word for it, which is also its class."""
+    """Return the word for its state, which is also the CSS class."""
     if row.proof is _Proof.DIVERGED:
         return "diverged"
     if row.pending:
@@ -308,12 +308,12 @@ def _not_looked_at(platform: distribution.DistributionPlatform) -> str:
     )
 
 
-# As many files as one page lists; a package may go on from one page to the next.
+# The number of files on one page; a package may continue on the next page.
 LINES: Final = 200
 
 
 def view(plan: uploads.Plan, page: int = 1) -> Upload | None:
-    """A page of the files that would be sent, and what all of them come to; None where it cannot be told."""
+    """Return a page of the files that would be uploaded, and the totals of all; None if they are unknown."""
     upload = plan.upload
     if (not plan.files) or (upload is None):
         return None

@@ -9,7 +9,7 @@ import atr.promotion.fileset as fileset
 import atr.storage.readers.ballots as ballots
 import atr.storage.transaction as transaction
 
-# A page shows so many files; what differs comes first, so none of that is cut off.
+# The most files that a page shows. Files that differ are chosen first, so that they are not cut off.
 SHOWN: Final = 1_000
 _ORDER: Final = ("differs", "missing", "extra", "renamed", "pending", "equal")
 _TALLY: Final = {"equal": "equal", "differs": "differ", "missing": "missing", "extra": "extra", "renamed": "renamed"}
@@ -18,7 +18,7 @@ _TALLY: Final = {"equal": "equal", "differs": "differ", "missing": "missing", "e
 async def files(
     read: transaction.Transaction, voted: str, staged: str, public: str
 ) -> tuple[tuple[views.FileRow, ...], tuple[tuple[str, int], ...], int]:
-    """The rows (at most SHOWN), the tally over all files, and how many files there are. Digests may be empty."""
+    """Return the rows (at most SHOWN), the tally over all files, and the number of files. Digests may be empty."""
     fetched = await ballots.files(read, {digest for digest in (voted, staged, public) if digest})
     sides = [fetched[digest].by_path if digest else None for digest in (voted, staged, public)]
     rows = [_row(path, *sides) for path in sorted({path for side in sides if side for path in side})]
@@ -67,7 +67,7 @@ def _digest(side: Mapping[str, fileset.File] | None, path: str) -> str | None:
 
 
 def _renamed(rows: list[views.FileRow]) -> list[views.FileRow]:
-    """Pair a missing file with an extra one of the same bytes: it has another path."""
+    """Mark a missing file as renamed if an extra file has the same bytes under another path."""
     extras = {row.staged or row.public: row for row in rows if row.result == "extra"}
     answer = []
     for row in rows:

@@ -30,9 +30,9 @@ import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
 _AFTER_VOTE: Final = frozenset({sql.ReleasePhase.RELEASE_PREVIEW, sql.ReleasePhase.RELEASE})
-# A sentence names so many rows.
+# How many rows a sentence names.
 _NAMED: Final = 10
-# What a page is coloured by: the worst of its rows.
+# CSS classes, the worst first: the page has the worst one of its rows.
 _WORST: Final = (
     "diverged",
     "in-doubt",
@@ -49,7 +49,7 @@ _WORST: Final = (
 
 @dataclasses.dataclass(frozen=True)
 class Missing:
-    """One line of "What is missing"."""
+    """One line of the list of what is missing."""
 
     css: str
     what: str
@@ -57,7 +57,7 @@ class Missing:
     since: datetime.datetime
     you: bool
     anchor: str
-    # What is known of it, where that is more than one clause.
+    # More about it, if `what` does not say everything.
     note: str = ""
 
 
@@ -72,19 +72,19 @@ class FinishView(views.ReleaseHead):
     binding_minus: int
     voted_revision: str
     ballot_digest: str
-    # Those of this page; what is said above them is said of all.
+    # The rows of this page; the sentence above them is about all rows.
     rows: tuple[views.DeploymentView, ...]
-    # Several can be promoted now, by one form.
+    # Whether several can be promoted now, with one form.
     promote_all: bool
     missing: tuple[Missing, ...]
-    # What stands in its place when nothing is.
+    # Shown instead if nothing is missing.
     nothing_missing: str
-    # Distributions on platforms that cannot promote, or that are unproved.
+    # Distributions on platforms that cannot promote, not found yet, or unverified.
     others: tuple[distributions.DistributionView, ...]
-    # Why it cannot be announced now; else (empty) what to bear in mind before one does.
+    # Why it cannot be announced now, or empty; and a note for the person who announces it.
     announce_why_not: str
     announce_note: str
-    # Something that was voted on is not public, so a committee member must say why it is announced without that.
+    # Whether the announcement needs a reason, for example because a voted file set is not public.
     announce_needs_reason: bool
     # None until it is announced.
     announced: not_public.Announced | None
@@ -95,7 +95,7 @@ class FinishView(views.ReleaseHead):
 
 
 async def page(read: transaction.Transaction, release_key: str, asked: paging.Asked = paging.FIRST) -> FinishView:
-    """The finish page. Anyone may read it; what can be done depends on the reader."""
+    """Return the finish page. Anyone may read it; the actions on it depend on the reader."""
     of = await eligibility.release(read.data, release_key)
     release, committee = of.row, of.committee
     known = await deployment_rows.of_releases(read, {release_key: of})
@@ -109,7 +109,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
     facts = await rule_facts.facts(read.data, of, measure, known.incident_sentences)
     holds = announcing.standing(facts)
     here, part = deployments.cut(rows, asked)
-    # What a row stands for is said by that row.
+    # A file set with a row is described by that row.
     unheld = [one for one in lacking if not one.has_row]
     return FinishView(
         **vars(distributions.heading(of)),
@@ -139,7 +139,7 @@ async def page(read: transaction.Transaction, release_key: str, asked: paging.As
 
 
 async def row(read: transaction.Transaction, release_key: str, row_key: str) -> views.DeploymentView:
-    """One row of the finish page, as it stands beside the others. Raises NotFoundError."""
+    """Return one row of the finish page, as it is shown among the others. Raises NotFoundError."""
     alone = await deployments.one(read, release_key, row_key)
     if not acts.is_ready(alone):
         return alone
@@ -183,7 +183,7 @@ def _nothing_missing(release: sql.Release, measure: voted.Measure) -> str:
 
 
 def _name(row: views.DeploymentView, rows: Sequence[views.DeploymentView]) -> str:
-    """What a sentence calls it: its platform, and where that has several of them its packages too."""
+    """Return its name in a sentence: the platform, and if the platform has several rows also the packages."""
     name = row.platform.display_name
     alone = sum(1 for one in rows if one.platform is row.platform) == 1
     return name if alone else f"{row.packages_line} on {name}"
@@ -241,21 +241,21 @@ def _announce_note(
 
 @dataclasses.dataclass(frozen=True)
 class PromoteAllView:
-    """What would be promoted, in order, and what is left out."""
+    """The deployments that would be promoted, in order, and those that are left out."""
 
     head: views.ReleaseHead
-    # In the order that we propose: least undo last.
+    # In the proposed order: those that are hardest to undo come last.
     rows: tuple[views.DeploymentView, ...]
-    # What it is, where its page is ("d4"), and why it is left out.
+    # Its name, its page ("d4"), and why it is left out.
     left_out: tuple[tuple[str, str, str], ...]
     # Why the reader cannot do it; empty if they can.
     why_not: str
-    # What can be undone afterwards, each sentence once.
+    # What can be undone afterwards; each sentence occurs once.
     undo: tuple[str, ...]
 
 
 async def promote_all(read: transaction.Transaction, release_key: str) -> PromoteAllView:
-    """What would be promoted by one form."""
+    """Return the page that promotes several deployments with one form."""
     of = await eligibility.release(read.data, release_key)
     every = deployments.shown(read, await deployment_rows.of_releases(read, {release_key: of})).get(release_key, ())
     ready = {row.deployment_id or 0: row for row in every if acts.is_ready(row) and not row.mechanism.needs_code}
@@ -281,7 +281,7 @@ def _row_name(row: views.DeploymentView) -> str:
 
 
 def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
-    """Why it is left out; empty for what is done or given up, of which nothing needs to be said."""
+    """Return why it is left out; empty for a deployment that is live or abandoned, which needs no explanation."""
     twin = twins.get(row.deployment_id or 0)
     if twin is not None:
         return f"Deployment {twin} is newer and contains the same package. Only one of them can be published."

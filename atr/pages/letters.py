@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts for the mailing list, made of views. A person sends them: we send no mail. They hold no staging address."""
+"""Texts for the mailing list, made from views, for a person to send. They contain no staging address."""
 
 import dataclasses
 import datetime
@@ -22,7 +22,7 @@ _CHECKS: Final = (
 
 @dataclasses.dataclass(frozen=True)
 class Letter:
-    """A text for the mailing list, to be sent by a person: we send none."""
+    """A text for the mailing list. A person sends it: ATR sends no mail."""
 
     subject: str
     body: str
@@ -35,7 +35,7 @@ def call_for_votes(
     until: datetime.datetime | None = None,
     files: Sequence[str] = (),
 ) -> Letter:
-    """The call for votes. `page` is the vote's address; `files` say where voters get what they vote on."""
+    """Return the call for votes. `page` is the address of the vote; `files` say where voters get the files."""
     what = _plain(f"{view.head.project_name} {view.head.version_key}")
     open_until = f", until {until:%a} {until.day} {until:%b %Y, %H:%M} UTC" if until else ""
     return _letter(
@@ -54,9 +54,9 @@ def call_for_votes(
 
 
 def for_vote(view: vote.VoteView, *, page: str, address: Callable[..., str]) -> Letter:
-    """The letter that belongs to a vote now: the call while it is open, the result afterwards.
+    """Return the letter for the vote's state: the call while it is open, the result afterwards.
 
-    `address(digest=...)` is where we serve a file set of the ballot.
+    `address(digest=...)` is where ATR serves a file set of the ballot.
     """
     if view.word == "open":
         return call_for_votes(view, page=page, until=view.until, files=_places(view.entries, address))
@@ -64,7 +64,7 @@ def for_vote(view: vote.VoteView, *, page: str, address: Callable[..., str]) -> 
 
 
 def result(view: vote.VoteView, *, page: str) -> Letter:
-    """How the vote ended, with every voter by name."""
+    """Return the result of the vote, with the name of every voter."""
     what = _plain(f"{view.head.project_name} {view.head.version_key}")
     how = "has [passed or failed]" if view.passed_why_not else "has passed"
     if view.ended:
@@ -87,7 +87,7 @@ def result(view: vote.VoteView, *, page: str) -> Letter:
 
 
 def announcement(view: resolution.AnnounceView, *, page: str) -> Letter:
-    """A draft of the announcement, with the public addresses of what is live."""
+    """Return a draft of the announcement, with the public addresses of the live deployments."""
     what = _plain(f"{view.head.project_name} {view.head.version_key}")
     public = [f"{_plain(name)}\n{_inset(*(href or label for label, href in where))}" for name, where in view.live]
     return _letter(
@@ -105,7 +105,7 @@ def announcement(view: resolution.AnnounceView, *, page: str) -> Letter:
 
 
 def _places(entries: Sequence[repository.VoterEntry], address: Callable[..., str]) -> Sequence[str]:
-    """Where each entry is served by us, with how to use it; or why it is not."""
+    """Return where ATR serves each entry and how to use it, or why it does not."""
     served = [f"{entry.title}: {address(digest=entry.digest)}" for entry in entries if not entry.why_not]
     withheld = [f"{entry.title}: not available from here. {entry.why_not}" for entry in entries if entry.why_not]
     settings = ["The Maven settings are on the vote's page."]
@@ -122,7 +122,7 @@ def _inset(*lines: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line, whatever a name holds: nothing that a person or a platform set begins a line of its own."""
+    """Join a text into one line, so that nothing that a person or a platform has set begins a line of its own."""
     return " ".join(text.split()) if len(text.splitlines()) > 1 else text
 
 

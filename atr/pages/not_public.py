@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The voted file sets that are not public as pages name them, and what an announcement went without."""
+"""The voted file sets that are not public, as pages name them, and what was missing at an announcement."""
 
 import dataclasses
 import datetime
@@ -23,27 +23,27 @@ _NOWHERE: Final = "No recorded deployment contains these files. Stage them, or r
 
 @dataclasses.dataclass(frozen=True)
 class NotPublic:
-    """A voted file set that is not proved public, in whole or in part, and what is known of it."""
+    """A voted file set that is not verified as public, in whole or in part, and what is known about it."""
 
     platform: distribution.DistributionPlatform
-    # Of what is not public: the packages in one line, the files, and both with the platform as a sentence calls it.
+    # The part that is not public: its packages in one line, its number of files, and its name in a sentence.
     packages_line: str
     files: int
     name: str
-    # Where it stands and what to do, in a sentence or two.
+    # Its state and what to do, in one or two sentences.
     sentence: str
     since: datetime.datetime
-    # The row whose deployment holds these files: "d4"; empty if there is none.
+    # The row whose deployment contains these files: "d4"; empty if there is none.
     anchor: str
-    # Whether that row is on its way still, and says itself what is next.
+    # Whether that row is not abandoned, so that it shows the next step itself.
     has_row: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Announced:
-    """Who announced the release, and why, where a reason was needed.
+    """Who announced the release, and why, if a reason was needed.
 
-    `without` was voted on and not public then, on `waived` platforms nothing was public, `vouched` was not proved.
+    `without` was voted on but not public, on `waived` platforms nothing was public, `vouched` was not verified.
     """
 
     by: str
@@ -55,17 +55,17 @@ class Announced:
 
 
 def is_given_up(row: views.DeploymentView) -> bool:
-    """A candidate that nobody expects to become public: dropped, gone or refused by the platform."""
+    """Return whether the deployment is not expected to become public: dropped, gone or refused by the platform."""
     return (row.deployment_state in _GIVEN_UP) and ((row.state is None) or (row.state not in states.HOLDING))
 
 
 def told(measure: voted.Measure, rows: Sequence[views.DeploymentView], release: sql.Release) -> tuple[NotPublic, ...]:
-    """What was voted on and is not public, each with the row that holds it, among all rows of the release."""
+    """Return the voted file sets that are not public, each with the row of the release that contains it."""
     return tuple(_one(one, _holder(one, rows), release) for one in measure.not_public)
 
 
 def unprovable(measure: voted.Measure) -> tuple[str, ...]:
-    """What was voted on for platforms whose public files we do not read, a sentence each."""
+    """Return a sentence for each voted file set of a platform whose public files ATR does not read."""
     return tuple(
         f"{one.platform.display_name}: {words.count(one.files, 'file was', 'files were')} voted on. "
         f"Their publication cannot be verified because {one.platform.no_proof}."
@@ -74,7 +74,7 @@ def unprovable(measure: voted.Measure) -> tuple[str, ...]:
 
 
 def of_no_vote(rows: Iterable[views.DeploymentView], lacking: Iterable[NotPublic]) -> tuple[views.DeploymentView, ...]:
-    """The rows that are neither live nor given up, nor hold something voted on that is not public yet."""
+    """Return the rows that are neither live nor abandoned, nor contain a voted file set that is not public yet."""
     held = {one.anchor for one in lacking}
     return tuple(
         row for row in rows if not (is_given_up(row) or (row.state is states.State.LIVE) or (row.row_key in held))
@@ -82,7 +82,7 @@ def of_no_vote(rows: Iterable[views.DeploymentView], lacking: Iterable[NotPublic
 
 
 async def announced(read: transaction.Transaction, release: sql.Release) -> Announced | None:
-    """Who announced it, and without what; None before that."""
+    """Return who announced the release, and what was missing; None if it is not announced."""
     if release.phase is not sql.ReleasePhase.RELEASE:
         return None
     found = await events.of_release(read, release.key, ("release_announced",))
@@ -112,7 +112,7 @@ def _one(one: voted.VotedSet, row: views.DeploymentView | None, release: sql.Rel
 
 
 def _holder(one: voted.VotedSet, rows: Sequence[views.DeploymentView]) -> views.DeploymentView | None:
-    """The row that holds these files or may: one that is on its way before one that was given up, the newest first."""
+    """Return the row that contains these files or may do so: the newest, and an abandoned one only if no other does."""
     newest = [row for row in reversed(rows) if (row.platform is one.platform) and (row.state is not states.State.LIVE)]
     holding = [row for row in newest if row.proof.staged and (row.proof.staged.digest == one.digest)]
     on_their_way = [row for row in newest if not is_given_up(row)]

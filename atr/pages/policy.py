@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy page of a project, and its mapping tried against the files of a revision."""
+"""The policy page of a project, and a trial of its mapping with the files of a revision."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ import atr.storage.readers.revisions as revisions
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
-# So many releases can be chosen, the newest first.
+# How many releases can be chosen, the newest first.
 _RELEASES: Final = 20
-# So much of each list is shown; the counts are whole.
+# How much of each list is shown; the counts include everything.
 _PLACED: Final = 100
 _SKIPPED: Final = 20
 _PROBLEMS: Final = 10
@@ -34,11 +34,11 @@ _PACKAGES: Final = 50
 
 @dataclasses.dataclass(frozen=True)
 class PolicyPlatform:
-    """What the policy says of one platform; two members that share a slug share a line."""
+    """The policy for one platform; two members that share a slug share a line."""
 
     slug: str
     name: str
-    # Why remote promotion cannot be switched on; empty where it can.
+    # Why remote promotion cannot be switched on; empty if it can.
     why_not: str
     allowed: bool
     # The patterns under each of its slugs, as written.
@@ -46,7 +46,7 @@ class PolicyPlatform:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """All of them."""
+        """Return the patterns under all slugs."""
         return tuple(pattern for _, patterns in self.mappings for pattern in patterns)
 
 
@@ -60,22 +60,22 @@ class PolicyView:
     min_hours: int
     keep_copies: bool
     platforms: tuple[PolicyPlatform, ...]
-    # What the policy says of tags that are no platform of ours: kept, not shown as fields.
+    # The patterns under tags that ATR does not know: kept, but not shown as fields.
     other_tags: tuple[tuple[str, tuple[str, ...]], ...]
-    # What a form that is drawn from this carries back.
+    # The digest that the page's form sends back.
     digest: str
-    # Empty if the reader may.
+    # Empty if the reader may edit the policy.
     edit_why_not: str
-    # Whether the reader may have patterns tried that are not saved.
+    # Whether the reader may try patterns that are not saved.
     may_try: bool
     changes: tuple[changes.Change, ...]
-    # Releases whose newest revision the mapping can be tried against: (version, "2.4.0, Compose, revision 00003").
+    # The releases with whose newest revision the mapping can be tried: (version, "2.4.0, in Compose").
     releases: tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialPackage:
-    """A package among the mapped files, and whether it lies inside the project's names; None where nobody set them."""
+    """A package among the mapped files, and whether it is in the project's namespaces; None if it has none."""
 
     name: str
     inside: bool | None
@@ -83,12 +83,12 @@ class TrialPackage:
 
 @dataclasses.dataclass(frozen=True)
 class TrialPlatform:
-    """What the patterns of one platform do to the revision's files. Lists are cut; the counts are whole."""
+    """The effect of one platform's patterns on the revision's files. Lists are cut; the counts include everything."""
 
     name: str
     css: str
     sentence: str
-    # What is wrong, a sentence each.
+    # A sentence for each problem.
     problems: tuple[str, ...]
     # (path on the platform, path in the revision)
     placed: tuple[tuple[str, str], ...]
@@ -102,7 +102,7 @@ class TrialPlatform:
 
 @dataclasses.dataclass(frozen=True)
 class TrialView:
-    """The mapping tried. Without a revision `sentence` says why there is nothing to try it against."""
+    """The result of trying the mapping. Without a revision `sentence` says why there are no files to try it with."""
 
     version_key: str
     revision_number: str
@@ -113,19 +113,19 @@ class TrialView:
 
 @dataclasses.dataclass(frozen=True)
 class TrialCase:
-    """What patterns are tried against. `files` is None where there is no revision to try them against."""
+    """The input of a trial: the patterns and the files. `files` is None if there is no revision."""
 
     version_key: str
     revision_number: str
     files: fileset.FileSet | None
     patterns: Mapping[str, Sequence[str]]
-    # By member name; a platform without names is not there.
+    # By member name; a platform without namespaces has no entry.
     namespaces: Mapping[str, tuple[str, ...]]
     built: layouts.Layouts
 
 
 async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
-    """The policy, as everybody may read it. Raises NotFoundError."""
+    """Return the policy page, which everybody may read. Raises NotFoundError."""
     of = await projects.one(read, project_key)
     project, committee, policy = of.row, of.committee, of.policy
     manager = rights.is_release_manager(committee, read.asf_uid)
@@ -155,9 +155,9 @@ async def trial_case(
     version_key: str,
     patterns: Mapping[str, Sequence[str]] | None = None,
 ) -> TrialCase:
-    """What there is to try: the saved mapping, or these patterns, which only committers may have tried.
+    """Return the input of a trial: the saved mapping, or these patterns, which only committers may try.
 
-    Without a version it is the newest release on its way. Raises AccessError, NotFoundError.
+    The default version is the newest release that is not announced. Raises AccessError, NotFoundError.
     """
     of = await projects.one(read, project_key)
     if (patterns is not None) and not rights.is_participant(of.committee, read.asf_uid):
@@ -179,7 +179,7 @@ async def trial_case(
 
 
 def tried(case: TrialCase) -> TrialView:
-    """The patterns, tried. Pure: it takes its time over 10,000 files, and no transaction is open meanwhile."""
+    """Try the patterns. Pure, because 10,000 files take long and no transaction may be open meanwhile."""
     platforms = [(slug, name) for slug, name in _named().items() if mapping.patterns_of(case.patterns, _of_slug(slug))]
     files = len(case.files.files) if case.files else 0
     if not case.version_key:
@@ -225,7 +225,7 @@ def _tried(case: TrialCase, files: fileset.FileSet, slug: str, name: str) -> Tri
         sides=trial.sides,
         skipped=trial.skipped[:_SKIPPED],
         skipped_total=len(trial.skipped),
-        # Those outside first: they are what has to change.
+        # Packages outside the namespaces come first, because they need a correction.
         packages=tuple(sorted(packages, key=lambda package: package.inside is not False))[:_PACKAGES],
         packages_total=len(packages),
     )
@@ -262,7 +262,7 @@ def _platform(policy: sql.ReleasePolicy, slug: str, name: str) -> PolicyPlatform
 
 
 def _named() -> dict[str, str]:
-    """Each slug with its platform's name, those that can promote first."""
+    """Return each slug with its platform's name; platforms that can promote come first."""
     ordered = sorted(distribution.DistributionPlatform, key=lambda one: not one.supports_remote_promotion)
     names: dict[str, str] = {}
     for platform in ordered:

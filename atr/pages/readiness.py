@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The panel of pre-flight checks: the stored answers of the platforms, and what our own rows say now."""
+"""The panel of pre-flight checks: the stored answers of the platforms, and the current state of ATR's own rows."""
 
 import dataclasses
 import datetime
@@ -26,7 +26,7 @@ import atr.storage.transaction as transaction
 
 _Deployment = states.DeploymentState
 _ETAG: Final = 16
-# A sentence names so many.
+# How many namespaces a sentence names.
 _NAMED: Final = 3
 _YES: Final = ("passed", "Yes")
 _UNKNOWN: Final = ("unproved", "Not known")
@@ -49,7 +49,7 @@ _MOVED: Final = "The files have changed since they were compared; they are compa
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One sentence of an answer, and who can change what it says; "nobody" where time does, empty where all is well."""
+    """One sentence of an answer, and who can change the answer: "nobody" if only time does, empty if it is good."""
 
     sentence: str
     who: str = ""
@@ -57,18 +57,18 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """The answer for one platform. `css` is passed, refused, warning or unproved; `word` is Yes, No or Not known."""
+    """The answer for one platform. `css` is passed, refused, warning or unproved; `word` is the word for it."""
 
     css: str
     word: str
     lines: tuple[Line, ...]
-    # When a platform was asked; None where the answer is what our own rows say now.
+    # When the platform was queried; None if the answer comes from ATR's own rows.
     at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One row of the panel: a thing that must hold, and its answer for each platform in order."""
+    """One row of the panel: a condition, and its answer for each platform in order."""
 
     code: str
     title: str
@@ -77,7 +77,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """The whole panel. Without platforms nothing of the release is to be promoted from here, and `sentence` says so."""
+    """The whole panel. Without platforms there is nothing to promote, and `sentence` says so."""
 
     project_key: str
     version_key: str
@@ -85,24 +85,24 @@ class Panel:
     sentence: str
     platforms: tuple[str, ...]
     checks: tuple[Check, ...]
-    # When a platform was last asked; None if none ever was.
+    # When the oldest of the stored answers was given; None if there is none.
     asked_at: datetime.datetime | None
-    # The worker has been asked and has not answered yet.
+    # Whether a check is queued or running.
     is_asking: bool
-    # Why the reader cannot have the platforms asked now; empty if they can.
+    # Why the reader cannot run the checks now; empty if they can.
     ask_why_not: str
     usage: tuple[monthly.Usage, ...] = ()
-    # One changing string: the page asks for the panel again and shows it when this differs.
+    # Changes when the panel does: the page requests the panel again and shows it if this differs.
     etag: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Column:
-    """All that is known of one platform."""
+    """All that is known about one platform."""
 
     platform: distribution.DistributionPlatform
     cases: tuple[eligibility.Case, ...]
-    # Of what is no candidate any more, the newest one; None if there never was one.
+    # The deployments that are no longer part of a candidate.
     lost: tuple[tables.Deployment, ...]
     results: Sequence[sql.CheckResult]
     basis: str
@@ -113,14 +113,14 @@ class _Column:
 async def panel(
     read: transaction.Transaction, of: eligibility.Release, cases: Mapping[int | None, eligibility.Case]
 ) -> Panel:
-    """The panel for this release with all its deployments, as everybody may read it."""
+    """Return the panel for this release with all its deployments, which everybody may read."""
     release, project, committee = of.row, of.project, of.committee
     over = release.phase is sql.ReleasePhase.RELEASE
     deployments = [case.deployment for case in cases.values()]
     platforms = () if over else candidates.wanted_platforms(read.data.built, of.policy, deployments)
     results = await candidates.readiness_results(read.data, release.key) if platforms else {}
     known = [_column(of, platform, cases, results.get(platform.name, ())) for platform in platforms]
-    # What has been sent is watched on its own row; nothing is left to ask about it.
+    # A published deployment is followed on its own row; no check is left for it.
     columns = [column for column in known if not _is_sent(column)]
     checks = tuple(
         Check(code, title, tuple(_cell(read.data.built, code, release, column) for column in columns))
@@ -151,7 +151,7 @@ async def panel(
 
 
 async def of(read: transaction.Transaction, release_key: str) -> Panel:
-    """The panel of one release. Raises NotFoundError."""
+    """Return the panel of one release. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
     return await of_release(read, of, await deployment_rows.of_release(read, release_key))
 
@@ -159,7 +159,7 @@ async def of(read: transaction.Transaction, release_key: str) -> Panel:
 async def of_release(
     read: transaction.Transaction, of: eligibility.Release, deployments: Collection[tables.Deployment]
 ) -> Panel:
-    """The panel of a release with these deployments, whose cases nobody has read yet."""
+    """Return the panel of a release with these deployments, whose cases are not loaded yet."""
     cases = await eligibility.load(read.data, deployments, read.asf_uid, releases={of.row.key: of})
     return await panel(read, of, cases)
 
@@ -209,7 +209,7 @@ def _cell(built: layouts.Layouts, code: str, release: sql.Release, column: _Colu
 
 
 def _told(code: str, column: _Column) -> Cell:
-    """What the worker found."""
+    """Return the result that the worker stored."""
     found = next((result for result in column.results if result.member_rel_path == code), None)
     if found is None:
         return _of(_UNKNOWN, _NOT_ASKED, "nobody")
@@ -280,7 +280,7 @@ def _lasts(column: _Column) -> Cell:
 
 
 def _finish(release: sql.Release, column: _Column) -> Cell:
-    """Every gate that would say no if the vote had passed and a member of the committee asked."""
+    """Return the blockers of a request that a committee member would make after the vote has passed."""
     if not column.cases:
         said = f"Nothing is staged on {column.platform.display_name}, so there is nothing to promote."
         return _of(_WORDS["no"] if column.lost or _voted(release) else _UNKNOWN, said, "the release manager")
@@ -296,7 +296,7 @@ def _finish(release: sql.Release, column: _Column) -> Cell:
             if _voted(release)
             else "All conditions are met, except that the vote has not passed yet.",
         )
-    # What only takes time is not refused yet.
+    # Blockers that only need time do not count as refused.
     waits = all(line.who == "nobody" for line in lines)
     return Cell(*(_UNKNOWN if waits else _WORDS["no"]), tuple(lines))
 
@@ -306,7 +306,7 @@ def _voted(release: sql.Release) -> bool:
 
 
 def _assumed(release: sql.Release, case: eligibility.Case) -> gates.Facts:
-    """The facts as they would be at Finish: with the ballot as it is, or would be if the vote opened now."""
+    """Return the facts as they would be at Finish, with the ballot as it is or would be if the vote opened now."""
     known = dataclasses.replace(case.facts, is_committee_member=True)
     if _voted(release):
         return known
@@ -327,7 +327,7 @@ def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[
     if not any(column.cases or column.lost for column in columns):
         names = words.listed([column.platform.display_name for column in columns])
         return "draft", f"Nothing is staged on {names} yet. The checks below do not need a staged deployment."
-    # No end of the staging is ever known, so that it is not says nothing.
+    # The end of the staging is never known, so that answer is not counted.
     answers = [cell.css for check in checks if check.code != "lasts" for cell in check.cells]
     no, unsure = answers.count("refused"), answers.count("unproved") + answers.count("warning")
     if no:
@@ -339,7 +339,7 @@ def _summary(release: sql.Release, columns: Sequence[_Column], checks: Sequence[
 
 
 def _which(column: _Column, case: eligibility.Case) -> str:
-    """Which deployment a sentence is about, where there is more than one."""
+    """Return the prefix that names the deployment of a sentence; empty if there is only one."""
     if len(column.cases) == 1:
         return ""
     return f"Deployment {case.deployment.external_id or case.deployment.name}: "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of releases, and who is who."""
+"""The list of releases, and the roles of people."""
 
 import collections
 import dataclasses
@@ -34,17 +34,17 @@ _TO_COMPOSE: Final = "Upload files, stage them, then start the vote."
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseLine:
-    """One release in the list: who has the ball and what is to do."""
+    """One release in the list: whose turn it is and what to do."""
 
     project_key: str
     project_name: str
     version_key: str
     phase_word: str
-    # How many thirds of Compose, Vote, Finish are begun or done: 1, 2 or 3.
+    # How many of the three phases Compose, Vote and Finish have begun: 1, 2 or 3.
     thirds: int
     group: str
     todo: str
-    # For each deployment its class, its platform and its word.
+    # The CSS class, the platform and the word of each deployment; equal ones are combined, with a count.
     where: tuple[tuple[str, str, str], ...]
 
 
@@ -61,7 +61,7 @@ class ReleaseList:
 
 
 async def listing(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> ReleaseList:
-    """A page of the releases, those on their way first; on it those that need the reader come first."""
+    """Return a page of the releases, those in progress first; the page shows those that need the reader first."""
     page = await release_rows.page(read, asked)
     lines = await _lines(read, page.keys)
     yours = sum(1 for line in lines if line.group == "you")
@@ -85,7 +85,7 @@ def _sentence(on_their_way: int, yours: int, part: paging.Part, *, is_known: boo
 
 
 def role(committee: sql.Committee, asf_uid: str) -> str:
-    """What the person is to the committee, for the top of a page."""
+    """Return the person's role in the committee, for the top of a page; empty if they have none."""
     if rights.is_member(committee, asf_uid):
         return f"member of the {committee.name} committee"
     if rights.is_release_manager(committee, asf_uid):
@@ -97,7 +97,7 @@ def role(committee: sql.Committee, asf_uid: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Page:
-    """What the lines of a page are made from, by release."""
+    """The data from which the lines of a page are made, by release."""
 
     rows: Mapping[str, Sequence[views.DeploymentView]]
     measures: Mapping[str, voted.Measure]
@@ -106,7 +106,7 @@ class _Page:
 
 
 async def _lines(read: transaction.Transaction, release_keys: Sequence[str]) -> list[ReleaseLine]:
-    """A line for each of these releases, by a fixed number of statements."""
+    """Return a line for each of these releases, with a fixed number of statements."""
     if not release_keys:
         return []
     releases = await eligibility.releases_of(read.data, release_keys)
@@ -163,7 +163,7 @@ def _ball(
     measure: voted.Measure,
     page: _Page,
 ) -> tuple[str, str]:
-    """Who has the ball, as the group that the line stands in, and what is to do."""
+    """Return whose turn it is, as the group of the line, and what to do."""
     committee = of.committee
     needs = next((row for row in rows if row.needs_you), None)
     if needs is not None:
@@ -203,7 +203,7 @@ def _ball_of_vote(
 
 
 async def session_role(read: transaction.Transaction) -> str:
-    """What the signed-in person is, over all committees, for the top bar."""
+    """Return the roles of the signed-in person in all committees, for the top bar."""
     if not read.asf_uid:
         return ""
     roles = [text for committee in await projects.committees(read) if (text := role(committee, read.asf_uid))]
@@ -213,7 +213,7 @@ async def session_role(read: transaction.Transaction) -> str:
 
 
 async def people(read: transaction.Transaction) -> tuple[tuple[str, str], ...]:
-    """Everybody whom a committee names, with what they are. For local accounts in sandbox mode."""
+    """Return everybody whom a committee names, and the admins, each with a role. For local accounts in sandbox mode."""
     names: dict[str, str] = {}
     for committee in await projects.committees(read):
         for asf_uid in [*committee.committee_members, *committee.release_managers, *committee.committers]:
@@ -228,11 +228,11 @@ class EmbargoView:
     """The embargo of a release, as the members of its committee see it."""
 
     head: views.ReleaseHead
-    # Whether it holds: then it can be lifted.
+    # Whether it is in force, so that it can be lifted.
     holds: bool
 
 
 async def lifting(read: transaction.Transaction, release_key: str) -> EmbargoView:
-    """The embargo as it is now."""
+    """Return the page that lifts the embargo."""
     of = await eligibility.release(read.data, release_key)
     return EmbargoView(distributions.heading(of), holds=of.is_embargoed)

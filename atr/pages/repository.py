@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What voters can get of a ballot: each entry under an address that holds its digest, so candidates never share one."""
+"""The files that voters can download. The address of a ballot entry has its digest, so no two candidates share one."""
 
 import dataclasses
 import datetime
@@ -27,9 +27,9 @@ import atr.storage.readers.release_rows as release_rows
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
-# Lines of a folder that a page shows.
+# The most lines of a folder that a page shows.
 _SHOWN: Final = 1_000
-# Files that the page lists before they are staged once more.
+# The most files that the page for restaging lists.
 _LISTED: Final = 100
 _ID: Final = 12
 _NOTHING: Final = "There is no page at this address."
@@ -37,7 +37,7 @@ _NOTHING: Final = "There is no page at this address."
 
 @dataclasses.dataclass(frozen=True)
 class VoterEntry:
-    """One entry of the ballot: an address of ours (`digest` names it), or the sentence why there is none."""
+    """One entry of the ballot, which ATR serves under its `digest`, or a sentence that says why it does not."""
 
     # "revision", "mapped" or "deployment".
     kind: str
@@ -47,16 +47,16 @@ class VoterEntry:
     digest: str
     files: int
     size: int
-    # Empty where it is served.
+    # Empty if it is served.
     why_not: str
-    # For Maven alone: the id of the repository, and an artifact to try, like "g:a:1.0" or "g:a:1.0:pom".
+    # Only for Maven: the id of the repository, and an artifact to try, like "g:a:1.0" or "g:a:1.0:pom".
     repository_id: str = ""
     example: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class ServedFile:
-    """A file that is served, or one of its checksums (`algorithm`)."""
+    """A served file, or one of its checksums, named by `algorithm`."""
 
     file: disk.Recorded
     at: datetime.datetime
@@ -75,29 +75,29 @@ class FolderLine:
 
 @dataclasses.dataclass(frozen=True)
 class ServedFolder:
-    """A folder that is shown to people."""
+    """The listing of a served folder."""
 
     project_key: str
     project_name: str
     version_key: str
     digest: str
-    # From the root, each ending in a slash; empty for the root.
+    # From the root, with a slash at the end; empty for the root.
     path: str
     lines: tuple[FolderLine, ...]
-    # How many lines there are; the page shows the first of them.
+    # The number of all lines; the page shows the first ones.
     total: int
     opened: datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AgainView(views.ReleaseHead):
-    """What would be staged once more, and from where; or why it cannot be."""
+    """The files that would be restaged, and their source; or why they cannot be."""
 
     platform_name: str
     digest: str
-    # "the kept copy" or "revision 00002"; empty where nothing of ours has the bytes.
+    # "the kept copy" or "revision 00002"; empty if ATR does not have the files.
     source: str
-    # The first of them.
+    # The first files.
     lines: tuple[FolderLine, ...]
     files: int
     size: int
@@ -107,7 +107,7 @@ class AgainView(views.ReleaseHead):
 async def entries(
     read: transaction.Transaction, of: eligibility.Release, known: ballot_rows.Frozen
 ) -> tuple[VoterEntry, ...]:
-    """What a voter can get of each entry of the newest ballot, in its order; empty before the first vote."""
+    """Return the entries of the newest ballot, in its order, for voters; empty before the first vote."""
     digests = {entry.file_set_digest for entry in of.ballot}
     held = await holdings.holders(read, {of.row.key: of.row}, {(of.row.key, digest) for digest in digests})
     built = read.data.built
@@ -141,7 +141,7 @@ async def entries(
 async def warnings(
     read: transaction.Transaction, of: eligibility.Release, deployments: Sequence[tables.Deployment]
 ) -> tuple[str, ...]:
-    """For the page that opens a vote: a sentence for each deployment that voters could not test."""
+    """Return a sentence for each deployment that voters could not test, for the page that opens a vote."""
     meant = [row for row in deployments if ballots.is_meant(row) and row.file_set_digest]
     digests = {(of.row.key, row.file_set_digest or "") for row in meant}
     held = await holdings.holders(read, {of.row.key: of.row}, digests)
@@ -152,7 +152,7 @@ async def warnings(
 async def served(
     read: transaction.Transaction, project_key: str, version_key: str, digest: str, path: str
 ) -> ServedFile | ServedFolder:
-    """What stands at an address: a file, a checksum of one, or a folder. Raises NotFoundError."""
+    """Return the file, the checksum of a file, or the folder at an address. Raises NotFoundError."""
     release = await ballot_rows.served(read, project_key, version_key)
     entry = await ballot_rows.entry(read, release, digest)
     named = checksums.named_by(path)
@@ -169,7 +169,7 @@ async def served(
 
 
 async def again(read: transaction.Transaction, release_key: str, digest: str) -> AgainView:
-    """Files to upload if voted files were staged once more. Raises NotFoundError for what nobody voted on."""
+    """Return the page for restaging voted files. Raises NotFoundError if the digest was not voted on."""
     of = await eligibility.release(read.data, release_key)
     release, asked = of.row, (release_key, digest)
     await ballot_rows.entry(read, release, digest)
@@ -230,7 +230,7 @@ def _title(entry: tables.BallotEntry, row: tables.Deployment | None) -> str:
 
 
 def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdings.Holder | None) -> str:
-    """Why voters cannot get a file set from here, and what to do; empty if they can."""
+    """Return why voters cannot download a file set from ATR, and what to do; empty if they can."""
     if of.is_embargoed:
         return gates.EMBARGOED.sentence
     if held is not None:
@@ -247,7 +247,7 @@ def _why_not(of: eligibility.Release, row: tables.Deployment | None, held: holdi
 
 
 async def _examples(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, str]:
-    """By file set: an artifact to try, one with a jar if there is one, else a POM."""
+    """Return an artifact to try for each file set: one with a jar if there is one, else a POM."""
     found: dict[str, str] = {}
     for ending, more in ((".jar", ""), (".pom", ":pom")):
         for digest, path in await ballot_rows.ending(read, digests, ending):

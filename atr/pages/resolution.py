@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages that end a candidate: resolved, abandoned, announced."""
+"""The pages that end a candidate: resolve, abandon and announce."""
 
 import dataclasses
 from typing import Final
@@ -30,7 +30,7 @@ _MANAGERS: Final = "release managers of"
 
 @dataclasses.dataclass(frozen=True)
 class ResolveView:
-    """The page on which an open vote is resolved: the vote, and what is staged for it."""
+    """The page on which an open vote is resolved: the vote, and the deployments staged for it."""
 
     vote: votes.VoteView
     staged: tuple[str, ...]
@@ -38,12 +38,12 @@ class ResolveView:
 
 @dataclasses.dataclass(frozen=True)
 class AbandonView:
-    """The page on which a candidate is taken back, with everything that follows from it."""
+    """The page on which a candidate is abandoned, with all consequences."""
 
     head: views.ReleaseHead
     candidate: int
     consequences: tuple[str, ...]
-    # What stays as it is, and what can be done about it afterwards.
+    # What does not change, and what can be done about it afterwards.
     stays: tuple[str, ...]
     why_not: str
 
@@ -56,35 +56,35 @@ class AnnounceView:
     sentence: str
     css: str
     ballot_digest: str
-    # For each deployment that is live: the platform, and (label, address) of each package.
+    # For each live deployment: the platform, and (label, address) of each package.
     live: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     # None until it is announced.
     announced: not_public.Announced | None
-    # The voted file sets that are not public; platforms of the policy on which nothing is public, a sentence each. One
-    # digest for all that lacks; it is empty where nothing does.
+    # The voted file sets that are not public; a sentence for each platform of the policy on which nothing is public;
+    # and one digest of all that is missing, or empty.
     not_public: tuple[not_public.NotPublic, ...]
     missing: tuple[str, ...]
     lacking_digest: str
-    # What is public and not proved, so that a release manager must vouch for it: its purl, and its name.
+    # (purl, name) of each published and unverified package, for which a release manager must vouch.
     unproved: tuple[tuple[str, str], ...]
-    # What nobody can prove from here, a sentence each.
+    # A sentence for each voted file set that ATR cannot verify.
     unprovable: tuple[str, ...]
-    # Tags of the policy that mean no platform: they hold nothing.
+    # The tags of the policy that name no platform; they do not block the announcement.
     unknown_tags: tuple[str, ...]
-    # For each deployment that nobody voted on and that is not live: the platform and its next step.
+    # For each deployment without a voted file set that is not live: the platform and its next step.
     others: tuple[tuple[str, str], ...]
     why_not: str
 
 
 async def resolve(read: transaction.Transaction, release_key: str) -> ResolveView:
-    """The open vote with what is staged for it."""
+    """Return the page on which the open vote is resolved."""
     rows = await deployment_rows.of_release(read, release_key)
     staged = tuple(ballots.name(row) for row in rows if row.state not in candidates.OUT)
     return ResolveView(vote=await votes.newest(read, release_key), staged=staged)
 
 
 async def abandon(read: transaction.Transaction, release_key: str) -> AbandonView:
-    """What follows from taking the candidate back, or why it cannot be."""
+    """Return the consequences of abandoning the candidate, or why it cannot be abandoned."""
     of = await votes.reader(read, release_key)
     waiting = await deployment_rows.requested(read, release_key)
     staged = [row for row in await deployment_rows.of_release(read, release_key) if ballots.is_meant(row)]
@@ -118,7 +118,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> AbandonVie
 
 
 def _last_asked(row: tables.Deployment) -> str:
-    """What is known of a deployment, and since when: somebody may publish it on the platform's own page."""
+    """Return what the last check showed, and when: somebody may publish the deployment on the platform's own page."""
     called = ballots.name(row)
     if row.last_look is None:
         return f"The state of {called} on the platform has not been checked yet. It is checked immediately."
@@ -130,7 +130,7 @@ def _last_asked(row: tables.Deployment) -> str:
 
 
 async def announce(read: transaction.Transaction, release_key: str) -> AnnounceView:
-    """What is public, what is not, and what holds the announcement: by the writer's rule, which decides."""
+    """Return what is public, what is not, and what blocks the announcement, by the same rule as the writer."""
     of = await votes.reader(read, release_key)
     known = await deployment_rows.of_releases(read, {release_key: of.of})
     rows = deployments.shown(read, known).get(release_key, ())
@@ -183,7 +183,7 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found:
 
 
 def _announce_why_not(of: votes.Reader, found: tuple[reasons.Reason, ...]) -> str:
-    """What nothing cures, else who may; empty if the reader may go on."""
+    """Return the blockers that nobody can waive, else who may announce; empty if the reader may."""
     if held := announcing.held(found):
         return reasons.sentences(held)
     if announcing.lacking(found):

@@ -13,13 +13,13 @@ import atr.storage.readers.release_rows as release_rows
 import atr.storage.readers.revisions as rows
 import atr.storage.transaction as transaction
 
-# As many revisions and differing files as one page lists; how many there are is said.
+# The most revisions and differing files that one page lists; it also shows the totals.
 LINES: Final = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class RevisionLine:
-    """One revision: who made it, when and why, and what it holds."""
+    """One revision: who made it, when and why, and its files."""
 
     number: str
     who: str
@@ -28,13 +28,13 @@ class RevisionLine:
     phase_word: str
     files: int
     size: int
-    # Empty for a revision from before our record of files.
+    # Empty for a revision that is older than this module's record of files.
     digest: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Changed:
-    """One line of a comparison. `result` is differs, moved, added or removed; a digest is empty where it is not."""
+    """One line of a comparison. `result` is differs, moved, added or removed; the digest of an absent file is empty."""
 
     result: str
     path: str
@@ -45,11 +45,11 @@ class Changed:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two revisions, and the first of the files by which they differ."""
+    """Two revisions, and the first of the files in which they differ."""
 
     earlier: RevisionLine
     later: RevisionLine
-    # ("added", 2), ("removed", 0), ... zeroes stay.
+    # ("added", 2), ("removed", 0), ... including zeroes.
     tally: tuple[tuple[str, int], ...]
     lines: tuple[Changed, ...]
     differing: int
@@ -70,7 +70,7 @@ class RevisionsView:
 
 
 async def page(read: transaction.Transaction, release_key: str, *, earlier: str = "", later: str = "") -> RevisionsView:
-    """The revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
+    """Return the revisions, the newest first; with two numbers also what changed between them. Raises NotFoundError."""
     release, project = await release_rows.one(read, release_key)
     found = await rows.page(read, release_key, LINES)
     lines = tuple(map(line, found))
@@ -88,7 +88,7 @@ async def page(read: transaction.Transaction, release_key: str, *, earlier: str 
 
 
 def line(listed: rows.Listed) -> RevisionLine:
-    """One revision."""
+    """Return the line of one revision."""
     row, files = listed.row, listed.files
     return RevisionLine(
         number=row.number,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A search for a deployment by its coordinates, as its page shows it to those who could have asked."""
+"""A search for a deployment by its coordinates, as its page shows it to everyone who may start one."""
 
 import dataclasses
 import datetime
@@ -21,7 +21,7 @@ import atr.storage.transaction as transaction
 
 @dataclasses.dataclass(frozen=True)
 class CandidateView:
-    """A deployment that holds what is looked for. Without packages it holds others' too, so only its id is told."""
+    """A deployment that contains the coordinates. If it also contains packages of others, only its id is shown."""
 
     external_id: str
     name: str
@@ -45,17 +45,17 @@ class SearchView:
     coordinates: distribution.Coordinates
     asked_by: str
     asked_at: datetime.datetime
-    # None while the platform has not been asked.
+    # None until the platform was queried.
     answered_at: datetime.datetime | None
     # Why there is no answer, as a sentence.
     problem: str
     candidates: tuple[CandidateView, ...]
-    # Changes when the page does.
+    # Changes when the content of the page does.
     etag: str
 
 
 async def one(read: transaction.Transaction, release_key: str, number: int) -> SearchView:
-    """The search. Raises NotFoundError, AccessError for whoever could not ask for one."""
+    """Return the search. Raises NotFoundError, or AccessError if the reader may not start a search."""
     of = await eligibility.release(read.data, release_key)
     if not rights.is_release_manager(of.committee, read.asf_uid):
         raise errors.AccessError(
@@ -71,7 +71,7 @@ async def one(read: transaction.Transaction, release_key: str, number: int) -> S
         asked_at=row.asked_at,
         answered_at=row.answered_at,
         problem=row.problem,
-        # The newest first: it is the likeliest.
+        # The newest first, because it is the most likely one.
         candidates=tuple(_candidate(read.data.built, row, found, target, recorded) for found in reversed(row.found)),
         etag=f"{number}.{'answered' if row.answered_at else 'waiting'}",
     )
@@ -87,7 +87,7 @@ def _candidate(
     packages = tuple(distribution.Coordinates(row.platform, *package) for package in found["packages"])
     there = recorded.get(found["external_id"])
     here = (there is not None) and (there.release_key == row.release_key)
-    # The names may have been set anew since the answer: what lies outside now is not shown either.
+    # The namespaces may have changed since the answer: packages that are outside now are not shown either.
     beyond = (target is None) or bool(names.outside(built, packages, target))
     if (not packages) or beyond:
         return CandidateView(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a row of a page stands, in words: from the rows and the gates as they are, without another question to them."""
+"""The state of a row of a page, in words, from database rows and gates that are already loaded."""
 
 import dataclasses
 import datetime
@@ -24,7 +24,7 @@ _PUBLISHING: Final = (
 _Deployment = states.DeploymentState
 MOVING: Final = frozenset({_State.REQUESTED, _State.SENDING, _State.PUBLISHING, _State.CHECKING, _State.ABORTING})
 _MOVING_DEPLOYMENT: Final = frozenset({_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING})
-# Where another call or drop may have to be made.
+# The states in which another publish or drop request may have to be sent.
 _MAY_SEND: Final = frozenset({_State.SENDING, _State.ABORTING, _State.IN_DOUBT})
 NEXT: Final = {
     _State.REQUESTED: "The staged files are verified again, then the publish request is sent.",
@@ -44,7 +44,7 @@ _LIMITED: Final = (
 
 
 def of_incident(incident: incidents.Incident, since: datetime.datetime) -> views.Standing:
-    """Public, and compared with nothing."""
+    """Return the state of a row with an incident."""
     return views.Standing("diverged", incident.word, incident.sentence, incident.who, since)
 
 
@@ -55,9 +55,9 @@ def overruling(
     *,
     elsewhere: bool,
 ) -> views.Standing | None:
-    """What outranks an old ending and a deployment's own state; None if nothing does.
+    """Return the state that takes precedence over an ended promotion and the deployment's own state, or None.
 
-    `elsewhere`: its version is public by another deployment.
+    `elsewhere` says that the version was published from another deployment.
     """
     if incident:
         return of_incident(incident, deployment.found_at or deployment.entered_at)
@@ -74,7 +74,7 @@ def overruling(
 
 
 def elsewhere_sentence(deployment: tables.Deployment) -> str:
-    """That another one published what this one holds, or held."""
+    """Return the sentence that says that this version was published from another deployment."""
     still = (
         " This deployment is still staged on the platform: drop it." if (deployment.state is _Deployment.STAGED) else ""
     )
@@ -82,7 +82,7 @@ def elsewhere_sentence(deployment: tables.Deployment) -> str:
 
 
 def holds_up(promotion: tables.Promotion | None, blockers: Sequence[reasons.Reason]) -> reasons.Reason | None:
-    """What a promotion that is asked for waits for: its turn, or that its platform is switched on again."""
+    """Return what a requested promotion waits for: another promotion, a switch or an embargo. None if nothing."""
     if (promotion is None) or (promotion.state is not _State.REQUESTED) or promotion.by_hand:
         return None
     return next((blocker for blocker in blockers if blocker.code in gates.WAITING - gates.ASKED_ANEW), None)
@@ -131,7 +131,7 @@ def next_sentence(
         return elsewhere_sentence(case.deployment)
     over = (promotion is not None) and (promotion.state is _State.ABORTED)
     if (promotion is not None) and not (over and (case.deployment.state is not _Deployment.STAGED)):
-        # A 429 is the newest answer: the row's own note has the platform's words and the instant.
+        # The last answer was a 429: the note of the row has the platform's message and the time.
         limited = attempts and (attempts[-1].answer is steps.Answer.LIMITED) and (promotion.state is _State.REQUESTED)
         return _LIMITED if limited else NEXT[promotion.state]
     if case.deployment.state is not _Deployment.STAGED:
@@ -145,7 +145,7 @@ def next_sentence(
 
 
 def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) -> bool:
-    """Whether the platform said, since its version was proved to be public, that it still holds this one."""
+    """Return whether the platform has reported it as staged since the version was verified as public."""
     looked = deployment.last_look
     return (deployment.state is _Deployment.STAGED) and (looked is not None) and (looked >= promotion.entered_at)
 
@@ -153,7 +153,7 @@ def _stays_staged(deployment: tables.Deployment, promotion: tables.Promotion) ->
 def shown(
     promotion: tables.Promotion | None, blockers: tuple[reasons.Reason, ...], turn: reasons.Reason | None
 ) -> tuple[reasons.Reason, ...]:
-    """The blockers that the page shows: all of them before a request; afterwards only those that are waited for."""
+    """Return the blockers that the page shows: all before a request, afterwards only those that the row waits for."""
     if (promotion is None) or (promotion.state not in states.HOLDING):
         return blockers
     if turn:
@@ -192,7 +192,7 @@ def is_moving(
 def verified(
     deployment: tables.Deployment, file_sets: Mapping[str, tables.FileSetRow], done: int
 ) -> views.Verified | None:
-    """What the newest Verify now came to, or how many files it has read; None if nobody has asked."""
+    """Return the result of the newest "Verify now", or its progress; None if it was never requested."""
     if deployment.verify_asked_at is None:
         return None
     side = file_sets.get(deployment.verified_digest or deployment.file_set_digest or "")
@@ -208,13 +208,13 @@ def verified(
     )
 
 
-# Below so many bytes an upload is counted in kB.
+# The progress of an upload with fewer bytes is shown in kB.
 _SMALL: Final = 10_000_000
 _COUNTED: Final = frozenset({states.State.REQUESTED, states.State.CHECKING})
 
 
 def progress(deployment: tables.Deployment, promotion: tables.Promotion | None) -> tuple[int, int, str]:
-    """How far it is: of how many, and in words; zeroes and nothing where there is nothing to count."""
+    """Return the progress: done, total and a text; zeroes and an empty text if there is nothing to count."""
     if (deployment.state is states.DeploymentState.UPLOADING) and deployment.send_total:
         done, total = min(deployment.sent_bytes, deployment.send_total), deployment.send_total
         return done, total, f"{_megabytes(done, total)} sent"
@@ -226,6 +226,6 @@ def progress(deployment: tables.Deployment, promotion: tables.Promotion | None) 
 
 
 def _megabytes(done: int, total: int) -> str:
-    """Bytes in the unit that fits the whole: 412 of 1,030 MB."""
+    """Format bytes in the unit that suits the total: 412 of 1,030 MB."""
     unit, name = (1_000_000, "MB") if (total >= _SMALL) else (1_000, "kB")
     return f"{done / unit:,.0f} of {total / unit:,.0f} {name}"

@@ -2,7 +2,7 @@
 """Stuck rows, the most severe first, each with what it waits for and what an operator can do.
 
 The kinds are data, in the order of the page; docs/operators.md has the same list in the same words. A row is shown
-once, as the worst that it is.
+once, under its most severe kind.
 """
 
 import dataclasses
@@ -25,44 +25,44 @@ import atr.storage.transaction as transaction
 
 _State = states.State
 _Deployment = states.DeploymentState
-# A dead worker's rows are taken up by another one within this time.
+# Another worker claims the rows of a dead worker within this time.
 _TAKEN_UP: Final = datetime.timedelta(seconds=75)
 _TOO_LONG: Final = datetime.timedelta(hours=1)
 _LONG: Final = datetime.timedelta(days=1)
-# A task that failed is forgotten by this page after so long.
+# How long this page lists a failed task.
 _RECENT: Final = datetime.timedelta(days=7)
 _MOVING: Final = (_Deployment.UPLOADING, _Deployment.VALIDATING, _Deployment.DROPPING)
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One row that does not go on by itself, or not as fast as it should."""
+    """One row that does not continue automatically, or not as fast as it should."""
 
     css: str
     word: str
     project_name: str
     project_key: str
     version_key: str
-    # Empty for what belongs to no platform.
+    # Empty for a task.
     platform: str
     since: datetime.datetime
     waits_for: str
-    # What to do at 3 in the morning, and the row's name in addresses; without one the list of the release is linked.
+    # What to do at 3 in the morning, and the row's key in addresses; without one the list of the release is linked.
     advice: str
     row_key: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class StuckView:
-    """Everything that is stuck, worst first, page by page."""
+    """A page of the stuck rows, the most severe first."""
 
     at: datetime.datetime
     lines: tuple[Line, ...]
-    # There are more than all pages show.
+    # Whether there are more than all pages show.
     is_cut: bool
-    # A sentence for each platform, or the site, that somebody has switched off: nothing is sent there.
+    # A sentence for each switch that is off, of one platform or of all: nothing is sent there.
     held: tuple[str, ...]
-    # A sentence for each place that is asked nothing for a while, and why; that ends by itself.
+    # A sentence for each lane that is not polled for a while, and why; polling resumes automatically.
     left_alone: tuple[str, ...]
     part: paging.Part = paging.WHOLE
 
@@ -76,7 +76,7 @@ class _Text:
 
 
 class Kind(enum.Enum):
-    """Ways of being stuck, worst first."""
+    """The ways of being stuck, the most severe first."""
 
     DIVERGED = _Text(
         "diverged",
@@ -169,7 +169,7 @@ _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 
 async def page(read: transaction.Transaction, asked: paging.Asked = paging.FIRST) -> StuckView:
-    """A page of what is stuck. Raises AccessError for all but foundation admins."""
+    """Return a page of the stuck rows. Raises AccessError unless the reader is a foundation admin."""
     await rights.demand_admin(read)
     shut = await lanes.shut(read)
     found = [
@@ -208,7 +208,7 @@ async def _promotions(read: transaction.Transaction, shut: Collection[lanes.Lane
 
 
 async def _frozen(read: transaction.Transaction) -> dict[int | None, tuple[Kind, Line]]:
-    """Open promotions that were edited by hand. No row says so, so each is held against its events."""
+    """Return the open promotions that were edited by hand, which only a comparison with their events shows."""
     found = {}
     every = await rows.open_promotions(read)
     wrongs = await audit.disagreements(read.data, [one for one, _, _ in every])
@@ -224,7 +224,7 @@ def _of_promotion(read: transaction.Transaction, row: tables.Promotion, shut: Co
         return Kind.DIVERGED
     if row.state is _State.IN_DOUBT:
         return Kind.IN_DOUBT
-    # Before a call nothing ends by itself, so no deadline counts.
+    # Before a publish request nothing ends automatically, so no deadline counts.
     if (row.state is not _State.REQUESTED) and (row.deadline is not None) and (row.deadline <= read.now):
         return Kind.OVERDUE
     if row.held:
@@ -284,7 +284,7 @@ def _nobody_has(
     shut: Collection[lanes.Lane],
 ) -> Kind | None:
     late = read.now - _TAKEN_UP
-    # Where a whole lane waits, the page says so once, and nobody is to look for a worker.
+    # A lane that waits as a whole is reported once: its rows do not mean that a worker is missing.
     if (row.due_at is None) or (row.due_at > late) or (lane in shut):
         return None
     if row.lease_until is None:

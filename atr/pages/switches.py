@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is switched on and off, and who moved it last."""
+"""The page of the switches: which are off, and who changed them last."""
 
 import dataclasses
 import datetime
@@ -19,7 +19,7 @@ _MOVED: Final = {"switched_off": "off", "switched_on": "on"}
 
 @dataclasses.dataclass(frozen=True)
 class Switch:
-    """One thing that can be switched off. `set_by` is empty where nobody ever has."""
+    """One switch. `set_by` is empty if it was never changed."""
 
     scope: str
     name: str
@@ -31,14 +31,14 @@ class Switch:
 
 @dataclasses.dataclass(frozen=True)
 class SwitchesView:
-    """The page with the switches."""
+    """The page of the switches."""
 
     switches: tuple[Switch, ...]
     changes: tuple[changes.Change, ...]
 
 
 async def page(read: transaction.Transaction) -> SwitchesView:
-    """Every switch, and what was moved lately. Raises AccessError for all but foundation admins."""
+    """Return every switch and the recent changes. Raises AccessError unless the reader is a foundation admin."""
     await rights.demand_admin(read)
     changed = await events.of_site(read, _MOVED)
     return SwitchesView(

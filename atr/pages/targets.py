@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names on which platform belong to which project, and what a change of them would put outside."""
+"""The namespaces of projects on platforms, and the deployments that are outside of them."""
 
 import dataclasses
 import datetime
@@ -22,39 +22,39 @@ _ADMINS_ONLY: Final = "Only foundation admins can set namespaces."
 
 @dataclasses.dataclass(frozen=True)
 class TargetPlatform:
-    """The names of a project on one platform."""
+    """The namespaces of a project on one platform."""
 
     member: str
     name: str
     namespaces: tuple[str, ...]
     source: str
     target: str
-    # Empty and None while nobody has set them.
+    # Empty and None if they were never set.
     set_by: str
     set_at: datetime.datetime | None
     digest: str
-    # Projects of the same committee with a name that overlaps: (key, name, theirs).
+    # Projects of the same committee with an overlapping namespace: (key, name, their namespace).
     overlaps: tuple[tuple[str, str, str], ...]
-    # Deployments on their way that lie outside as it is, a sentence each.
+    # A reason for each deployment of a release in progress that is outside the current namespaces.
     outside: tuple[reasons.Reason, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class TargetView:
-    """Which names belong to one project."""
+    """The page of one project's namespaces."""
 
     project_key: str
     project_name: str
     committee_name: str
     platforms: tuple[TargetPlatform, ...]
-    # Empty if the reader may.
+    # Empty if the reader may change them.
     edit_why_not: str
     changes: tuple[changes.Change, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class TargetLine:
-    """One project in the list: (platform, its names) each."""
+    """One project in the list, with (platform, namespaces) pairs."""
 
     project_key: str
     project_name: str
@@ -64,13 +64,13 @@ class TargetLine:
 
 @dataclasses.dataclass(frozen=True)
 class TargetList:
-    """All projects."""
+    """The list of all projects."""
 
     lines: tuple[TargetLine, ...]
 
 
 async def page(read: transaction.Transaction, project_key: str) -> TargetView:
-    """The names of one project, as everybody may read them. Raises NotFoundError."""
+    """Return the namespaces of one project, which everybody may read. Raises NotFoundError."""
     of = await projects.one(read, project_key)
     platforms = read.data.built.platforms
     ours = {one.name: of.targets[one.name].namespaces for one in platforms if one.name in of.targets}
@@ -87,7 +87,7 @@ async def page(read: transaction.Transaction, project_key: str) -> TargetView:
 
 
 async def listing(read: transaction.Transaction) -> TargetList:
-    """Every project with its names on each platform that can promote."""
+    """Return every project with its namespaces on each platform that can promote."""
     found = await projects.every(read)
     rows = await eligibility.targets(read.data, [project.key for project, _ in found])
     return TargetList(

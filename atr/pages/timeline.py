@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events as people read them, equal ones folded."""
+"""Events as text for people; consecutive equal ones are combined."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -20,7 +20,7 @@ _ANSWERS: Final = {
 
 def _requested(data: Mapping[str, Any]) -> str:
     if data.get("found"):
-        # Nobody asked: the worker found it public.
+        # No person requested it: the worker found the version public.
         return f"Found published; compared with the voted files: {', '.join(data['packages'][:3])}."
     after = f" Queued behind {data['after']}." if data.get("after") else ""
     return f"Requested, for {', '.join(data['packages'][:3])}.{after}"
@@ -45,10 +45,10 @@ def _answered(data: Mapping[str, Any]) -> str:
 
 def _looked(data: Mapping[str, Any]) -> str:
     if data["public_digest"] and not data["difference"]:
-        # Events from before anybody looked beside the voted files say nothing of it.
+        # Events that are older than the search for extra files do not have this key.
         beside = f" Extra files were not checked. {data['not_looked']}" if data.get("not_looked") else ""
         return f"Checked: {data['public_files']:,} public files read; all identical to the voted files.{beside}"
-    # A difference that holds it up is its blocker too: said once.
+    # A difference that blocks the promotion is also its blocker, and is shown once.
     said = dict.fromkeys(text for text in (_said(data["word"]), data["blocker"], data["difference"]) if text)
     return " ".join(said) or "Looked."
 
@@ -85,7 +85,7 @@ def _checked(data: Mapping[str, Any]) -> str:
     return "Checked the staged files. " + " ".join(message for _, message in data["results"])
 
 
-# One row for each kind of event that a deployment or a promotion can have; a test ties it to the writers.
+# One row for each kind of event of a deployment or a promotion; a test compares it with the writers.
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "request_refused": lambda data: f"Refused: {data['sentence']}",
     "promotion_requested": _requested,
@@ -131,7 +131,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[views.TimelineEntry, ...]:
-    """What happened to these subjects, oldest first; equal entries in a row are one, with a count."""
+    """Return the events of these subjects, the oldest first; consecutive equal entries are one, with a count."""
     entries: list[views.TimelineEntry] = []
     for event in await events.of_subjects(read, subjects, limit=_LIMIT):
         text = _TEXTS[event.what](event.data)
@@ -142,7 +142,7 @@ async def of(read: transaction.Transaction, subjects: Sequence[str]) -> tuple[vi
         entries.append(
             views.TimelineEntry(
                 event.at,
-                # What the worker noted needs no name beside it.
+                # An event of the worker shows no name.
                 "" if event.actor == transaction.SYSTEM_SERVICE_UID else event.actor,
                 text,
                 no_return=(event.what == "attempt_marked") and (event.data["kind"] == "publish"),

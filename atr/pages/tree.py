@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a revision as a page lists them: by folder, counted, never more lines than somebody reads. Pure."""
+"""The files of a revision as a page lists them: by folder, with counts and a limited number of lines. Pure."""
 
 import collections
 import dataclasses
@@ -10,16 +10,16 @@ from typing import Final
 import atr.promotion.fileset as fileset
 import atr.shared.relpath as relpath
 
-# Where a file goes, (platform, path there), and what is wrong with that.
+# Where a file is mapped, as (platform, path there) pairs, and the problem with that, if any.
 Place = tuple[tuple[tuple[str, str], ...], str]
-# As many files, and as many folders, as one page lists. Beyond it folders are named, each to be opened on its own.
+# The most files, and the most folders, that one page lists. With more files the folders are shown closed.
 LINES: Final = 200
 _NOWHERE: Final[Place] = ((), "")
 
 
 @dataclasses.dataclass(frozen=True)
 class FileLine:
-    """One file of a revision: where the policy maps it, (platform, path there), and what is wrong with that."""
+    """One file of a revision: where the policy maps it, as (platform, path there) pairs, and the problem with that."""
 
     path: str
     name: str
@@ -31,7 +31,7 @@ class FileLine:
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """One folder of the listing. `lines` are its files; empty where it is only named, to be opened on its own."""
+    """One folder of the listing. `lines` are its files; empty if the folder is shown closed."""
 
     path: str
     files: int
@@ -42,22 +42,22 @@ class Folder:
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-    """The files below one folder that fit a filter, as many as a page holds."""
+    """The files below one folder that match a filter, as many as a page lists."""
 
     folder: str
-    # (name, path) of the folders above, the outermost first; the last one is `folder` itself.
+    # (name, path) of the parent folders, the outermost first; the last one is `folder` itself.
     above: tuple[tuple[str, str], ...]
     query: str
-    # The first of them, and how many there are.
+    # The first folders, and the number of all.
     folders: tuple[Folder, ...]
     folders_total: int
-    # How many files fit, and how many of them have a line.
+    # How many files match, and how many of them have a line.
     found: int
     shown: int
 
 
 def of(files: Sequence[fileset.File], places: Mapping[str, Place], folder: str = "", query: str = "") -> Tree:
-    """The files below a folder whose paths hold the text that was asked for."""
+    """Return the files below a folder whose paths contain the query."""
     prefix = f"{folder}/" if folder else ""
     wanted = query.casefold()
     found = [file for file in files if file.path.startswith(prefix) and (wanted in file.path.casefold())]
@@ -81,7 +81,7 @@ def of(files: Sequence[fileset.File], places: Mapping[str, Place], folder: str =
             )
         )
     if query:
-        # A filter finds files: a folder of which none fits on the page says nothing.
+        # A filter finds files, so folders whose files do not fit on the page are left out.
         shown = [one for one in shown if one.lines]
     return Tree(
         folder=folder,
@@ -95,7 +95,7 @@ def of(files: Sequence[fileset.File], places: Mapping[str, Place], folder: str =
 
 
 def _children(by_folder: Mapping[str, list[fileset.File]], folder: str) -> dict[str, list[fileset.File]]:
-    """The files of the folder itself, and each folder in it; one that holds nothing but another folder is skipped."""
+    """Group files by the folder itself and its children; a child that contains only another folder is skipped."""
     start = len(folder) + 1 if folder else 0
     groups: dict[str, list[fileset.File]] = collections.defaultdict(list)
     deepest: dict[str, str] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a release would take of the limits that a platform sets for a month, in sentences."""
+"""The share of a platform's monthly limits that a release would use, in sentences."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import atr.storage.transaction as transaction
 
 @dataclasses.dataclass(frozen=True)
 class Usage:
-    """What publishing takes of a platform's limits for this month, in sentences; over one of them it is a warning."""
+    """How much of a platform's monthly limits publishing would use, in sentences, and whether it exceeds one."""
 
     platform: str
     is_over: bool
@@ -26,7 +26,7 @@ async def of(
     deployments: Sequence[tables.Deployment],
     planned: Mapping[distribution.DistributionPlatform, usage.Usage | None],
 ) -> tuple[Usage, ...]:
-    """Of each platform: what is staged of these and not published yet, else what is `planned` there."""
+    """Return the usage of each platform: by the staged ones of these deployments, else by what is `planned` there."""
     if not planned:
         return ()
     staged = await usages.staged(read, deployments)
@@ -40,7 +40,7 @@ async def of(
 
 
 def planned(results: Sequence[sql.CheckResult], basis: str) -> usage.Usage | None:
-    """What the bundle of the mapped files would hold, as the worker counted it; None if that is old or unknown."""
+    """Return the worker's count of the files and bytes of an upload of the mapped files; None if old or unknown."""
     for result in results:
         if (planned := result.data.get("planned")) and (result.data.get("basis") == basis):
             files, size = planned

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pages and programs are shown: frozen values, made by storage/readers in one transaction.
+"""The values that several pages show: frozen, and made by the other modules of atr/pages.
 
-Rows never leave storage. Times are aware UTC, sizes are bytes, digests are full lower-case sha256.
+Times are timezone-aware UTC, sizes are bytes, digests are complete lower-case SHA-256 digests.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import atr.shared.mechanisms as mechanisms
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One side of the proof: how many files, how many bytes, their digest, and when we read them."""
+    """One side of the evidence: the number of files, their bytes and digest, and when they were read."""
 
     files: int
     size: int
@@ -26,7 +26,7 @@ class Side:
 
 @dataclasses.dataclass(frozen=True)
 class Proof:
-    """The proof line: voted, staged, public. A side is None while it has not been read.
+    """The evidence in one line: voted, staged, public. A side is None until it was read.
 
     `staged_link` and `public_link` are "equal", "differs" or "pending".
     """
@@ -40,7 +40,7 @@ class Proof:
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """Where a row stands: `css` is the class after `is-`, e.g. "ready", "live"; `who` acts next."""
+    """The state of a row: `css` is the class after `is-`, e.g. "ready", "live"; `who` acts next."""
 
     css: str
     word: str
@@ -51,7 +51,7 @@ class Standing:
 
 @dataclasses.dataclass(frozen=True)
 class TimelineEntry:
-    """One event, or `repeats` equal ones in a row, folded. `no_return` draws the line at the mark."""
+    """One event, or `repeats` consecutive equal ones. `no_return` draws a line after the mark of a publish request."""
 
     at: datetime.datetime
     actor: str
@@ -64,7 +64,7 @@ class TimelineEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Elapsed:
-    """How long it is on its way, in minutes (fractions), against the usual band; `scale` is the width of the bar."""
+    """The elapsed time in (fractional) minutes, and the usual range; `scale` is the width of the bar."""
 
     minutes: float
     usual_from: float
@@ -76,7 +76,7 @@ class Elapsed:
 class FileRow:
     """One file of the evidence table. `result` is equal, differs, missing, extra, renamed or pending.
 
-    A digest is empty where the side has no such file, None where the side has not been read.
+    A digest is empty if the side has no such file, None if the side has not been read.
     """
 
     path: str
@@ -92,9 +92,9 @@ class FileRow:
 
 @dataclasses.dataclass(frozen=True)
 class Act:
-    """Something the reader can do now, or cannot: then `why_not` says why and who can change it.
+    """An action of the reader. If it is not available now, `why_not` says why and who can change that.
 
-    `name` is the value of the form's `act` field or the name of a route; `needs_reason` asks for a sentence.
+    `name` is the value of the form's `act` field or the name of a route; with `needs_reason` the form has a reason.
     """
 
     name: str
@@ -103,16 +103,16 @@ class Act:
     needs_reason: bool = False
     primary: bool = False
     note: str = ""
-    # What it is about beside the row: part of a route's address, or a field of the form.
+    # Its subject in addition to the row: part of a route's address, or a field of the form.
     target: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
-    """Verify now: who asked and how far it is; at its end what was read, and what that differs by.
+    """A run of "Verify now": who requested it, its progress, and at its end the digest and the difference.
 
-    Without a digest at its end the platform could not be read: then `problem` says why. While it runs, `problem` is
-    what holds it up.
+    If there is no digest at its end, the platform could not be read and `problem` says why. While it runs, `problem`
+    says what delays it.
     """
 
     asked_by: str
@@ -126,19 +126,19 @@ class Verified:
 
     @property
     def differs(self) -> bool:
-        """Whether it was read whole and is not what it was compared with."""
+        """Return whether the files were read completely and differ."""
         return bool(self.digest and self.problem)
 
     def is_newer_than(self, side: Side | None) -> bool:
-        """Whether it was read after this side."""
+        """Return whether the files were read after this side."""
         return (self.at is not None) and ((side is None) or (side.at is None) or (self.at >= side.at))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentView:
-    """One row of the finish page and the whole of the detail page: a deployment with its newest promotion, if any.
+    """One row of the finish page, also shown on the detail page: a deployment with its newest promotion, if any.
 
-    `deployment_id` is our number; for what is only tracked by hand it is None and `promotion_id` names the row.
+    `deployment_id` is ATR's number; for a promotion that is tracked by hand it is None, and `promotion_id` is the key.
     """
 
     deployment_id: int | None = None
@@ -157,11 +157,11 @@ class DeploymentView:
     deployment_state: states.DeploymentState | None = None
     state: states.State | None
     proof: Proof = Proof()
-    # "312 of 3,000 files read", or empty; and the same as numbers for a bar.
+    # "312 of 3,000 files read", or empty; and the same as numbers for a progress bar.
     progress: str = ""
     done: int = 0
     total: int = 0
-    # The sentence of what is next, and a second, softer one.
+    # The next step as a sentence, and a less prominent note.
     next_sentence: str = ""
     next_note: str
     needs_you: bool = False
@@ -184,51 +184,51 @@ class DeploymentView:
     bytes_sent: int
     platform_word: str
     public_urls: tuple[tuple[str, str], ...]
-    # What the confirm form must carry back.
+    # The values that the confirm form must send back.
     evidence_digest: str = ""
     row_version: int = 0
-    # A fragment of the row is asked for again while this is True.
+    # The page requests the row's fragment again while this is True.
     is_moving: bool
-    # One changing string: the page asks for the row again and shows it when this differs.
+    # Changes when the row does: the page requests the row again and shows it if this differs.
     etag: str = ""
     check_messages: tuple[tuple[str, str], ...] = ()
-    # Why it is not on the ballot, or will not be on the next one; empty if nothing keeps it off.
+    # Why it is excluded from the ballot, or from the next one; empty if it is not.
     off_ballot: str = ""
     drop_reason: str = ""
-    # Whether a copy of its files is kept here, or why none is though the project wants one; empty for neither.
+    # That a copy of its files is kept, or why none is although the project wants one; else empty.
     copy_sentence: str = ""
-    # The newest Verify now; None if nobody has asked.
+    # The newest "Verify now"; None if it was never requested.
     verified: Verified | None = None
     accepted: tuple[beside.Accepted, ...] = ()
-    # When a look beside the voted files last counted, and whether the newest one did.
+    # When a search for extra files last counted, and whether the newest one did.
     looked_beside_at: datetime.datetime | None = None
     looked_beside: bool = False
 
     @property
     def row_key(self) -> str:
-        """Its name in addresses and where it stands on its page: "d4", or "p7" for what is only tracked by hand."""
+        """Return its key in addresses and its anchor: "d4", or "p7" for a promotion that is tracked by hand."""
         return f"d{self.deployment_id}" if self.deployment_id is not None else f"p{self.promotion_id}"
 
 
 @dataclasses.dataclass(frozen=True)
 class DeploymentDetail:
-    """The detail page: the row, its files and what happened."""
+    """The detail page: the row, its files and its timeline."""
 
     row: DeploymentView
     files: tuple[FileRow, ...]
-    # ("equal", 18), ("differ", 0), ... zeroes stay.
+    # ("equal", 18), ("differ", 0), ... including zeroes.
     tally: tuple[tuple[str, int], ...]
-    # True when there were more files than the page shows; `files_total` says how many there are.
+    # Whether there are more files than the page shows; `files_total` is the number of all.
     files_cut: bool
     files_total: int
-    # The staged column is what Verify now read then, and it differs; None where it is what is proved or captured.
+    # When "Verify now" read the staged column, if that differs; None if the column is what was verified or captured.
     staged_read_at: datetime.datetime | None
     timeline: tuple[TimelineEntry, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseHead:
-    """What the top of every page about one release says: whose it is, which version, in which phase."""
+    """The top of every page about one release: project, committee, version and phase."""
 
     project_key: str
     project_name: str
@@ -237,5 +237,5 @@ class ReleaseHead:
     release_key: str
     # Compose, Vote, Finish, Announced.
     phase_word: str
-    # What is said of its embargo; empty where there is none.
+    # A sentence about its embargo; empty if there is none.
     embargo: str = ""

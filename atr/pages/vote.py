@@ -47,7 +47,7 @@ class PastVote:
 
 @dataclasses.dataclass(frozen=True)
 class Paper:
-    """The last paper of one person. `before` counts those that it replaced."""
+    """The last vote of one person. `before` is the number of votes that it replaced."""
 
     who: str
     choice: str
@@ -82,21 +82,21 @@ class VoteView:
     is_binding: bool
     # Empty if the reader may cast a vote now.
     cast_why_not: str
-    # Empty if the reader may resolve the vote, apart from its rules.
+    # Empty if the reader may resolve the vote; its rules are checked separately.
     resolve_why_not: str
     passed_why_not: tuple[reasons.Reason, ...]
     ended: PastVote | None
     past: tuple[PastVote, ...]
-    # One changing string: the page asks for the count again and shows it when this differs.
+    # Changes when the count does: the page requests the count again and shows it if this differs.
     etag: str
-    # Where voters get what they vote on, and whether it would go through; the count alone has neither.
+    # Where voters get the files, and the pre-flight checks; empty for the count alone.
     entries: tuple[repository.VoterEntry, ...] = ()
     readiness: panels.Panel | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """A release with its committee, and what the reader is to it."""
+    """A release with its committee, and the reader's roles."""
 
     of: eligibility.Release
     head: views.ReleaseHead
@@ -106,16 +106,16 @@ class Reader:
 
     @property
     def release(self) -> sql.Release:
-        """The release itself."""
+        """Return the release's row."""
         return self.of.row
 
     def why_not(self, allowed: bool, who: str, what: str) -> str:  # noqa: FBT001  (reads like a sentence)
-        """Empty where it is allowed; else who may, in a sentence."""
+        """Return a sentence that says who may do it; empty if it is allowed."""
         return "" if allowed else f"Only {who} the {self.of.committee.name} committee can {what}."
 
 
 async def reader(read: transaction.Transaction, release_key: str) -> Reader:
-    """Whom the page is for. Raises NotFoundError."""
+    """Return the release and the reader's roles. Raises NotFoundError."""
     of = await eligibility.release(read.data, release_key)
     return Reader(
         of=of,
@@ -127,7 +127,7 @@ async def reader(read: transaction.Transaction, release_key: str) -> Reader:
 
 
 async def newest(read: transaction.Transaction, release_key: str) -> VoteView:
-    """The newest vote on a release, open or over, as the reader sees it, with all that belongs to its page."""
+    """Return the whole page of the newest vote on a release, open or over, as the reader sees it."""
     of = await reader(read, release_key)
     known = await ballot_rows.frozen(read, of.of)
     view = await _counted(read, of, known)
@@ -139,7 +139,7 @@ async def newest(read: transaction.Transaction, release_key: str) -> VoteView:
 
 
 async def counted(read: transaction.Transaction, release_key: str) -> VoteView:
-    """The newest vote on a release with its papers."""
+    """Return the newest vote on a release with its count, without the files and checks of the page."""
     of = await reader(read, release_key)
     return await _counted(read, of, await ballot_rows.frozen(read, of.of))
 
@@ -152,7 +152,7 @@ async def _counted(read: transaction.Transaction, of: Reader, known: ballot_rows
     ended = next((one for one in every if one.candidate == release.current_vote_seq), None)
     is_open = release.phase is _Phase.RELEASE_CANDIDATE
     number = await ballots.voted_revision(read.data, release)
-    # A host that resolves a vote leaves no event of ours.
+    # A host application that resolves a vote leaves no event in this log.
     over = "passed" if of.of.has_passed else "over"
     word = "open" if is_open else (ended.word if ended else (over if release.current_vote_seq else "none"))
     view = VoteView(
@@ -192,7 +192,7 @@ async def _counted(read: transaction.Transaction, of: Reader, known: ballot_rows
 
 
 async def past(read: transaction.Transaction, release_key: str) -> tuple[PastVote, ...]:
-    """How each candidate ended, the newest first. One that passed and was abandoned then is abandoned."""
+    """Return how each candidate ended, the newest first. One that passed and was then abandoned is abandoned."""
     ends: dict[int, PastVote] = {}
     for event in await events.of_release(read, release_key, _ENDS):
         word, css = _ENDS[event.what]

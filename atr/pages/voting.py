@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page on which a vote is opened: the ballot as it would be frozen now, and what keeps it from opening."""
+"""The page on which a vote is opened: the ballot as it would be frozen now, and what blocks the vote."""
 
 import dataclasses
 import datetime
@@ -26,13 +26,13 @@ import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.readers.events as events
 import atr.storage.transaction as transaction
 
-# A deployment that is none any more is no choice.
+# A deployment that no longer exists is not a choice.
 _NO_CHOICE: Final = frozenset({states.DeploymentState.GONE, states.DeploymentState.DROPPED})
 
 
 @dataclasses.dataclass(frozen=True)
 class DeploymentChoice:
-    """A deployment before the vote: on the ballot, waited for, or off it. `standing` is "on", "waiting" or "off"."""
+    """A deployment before the vote. `standing` is "on" (the ballot), "waiting" (for its capture) or "off"."""
 
     row: views.DeploymentView
     standing: str
@@ -61,9 +61,9 @@ class VotingView:
     blockers: tuple[reasons.Reason, ...]
     warnings: tuple[str, ...]
     min_hours: int
-    # Empty if the reader may open the vote, apart from the blockers.
+    # Empty if the reader may open the vote; blockers are listed separately.
     open_why_not: str
-    # Empty if the reader may take deployments off the ballot and put them on; and if they may give one up.
+    # Empty if the reader may exclude deployments from the ballot and add them; and if they may drop one.
     change_why_not: str
     drop_why_not: str
     past: tuple[votes_page.PastVote, ...]
@@ -71,17 +71,17 @@ class VotingView:
 
     @property
     def is_moving(self) -> bool:
-        """Whether something of it is still being read."""
+        """Return whether the state of a deployment is about to change."""
         return any(choice.row.is_moving for choice in self.choices)
 
     @property
     def droppable(self) -> tuple[DeploymentChoice, ...]:
-        """What is off the ballot and could be given up."""
+        """Return the deployments that are off the ballot and can be dropped."""
         return tuple(choice for choice in self.choices if (choice.standing == "off") and not choice.drop_why_not)
 
 
 async def voting(read: transaction.Transaction, release_key: str) -> VotingView:
-    """The ballot as it would be frozen now, what holds it, and what can be done about it."""
+    """Return the ballot as it would be frozen now, what blocks the vote, and what can be done about it."""
     of = await votes_page.reader(read, release_key)
     proposal = await ballots.proposed(read.data, of.of)
     number = proposal.revision.number if proposal.revision else ""
@@ -131,7 +131,7 @@ async def voting(read: transaction.Transaction, release_key: str) -> VotingView:
 
 
 async def own(read: transaction.Transaction, release_key: str, numbers: Sequence[int]) -> Sequence[int]:
-    """The numbers of deployments, if all are this release's. Raises NotFoundError for one of another."""
+    """Return these numbers of deployments if all belong to this release. Raises NotFoundError if one does not."""
     mine = {row.id for row in await deployment_rows.of_release(read, release_key)}
     strange = [number for number in numbers if number not in mine]
     if strange:
@@ -157,7 +157,7 @@ def _not_composing(release: sql.Release) -> tuple[str, str]:
 
 
 def _warnings(proposal: ballots.Proposal) -> tuple[str, ...]:
-    """What does not hold the vote, and should be known before it opens."""
+    """Return what does not block the vote but should be known before it opens."""
     staged = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.DEPLOYMENT}
     mapped = {part.platform for part in proposal.parts if part.kind is tables.BallotKind.MAPPED}
     warnings = []
