@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the newest vote on a release is about, and what voters may be served of it."""
+"""The ballot of the newest vote on a release, and the files that may be served from it."""
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ class Frozen:
 
 
 async def frozen(read: transaction.Transaction, of: eligibility.Release) -> Frozen:
-    """Everything that is told of the entries of this release's newest ballot."""
+    """Return everything that pages show about the entries of this release's newest ballot."""
     deployments = await queries.deployments(read.data, of.row.key)
     return Frozen(
         deployments={row.id: row for row in deployments},
@@ -41,16 +41,16 @@ async def frozen(read: transaction.Transaction, of: eligibility.Release) -> Froz
 
 
 async def served(read: transaction.Transaction, project_key: str, version_key: str) -> sql.Release:
-    """A release whose files are served to everybody. Raises NotFoundError, also while it is under embargo."""
+    """Return a release whose files are served to everyone. Raises NotFoundError, also while it is under embargo."""
     release = await queries.demand_version(read.data, project_key, version_key)
-    # Maven signs in nowhere, so before the embargo is lifted nobody is served, and what is there is not told.
+    # Maven does not sign in, so no one is served before the embargo is lifted, nor told that the release exists.
     if await embargo.holds(read.data, release.key):
         raise queries.no_version(project_key, version_key)
     return release
 
 
 async def entry(read: transaction.Transaction, release: sql.Release, digest: str) -> tables.BallotEntry:
-    """The first ballot entry with this file set: what nobody votes or voted on is not served. Raises NotFoundError."""
+    """Return the first ballot entry with this file set. Raises NotFoundError: files on no ballot are not served."""
     row = tables.BallotEntry
     wanted = sqlmodel.select(row).where(row.release_key == release.key, row.file_set_digest == digest)
     found = (await read.data.exec(wanted.order_by(col(row.id)).limit(1))).first()
@@ -60,19 +60,19 @@ async def entry(read: transaction.Transaction, release: sql.Release, digest: str
 
 
 async def files(read: transaction.Transaction, digests: Collection[str]) -> Mapping[str, fileset.FileSet]:
-    """By digest: these file sets with all their files."""
+    """Return these file sets with all their files, by digest."""
     return await queries.file_sets(read.data, digests)
 
 
 async def named(read: transaction.Transaction, digest: str, paths: Collection[str]) -> Mapping[str, tables.FileSetFile]:
-    """By path: those of these files that the file set has."""
+    """Return those of these files that the file set has, by path."""
     row = tables.FileSetFile
     wanted = sqlmodel.select(row).where(row.digest == digest, col(row.path).in_(paths))
     return {one.path: one for one in (await read.data.exec(wanted)).all()}
 
 
 async def below(read: transaction.Transaction, digest: str, prefix: str) -> Sequence[tuple[str, int, str]]:
-    """Path, size and sha256 of each file of the file set whose path begins with this, in order."""
+    """Return path, size and sha256 of each file of the file set whose path begins with `prefix`, in order."""
     row = tables.FileSetFile
     wanted = (
         sqlmodel.select(row.path, row.size, row.sha256)
@@ -83,7 +83,7 @@ async def below(read: transaction.Transaction, digest: str, prefix: str) -> Sequ
 
 
 async def ending(read: transaction.Transaction, digests: Collection[str], ending: str) -> Sequence[tuple[str, str]]:
-    """Digest and path of each file of these file sets whose path ends with this, in order of the paths."""
+    """Return digest and path of each file of these file sets whose path ends with `ending`, in order of the paths."""
     if not digests:
         return ()
     row = tables.FileSetFile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of deployments that pages are made from, many at once by a fixed number of statements, and their keys."""
+"""The rows of deployments that pages show, loaded for many at once with a fixed number of statements; their keys."""
 
 import dataclasses
 import datetime
@@ -30,7 +30,7 @@ _Package = tuple[str, str, str, str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """What was read of deployments, and of promotions that have none: those are only tracked."""
+    """What was read about deployments, and about promotions without one, which are only tracked."""
 
     # By key.
     releases: Mapping[str, eligibility.Release]
@@ -53,13 +53,13 @@ class Rows:
 
     @property
     def incident_sentences(self) -> Mapping[str, Sequence[str]]:
-        """By release: its incidents for people."""
+        """The sentences about incidents, by release."""
         return incidents.told(self.cases, self.incident, self.tracked, self.packages, self.tracked_incident)
 
     def public_urls(
         self, promotion: tables.Promotion | None, packages: Iterable[distribution.Coordinates]
     ) -> tuple[tuple[str, str], ...]:
-        """Where these packages of a promotion are public, each with its address; none before they are."""
+        """Return the public packages of a promotion, each with its address; none before they are public."""
         if (promotion is None) or (promotion.state not in PUBLIC):
             return ()
         where = promotion.release_key, promotion.platform
@@ -70,18 +70,18 @@ class Rows:
 
 
 async def of_release(read: transaction.Transaction, release_key: str) -> Sequence[tables.Deployment]:
-    """The deployments of a release, oldest first."""
+    """Return the deployments of a release, oldest first."""
     return await queries.deployments(read.data, release_key)
 
 
 async def requested(read: transaction.Transaction, release_key: str) -> Sequence[tables.Promotion]:
-    """The promotions of a release that are asked for and not sent, oldest first."""
+    """Return the promotions of a release that are requested and not sent, oldest first."""
     row = tables.Promotion
     return await queries.promotions(read.data, row.release_key == release_key, row.state == states.State.REQUESTED)
 
 
 async def of_row(read: transaction.Transaction, release_key: str, row_key: str) -> Rows:
-    """One row: "d4" for a deployment, "p7" for what is only tracked by hand. Raises NotFoundError."""
+    """Return one row: "d4" for a deployment, "p7" for a promotion tracked by hand. Raises NotFoundError."""
     releases = {release_key: await eligibility.release(read.data, release_key)}
     found = await find(read, release_key, row_key)
     if isinstance(found, tables.Promotion):
@@ -90,7 +90,7 @@ async def of_row(read: transaction.Transaction, release_key: str, row_key: str) 
 
 
 async def of_releases(read: transaction.Transaction, releases: Mapping[str, eligibility.Release]) -> Rows:
-    """Every deployment of these releases, and what is only tracked by hand."""
+    """Return every deployment of these releases, and the promotions that are only tracked by hand."""
     row, promotion = tables.Deployment, tables.Promotion
     deployments = sqlmodel.select(row).where(col(row.release_key).in_(releases)).order_by(col(row.id))
     tracked = await queries.promotions(
@@ -105,7 +105,7 @@ async def load(
     deployments: Sequence[tables.Deployment],
     tracked: Sequence[tables.Promotion],
 ) -> Rows:
-    """These deployments, and these promotions without one."""
+    """Return these deployments, and these promotions without one."""
     cases = await eligibility.load(read.data, deployments, read.asf_uid, releases=releases)
     newest = [*(case.promotions[-1] for case in cases.values() if case.promotions), *tracked]
     packages = await queries.targets_of(read.data, tracked) if tracked else {}
@@ -144,7 +144,7 @@ async def _attempts(
 
 
 def _digests(cases: Iterable[eligibility.Case], promotions: Iterable[tables.Promotion]) -> set[str]:
-    """Every file set that a row has on a side of its proof."""
+    """Return the digest of every file set in the evidence of these rows."""
     rows = [case.deployment for case in cases]
     return {
         digest
@@ -171,7 +171,7 @@ async def _addresses(read: transaction.Transaction, release_keys: Collection[str
 async def _files_verified(
     read: transaction.Transaction, deployments: Sequence[tables.Deployment]
 ) -> Mapping[int | None, int]:
-    """By deployment that is being verified: how many files were read. Checksums are read too, and are no members."""
+    """Return by deployment that is being verified how many files were read, without the checksums."""
     owners = {
         observations.of_verification(row.id or 0): row.id
         for row in deployments
@@ -194,28 +194,28 @@ _MAX_DIGITS: Final = 15
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """Our numbers of a row: of its deployment, and of its newest promotion."""
+    """The ids of a row: of its deployment, and of its newest promotion."""
 
     deployment_id: int | None
     promotion_id: int | None
 
     @property
     def deployment(self) -> int:
-        """The deployment's number. Raises ConflictError where there is none."""
+        """The deployment's id. Raises ConflictError if there is none."""
         if self.deployment_id is None:
             raise errors.ConflictError("There is no such deployment.")
         return self.deployment_id
 
     @property
     def promotion(self) -> int:
-        """The promotion's number. Raises ConflictError where there is none."""
+        """The promotion's id. Raises ConflictError if there is none."""
         if self.promotion_id is None:
             raise errors.ConflictError("No promotion has been requested here.")
         return self.promotion_id
 
 
 async def numbers(read: transaction.Transaction, release_key: str, row_key: str) -> Numbers:
-    """Which rows a name stands for. Raises NotFoundError."""
+    """Return the ids of the row with this key. Raises NotFoundError."""
     found = await find(read, release_key, row_key)
     if isinstance(found, tables.Promotion):
         return Numbers(None, found.id)
@@ -226,7 +226,7 @@ async def numbers(read: transaction.Transaction, release_key: str, row_key: str)
 async def find(
     read: transaction.Transaction, release_key: str, row_key: str
 ) -> tables.Promotion | tuple[tables.Deployment, tables.Promotion | None]:
-    """The promotion that is only tracked, or the deployment with its newest promotion. Raises NotFoundError."""
+    """Return the promotion that is only tracked, or the deployment with its newest promotion. Raises NotFoundError."""
     kind, number = row_key[:1], row_key[1:]
     if (kind not in {"d", "p"}) or not number.isascii() or not number.isdecimal() or (len(number) > _MAX_DIGITS):
         raise errors.NotFoundError("There is no such deployment.")

@@ -18,7 +18,7 @@ import atr.storage.transaction as transaction
 async def page(
     read: transaction.Transaction, release_key: str, asked: paging.Asked
 ) -> tuple[Sequence[sql.Distribution], paging.Part]:
-    """A page of them, by platform and package."""
+    """Return a page of them, in order of platform and package."""
     where = [col(sql.Distribution.release_key) == release_key, *map(_names, asked.words)]
     counted = sqlmodel.select(sqlalchemy.func.count()).select_from(sql.Distribution).where(*where)
     part = asked.part((await read.data.exec(counted)).one())
@@ -26,7 +26,7 @@ async def page(
 
 
 async def not_promoted(read: transaction.Transaction, release_key: str) -> Sequence[sql.Distribution]:
-    """Those that are only noted: on platforms that cannot promote, not seen yet, unproved. As many as a page shows."""
+    """Return one page of those on platforms that cannot promote, not found yet, or published and not verified."""
     row = sql.Distribution
     cannot = [one.name for one in distribution.DistributionPlatform if not read.data.built.supports(one)]
     unproved = ~col(row.staging) & (col(row.proof) == distribution.Proof.UNPROVED)
@@ -36,7 +36,7 @@ async def not_promoted(read: transaction.Transaction, release_key: str) -> Seque
 
 
 async def deployments(read: transaction.Transaction, release_key: str) -> Mapping[tuple[str, str, str, str], int]:
-    """By platform, owner, package and version: the newest deployment that holds it."""
+    """Return by platform, owner, package and version the newest deployment that has it."""
     row, deployment = tables.DeploymentPackage, tables.Deployment
     wanted = (
         sqlmodel.select(deployment.platform, row)
@@ -63,7 +63,7 @@ async def _ordered(read: transaction.Transaction, *where: Any, offset: int = 0) 
 
 
 def _names(word: str) -> Any:
-    """The condition under which a third-party distribution is found by this word."""
+    """Return the condition under which a third-party distribution is found by this word."""
     row = sql.Distribution
     named = (col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
     return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))

@@ -15,18 +15,18 @@ _OF_SITE: Final = 20
 
 
 async def of_project(read: transaction.Transaction, project_key: str, kinds: Collection[str]) -> Sequence[tables.Event]:
-    """The last changes of these kinds, newest first."""
+    """Return the last changes of these kinds, newest first."""
     event = tables.Event
     return await _newest(read, event.subject == f"project:{project_key}", col(event.what).in_(kinds), limit=_OF_PROJECT)
 
 
 async def of_site(read: transaction.Transaction, kinds: Collection[str]) -> Sequence[tables.Event]:
-    """The last events of these kinds, whatever they are about, newest first."""
+    """Return the last events of these kinds, about any subject, newest first."""
     return await _newest(read, col(tables.Event.what).in_(kinds), limit=_OF_SITE)
 
 
 async def of_release(read: transaction.Transaction, release_key: str, kinds: Collection[str]) -> Sequence[tables.Event]:
-    """The events of these kinds in the release's chain, oldest first."""
+    """Return the events of these kinds in the release's chain, oldest first."""
     event = tables.Event
     wanted = sqlmodel.select(event).where(event.chain == release_key, col(event.what).in_(kinds))
     return (await read.data.exec(wanted.order_by(col(event.number)))).all()
@@ -35,7 +35,7 @@ async def of_release(read: transaction.Transaction, release_key: str, kinds: Col
 async def of_subjects(
     read: transaction.Transaction, subjects: Collection[str], *kinds: str, limit: int | None = None
 ) -> Sequence[tables.Event]:
-    """The last events of these kinds, or of all, that are about one of these subjects, oldest first."""
+    """Return the last events of these kinds, or of all, that are about one of these subjects, oldest first."""
     event = tables.Event
     where = [col(event.subject).in_(subjects), *([col(event.what).in_(kinds)] if kinds else [])]
     return (await _newest(read, *where, limit=limit))[::-1]

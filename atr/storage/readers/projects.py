@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Projects with whose they are, what is allowed to them and the names that belong to them; and who is who."""
+"""Projects with their committees, policies and namespaces; committees; and foundation admins."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ import atr.storage.transaction as transaction
 
 @dataclasses.dataclass(frozen=True)
 class Project:
-    """A project, its committee and its policy, and by platform the names that belong to it."""
+    """A project, its committee and its policy, and its namespaces by platform."""
 
     row: sql.Project
     committee: sql.Committee
@@ -25,7 +25,7 @@ class Project:
 
 
 async def one(read: transaction.Transaction, project_key: str) -> Project:
-    """The project. Raises NotFoundError, also for one without a committee."""
+    """Return the project. Raises NotFoundError, also for one without a committee."""
     project, committee, policy = sql.Project, sql.Committee, sql.ReleasePolicy
     wanted = (
         sqlmodel.select(project, committee, policy)
@@ -43,7 +43,7 @@ async def one(read: transaction.Transaction, project_key: str) -> Project:
 
 
 async def every(read: transaction.Transaction) -> Sequence[tuple[sql.Project, sql.Committee | None]]:
-    """Every project with its committee, if it has one, by key."""
+    """Return every project with its committee, if it has one, in order of the keys."""
     project, committee = sql.Project, sql.Committee
     wanted = sqlmodel.select(project, committee).join(
         committee, col(committee.key) == col(project.committee_key), isouter=True
@@ -52,7 +52,7 @@ async def every(read: transaction.Transaction) -> Sequence[tuple[sql.Project, sq
 
 
 async def active(read: transaction.Transaction) -> Sequence[tuple[sql.Project, sql.Committee]]:
-    """Every active project that has a committee, by name."""
+    """Return every active project that has a committee, in order of the names."""
     project, committee = sql.Project, sql.Committee
     wanted = (
         sqlmodel.select(project, committee)
@@ -64,10 +64,10 @@ async def active(read: transaction.Transaction) -> Sequence[tuple[sql.Project, s
 
 
 async def committees(read: transaction.Transaction) -> Sequence[sql.Committee]:
-    """Every committee, by key."""
+    """Return every committee, in order of the keys."""
     return (await read.data.exec(sqlmodel.select(sql.Committee).order_by(col(sql.Committee.key)))).all()
 
 
 async def admins(read: transaction.Transaction) -> Sequence[str]:
-    """The foundation admins."""
+    """Return the foundation admins."""
     return (await read.data.exec(sqlmodel.select(sql.FoundationAdmin.asf_uid))).all()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which releases a list shows: those that the reader may see."""
+"""The releases that lists show: those that the reader may see."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Page:
 
 
 async def one(read: transaction.Transaction, release_key: str) -> tuple[sql.Release, sql.Project]:
-    """A release and its project. Raises NotFoundError."""
+    """Return a release and its project. Raises NotFoundError."""
     release, project = sql.Release, sql.Project
     joined = col(project.key) == col(release.project_key)
     found = (
@@ -40,7 +40,7 @@ async def one(read: transaction.Transaction, release_key: str) -> tuple[sql.Rele
 
 
 async def page(read: transaction.Transaction, asked: paging.Asked) -> Page:
-    """A page of the releases, those on their way first, then the newest first."""
+    """Return a page of the releases: those not announced come first, and newer ones before older ones."""
     release, project, is_over = sql.Release, sql.Project, col(sql.Release.phase) == _Phase.RELEASE
     where = [await embargo.seen_by(read), col(project.committee_key) != "", *map(_names, asked.words)]
     joined = col(project.key) == col(release.project_key)
@@ -59,14 +59,14 @@ async def page(read: transaction.Transaction, asked: paging.Asked) -> Page:
 
 
 async def newest_of(read: transaction.Transaction, project_key: str, limit: int) -> Sequence[sql.Release]:
-    """The newest releases of a project."""
+    """Return the newest releases of a project."""
     row = sql.Release
     wanted = sqlmodel.select(row).where(row.project_key == project_key, await embargo.seen_by(read))
     return (await read.data.exec(wanted.order_by(col(row.created).desc()).limit(limit))).all()
 
 
 async def on_their_way(read: transaction.Transaction, project_key: str, limit: int) -> Sequence[sql.Release]:
-    """The newest releases of a project that are not announced yet; first those in Compose, whose files can change."""
+    """Return the newest unannounced releases of a project, first those in Compose, whose files can change."""
     row = sql.Release
     wanted = (
         sqlmodel.select(row)
@@ -78,7 +78,7 @@ async def on_their_way(read: transaction.Transaction, project_key: str, limit: i
 
 
 def _names(word: str) -> Any:
-    """The condition under which a release is found by this word."""
+    """Return the condition under which a release is found by this word."""
     release, project = sql.Release, sql.Project
     named = (col(project.stored_name), col(project.key), col(release.version))
     return sqlalchemy.or_(*(column.icontains(word, autoescape=True) for column in named))

@@ -14,29 +14,29 @@ import atr.storage.transaction as transaction
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """A revision, and how many files and bytes it has; None for one whose files nobody recorded."""
+    """A revision, and how many files and bytes it has; None if its files were not recorded."""
 
     row: sql.Revision
     files: tables.FileSetRow | None
 
 
 async def newest(read: transaction.Transaction, release_key: str) -> queries.Revision | None:
-    """The newest revision of a release."""
+    """Return the newest revision of a release."""
     return await queries.latest_revision(read.data, release_key)
 
 
 async def files(read: transaction.Transaction, revision: queries.Revision | None) -> fileset.FileSet | None:
-    """The recorded files of a revision; None where there is no revision, or no record."""
+    """Return the recorded files of a revision; None if there is no revision, or its files were not recorded."""
     return await queries.revision_files(read.data, revision) if revision and revision.digest else None
 
 
 async def page(read: transaction.Transaction, release_key: str, limit: int) -> Sequence[Listed]:
-    """So many revisions of a release, the newest first."""
+    """Return at most `limit` revisions of a release, newest first."""
     return await listed(read, await queries.revisions(read.data, release_key, limit=limit))
 
 
 async def listed(read: transaction.Transaction, revisions: Sequence[queries.Revision]) -> Sequence[Listed]:
-    """These revisions with what they have."""
+    """Return these revisions with their numbers of files and bytes."""
     digests = {one.digest for one in revisions if one.digest}
     sets = await queries.file_set_rows(read.data, digests) if digests else {}
     return [Listed(one.row, sets.get(one.digest)) for one in revisions]
@@ -45,7 +45,7 @@ async def listed(read: transaction.Transaction, revisions: Sequence[queries.Revi
 async def pair(
     read: transaction.Transaction, release_key: str, earlier: str, later: str
 ) -> tuple[Sequence[Listed], fileset.FileSet, fileset.FileSet]:
-    """Two revisions by their numbers, and the files of each. Raises NotFoundError, ConflictError without a record."""
+    """Return two revisions and their files. Raises NotFoundError; ConflictError if files were not recorded."""
     both = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
     for one in both:
         if not one.digest:

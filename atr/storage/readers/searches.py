@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A search for a deployment, and which of its answers are recorded."""
+"""A search for a deployment, and which of its results are recorded."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ import atr.storage.transaction as transaction
 async def one(
     read: transaction.Transaction, release_key: str, number: int
 ) -> tuple[tables.DeploymentSearch, Mapping[str | None, tables.Deployment]]:
-    """A search of this release, and by the platform's id those of its answers that are recorded anywhere.
+    """Return a search of this release and, by the platform's id, the results that are recorded in any release.
 
     Raises NotFoundError.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that may be stuck, each with its release and its project; None for both where a host has deleted them."""
+"""Rows that may be stuck, each with its release and project; None for both if a host application has deleted them."""
 
 import datetime
 from collections.abc import Collection, Sequence
@@ -18,21 +18,21 @@ import atr.storage.transaction as transaction
 _State = states.State
 _Table = TypeVar("_Table", tables.Promotion, tables.Deployment, sql.Distribution)
 _Found = Sequence[tuple[_Table, sql.Release | None, sql.Project | None]]
-# Of each kind; more than anybody reads.
+# The most rows of each kind: more than anyone reads.
 MOST: Final = 1_000
 
 
 async def open_promotions(read: transaction.Transaction) -> _Found[tables.Promotion]:
-    """Every promotion that has not ended."""
+    """Return every promotion that has not ended."""
     return await _rows(read, tables.Promotion, col(tables.Promotion.state).in_(list(states.OPEN)))
 
 
 async def promotions(
     read: transaction.Transaction, *, late: datetime.datetime, long: datetime.datetime
 ) -> _Found[tables.Promotion]:
-    """Those that diverged, and of the open ones those that wait for a person, or for longer than they should.
+    """Return those that diverged, and the open ones that wait for a person or are overdue.
 
-    `late`: should have been taken up by then. `long`: have been where they are since then.
+    `late`: due by then and not claimed. `long`: in the same state since then.
     """
     row = tables.Promotion
     stuck = (
@@ -53,7 +53,7 @@ async def deployments(
     late: datetime.datetime,
     long: datetime.datetime,
 ) -> _Found[tables.Deployment]:
-    """Those whose upload was lost, that have been `moving` since `long`, or should have been taken up by `late`."""
+    """Return those that are lost, in a `moving` state since `long`, or due by `late` and not claimed."""
     row = tables.Deployment
     too_long = col(row.state).in_(moving) & (col(row.entered_at) <= long)
     lost = col(row.state) == states.DeploymentState.LOST
@@ -61,7 +61,7 @@ async def deployments(
 
 
 async def distributions(read: transaction.Transaction, *, long: datetime.datetime) -> _Found[sql.Distribution]:
-    """Those that were reported as published before `long` and have not been found."""
+    """Return those that were reported as published before `long` and have not been found."""
     row = sql.Distribution
     return await _rows(read, row, col(row.pending) & col(row.due_at).is_not(None) & (col(row.created) <= long))
 
@@ -69,7 +69,7 @@ async def distributions(read: transaction.Transaction, *, long: datetime.datetim
 async def tasks(
     read: transaction.Transaction, *, failed: datetime.datetime, queued: datetime.datetime
 ) -> Sequence[operating.Task]:
-    """The tasks that failed after `failed`, and those that wait since `queued` or longer, oldest first."""
+    """Return the tasks that failed after `failed`, and those that wait since `queued` or longer, oldest first."""
     row, status = operating.Task, operating.TaskStatus
     wanted = (
         sqlmodel.select(row)
@@ -84,7 +84,7 @@ async def tasks(
 
 
 async def _rows(read: transaction.Transaction, table: type[_Table], where: Any) -> _Found[_Table]:
-    """The oldest of these rows."""
+    """Return the oldest of these rows, except those under embargo."""
     row: Any = table
     wanted = (
         sqlmodel.select(row, sql.Release, sql.Project)

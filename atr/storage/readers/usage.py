@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows in numbers: for metrics, and for the limits that a platform sets for a month."""
+"""Counts of rows: for metrics, and for the monthly limits of a platform."""
 
 import datetime
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,12 @@ import atr.shared.distribution as distribution
 import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 
-# The platform has taken these, so it counts them.
+# The platform has accepted promotions in these states, so it counts them.
 _TAKEN: Final = (states.State.PUBLISHING, states.State.CHECKING, states.State.LIVE, states.State.DIVERGED)
 
 
 async def staged(read: transaction.Transaction, candidates: Iterable[tables.Deployment]) -> Mapping[str, usage.Usage]:
-    """By platform: the files of these that are staged and not published yet, where there are any."""
+    """Return by platform the usage of those of these deployments that are captured and not published yet."""
     waiting = [
         row.id for row in candidates if row.file_set_digest and (row.state is not states.DeploymentState.PUBLISHED)
     ]
@@ -46,7 +46,7 @@ async def staged(read: transaction.Transaction, candidates: Iterable[tables.Depl
 async def promoted(
     read: transaction.Transaction, platforms: Iterable[distribution.DistributionPlatform], since: datetime.datetime
 ) -> Mapping[str, usage.Usage]:
-    """By platform: everything that was promoted since then, by anybody: there is one account for each platform."""
+    """Return by platform everything that was promoted since then, of all projects: they share one account there."""
     promotion, attempt, deployment = tables.Promotion, tables.Attempt, tables.Deployment
     files, size = _counts()
     called = (
@@ -64,7 +64,7 @@ async def promoted(
         .where(
             col(promotion.platform).in_([platform.name for platform in platforms]),
             col(promotion.state).in_(_TAKEN),
-            # Of what was published by hand nobody knows when; we heard of it then.
+            # When a deployment was published by hand is not known; it was recorded then.
             sqlalchemy.func.coalesce(called, col(promotion.requested_at)) >= since,
         )
         .group_by(col(promotion.platform))
@@ -73,12 +73,12 @@ async def promoted(
 
 
 def _usages(rows: Iterable[Any]) -> Mapping[str, usage.Usage]:
-    """Platform, number, files and bytes of each."""
+    """Return the usage by platform, from rows of platform, number, files and bytes."""
     return {platform: usage.Usage(int(files or 0), int(size or 0), count) for platform, count, files, size in rows}
 
 
 def _counts() -> tuple[Any, Any]:
-    """The files and bytes that the platform listed; of an older capture, which has no count, those of its file set."""
+    """Return the files and bytes that the platform listed; for an older capture, without these, its file set's."""
     row, known = tables.Deployment, tables.FileSetRow
     is_listed = col(row.listed_files) > 0
     return (
@@ -88,7 +88,7 @@ def _counts() -> tuple[Any, Any]:
 
 
 async def of(read: transaction.Transaction) -> figures.Figures:
-    """All of them, as they are at one instant."""
+    """Return all metrics of rows, at one instant."""
     promotion, deployment, attempt = tables.Promotion, tables.Deployment, tables.Attempt
     return figures.Figures(
         oldest_pending=await _oldest_pending(read),

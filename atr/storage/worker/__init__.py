@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker may note, a facade of its own: a service with its methods, opened by `Storage.write_as_system`.
+"""The writers of the worker, in a service of its own that `Storage.write_as_system` opens.
 
-The web never imports this package (a contract in pyproject.toml), so no request can claim a row, make a mark or say
-what a platform did.
+The web process never imports this package (a contract in pyproject.toml), so no request of a person can claim a row,
+make a mark or record what a platform did.
 """
 
 import atr.storage as storage
@@ -18,7 +18,7 @@ import atr.storage.worker.tasks as tasks
 
 
 class PromotionService(storage.WriteAsSystemService):
-    """What the worker notes: claims, marks, answers and what it saw. Nothing here is decided for a person."""
+    """What the worker writes: claims, marks, replies and observations. It makes no decision that is a person's."""
 
     def __init__(self, write: storage.Write) -> None:
         super().__init__(write)

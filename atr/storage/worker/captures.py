@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker notes of the files that it read: captures, Verify now, and the results of checks."""
+"""What the worker records about the files that it read: captures, Verify now, and the results of checks."""
 
 import dataclasses
 import datetime
@@ -36,12 +36,12 @@ import atr.storage.writers.requests as requests
 
 
 class Captures(transaction.Writer):
-    """What the worker notes of a capture. Every write is fenced by the epoch under which the row was claimed."""
+    """What the worker records about a capture. Every write is fenced by the epoch of the claim."""
 
     async def progress(
         self, claimed: work.Deployment, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
-        """Keep files that were read, and how far we are."""
+        """Store files that were read, and the progress."""
         row = await leased_rows.deployment(self._write, claimed)
         await observations.keep_reads(self._write, row.subject, side, 1, done)
         row.read_done, row.read_total = count, total
@@ -56,12 +56,12 @@ class Captures(transaction.Writer):
         listed: tuple[int, int] = (0, 0),
         copy_problem: str = "",
     ) -> None:
-        """Store what is staged: its file set, its packages, a staging row for each; then the check, and what follows.
+        """Store what is staged: its file set, its packages and a staging row for each; then enqueue the checks.
 
-        A package outside the project's PlatformTarget refuses the capture, in words on the row. `problems` bar a
-        promotion, `remarks` are only shown. `listed` counts the files and bytes with their checksums, as the platform
-        counts them towards its limits. The copy is stored with it where the project wants one; `copy_problem` says why
-        its bytes could not be kept.
+        The capture is refused, with a problem on the row, if a package is outside the project's PlatformTarget.
+        `problems` block a promotion, `remarks` are only shown. `listed` counts the files and bytes with their
+        checksums, as the platform counts them towards its limits. The copy is stored too if the project keeps copies;
+        `copy_problem` says why its bytes could not be kept.
         """
         write = self._write
         row = await leased_rows.deployment(self._write, claimed)
@@ -102,10 +102,10 @@ class Captures(transaction.Writer):
         await readiness.queue_check(write, row.release_key)
 
     async def _refuse(self, row: tables.Deployment, why: str, *, give_up: bool) -> None:
-        """Capture nothing that lies outside the project's names. What is all another project's is given up to it."""
+        """Refuse a capture outside the project's namespaces; `give_up` if another project owns all of its packages."""
         write = self._write
         if give_up:
-            # A deployment belongs to one release, whoever records it first: here that was the wrong one.
+            # A deployment belongs to the release that records it first: here that was the wrong one.
             external_id, row.external_id = row.external_id, None
             problem = f"{why} They belong to another project, which can now record deployment {external_id}."
             await transitions.deployment(write, row, states.DeploymentState.GONE, problem, external_id=external_id)
@@ -116,10 +116,10 @@ class Captures(transaction.Writer):
             await write.event_of(row, "capture_refused", problem=problem)
 
     async def _forget_packages(self, row: tables.Deployment, packages: Sequence[distribution.Coordinates]) -> None:
-        """Take away the packages that an earlier capture found and this one did not, with the rows that it made.
+        """Delete the packages that an earlier capture found and this one did not, with the rows that it made.
 
-        A staging row stays where somebody recorded it, where another deployment of the release holds its package, and
-        where a call was made or may be made for it.
+        A staging row is kept if a person recorded it, if another deployment of the release has its package, or if a
+        publish request was or may be sent for it.
         """
         data = self._write.data
         gone = {one.purl: one for one in await queries.packages(data, row)}
@@ -146,7 +146,7 @@ class Captures(transaction.Writer):
             there = await data.get(sql.Distribution, requests.recorded_key(row.release_key, where))
             if (there is None) or (not there.staging) or there.pending or (purl in stays):
                 continue
-            # One from before the deployment is not of its captures.
+            # A row that is older than the deployment was not made by its captures.
             if (there.created is not None) and (there.created >= row.created):
                 await data.delete(there)
 
@@ -162,7 +162,7 @@ class Captures(transaction.Writer):
 
 
 async def then_promote(write: transaction.Transaction, row: tables.Deployment) -> None:
-    """What was uploaded to be promoted is, once it is checked: by the same gates, asked for by the same person."""
+    """Promote a checked deployment that was uploaded for this: with the same gates, in the name of the same person."""
     if not row.then_promote:
         return
     row.then_promote = False
@@ -178,19 +178,19 @@ async def then_promote(write: transaction.Transaction, row: tables.Deployment) -
 
 
 class Verification(transaction.Writer):
-    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+    """What the worker records about Verify now. Every write is fenced by the epoch of the claim."""
 
     async def progress(self, claimed: work.Deployment, done: Sequence[work.Read]) -> None:
-        """Keep files that were read."""
+        """Store files that were read."""
         await leased_rows.deployment(self._write, claimed)
         await observations.keep_reads(
             self._write, observations.of_verification(claimed.id), tables.Side.STAGED, 1, done
         )
 
     async def verified(self, claimed: work.Deployment, files: fileset.FileSet, unfit: str = "") -> None:
-        """Store a complete reading, and what it differs by from what was voted on; before a vote from the capture.
+        """Store a complete reading, and how it differs from the voted files; without these, from the capture.
 
-        `unfit` is what is wrong with it beside that, in words.
+        `unfit` is what else is wrong with it, in words.
         """
         write = self._write
         row = await leased_rows.deployment(write, claimed)
@@ -212,12 +212,12 @@ class Verification(transaction.Writer):
         )
 
     async def held_up(self, claimed: work.Deployment, problem: str) -> None:
-        """The platform has no answer now: it goes on later, from what was read."""
+        """Record that the platform does not answer now: the reading continues later where it stopped."""
         row = await leased_rows.deployment(self._write, claimed)
         row.verify_problem, row.lease_until = problem.removesuffix(errors.ASKED_AGAIN), None
 
     async def failed(self, claimed: work.Deployment, problem: str) -> None:
-        """The platform could not be read whole, so nothing was compared, and nobody goes on with it."""
+        """Record that the files could not all be read, so nothing was compared; the reading does not continue."""
         row = await leased_rows.deployment(self._write, claimed)
         row.verify_problem = problem.removesuffix(errors.ASKED_AGAIN)
         await self._end(row)
@@ -236,15 +236,15 @@ class Result:
     message: str
     member_rel_path: str | None = None
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    # When it was found, if that was not just now.
+    # When it was found; None for now.
     created: datetime.datetime | None = None
 
 
 class Checks(transaction.Writer):
-    """What the worker notes."""
+    """What the worker records about checks."""
 
     async def record_staged(self, deployment_id: int, version: str, results: Sequence[Result]) -> None:
-        """Put these findings about a deployment's staged files in the place of the older ones."""
+        """Replace the results of the check of a deployment's staged files."""
         write = self._write
         deployment = await transaction.load_deployment_for_update(write, deployment_id)
         subject = deployment.subject
@@ -271,7 +271,7 @@ class Checks(transaction.Writer):
         version: str,
         results: Sequence[Result],
     ) -> None:
-        """Put what a platform answered about a release in the place of the older answers; news of it is an event."""
+        """Replace the results of a platform's pre-flight checks of a release; changed results are an event."""
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         before = (await candidates.readiness_results(write.data, release.key)).get(platform.name, ())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker does with copies of what was captured."""
+"""What the worker does with the copies of captured files."""
 
 import asyncio
 import datetime
@@ -22,9 +22,9 @@ import atr.storage.leased_rows as leased_rows
 import atr.storage.transaction as transaction
 import atr.storage.writers.deployments as deployments
 
-# What was put into the store this short a time ago may belong to a capture that is still reading.
+# Blobs that are younger than this may belong to a capture that is still reading.
 GRACE: Final = datetime.timedelta(days=1)
-# Names that are looked for in one statement.
+# The most names that one statement searches for.
 _BATCH: Final = 500
 
 
@@ -32,18 +32,18 @@ class Copies(transaction.Writer):
     """What the worker does with copies."""
 
     async def plan(self, claimed: work.Deployment) -> work.CopyPlan | None:
-        """What a reading of this deployment may put into the store; None if its project wants no copies."""
+        """Return what a reading of this deployment may put into the store; None if its project keeps no copies."""
         release = await queries.demand_release(self._write.data, claimed.release_key)
         if not await holdings.is_wanted(self._write, release):
             return None
         paid = await holdings.usage(self._write, release.project_key)
-        # Whatever becomes of the reading, what it leaves and no copy needs is freed.
+        # Even if the reading fails, the blobs that it leaves and no copy needs are freed.
         await self.ask_to_sweep_later()
         quota = self._write.place.copies_quota
         return work.CopyPlan(quota - sum(paid.values()), quota, frozenset(paid), self._write.now)
 
     async def missing(self, claimed: work.Deployment) -> tuple[fileset.File, ...]:
-        """The captured files that no copy, revision or blob of ours holds, for `tasks/copies.py` to read again."""
+        """Return the captured files if neither a copy nor a revision has them, for `tasks/copies.py` to read again."""
         write = self._write
         row = await leased_rows.deployment(write, claimed)
         release = await queries.demand_release(write.data, row.release_key)
@@ -54,18 +54,18 @@ class Copies(transaction.Writer):
         return (await queries.file_set(write.data, row.file_set_digest)).files
 
     async def kept(self, claimed: work.Deployment, problem: str) -> None:
-        """Store the copy of a captured deployment, if all of it is there; else why there is none (`problem`)."""
+        """Store the copy of a captured deployment, if all its blobs are there; else why there is none (`problem`)."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
         if row.file_set_digest:
             await keep(self._write, row, await queries.file_set(self._write.data, row.file_set_digest), problem)
 
     async def free(self, names: Collection[str]) -> int:
-        """Remove those of these blobs that no kept copy needs, and answer how many bytes that freed."""
+        """Remove those of these blobs that no copy needs, and return how many bytes that freed."""
         return await free(self._write, names)
 
     async def ask_to_sweep_later(self) -> None:
-        """Ask for a sweep when what is put there now has its day behind it; one a day is enough."""
+        """Enqueue a sweep for when the blobs that are stored today are older than `GRACE`; one a day is enough."""
         midnight = self._write.now.replace(hour=0, minute=0, second=0, microsecond=0)
         await deployments.ask_to_sweep(self._write, midnight + 2 * GRACE)
 
@@ -73,9 +73,9 @@ class Copies(transaction.Writer):
 async def keep(
     write: transaction.Transaction, row: tables.Deployment, files: fileset.FileSet, problem: str = ""
 ) -> None:
-    """Store the copy of what was captured, in the transaction that stores the capture or a later one.
+    """Store the copy of the captured files, in the transaction that stores the capture or a later one.
 
-    Nothing is stored where the project wants none. The row says why not where it does.
+    Nothing is stored if the project keeps no copies. If it does and there is no copy, the row says why.
     """
     release = await queries.demand_release(write.data, row.release_key)
     known, row.copy_problem = row.copy_problem, ""
@@ -94,10 +94,10 @@ async def keep(
             await write.event_of(row, "copy_kept", digest=files.digest, files=len(files.files), size=files.size)
             return
     if await holdings.holder(write, release, files.digest) is not None:
-        # Uploaded from here: its bytes are in the revision, and a second place for them would only cost.
+        # Uploaded by ATR: its bytes are in the revision, and a second copy would only take space.
         return
     if not problem:
-        # Switched on while it was read, or a sweep was faster: it is read once more.
+        # Copies were switched on while it was read, or a sweep removed blobs: it is read again.
         await deployments.ask_to_keep(write, row)
         return
     await free(write, {file.sha256 for file in files.files})
@@ -107,7 +107,7 @@ async def keep(
 
 
 async def free(write: transaction.Transaction, names: Collection[str]) -> int:
-    """Remove those of these blobs that no kept copy needs, and answer how many bytes that freed. Changes no row."""
+    """Remove those of these blobs that no copy needs, and return how many bytes that freed. Changes no row."""
     await guards.hold(write.data, guards.BLOBS)
     freed = 0
     every = sorted(names)
@@ -135,7 +135,7 @@ def _all_there(store: disk.Blobs, files: fileset.FileSet) -> bool:
 
 
 def over_quota(quota: int) -> str:
-    """Why nothing more is kept, and what to do."""
+    """Return the sentence that says why no copy was made, and what to do."""
     return (
         f"No copy was made: it would exceed the project's quota of {quota:,} bytes. Delete copies of older "
         "candidates, or ask the operator for a larger quota; then try again."

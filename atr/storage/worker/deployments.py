@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker notes of deployments: claimed, looked at, searched for, uploaded, dropped."""
+"""What the worker records about deployments: claims, checks, searches, uploads and drops."""
 
 import dataclasses
 import datetime
@@ -38,14 +38,14 @@ _NOT_SEEN: Final = "The platform does not know this id, or ATR's account cannot 
 
 
 class Deployments(transaction.Writer):
-    """What the worker notes of deployments. Every write is fenced by the epoch under which the row was claimed."""
+    """What the worker records about deployments. Every write is fenced by the epoch of the claim."""
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
     ) -> Sequence[work.Deployment]:
-        """Take the deployments that are due, of one lane or of all, oldest first.
+        """Claim the deployments that are due, of one lane or of all, oldest first.
 
-        One that an open promotion works on is passed over, and one whose release a host has deleted is left alone.
+        One with an open promotion is skipped, and one whose release a host application has deleted is never due again.
         """
         write = self._write
         rows: Sequence[tables.Deployment] = await leased_rows.claim(
@@ -71,12 +71,12 @@ class Deployments(transaction.Writer):
             elif (row.release_key in there) or work_on.is_on_its_way:
                 mine.append(work_on)
             else:
-                # A host has deleted the release. What stands on the platform is nobody's any more.
+                # A host application has deleted the release, so the deployment belongs to no one any more.
                 row.due_at = row.lease_until = None
         return mine
 
     async def take(self, deployment_id: int, *, owner: str, seconds: float) -> work.Deployment | None:
-        """Take one deployment for a task; None while somebody else works on it, or nothing of its release may leave."""
+        """Claim one deployment for a task; None while another has its lease, or nothing of its release may leave."""
         row = await queries.demand_deployment(self._write.data, deployment_id)
         if await embargo.holds(self._write.data, row.release_key):
             return None
@@ -84,7 +84,7 @@ class Deployments(transaction.Writer):
         return next(iter(await self._work(mine)), None)
 
     async def release(self, claimed: work.Deployment) -> None:
-        """Give it back, due again at once."""
+        """End the lease without a change; the deployment is due as before."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
 
@@ -96,9 +96,9 @@ class Deployments(transaction.Writer):
         *,
         problem: str = "",
     ) -> None:
-        """Note a look at the platform and draw the arrow it means; `problem` is a failed look, as a sentence.
+        """Record a check of the platform and make the transition that follows; `problem` says why a check failed.
 
-        `version` is what its records say of the version, where they were asked.
+        `version` is what the platform's records say about the version, if they were read.
         """
         write = self._write
         row = await leased_rows.deployment(self._write, claimed)
@@ -116,7 +116,7 @@ class Deployments(transaction.Writer):
                 await row_views.of_deployment(self._write, row), publishing_since=view.publishing_since
             )
         elif row.state not in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
-            # What a capture found wrong stays until the next capture; before there is one, the last look speaks.
+            # A capture's problem remains until the next capture; before the first capture the last check's is shown.
             captures = bool(row.file_set_digest) or ((row.state is _State.STAGED) and (seen is steps.Seen.STAGED))
             said = problem or decision.problem
             if said or not captures:
@@ -136,19 +136,19 @@ class Deployments(transaction.Writer):
         row.due_at = rules.next_look(view, jitter=row_views.jitter(row))
 
     async def _moved(self, row: tables.Deployment, decision: rules.Decision, looked: work.Observation) -> None:
-        """The arrow that a look means, and what else it says of the row then."""
+        """Make the transition that follows from a check, and update the row accordingly."""
         write = self._write
         to = decision.to or row.state
         if (to is _State.STAGED) and (row.state in states.DEPLOYMENT_ENDED):
-            # It was not given up after all.
+            # It was not dropped after all.
             row.drop_reason = row.drop_by = ""
         await transitions.deployment(write, row, to, decision.problem, platform_word=looked.word)
         if (to is _State.PUBLISHED) and looked.coordinates and not row.file_set_digest:
-            # Nobody has read what it held, so its packages are those that the platform names.
+            # Its files were never captured, so its packages are those that the platform names.
             await queries.replace_packages(write.data, row, looked.coordinates)
 
     async def found_again(self, claimed: work.Deployment, external_id: str, seen: steps.Seen) -> None:
-        """Note a search, by our name, for an upload that was given up as lost."""
+        """Record a search, by ATR's name, for an upload that was declared lost."""
         write = self._write
         row = await leased_rows.deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
@@ -156,7 +156,7 @@ class Deployments(transaction.Writer):
             if seen is steps.Seen.PUBLIC:
                 row.external_id = external_id
                 await transitions.deployment(write, row, _State.PUBLISHED, f"It was found as deployment {external_id}.")
-                # The next look asks by the id what it holds.
+                # The next check reads by the id which packages it has.
                 row.due_at = write.now
                 return
             found = f"The platform now lists it as deployment {external_id}. Enter this id here."
@@ -164,7 +164,7 @@ class Deployments(transaction.Writer):
         row.due_at = rules.next_look(await row_views.of_deployment(self._write, row))
 
     async def searched(self, claimed: work.Deployment, external_id: str) -> None:
-        """Note a search, by our name, for an upload whose reply was lost."""
+        """Record a search, by ATR's name, for an upload whose reply was lost."""
         write = self._write
         row = await leased_rows.deployment(self._write, claimed)
         row.last_look, row.lease_until = write.now, None
@@ -187,19 +187,19 @@ class Deployments(transaction.Writer):
         return other.id if other and (other.id != row.id) else None
 
     async def nothing_to_drop(self, claimed: work.Deployment) -> None:
-        """It has no id on the platform, so it never was there: giving it up is over at once."""
+        """Record as dropped a deployment that never got an id on the platform: there is nothing to drop."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = row.due_at = None
         why = "It never got an id on the platform, so there is nothing to drop."
         await transitions.deployment(self._write, row, _State.DROPPED, why)
 
     async def wait(self, claimed: work.Deployment) -> None:
-        """It is not time for the next request yet: give it back until then."""
+        """End the lease until the next request may be sent."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until, row.due_at = None, rules.next_look(await row_views.of_deployment(self._write, row))
 
     async def ask_to_stage(self, claimed: work.Deployment) -> None:
-        """Ask again for an upload whose task was lost before anything was sent."""
+        """Enqueue again an upload whose task was lost before anything was sent."""
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until = None
         row.due_at = rules.next_look(await row_views.of_deployment(self._write, row), jitter=row_views.jitter(row))
@@ -210,15 +210,15 @@ class Deployments(transaction.Writer):
     async def failed_look(
         self, claimed: work.Deployment, problem: str, retry_after: float | None, *, is_outage: bool = True
     ) -> None:
-        """Note that a task at work on it could not read the platform; it goes on later.
+        """Record that a task could not read the platform; it continues later.
 
-        An upload that is looked for is given to a person in the end, sooner if this is no outage: `is_outage`.
+        After some failures an upload that is searched for is left to a person, sooner if not `is_outage`.
         """
         row = await leased_rows.deployment(self._write, claimed)
         row.lease_until, row.last_look = None, self._write.now
         view = await row_views.of_deployment(self._write, row)
         if row.state in {_State.PUBLISHED, *states.DEPLOYMENT_ENDED}:
-            # Why it ended stays on the row, and this look is made up for.
+            # The row keeps the reason why it ended, and the check is repeated.
             row.due_at = row_views.later(self._write, view.timing.doubting)
             if retry_after is not None:
                 row.due_at = steps.told(view.now, retry_after, view.timing)
@@ -233,17 +233,17 @@ class Deployments(transaction.Writer):
         await note_problem(self._write, row, problem)
         row.due_at = rules.next_look(view, retry_after=retry_after, jitter=row_views.jitter(row))
         if (row.state is _State.STAGED) and (row.file_set_digest is None) and (retry_after is None):
-            # A capture that broke off goes on soon: people wait for it.
+            # A capture that was interrupted continues soon: people wait for it.
             seconds = steps.interval(view.timing.asking, (view.now - view.entered).total_seconds())
             row.due_at = view.now + datetime.timedelta(seconds=seconds)
 
     async def sending(self, claimed: work.Deployment, done: int, total: int) -> None:
-        """Note how far the upload is."""
+        """Record the progress of the upload."""
         row = await leased_rows.deployment(self._write, claimed)
         row.sent_bytes, row.send_total = done, total
 
     async def answered(self, claimed: work.Deployment, permit: work.Permit, outcome: work.Outcome) -> None:
-        """Store what came back from an upload or a drop, and what is certain from it."""
+        """Store the reply to an upload or a drop, and what is certain from it."""
         write = self._write
         row = await leased_rows.deployment(write, claimed)
         uploads = await attempts.answer(write, row, permit, outcome) is tables.AttemptKind.UPLOAD
@@ -264,12 +264,12 @@ class Deployments(transaction.Writer):
             row.external_id = outcome.external_id
             await transitions.deployment(write, row, _State.VALIDATING)
         elif outcome.answer in {steps.Answer.REFUSED, steps.Answer.CHALLENGED}:
-            # Without a status nothing was sent: the sentence is ours.
+            # Without a status nothing was sent: the sentence is ATR's.
             why = f"The platform refused the upload {attempts.quoted(outcome)}" if outcome.status else outcome.sample
             await transitions.deployment(write, row, _State.FAILED, why)
 
     async def _work(self, rows: Sequence[tables.Deployment]) -> list[work.Deployment]:
-        """The rows as the worker is handed them."""
+        """Return the rows as values for the worker."""
         if not rows:
             return []
         generation = (await queries.site(self._write.data)).generation
@@ -306,21 +306,21 @@ def _work(
 
 
 async def note_problem(write: transaction.Transaction, row: tables.Deployment, problem: str) -> None:
-    """What is wrong with a deployment, for people; news of it is an event."""
+    """Store what is wrong with a deployment, for people; a new problem is an event."""
     if problem and (problem != row.problem):
         await write.event_of(row, "deployment_looked", problem=problem)
     row.problem = problem
 
 
-# A row keeps so many; the newest count.
+# The most results that a row stores, the last ones.
 _KEPT: Final = 50
 
 
 class Searches(transaction.Writer):
-    """What the worker answers to searches."""
+    """The results of searches."""
 
     async def take(self, search_id: int) -> work.Search | None:
-        """The search, if it still waits for its answer and something of its release may leave."""
+        """Return the search; None if it has its result, or nothing of its release may leave."""
         row = await self._write.data.get(tables.DeploymentSearch, search_id)
         if (row is None) or (row.answered_at is not None):
             return None
@@ -333,7 +333,7 @@ class Searches(transaction.Writer):
         )
 
     async def answered(self, search: work.Search, found: Sequence[work.Found], problem: str = "") -> None:
-        """Store the answer, once. `problem` says why there is none."""
+        """Store the results, once. `problem` says why there are none."""
         write = self._write
         row = await write.data.get(tables.DeploymentSearch, search.id)
         if (row is None) or (row.answered_at is not None):
@@ -346,7 +346,7 @@ class Searches(transaction.Writer):
 
 
 def _kept(data: session.Session, one: work.Found, target: tables.PlatformTarget | None) -> dict[str, Any]:
-    """What is stored of it: of one that also holds what belongs to others only its id."""
+    """Return a result as it is stored; only the id of one that has packages outside the project's namespaces."""
     if (target is None) or names.outside(data.built, one.observation.coordinates, target):
         return {"external_id": one.external_id, "packages": []}
     return {

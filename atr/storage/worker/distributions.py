@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker notes of third-party distributions and at the end of a promotion, and nothing that people decide."""
+"""What the worker records about third-party distributions and ends of promotions, and nothing that people decide."""
 
 import datetime
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Pending(transaction.Writer):
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
     ) -> Sequence[work.Distribution]:
-        """Take the pending rows that are due, of one lane or of all, oldest first."""
+        """Claim the pending rows that are due, of one lane or of all, oldest first."""
         claimed: Sequence[sql.Distribution] = await leased_rows.claim(
             self._write, leased_rows.Kind.DISTRIBUTION, owner=owner, seconds=seconds, limit=limit, lane=lane
         )
@@ -47,7 +47,7 @@ class Pending(transaction.Writer):
         ]
 
     async def postpone(self, platform: distribution.DistributionPlatform, until: datetime.datetime) -> None:
-        """The platform asked us to wait: nothing is looked for there before this moment."""
+        """Postpone all rows of a platform that asked ATR to wait: none is checked before this instant."""
         row = sql.Distribution
         statement = (
             sqlalchemy.update(row)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is found public though no open promotion waits for it: it is tracked, and compared with what was voted on.
+"""Packages that are found public without an open promotion: they are tracked, and compared with the voted files.
 
-What is public outranks what we did. The old ending stays in the record; a new promotion that is never sent takes the
-finding to CHECKING. Where nothing voted on can be compared, it is an incident (storage/incidents.py).
+What is public outranks what ATR recorded. The old end stays in the event log; a new promotion that is never sent takes
+the packages to CHECKING. If there are no voted files to compare, it is an incident (storage/incidents.py).
 """
 
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ _RECORDED = "The platform's records list this version. It is checked until its f
 
 
 class Findings(transaction.Writer):
-    """What the worker notes. Every write is fenced by the epoch under which the row was claimed."""
+    """What the worker records about ended promotions. Every write is fenced by the epoch of the claim."""
 
     async def looked_again(self, claimed: work.Promotion, looked: work.Observation, version: steps.Version) -> None:
-        """Note a look at a promotion that has ended, and what follows if it is public after all."""
+        """Record a check of a promotion that has ended, and what follows if it is public after all."""
         write = self._write
         row = await leased_rows.promotion(write, claimed)
         row.lease_until, row.last_look = None, write.now
@@ -68,7 +68,7 @@ class Findings(transaction.Writer):
 
 
 async def _is_its(write: transaction.Transaction, deployment: tables.Deployment, seen: steps.Seen) -> bool:
-    """Whether a version that is public was made so by this deployment, as far as anybody can tell."""
+    """Return whether a public version was made public by this deployment, as far as can be known."""
     if seen is steps.Seen.PUBLIC:
         return True
     if (seen is not steps.Seen.GONE) or (deployment.state is _Deployment.FAILED):
@@ -84,17 +84,17 @@ async def public(
     *,
     person: str,
 ) -> bool:
-    """Have these packages compared with what was voted on, since they are public; whether all of them are.
+    """Have these public packages compared with the voted files, and return whether all of them will be.
 
-    Whoever of this release holds one of them already gets the finding; what another release holds is not compared with
-    the vote of this one. `deployment` is what made them public, None for another one.
+    An open promotion of this release that has reserved one of them is checked at once; a package that another release
+    has reserved is not compared with this vote. `deployment` made them public; None if another one did.
     """
     release = await queries.get_release(write.data, release_key)
     if release is None:
         return False
     holders = await requests.holders(write.data, packages)
     for holder in {id(row): row for row in holders.values() if row.release_key == release_key}.values():
-        # What is live has its own after-care.
+        # A live one has its own after-care.
         if holder.state in states.OPEN:
             holder.due_at = write.now
     free = tuple(one for one in packages if one.purl not in holders)
@@ -109,7 +109,7 @@ async def public(
 
 
 async def found(write: transaction.Transaction, row: tables.Deployment, by: tables.Deployment | None) -> None:
-    """The deployment's packages are public, by itself or by another one: they are compared with what was voted on."""
+    """Have the public packages of this deployment compared; `by` made them public, this deployment or None."""
     before = await queries.promotions(write.data, col(tables.Promotion.deployment_id) == row.id)
     person = before[-1].requested_by if before else row.created_by
     packages = await queries.packages(write.data, row)
@@ -118,12 +118,12 @@ async def found(write: transaction.Transaction, row: tables.Deployment, by: tabl
 
 
 async def note(write: transaction.Transaction, row: tables.Promotion | tables.Deployment, *, tracked: bool) -> None:
-    """Keep on the row that found it whether it is an incident: public, with nothing voted on to compare it with."""
+    """Store on the row whether there is an incident: public packages without voted files to compare them with."""
     if tracked:
         row.found_at = None
     elif row.found_at is None:
         row.found_at, row.version = write.now, row.version + 1
-        # What was voted on and cannot be compared is not said to be unvoted.
+        # Voted files that cannot be compared are not reported as unvoted.
         known: dict[str, Any] = {"voted": True} if await incidents.was_voted(write.data, row) else {}
         await write.event_of(row, "public_not_voted", **known)
 
@@ -134,7 +134,7 @@ async def _voted(
     packages: Sequence[distribution.Coordinates],
     deployment: tables.Deployment | None,
 ) -> fileset.FileSet | None:
-    """What was voted on of these packages; None where nothing was, or it held something else when we read it."""
+    """Return the voted files of these packages; None if there are none, or the captured files are not voted ones."""
     if not (packages and candidates.has_passed(release)):
         return None
     target = await queries.target(write.data, release.project_key, packages[0].platform_name)
@@ -143,7 +143,7 @@ async def _voted(
     if (deployment is not None) and deployment.file_set_digest:
         ballot = await queries.ballot(write.data, release)
         if not incidents.is_on(ballot, deployment):
-            # Only voted paths are compared: what else it made public would be called live unseen.
+            # Only voted paths are compared: other files that it made public would not be seen.
             return None
         held = ballots.packages(
             await queries.file_set(write.data, deployment.file_set_digest), write.data.built.on(packages[0].platform)
@@ -172,7 +172,7 @@ async def _track(
         packages=[str(package) for package in packages],
         evidence_digest=promotion.evidence_digest,
         voted_digest=promotion.voted_digest,
-        # Nobody asked for it: it is there, and is compared in the name of this person.
+        # It was not requested: it was found, and is compared in the name of this person.
         found=True,
         for_person=person,
     )

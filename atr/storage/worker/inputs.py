@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker needs to know to do its work: file sets, files to upload, what a check compares."""
+"""The inputs of the worker's tasks: the files to upload, and what the checks compare."""
 
 import asyncio
 import dataclasses
@@ -27,7 +27,7 @@ import atr.storage.lanes as lanes
 import atr.storage.transaction as transaction
 import atr.storage.writers.requests as requests
 
-# For so long an answer of a platform about the same packages is as good as a new one.
+# A platform's answer about the same packages is reused for this long.
 _RECENTLY = datetime.timedelta(hours=1)
 
 
@@ -37,7 +37,7 @@ class StagedCase:
 
     staged: fileset.FileSet | None
     side_problems: tuple[str, ...]
-    # What is only worth a look.
+    # Remarks about the files, which block nothing.
     remarks: tuple[str, ...]
     # What the files should be: the ballot's file sets for the platform once a vote was opened, before that the files
     # that the policy maps.
@@ -49,32 +49,32 @@ class StagedCase:
 
 @dataclasses.dataclass(frozen=True)
 class Pom:
-    """A POM of a release: whose it is, and where its bytes may be read."""
+    """A POM of a release: its package, and where its bytes may be read."""
 
     package: distribution.Coordinates
     path: str
     size: int
     sha256: str
-    # On our disk, if anywhere.
+    # On ATR's disk, if it is there.
     files: tuple[disk.Recorded, ...] = ()
-    # The deployment that holds it, by the platform's id; empty if none does.
+    # The platform's id of the deployment that has it; empty if none does.
     external_id: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class ReadinessCase:
-    """What is asked of one platform about a release, and what of ours is compared meanwhile."""
+    """What one platform is asked about a release, and the files that are compared meanwhile."""
 
     platform: distribution.DistributionPlatform
     mechanism: mechanisms.Mechanism
-    # What is staged and what the policy maps, but for what a call of ours may have made public.
+    # The staged packages, and those that a publish request of ATR may have made public.
     staged_packages: tuple[distribution.Coordinates, ...]
     spoken_for: frozenset[distribution.Coordinates]
     # The policy's mapping of the newest revision, or the ballot's file set once a vote was opened.
     patterns: tuple[str, ...]
     revision: fileset.FileSet | None
     voted: fileset.FileSet | None
-    # Each captured deployment that is part of the candidate, by our number.
+    # Each captured deployment that is part of the candidate, with its id.
     staged: tuple[tuple[int, fileset.FileSet], ...]
     # What the comparison depends on; see `candidates.mapping_basis`.
     basis: str
@@ -82,20 +82,20 @@ class ReadinessCase:
     has_poms: bool = True
     poms: tuple[Pom, ...] = ()
     parents_known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    # What the platform was asked last within the hour; empty if that was longer ago.
+    # The results of the platform's last pre-flight checks that are less than an hour old.
     heard: tuple[sql.CheckResult, ...] = ()
 
 
 async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tuple[str, disk.Recorded], ...]:
-    """Each file to upload: its path on the platform, and the file of ours that it is.
+    """Return each file to upload: its path on the platform, and the file on ATR's disk.
 
-    That is one of the deployment's own revision, or of wherever the voted files are that it stages once more. Raises
-    NotFoundError when they are not there any more, BlockedError for what may not be uploaded now: the policy and the
-    wall may have moved since somebody asked.
+    The file is from the deployment's own revision, or from where the voted files are that it stages again. Raises
+    NotFoundError if the files do not exist any more, BlockedError for files that may not be uploaded now: the policy
+    and the namespaces may have changed since the request.
     """
     row = await queries.demand_deployment(read.data, deployment_id)
     release = await queries.demand_release(read.data, row.release_key)
-    # Nothing irreversible is sent to a platform that does not answer.
+    # No irreversible request is sent to a platform that does not answer.
     transaction.demand_free((await lanes.silent(read.data))[row.mechanism])
     if row.stage_digest:
         layout = read.data.built.of(mechanisms.Mechanism[row.mechanism])
@@ -114,7 +114,7 @@ async def uploads(read: transaction.Transaction, deployment_id: int) -> tuple[tu
 
 
 async def readiness_cases(read: transaction.Transaction, release_key: str) -> tuple[ReadinessCase, ...]:
-    """A case for each platform that the release goes to; none once it was announced, or while it is under embargo."""
+    """Return a case for each platform of the release; none once it was announced, or while it is under embargo."""
     of = await eligibility.release(read.data, release_key)
     release, revision = of.row, of.newest_revision
     if (release.phase is sql.ReleasePhase.RELEASE) or of.is_embargoed:
@@ -168,7 +168,7 @@ def _poms(
     staged: Sequence[tuple[tables.Deployment, fileset.FileSet]],
     copies: Collection[tuple[str, str]],
 ) -> tuple[Pom, ...]:
-    """The POMs that the policy maps of a revision (`whose`: project, version, number) and those that are staged."""
+    """Return the POMs that the policy maps of a revision (`whose`: project, version, number), and the staged ones."""
     found: dict[tuple[str, str], Pom] = {}
     by_path = revision.by_path if revision else {}
     for where, path in mapping.sources(revision, patterns).items() if revision else ():
@@ -187,13 +187,13 @@ def _poms(
 
 
 def _pom(where: str, file: fileset.File) -> Pom | None:
-    """The POM of a package that would stand, or stands, at this place of a Maven repository; None for another file."""
+    """Return the POM of the package at this path of a Maven repository; None for another file."""
     if (not where.endswith(".pom")) or (file.size > poms.MAX_BYTES):
         return None
     try:
         package = maven.parse_path(where).coordinates
     except errors.InputError:
-        # The mapping says so in its own line.
+        # The check of the mapping reports it.
         return None
     return Pom(package, where, file.size, file.sha256) if where == maven.pom_path(package) else None
 
@@ -214,7 +214,7 @@ async def _voted(
 
 
 def _lost(found: Sequence[tuple[str, disk.Recorded]]) -> str:
-    """The first file that is not on our disk in its size; empty if all are."""
+    """Return the path of the first file that is not on ATR's disk in its size; empty if all are."""
     for path, file in found:
         try:
             file.opened().close()
@@ -224,7 +224,7 @@ def _lost(found: Sequence[tuple[str, disk.Recorded]]) -> str:
 
 
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:
-    """Everything that the check of staged files compares."""
+    """Return everything that the check of staged files compares."""
     row = await queries.demand_deployment(read.data, deployment_id)
     of = await eligibility.release(read.data, row.release_key)
     opened = of.row.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The marks of the worker: what must hold at the instant of each irreversible request, and what follows if it does not.
+"""The marks of the worker: the conditions at the instant of each irreversible request, and what follows if one fails.
 
-Nobody can call a request back. So each has the same discipline: every scope locked, every fact once more, the attempt
-on disk before the first byte, sent once, the reply only a hint.
+A request cannot be taken back. So each is made in the same way: every scope is locked, every fact is read again, the
+attempt is on disk before the first byte is sent, the request is sent once, and its reply is only a hint.
 """
 
 import dataclasses
@@ -31,18 +31,18 @@ import atr.storage.worker.promotions as promotions
 
 State = states.State
 _Deployment = states.DeploymentState
-# Where a call may be made from; nothing is ever sent for what is being stopped.
+# The states from which a publish request may be sent; none is ever sent for a promotion that is being stopped.
 _SENT_FROM: Final = frozenset({State.REQUESTED, State.SENDING, State.IN_DOUBT})
 
 
 class Marks(transaction.Writer):
-    """Each answers the permit to send one request. Every write is fenced by the epoch of the claim."""
+    """Each method returns the permit to send one request. Every write is fenced by the epoch of the claim."""
 
     async def publish(self, claimed: work.Promotion, staged_digest: str, *, seconds: float) -> work.Permit | None:
-        """Mark a call to publish: every gate once more, at this instant.
+        """Mark a publish request, after evaluating every gate again at this instant.
 
-        None when a gate said no: then the row has moved, and nothing is sent. Raises ConflictError when the row is not
-        ours any more.
+        Returns None if a gate is not met or the row disagrees with its events: then nothing is sent. Raises
+        ConflictError if other files were verified or the state has changed, LeaseLostError if the lease was lost.
         """
         write = self._write
         await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
@@ -50,7 +50,7 @@ class Marks(transaction.Writer):
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
             raise errors.ConflictError("The verified files are not the files that would be published.")
         if row.state not in _SENT_FROM:
-            # A person stopped it while we read: nothing is sent, and what they decided stays as it is.
+            # A person stopped it during the reading: nothing is sent, and their decision is not changed.
             raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
         calls = (await attempts.of_deployments(write, [row.deployment_id]))[row.deployment_id].publishes
         before = [one for one in calls if one.promotion_id == row.id]
@@ -87,10 +87,10 @@ class Marks(transaction.Writer):
         return dataclasses.replace(permit, pointer=case.target.pointer if case.target else "", code=code)
 
     async def drop(self, claimed: work.Promotion, *, seconds: float) -> work.Permit | None:
-        """Mark a drop that stops a promotion: the platform says which of the two came first.
+        """Mark a drop that stops a promotion: the platform decides whether the drop or the publication came first.
 
-        None when something does not hold any more: then nothing is sent. Raises ConflictError when the row is not ours,
-        or is not being stopped any more.
+        Returns None if a condition is not met any more: then nothing is sent. Raises ConflictError if the promotion is
+        not being stopped any more, LeaseLostError if the lease was lost.
         """
         write = self._write
         await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
@@ -105,7 +105,7 @@ class Marks(transaction.Writer):
             return None
         if deployment.state is _Deployment.STAGED:
             await transitions.deployment(write, deployment, _Deployment.DROPPING, reason=deployment.drop_reason)
-        # Absence is counted anew: what was not there before this drop says nothing of it.
+        # The count of absence restarts: that it was absent before this drop says nothing about the drop.
         row.gone_looks, row.gone_since, row.absent_since = 0, None, None
         return await attempts.mark(
             write,
@@ -144,26 +144,26 @@ class Marks(transaction.Writer):
         if (row.state is not expected) or unsettled or asked_before:
             raise errors.ConflictError("This request was already sent; its outcome is being determined instead.")
         row.sent_bytes = row.send_total = 0
-        # What was not there before this request says nothing of it.
+        # That it was absent before this request says nothing about the request.
         row.gone_looks, row.gone_since = 0, None
         return await attempts.mark(
             write, row, kind, before=before, seconds=seconds, marked_for=row.drop_by or row.created_by
         )
 
     async def _begin(self, row: tables.Promotion, before: Sequence[tables.Attempt]) -> None:
-        """The arrow of a call whose gates all held, and until when its outcome must be known."""
+        """Make the transition of a publish request whose gates are all met, and set the deadline of its outcome."""
         write = self._write
         by_person, why = row.resend, "All gates passed; the publish request is about to be sent."
         await transitions.promotion(write, row, State.SENDING, why, by_person=by_person)
-        # Absence is counted anew: what was seen before this call says nothing of it.
+        # The count of absence restarts: what was seen before this request says nothing about it.
         row.resend, row.held, row.absent_since = False, False, None
-        # A call that was refused for certain never left anything behind to wait for.
+        # A request that was certainly refused has no outcome to wait for, so its deadline does not count.
         first = all(one.answer in steps.CERTAIN_NO for one in before)
         if first or (by_person and row.deadline and row.deadline <= write.now):
             row.deadline = row_views.later(write, self._write.place.timing(row.mechanism).deadline)
 
     async def _wait(self, row: tables.Promotion, blocker: reasons.Reason) -> None:
-        """Nothing of it ends: it stays where it is until its turn comes, it is switched on, or a person has looked."""
+        """Keep the promotion in its state until it is not queued any more, the switch is on, or a person has acted."""
         if blocker.code in gates.ASKED_ANEW:
             row.resend, row.held, row.blocker = False, True, blocker.sentence
         await self._rest(row, blocker)
@@ -200,7 +200,7 @@ class Marks(transaction.Writer):
             return reasons.of("not-dropped", state=deployment.state.value)
         release = await queries.get_release(write.data, row.release_key)
         if release is None:
-            # Whoever asked for the stop was allowed to then, and nobody can ask again.
+            # The person who requested the stop had the right to, and no one can request it again.
             return None
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker notes of promotions, fenced by the epoch of the claim, and the packages that it takes from them."""
+"""What the worker records about promotions, fenced by the epoch of the claim, and the reservations that it ends."""
 
 import dataclasses
 import itertools
@@ -33,19 +33,19 @@ import atr.storage.transitions as transitions
 
 _LOG = logging.getLogger(__name__)
 State = states.State
-# What a row that nothing of ours wrote may raise when it is read. A database's own errors are not among them.
+# The errors that reading a row may raise if another program wrote it. The database's own errors are not among them.
 _BAD_ROW: Final = (errors.AtrError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Promotions(transaction.Writer):
-    """What the worker notes of promotions."""
+    """What the worker records about promotions."""
 
     async def claim(
         self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
     ) -> Sequence[work.Promotion]:
-        """Take the promotions that are due, of one lane or of all, oldest first.
+        """Claim the promotions that are due, of one lane or of all, oldest first.
 
-        One that cannot be read, or that disagrees with its events, is given back: it stops no other.
+        The lease of one that cannot be read, or that disagrees with its events, is ended: it does not stop the others.
         """
         write = self._write
         rows: Sequence[tables.Promotion] = await leased_rows.claim(
@@ -54,7 +54,7 @@ class Promotions(transaction.Writer):
         try:
             return await self._begun(rows)
         except _BAD_ROW:
-            # One of them; the others are read without it.
+            # One of them cannot be read; the others are read without it.
             return [found for row in rows for found in await self._begun_alone(row)]
 
     async def _begun_alone(self, row: tables.Promotion) -> Sequence[work.Promotion]:
@@ -67,7 +67,7 @@ class Promotions(transaction.Writer):
             return ()
 
     async def _begun(self, rows: Sequence[tables.Promotion]) -> Sequence[work.Promotion]:
-        """What is to be done with these rows, but for those that are frozen."""
+        """Return these rows as values for the worker, except those that are frozen."""
         if not rows:
             return []
         loaded = await row_views.load(self._write, rows)
@@ -82,7 +82,7 @@ class Promotions(transaction.Writer):
     async def progress(
         self, claimed: work.Promotion, side: tables.Side, done: Sequence[work.Read], count: int, total: int
     ) -> None:
-        """Keep files that were read in this round, and how far we are."""
+        """Store files that were read in this round, and the progress."""
         row = await leased_rows.promotion(self._write, claimed)
         await observations.keep_reads(self._write, row.subject, side, claimed.round, done)
         row.read_done, row.read_total = count, total
@@ -92,7 +92,7 @@ class Promotions(transaction.Writer):
         row = await leased_rows.promotion(self._write, claimed)
         row.verified_digest = await queries.store_file_set(self._write.data, staged, self._write.now)
         row.verified_at = self._write.now
-        # The next proof, should another call be needed, reads every byte again.
+        # If another publish request is needed, the files are read and compared again first.
         row.read_round, row.read_done, row.read_total = row.read_round + 1, 0, 0
         await observations.forget_reads(self._write, row.subject)
         await self._write.event_of(
@@ -104,7 +104,7 @@ class Promotions(transaction.Writer):
         )
 
     async def answered(self, claimed: work.Promotion, permit: work.Permit, outcome: work.Outcome) -> work.Promotion:
-        """Store what came back from a call or a drop, a hint, and answer the row as it is now."""
+        """Store the reply to a publish request or a drop, which is only a hint, and return the row as it is now."""
         write = self._write
         row = await leased_rows.promotion(write, claimed)
         kind = await attempts.answer(write, row, permit, outcome)
@@ -127,7 +127,7 @@ class Promotions(transaction.Writer):
             )
         elif outcome.answer is steps.Answer.REFUSED:
             row.held = True
-            # An earlier call without a clear answer may still have been taken.
+            # An earlier request without a clear answer may still have been accepted.
             every = history.publishes
             so = "" if any(one.answer not in steps.CERTAIN_NO for one in every) else " No publish request was accepted."
             row.blocker = (
@@ -152,10 +152,10 @@ class Promotions(transaction.Writer):
             row.blocker = wait.sentence("drop") if wait else ""
 
     async def looked(self, looks: Sequence[tuple[work.Promotion, work.Learnt]]) -> frozenset[int]:
-        """Note looks that draw no arrow, many at once, and answer the numbers of those rows that are not ours any more.
+        """Record checks without a transition, for many rows at once, and return the ids of rows whose lease was lost.
 
-        It is what `settle` does with one of them, with as many statements for all; nothing is written of a row whose
-        lease somebody else has.
+        It is what `settle` does for one row, with a fixed number of statements for all; nothing is written to a row
+        whose lease another worker has.
         """
         write = self._write
         await guards.hold(write.data, *(guards.release(claimed.release_key) for claimed, _ in looks))
@@ -176,9 +176,9 @@ class Promotions(transaction.Writer):
         return frozenset(claimed.id for claimed, _ in looks) - {one.id or 0 for one, _ in held}
 
     async def abort_deleted(self) -> int:
-        """Stop every promotion that waits and whose release a host has deleted, and answer how many those were.
+        """Stop every unsent promotion whose release a host application has deleted, and return how many there were.
 
-        What was sent goes on: what the platform makes public is compared and told as ever.
+        One that was sent continues: what the platform makes public is compared and reported as usual.
         """
         write, row = self._write, tables.Promotion
         there = sqlmodel.select(sql.Release.key).where(col(sql.Release.key) == col(row.release_key)).exists()
@@ -191,14 +191,14 @@ class Promotions(transaction.Writer):
 
 
 def freeze(write: transaction.Transaction, row: tables.Promotion, wrong: str) -> None:
-    """Give a row that disagrees with its events back as it is, and tell the operator."""
+    """End the lease of a row that disagrees with its events, and log an error for the operator."""
     extra = {"action": "row_disagrees", "promotion": row.id, "release": row.release_key}
     _LOG.error("promotion %s is frozen: %s", row.id, wrong, extra=extra)
     give_back(write, row)
 
 
 def give_back(write: transaction.Transaction, row: tables.Promotion) -> None:
-    """Nothing is done with it now; it is looked at much later."""
+    """End the lease of a row without doing anything; it is checked again much later."""
     row.lease_until, row.due_at = None, row_views.later(write, write.place.plain.doubting)
 
 
@@ -222,25 +222,25 @@ def _work(
     )
 
 
-# What has no owner is named by itself; of what has one there may be thousands, and the owner decides.
+# The package, if it has no owner; else empty: an owner may have thousands of packages, and only the owner matters.
 _UNOWNED: Any = sqlalchemy.case(
     (col(tables.PromotionTarget.owner_namespace) == "", col(tables.PromotionTarget.package)), else_=""
 )
 
 
 class Walls(transaction.Writer):
-    """Packages that are held outside the names of their project are freed."""
+    """Frees packages that are reserved outside the namespaces of their project."""
 
     async def free(self) -> int:
-        """Free every package that a promotion holds outside its project's names, and answer how many those were.
+        """End the reservation of every package outside its project's namespaces, and return how many there were.
 
-        Names move, and rows of older versions were never checked against them. The promotion keeps its state, and goes
-        on asking the platform. An event tells its release, and the releases that the package belongs to.
+        Namespaces change, and rows of older versions were never checked against them. The promotion keeps its state and
+        is still polled. An event is added to its release, and to the releases that the package belongs to.
         """
         write = self._write
         if not await _held_outside(write):
             return 0
-        # Names are set, and calls are marked, under this guard too: what is read from here on stays.
+        # Namespaces are set, and requests are marked, under this guard too: what is read from here on cannot change.
         await guards.hold(write.data, guards.SITE)
         row, promotion, release = tables.PromotionTarget, tables.Promotion, sql.Release
         whose = sqlalchemy.tuple_(col(release.project_key), col(promotion.platform), col(row.owner_namespace), _UNOWNED)
@@ -272,14 +272,14 @@ class Walls(transaction.Writer):
             told += [(chain, "release", news) for chain in others]
             if not others:
                 told.append((audit.SITE, f"project:{project_key}", news))
-        # The ends of all chains at once: two that take them one after the other could wait for each other.
+        # All chains are locked at once: two transactions that lock them one by one could wait for each other.
         await guards.hold(write.data, *(guards.chain(chain) for chain, _, _ in told))
         for chain, subject, news in told:
             await write.event(chain, subject, "packages_freed", **news)
         return len(found)
 
     async def _releases_of(self, packages: Sequence[distribution.Coordinates], project_key: str) -> Sequence[str]:
-        """The releases that have one of these packages recorded, of other projects to which its name belongs."""
+        """Return the releases that have recorded one of these packages, of other projects that own its namespace."""
         row, release, owner = sql.Distribution, sql.Release, tables.PlatformTarget
         keys = sqlalchemy.tuple_(col(row.platform), col(row.owner_namespace), col(row.package), col(row.version))
         wanted = (
@@ -303,7 +303,7 @@ def _coordinates(platform: str, row: tables.PromotionTarget) -> distribution.Coo
 
 
 async def _held_outside(read: transaction.Transaction) -> list[tuple[str, str, str, str]]:
-    """(project, platform, owner, package without one) of what promotions hold outside the names of the project."""
+    """Return (project, platform, owner, package if it has none) of reservations outside the project's namespaces."""
     row, promotion, release = tables.PromotionTarget, tables.Promotion, sql.Release
     wanted = (
         sqlmodel.select(release.project_key, promotion.platform, row.owner_namespace, _UNOWNED)

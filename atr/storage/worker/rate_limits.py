@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The accounts of platforms, written: looks are taken from them, and what a platform answered is noted there.
+"""Writes the rate limits and circuit breakers of lanes: the checks that were made, and how the platform answered.
 
-They are shared by all processes: the scan holds the rows while it takes from them.
+The rows are shared by all processes: a scan locks them while it takes checks from them.
 """
 
 import dataclasses
@@ -32,10 +32,10 @@ _EVERY = tuple(
 
 
 class RateLimits(transaction.Writer):
-    """What the worker takes and notes."""
+    """What the worker takes from rate limits and records in them."""
 
     async def verdicts(self, *, at_most: int) -> Mapping[lanes.Lane, budget.Verdict]:
-        """How many rows of each lane may be looked at now. Nobody else takes from them before this transaction ends."""
+        """Return how many rows of each lane may be checked now, and lock the rate limits until the transaction ends."""
         write = self._write
         rows = await self._every()
         if len(rows) < len(_EVERY):
@@ -47,13 +47,13 @@ class RateLimits(transaction.Writer):
         }
 
     async def spend(self, lane: lanes.Lane, looks: int) -> None:
-        """So many rows of the lane are being looked at."""
+        """Record that `looks` rows of the lane are being checked."""
         # Locked by `verdicts`.
         row = await self._write.data.get_one(operating.PlatformAccount, (lane.name, lane.reach.value))
         self._store(row, budget.spent(lanes.of_row(row), self._limits(lane), self._write.now, looks))
 
     async def take_probe(self, lane: lanes.Lane, *, seconds: float) -> bool:
-        """Take the one read with which a half-open breaker is tried; False if somebody else has."""
+        """Take the one request that probes a half-open breaker; False if another worker has."""
         row, now = operating.PlatformAccount, self._write.now
         free = col(row.probing_until).is_(None) | (col(row.probing_until) <= now)
         statement = (
@@ -73,7 +73,7 @@ class RateLimits(transaction.Writer):
     async def heard(
         self, lane: lanes.Lane, *, fault: bool = False, probe: bool = False, retry_after: float | None = None
     ) -> None:
-        """Note what a look came to: a fault of the platform, an answer to the probe, a wish that we stay away."""
+        """Record the outcome of a check: a fault of the platform, an answer to the probe, or a Retry-After."""
         write = self._write
         await guards.hold(write.data, guards.mechanism(lane.name))
         await self._insert({})
@@ -96,7 +96,7 @@ class RateLimits(transaction.Writer):
 
     async def _every(self) -> dict[lanes.Lane, operating.PlatformAccount]:
         row = operating.PlatformAccount
-        # In one order, so that no two scans wait for each other.
+        # Always in the same order, so that no two scans wait for each other.
         wanted = sqlmodel.select(row).order_by(col(row.name), col(row.reach)).with_for_update()
         found = await self._write.data.exec(wanted.execution_options(populate_existing=True))
         return {lanes.Lane(one.name, budget.Reach(one.reach)): one for one in found.all()}
@@ -108,7 +108,7 @@ class RateLimits(transaction.Writer):
         return (await self._write.data.exec(wanted)).one()
 
     async def _insert(self, there: Mapping[lanes.Lane, Any]) -> None:
-        """Begin the accounts that are not there; whoever was faster has begun them as well."""
+        """Insert the rows that do not exist yet; another process may have inserted them at the same time."""
         data = self._write.data
         on_postgresql = (await data.connection()).dialect.name == "postgresql"
         dialect: Any = sqlalchemy.dialects.postgresql if on_postgresql else sqlalchemy.dialects.sqlite

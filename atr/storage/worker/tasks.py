@@ -18,10 +18,10 @@ import atr.models.work as work
 import atr.storage.audit as audit
 import atr.storage.transaction as transaction
 
-# After so many tries a task waits for the scan to notice what is missing and ask again.
+# After this many tries a task fails; the scan notices what is missing and enqueues it again.
 TRIES: Final = 5
 _FIRST_WAIT: Final = 1.0
-# A platform that asks for more than that is asked earlier all the same, as everywhere.
+# In seconds. A platform that asks for a longer wait gets its next request earlier all the same, as everywhere.
 _LONGEST_WAIT: Final = 3_600.0
 _MODELS: Final[Mapping[type, type]] = {
     work.Task: operating.Task,
@@ -31,12 +31,12 @@ _MODELS: Final[Mapping[type, type]] = {
 
 
 class Tasks(transaction.Writer):
-    """What the worker does with tasks, and the one renewal of whatever it holds."""
+    """What the worker does with tasks, and the renewal of leases of every kind."""
 
     async def claim(self, *, owner: str, seconds: float, limit: int, has_files: bool = True) -> Sequence[work.Task]:
-        """Take the oldest tasks that may run now; those of a worker that stopped renewing are among them.
+        """Claim the oldest tasks that may run now, including those of a worker that stopped renewing its lease.
 
-        Without `has_files` none that reads or writes the files of revisions and copies.
+        Without `has_files`, tasks that read or write the files of revisions and copies are left out.
         """
         row, status, data, now = operating.Task, operating.TaskStatus, self._write.data, self._write.now
         due = (col(row.status) == status.QUEUED) & (col(row.scheduled) <= now)
@@ -54,14 +54,14 @@ class Tasks(transaction.Writer):
         ]
 
     async def renew(self, held: work.Task | work.Promotion | work.Deployment, *, seconds: float) -> None:
-        """Hold it longer. Raises LeaseLostError when somebody else does."""
+        """Renew the lease. Raises LeaseLostError if another worker has it."""
         write = self._write
         await leases.renew(write.data, _MODELS[type(held)], held.id, held.epoch, write.now, seconds=seconds)
 
     async def finish(self, task: work.Task, *, error: str = "", retry_after: float = 0.0) -> bool:
-        """The task is done, or failed for now: then it is tried later, longer apart each time, never before told.
+        """Record that the task is done, or failed: then it is tried again after longer waits, at least `retry_after`.
 
-        False when somebody else has taken it meanwhile; then nothing is written.
+        Returns False, and writes nothing, if another worker has claimed it in the meantime.
         """
         row, status, now = operating.Task, operating.TaskStatus, self._write.now
         values: dict[str, Any] = {"status": status.COMPLETED, "completed": now}
@@ -81,15 +81,15 @@ class Tasks(transaction.Writer):
 
 _LOG = logging.getLogger(__name__)
 EVERY: Final = datetime.timedelta(hours=1)
-# So many heads are in one line; with more that moved there are more lines.
+# The most heads in one line of the log; more heads take more lines.
 _A_LINE: Final = 100
 
 
 class Heads(transaction.Writer):
-    """The ends of all chains of events, told to the log."""
+    """Logs the last event of each chain."""
 
     async def tell(self) -> audit.Told | None:
-        """Tell them if an hour has passed since anybody did, by the database's time; what was told, or None."""
+        """Log them if an hour has passed since any process did, by the database's time; return what was, or None."""
         write = self._write
         site = await write.data.get(operating.Site, 1)
         before = site.heads_at if site else None
@@ -110,7 +110,7 @@ class Heads(transaction.Writer):
         if (await write.data.exec(statement)).rowcount != 1:
             return None
         every = await audit.heads(write.data)
-        # An hour back: an event may be committed later than its time says. Told twice does no harm.
+        # An hour back: an event may be committed later than its time says. To log a head twice does no harm.
         moved = await audit.heads(write.data, since=before - EVERY) if before else every
         told = audit.Told(len(every), audit.heads_digest(every))
         names = [sorted(moved)[at : at + _A_LINE] for at in range(0, len(moved), _A_LINE)]
