@@ -91,7 +91,7 @@ def wait(attempts: Sequence[tables.Attempt], table: timing.Timing) -> timing.Wai
 
 
 async def lock(write: transaction.Transaction, release_key: str, mechanism: str) -> None:
-    """Lock the site, the mechanism, the committee and the release. Read the facts after this, never before."""
+    """Lock the scopes of the site, the mechanism, the committee and the release. Read the facts only after this."""
     scopes = [guards.SITE, guards.mechanism(mechanism), guards.release(release_key)]
     release = await queries.get_release(write.data, release_key)
     if release is not None:

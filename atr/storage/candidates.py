@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A release's candidate: the mapped files, the staged ones, the results of checks, and how much of it is public.
 
-To read what was voted on, and what of it was verified in public, takes three statements for any number of releases.
+The voted files, and those of them that were verified in public, take three statements for any number of releases.
 """
 
 import collections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Freeze the ballot of a vote: one call inside the transaction that starts it, whoever starts it."""
+"""Freezes the ballot of a vote: one call inside the transaction that starts it, here or in a host application."""
 
 import datetime
 
@@ -20,13 +20,13 @@ class ReleaseManager(transaction.Writer):
     """What release managers may do."""
 
     async def freeze(self, release_key: str, *, proposal: ballots.Proposal | None = None) -> str:
-        """Write down what the vote is about that this transaction has started, and answer the ballot digest.
+        """Store the ballot of the vote that this transaction has started, and return the ballot digest.
 
         It follows the statement that starts the vote, which has set the phase, the number of the vote, its beginning
-        and `voted_revision_number`. `proposal` is the ballot, for whoever has read it in this transaction. Raises
-        BlockedError with a reason for everything that holds the vote: what is neither captured nor taken off the
-        ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if the vote is not
-        about the newest revision, or if no vote was started. Whoever calls must roll back then: a vote without its
+        and `voted_revision_number`. `proposal` is the ballot, if the caller has read it in this transaction. Raises
+        BlockedError with a reason for everything that blocks the vote: a deployment that is neither captured nor taken
+        off the ballot, a mapping that cannot be read, two sets of files for a package. Raises ConflictError if the vote
+        is not about the newest revision, or if no vote was started. The caller must then roll back: a vote without its
         ballot authorises nothing.
         """
         write = self._write
@@ -60,7 +60,7 @@ class ReleaseManager(transaction.Writer):
                     platform=part.platform,
                     deployment_id=part.deployment.id if part.deployment else None,
                     file_set_digest=part.digest,
-                    # The server lets the web write a ballot only at the instant when its vote starts (db/roles.py).
+                    # PostgreSQL lets the web process insert a ballot only when its vote starts (db/roles.py).
                     opened=release.vote_started,
                 )
             )
@@ -78,9 +78,9 @@ class ReleaseManager(transaction.Writer):
 
 
 class Host:
-    """The same for a program that starts votes itself, in a session and a transaction of its own.
+    """The same for a host application that starts votes itself, in its own session and transaction.
 
-    Whether `asf_uid` may start a vote, the host has decided.
+    The host application has checked that `asf_uid` may start a vote.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Host:
         self._data, self._place, self._now, self._asf_uid = data, place, now, asf_uid
 
     async def freeze(self, release_key: str) -> str:
-        """As above. It commits with the host's transaction, or not at all; the host's session is left alone."""
+        """As above. It commits with the host's transaction, or not at all; the host's session remains open."""
         await self._data.flush()
         async with session.joined(await self._data.connection()) as data:
             write = transaction.Transaction(self._place, data, self._now, self._asf_uid)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people ask for deployments: a ballot without them, a drop, another reading, a copy of their files.
+"""What people request for deployments: a ballot without them, a drop, another reading, a copy of their files.
 
-Another reading (Verify now) changes nothing but what pages show; the gates read the bytes themselves before a call.
-A copy is its row, written in a transaction that saw every blob on the disk; blobs are removed in transactions that saw
-no row that needs them. Both hold the store's guard, so neither can pass the other.
+Another reading (Verify now) changes only what pages show; the bytes are read again before a publish request. A copy
+exists if its row does, which is inserted in a transaction that saw every blob on the disk; blobs are deleted in
+transactions that saw no row that needs them. Both lock the store's guard, so that they run one after the other.
 """
 
 import datetime
@@ -28,7 +28,7 @@ import atr.storage.transitions as transitions
 import atr.storage.writers.requests as requests
 
 _State = states.DeploymentState
-# A search that was not answered by then is asked for anew.
+# A search that has no result after this time is started again.
 _PATIENCE: Final = datetime.timedelta(minutes=10)
 
 
@@ -36,7 +36,7 @@ class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def verify(self, deployment_id: int) -> None:
-        """Have the staged files read again. Asking while they are read changes nothing. Raises ConflictError."""
+        """Have the staged files read again; a second request during the reading has no effect. Raises ConflictError."""
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
         transaction.demand((await preconditions.of(write, row)).verify)
@@ -45,12 +45,12 @@ class CommitteeParticipant(transaction.Writer):
             row.verified_at, row.verified_digest, row.verify_problem = None, None, ""
             await write.event_of(row, "verify_asked")
         release = await queries.demand_release(write.data, row.release_key)
-        # Should an earlier task have been given up, this is the one that goes on with it.
+        # If an earlier task has failed, this one continues its reading.
         await write.enqueue(operating.TaskType.DISTRIBUTION_VERIFY, {"deployment_id": deployment_id}, release=release)
 
 
 class ReleaseManager(CommitteeParticipant):
-    """What release managers may do: what the next vote is about, and what became of an upload."""
+    """What release managers may do: choose the deployments on the next ballot, settle lost uploads, and search."""
 
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
         """Open the next vote without this deployment, with a reason."""
@@ -61,7 +61,7 @@ class ReleaseManager(CommitteeParticipant):
         await write.event_of(row, "deployment_off_ballot", reason=row.off_ballot)
 
     async def put_on_ballot(self, deployment_id: int) -> None:
-        """Have the next vote be about this deployment again."""
+        """Put this deployment on the next ballot again."""
         row = await self._before_vote(deployment_id)
         if not row.off_ballot:
             return
@@ -70,7 +70,7 @@ class ReleaseManager(CommitteeParticipant):
         await self._write.event_of(row, "deployment_on_ballot")
 
     async def _before_vote(self, deployment_id: int) -> tables.Deployment:
-        """The deployment, while the next ballot may change. Raises ConflictError."""
+        """Return the deployment. Raises ConflictError once the vote is open."""
         row = await transaction.load_deployment_for_update(self._write, deployment_id)
         release = await transaction.load_release_for_update(self._write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
@@ -78,7 +78,7 @@ class ReleaseManager(CommitteeParticipant):
         return row
 
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
-        """Say what became of an upload that got no answer: the platform's id of it, or (empty) it never arrived."""
+        """Settle an upload that got no reply: it has this id on the platform, or (empty) it never arrived."""
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
         if row.state is not _State.LOST:
@@ -86,7 +86,7 @@ class ReleaseManager(CommitteeParticipant):
         why = transaction.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
-            # From here on it is what a person recorded, and no more known to be ours than that.
+            # From here on it is a deployment that a person recorded: it is not known that ATR uploaded it.
             row.name, row.made_in = "", 0
             await transitions.deployment(write, row, _State.VALIDATING, by_person=True, reason=why)
             row.due_at = write.now
@@ -96,20 +96,20 @@ class ReleaseManager(CommitteeParticipant):
             )
 
     async def _free_id(self, row: tables.Deployment, external_id: str) -> str:
-        """The platform's id, if no other row has it. Raises InputError, ConflictError."""
+        """Return the platform's id. Raises InputError if it is not valid, ConflictError if another row has it."""
         self._write.data.built.of(mechanisms.Mechanism[row.mechanism]).checked_external_id(external_id)
         if await queries.deployment_named(self._write.data, row.platform, external_id) is not None:
             raise errors.ConflictError(f"Deployment {external_id} is already recorded, so it cannot be this one.")
         return external_id
 
     async def search(self, release_key: str, where: distribution.Coordinates) -> int:
-        """Have the platform asked which deployments hold these coordinates; answers the search's number.
+        """Search the platform for deployments with these coordinates, and return the id of the search.
 
-        The account of the operator sees what other committees staged too, so nothing is asked for coordinates outside
-        the project's PlatformTarget; of a deployment that also holds packages outside it only the id is kept.
+        The operator's account also sees what other committees staged, so coordinates outside the project's
+        PlatformTarget are not searched for; of a deployment that also has packages outside it only the id is stored.
 
-        Asking for the same while it is looked for is one search. Raises UnsupportedError, ConflictError, BlockedError
-        (outside the names that belong to the project: then nothing is asked).
+        The same request during a search returns that search. Raises UnsupportedError, ConflictError, BlockedError
+        (outside the project's namespaces: then the platform is not asked).
         """
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
@@ -150,12 +150,12 @@ class ReleaseManager(CommitteeParticipant):
 
 
 class CommitteeMember(ReleaseManager):
-    """What members of the committee may do besides."""
+    """What members of the committee may do in addition."""
 
     async def drop(self, deployment_id: int, reason: str) -> None:
-        """Ask for a deployment to be given up, with a reason. The worker does it.
+        """Request the drop of a deployment, with a reason. The worker sends it.
 
-        Raises ConflictError while a promotion of it or its ballot is open.
+        Raises ConflictError while a promotion of it is open, or a vote on it.
         """
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
@@ -166,7 +166,7 @@ class CommitteeMember(ReleaseManager):
         row.due_at = write.now
 
     async def keep_copy(self, deployment_id: int) -> None:
-        """Have the worker read the staged files once more, and keep them. Raises ConflictError with why not."""
+        """Have the worker read the staged files again, and keep a copy. Raises ConflictError if that is impossible."""
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
         transaction.demand((await preconditions.of(write, row)).keep_copy)
@@ -174,9 +174,9 @@ class CommitteeMember(ReleaseManager):
         await write.event_of(row, "copy_asked")
 
     async def forget_copy(self, deployment_id: int, reason: str) -> None:
-        """Give up the copy of a deployment's files, with a reason; the sweep frees what no other copy needs.
+        """Delete the copy of a deployment's files, with a reason; the sweep frees the blobs that no other copy needs.
 
-        Raises ConflictError while somebody needs it: see `preconditions`.
+        Raises ConflictError while the copy is needed: see `preconditions`.
         """
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
@@ -191,12 +191,12 @@ class CommitteeMember(ReleaseManager):
 
 
 async def ask_to_keep(write: transaction.Transaction, row: tables.Deployment) -> None:
-    """Ask the worker for a copy of this deployment."""
+    """Enqueue a copy of this deployment."""
     await write.enqueue(operating.TaskType.COPY_KEEP, {"deployment_id": row.id})
 
 
 async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> None:
-    """Ask for copies of everything of a project that is staged and captured."""
+    """Enqueue a copy of every staged and captured deployment of a project."""
     row, release = tables.Deployment, sql.Release
     wanted = (
         sqlmodel.select(row)
@@ -212,5 +212,5 @@ async def ask_to_keep_all(write: transaction.Transaction, project_key: str) -> N
 
 
 async def ask_to_sweep(write: transaction.Transaction, at: datetime.datetime) -> None:
-    """Ask the worker to free what no copy needs, not before this instant."""
+    """Enqueue a sweep of the blobs that no copy needs, not before this instant."""
     await write.enqueue(operating.TaskType.COPY_SWEEP, {"not_before": at.isoformat()}, scheduled=at)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Third-party distributions: record, automate, delete, promote. The names are ATR's.
 
-There is no side door around the proof: no row becomes public because somebody says so. Only `settle`, with what the
-platform and the public place showed, reaches `__upgrade_staging_to_final`.
+The verification cannot be bypassed: no row becomes public because a person says so. Only `settle`, with what the
+platform and the public repository showed, calls `__upgrade_staging_to_final`.
 """
 
 import datetime
@@ -41,13 +41,13 @@ class ReleaseManager(transaction.Writer):
         staging: bool,
         deployment_id: str = "",
     ) -> int | None:
-        """Note what somebody staged or published without ATR. Answers our number of the deployment, if it has one.
+        """Record a package that was staged or published without ATR. Returns the id of its deployment, if it has one.
 
-        Staged on a platform that promotes: `deployment_id` is the platform's own id, and the worker looks at it at
-        once. Said to be public: nothing is believed; where a ballot and an adapter allow a proof, a promotion that is
-        never sent waits for the platform's word and compares the public files; elsewhere the row is pending until the
-        scan finds it, and unproved then. Raises InputError, ConflictError, AccessError, BlockedError for names of
-        another project.
+        If it is staged on a platform that promotes, `deployment_id` is the platform's own id, and the worker polls it
+        at once. A package that is reported as public is not taken for public: if the ballot and an adapter allow it, a
+        promotion that is never sent waits until the platform reports it and compares the public files; otherwise the
+        row is pending until the scan finds it, and is unverified then. Raises InputError, ConflictError, AccessError,
+        BlockedError outside the project's namespaces.
         """
         write = self._write
         release = await self._recordable(release_key, staging=staging)
@@ -79,7 +79,7 @@ class ReleaseManager(transaction.Writer):
         next_look: datetime.datetime,
         looked: bool = True,
     ) -> None:
-        """Note what the worker learnt of a pending row: date and addresses, or not yet; `looked`: whether it asked.
+        """Record a check of a pending row: date and addresses, or not found yet; `looked`: the platform was asked.
 
         Raises AccessError unless the service acts.
         """
@@ -96,11 +96,11 @@ class ReleaseManager(transaction.Writer):
             )
         row.last_error = error
         row.lease_until = None
-        # A promotion that tracks it will prove the bytes; a version that exists proves nothing.
+        # A promotion that tracks it compares the files; that the version exists verifies nothing.
         if (found is None) or row.staging or await requests.holders(write.data, [claimed.coordinates]):
             row.due_at = next_look
             return
-        # It was seen, so it is not pending any more. That its bytes are the voted ones is not proved by that.
+        # It was found, so it is not pending any more. That does not verify that its files are the voted ones.
         row.pending, row.due_at = False, None
         _note_address(row, found)
         await write.event(
@@ -108,11 +108,11 @@ class ReleaseManager(transaction.Writer):
         )
 
     async def automate(self, release_key: str, platform: distribution.DistributionPlatform, *, staging: bool) -> int:
-        """Upload the revision's mapped files, as a deployment that waits, and answer our number of it.
+        """Upload the revision's mapped files as a new deployment, and return its id.
 
-        For production, asked for by a committee member, the promotion follows by the same gates, in their name; asked
-        for by anybody else it waits for a member's click. The platform's own automatic publishing is never used.
-        Raises UnsupportedError, BlockedError (no mapping: we ask, never guess).
+        If a committee member requests it for production, the promotion follows with the same gates, in their name;
+        otherwise it waits for a member's click. The platform's own automatic publishing is never used. Raises
+        UnsupportedError, BlockedError (also without a mapping: the files are never guessed).
         """
         write = self._write
         candidates.uploads_supported(write.data.built, platform)
@@ -134,18 +134,18 @@ class ReleaseManager(transaction.Writer):
         return transaction.row_id(deployment.id)
 
     async def stage_again(self, release_key: str, digest: str) -> int:
-        """Upload voted files once more, as a deployment that waits, and answer our number of it.
+        """Upload voted files again as a new deployment, and return its id.
 
-        For when the platform has them no more: what is on the ballot stays voted, whenever it is staged. Raises
-        BlockedError with why not: nobody voted on them, they stand there still, or nothing here holds their bytes.
+        This is for files that the platform does not have any more: files on the ballot are voted whenever they are
+        staged. Raises BlockedError if they were not voted on, are still staged, or ATR does not have their bytes.
         """
         release = await self._recordable(release_key, staging=True)
         return transaction.row_id((await requests.stage_again(self._write, release, digest)).id)
 
     async def delete_distribution(self, release_key: str, where: distribution.Coordinates, reason: str) -> None:
-        """Take a row off the list, with a reason. Nothing changes on the platform.
+        """Delete a row from the list, with a reason. Nothing changes on the platform.
 
-        Raises ConflictError once a publish attempt for it exists, or while a promotion holds it.
+        Raises ConflictError once a publish attempt for it exists, or while a promotion has reserved it.
         """
         write = self._write
         await transaction.load_release_for_update(write, release_key)
@@ -202,13 +202,13 @@ class ReleaseManager(transaction.Writer):
             )
             await self._write.data.flush()
         elif not staging and row.pending:
-            # What we saw staged stays staged until the proof; what is said once more is looked for at once.
+            # A row that was found staged stays so until it is verified; one that is reported again is checked at once.
             row.staging, row.due_at = False, self._write.now
         return row
 
 
 class CommitteeMember(ReleaseManager):
-    """Besides, for members of the committee: the one irreversible call."""
+    """In addition, for members of the committee: the irreversible publish request."""
 
     async def promote_staging_to_production(
         self,
@@ -220,11 +220,11 @@ class CommitteeMember(ReleaseManager):
         row_version: int,
         code: str = "",
     ) -> int:
-        """Ask for a staged deployment to be made public, and answer the promotion's number. No network here.
+        """Request the promotion of a staged deployment, and return the promotion's id. It does not use the network.
 
-        `evidence_digest` and `row_version` are what the person saw, `code` is the one-time code that they typed. The
-        same person's identical second call answers the first promotion. Raises UnsupportedError (the first gate),
-        ConflictError (it moved, or somebody else is at it), BlockedError (gates).
+        `evidence_digest` and `row_version` are what the person saw, `code` is the one-time code that they entered. The
+        same person's identical second request returns the first promotion. Raises UnsupportedError (the first gate),
+        ConflictError (it has changed, or another person has requested it), BlockedError (gates).
         """
         write = self._write
         if not write.data.built.supports(platform):
@@ -247,12 +247,12 @@ class CommitteeMember(ReleaseManager):
         if held is not None:
             await requests.ask_again(write, case, held)
         promotion = held or await requests.open_promotion(write, case, requested_by=write.asf_uid)
-        # A secret that no call needs is not kept.
+        # A secret that no request needs is not stored.
         promotion.one_time_code = code if mechanisms.Mechanism[promotion.mechanism].needs_code else ""
         return transaction.row_id(promotion.id)
 
     async def settle(self, claimed: work.Promotion, learnt: work.Learnt) -> states.State:
-        """Write what the worker learnt of a promotion, draw the arrow it decided on, and answer the state.
+        """Record what the worker learnt about a promotion, make the transition it decided on, and return the state.
 
         At LIVE every third-party distribution of the promotion becomes final in the same transaction. Raises
         AccessError unless the service acts.
@@ -272,7 +272,7 @@ class CommitteeMember(ReleaseManager):
         return row.state
 
     async def _move(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
-        """The arrow that was decided on."""
+        """Make the transition that was decided on."""
         write = self._write
         row.out_of_band = row.out_of_band or learnt.decision.out_of_band
         await transitions.promotion(
@@ -288,7 +288,7 @@ class CommitteeMember(ReleaseManager):
             row.deadline = row_views.later(write, timing.deadline)
 
     async def _note_public(self, row: tables.Promotion, to: states.State, learnt: work.Learnt) -> None:
-        """Each package of the promotion is public now; none where a host has deleted its list with the release."""
+        """Update each package of the promotion, which is public now; none if a host has deleted the release."""
         write = self._write
         if await queries.get_release(write.data, row.release_key) is None:
             return
@@ -308,7 +308,7 @@ class CommitteeMember(ReleaseManager):
         row: sql.Distribution | None,
         address: work.PublicAddress | None,
     ) -> None:
-        """The only line that makes a third-party distribution final, and only after its public bytes were proved."""
+        """Make a third-party distribution final: only here, and only after its public files were verified."""
         write = self._write
         if row is None:
             row = requests.listed(
@@ -331,10 +331,10 @@ class CommitteeMember(ReleaseManager):
 
 
 def _note_diverged(row: sql.Distribution, address: work.PublicAddress | None) -> None:
-    """It is public, and it is not what was voted on. It stays staged where it was: it never becomes final so."""
+    """Record that public files differ from the voted ones. A staged row stays staged: it does not become final."""
     row.pending, row.due_at, row.proof = False, None, distribution.Proof.DIVERGED
     if address is not None:
-        # People must find it at once.
+        # People must be able to find it at once.
         _note_address(row, address)
 
 

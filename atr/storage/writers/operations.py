@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What admins and operators say of the whole: a mechanism is switched off, the database was restored from a backup."""
+"""What concerns all releases: admins switch a mechanism off, operators declare that the database was restored."""
 
 import datetime
 from collections.abc import Sequence
@@ -29,23 +29,23 @@ _WORK = (
         col(tables.Deployment.state).in_([states.DeploymentState.UPLOADING, states.DeploymentState.DROPPING]),
     ),
 )
-# What has ended here may have gone on before the restore, so all but what is public is looked at.
+# A deployment that has ended here may have continued before the restore, so all but the published ones are checked.
 _ASKED: Final = frozenset(states.DeploymentState) - {states.DeploymentState.PUBLISHED}
-# These wait for "promote again", and a stop for "request the drop again"; from IN_DOUBT a person asks to send again,
-# and from the others nothing is sent.
+# After a restore these wait for "promote again", and a stop for "request the drop again"; from IN_DOUBT a person
+# requests another publish request, and from the other states nothing is sent.
 _HELD: Final = frozenset({states.State.REQUESTED, states.State.SENDING, states.State.ABORTING})
 _LEASED: Final = (tables.Promotion, tables.Deployment, sql.Distribution, operating.Task)
-# A worker that outlived the restore holds an epoch that will come again. None comes so far in one generation.
+# Added to each epoch, so that those of workers from before the restore do not recur: no row is claimed this often.
 _EPOCHS: Final = 1_000_000
 
 
 class FoundationAdmin(transaction.Writer):
-    """Switch a mechanism off, or the whole site: from that instant no mark is written there until it is on again."""
+    """Switches a mechanism off, or all platforms: from that instant no mark is written there until it is on again."""
 
     async def switch_off(self, scope: str, reason: str) -> bool:
-        """Hold every mark of this scope from now on; False if it was off already. Raises InputError.
+        """Block every mark of this scope from now on; return False if it was off already. Raises InputError.
 
-        A mark that was committed before this is a call on its way: it is asked about until it ends.
+        A mark that was committed before is a request on its way: it is polled until its outcome is known.
         """
         row = await self._held(scope)
         why = transaction.checked_reason(reason)
@@ -56,7 +56,7 @@ class FoundationAdmin(transaction.Writer):
         return True
 
     async def switch_on(self, scope: str, reason: str) -> bool:
-        """Let marks be written again; False if it was on already. What waited is looked at now. Raises InputError."""
+        """Allow marks again, and make due the rows that waited; return False if it was on. Raises InputError."""
         row = await self._held(scope)
         why = transaction.checked_reason(reason)
         if not row.off:
@@ -68,7 +68,7 @@ class FoundationAdmin(transaction.Writer):
         return True
 
     async def _held(self, scope: str) -> operating.Switch:
-        """The switch, its scope held: either a mark came first, or it sees what is written here."""
+        """Return the switch and lock its scope: a mark either came first, or sees what is written here."""
         write = self._write
         if scope not in lanes.scopes(write.data):
             raise errors.InputError("There is no switch of this name.", field="scope")
@@ -95,16 +95,16 @@ class FoundationAdmin(transaction.Writer):
 
 
 class Operator(transaction.Writer):
-    """A database that was restored: what it says of calls may be old, so all that had not ended waits for a person.
+    """Declares that the database was restored: it may lack requests, so every open promotion waits for a person.
 
-    The generation grows. What was asked for in an earlier one is looked at first and sent only when somebody asks again
-    (the gate "restored"); until then nothing is claimed of it that a lost call could make false.
+    The generation grows. A row that was requested in an earlier one is polled first, and sent only when a person
+    requests it again (the gate "restored"); until then ATR states nothing about it that a lost request could disprove.
     """
 
     async def declare(self, backup_at: datetime.datetime | None, *, before: int = 0) -> int:
-        """Say that the database was restored, from a backup of this instant if it is known; the new generation.
+        """Declare the database restored, from a backup of this instant if it is known; return the new generation.
 
-        It is later than the one `before`, in which the database was that this one replaces.
+        It is later than `before`, the generation of the database that this one replaces.
         """
         write = self._write
         open_promotions = col(tables.Promotion.state).in_(list(states.OPEN))
@@ -145,7 +145,7 @@ class Operator(transaction.Writer):
         return (await self._write.data.exec(sqlmodel.select(tables.Deployment).where(*where))).all()
 
     async def _hold(self, row: tables.Promotion, why: reasons.Reason) -> None:
-        """Look at it first; what was observed or half read before says nothing of now."""
+        """Have the promotion polled first; earlier observations and unfinished readings do not count any more."""
         row.due_at, row.absent_since, row.gone_looks, row.gone_since = self._write.now, None, 0, None
         row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
         row.resend = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a project allows, and which names belong to it."""
+"""The policy and the namespaces of a project; committees and projects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -37,11 +37,11 @@ class ReleaseManager(transaction.Writer):
         keep_copies: bool | None = None,
         seen: str | None = None,
     ) -> bool:
-        """Change what is given, and answer whether that is a change. Remote promotion is off until somebody says so.
+        """Change what is given, and return whether that is a change. Remote promotion is off by default.
 
         With `keep_copies` ATR keeps a copy of what it captures, and of what is staged and was captured before. `seen`
-        is the policy that the person saw, as a digest: raises ConflictError when it is another one now, InputError for
-        a mapping that cannot be used.
+        is the policy that the person saw, as a digest: raises ConflictError if it has changed, InputError for a mapping
+        that cannot be used.
         """
         write = self._write
         project = await transaction.load_project(write, project_key)
@@ -53,7 +53,7 @@ class ReleaseManager(transaction.Writer):
         if seen not in {None, names.seen_policy(policy)}:
             raise errors.ConflictError("The policy has changed since you opened this page, so nothing was saved.")
         if file_tag_mappings is not None:
-            # Tags are kept as written: ATR's workflows fetch by them. Those that name no platform are not ours to drop.
+            # Tags are kept as written: ATR's workflows fetch by them. Tags without a platform must not be dropped here.
             others = mapping.unknown_tags(policy.file_tag_mappings)
             policy.file_tag_mappings = {tag: policy.file_tag_mappings[tag] for tag in others} | {
                 tag: _checked(patterns) for tag, patterns in file_tag_mappings.items() if patterns
@@ -103,19 +103,19 @@ class FoundationAdmin(transaction.Writer):
         seen: str | None = None,
         outside_is_meant: bool = True,
     ) -> bool:
-        """Say which names on a platform belong to a project: the wall between committees that share a credential.
+        """Set the namespaces of a project on a platform, which separate committees that share a credential.
 
-        Answers whether that is a change. Raises ConflictError when the names are not those that the person `seen`,
-        InputError for names that cannot be used or that overlap with another committee's, and BlockedError, unless
-        it is meant, when packages of deployments that are on their way would lie outside.
+        Returns whether that is a change. Raises ConflictError if the namespaces are not those that the person saw
+        (`seen`), InputError for namespaces that are not valid or overlap with another committee's, and BlockedError,
+        unless `outside_is_meant`, if packages of deployments that are on their way would be outside.
         """
         write = self._write
-        # Names of two committees are compared, so this is everybody's business.
+        # Namespaces of all committees are compared, so the lock is for all of them.
         project = await queries.demand_project(write.data, project_key)
         await guards.hold(write.data, guards.SITE, guards.committee(project.committee_key))
         mechanism = await queries.mechanism(write.data, project_key, platform)
         layout = write.data.built.of(mechanism)
-        # Where none is given, an empty one says what a name is.
+        # If none is given, the error for an empty one says what a namespace is.
         wanted = [layout.checked_name(name) for name in dict.fromkeys(namespaces or [""])]
         if len(wanted) > _MAX_NAMESPACES:
             raise errors.InputError(
@@ -146,14 +146,14 @@ class FoundationAdmin(transaction.Writer):
             audit.SITE, f"project:{project_key}", "target_set", platform=platform.name, before=before, after=after
         )
         await readiness.queue_project(write, project_key)
-        # What is public under these names and was compared with nothing can be compared now.
+        # Packages that are public in these namespaces and were not compared can be compared now.
         await incidents.look_anew(write, col(sql.Release.project_key) == project_key)
         return True
 
     async def _ensure_apart(
         self, project: sql.Project, platform: distribution.DistributionPlatform, wanted: Sequence[str]
     ) -> None:
-        """The wall: no name of one committee lies inside a name of another one."""
+        """Raise InputError if one of these namespaces overlaps with one of another committee."""
         shared = await names.overlapping(self._write, project.key, {platform.name: wanted})
         for other, theirs, name in shared.get(platform.name, ()):
             if other.committee_key != project.committee_key:
@@ -173,7 +173,7 @@ class FoundationAdmin(transaction.Writer):
         committers: Sequence[str] = (),
         release_managers: Sequence[str] = (),
     ) -> None:
-        """Make a committee, or say anew who is on it."""
+        """Create a committee, or replace its name and its people."""
         write = self._write
         await guards.hold(write.data, guards.committee(key))
         row = await write.data.get(sql.Committee, key, populate_existing=True) or sql.Committee(key=key)
@@ -187,14 +187,14 @@ class FoundationAdmin(transaction.Writer):
     async def set_project(
         self, key: str, name: str, committee_key: str, *, status: sql.ProjectStatus = sql.ProjectStatus.ACTIVE
     ) -> None:
-        """Make a project of a committee, or change its name, status or committee.
+        """Create a project of a committee, or change its name, status or committee.
 
-        Raises InputError when it moves with a name that overlaps with one of another committee.
+        Raises InputError if it moves to another committee with a namespace that overlaps with one outside of it.
         """
         write = self._write
         await queries.demand_committee(write.data, committee_key)
         there = await write.data.get(sql.Project, key)
-        # Whose it was and whose it will be.
+        # The committee that it belonged to, and the one that it will belong to.
         await guards.hold(
             write.data,
             *(guards.committee(one) for one in {committee_key, there.committee_key if there else committee_key}),
@@ -203,7 +203,7 @@ class FoundationAdmin(transaction.Writer):
         moves = row.committee_key != committee_key
         row.stored_name, row.status, row.committee_key = name, status, committee_key
         write.data.add(row)
-        # Names that it shared within its committee would lie on both sides of the wall.
+        # Namespaces that overlap within one committee would overlap between two committees after the move.
         for platform in distribution.DistributionPlatform if moves else ():
             target = await queries.target(write.data, key, platform.name)
             if target is not None:

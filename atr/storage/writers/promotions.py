@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people decide about a promotion that was requested: stop it, compare again, go on, extend, accept."""
+"""What people decide about a promotion that was requested: stop it, compare again, continue, extend, accept."""
 
 import dataclasses
 import datetime
@@ -32,7 +32,7 @@ class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def look_now(self, promotion_id: int) -> None:
-        """Make the row due now. It changes nothing else."""
+        """Make the promotion due now. It changes nothing else."""
         row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.due_at is not None:
             row.due_at = self._write.now
@@ -51,7 +51,7 @@ class CommitteeMember(CommitteeParticipant):
     """What members of the committee may decide."""
 
     async def abort(self, promotion_id: int, reason: str) -> None:
-        """Stop a promotion before any call: REQUESTED -> ABORTED."""
+        """Stop a promotion before any publish request: REQUESTED -> ABORTED."""
         row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.state is not State.REQUESTED:
             raise errors.ConflictError(
@@ -68,12 +68,12 @@ class CommitteeMember(CommitteeParticipant):
         )
 
     async def stop(self, promotion_id: int, reason: str) -> None:
-        """Stop a promotion after a call, if it is not too late: SENDING, IN_DOUBT -> ABORTING. The worker finds out.
+        """Stop a promotion after its publish request, if it is not too late: SENDING, IN_DOUBT -> ABORTING.
 
-        One whose every call was refused meanwhile is stopped as before a call. Once more in ABORTING, after the
-        platform refused the drop. Nobody can call a request back, so a stop after a mark is another irreversible
-        request with the same discipline: a mark of its own, every fact once more under the guards, on disk before the
-        first byte, sent once, the reply only a hint. Raises ConflictError.
+        In REQUESTED, for example after every request was refused, it is aborted at once. In ABORTING the drop is
+        requested again, after the platform refused it. A request cannot be taken back, so the stop is another
+        irreversible request, which the worker makes in the same way: with its own mark, every fact read again under the
+        guards, on disk before the first byte is sent, sent once, the reply only a hint. Raises ConflictError.
         """
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
@@ -94,7 +94,7 @@ class CommitteeMember(CommitteeParticipant):
         row.due_at = write.now
 
     async def check_again(self, promotion_id: int, reason: str) -> None:
-        """After an incident was dealt with: compare the public files once more. DIVERGED -> CHECKING."""
+        """Compare the public files again, after an incident was resolved: DIVERGED -> CHECKING."""
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.DIVERGED:
@@ -104,7 +104,7 @@ class CommitteeMember(CommitteeParticipant):
         await compare_again(write, row, f"{write.asf_uid}: {transaction.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
-        """Call an IN_DOUBT promotion stopped, after a day in which every look said that nothing is public."""
+        """Declare an IN_DOUBT promotion stopped, after a day in which every check found nothing public."""
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         why = f"{write.asf_uid}: {transaction.checked_reason(reason)}"
@@ -117,7 +117,7 @@ class CommitteeMember(CommitteeParticipant):
         await transitions.promotion(write, row, State.ABORTED, why, by_person=True)
 
     async def extend(self, promotion_id: int, reason: str) -> None:
-        """Give an open promotion another deadline's length from now."""
+        """Extend the deadline of an open promotion to its full length from now."""
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state not in states.OPEN:
@@ -129,7 +129,7 @@ class CommitteeMember(CommitteeParticipant):
         await write.event_of(row, "promotion_extended", reason=why, until=row.deadline.isoformat())
 
     async def send_again(self, promotion_id: int, reason: str) -> None:
-        """From IN_DOUBT, ask for one more call: the files are proved again first, and every gate with them."""
+        """Request another publish request in IN_DOUBT: first the files are verified and the gates evaluated again."""
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.IN_DOUBT:
@@ -145,7 +145,7 @@ class CommitteeMember(CommitteeParticipant):
         await write.event_of(row, "promotion_send_again", reason=why)
 
     async def prove_published(self, deployment_id: int) -> int:
-        """Track a deployment that somebody published on the platform's own page, and answer the promotion's number.
+        """Track a deployment that was published on the platform's own page, and return the promotion's id.
 
         Nothing is sent; the public files are compared with the ballot's.
         """
@@ -155,7 +155,7 @@ class CommitteeMember(CommitteeParticipant):
         transaction.demand((await preconditions.load(write, cases))[deployment_id].prove_published)
         case = cases[deployment_id]
         if deployment.file_set_digest is None:
-            # Nobody has read what it held: its own packages are compared, and not all that was voted on.
+            # Its files were never captured: only its own packages are compared, not all that was voted on.
             voted = await requests.voted_of_all(write, case.release, case.packages)
             if voted is not None:
                 case = dataclasses.replace(
@@ -165,10 +165,10 @@ class CommitteeMember(CommitteeParticipant):
         return transaction.row_id(promotion.id)
 
     async def accept(self, promotion_id: int, seen: str, reason: str) -> None:
-        """Accept the files that were found beside the voted ones, and compare once more: DIVERGED -> CHECKING.
+        """Accept the extra files that were found, and compare again: DIVERGED -> CHECKING.
 
-        They are known from then on, with these bytes; whatever is found besides diverges again. `seen` is the digest
-        of the files that the person saw. Raises ConflictError when others were found meanwhile.
+        They are known from then on, with these bytes; any other extra file makes it diverge again. `seen` is the digest
+        of the files that the person saw. Raises ConflictError if others were found in the meantime.
         """
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
@@ -191,10 +191,10 @@ class CommitteeMember(CommitteeParticipant):
     async def promote_all(
         self, release_key: str, asked: Sequence[order.Asked], *, stop_at_trouble: bool
     ) -> tuple[tables.Promotion, ...]:
-        """Ask for these deployments to be made public, one after the other in this order; all or none.
+        """Request the promotion of these deployments, one after the other in this order; all or none.
 
-        The same person's identical second call answers the first promotions. Raises NotFoundError, ConflictError
-        (naming what moved, or who holds a package), BlockedError (gates).
+        The same person's identical second request returns the first promotions. Raises NotFoundError, ConflictError
+        (which names what has changed, or who has reserved a package), BlockedError (gates).
         """
         write = self._write
         await transaction.load_release_for_update(write, release_key)
@@ -232,7 +232,7 @@ class CommitteeMember(CommitteeParticipant):
         return tuple(opened)
 
     async def go_on(self, promotion_id: int, reason: str) -> None:
-        """Let a promotion that another one's trouble stopped have its turn without that one; it is theirs now."""
+        """Continue a promotion that another one's failure stopped, without that one, in the name of this person."""
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
@@ -254,7 +254,7 @@ class CommitteeMember(CommitteeParticipant):
     async def _asked_before(
         self, cases: Sequence[eligibility.Case], asked: Sequence[order.Asked]
     ) -> tuple[tables.Promotion, ...]:
-        """The promotions that this very form has opened already, if it has."""
+        """Return the promotions that an identical form of this person has opened already; empty if not all of them."""
         write = self._write
         held = await queries.promotions(
             write.data,
@@ -277,7 +277,7 @@ class CommitteeMember(CommitteeParticipant):
 
 
 async def compare_again(write: transaction.Transaction, row: tables.Promotion, why: str) -> None:
-    """Read and compare every public file once more, as a person decided: DIVERGED -> CHECKING."""
+    """Have every public file read and compared again, as a person decided: DIVERGED -> CHECKING."""
     await transitions.promotion(write, row, State.CHECKING, why, by_person=True)
     row.difference, row.read_round, row.read_done = "", row.read_round + 1, 0
     row.deadline = write.now + _deadline(write, row)

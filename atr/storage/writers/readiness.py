@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking the worker for checks: of staged files, and whether the platforms would take a release."""
+"""Enqueues checks for the worker: of staged files, and the pre-flight checks of releases."""
 
 import datetime
 from typing import Final
@@ -16,7 +16,7 @@ import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
 
-# While something is staged, the platform is asked again when its last answer is older than this.
+# While something is staged, the pre-flight checks are repeated when the last ones are older than this.
 _OLD: Final = datetime.timedelta(days=1)
 
 
@@ -24,7 +24,7 @@ class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def check_now(self, release_key: str) -> None:
-        """Have the platforms asked now. Raises ConflictError for a release that was announced."""
+        """Request the pre-flight checks now. Raises ConflictError for a release that was announced."""
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
@@ -35,16 +35,16 @@ class CommitteeParticipant(transaction.Writer):
 
 
 async def queue_check(write: transaction.Transaction, release_key: str, *, anew: bool = False) -> None:
-    """Ask for the check of a release, once: while it waits nothing is added.
+    """Enqueue the pre-flight checks of a release, unless they are queued already.
 
-    `anew`: the platform is asked, however young its last answer is.
+    `anew`: the platforms are asked even if their last answers are recent.
     """
     args = {"release_key": release_key, **({"anew": True} if anew else {})}
     await write.enqueue(operating.TaskType.READINESS_CHECK, args)
 
 
 async def queue_old(write: transaction.Transaction, release_key: str, platform: str) -> None:
-    """The same, if the platform's last answer is a day old or there is none. The scan calls it at each look."""
+    """The same, if the platform's last answer is a day old or there is none. The scan calls it at each check."""
     release = await queries.get_release(write.data, release_key)
     if (release is None) or (release.phase is sql.ReleasePhase.RELEASE):
         return
@@ -54,7 +54,7 @@ async def queue_old(write: transaction.Transaction, release_key: str, platform: 
 
 
 async def queue_project(write: transaction.Transaction, project_key: str) -> None:
-    """Ask for the check of every release of a project that is on its way: what it depends on has changed."""
+    """Enqueue the pre-flight checks of a project's unannounced releases, since what they depend on has changed."""
     wanted = sqlmodel.select(sql.Release.key).where(
         sql.Release.project_key == project_key, col(sql.Release.phase) != sql.ReleasePhase.RELEASE
     )
@@ -63,7 +63,7 @@ async def queue_project(write: transaction.Transaction, project_key: str) -> Non
 
 
 async def queue_all(write: transaction.Transaction, release: sql.Release) -> None:
-    """Ask for the check of everything that is staged for this release, and whether it would go through."""
+    """Enqueue the checks of everything that is staged for this release, and its pre-flight checks."""
     wanted = sqlmodel.select(tables.Deployment).where(
         tables.Deployment.release_key == release.key, col(tables.Deployment.file_set_digest).is_not(None)
     )
@@ -73,5 +73,5 @@ async def queue_all(write: transaction.Transaction, release: sql.Release) -> Non
 
 
 async def queue_staged(write: transaction.Transaction, deployment: tables.Deployment) -> None:
-    """Ask for the check of this deployment's staged files."""
+    """Enqueue the check of this deployment's staged files."""
     await write.enqueue(operating.TaskType.STAGED_FILES_CHECK, {"deployment_id": deployment.id})

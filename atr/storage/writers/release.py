@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start a release, and close it."""
+"""Starts releases, lifts their embargo, and announces them."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -29,10 +29,10 @@ class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def start(self, project_key: str, version: str, *, expedited: bool = False) -> str:
-        """Start a release in Compose and answer its key.
+        """Start a release in Compose and return its key.
 
         An expedited one is under embargo until it is announced. Raises InputError, ConflictError; AccessError for an
-        expedited one unless a committee member asks.
+        expedited one unless a committee member starts it.
         """
         write = self._write
         project = await transaction.load_project(write, project_key)
@@ -67,7 +67,7 @@ class CommitteeParticipant(transaction.Writer):
         return key
 
     async def _ensure_apart(self, project_key: str, version: str) -> None:
-        """Refuse a version whose key reads as a release of a project with a longer name: it would be in its way."""
+        """Raise InputError if the key could be that of a release of a project with a longer name."""
         pieces = version.split("-")
         longer = ["-".join([project_key, *pieces[:count]]) for count in range(1, len(pieces))]
         wanted = sqlmodel.select(sql.Project).where(col(sql.Project.key).in_(longer))
@@ -85,8 +85,8 @@ class ReleaseManager(transaction.Writer):
     async def announce(self, release_key: str, *, vouched: Collection[str] = (), reason: str = "") -> None:
         """Mark a release as announced, by the rule of promotion/announcing.py.
 
-        `vouched` are the purls of what nobody has proved and this person answers for, with the reason. Raises
-        BlockedError with each reason that stands, ConflictError outside Finish, InputError for a word without a reason.
+        `vouched` are the purls of unverified packages that this person vouches for, with the reason. Raises
+        BlockedError with each reason that remains, ConflictError outside Finish, InputError without a reason to vouch.
         """
         release, _, found = await self._announceable(release_key)
         if announcing.lacking(found) or announcing.unvouched(found, vouched):
@@ -94,7 +94,7 @@ class ReleaseManager(transaction.Writer):
         await self._close(release, found, reason)
 
     async def _announceable(self, release_key: str) -> tuple[sql.Release, announcing.Facts, tuple[reasons.Reason, ...]]:
-        """The release, what the rule looks at, and what stands and can be cured."""
+        """Return the release, the facts that the rule reads, and the reasons against it, which can all be cured."""
         release = await transaction.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.standing(facts)
@@ -105,7 +105,7 @@ class ReleaseManager(transaction.Writer):
         return release, facts, found
 
     async def _close(self, release: sql.Release, found: Sequence[reasons.Reason], reason: str, **facts: Any) -> None:
-        """What stands is gone on without, or vouched for: the event has it by name, with the reason."""
+        """Announce the release. The event names what was waived or vouched for, with the reason."""
         if found:
             facts["reason"] = transaction.checked_reason(reason)
             facts["vouched"] = [
@@ -117,16 +117,16 @@ class ReleaseManager(transaction.Writer):
 
 
 class CommitteeMember(ReleaseManager):
-    """What members of the committee may do besides."""
+    """What members of the committee may do in addition."""
 
     async def announce_without(
         self, release_key: str, *, seen: str, reason: str, vouched: Collection[str] = ()
     ) -> None:
-        """Mark a release as announced though something lacks, with a reason that stays in the record.
+        """Mark a release as announced although something is missing, with a reason that stays in the event log.
 
-        That is voted file sets that are not public, and platforms that the policy maps and nothing is public on.
-        `seen` is the digest of what lacked when the person decided. Raises ConflictError if something else lacks now,
-        InputError without a reason, BlockedError for what nothing cures and for what is neither proved nor `vouched`.
+        Missing are voted file sets that are not public, and platforms that the policy maps with nothing public. `seen`
+        is the digest of what was missing when the person decided. Raises ConflictError if that has changed, InputError
+        without a reason, BlockedError for reasons without a cure and for packages neither verified nor `vouched` for.
         """
         release, facts, found = await self._announceable(release_key)
         if (not announcing.lacking(found)) or (announcing.digest(facts) != seen):
@@ -155,9 +155,9 @@ class CommitteeMember(ReleaseManager):
         await self._close(release, found, reason, without=without, waived=waived)
 
     async def lift_embargo(self, release_key: str, reason: str) -> None:
-        """Let this release be staged, looked for, served and promoted before it is out, with a reason.
+        """Allow this release to be staged, polled, served and promoted before it is announced, with a reason.
 
-        Who sees its pages does not change. Raises ConflictError where no embargo holds, InputError without a reason.
+        Who sees its pages does not change. Raises ConflictError if no embargo applies, InputError without a reason.
         """
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
@@ -171,7 +171,7 @@ class CommitteeMember(ReleaseManager):
             lifted_at=write.now,
             reason=why,
         )
-        # In place of the row of another release that had this key.
+        # It replaces the row of an earlier release with this key.
         await write.data.merge(row)
         await write.event(release.key, "release", "embargo_lifted", reason=why)
         await readiness.queue_check(write, release.key)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promotions and uploads begin here: the row with every package that it holds, or none of it."""
+"""Creates promotions and uploads: the row with all of its reservations, or nothing."""
 
 import datetime
 from collections.abc import Collection, Mapping, Sequence
@@ -38,11 +38,11 @@ async def open_promotion(
     stop_at_trouble: bool = True,
     asked_in: int | None = None,
 ) -> tables.Promotion:
-    """Ask for a promotion: the row and all its targets, or none. Raises ConflictError naming who holds one.
+    """Create a promotion with all its reservations. Raises ConflictError, which names the owner, if one is taken.
 
-    `after` is the one that must be live before this one is sent, whose trouble stops this one if `stop_at_trouble`.
-    `asked_in` is the generation in which a person asked, this one if it is not given; what was asked for before a
-    restore waits for a click.
+    `after` is the one that must be live before this one is sent; its failure stops this one if `stop_at_trouble`.
+    `asked_in` is the generation in which a person requested it, by default the current one; a promotion that was
+    requested before a restore waits for a click.
     """
     deployment = case.deployment
     asked = case.generation if asked_in is None else asked_in
@@ -83,7 +83,7 @@ async def open_promotion(
 async def already(
     write: transaction.Transaction, case: eligibility.Case, *, evidence_digest: str
 ) -> tables.Promotion | None:
-    """The promotion that holds this deployment, if it is theirs or waits for a click. Raises ConflictError."""
+    """Return the deployment's promotion if it is this person's or waits for a click. Raises ConflictError if not."""
     for row in await queries.promotions(
         write.data,
         col(tables.Promotion.deployment_id) == case.deployment.id,
@@ -98,7 +98,7 @@ async def already(
 
 
 async def ask_again(write: transaction.Transaction, case: eligibility.Case, row: tables.Promotion) -> None:
-    """A person clicks after a refused call: it is theirs now, and the next call is proved and gated anew."""
+    """Request a promotion again after a refused request, in this person's name: facts and gates are checked again."""
     if row.state not in {states.State.REQUESTED, states.State.SENDING}:
         raise errors.ConflictError(
             f"It is {row.state.value}. On its page, a committee member can send the publish request again."
@@ -106,7 +106,7 @@ async def ask_again(write: transaction.Transaction, case: eligibility.Case, row:
     row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
     row.asked_in = case.generation
     row.version += 1
-    # The form that was sent is spent.
+    # The form that was sent cannot be used again.
     case.deployment.version += 1
     await write.event_of(row, "promotion_asked_again")
 
@@ -120,9 +120,9 @@ async def track(
     person: str,
     deployment: tables.Deployment | None = None,
 ) -> tables.Promotion:
-    """A promotion, in the name of this person, that is never sent: what is public is compared with what was voted on.
+    """Create a promotion that is never sent, in this person's name: the public files are compared with the voted ones.
 
-    `deployment` is what made it public, where one of ours did. Raises as `insert` does.
+    `deployment` is the recorded one that made them public, if any. Raises as `insert` does.
     """
     platform = packages[0].platform
     digest = await queries.store_file_set(write.data, voted, write.now)
@@ -159,7 +159,7 @@ async def track(
 async def voted_of(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates
 ) -> fileset.FileSet | None:
-    """The ballot's files under these coordinates, when the platform's adapter can prove them; None if it cannot."""
+    """Return the ballot's files of these coordinates; None if there are none, or no adapter can verify them."""
     parts = await _voted_parts(write, release, where.platform)
     found = {part[where].digest: part[where] for part in parts if where in part}
     if len(found) > 1:
@@ -170,7 +170,7 @@ async def voted_of(
 async def voted_of_all(
     read: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> fileset.FileSet | None:
-    """The ballot's files of all these packages of one platform; None where one has none, or has different ones."""
+    """Return the ballot's files of all these packages of one platform; None if one has no files, or different ones."""
     if not packages:
         return None
     return ballots.voted_of(await _voted_parts(read, release, packages[0].platform), packages)
@@ -179,7 +179,7 @@ async def voted_of_all(
 async def _voted_parts(
     read: transaction.Transaction, release: sql.Release, platform: distribution.DistributionPlatform
 ) -> Collection[Mapping[distribution.Coordinates, fileset.FileSet]]:
-    """What the vote that passed was about on a platform where it can be proved, package by package."""
+    """Return the ballot of the vote that passed, by package, for a platform where files can be verified."""
     if not (read.data.built.supports(platform) and candidates.has_passed(release)):
         return ()
     entries = await queries.ballot(read.data, release)
@@ -190,10 +190,10 @@ async def _voted_parts(
 async def insert(
     write: transaction.Transaction, promotion: tables.Promotion, packages: Sequence[distribution.Coordinates]
 ) -> None:
-    """Add a promotion with its packages. Raises ConflictError, naming who, when somebody holds one of them.
+    """Add a promotion and reserve its packages. Raises ConflictError, which names the owner, if one is taken.
 
-    Raises BlockedError unless all of them belong to the project, whatever made the promotion: this is the only place
-    where a package is held.
+    Raises BlockedError unless all of them belong to the project, for promotions of every origin: packages are reserved
+    only here.
     """
     if not packages:
         raise errors.BlockedError(reasons.of("no-packages"))
@@ -220,14 +220,14 @@ async def insert(
                 for package in packages
             )
     except sqlalchemy.exc.IntegrityError as error:
-        # The index decides between two that asked in the same instant.
+        # The unique index decides between two requests at the same instant.
         raise errors.ConflictError("Somebody else requested it at the same moment. Reload the page.") from error
 
 
 async def holders(
     data: session.Session, packages: Sequence[distribution.Coordinates]
 ) -> Mapping[str, tables.Promotion]:
-    """By purl: the promotions that hold one of these packages now."""
+    """Return by purl the promotions that have reserved one of these packages now."""
     target, promotion = tables.PromotionTarget, tables.Promotion
     wanted = (
         sqlmodel.select(target.purl, promotion)
@@ -240,14 +240,14 @@ async def holders(
 async def deployment_for(
     write: transaction.Transaction, release: sql.Release, where: distribution.Coordinates, external_id: str
 ) -> tables.Deployment:
-    """The deployment row for what somebody staged elsewhere: this release's one, or a new one in VALIDATING."""
+    """Return the deployment for files that were staged without ATR: this release's, or a new one in VALIDATING."""
     mechanism = await queries.mechanism(write.data, release.project_key, where.platform)
     write.data.built.of(mechanism).checked_external_id(external_id)
     there = await queries.deployment_named(write.data, where.platform_name, external_id)
     if (there is not None) and (there.release_key == release.key):
         if there.state in {states.DeploymentState.GONE, states.DeploymentState.DROPPED}:
             raise errors.ConflictError(f"Deployment {external_id} is {there.state.value}. {there.problem}".strip())
-        # One deployment holds many packages: each may be recorded, and the row is one.
+        # A deployment may have many packages: each may be recorded, with one row for the deployment.
         return there
     if there is not None:
         raise errors.ConflictError(f"Deployment {external_id} is recorded for another release.")
@@ -270,7 +270,7 @@ async def deployment_for(
 async def demand_inside(
     write: transaction.Transaction, release: sql.Release, packages: Sequence[distribution.Coordinates]
 ) -> None:
-    """Raise BlockedError unless all these packages of one platform belong to the project. The wall."""
+    """Raise BlockedError unless all these packages of one platform are inside the project's namespaces."""
     transaction.demand_free(await names.blocker(write.data, release.project_key, packages))
 
 
@@ -280,7 +280,7 @@ async def demand_uploadable(
     revision: queries.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> None:
-    """Raise BlockedError, with the reason that the page shows, if the platform would not take the mapped files."""
+    """Raise BlockedError, with the reason that the page shows, if the mapped files cannot be uploaded."""
     transaction.demand_free((await uploads.planned(write.data, project, revision, platform)).why_not)
 
 
@@ -293,10 +293,10 @@ async def upload(
     stage_digest: str | None = None,
     then_promote: bool = False,
 ) -> tables.Deployment:
-    """A deployment that the worker uploads: of this revision's mapped files, or of this file set."""
+    """Create a deployment that the worker uploads: this revision's mapped files, or this file set."""
     number = 1 + len(await queries.deployments(write.data, release.key))
     generation = (await queries.site(write.data)).generation
-    # A number may have been given before the restore already, and the platform keeps the name that went with it.
+    # The number may have been used before a restore, and the platform keeps the name of that upload.
     name = f"atr:{release.key}:{number}" + (f":{generation}" if generation else "")
     mechanism = (await queries.mechanism(write.data, release.project_key, platform)).name
     deployment = tables.Deployment(
@@ -313,7 +313,7 @@ async def upload(
         made_in=generation,
         asked_in=generation,
         then_promote=then_promote,
-        # Should the task be lost, the scan asks for the upload again.
+        # If the task is lost, the scan enqueues the upload again.
         due_at=write.now + datetime.timedelta(seconds=write.place.timing(mechanism).settling),
     )
     write.data.add(deployment)
@@ -323,7 +323,7 @@ async def upload(
 
 
 async def stage_again(write: transaction.Transaction, release: sql.Release, digest: str) -> tables.Deployment:
-    """A deployment that the worker uploads from the kept copy or the revision. Raises BlockedError with why not."""
+    """Create a deployment that the worker uploads from the kept copy or the revision. Raises BlockedError."""
     of, asked = await eligibility.release(write.data, release.key), (release.key, digest)
     why_not, _ = (await preconditions.stage_again(write, {release.key: of}, [asked]))[asked]
     platform = preconditions.voted_platform(of.ballot, digest)
@@ -339,14 +339,14 @@ async def stage_again(write: transaction.Transaction, release: sql.Release, dige
 
 
 def recorded_key(release_key: str, where: distribution.Coordinates) -> tuple[str, str, str, str, str]:
-    """The key of a third-party distribution's row."""
+    """Return the key of a third-party distribution's row."""
     return release_key, where.platform_name, where.owner_namespace, where.package, where.version
 
 
 async def recorded_of(
     data: session.Session, release_key: str, packages: Sequence[distribution.Coordinates]
 ) -> Mapping[distribution.Coordinates, sql.Distribution]:
-    """Those of these packages that have a row in the release's list, under whatever spelling they were recorded.
+    """Return the rows of those of these packages that are in the release's list, in any spelling.
 
     ATR and earlier versions of this code stored names as people wrote them.
     """
@@ -366,7 +366,7 @@ def listed(
     pending: bool,
     created_by: str,
 ) -> sql.Distribution:
-    """A new row for one of them; what is said to be public is looked for at once."""
+    """Add and return a row for a package; unless it is staged, it is due at once."""
     row = sql.Distribution(
         release_key=release_key,
         platform=where.platform_name,
@@ -382,5 +382,5 @@ def listed(
 
 
 async def recorded(data: session.Session, release_key: str, where: distribution.Coordinates) -> sql.Distribution | None:
-    """The row of one of them; None if it is not recorded."""
+    """Return the row of one package; None if it is not recorded."""
     return (await recorded_of(data, release_key, [where])).get(where)

@@ -20,7 +20,7 @@ import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
 import atr.storage.writers.readiness as readiness
 
-# What a release has of a vote that did not pass.
+# The columns of a release whose vote did not pass.
 _NO_VOTE: Final[Mapping[str, Any]] = MappingProxyType({"vote_resolved": None, "voted_revision_number": None})
 
 
@@ -30,17 +30,17 @@ class ReleaseManager(transaction.Writer):
     async def resolve_passed(
         self, release_key: str, *, vote_seq: int | None = None, seen: ballots.Tally | None = None
     ) -> None:
-        """The vote passed: on to Finish, with the files as they were voted on.
+        """Resolve the vote as passed and move the release to Finish, with the files as they were voted on.
 
-        `vote_seq` and `seen` are the vote and the count that the person saw. Raises ConflictError when either is
-        another one now, BlockedError while the votes or the hours are not there.
+        `vote_seq` and `seen` are the vote and the count that the person saw. Raises ConflictError if either has
+        changed, BlockedError while there are too few votes or it is too early.
         """
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
         of = await eligibility.release(write.data, release_key)
         transaction.demand_free(*ballots.why_not_passed(of, count, write.now))
         await transitions.phase(write, release, sql.ReleasePhase.RELEASE_PREVIEW, vote_resolved=write.now)
-        # What became public before is compared with what was voted on now.
+        # Files that became public before the end of the vote can be compared with the voted files now.
         for deployment in await queries.deployments(write.data, release_key):
             if deployment.state is states.DeploymentState.PUBLISHED:
                 deployment.due_at = write.now
@@ -53,7 +53,7 @@ class ReleaseManager(transaction.Writer):
     async def resolve_failed(
         self, release_key: str, reason: str, *, vote_seq: int | None = None, seen: ballots.Tally | None = None
     ) -> None:
-        """The vote failed: back to Compose, with a reason. What is staged stays, off the next ballot."""
+        """Resolve the vote as failed, with a reason: back to Compose. Deployments stay staged, off the next ballot."""
         write = self._write
         release, count = await self._open_vote(release_key, vote_seq, seen)
         why = transaction.checked_reason(reason)
@@ -71,10 +71,10 @@ class ReleaseManager(transaction.Writer):
         await readiness.queue_all(write, release)
 
     async def abandon(self, release_key: str, reason: str, *, vote_seq: int | None = None) -> None:
-        """Take a candidate back, in Vote or in Finish, before the first call to publish: back to Compose.
+        """Abandon a candidate, in Vote or in Finish, before the first publish request: back to Compose.
 
-        Every promotion that waits is stopped with the reason; what is staged stays, off the next ballot. Raises
-        ConflictError when something of it may be public.
+        Every requested promotion is stopped with the reason; deployments stay staged, off the next ballot. Raises
+        ConflictError if any part of it may be public.
         """
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
@@ -104,7 +104,7 @@ class ReleaseManager(transaction.Writer):
             stopped=[promotion.id for promotion in waiting],
         )
         for deployment in await queries.deployments(write.data, release_key):
-            # Somebody may have published it since the last look.
+            # It may have been published since the last check.
             if deployment.due_at is not None:
                 deployment.due_at = write.now
         await _set_aside(write, release, "which was abandoned")
@@ -131,7 +131,7 @@ class ReleaseManager(transaction.Writer):
 
 
 async def _set_aside(write: transaction.Transaction, release: sql.Release, what_became: str) -> None:
-    """What was staged for this candidate is no part of the next one, until somebody says so."""
+    """Take the candidate's deployments off the next ballot, until a person puts them on it again."""
     reason = f"It was staged for candidate {release.current_vote_seq}, {what_became}."
     for row in await queries.deployments(write.data, release.key):
         if ballots.is_meant(row):

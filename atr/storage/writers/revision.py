@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make revisions: immutable states of a release's files."""
+"""Makes revisions: immutable snapshots of a release's files."""
 
 import shutil
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class CommitteeParticipant(transaction.Writer):
     """What every committer of the committee may do."""
 
     async def create(self, release_key: str, draft: files.Draft, description: str) -> str:
-        """Make the draft the newest revision and answer its number, like "00002".
+        """Make the draft the newest revision and return its number, like "00002".
 
-        Raises ConflictError from the start of a vote on, and when another revision was made since the draft was begun:
-        what that one changed would be lost. The checks follow.
+        Raises ConflictError from the start of a vote on, and if another revision was made since the draft was begun:
+        its changes would be lost. Checks are enqueued.
         """
         write = self._write
         release = await self._changeable(release_key)
@@ -39,7 +39,7 @@ class CommitteeParticipant(transaction.Writer):
             write.data.add(counter)
         counter.last_allocated_number += 1
         number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
-        # Looked at before the transaction where that takes long.
+        # Computed before the transaction if that takes long.
         odd_checksums = await draft.odd_checksums()
         row = sql.Revision(
             key=sql.revision_key(release.key, number),
@@ -55,8 +55,8 @@ class CommitteeParticipant(transaction.Writer):
         write.data.add(row)
         await record(write, release.key, number, draft.files, odd_checksums)
         await readiness.queue_all(write, release)
-        # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory stands
-        # unclaimed under a number that the next revision is given: no row knows it, and we hold the write lock.
+        # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory has the
+        # number of the next revision and no row: that revision replaces it, and the release is locked meanwhile.
         target = write.place.revision_dir(release.project_key, release.version, number)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)
@@ -64,11 +64,11 @@ class CommitteeParticipant(transaction.Writer):
         return number
 
     async def ensure_changeable(self, release_key: str) -> None:
-        """Raise ConflictError or AccessError if the release's files must stay as they are now."""
+        """Raise ConflictError or AccessError if the release's files must not change now."""
         await self._changeable(release_key)
 
     async def is_behind(self, release_key: str, draft: files.Draft) -> bool:
-        """Whether another revision was made since the draft was begun."""
+        """Return whether another revision was made since the draft was begun."""
         release = await transaction.load_release_for_update(self._write, release_key)
         latest = await queries.latest_revision(self._write.data, release.key)
         return draft.parent != (latest.number if latest else "")
@@ -86,12 +86,12 @@ async def record(
     files: fileset.FileSet,
     odd_checksums: Mapping[str, str] | None,
 ) -> None:
-    """Write down what a revision holds, in the transaction that makes it. A host that makes revisions calls it too.
+    """Record the files of a revision, in the transaction that makes it. A host that makes revisions calls it too.
 
-    `odd_checksums` says by path what is wrong with files that are named like checksums; None if nobody has looked.
+    `odd_checksums` says by path what is wrong with files that are named like checksums; None if that is not known.
     """
     digest = await queries.store_file_set(write.data, files, write.now)
-    # A host that deletes a release and starts it again may begin its numbers anew.
+    # A host that deletes a release and starts it again may use its revision numbers again.
     await write.data.merge(
         tables.RevisionFiles(
             release_key=release_key,

@@ -24,9 +24,9 @@ class CommitteeParticipant(transaction.Writer):
         vote_seq: int | None = None,
         ballot_digest: str = "",
     ) -> None:
-        """Cast a vote; whoever votes again replaces their first one. Binding for committee members.
+        """Cast a vote, in place of the person's earlier one. It is binding for committee members.
 
-        `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError when that vote is over.
+        `vote_seq` and `ballot_digest` are what the person voted on. Raises ConflictError if that vote is over.
         """
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
@@ -53,21 +53,21 @@ class CommitteeParticipant(transaction.Writer):
         )
         before = (await proposals.papers(write, release)).get(write.asf_uid)
         if (before is not None) and (_said(before) == _said(paper)):
-            # A double click: it is cast.
+            # A double click: the vote is cast already.
             return
         write.data.add(paper)
         await write.event(release_key, "release", "vote_cast", choice=choice.value, vote=release.current_vote_seq)
 
 
 class ReleaseManager(CommitteeParticipant):
-    """What release managers may do besides."""
+    """What release managers may do in addition."""
 
     async def open_vote(self, release_key: str, *, revision_number: str = "", ballot_digest: str = "") -> int:
-        """Freeze the ballot, open the vote, and answer its number. One transaction, no network.
+        """Freeze the ballot, open the vote, and return its number. One transaction, no network.
 
-        `revision_number` and `ballot_digest` are what the person saw; empty for whoever takes what is there. Raises
-        ConflictError when it is not what they saw, BlockedError with a reason for everything that holds it: what
-        is neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
+        `revision_number` and `ballot_digest` are what the person saw; empty for the current ballot. Raises
+        ConflictError if the ballot has changed, BlockedError with a reason for everything that blocks it: a deployment
+        neither captured nor taken off the ballot, a mapping that cannot be read, two sets of files for a package.
         """
         write = self._write
         release, project = await transaction.load_active_release(write, release_key)
@@ -84,7 +84,7 @@ class ReleaseManager(CommitteeParticipant):
             raise errors.ConflictError(
                 "The ballot has changed since you opened the page. No vote was opened; review the current ballot."
             )
-        # Before anything is written: a vote that was started must not stand without its ballot.
+        # Before anything is written: a vote must not be started without its ballot.
         transaction.demand_free(*proposal.blockers)
         vote_seq = release.current_vote_seq + 1
         await transitions.phase(
@@ -95,14 +95,14 @@ class ReleaseManager(CommitteeParticipant):
             vote_started=write.now,
             vote_resolved=None,
             voted_revision_number=number or None,
-            # What voters are told now holds to the end, whatever becomes of the policy.
+            # The minimum that voters see now applies to the end of the vote, even if the policy changes.
             vote_hours=(await queries.policy(write.data, project)).min_hours,
         )
         await ballots.ReleaseManager(write).freeze(release_key, proposal=proposal)
         return vote_seq
 
     async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
-        """The same person's second click is led to the vote that the first one opened. Raises ConflictError."""
+        """Return the number of the vote that the same person's first click opened. Raises ConflictError otherwise."""
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
             raise errors.ConflictError("A vote can be opened only while the release is in Compose.")
         _, digest = await proposals.opened(self._write.data, release)
