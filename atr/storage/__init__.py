@@ -203,25 +203,25 @@ class Write(transaction.Transaction):
     """A transaction that writes. Each `as_` method checks a role, raises AccessError, or returns the role's writers."""
 
     async def as_project_committee_participant(self, project_key: str) -> "WriteAsCommitteeParticipant":
-        """For committers of the committee that owns the project, and its members."""
+        """Return the writers of committers and members of the committee that owns the project."""
         committee = await self._committee(project_key)
         self._demand(rights.is_participant(committee, self.asf_uid), "committers of", committee)
         return WriteAsCommitteeParticipant(self)
 
     async def as_project_release_manager(self, project_key: str) -> "WriteAsReleaseManager":
-        """For members of the committee, and committers it has made release managers."""
+        """Return the writers of members of the committee, and of committers that it has made release managers."""
         committee = await self._committee(project_key)
         self._demand(rights.is_release_manager(committee, self.asf_uid), "release managers of", committee)
         return WriteAsReleaseManager(self)
 
     async def as_project_committee_member(self, project_key: str) -> "WriteAsCommitteeMember":
-        """For members of the committee that owns the project."""
+        """Return the writers of members of the committee that owns the project."""
         committee = await self._committee(project_key)
         self._demand(self.is_committee_member, "members of", committee)
         return WriteAsCommitteeMember(self)
 
     async def as_foundation_admin(self) -> "WriteAsFoundationAdmin":
-        """For foundation admins."""
+        """Return the writers of foundation admins."""
         if not self.asf_uid or await self.data.get(sql.FoundationAdmin, self.asf_uid) is None:
             raise errors.AccessError("Only foundation admins can do this.")
         return WriteAsFoundationAdmin(self)

@@ -54,7 +54,7 @@ class Release:
 
     @property
     def has_passed(self) -> bool:
-        """Whether the newest vote on it passed."""
+        """Whether the newest vote on the release passed."""
         return candidates.has_passed(self.row)
 
     def on_ballot(self, platform: str) -> Sequence[tables.BallotEntry]:

@@ -189,7 +189,7 @@ class Marks(transaction.Writer):
             await self._write.event_of(row, "promotion_not_sent", reason=reason)
 
     async def _why_no_drop(self, row: tables.Promotion, deployment: tables.Deployment) -> reasons.Reason | None:
-        """Why the drop may not be sent now; None if it may."""
+        """Return why the drop may not be sent now; None if it may."""
         write = self._write
         if why_not := (await lanes.off(write.data))[row.mechanism] or (await lanes.silent(write.data))[row.mechanism]:
             return why_not

@@ -53,7 +53,7 @@ class ReleaseManager(CommitteeParticipant):
     """What release managers may do: choose the deployments on the next ballot, settle lost uploads, and search."""
 
     async def take_off_ballot(self, deployment_id: int, reason: str) -> None:
-        """Open the next vote without this deployment, with a reason."""
+        """Take this deployment off the next ballot, with a reason."""
         write = self._write
         row = await self._before_vote(deployment_id)
         row.off_ballot = transaction.checked_reason(reason)
