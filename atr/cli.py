@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line. Each command imports what it needs when it runs, so that none is slow for the others' sake."""
+"""The command line. Each command imports what it needs when it runs, so that no command slows down the others."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ import click
 
 import atr.errors as errors
 
-# What every restore means.
+# Printed after every restore.
 _RESTORED = "Unfinished promotions are checked first; nothing is sent until a committee member promotes again."
 
 
-# These handle signals themselves once their event loop runs, and have begun nothing before. They take over from the
-# handler of `__main__`; a KeyboardInterrupt would only be lost in their imports.
+# Commands that handle signals themselves once their event loop runs, and have started nothing before. They replace the
+# handler of `__main__`; a KeyboardInterrupt would be lost in their imports.
 _HANDLE_SIGNALS = frozenset({"run", "sandbox", "serve", "worker"})
 
 
@@ -36,7 +36,7 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one sentence and exit code 2."""
+    """Run the command line. An AtrError is printed as one sentence, with exit code 2."""
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -50,7 +50,7 @@ def main() -> None:
     except Exception as error:
         if not _is_of_a_database(error):
             raise
-        # Not the error's own words: they may hold the address, and that a password.
+        # The error's own message is not shown, because it may contain the address with a password.
         click.echo(
             f"atr: The database cannot be used: {type(error).__name__}. Check ATR_DATABASE_URL, the rights of its "
             "user, and the server; `atr doctor` gives details.",
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _is_of_a_database(error: Exception) -> bool:
-    # Both are imported by whoever raises theirs; a command that needs no database waits for neither.
+    # Compared by name, so that a command without a database does not import these packages.
     return {"sqlalchemy", "psycopg"} & {kind.__module__.partition(".")[0] for kind in type(error).__mro__} != set()
 
 
@@ -93,7 +93,7 @@ def worker() -> None:
 @click.option(
     "--roles", is_flag=True, help="PostgreSQL: create the roles atr_web and atr_worker with their privileges."
 )
-def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
+def migrate(down_to: str | None, roles: bool) -> None:  # noqa: FBT001  (click passes flags as booleans)
     """Bring the database to the newest revision. Every start does this by itself, where its role may."""
     import atr.db.migrate as migrations
 
@@ -186,7 +186,7 @@ def move(source: str, target: str) -> None:
 @cli.command()
 @click.option("--web", is_flag=True, help="Check the web process's settings instead of the worker's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click hands flags over as booleans)
+def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click passes flags as booleans)
     """What would go wrong, found before the day. Reads only; exit 1 if anything must be put right first."""
     import atr.doctor as doctors
 
@@ -255,7 +255,7 @@ def run(port: int) -> None:
 
 
 def _database() -> str:
-    """The address of the database, for a command that needs no other setting."""
+    """Return the address of the database, for a command that needs no other setting."""
     import atr.config as config
 
     names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
@@ -266,7 +266,7 @@ def _database() -> str:
 
 @contextlib.contextmanager
 def _state_dir() -> Iterator[pathlib.Path]:
-    """The directory that ATR_STATE_DIR names, or one that is gone afterwards."""
+    """Yield the directory that ATR_STATE_DIR names, or a temporary one."""
     if named := os.environ.get("ATR_STATE_DIR"):
         yield pathlib.Path(named)
         return

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`atr doctor`: what would go wrong, found before the day.
+"""`atr doctor`: find problems before the release day.
 
-It reads, and writes nothing but one small file that is gone at once. It asks through the hands that web and worker use:
-their settings, their connections, the worker's adapters. Of a platform it only reads, with names that nobody has.
+It only reads, except for one small file that it deletes at once. It uses the settings and connections of the web
+process and the worker, and the worker's adapters. It only reads from platforms, with names that nobody uses.
 """
 
 import asyncio
@@ -35,18 +35,18 @@ import atr.worker as worker
 
 Settings = config.WebSettings | registry.WorkerSettings
 
-# A package and a version that nobody has: we learn whether we may ask, and no cache learns of a name that is wanted.
+# A package and a version that nobody has: they show whether ATR may read, and no cache stores a "no" for a real name.
 _NOBODYS: Final = "atr-doctor"
 _NO_VERSION: Final = "0"
-# At most so many names are asked about.
+# The most namespaces that are checked.
 _NAMES: Final = 50
-# Less than this, and uploads are refused.
+# Bytes. With less free space than the first, uploads are refused; with less than the second, there is a warning.
 _NO_ROOM: Final = 64_000_000
 _LITTLE_ROOM: Final = 5_000_000_000
 
 
 class Grade(enum.StrEnum):
-    """How a finding is to be taken. Only a FAIL fails."""
+    """The severity of a finding. Only a FAIL makes the command fail."""
 
     OK = "ok"
     WARN = "warn"
@@ -55,7 +55,7 @@ class Grade(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, what was found, and what to do about it; empty where nothing is to be done."""
+    """One line: what was checked, what was found, and what to do about it, or empty."""
 
     grade: Grade
     what: str
@@ -64,7 +64,7 @@ class Finding:
 
 
 async def tell_all(environ: Mapping[str, str], tell: Callable[[Mapping[str, Any]], None], *, web: bool) -> bool:
-    """Tell each finding as it is made, for the process that would start in this environment; False if one is a FAIL."""
+    """Report each finding for the process that would start in this environment. Returns False if one is a FAIL."""
     kind = config.WebSettings if web else registry.WorkerSettings
     try:
         settings = kind.from_environ(environ)
@@ -81,7 +81,7 @@ async def tell_all(environ: Mapping[str, str], tell: Callable[[Mapping[str, Any]
 async def examine(
     settings: Settings, *, clock: session.Clock = session.utc_now, mounts: pathlib.Path = file_system.MOUNTS
 ) -> AsyncIterator[Finding]:
-    """Everything that can be looked at from here, one after the other."""
+    """Yield the findings of all checks, one after the other."""
     yield Finding(Grade.OK, "settings", "All settings are valid.")
     for finding in _state_dir(settings.state_dir):
         yield finding
@@ -142,10 +142,10 @@ def _file_system(url: str, path: pathlib.Path | None, mounts: pathlib.Path) -> F
 async def _database(
     url: str, path: pathlib.Path | None, clock: session.Clock, names: dict[str, tuple[str, ...]]
 ) -> AsyncIterator[Finding]:
-    """How the database is; fills in the names that belong to projects."""
+    """Check the database, and add the namespaces of projects to `names`."""
     what = "database"
     if _is_missing(path):
-        # Opening it would make it.
+        # Opening it would create it.
         yield Finding(Grade.WARN, what, f"{path} does not exist yet.", "The first start creates it, or `atr migrate`.")
         return
     try:
@@ -166,7 +166,7 @@ async def _database(
                 for platform in distribution.DistributionPlatform:
                     names[platform.name] = tuple(await queries.names(data, platform.name))
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-        # Not the error's own words: they may hold the address, and that a password.
+        # The error's own message is not shown, because it may contain the address with a password.
         said = f"It cannot be read: {type(error).__name__}."
         yield Finding(Grade.FAIL, what, said, "Check ATR_DATABASE_URL, the file's permissions, and the server.")
     finally:
@@ -224,7 +224,7 @@ def _clock(found: conditions.Condition, database: session.Database) -> Finding:
         apart = (found.our_clock - found.clock).total_seconds()
         if abs(apart) > conditions.APART_SECONDS:
             way = "ahead of" if (apart > 0) else "behind"
-            # Nothing goes by this machine's clock then, but the times in its log.
+            # With such a database only the times in the log come from this machine's clock.
             to_do = "Synchronise the clocks with NTP: the times in logs do not match."
             return Finding(Grade.WARN, what, f"This machine is {abs(apart):,.0f} s {way} the database's.", to_do)
     if found.newest_event is not None:
@@ -235,7 +235,7 @@ def _clock(found: conditions.Condition, database: session.Database) -> Finding:
 
 
 def _private(what: str, path: pathlib.Path, *, missing: str = "") -> Finding:
-    """Whether a file that holds a secret is read by its owner only. The file is not opened."""
+    """Check that only the owner can read a file with a secret. The file is not opened."""
     to_do = f"chmod 600 {path}"
     try:
         mode = path.stat().st_mode
@@ -271,7 +271,7 @@ async def _platforms(settings: registry.WorkerSettings, names: dict[str, tuple[s
 
 
 async def _promoter(promoter: contract.Promoter, names: tuple[str, ...]) -> list[Finding]:
-    """The pre-flight check of the right to publish, for each namespace of a project."""
+    """Run the pre-flight check of the permission to publish, for each namespace of a project."""
     what = promoter.platform.display_name
     wanted = [_nobodys(promoter.platform, name) for name in (names[:_NAMES] or (_NOBODYS,))]
     credential, right, _ = await readiness.ask(promoter, wanted)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an error is told to whoever asked: its status, its title, and a sentence for those that are none of ours."""
+"""How an error is shown to a client: its status, its title, and a sentence for errors that are not ATR's."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _SENTENCES: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """An error as it is told: the status of the answer, a title, a sentence, and the reasons if they are a list."""
+    """An error as it is shown: the status of the response, a title, a sentence, and the reasons if it has several."""
 
     status: int
     title: str
@@ -48,10 +48,10 @@ class Refusal:
 
 
 def status(error: errors.AtrError) -> int:
-    """The status of an answer that tells of this error."""
+    """Return the status of the response to this error."""
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
 def sentence(status: int) -> str:
-    """What is said of a request that no handler of ours answered."""
+    """Return the sentence for a request that no handler answered."""
     return _SENTENCES.get(status, "The request could not be read. Nothing was changed.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The templates: where they are, and the filters they use. Templates are logic-free; they are fed frozen views."""
+"""The templates: their directories and filters. Templates have no logic; they get frozen views."""
 
 import datetime
 import functools
@@ -13,7 +13,7 @@ import markupsafe
 import atr.shared.words as words
 
 _PACKAGE: Final = pathlib.Path(__file__).parent
-# In a checkout the templates stand beside the package, in a wheel inside it.
+# In a checkout the templates are next to the package, in a wheel inside it.
 TEMPLATES: Final = (_PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent) / "templates"
 STATIC: Final = _PACKAGE / "static"
 _SHORT: Final = 12
@@ -22,14 +22,14 @@ _THOUSAND: Final = 1000
 
 @functools.cache
 def environment(first: pathlib.Path = TEMPLATES) -> jinja2.Environment:
-    """The environment of our pages; what is in the folder `first` stands in the place of ours."""
+    """Return the environment of ATR's pages; templates in the folder `first` replace those of the same name."""
     made = jinja2.Environment(loader=jinja2.FileSystemLoader([first, TEMPLATES]), autoescape=True, auto_reload=False)
     install(made)
     return made
 
 
 def install(environment: jinja2.Environment) -> None:
-    """Give an environment our filters, and make an unknown name an error."""
+    """Add ATR's filters to an environment, and make an unknown name an error."""
     environment.undefined = jinja2.StrictUndefined
     environment.trim_blocks = True
     environment.lstrip_blocks = True
@@ -37,22 +37,22 @@ def install(environment: jinja2.Environment) -> None:
 
 
 def when(at: datetime.datetime) -> markupsafe.Markup:
-    """Thu 17 Sep 2026, 21:31:21 UTC."""
+    """Format a time as Thu 17 Sep 2026, 21:31:21 UTC."""
     return _time(at, f"{at:%a} {at.day} {at:%b %Y, %H:%M:%S} UTC")
 
 
 def when_short(at: datetime.datetime) -> markupsafe.Markup:
-    """17 Sep, 21:31."""
+    """Format a time as 17 Sep, 21:31."""
     return _time(at, words.short(at))
 
 
 def clock(at: datetime.datetime) -> markupsafe.Markup:
-    """21:31."""
+    """Format a time as 21:31."""
     return _time(at, f"{at:%H:%M}")
 
 
 def size(number: int) -> str:
-    """833 B, 6.4 MB."""
+    """Format bytes as 833 B or 6.4 MB."""
     value = float(number)
     for unit in ("B", "kB", "MB"):
         if value < _THOUSAND:
@@ -62,7 +62,7 @@ def size(number: int) -> str:
 
 
 def digest(value: str) -> markupsafe.Markup:
-    """A digest of which 12 characters are seen and all are selected."""
+    """Format a digest so that 12 characters are visible and all are selected."""
     return markupsafe.Markup('<code class="hash">{}<span aria-hidden="true">{}</span></code>').format(
         value[:_SHORT], value[_SHORT:]
     )
@@ -70,7 +70,7 @@ def digest(value: str) -> markupsafe.Markup:
 
 @functools.cache
 def static_version(name: str) -> str:
-    """A short hash of a static file, so that a browser asks anew when it changed."""
+    """Return a short hash of a static file, so that a browser requests it again after a change."""
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:_SHORT]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker: the only process that reaches a platform and the only one that holds credentials."""
+"""The worker: the only process that contacts platforms and the only one that has credentials."""
 
 import asyncio
 import dataclasses
@@ -39,15 +39,15 @@ import atr.tasks.distribution as scan
 import atr.tasks.leased as leased
 
 _LOG = logging.getLogger(__name__)
-# After a stop was asked for, work in hand has this long to end; what does not is taken up by the next worker.
+# Seconds that running work has to end after a stop; the next worker continues what has not ended.
 _GRACE: Final = 10.0
-# So often each worker looks after what is no row's: whether packages are held without right, and whether the hour has
-# passed after which the heads of the chains are told. The hour is the database's.
+# Seconds between two rounds of housekeeping: release reservations outside of the projects' namespaces, and report the
+# heads of the event chains once an hour, by the database's clock.
 _HOUSEKEEPING_EVERY: Final = 60.0
 
 
 async def run(settings: registry.WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT. Raises SettingsError before it starts to."""
+    """Work until SIGTERM or SIGINT. Raises SettingsError before it starts."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,7 +67,7 @@ async def context(
     clock: session.Clock | None = None,
     mounts: pathlib.Path = file_system.MOUNTS,
 ) -> AsyncIterator[contexts.Context]:
-    """The worker's hands, built from its settings: the one place that does. Raises SettingsError."""
+    """Build the worker's context from its settings; nothing else does. Raises SettingsError."""
     file_system.demand_local(settings.database, mounts)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     scratch = settings.state_dir / "temporary"
@@ -109,7 +109,7 @@ async def context(
 def adapters(
     settings: registry.WorkerSettings, trace: wire.Trace = wire.untraced
 ) -> Mapping[mechanisms.Mechanism, contract.Promoter]:
-    """An adapter for each mechanism whose address the operator has named; none is contacted otherwise."""
+    """Return an adapter for each mechanism whose address the operator has configured; no other one is contacted."""
     made = {mechanism: opener(settings, trace) for mechanism, opener in registry.PROMOTERS.items()}
     return {mechanism: adapter for mechanism, adapter in made.items() if adapter is not None}
 
@@ -122,18 +122,18 @@ def _failpoint(settings: registry.WorkerSettings) -> contexts.Failpoint:
 def catalogues(
     settings: registry.WorkerSettings,
 ) -> Mapping[distribution.DistributionPlatform, contract.Catalogue]:
-    """A catalogue for each platform that is only looked at and whose address the operator has named."""
+    """Return a catalogue for each platform without remote promotion whose address the operator has configured."""
     made = {platform: opener(settings) for platform, opener in registry.CATALOGUES.items()}
     return {platform: lookup for platform, lookup in made.items() if lookup is not None}
 
 
 def timings(settings: registry.WorkerSettings) -> Mapping[mechanisms.Mechanism, steps.Timing]:
-    """How fast each mechanism is asked."""
+    """Return how often each mechanism is polled."""
     return {mechanism: timing.faster(settings.faster) for mechanism, timing in steps.TIMINGS.items()}
 
 
 class Shift:
-    """What a worker has in hand: at most `slots` rows of each lane, and as many tasks."""
+    """The work that a worker is doing: at most `slots` rows of each lane, and as many tasks."""
 
     def __init__(self, hands: contexts.Context, slots: int) -> None:
         self._hands = hands
@@ -141,23 +141,23 @@ class Shift:
         self._rows: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = scan.Busy()
-        # Whether it took all that there was a place for, so that more may be due; what was taken may have ended since.
+        # Whether the last start filled every free slot, so that more may be due; that work may have ended since.
         self.was_full = False
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
-        """What has not ended."""
+        """Return the work that has not ended."""
         self._rows = {one for one in self._rows if not one.done()}
         self._tasks = {one for one in self._tasks if not one.done()}
         return self._rows | self._tasks
 
     @property
     def is_full(self) -> bool:
-        """Whether more may be due than could be taken."""
+        """Return whether a lane or the tasks use all slots, so that more may be due."""
         return (len(self._tasks) >= self._slots) or any(count >= self._slots for count in self._busy.values())
 
     async def start(self) -> int:
-        """Take what is due, and answer how much that was."""
+        """Claim what is due and start the work on it. Returns how much was started."""
         before = len(self.running)
         for step in await scan.status_check(self._hands, limit=self._slots, busy=self._busy):
             self._rows.add(asyncio.create_task(step))
@@ -188,13 +188,13 @@ async def work_until(
         try:
             with hands.meters.scan_seconds.time():
                 await shift.start()
-        except Exception:  # noqa: BLE001  (the worker outlives whatever the scan runs into)
-            # The database may be locked, full or away for a while; the rows wait for us.
+        except Exception:  # noqa: BLE001  (the worker survives any error of the scan)
+            # The database may be locked, full or unavailable for a while; the rows wait.
             hands.meters.scan_errors.inc()
             _LOG.exception("the scan could not read what is due")
             await asyncio.wait({stopping}, timeout=tick)
             continue
-        # Where more was due than could be taken, a place that becomes free is taken at once; one may be free already.
+        # If more was due than could be claimed, a slot that becomes free is used at once; one may be free already.
         ends = shift.running if shift.is_full else set()
         wait = 0 if shift.was_full and not shift.is_full else tick
         await asyncio.wait({stopping, *ends}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -206,15 +206,15 @@ async def work_until(
 
 
 async def _try(hands: contexts.Context, chore: Callable[[contexts.Context], Awaitable[None]], action: str) -> None:
-    """What cannot be done now is done later: the scan waits for nothing of it."""
+    """Run a chore. If it fails, it is run again later, and the scan continues."""
     try:
         await chore(hands)
-    except Exception:  # noqa: BLE001  (whatever it is, the scan goes on)
+    except Exception:  # noqa: BLE001  (after any error the scan continues)
         _LOG.exception("%s failed", chore.__name__, extra={"action": action})
 
 
 async def free_names(hands: contexts.Context) -> None:
-    """Free the packages that promotions hold outside the names of their projects."""
+    """Release reservations outside of the projects' namespaces, and stop promotions of deleted releases."""
     async with hands.service() as service:
         freed = await service.walls.free()
         stopped = await service.promotions.abort_deleted()
@@ -225,7 +225,7 @@ async def free_names(hands: contexts.Context) -> None:
 
 
 async def tell_heads(hands: contexts.Context) -> None:
-    """Tell the ends of the chains of events to the log and the figures, unless a worker did within the hour."""
+    """Report the heads of the event chains to the log and the metrics, unless a worker did so within the hour."""
     async with hands.service() as service:
         told = await service.heads.tell()
     if told is not None:
@@ -245,7 +245,7 @@ async def _do(hands: contexts.Context, task: work.Task) -> None:
     if isinstance(problem, errors.LeaseLostError):
         hands.meters.lease_losses.inc()
     elif isinstance(problem, errors.NotFoundError):
-        # A host has deleted the release that it was for, so there is nothing left to do.
+        # The host application has deleted the task's release, so there is nothing left to do.
         _LOG.info("abandoned a task: %s", problem, extra={"action": "not_there"})
         problem = None
     error = f"Unexpected: {problem.kind}" if isinstance(problem, errors.UnexpectedError) else str(problem or "")

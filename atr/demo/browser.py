@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person at a browser, as far as the demo needs one: sign in, open the confirm page, fill its form in, send it."""
+"""A person with a browser, as far as the demo needs one: sign in, open the confirm page, fill in and send its form."""
 
 import html.parser
 import urllib.parse
@@ -19,16 +19,16 @@ class _Inputs(html.parser.HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take the fields of our form."""
+        """Collect the fields of the form."""
         given = dict(attrs)
         if tag == "form":
-            # The page may leave more or fewer characters as they are than we do.
+            # The page may quote other characters than the caller did.
             self._inside = urllib.parse.unquote(given.get("action") or "") == urllib.parse.unquote(self._action)
         if self._inside and (tag == "input") and given.get("name"):
             self.fields[str(given["name"])] = given.get("value") or ""
 
     def handle_endtag(self, tag: str) -> None:
-        """The form ends."""
+        """Note the end of the form."""
         if tag == "form":
             self._inside = False
 
@@ -45,7 +45,7 @@ class Browser(httpx.AsyncClient):
         await self._submit("/sign-in", {**fields, "asf_uid": asf_uid})
 
     async def confirm_form(self, project_key: str, version_key: str, deployment_id: int) -> dict[str, str]:
-        """The fields of the confirm page, with the version typed."""
+        """Return the fields of the confirm page, with the version filled in."""
         action = f"/distribution/promote/{project_key}/{urllib.parse.quote(version_key)}"
         fields = await self._form(f"{action}?deployment_id={deployment_id}", action)
         return {**fields, "version": version_key}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults that the demo can switch on, and how each must end. DESIGN.md, section 6."""
+"""The faults that the demo can simulate, and how each must end. DESIGN.md, section 6."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ _State = states.State
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What goes wrong after the capture and before the click, and the state and number of calls it must end with."""
+    """What goes wrong between the capture and the click, and the state and number of publish requests at the end."""
 
     ends: states.State
     publish_calls: int
-    # For the sandbox: faults of requests, a knob of the deployment with its fields, settings.
+    # For the sandbox: faults of requests, a knob of the deployment, settings.
     requests: tuple[Mapping[str, Any], ...] = ()
     knob: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    # Where the worker dies.
+    # The failpoint at which the worker is killed.
     failpoint: str = ""
     clicks: int = 1
 

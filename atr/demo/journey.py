@@ -24,10 +24,10 @@ import atr.promotion.steps as steps
 import atr.storage as storage
 import atr.storage.transaction as transaction
 
-# However slow the machine is, something is wrong after so long.
+# Seconds after which something is wrong, even on a slow machine.
 _PATIENCE: Final = 90.0
 _LOOK_EVERY: Final = 0.05
-# A row that is blocked for this long stays blocked.
+# Seconds after which a blocked row is considered blocked for good.
 _LASTING: Final = 10.0
 _ENDS: Final = frozenset({states.State.LIVE, states.State.REFUSED, states.State.DIVERGED, states.State.ABORTED})
 
@@ -36,7 +36,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """How it ended. Digests are of file sets; `publish_calls` is what reached the sandbox's publish endpoint."""
+    """The result. Digests are of file sets; `publish_calls` counts requests to the sandbox's publish endpoint."""
 
     state: str
     voted_sha256: str
@@ -50,14 +50,14 @@ class Summary:
 
 
 def storage_in(state_dir: pathlib.Path) -> storage.Storage:
-    """A storage over a state directory, with the sandbox's timings. The web makes the database before it answers."""
+    """Return a storage for a state directory, with the sandbox's timings. The web process creates the database."""
     settings_url = f"sqlite+aiosqlite:///{state_dir.absolute() / 'atr.db'}"
     timings = {mechanism: timing.faster(processes.SPEED) for mechanism, timing in steps.TIMINGS.items()}
     return storage.Storage(session.Database(settings_url), transaction.Place(state_dir, timings))
 
 
 async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, tell: Tell) -> tuple[Summary, str]:
-    """The journey under a fault. Answers how it ended, and what is wrong with that (empty if it is as it must be)."""
+    """Run the journey with a fault. Returns the result, and what is wrong with it (empty if it is as expected)."""
     began = time.monotonic()
     store = storage_in(state_dir)
     try:
@@ -75,7 +75,7 @@ async def run(state_dir: pathlib.Path, tree: trees.Tree, fault: faults.Fault, te
 
 
 async def staged_and_voted(store: storage.Storage, tree: trees.Tree, tell: Tell) -> views.DeploymentView:
-    """Everything up to the click: the release stands in Finish, its deployment captured and on the ballot."""
+    """Do everything up to the click: the release is in Finish, its deployment captured and on the ballot."""
     await people.settle_in(store, tree.namespaces)
     release_key = await people.compose(store, tree)
     tell({"step": "composed", "release": release_key, "files": len(tree.files)})
@@ -133,7 +133,7 @@ async def _until_end(
 
 
 async def _revive(stack: processes.Stack) -> None:
-    """The worker dies at its failpoint; another one takes over."""
+    """Wait until the worker dies at its failpoint, and start another one."""
     await stack.worker_died()
     await stack.start_worker()
 
@@ -145,7 +145,7 @@ async def _wait(
     until: Callable[[views.DeploymentView], bool],
     why_not: Callable[[views.DeploymentView], str],
 ) -> views.DeploymentView:
-    """Wait until the row is as wanted. What `why_not` says of it all the time ends the demo in those words."""
+    """Wait until the row is as wanted. If `why_not` returns the same sentence for long, raise it as an error."""
     ends = time.monotonic() + _PATIENCE
     held, since = "", time.monotonic()
     while True:
@@ -180,7 +180,7 @@ def _problem(row: views.DeploymentView) -> str:
 
 
 def _blockers(row: views.DeploymentView) -> str:
-    """What somebody has to clear before it can be promoted."""
+    """Return what a person must resolve before it can be promoted."""
     return " ".join(one.sentence for one in row.blockers if one.who != "nobody")
 
 
@@ -205,7 +205,7 @@ def _summary(row: views.DeploymentView, calls: int, seconds: float) -> Summary:
 
 
 def _wrong(row: views.DeploymentView, summary: Summary, fault: faults.Fault) -> str:
-    """What is not as the table says; empty if all is."""
+    """Return how the result differs from the table of faults; empty if it does not."""
     if row.state is not fault.ends:
         return f"It ended as {summary.state} but should end as {fault.ends.name}. {row.reason}"
     if summary.publish_calls != fault.publish_calls:

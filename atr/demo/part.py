@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m atr.demo.part worker`: a part of `atr run` that ends with the process that started it.
 
-Nobody stops the parts of an `atr run` that was killed, or whose terminal was closed. So each holds the reading end of a
-pipe as its standard input, whose other end closes with the process that started it, however that ends.
+If `atr run` is killed or its terminal is closed, nothing stops its parts. So the standard input of each part is a pipe,
+whose other end closes when the process that started the part ends for any reason.
 """
 
 import os

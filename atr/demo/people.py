@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is in the sandbox, and what they bring about through the same writers as everybody."""
+"""The people of the sandbox, and what they do, through the same writers as everybody."""
 
 import asyncio
 import pathlib
@@ -21,7 +21,7 @@ _PLATFORM: Final = distribution.DistributionPlatform.MAVEN
 
 
 async def settle_in(store: storage.Storage, namespaces: Sequence[str]) -> None:
-    """Two committees, a project, its policy, and the names that belong to it."""
+    """Create two committees, a project, its policy and its namespaces."""
     async with store.database.write() as data:
         if await data.get(sql.FoundationAdmin, ADMIN) is None:
             data.add(sql.FoundationAdmin(asf_uid=ADMIN))
@@ -43,13 +43,13 @@ async def settle_in(store: storage.Storage, namespaces: Sequence[str]) -> None:
             PROJECT,
             file_tag_mappings={_PLATFORM.gh_slug: ["maven/**"]},
             remote_promotion={_PLATFORM: True},
-            # Nobody waits three days for a demo.
+            # A demo cannot wait three days.
             min_hours=0,
         )
 
 
 async def compose(store: storage.Storage, tree: trees.Tree) -> str:
-    """Start a release and put the tree into its first revision, below maven/. Answers the release's key."""
+    """Start a release and put the tree into its first revision, below maven/. Returns the release's key."""
     async with store.write_as_project_committee_participant(PROJECT, COMMITTER) as participant:
         release_key = await participant.release.start(PROJECT, tree.version)
     async with store.draft(release_key) as draft:
@@ -62,13 +62,13 @@ async def compose(store: storage.Storage, tree: trees.Tree) -> str:
 
 
 async def stage(store: storage.Storage, release_key: str) -> int:
-    """Have the worker upload it, and answer our number of the deployment."""
+    """Request the upload, and return ATR's number of the deployment."""
     async with store.write_as_project_committee_member(PROJECT, MEMBERS[0]) as member:
         return await member.distributions.automate(release_key, _PLATFORM, staging=True)
 
 
 async def vote(store: storage.Storage, release_key: str) -> None:
-    """Put it to the vote, with three binding +1, and go on to Finish."""
+    """Open a vote, cast three binding +1, and resolve it, so that the release is in Finish."""
     async with store.write_as_project_release_manager(PROJECT, COMMITTER) as manager:
         await manager.vote.open_vote(release_key)
     for asf_uid in MEMBERS:

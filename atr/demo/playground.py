@@ -20,13 +20,13 @@ import atr.storage as storage
 
 _WEB_PORT: Final = 8080
 _SANDBOX_PORT: Final = 8081
-# For whoever wants to go the whole way: a folder below the state directory, and the version that is in it.
+# For a person who wants to try the whole way: a folder below the state directory, and the version of its files.
 _EXAMPLE: Final = "example-upload"
 NEXT: Final = "2.5.0"
 
 
 async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
-    """Start everything and print where to go. Runs until Ctrl-C; what was done stays in the state directory."""
+    """Start everything and print the address. Runs until Ctrl-C; the state stays in the state directory."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -38,13 +38,13 @@ async def run(state_dir: pathlib.Path, port: int = _WEB_PORT) -> None:
         playing.result()
     click.echo("Stopping.")
     playing.cancel()
-    # A part that ends by itself while we stop is no trouble.
+    # A part that ends on its own while the others are stopped is not an error.
     with contextlib.suppress(asyncio.CancelledError, errors.AtrError):
         await playing
 
 
 async def _play(state_dir: pathlib.Path, port: int) -> None:
-    """Everything until it is cancelled or a part of it ends."""
+    """Run everything until it is cancelled or a part ends."""
     tree = trees.example(2_000_000)
     store = journey.storage_in(state_dir)
     try:
@@ -57,9 +57,9 @@ async def _play(state_dir: pathlib.Path, port: int) -> None:
 
 
 async def _prepare(store: storage.Storage, tree: trees.Tree, state_dir: pathlib.Path) -> None:
-    """A release to promote and a folder to upload, once. What people did since then stays as they left it."""
-    # Written last, so that a start that was cut off is noticed; by the release alone nobody could tell it from one
-    # that somebody has abandoned since.
+    """Prepare a release to promote and a folder to upload, once. Later starts keep what people did since then."""
+    # Written last, so that an interrupted start is noticed. The release alone does not show it: a person may have
+    # abandoned the release since.
     prepared = state_dir / "prepared"
     async with store.database.read() as data:
         release = await data.get(sql.Release, sql.release_key(people.PROJECT, tree.version))
@@ -75,7 +75,7 @@ async def _prepare(store: storage.Storage, tree: trees.Tree, state_dir: pathlib.
 
 
 def lay_out(directory: pathlib.Path) -> None:
-    """A folder of files for a person to upload: the next version of the example."""
+    """Write a folder of files for a person to upload: the next version of the example."""
     files = {f"maven/{path}": content for path, content in trees.example(200_000, NEXT).files.items()}
     files |= {
         "NOTICE": b"Example Widgets\n",
@@ -102,4 +102,4 @@ def _welcome(stack: processes.Stack, version: str) -> str:
 
 
 def _tell_nothing(_what: Mapping[str, Any]) -> None:
-    """A person looks at the browser instead."""
+    """Report nothing: the person uses the browser."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox, the web and the worker as three processes, each with an environment of its own."""
+"""The sandbox, the web process and the worker as three processes, each with its own environment."""
 
 import asyncio
 import contextlib
@@ -20,16 +20,16 @@ import httpx
 import atr.errors as errors
 
 _HOST: Final = "127.0.0.1"
-# Passed on, so that a started process finds its home and so that its coverage is measured in tests.
+# Inherited, so that a process finds its home directory and so that tests measure its coverage.
 _INHERITED: Final = ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "PYTHONPATH")
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 15.0
-# Fast, and still safe: a lease is at least twice the longest call.
+# Fast, and still safe: a lease is at least twice the longest request.
 SPEED: Final = 200
 CALL_SECONDS: Final = 1.0
 LEASE_SECONDS: Final = 3.0
 TICK_SECONDS: Final = 0.05
-# Which setting names which of the sandbox's registries.
+# The settings with the addresses of the sandbox's registries.
 _REGISTRIES: Final = {
     "ATR_ARTIFACT_HUB_URL": "artifact-hub",
     "ATR_DOCKER_HUB_URL": "docker-hub",
@@ -41,7 +41,7 @@ _REGISTRIES: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """Where the parts listen if nobody else does; any port for 0."""
+    """The ports on which the parts listen if they are free; 0 is any port."""
 
     web: int = 0
     sandbox: int = 0
@@ -50,8 +50,8 @@ class Ports:
 class Stack:
     """The three processes over one state directory. Leaving the `async with` stops them all.
 
-    The sockets are opened here and handed down, so that no other program can take a port between our look for a free
-    one and the start of a part: the parts would go on with a stranger's stand-in.
+    The sockets are opened here and inherited, so that no other program can take a port between its selection and the
+    start of a part: the other parts would then use that program.
     """
 
     def __init__(self, state_dir: pathlib.Path, ports: Ports, namespaces: tuple[str, ...], failpoint: str = "") -> None:
@@ -65,7 +65,7 @@ class Stack:
         self._token = state_dir / "sandbox-token"
 
     async def __aenter__(self) -> Self:
-        """Start them all, and wait until each one answers."""
+        """Start all three. The sandbox and the web process have answered a request when this returns."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         if not self._token.exists():
             self._token.touch(0o600)
@@ -86,7 +86,7 @@ class Stack:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop them all."""
+        """Stop all three."""
         await self.stop()
 
     async def start_worker(self) -> None:
@@ -94,11 +94,11 @@ class Stack:
         await self._start("worker", self._worker_environment())
 
     async def worker_died(self) -> None:
-        """Wait until the worker is gone."""
+        """Wait until the worker has ended."""
         await self._processes["worker"].wait()
 
     async def watch(self) -> None:
-        """Wait until a part ends by itself, which none should. Raises SettingsError naming it."""
+        """Wait until a part ends on its own, which none should. Raises SettingsError with its name."""
         waiting = {asyncio.create_task(process.wait(), name=name) for name, process in self._processes.items()}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +109,7 @@ class Stack:
         raise errors.SettingsError(f"The {name} process ended. See its log, {self._log(name)}.")
 
     async def stop(self) -> None:
-        """Ask each one to stop, and insist after a while."""
+        """Send SIGTERM to each process, and SIGKILL after a while."""
         for process in self._processes.values():
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
@@ -133,17 +133,17 @@ class Stack:
                 part,
                 *arguments,
                 env={**inherited, **environment},
-                # Closed when we end, however that happens; nothing is written to it.
+                # Closed when this process ends for any reason; nothing is written to it.
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 pass_fds=() if hand_down is None else (hand_down.fileno(),),
-                # A terminal sends Ctrl-C to a whole process group: it reaches us, and we stop the parts in order.
+                # A terminal sends Ctrl-C to a whole process group: only this process gets it and stops the parts.
                 process_group=0,
             )
 
     async def _answers(self, url: str, part: str) -> None:
-        """Wait until the address answers at all."""
+        """Wait until the address answers, with any status."""
         ends = time.monotonic() + _START_SECONDS
         async with httpx.AsyncClient(trust_env=False) as client:
             while time.monotonic() < ends:
@@ -198,7 +198,7 @@ class Stack:
 
 
 def _listen(wanted: int) -> socket.socket:
-    """A socket that listens on the wanted port, or on any if somebody else does. Connections wait in line from now."""
+    """Return a socket that listens on the wanted port, or on any if that is taken. Connections queue from now on."""
     for port in (wanted, 0):
         with contextlib.suppress(OSError):
             return socket.create_server((_HOST, port))

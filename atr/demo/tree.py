@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Something to release: a small Maven repository tree of our own, or one from a directory."""
+"""Something to release: a small generated Maven repository tree, or one from a directory."""
 
 import dataclasses
 import hashlib
@@ -16,13 +16,13 @@ import atr.shared.maven as maven
 
 _GROUP: Final = "org.example.widgets"
 _VERSION: Final = "2.4.0"
-# What a client's local repository keeps beside the files; nobody releases it.
+# Files that a client's local repository adds, which are never released.
 _KEPT: Final = re.compile(
     r"\..*|_remote\.repositories|_maven\.repositories|resolver-status\.properties|.*\.lastUpdated"
 )
-# So it does the metadata of each repository that it knows, unless it is a file of an artifact that is named so.
+# The metadata of remote repositories, which it adds too; but a file of an artifact can also have such a name.
 _METADATA: Final = re.compile(r"maven-metadata(?:-.*)?\.xml(?:\..*)?")
-# A stand-in checks that a signature is there and armoured; nobody's key signs a demo.
+# The sandbox only checks that a signature exists and has its armour, so the demo needs no key.
 _SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----\n\n{}\n-----END PGP SIGNATURE-----\n"
 _POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -43,24 +43,24 @@ _POM: Final = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-    """Files by their paths in a Maven repository, with what they are."""
+    """Files by their paths in a Maven repository, and the packages that they belong to."""
 
     files: Mapping[str, bytes | pathlib.Path]
     packages: tuple[distribution.Coordinates, ...]
 
     @property
     def version(self) -> str:
-        """The version of the release; of several the first."""
+        """Return the version of the release; the first one if there are several."""
         return self.packages[0].version
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The groupIds."""
+        """Return the groupIds."""
         return tuple(sorted({package.owner_namespace for package in self.packages}))
 
 
 def example(size: int = 20_000, version: str = _VERSION) -> Tree:
-    """A parent POM and a jar with sources and documentation; the jar has about `size` bytes."""
+    """Return a parent POM and a jar with sources and documentation; the jars have about `size` bytes in total."""
     files: dict[str, bytes | pathlib.Path] = {}
     for artifact, packaging in (("widgets-parent", "pom"), ("widgets-core", "jar")):
         where = distribution.coordinates(distribution.DistributionPlatform.MAVEN, _GROUP, artifact, version)
@@ -76,7 +76,7 @@ def example(size: int = 20_000, version: str = _VERSION) -> Tree:
 
 
 def of_directory(root: pathlib.Path) -> Tree:
-    """The Maven repository tree below a directory. Raises InputError when there is none."""
+    """Return the Maven repository tree below a directory. Raises InputError if there is none."""
     if not root.is_dir():
         raise errors.InputError(f"{root} is not a directory. Give one that holds a Maven repository tree.")
     files: dict[str, bytes | pathlib.Path] = {}
@@ -105,7 +105,7 @@ def _is_kept(path: str) -> bool:
 
 
 def _jar(name: str, size: int) -> bytes:
-    """A jar that does not compress: the same bytes at every run."""
+    """Return a jar that cannot be compressed, with the same bytes in every run."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as jar:
         filler = b"".join(hashlib.sha256(f"{name} {number}".encode()).digest() for number in range(size // 96 + 1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a candidate is taken back."""
+"""The page on which a candidate is abandoned."""
 
 import quart
 

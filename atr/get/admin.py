@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages of those who run the site: what is stuck, and what is switched off."""
+"""The pages of foundation admins: stuck rows, and switches."""
 
 import quart
 

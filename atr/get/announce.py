@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a release is marked as announced."""
+"""The page on which a release is marked as announced."""
 
 import quart
 

@@ -8,7 +8,7 @@ import atr.pages.compose as compose
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_compose", __name__)
-# The longest text that is looked for in the paths.
+# The longest text that can be searched for in the paths.
 _MAX_QUERY = 200
 
 

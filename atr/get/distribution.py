@@ -41,7 +41,7 @@ async def promote(project_key: str, version_key: str) -> Page:
     row_key = f"d{quart.request.args.get('deployment_id', '')}"
     row = await web.view_of(project_key, version_key, deployments.one, row_key)
     if (row.promotion_id is not None) and not row.blockers and all(act.name != "promote" for act in row.acts):
-        # An old link, or the way back: somebody has promoted it, and there is nothing left to confirm.
+        # An old link, or the browser's Back: it was already promoted, and there is nothing left to confirm.
         return web.redirect("get.distribution.detail", row_key=row_key)
     return await web.render("distribution/confirm.html", row=row)
 
@@ -68,7 +68,7 @@ async def record(project_key: str, version_key: str, *, staging: bool) -> str:
 @BLUEPRINT.get("/distribution/search/<project_key>/<version_key>/<row_key>")
 @web.sign_in_required
 async def search(project_key: str, version_key: str, row_key: str) -> quart.Response:
-    """URL: /distribution/search/<project_key>/<version_key>/s<number>; 204 while it is as the page has it."""
+    """URL: /distribution/search/<project_key>/<version_key>/s<number>; 204 while the page is up to date."""
     number = paging.number(row_key.removeprefix("s"), otherwise=0)
     view = await web.view_of(project_key, version_key, searches.one, number)
     return await web.fragment("distribution/search.html", view.etag, view=view)
@@ -94,6 +94,6 @@ async def automate(project_key: str, version_key: str, *, staging: bool) -> str:
 @BLUEPRINT.get("/distribution/stage/again/<project_key>/<version_key>/<digest>")
 @web.sign_in_required
 async def stage_again(project_key: str, version_key: str, digest: str) -> str:
-    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: the voted files, uploaded once more."""
+    """URL: /distribution/stage/again/<project_key>/<version_key>/<digest>: restage the voted files."""
     view = await web.view_of(project_key, version_key, repository.again, digest)
     return await web.render("distribution/again.html", view=view)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the embargo of a release is lifted."""
+"""The page on which the embargo of a release is lifted."""
 
 import quart
 

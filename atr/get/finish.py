@@ -19,6 +19,6 @@ async def selected(project_key: str, version_key: str) -> str:
 
 @BLUEPRINT.get("/finish/<project_key>/<version_key>/row/<row_key>")
 async def row(project_key: str, version_key: str, row_key: str) -> quart.Response:
-    """URL: /finish/<project_key>/<version_key>/row/<row_key>; 204 while it is as the page has it (`?have=`)."""
+    """URL: /finish/<project_key>/<version_key>/row/<row_key>; 204 while the page is up to date (`?have=`)."""
     view = await web.view_of(project_key, version_key, finish.row, row_key)
     return await web.fragment("finish/row.html", view.etag, row=view)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For whoever starts, watches and balances processes: no session, no cookie, no secret."""
+"""Health checks for supervisors, monitoring and load balancers: no session, no cookie, no secret."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ BLUEPRINT = quart.Blueprint("get_health", __name__)
 
 @BLUEPRINT.get("/healthz")
 async def alive() -> quart.Response:
-    """URL: /healthz; the process lives. Nothing else is asked, so that no trouble elsewhere has it killed."""
+    """URL: /healthz; the process is alive. Nothing else is checked, so that no failure elsewhere gets it killed."""
     return _as_json({"alive": True}, 200)
 
 
 @BLUEPRINT.get("/readyz")
 async def ready() -> quart.Response:
-    """URL: /readyz; 503 with what is missing while this process cannot serve people."""
+    """URL: /readyz; 503 with the reasons while this process cannot serve people."""
     lacks = await health.lacks(web.site().storage)
     return _as_json({"ready": not lacks, "lacks": [dataclasses.asdict(lack) for lack in lacks]}, 503 if lacks else 200)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy of a project, with its mapping tried against the files of a revision."""
+"""The policy of a project, and a trial of its mapping with the files of a revision."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ BLUEPRINT = quart.Blueprint("get_policy", __name__)
 
 @BLUEPRINT.get("/policy/<project_key>")
 async def selected(project_key: str) -> str:
-    """URL: /policy/<project_key>?release=<version>; the saved mapping is tried against that release."""
+    """URL: /policy/<project_key>?release=<version>; the saved mapping is tried with that release."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await policy.page(read, project_key)
         case = await policy.trial_case(read, project_key, quart.request.args.get("release", ""))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is voted on, as a read-only repository: for Maven by its address in `settings.xml`, for people as folders.
+"""The files of a ballot as a read-only repository: for Maven by its address in `settings.xml`, for people as folders.
 
-Anybody may read it: the vote is public. Nothing of it runs in a browser, whatever a file holds.
+Anyone may read it, because the vote is public. No file runs in a browser, whatever its content is.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ import atr.web as web
 BLUEPRINT = quart.Blueprint("get_repository", __name__)
 
 _LOG: Final = logging.getLogger(__name__)
-# Files whose checksums are remembered.
+# The number of files whose checksums are cached.
 _REMEMBERED: Final = 4_096
-# What a browser may show; anything else it saves.
+# What a browser may show; it saves everything else.
 _SHOWN: Final[Mapping[str, str]] = {
     ".asc": "text/plain; charset=utf-8",
     ".md": "text/plain; charset=utf-8",
@@ -45,7 +45,7 @@ _SAVED: Final[Mapping[str, str]] = {
     ".war": "application/java-archive",
     ".zip": "application/zip",
 }
-# Even what is shown runs no script, loads nothing and is of no origin: an XML file can be a page.
+# A file that is shown runs no script, loads nothing and has no origin, because an XML file can be a page.
 _CSP: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
@@ -68,7 +68,7 @@ async def file(project_key: str, version_key: str, digest: str, path: str) -> qu
 
 
 def _answer(path: str, found: repository.ServedFile, content: bytes | io.FileIO) -> quart.Response:
-    """The file with its headers; only those when that is what was asked for, or when the asker has it already."""
+    """Return the file with its headers; only the headers for HEAD, or if the client already has the file."""
     if isinstance(content, bytes):
         size, etag = len(content), f"{found.file.sha256}-{found.algorithm}"
     else:
@@ -87,11 +87,11 @@ def _answer(path: str, found: repository.ServedFile, content: bytes | io.FileIO)
     if not unchanged:
         response.headers["Content-Length"] = str(size)
     response.headers["Content-Security-Policy"] = _CSP
-    # It cannot change under its address, and can be given up: asked for again each time, sent again never.
+    # The content of an address never changes but can be deleted, so clients revalidate it and never download it again.
     response.headers["Cache-Control"] = "public, no-cache"
     response.headers["ETag"] = werkzeug.http.quote_etag(etag)
     response.headers["Last-Modified"] = werkzeug.http.http_date(found.at)
-    # A gigabyte over a slow line takes its time.
+    # A gigabyte takes long over a slow connection.
     response.timeout = None
     return response
 
@@ -112,18 +112,18 @@ async def _sums(found: repository.ServedFile) -> Mapping[str, str]:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
-    """The checksums of what was recorded, from one reading: they are those of its digest, whatever comes after."""
+    """Return the checksums of a recorded file, from one read. They stay valid, because the digest fixes the content."""
     return disk.digests(file.pieces())
 
 
 def _lost(found: repository.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:
-    """What our rows name and the disk does not hold is an operator's business."""
+    """Log a recorded file that the disk does not have, for the operators, and return the error for the client."""
     _LOG.error("%s %s", found.file.path, damage, extra={"action": "blob_lost", "sha256": found.file.sha256})
     return errors.NotFoundError("The stored file is damaged, so it is not served. Tell the operators.")
 
 
 async def _pieces(found: repository.ServedFile, opened: io.FileIO) -> AsyncIterator[bytes]:
-    """The bytes that were recorded. Where the file has others, it ends short of its length: no client takes it."""
+    """Yield the recorded bytes. If the file has others, the response ends early, so that no client accepts it."""
     try:
         pieces = found.file.pieces_of(opened)
         while piece := await asyncio.to_thread(next, pieces, b""):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an open vote is resolved."""
+"""The page on which an open vote is resolved."""
 
 import quart
 

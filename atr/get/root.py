@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The front door."""
+"""The address without a path, which leads to the list of releases."""
 
 import quart
 import werkzeug.wrappers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a release is started."""
+"""The pages on which a release is started."""
 
 import quart
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names on which platform belong to which project."""
+"""The namespaces of projects on platforms."""
 
 import quart
 

@@ -23,6 +23,6 @@ async def selected(project_key: str, version_key: str) -> str:
 
 @BLUEPRINT.get("/vote/<project_key>/<version_key>/count")
 async def count(project_key: str, version_key: str) -> quart.Response:
-    """URL: /vote/<project_key>/<version_key>/count; 204 while it is as the page has it (`?have=`)."""
+    """URL: /vote/<project_key>/<version_key>/count; 204 while the page is up to date (`?have=`)."""
     view = await web.view_of(project_key, version_key, votes.counted)
     return await web.fragment("vote/count.html", view.etag, view=view)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take a candidate back before the first call to publish."""
+"""Abandon a candidate before its first publish request."""
 
 import quart
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Switch a platform off, or the whole site, and on again."""
+"""Switch a platform off, or all platforms, and on again."""
 
 import quart
 
@@ -13,7 +13,7 @@ BLUEPRINT = quart.Blueprint("post_admin", __name__)
 
 @BLUEPRINT.post("/admin/switches")
 async def switches() -> web.Answer:
-    """URL: /admin/switches. From that instant no mark is written there, or may be again."""
+    """URL: /admin/switches. A switch applies to every mark from that instant on."""
     given = await web.form()
     try:
         async with web.site().storage.write_as_foundation_admin(web.asf_uid()) as admin:

@@ -22,7 +22,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
     given = await web.form()
     key = sql.release_key(project_key, version_key)
     try:
-        # A form that says without what is a committee member's.
+        # Only a committee member may announce a release without something that was voted on.
         if given.get("without"):
             async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
                 form = _parsed(given, version_key)
@@ -44,7 +44,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
 
 
 def _vouched(given: dict[str, str]) -> frozenset[str]:
-    """The purls that the person answers for."""
+    """Return the purls that the person vouches for."""
     return frozenset(field.removeprefix(_VOUCH) for field in given if field.startswith(_VOUCH))
 
 

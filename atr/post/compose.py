@@ -25,7 +25,7 @@ async def change_selected(project_key: str, version_key: str) -> web.Answer:
             project_key, version_key, who, _change(form), seen=form.seen, description=_described(form)
         )
     except errors.InputError as error:
-        # What was typed stays on the page, with what is wrong beside it.
+        # The page keeps the typed values, with the errors next to them.
         view = await web.view_of(project_key, version_key, compose.change, form.path)
         problems = error.problems if isinstance(error, forms.FormError) else {"to": str(error)}
         html = await web.render("compose/change.html", view=view, values=given, field_errors=problems)

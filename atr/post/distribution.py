@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Third-party distributions: promote, record, automate, delete, and what a person may still decide."""
+"""Third-party distributions: promote, record, automate, delete, and the other decisions of people."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -26,7 +26,7 @@ BLUEPRINT = quart.Blueprint("post_distribution", __name__)
 async def promote_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/promote/<project_key>/<version_key>.
 
-    The "promote" form: asks for the one irreversible call. The worker makes it, after proving the bytes again.
+    The "promote" form: requests the promotion. The worker sends the publish request, after verifying the files again.
     """
     given = await web.form()
     try:
@@ -56,7 +56,7 @@ async def promote_selected(project_key: str, version_key: str) -> web.Answer:
 async def promote_all_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/promote-all/<project_key>/<version_key>.
 
-    Several "promote" forms in one: all are asked for or none, and each is sent when the one before it is live.
+    Several "promote" forms in one: all are requested or none, and each is sent when the one before it is live.
     """
     given = await web.form()
     try:
@@ -156,7 +156,7 @@ async def _look(participant: storage.WriteAsCommitteeParticipant, row: deploymen
         await participant.promotions.look_at_deployment_now(row.deployment_id)
 
 
-# What every committer of the committee may do, what its release managers, and what only its members: one line each.
+# The acts of all committers of the committee, of its release managers, and of its members only.
 _PARTICIPANTS: Final[
     Mapping[str, Callable[[storage.WriteAsCommitteeParticipant, deployment_rows.Numbers], Awaitable[object]]]
 ] = {
@@ -218,7 +218,7 @@ async def record_selected(project_key: str, version_key: str, *, staging: bool) 
 async def search_selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /distribution/search/<project_key>/<version_key>.
 
-    Somebody knows what they staged, not under which id: the worker asks the platform.
+    For a person who does not know the id of a deployment: the worker searches the platform by its coordinates.
     """
     given = await web.form()
     try:
@@ -233,18 +233,18 @@ async def search_selected(project_key: str, version_key: str) -> web.Answer:
 async def _record_again(
     project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError, *, staging: bool
 ) -> web.Answer:
-    """What was typed stays on the page, with what is wrong beside it."""
+    """Return the page with the typed values and the errors next to them."""
     view = await web.view_of(project_key, version_key, distributions.form)
     return await web.refused("distribution/record.html", error, given, view=view, staging=staging)
 
 
 def _home(given: dict[str, str], project_key: str, version_key: str) -> str:
-    """Where the form came from: the page of the release's phase, on which the row and the next step stand."""
+    """Return the page that the form came from: that of the release's phase, with the row and the next step."""
     return given.get("return_to") or web.as_url("get.finish.selected", project_key=project_key, version_key=version_key)
 
 
 def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) -> str:
-    """What follows from a record, honestly."""
+    """Return a sentence that says what happens after the record."""
     if platform.supports_remote_promotion:
         return (
             "It is being checked now."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Change a project's policy, or have patterns tried, which changes nothing."""
+"""Change a project's policy, or try patterns, which changes nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ BLUEPRINT = quart.Blueprint("post_policy", __name__)
 
 @BLUEPRINT.post("/policy/<project_key>")
 async def selected(project_key: str) -> web.Answer:
-    """URL: /policy/<project_key>. 409, with both versions, when somebody else changed it meanwhile."""
+    """URL: /policy/<project_key>. 409, with both versions, if it was changed in the meantime."""
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()) as manager:
@@ -42,7 +42,7 @@ async def selected(project_key: str) -> web.Answer:
 
 @BLUEPRINT.post("/policy/<project_key>/try")
 async def trial(project_key: str) -> web.Answer:
-    """URL: /policy/<project_key>/try. The whole page again, or with `fragment` only what came of it."""
+    """URL: /policy/<project_key>/try. The whole page again, or with `fragment` only the result."""
     given = await web.form()
     mappings, problems = policy_forms.mapped_by(given)
     usable = {slug: patterns for slug, patterns in mappings.items() if f"mapping_{slug}" not in problems}
@@ -63,7 +63,7 @@ async def _again(
     field_errors: Mapping[str, str] | None = None,
     moved: str = "",
 ) -> web.Answer:
-    """The page with what was typed. The form now carries the newest policy's digest: what is sent next is meant."""
+    """Return the page with the typed values and the newest policy's digest, so that sending it again replaces that."""
     async with web.site().storage.read(web.asf_uid()) as read:
         view = await policy.page(read, project_key)
         case = await policy.trial_case(read, project_key, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Have the platforms asked whether a release would go through."""
+"""Run the pre-flight checks of a release."""
 
 import quart
 import werkzeug.wrappers
@@ -12,7 +12,7 @@ BLUEPRINT = quart.Blueprint("post_readiness", __name__)
 
 @BLUEPRINT.post("/readiness/<project_key>/<version_key>")
 async def check_now(project_key: str, version_key: str) -> werkzeug.wrappers.Response:
-    """URL: /readiness/<project_key>/<version_key>. Leads back to `return_to`."""
+    """URL: /readiness/<project_key>/<version_key>. Redirects to `return_to`."""
     given = await web.form()
     async with web.site().storage.write_as_project_committee_participant(project_key, web.asf_uid()) as participant:
         await participant.readiness.check_now(sql.release_key(project_key, version_key))

@@ -22,7 +22,7 @@ async def selected(project_key: str) -> web.Answer:
             form = compose_forms.StartForm.parse(given)
             await participant.release.start(project_key, form.version, expedited=bool(form.expedited))
     except (errors.InputError, errors.ConflictError) as error:
-        # What was typed stays on the page, with what is wrong beside it.
+        # The page keeps the typed values, with the errors next to them.
         view = await web.view(compose.start, project_key)
         problems = error.problems if isinstance(error, forms.FormError) else {"version": str(error)}
         html = await web.render("start/selected.html", view=view, values=given, field_errors=problems)

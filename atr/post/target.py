@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Set which names on a platform belong to a project."""
+"""Set the namespaces of a project on a platform."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ BLUEPRINT = quart.Blueprint("post_target", __name__)
 
 @BLUEPRINT.post("/target/<project_key>")
 async def selected(project_key: str) -> web.Answer:
-    """URL: /target/<project_key>. 409 when somebody was faster, or when something would lie outside unsaid."""
+    """URL: /target/<project_key>. 409 after another change, or if something would be outside unconfirmed."""
     given = await web.form()
     try:
         async with web.site().storage.write_as_foundation_admin(web.asf_uid()) as admin:

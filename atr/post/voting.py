@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open a vote, and decide what it is about."""
+"""Open a vote, and decide which deployments are on its ballot."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
 
 @BLUEPRINT.post("/voting/ballot/<project_key>/<version_key>")
 async def ballot(project_key: str, version_key: str) -> web.Answer:
-    """URL: /voting/ballot/<project_key>/<version_key>; takes off the ballot, puts on again, or gives up."""
+    """URL: /voting/ballot/<project_key>/<version_key>; excludes deployments, adds them again, or drops them."""
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
@@ -52,7 +52,7 @@ async def ballot(project_key: str, version_key: str) -> web.Answer:
 
 
 async def _decide(write: storage.Write, project_key: str, form: forms.BallotForm, numbers: Sequence[int]) -> None:
-    """What the vote is about is for release managers; dropping a deployment is for members."""
+    """Apply the decision: release managers change the ballot, only committee members drop a deployment."""
     manager = await write.as_project_release_manager(project_key)
     match form.act:
         case "take_off":
@@ -78,7 +78,7 @@ def _done(form: forms.BallotForm) -> str:
 
 
 async def _again(project_key: str, version_key: str, given: dict[str, str], error: errors.AtrError) -> web.Answer:
-    """The page as it is now, with what was wrong and what was typed."""
+    """Return the current page, with the error and the typed values."""
     view = await web.view_of(project_key, version_key, voting.voting)
     letter = letters.call_for_votes(view, page=web.external_url("get.vote.selected"))
     return await web.refused("voting.html", error, given, view=view, letter=letter)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Artifact Hub, and its pages for people."""
+"""The simulated Artifact Hub, and its pages for people."""
 
 from typing import Final
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-in's strings, for a demo or a test in another process. JSON in, JSON out; nothing here is counted.
+"""The controls of the sandbox, for a demo or a test in another process. JSON in, JSON out; no request is counted.
 
     GET    /control/counters                    see `traffic.Traffic.counters`
     GET    /control/deployments                 {"deployments": [{deployment_id, name, account, state, trail, ...}]}
     POST   /control/deployments/<id>/<knob>     the knob's fields; 204
     GET    /control/faults                      {"faults": [{fault, passed, hit}]}
-    POST   /control/faults                      a list of faults, added behind those that are there; 204
+    POST   /control/faults                      a list of faults, added after the existing ones; 204
     DELETE /control/faults                      204
     GET    /control/log?last=100                {"requests": [{when, method, path, endpoint, status, faulty}]}
     POST   /control/settings                    the fields to change; answers all of them; `index_shape` and
-                                                `index_twist` say how the public folders' indexes look
+                                                `index_twist` set the form of the public folders' indexes
 
-What is wrong with a request is answered as {"error": a sentence} with 400, 404 or 409.
+An invalid request is answered with {"error": a sentence} and 400, 404 or 409.
 """
 
 import dataclasses
@@ -98,14 +98,14 @@ async def delete_faults() -> tuple[str, int]:
 @BLUEPRINT.post("/settings")
 async def post_settings() -> Answer:
     world = current.world()
-    # What happened until now happened under the old ones.
+    # Everything that is due by now still follows the old settings.
     world.portal.advance()
     world.settings = behaviour.Settings.model_validate({**world.settings.model_dump(), **await _body({})})
     return world.settings.model_dump()
 
 
 async def _body(default: object) -> Any:
-    """The request's JSON; the default for no body. Only as application/json, which no page of another site can send."""
+    """Return the request's JSON, or the default if it is empty. Only application/json, which no other site can send."""
     if not await quart.request.get_data():
         return default
     body = await quart.request.get_json(silent=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all platforms of one sandbox share: settings, a clock, faults, counters and the ledger."""
+"""The state that all platforms of one sandbox share: settings, a clock, faults, counters and the ledger."""
 
 import abc
 import dataclasses
@@ -15,7 +15,7 @@ import atr.sandbox.traffic as traffic
 
 @dataclasses.dataclass(eq=False)
 class Core(abc.ABC):
-    """The shared state of one sandbox. `directory` is its own; a test may hand in a clock and turn it."""
+    """The shared state of one sandbox. Only it uses `directory`; a test may pass a clock and set it."""
 
     directory: pathlib.Path
     _: dataclasses.KW_ONLY
@@ -27,9 +27,9 @@ class Core(abc.ABC):
         self.faults = faults.Faults()
         self.traffic = traffic.Traffic()
         self.ledger = ledger.Ledger(self.directory)
-        # Whether something changed that the next `save` must write.
+        # Whether the next `save` must write something.
         self.dirty = False
 
     @abc.abstractmethod
     def save(self) -> None:
-        """Write the state of every platform to disk, if it changed. Whoever changes it from outside sets `dirty`."""
+        """Write the state of every platform to disk, if it changed. Code that changes it from outside sets `dirty`."""

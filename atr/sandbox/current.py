@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What handlers need of the running application."""
+"""Access of handlers to the running application."""
 
 from typing import Final, cast
 
@@ -11,5 +11,5 @@ WORLD: Final = "atr.sandbox.world"
 
 
 def world() -> worlds.World:
-    """The world that this application shows."""
+    """Return the world of this application."""
     return cast("worlds.World", quart.current_app.extensions[WORLD])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Docker Hub, and its pages for people."""
+"""The simulated Docker Hub, and its pages for people."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ async def get_docker_hub(owner: str, package: str, version: str) -> registries.A
         "last_updated": registries.iso(found.since),
         "tag_status": "active",
         "tag_last_pushed": registries.iso(found.since),
-        # Never.
+        # It was never pulled.
         "tag_last_pulled": "0001-01-01T00:00:00Z",
     }, 200
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers with a file, read as it is sent."""
+"""Responses with a file, which is read while it is sent."""
 
 import pathlib
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ _CHUNK: Final = 256 * 1024
 
 
 def respond(path: pathlib.Path, media_type: str = "application/octet-stream") -> quart.Response:
-    """The file's bytes, in constant memory and without a deadline; for HEAD only what would be said about them."""
-    # Opened here, so that a file that is replaced meanwhile is still sent as it was.
+    """Return the file's bytes, in constant memory and without a deadline; for HEAD only their headers."""
+    # Opened here, so that a file that is replaced in the meantime is still sent unchanged.
     file = path.open("rb")
     size = path.stat().st_size
     if quart.request.method == "HEAD":
@@ -26,7 +26,7 @@ def respond(path: pathlib.Path, media_type: str = "application/octet-stream") ->
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    # Read on the loop: a stand-in's files are in the page cache, where a thread would cost more than the read.
+    # Read in the event loop: the files are in the page cache, where a thread would cost more than the read.
     with file:
         while chunk := file.read(_CHUNK):
             yield chunk

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls that are counted and that faults can hit, by name."""
+"""The kinds of requests that are counted and that faults can hit, by name."""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 
 PUBLISHER: Final = "/api/v1/publisher"
 REPOSITORY: Final = "/maven2"
-# Where a redirected download leads: another host would hold the bytes, so this place takes no Authorization.
+# The target of a redirected download. It stands for another host that has the bytes, so it accepts no Authorization.
 ELSEWHERE: Final = "/elsewhere"
-# Each registry stands below it, under its own name.
+# Each registry is below this path, under its own name.
 REGISTRIES: Final = "/registries"
 
 
 class Endpoint(NamedTuple):
-    """One kind of call. `streams` says that its answer may be large: a client that leaves ends it half way."""
+    """One kind of request. `streams` says that the response may be large, and stops if the client disconnects."""
 
     name: str
     methods: tuple[str, ...]
@@ -37,10 +37,10 @@ ENDPOINTS: Final = (
         streams=True,
     ),
     Endpoint("elsewhere", ("GET", "HEAD"), re.compile(ELSEWHERE + "/.*"), streams=True),
-    # Of a folder of the repository. Before the next line, which takes the rest.
+    # The index of a folder of the repository. It is before the next line, which matches all other paths.
     Endpoint("index", ("GET", "HEAD"), re.compile(REPOSITORY + "/(.*/)?")),
     Endpoint("repository", ("GET", "HEAD"), re.compile(REPOSITORY + "(/.*)?"), streams=True),
-    # The sources of these stand with the adapters in atr/platforms.
+    # The sources of these are named in the adapters in atr/platforms.
     Endpoint("artifact-hub", ("GET", "HEAD"), re.compile(REGISTRIES + "/artifact-hub/api/.*")),
     Endpoint("docker-hub", ("GET", "HEAD"), re.compile(REGISTRIES + "/docker-hub/v2/.*")),
     Endpoint("npm", ("GET", "HEAD"), re.compile(REGISTRIES + "/npm/.*")),
@@ -50,7 +50,7 @@ NAMES: Final = tuple(endpoint.name for endpoint in ENDPOINTS)
 
 
 def find(method: str, path: str, table: Sequence[Endpoint] = ENDPOINTS) -> Endpoint | None:
-    """The endpoint that a request is for; None for the pages, the controls and addresses that do not exist."""
+    """Return the endpoint of a request; None for the pages, the controls and addresses that do not exist."""
     for endpoint in table:
         if method in endpoint.methods and endpoint.path.fullmatch(path):
             return endpoint

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults as data: which request is hit, whether it still takes effect, and what its sender gets to see.
+"""Faults as data: which request is hit, whether it still takes effect, and what its client receives.
 
 The shape, in Python as in JSON (`POST /control/faults`), with the defaults:
 
     {"endpoint": "publish",   a name from `endpoints`
-     "path": "",              only requests whose path holds this text
+     "path": "",              only requests whose path contains this text
      "after": "",             only once a request has reached this endpoint since the fault was loaded
-     "skip": 0,               let so many matching requests by first
-     "times": 1,              then hit so many; null: all of them
-     "effect": false,         the real thing happens, before the delay
-     "late": 0,               with effect: it happens so many seconds later, even if the sender has left
-     "status": null,          answer this instead of the real thing's answer
+     "skip": 0,               let this many matching requests pass first
+     "times": 1,              then hit this many; null: all of them
+     "effect": false,         the request takes effect, before the delay
+     "late": 0,               with effect: seconds until it takes effect, even if the client has disconnected
+     "status": null,          answer with this status instead of the real answer
      "headers": {}, "body": "",      a text, or a JSON value that is sent as application/json
      "delay": 0,              seconds between effect and answer
-     "cut": false,            break the connection instead of answering: no status line
-     "cut_after": null,       send the answer, but break off after so many bytes of its body
+     "cut": false,            cut the connection instead of answering: no status line
+     "cut_after": null,       send the answer, but cut it after this many bytes of its body
      "alter": false}          send the answer with its first byte changed
 
 Every fault with `effect` and neither `status` nor `cut` sends the real answer, only later, shorter or altered.
@@ -71,7 +71,7 @@ class Fault(pydantic.BaseModel):
 
 @dataclasses.dataclass
 class Loaded:
-    """A fault in the list, with how many requests it let by and how many it hit."""
+    """A fault in the list, with the number of requests that it let pass and that it hit."""
 
     fault: Fault
     armed: bool = False
@@ -84,13 +84,13 @@ class Loaded:
 
 
 class Faults:
-    """The faults in their order. The first that matches a request and is not spent has it."""
+    """The faults in their order. The first one that matches a request and is not used up hits it."""
 
     def __init__(self) -> None:
         self.loaded: list[Loaded] = []
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Append, and forget the oldest spent ones beyond `MAX_FAULTS`."""
+        """Append faults, and remove the oldest used-up ones beyond `MAX_FAULTS`."""
         self.loaded.extend(Loaded(fault, armed=not fault.after) for fault in faults)
         surplus = len(self.loaded) - MAX_FAULTS
         if surplus > 0:
@@ -101,7 +101,7 @@ class Faults:
         self.loaded.clear()
 
     def take(self, endpoint: str, path: str) -> Fault | None:
-        """The fault that hits this request, counted as used. One that lets the request by leaves it to the next."""
+        """Return the fault that hits this request, and count it. If a fault skips it, the next one is tried."""
         taken = self._match(endpoint, path)
         for loaded in self.loaded:
             loaded.armed = loaded.armed or loaded.fault.after == endpoint

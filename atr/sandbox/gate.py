@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands between server and application: counts every request and applies the faults. The handlers know of neither.
+"""A layer between server and application that counts every request and applies the faults, unknown to the handlers.
 
-A request whose body has fully arrived takes effect even if its sender then leaves, as on a real server: the handler
-never hears of the departure. Only answers that stream stop when nobody reads on.
+A request whose body has arrived completely takes effect even if its client then disconnects, as on a real server: the
+handler is not notified. Only responses that stream stop when the client disconnects.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ import atr.sandbox.faults as faults
 import atr.sandbox.traffic as traffic
 import atr.sandbox.world as worlds
 
-# Breaks the connection of the client with this address and port, at once and without a word.
+# Cuts the connection of the client with this address and port, immediately and without a response.
 Cut = Callable[[tuple[str, int]], None]
 
 # How long to wait until the server notices that a connection was cut.
 CUT_SECONDS: Final = 5.0
-# A request that takes effect late is kept in memory meanwhile.
+# Bytes of a request that takes effect late, which is kept in memory until then.
 MAX_LATE_BODY: Final = 1024 * 1024
 
 
 class CutShortError(Exception):
-    """The answer was broken off on purpose; ends the handler that was writing it."""
+    """The response was cut deliberately; ends the handler that was writing it."""
 
 
 class Exchange:
-    """One request and its answer, seen from the gate: what passes is counted."""
+    """One request and its response, with their bytes counted."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class Exchange:
         self._traffic = traffic
         self._complete = False
         self._left = False
-        # Set by a fault: what happens to the real answer on its way out.
+        # Set by a fault: what happens to the real response while it is sent.
         self.delay = 0.0
         self.cut_after: int | None = None
         self.alter = False
 
     async def receive(self) -> ASGIReceiveEvent:
-        """The next event, for a handler that wants to know when the client leaves."""
+        """Return the next event, for a handler that is notified when the client disconnects."""
         message = await self._receive()
         self._left = self._left or message["type"] == "http.disconnect"
         if message["type"] == "http.request":
@@ -74,13 +74,13 @@ class Exchange:
         return message
 
     async def receive_steadily(self) -> ASGIReceiveEvent:
-        """The next event, for a handler that is to finish whatever the client does once its request is complete."""
+        """Return the next event, for a handler that must finish a complete request even if the client disconnects."""
         if self._complete:
             await asyncio.Event().wait()
         return await self.receive()
 
     async def drain(self) -> bytes:
-        """Read the rest of the request; the first `MAX_LATE_BODY` bytes of it are the result."""
+        """Read the rest of the request, and return about its first `MAX_LATE_BODY` bytes."""
         body = bytearray()
         while not self._complete:
             message = await self.receive()
@@ -91,7 +91,7 @@ class Exchange:
         return bytes(body)
 
     async def gone(self, seconds: float) -> bool:
-        """Wait until the client has left, or this time is over. Says whether it left."""
+        """Wait until the client has disconnected, or this time is over. Returns whether it has disconnected."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._left:
@@ -99,7 +99,7 @@ class Exchange:
         return self._left
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Pass a part of the answer on. Raises CutShortError where a fault breaks it off."""
+        """Forward a part of the response. Raises CutShortError if a fault cuts it."""
         if message["type"] == "http.response.start":
             if self.delay and await self.gone(self.delay):
                 raise CutShortError
@@ -126,7 +126,7 @@ class Exchange:
             raise CutShortError
 
     async def answer(self, fault: faults.Fault) -> None:
-        """Send what the fault says, instead of any real answer."""
+        """Send the fault's response instead of the real one."""
         headers = {name.lower(): value for name, value in fault.headers.items()}
         if isinstance(fault.body, str):
             body = fault.body.encode()
@@ -145,7 +145,7 @@ class Exchange:
 
 
 class Gate:
-    """The application with the gate before it. `table` names its calls, for a platform with paths of its own."""
+    """The application behind the gate. `table` has its endpoints, for a platform with other paths."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Gate:
         self._world.save()
 
     async def close(self) -> None:
-        """Drop what has not taken effect yet."""
+        """Cancel the requests that have not taken effect yet."""
         for task in self._late:
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
@@ -235,12 +235,12 @@ class Gate:
         if client is None:
             raise RuntimeError("the server names no client: there is no connection to cut")
         self._cut((client[0], client[1]))
-        # Returning while the server still takes the connection for alive would make it answer 500.
+        # The server would answer 500 if this returned before it has noticed the end of the connection.
         await exchange.gone(CUT_SECONDS)
 
 
 class _Replay:
-    """A request that was received before, and whose sender never leaves."""
+    """A request that was already received, and whose client never disconnects."""
 
     def __init__(self, body: bytes) -> None:
         self._bodies = [body]
@@ -252,4 +252,4 @@ class _Replay:
 
 
 async def _to_nobody(message: ASGISendEvent) -> None:
-    """Where the real answer goes if its client gets another one, or none."""
+    """Discard the real response, because the client gets another one or none."""

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What took effect, one line of JSON each, on the disk beside the world.
+"""A log of what took effect, one line of JSON each, in the directory of the world.
 
-The stand-in only writes it. It is for whoever judges from outside: together with the public tree on the disk it says
-which files became public, when, and by whose doing.
+The sandbox only writes it. It is for tests that judge from outside: together with the public tree on the disk it shows
+which files became public, when, and by whom.
 
     {"when": 1.5, "what": "publish", "deployment": id, "account": name, "by": "token" | "hand" | "automatic"}
     {"when": 1.5, "what": "drop",    "deployment": id, "account": name, "by": "token" | "hand"}
     {"when": 2.0, "what": "public",  "deployment": id, "paths": [...], "altered": [...], "withheld": [...]}
-                                        its files are on the disk: some with a byte changed, and some not at all
+                                        its files are on the disk: some with a byte changed, and some missing
     {"when": 2.0, "what": "failed" | "forgotten", "deployment": id}
-    {"when": 2.0, "what": "put" | "alter" | "withdraw", "paths": [...]}      one file, behind everybody's back
+    {"when": 2.0, "what": "put" | "alter" | "withdraw", "paths": [...]}      one file, without a request
 """
 
 import json
@@ -20,7 +20,7 @@ NAME = "ledger.jsonl"
 
 
 class Ledger:
-    """The lines of one world, which are only ever added to."""
+    """The append-only log of one world."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self._path = directory / NAME

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npm's registry, and its pages for people."""
+"""The simulated npm registry, and its pages for people."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ BLUEPRINT: Final = quart.Blueprint("npm", __name__, url_prefix=endpoints.REGISTR
 
 @BLUEPRINT.get("/npm/<path:path>")
 async def get_npm(path: str) -> registries.Answer:
-    """A package's whole document, or that of one version. A scope may stand behind a plain or an encoded slash."""
+    """Return the document of a package, or of one version. A scope ends with a plain or an encoded slash."""
     scope, slash, rest = path.partition("/") if path.startswith("@") else ("", "", path)
     name, _, version = rest.partition("/")
     package = f"{scope}{slash}{name}"
@@ -24,7 +24,7 @@ async def get_npm(path: str) -> registries.Answer:
     if not version:
         return _packument(package, versions), 200
     if registries.find(shelf.Registry.NPM, "", package, version) is None:
-        # The registry answers with a bare text here.
+        # The real registry answers with a JSON string here.
         return quart.Response(f'"version not found: {version}"', 404, content_type="application/json")
     return _npm_version(package, version), 200
 

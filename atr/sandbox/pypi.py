@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyPI, and its pages for people."""
+"""The simulated PyPI, and its pages for people."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ async def get_pypi(package: str, version: str) -> registries.Answer:
     found = registries.find(shelf.Registry.PYPI, "", package, version)
     if found is None:
         return {"message": "Not Found"}, 404
-    # Two files, the second a minute later: the version is as old as the first.
+    # Two files, one a minute later than the other: the age of the version is that of the first.
     kinds = (("bdist_wheel", 60.0, "-py3-none-any.whl"), ("sdist", 0.0, ".tar.gz"))
     return {
         "info": {"name": found.package, "version": found.version},

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the registries that are only read have in common: a page that lists and publishes versions, and lookups.
+"""The common part of the registries that are only read: a page that lists and publishes versions, and lookups.
 
-Each registry is a module beside this one, below an address of its own. Paths, status codes and field names are the
-platforms' own. Their sources: the adapters in atr/platforms.
+Each registry is a module next to this one, under its own address. Paths, status codes and field names are those of the
+real platforms; their sources are named in the adapters in atr/platforms.
 """
 
 import datetime
@@ -23,12 +23,12 @@ Answer = tuple[dict[str, Any] | str, int] | quart.Response
 
 @BLUEPRINT.get("/")
 async def get_index() -> str:
-    """What is public, and a form that makes something public."""
+    """Return the list of what is public, with a form that publishes a version."""
     return await index()
 
 
 async def index(notice: str = "") -> str:
-    """The page, with a sentence on what went wrong."""
+    """Return the page, with a sentence about an error."""
     world = current.world()
     return await quart.render_template(
         "registries.html", registries=list(shelf.Registry), versions=world.shelf.public(world.now()), notice=notice
@@ -37,7 +37,7 @@ async def index(notice: str = "") -> str:
 
 @BLUEPRINT.post("/publish")
 async def post_publish() -> quart.ResponseReturnValue:
-    """A person presses Publish."""
+    """Publish a version, for a person who presses Publish."""
     given = {name: value.strip() for name, value in (await quart.request.form).items()}
     current.world().publish_version(*(given.get(name, "") for name in ("registry", "owner", "package", "version")))
     return quart.redirect(f"{endpoints.REGISTRIES}/", 303)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-in as a process of its own."""
+"""The sandbox as a separate process."""
 
 import asyncio
 import pathlib
@@ -18,7 +18,7 @@ async def until_stopped(
     namespaces: Iterable[str],
     bundle_limit: int | None,
 ) -> None:
-    """Serve one account, whose token the file holds as name:password, until SIGTERM or SIGINT."""
+    """Serve one account, whose token is in the file as name:password, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stand-in: one process, one port, 127.0.0.1 and nothing else."""
+"""The server of the sandbox: one process and one port, on 127.0.0.1 only."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ _POLICY: Final = (
 
 
 class Application(quart.Quart):
-    """The application, with the gate that stands before it."""
+    """The application, with its gate."""
 
     gate: gate.Gate
 
@@ -57,18 +57,18 @@ class Application(quart.Quart):
 class Listener(socket.socket):
     """A listening socket that remembers its open connections, so that one can be cut below HTTP.
 
-    Raising in a handler would make the server answer 500, and closing is all that ASGI offers after that: only the
-    socket itself can end a connection without a status line.
+    An exception in a handler makes the server answer 500, and ASGI has no other way to end a connection: only the
+    socket itself can end it without a status line.
     """
 
     def __init__(self, port: int = 0, fileno: int | None = None) -> None:
         """Listen on a port of 127.0.0.1, or take over a socket that does.
 
-        Raises SettingsError for a port that is taken, and for a descriptor that is no such socket: the stand-in takes
-        orders from whoever reaches it.
+        Raises SettingsError for a port that is taken, and for a descriptor of any other socket, because the sandbox
+        obeys everyone who can reach it.
         """
-        # With the protocol named, asyncio switches Nagle's algorithm off; without, every second small answer on a kept
-        # connection waits 40 ms for the client's delayed acknowledgement.
+        # asyncio only disables Nagle's algorithm if the protocol is named. Otherwise every second small response on a
+        # persistent connection waits 40 ms for the client's delayed acknowledgement.
         where = f"{HOST}:{port}" if fileno is None else f"Descriptor {fileno}"
         try:
             super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno)
@@ -84,7 +84,7 @@ class Listener(socket.socket):
                 self.bind((HOST, port))
             elif self.getsockname()[0] != HOST:
                 raise errors.SettingsError(f"The sandbox listens on {HOST} only, and descriptor {fileno} does not.")
-            # From here on connections wait in line, even before the server is up.
+            # From here on connections queue, even before the server runs.
             self.listen(_BACKLOG)
         except (OSError, errors.SettingsError):
             self.close()
@@ -101,16 +101,16 @@ class Listener(socket.socket):
         return connection, address
 
     def cut(self, client: tuple[str, int]) -> None:
-        """End this client's connection: nothing that is not yet sent will be."""
+        """End this client's connection without sending anything more."""
         connection = self._open.get(client)
         if connection is not None:
-            # A client that has left by itself.
+            # The client may have disconnected already.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Config(hypercorn.config.Config):
-    """The server's settings, with a socket that is open already."""
+    """The server's settings, with a socket that is already open."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
@@ -125,9 +125,9 @@ class _Config(hypercorn.config.Config):
 
 
 def create_app(world: worlds.World, cut: gate.Cut | None = None) -> Application:
-    """The stand-in as an application. `cut` breaks a client's connection; without one such a fault is an error."""
+    """Return the sandbox as an application. `cut` cuts a client's connection; without it such a fault is an error."""
     app = Application(__name__, static_folder=None)
-    # A bundle of a gigabyte takes as long as it takes; its size is bounded by the world's settings.
+    # A bundle of a gigabyte may take long; its size is limited by the world's settings.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
     app.extensions[current.WORLD] = world
     for blueprint in _BLUEPRINTS:
@@ -147,7 +147,7 @@ async def serve(
     stop: asyncio.Event | None = None,
     make: Callable[[worlds.World, gate.Cut | None], Application] = create_app,
 ) -> None:
-    """Run until `stop` is set, on any port without a listener. `ready` gets the address once connections are taken."""
+    """Run until `stop` is set, on any port if there is no listener. `ready` gets the address once it is listening."""
     with listener or Listener() as listening:
         app = make(world, listening.cut)
         if ready is not None:
@@ -164,7 +164,7 @@ async def serve(
 
 
 async def _refuse_strangers() -> tuple[str, int] | None:
-    """A page of another site, open in the same browser, reads and changes nothing here."""
+    """Refuse requests of other sites that are open in the same browser, so that they read and change nothing here."""
     if quart.request.host.partition(":")[0] not in _HOST_NAMES:
         return "This is a sandbox for this machine only.\n", 421
     if quart.request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"} and (
@@ -183,7 +183,7 @@ async def _harden(response: quart.Response) -> quart.Response:
 
 
 async def _resume() -> None:
-    """Go on with what an earlier process left half done."""
+    """Examine the bundles that an earlier process received and did not finish."""
     portal = current.world().portal
     for deployment in portal.unexamined():
         quart.current_app.add_background_task(portal.examine, deployment)

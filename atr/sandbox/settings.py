@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the stand-in behaves where the real platform is slow, or where nobody knows what it does."""
+"""The behaviour of the sandbox where the real platform is slow, or where its behaviour is not known."""
 
 from typing import Annotated, Final, Literal
 
@@ -17,26 +17,26 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    # The queue before validation, the validation, and the way from PUBLISHING to PUBLISHED.
+    # The time in the queue before validation, of the validation, and from PUBLISHING to PUBLISHED.
     pending_seconds: Seconds = 0.0
     validate_seconds: Seconds = 0.2
     publish_seconds: Seconds = 0.5
-    # At least so many status calls answer PUBLISHING. With any but 0, someone must ask before a deployment gets public.
+    # At least this many status requests answer PUBLISHING. Unless it is 0, a deployment becomes public only if polled.
     publishing_polls: Count = 1
-    # From PUBLISHED to the files in the public repository.
+    # The time from PUBLISHED to the files in the public repository.
     public_lag_seconds: Seconds = 0.2
-    # So many status calls after each upload answer 404, as if the id were not known yet.
+    # This many status requests after each upload answer 404, as if the id were not known yet.
     status_404_after_upload: Count = 0
-    # The answer to publish and drop in the wrong state; the real one is not documented further than 400.
+    # The answer to publish and drop in the wrong state; of the real one only 400 is documented.
     wrong_state_status: Literal[400, 404, 409, 500] = 400
-    # Which deployments keep others from validating with the same coordinates: every one that is alive, or only those
-    # on their way. The real platform surely does so for those on their way; for VALIDATED nobody knows.
+    # Which deployments keep others with the same coordinates from validating: VALIDATED and PUBLISHING ones, or only
+    # PUBLISHING ones. The real platform does so for PUBLISHING; for VALIDATED this is not known.
     held_by: Literal["live", "publishing"] = "live"
-    # Every upload publishes itself once valid, whatever its sender asked for.
+    # Every valid upload is published automatically, regardless of its publishingType.
     force_automatic: bool = False
-    # How the index of a public folder looks: the page for people, or one of those that servers of repositories write.
+    # The form of a public folder's index: the page for people, or one of the forms of repository servers.
     index_shape: Literal["page", "apache", "sorted", "nexus"] = "page"
-    # stale: the index names the first half of the files. cut: its page ends in the middle, in an answer that is whole.
+    # stale: the index names only the first half of the files. cut: its page ends half way, in a complete response.
     index_twist: Literal["", "stale", "cut"] = ""
     # The maximum bundle size in bytes; 0 disables the limit, for benchmarks.
     bundle_limit: Annotated[int, pydantic.Field(ge=0)] = BUNDLE_LIMIT

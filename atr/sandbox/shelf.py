@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the registries of the stand-in have: versions by their names, each from its own moment on."""
+"""The versions in the registries of the sandbox, each public from its own time on."""
 
 import dataclasses
 import enum
@@ -15,7 +15,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@._+!~/-]{0,254}")
 
 
 class Registry(enum.StrEnum):
-    """The platforms that a version can only be looked up on."""
+    """The platforms on which a version can only be looked up."""
 
     ARTIFACT_HUB = "artifact-hub"
     DOCKER_HUB = "docker-hub"
@@ -24,12 +24,12 @@ class Registry(enum.StrEnum):
 
     @property
     def label(self) -> str:
-        """Its name for people."""
+        """Return its name for people."""
         return _LABELS[self]
 
     @property
     def has_owners(self) -> bool:
-        """Whether its packages belong to somebody whose name is part of theirs; npm's scopes are part of the name."""
+        """Return whether a package has an owner in addition to its name; npm's scopes are part of the name."""
         return self in {"artifact-hub", "docker-hub"}
 
 
@@ -43,7 +43,7 @@ _LABELS: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Version:
-    """One version, public from `since` on, in epoch seconds. An npm scope stands in the package: "@scope/name"."""
+    """One version, public from `since` on, in epoch seconds. An npm scope is part of the package: "@scope/name"."""
 
     registry: Registry
     owner: str
@@ -55,7 +55,7 @@ class Version:
     def key(self) -> tuple[str, str, str, str]:
         package, version = self.package, self.version
         if self.registry is Registry.PYPI:
-            # It makes no difference between some of them.
+            # PyPI treats some spellings as equal.
             package = packaging.utils.canonicalize_name(package)
             version = packaging.utils.canonicalize_version(version)
         return self.registry, self.owner, package, version
@@ -68,11 +68,11 @@ class Shelf:
         self._versions: dict[tuple[str, str, str, str], Version] = {}
 
     def restore(self, versions: Iterable[Version]) -> None:
-        """Take up what an earlier shelf had."""
+        """Add the versions of an earlier shelf."""
         self._versions.update({one.key: one for one in versions})
 
     def put(self, version: Version) -> None:
-        """Make a version public. Raises InputError for a bad name, ConflictError for one that is there already."""
+        """Make a version public. Raises InputError for an invalid name, ConflictError if it is already public."""
         names = [version.package, version.version, *([version.owner] if version.registry.has_owners else [])]
         if not all(_NAME.fullmatch(name) for name in names):
             raise errors.InputError("Give a name and a version of letters, digits, dots and hyphens.")
@@ -83,21 +83,21 @@ class Shelf:
         self._versions[version.key] = version
 
     def find(self, registry: Registry, owner: str, package: str, version: str, now: float) -> Version | None:
-        """The version, if it is public by now."""
+        """Return the version, if it is public at this time."""
         found = self._versions.get(Version(registry, owner, package, version, 0).key)
         return found if (found is not None) and (found.since <= now) else None
 
     def of_package(self, registry: Registry, owner: str, package: str, now: float) -> list[Version]:
-        """The public versions of one package, the oldest first."""
+        """Return the public versions of one package, the oldest first."""
         wanted = Version(registry, owner, package, "", 0).key[:3]
         return sorted((one for one in self.public(now) if one.key[:3] == wanted), key=_since)
 
     def public(self, now: float) -> list[Version]:
-        """All that is public, the newest first."""
+        """Return all public versions, the newest first."""
         return sorted((one for one in self._versions.values() if one.since <= now), key=_since, reverse=True)
 
     def all(self) -> list[Version]:
-        """All there is, for keeping."""
+        """Return all versions, for a snapshot."""
         return list(self._versions.values())
 
 

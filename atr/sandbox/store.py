@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps a world on disk, so that a stand-in that is stopped and started again still has what was staged and public."""
+"""Store a world on disk, so that a restarted sandbox still has its staged and public files."""
 
 import dataclasses
 import pathlib
@@ -15,12 +15,12 @@ import atr.sandbox.shelf as shelves
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """All that outlives the process. The bytes of files lie beside it, under their paths."""
+    """The state that outlives the process. The bytes of files are stored separately, under their paths."""
 
     deployments: list[deployments.Deployment]
     public_files: dict[str, float]
     public_components: list[tuple[validation.Component, float]]
-    # One of an earlier program has none.
+    # A snapshot of an earlier version has none.
     shelf: list[shelves.Version] = dataclasses.field(default_factory=list)
 
 
@@ -28,14 +28,14 @@ _JSON: Final = pydantic.TypeAdapter(Snapshot)
 
 
 def write(path: pathlib.Path, snapshot: Snapshot) -> None:
-    """Replace what was there, whole or not at all."""
+    """Replace the snapshot atomically."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_bytes(_JSON.dump_json(snapshot))
     fresh.replace(path)
 
 
 def read(path: pathlib.Path) -> Snapshot:
-    """What `write` wrote. Raises SettingsError for anything else."""
+    """Return the snapshot that `write` wrote. Raises SettingsError for any other content."""
     try:
         return _JSON.validate_json(path.read_bytes())
     except pydantic.ValidationError as error:

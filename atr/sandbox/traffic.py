@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reached the stand-in: counters per endpoint and the last requests."""
+"""The requests that reached the sandbox: counters per endpoint and the last requests."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ LOG_LENGTH: Final = 2000
 
 @dataclasses.dataclass
 class Entry:
-    """One request. `status` stays None if the connection was cut, or ended, before an answer."""
+    """One request. `status` stays None if the connection was cut, or ended, before a response."""
 
     when: float
     method: str
@@ -23,10 +23,10 @@ class Entry:
 
 
 class Traffic:
-    """Counts requests when they arrive, so that one which is then refused, lost or cut is counted as well.
+    """Counts requests when they arrive, so that a request that is then refused, lost or cut is counted as well.
 
     `requests`, `bytes_received`, `bytes_sent`: per endpoint, bodies only. `paths`: requests per path of the public
-    repository. `effects`: what took effect, however it was asked for: upload, publish, publish_by_hand, drop.
+    repository. `effects`: what took effect, however it was requested: upload, publish, publish_by_hand, drop.
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class Traffic:
         self.log: collections.deque[Entry] = collections.deque(maxlen=LOG_LENGTH)
 
     def arrive(self, entry: Entry, path: str) -> None:
-        """Count a request whose head has come in."""
+        """Count a request whose head has arrived."""
         self.requests[entry.endpoint] += 1
         self.log.append(entry)
         if entry.endpoint == "repository":
             self.paths[path] += 1
 
     def counters(self) -> dict[str, Any]:
-        """The counters as JSON. Every endpoint and effect is there, with 0 if nothing happened."""
+        """Return the counters as JSON. It has every endpoint and effect, with 0 if nothing happened."""
         effects = ("upload", "publish", "publish_by_hand", "drop")
         return {
             "requests": {name: self.requests[name] for name in endpoints.NAMES},

@@ -9,11 +9,11 @@ import atr.sandbox.store as store
 
 
 class World(core.Core):
-    """What all platforms share, and each platform's own state. Use it from one event loop only.
+    """The state that all platforms share, and that of each platform. Use it from one event loop only.
 
-    `directory` is the world's own. A world that stood there before goes on: its deployments and its public files, but
-    neither accounts nor settings (they are given anew), nor faults and counters. Raises SettingsError if what stands
-    there is no world.
+    Only the world uses `directory`. The deployments and public files of an earlier world there are restored, but not
+    its accounts and settings, which must be given again, nor its faults and counters. Raises SettingsError if the
+    directory has the state of something else.
     """
 
     def __post_init__(self) -> None:
@@ -30,7 +30,7 @@ class World(core.Core):
     def publish_version(self, registry: str, owner: str, package: str, version: str) -> None:
         """Make a version public on one of the registries.
 
-        Raises InputError for a bad name, ConflictError if it is there.
+        Raises InputError for an invalid name, ConflictError if it is already public.
         """
         if registry not in set(shelf.Registry):
             raise errors.InputError(f"The registry is one of {', '.join(shelf.Registry)}.")

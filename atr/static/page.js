@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything here is a convenience; each page works without it.
+// Optional: each page works without this script.
 
 const EVERY = 2000;
 const SLOWEST = 60000;
@@ -7,7 +7,7 @@ const SLOWEST = 60000;
 const live = document.querySelector("[data-say]");
 let quiet;
 
-// Said by a screen reader when it is next idle; the visible page says the same in its own place.
+// Announce a text to screen readers when they are idle; the page shows the same information visibly.
 function say(text) {
   if (!live) return;
   clearTimeout(quiet);
@@ -15,7 +15,7 @@ function say(text) {
   quiet = setTimeout(() => { live.textContent = ""; }, 5000);
 }
 
-/* ---------- Copy buttons: without this script one click selects the whole digest ---------- */
+/* ---------- Copy buttons; without this script one click selects the whole digest ---------- */
 
 function copyButton(value, label) {
   const text = value.textContent;
@@ -46,7 +46,7 @@ function addCopyButtons(root) {
       button.setAttribute("aria-label", `Copy ${text.slice(0, 12)}`);
     });
   }
-  // Whole letters: a button with words, since an icon beside a page of text is easily missed.
+  // Whole letters get a button with text, since an icon next to a page of text is easily missed.
   for (const value of root.querySelectorAll("[data-copy]")) {
     if (value.nextElementSibling?.classList.contains("copy-text")) continue;
     copyButton(value, (button) => {
@@ -56,11 +56,11 @@ function addCopyButtons(root) {
   }
 }
 
-/* ---------- One click, one post; the way back finds the button on again ---------- */
+/* ---------- One click sends one request; after Back the button is enabled again ---------- */
 
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || event.target.method !== "post") return;
-  // Later: a button that is off now would not be among the values that are sent.
+  // Deferred, because the value of a button that is disabled now would not be sent.
   setTimeout(() => {
     for (const button of event.target.querySelectorAll("button")) {
       button.disabled = true;
@@ -77,11 +77,11 @@ addEventListener("pageshow", (event) => {
   }
 });
 
-/* ---------- Putting a new piece in the place of an old one, without taking anything from the reader ---------- */
+/* ---------- Replace a fragment, and keep the focus, open details and typed text ---------- */
 
 const REACHABLE = "a[href], button, input, summary, textarea, select";
 
-// What stays the same about a control from one version of a piece to the next.
+// A key that identifies a control in the old and the new version of a fragment.
 function keyOf(control) {
   if (control.id) return `#${control.id}`;
   const holder = control.closest("[data-key]");
@@ -107,20 +107,20 @@ function swap(old, fresh) {
   addCopyButtons(fresh);
   if (!held) return;
   const again = [...fresh.querySelectorAll(REACHABLE)].find((control) => keyOf(control) === held);
-  // What had the focus is gone: the piece itself takes it, so that the reader does not start at the top again.
+  // If the focused control is gone, focus the fragment, so that the reader does not start at the top again.
   const target = again ?? fresh;
   if (!again) fresh.tabIndex = -1;
   target.focus({ preventScroll: true });
   if (again && caret && "setSelectionRange" in again) again.setSelectionRange(...caret);
 }
 
-// A selected digest or a half-written reason is not torn away for the sake of a newer picture.
+// A fragment with selected text is not replaced.
 function isInUse(piece) {
   const selection = getSelection();
   return Boolean(selection && !selection.isCollapsed && piece.contains(selection.anchorNode));
 }
 
-/* ---------- Rows ask for themselves while something moves ---------- */
+/* ---------- Refresh rows while something is in progress ---------- */
 
 class Refused extends Error {}
 
@@ -146,7 +146,7 @@ function tell(row) {
   say(`${row.dataset.name}: ${row.dataset.state}`);
 }
 
-// The sentence, what is missing, and every other piece that depends on more than one row.
+// Refresh the sentence, the list of what is missing, and every other fragment that depends on several rows.
 async function refreshPage() {
   const answer = await ask(location.pathname + location.search);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -159,11 +159,11 @@ async function refreshPage() {
     const next = old.id && fresh.getElementById(old.id);
     if (next && next.dataset.etag !== old.dataset.etag && !isInUse(old)) swap(old, document.importNode(next, true));
   }
-  // A piece that was not there before (somebody recorded something else) needs the whole page.
+  // A new fragment (for example of a deployment that was recorded meanwhile) only appears after a reload.
   if (fresh.title) document.title = fresh.title;
 }
 
-// True if the page around the row may have changed with it.
+// Refresh one row. Returns true if other parts of the page may have changed with it.
 async function refreshRow(row) {
   const answer = await ask(`${row.dataset.rowUrl}?have=${encodeURIComponent(row.dataset.etag)}`);
   if (answer.status === 204) return false;
@@ -199,7 +199,7 @@ async function look() {
     note("");
     return;
   }
-  // A page that nobody looks at asks nothing; it catches up when it is looked at again.
+  // A hidden page sends no request; it is refreshed when it becomes visible.
   if (document.hidden) return;
   try {
     let around = false;
@@ -215,7 +215,7 @@ async function look() {
     wait = EVERY;
     const moving = movingRows().length > 0;
     note(moving ? "This page updates automatically." : "");
-    // What a click set going has come to rest: the rows say how it ended, so "asked for" is old news.
+    // Nothing is in progress any more: the rows show the outcome, so remove the success message of the request.
     if (!moving) for (const news of document.querySelectorAll(".flash.is-success")) news.remove();
   } catch (problem) {
     if (problem instanceof Refused) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns are tried while somebody types; without this script the button "Try patterns" does the same.
+// Try the patterns while a person types; without this script the button "Try patterns" does the same.
 
 const WAIT = 400;
 
@@ -18,7 +18,7 @@ async function tryIt() {
   fields.set("fragment", "1");
   try {
     const answer = await fetch(form.dataset.try, { method: "POST", body: fields, credentials: "same-origin" });
-    // Somebody typed on: a newer question is on its way, and its answer is the one that counts.
+    // The person has typed more: a newer request was sent, and only its response counts.
     if (mine !== asked) return;
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("trial");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The upload form with progress, a way to stop it, and drag and drop. Without this script the same form is sent as it
-// stands, to the same address, and the same page comes back.
+// Progress, cancellation, and drag and drop for the upload form. Without this script the browser sends the same form to
+// the same address, and gets the same page.
 
 const form = document.querySelector("form[data-upload]");
 if (form) begin(form);
@@ -14,7 +14,7 @@ function begin(form) {
   const fields = { files: form.elements.files, folder: form.elements.folder };
   const most = Number(form.dataset.most);
   const hint = chosen.textContent;
-  // What was dropped, with its path; the inputs keep what was chosen in them.
+  // The dropped files, with their paths; the inputs keep the files that were chosen in them.
   let dropped = [];
   let request = null;
   let said = 0;
@@ -43,7 +43,7 @@ function begin(form) {
     for (const input of Object.values(fields)) input.setCustomValidity("");
   }
 
-  // The server's own words, in the place where they stand without this script. The chosen files stay chosen.
+  // Show the server's message in the same place as without this script. The chosen files stay chosen.
   function tell(node) {
     place.replaceChildren(node);
     place.firstElementChild.tabIndex = -1;
@@ -72,7 +72,7 @@ function begin(form) {
     bar.value = done;
     const sent = `${done} %, ${size(event.loaded)} of ${size(event.total)}`;
     label.textContent = done < 100 ? `Uploading: ${sent}` : "Upload complete; the revision is being created.";
-    // A screen reader is told four times, not a thousand.
+    // Announce the progress to screen readers only four times.
     const quarter = Math.floor(done / 25);
     if (quarter > said) {
       said = quarter;
@@ -91,7 +91,7 @@ function begin(form) {
     }
     const page = new DOMParser().parseFromString(answer.responseText, "text/html");
     const box = page.querySelector("#upload-problems");
-    // What the next upload begins from is what that page shows.
+    // The next upload is based on the revision that the returned page shows.
     const seen = page.querySelector("form[data-upload] [name=seen]");
     if (seen) form.elements.seen.value = seen.value;
     if (box) tell(document.importNode(box, true));
@@ -112,7 +112,7 @@ function begin(form) {
     }
     event.preventDefault();
     const body = new FormData();
-    // The token first: the server reads in this order.
+    // The fields with the token come first, because the server reads in this order.
     for (const field of form.querySelectorAll("input:not([type=file])")) body.append(field.name, field.value);
     for (const one of list) body.append(one.name, one.file, one.path);
     place.replaceChildren();
@@ -121,7 +121,7 @@ function begin(form) {
     label.textContent = "Uploading";
     request = new XMLHttpRequest();
     request.open("POST", form.action);
-    // A redirect would be followed behind our back, and the next page's sentence eaten.
+    // Otherwise the server redirects: XMLHttpRequest would follow, and consume the message of the next page.
     request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
     request.upload.addEventListener("progress", moved);
     request.addEventListener("load", (done) => came(done.target));
@@ -151,7 +151,7 @@ function begin(form) {
     }
     const reader = entry.createReader();
     const found = [];
-    // A reader gives a hundred at a time, and an empty answer at the end.
+    // A reader returns up to a hundred entries at a time, and an empty list at the end.
     for (;;) {
       const some = await new Promise((done, failed) => { reader.readEntries(done, failed); });
       if (!some.length) return found;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sonatype's Central Portal: the publisher API.
+"""The publisher API of the simulated Central Portal.
 
-Paths, parameters, status codes and field names as the vendor describes them; see tests/contract/portal-api.json.
+Paths, parameters, status codes and field names follow the vendor's description; see tests/contract/portal-api.json.
 https://central.sonatype.org/publish/publish-portal-api/
 """
 
@@ -30,7 +30,7 @@ import atr.sandbox.endpoints as endpoints
 BLUEPRINT: Final = quart.Blueprint("portal", __name__, url_prefix=endpoints.PUBLISHER)
 ELSEWHERE: Final = quart.Blueprint("elsewhere", __name__, url_prefix=endpoints.ELSEWHERE)
 
-# `UserToken` is the older word, which the vendor's own Maven plugin still sends; Basic stands in the description.
+# `UserToken` is the older name, which the vendor's own Maven plugin still sends; Basic is in the vendor's description.
 SCHEMES: Final = frozenset({"bearer", "usertoken", "basic"})
 PUBLISHING_TYPES: Final = ("USER_MANAGED", "AUTOMATIC")
 MAX_PAGE_SIZE: Final = 500
@@ -40,10 +40,10 @@ Answer = tuple[dict[str, Any], int]
 
 @BLUEPRINT.before_request
 async def authenticate() -> Answer | None:
-    """Every call needs a token."""
+    """Refuse a request without a valid token."""
     account = account_of(quart.request.headers.get("Authorization", ""))
     if account is None:
-        # A client that is still sending would take an early answer for a broken connection.
+        # A client that is still sending would report an early response as a broken connection.
         async for _ in quart.request.body:
             pass
         return problem(401, "Invalid token")
@@ -63,7 +63,7 @@ async def bad_request(error: errors.InputError) -> Answer:
 
 @BLUEPRINT.errorhandler(errors.ConflictError)
 async def wrong_state(error: errors.ConflictError) -> Answer:
-    # No source shows the real answer to a publish or drop in the wrong state.
+    # The real response to a publish or drop in the wrong state is not known.
     return problem(current.world().settings.wrong_state_status, str(error))
 
 
@@ -85,13 +85,13 @@ async def post_upload() -> tuple[str, int, dict[str, str]]:
     finally:
         target.unlink(missing_ok=True)
     quart.current_app.add_background_task(portal.examine, deployment)
-    # The whole body is the id: no quotes, no line break.
+    # The body is only the id, without quotes or a line break.
     return deployment.deployment_id, 201, {"Content-Type": "text/plain"}
 
 
 @BLUEPRINT.post("/status")
 async def post_status() -> Answer:
-    """Any further parameters are ignored: the Maven plugin repeats those of its upload."""
+    """Return the status of a deployment. Other parameters are ignored: the Maven plugin repeats those of its upload."""
     deployment = current.world().portal.poll(quart.g.account, _required("id"))
     return {
         "deploymentId": deployment.deployment_id,
@@ -119,7 +119,7 @@ async def delete_deployment(deployment_id: str) -> tuple[str, int]:
 
 @BLUEPRINT.get("/published")
 async def get_published() -> Answer:
-    """Answers from the platform's own records: true from PUBLISHED on, before the public repository has the files."""
+    """Answer from the platform's own records: true from PUBLISHED on, before the public repository has the files."""
     portal = current.world().portal
     component = validation.Component(_required("namespace"), _required("name"), _required("version"))
     if not validation.owns(quart.g.account.namespaces, component.group):
@@ -130,7 +130,7 @@ async def get_published() -> Answer:
 
 @BLUEPRINT.post("/deployments/files")
 async def post_files() -> Answer:
-    """A page of deployments, each with all of its files."""
+    """Return a page of deployments, each with all of its files."""
     wanted = await quart.request.get_json(force=True, silent=True)
     if not isinstance(wanted, dict) or not isinstance(wanted.get("sortField"), str):
         raise errors.InputError("sortField is required")
@@ -165,7 +165,7 @@ async def get_download(deployment_id: str, path: str) -> quart.ResponseReturnVal
 
 @BLUEPRINT.get("/deployments/download/<path:path>")
 async def get_merged_download(path: str) -> quart.Response:
-    """One repository made of all the account's VALIDATED deployments; where two have a path, the newer wins."""
+    """Serve all VALIDATED deployments of the account as one repository; if two have the same path, the newer wins."""
     portal = current.world().portal
     for deployment in portal.of_account(quart.g.account):
         if deployment.state is deployments.State.VALIDATED and path in deployment.files:
@@ -175,7 +175,7 @@ async def get_merged_download(path: str) -> quart.Response:
 
 @ELSEWHERE.get("/<deployment_id>/<path:path>")
 async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnValue:
-    """Where `redirect_downloads` leads. Like a store with signed addresses it wants no Authorization: 400 with one."""
+    """Serve the target of `redirect_downloads`. Like a store with signed addresses it answers 400 to Authorization."""
     portal = current.world().portal
     if "Authorization" in quart.request.headers:
         return problem(400, "Only one way to authenticate is allowed")
@@ -186,7 +186,7 @@ async def get_elsewhere(deployment_id: str, path: str) -> quart.ResponseReturnVa
 
 
 async def _received(target: pathlib.Path) -> str:
-    """Write the part called `bundle` to the target, and answer its file name. Raises InputError."""
+    """Write the part named `bundle` to the target, and return its file name. Raises InputError."""
     boundary = quart.request.mimetype_params.get("boundary", "").encode("ascii", "replace")
     with target.open("wb") as sink:
         files: Mapping[str, werkzeug.datastructures.FileStorage] = {}
@@ -194,7 +194,7 @@ async def _received(target: pathlib.Path) -> str:
             parser = quart.formparser.MultiPartParser(stream_factory=lambda *_given: sink)
             _, files = await parser.parse(quart.request.body, boundary, 0) if boundary else ({}, {})
         size = sink.seek(0, io.SEEK_END)
-    # Answering before the client has finished sending would look like a broken connection to it.
+    # The client would report a response before it has finished sending as a broken connection.
     async for _ in quart.request.body:
         pass
     part = files.get("bundle")
@@ -207,7 +207,7 @@ async def _received(target: pathlib.Path) -> str:
 
 
 def account_of(authorization: str) -> portals.Account | None:
-    """The account that an Authorization header opens, if it is whole and right."""
+    """Return the account of a valid Authorization header; None for any other header."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() not in SCHEMES:
         return None
@@ -219,7 +219,7 @@ def account_of(authorization: str) -> portals.Account | None:
 
 
 def problem(status: int, message: str) -> Answer:
-    """An error in the one shape that is documented by a recorded answer, for 401."""
+    """Return an error in the only documented form, that of a recorded 401 response."""
     return {"error": {"message": message}}, status
 
 
@@ -238,7 +238,7 @@ def _number(wanted: dict[str, Any], name: str, *, default: int, least: int) -> i
 
 
 def _visible_files(deployment: deployments.Deployment) -> dict[str, bundles.StagedFile]:
-    # Before validation has ended there is nothing to browse.
+    # There are no files to list before the end of the validation.
     return {} if deployment.state in {deployments.State.PENDING, deployments.State.VALIDATING} else deployment.files
 
 

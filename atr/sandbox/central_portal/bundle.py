@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unpacks an uploaded bundle, trusting nothing in it."""
+"""Unpack an uploaded bundle without trusting its content."""
 
 import dataclasses
 import pathlib
@@ -26,7 +26,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class StagedFile:
-    """A file of a deployment: its size, and when it came, in epoch seconds. Its bytes are on disk."""
+    """A file of a deployment: its size, and when it was unpacked, in epoch seconds. Its bytes are on disk."""
 
     size: int
     when: float
@@ -36,7 +36,7 @@ LIMITS: Final = Limits()
 
 
 def check_path(path: str) -> str:
-    """The same path, if it is a plain relative one. Raises InputError for any that could lead elsewhere."""
+    """Return the path if it is a plain relative one. Raises InputError for any that could lead elsewhere."""
     segments = path.split("/")
     if (
         not path
@@ -50,9 +50,9 @@ def check_path(path: str) -> str:
 
 
 def unpack(archive: pathlib.Path, root: pathlib.Path, limits: Limits = LIMITS) -> dict[str, StagedFile]:
-    """Every file of the archive, written under `root`. Blocking: call it in a thread.
+    """Write every file of the archive under `root`, and return them. Blocking: call it in a thread.
 
-    Raises InputError, in words for the uploader, if the archive cannot be read or would reach outside.
+    Raises InputError, with a sentence for the uploader, if the archive cannot be read or has a path outside of `root`.
     """
     try:
         with zipfile.ZipFile(archive) as bundle:
@@ -69,7 +69,7 @@ def unpack(archive: pathlib.Path, root: pathlib.Path, limits: Limits = LIMITS) -
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise errors.InputError("Bundle is not a readable zip archive") from error
     except OSError as error:
-        # A file where another entry needs a folder.
+        # For example a file with the path of a folder that another entry needs.
         raise errors.InputError("Bundle cannot be unpacked") from error
 
 
@@ -78,12 +78,12 @@ def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise errors.InputError("Bundle is empty")
     if len(entries) > limits.files:
         raise errors.InputError(f"Bundle has more than {limits.files} files")
-    # zipfile reads no more of an entry than it declares, so the declared sizes bound what is written.
+    # zipfile reads no more of an entry than its declared size, so these sizes limit what is written.
     if sum(entry.file_size for entry in entries) > limits.unpacked_bytes:
         raise errors.InputError(f"Bundle unpacks to more than {limits.unpacked_bytes} bytes")
     seen = set()
     for entry in entries:
-        # orig_filename: zipfile turns a backslash into a slash on some systems and cuts the name at a NUL.
+        # orig_filename: zipfile replaces backslashes on some systems and cuts the name at a NUL.
         check_path(entry.orig_filename)
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise errors.InputError(f"File path {entry.filename!r} is a link")

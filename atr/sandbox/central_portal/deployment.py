@@ -10,7 +10,7 @@ import atr.sandbox.central_portal.validation as validation
 
 
 class State(enum.StrEnum):
-    """The platform's six words, as https://central.sonatype.org/publish/publish-portal-api/ lists them."""
+    """The platform's six states, from https://central.sonatype.org/publish/publish-portal-api/."""
 
     PENDING = "PENDING"
     VALIDATING = "VALIDATING"
@@ -20,7 +20,7 @@ class State(enum.StrEnum):
     FAILED = "FAILED"
 
 
-# Where a deployment can still become public, so that its coordinates are taken.
+# The states in which a deployment can still become public, so that its coordinates are taken.
 HOLDING: Final = (State.VALIDATED, State.PUBLISHING)
 
 ListingTwist = Literal["hide", "extra", "repeat", "omit", "cut", "short", "reorder"]
@@ -28,28 +28,28 @@ ListingTwist = Literal["hide", "extra", "repeat", "omit", "cut", "short", "reord
 
 @dataclasses.dataclass
 class Twists:
-    """What the knobs have bent about one deployment. A count of None means: for ever."""
+    """The changes that knobs have made to one deployment. A count of None means: always."""
 
     # PUBLISHING does not end.
     stuck: bool = False
     # PUBLISHING ends in FAILED with these errors.
     failing: tuple[str, ...] = ()
-    # `errors` as answered in any state, in place of the real ones.
+    # Returned as `errors` in every state, instead of the real ones.
     errors: dict[str, list[str]] | None = None
-    # The word answered as state, and how often still.
+    # Returned instead of the state, and how many more times.
     word: str = ""
     word_reads: int | None = 0
-    # What is wrong with the listing of files, and how often still.
+    # What is wrong with the listing of files, and how many more times.
     listing: ListingTwist | None = None
     listing_reads: int | None = 0
-    # Public files of which one byte is changed, and those that do not appear, when it gets public.
+    # The files that get one byte changed, and those that do not appear, when it becomes public.
     alter_public: tuple[str, ...] = ()
     withhold_public: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass
 class Deployment:
-    """One upload and what became of it. `since` is when it entered its state; `trail` has every state so far."""
+    """One upload and its state. `since` is when it entered its state; `trail` has every state so far."""
 
     deployment_id: str
     name: str
@@ -59,13 +59,13 @@ class Deployment:
     since: float
     status_404: int
     state: State = State.PENDING
-    # None until the bundle was looked at.
+    # None until the bundle was examined.
     findings: validation.Findings | None = None
     examined_at: float = 0.0
     files: dict[str, bundles.StagedFile] = dataclasses.field(default_factory=dict)
-    # What the platform says is wrong, by purl or the word `common`.
+    # The errors that the platform reports, by purl or the word `common`.
     errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    # How many status calls were answered with PUBLISHING, and when they were enough.
+    # How many status requests were answered in PUBLISHING, and when the last one was.
     polls: int = 0
     polled_at: float = 0.0
     twists: Twists = dataclasses.field(default_factory=Twists)
@@ -73,7 +73,7 @@ class Deployment:
 
     @property
     def components(self) -> tuple[validation.Component, ...]:
-        """The artifacts in it; empty before validation has ended."""
+        """Return its artifacts; empty before the end of the validation."""
         if self.findings is None or self.state in {State.PENDING, State.VALIDATING}:
             return ()
         return self.findings.components
@@ -83,7 +83,7 @@ class Deployment:
         return self.errors if self.twists.errors is None else self.twists.errors
 
     def enter(self, state: State, when: float) -> None:
-        """Go to another state as of a moment that may already have passed."""
+        """Enter another state as of a time that may already have passed."""
         self.state = state
         self.since = when
         self.trail.append((state, when))
@@ -93,7 +93,7 @@ class Deployment:
         self.enter(State.FAILED, when)
 
     def shown_state(self) -> str:
-        """The word to answer with. Each call uses up one reading of a state twist."""
+        """Return the state to answer with. Each call uses up one read of a changed state."""
         twists = self.twists
         if not twists.word or twists.word_reads == 0:
             return str(self.state)
@@ -102,7 +102,7 @@ class Deployment:
         return twists.word
 
     def take_listing(self) -> ListingTwist | None:
-        """What to do to this reading of the listing. Each call uses it up once."""
+        """Return the change to this read of the listing, if any. Each call uses up one read."""
         twists = self.twists
         if twists.listing is None or twists.listing_reads == 0:
             return None
@@ -111,7 +111,7 @@ class Deployment:
         return twists.listing
 
     def main_file(self) -> str:
-        """A file that surely matters, for knobs that were given no path: the first plain jar, else the first file."""
+        """Return an important file, for knobs without a path: the first plain jar, else the first file."""
         own = sorted(path for path in self.files if not validation.is_side_file(path))
         plain = [path for path in own if path.endswith(".jar") and not path.endswith(("-sources.jar", "-javadoc.jar"))]
         return next(iter(plain or own), "")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can happen to a deployment behind a client's back. Each knob is a function.
+"""What can happen to a deployment without a client's request. Each knob is a function.
 
-Over HTTP: `POST /control/deployments/<id>/<name of the knob>` with its arguments as a JSON object. A knob that takes a
-path and is given none takes the deployment's first plain jar. All raise NotFoundError, InputError or ConflictError.
+Over HTTP: `POST /control/deployments/<id>/<name of the knob>` with its arguments as a JSON object. A knob without a
+given path uses the deployment's first plain jar. All raise NotFoundError, InputError or ConflictError.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,13 +28,13 @@ def _strange() -> _Errors:
 
 
 def tamper(portal: _Portal, deployment: _Deployment, /, path: str = "") -> None:
-    """One byte of a staged file changes. Its checksum files do not."""
+    """Change one byte of a staged file, but not its checksum files."""
     file = portal.folder(deployment) / staged_path(deployment, path)
     public.replace_bytes(file, public.one_byte_off(file.read_bytes()))
 
 
 def add_file(portal: _Portal, deployment: _Deployment, /, path: str = "", text: str = "not voted on\n") -> None:
-    """A file that nobody uploaded appears among the staged ones; without a path beside the first plain jar."""
+    """Add a staged file that was not uploaded; without a path it is next to the first plain jar."""
     path = path or f"{deployment.main_file().removesuffix('.jar')}-extra.txt"
     file = portal.folder(deployment) / bundles.check_path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +43,14 @@ def add_file(portal: _Portal, deployment: _Deployment, /, path: str = "", text: 
 
 
 def remove_file(portal: _Portal, deployment: _Deployment, /, path: str = "") -> None:
-    """A staged file disappears."""
+    """Remove a staged file."""
     path = staged_path(deployment, path)
     (portal.folder(deployment) / path).unlink()
     del deployment.files[path]
 
 
 def rename_file(portal: _Portal, deployment: _Deployment, /, to: str, path: str = "") -> None:
-    """A staged file's bytes have another path."""
+    """Move a staged file to another path."""
     path = staged_path(deployment, path)
     target = portal.folder(deployment) / bundles.check_path(to)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,17 +59,17 @@ def rename_file(portal: _Portal, deployment: _Deployment, /, to: str, path: str 
 
 
 def vanish(portal: _Portal, deployment: _Deployment, /) -> None:
-    """The deployment is gone, whatever its state: dropped by another hand, or expired."""
+    """Remove the deployment in any state, as if it was dropped by someone else or has expired."""
     portal.forget(deployment)
 
 
 def publish_by_hand(portal: _Portal, deployment: _Deployment, /) -> None:
-    """Somebody presses Publish on the platform's own page."""
+    """Publish the deployment, as if somebody pressed Publish on the platform's own page."""
     portal.publish(deployment, by_hand=True)
 
 
 def stick(_portal: _Portal, deployment: _Deployment, /, *, on: bool = True) -> None:
-    """PUBLISHING does not end, until this is turned off again."""
+    """Let PUBLISHING not end until this is turned off again."""
     deployment.twists.stuck = on
 
 
@@ -79,36 +79,35 @@ def fail_publishing(
     /,
     errors: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("Deployment could not be published",),
 ) -> None:
-    """PUBLISHING ends in FAILED."""
+    """Let PUBLISHING end in FAILED."""
     deployment.twists.failing = errors
 
 
 def show_errors(
     _portal: _Portal, deployment: _Deployment, /, errors: Annotated[_Errors, pydantic.Field(default_factory=_strange)]
 ) -> None:
-    """`errors` is filled in whatever the state, as was seen on PENDING and PUBLISHED ones. null: as it really is."""
+    """Return these `errors` in every state, as seen for PENDING and PUBLISHED ones. null: the real errors again."""
     deployment.twists.errors = errors
 
 
 def show_state(_portal: _Portal, deployment: _Deployment, /, word: str = "QUARANTINED", reads: _Reads = None) -> None:
-    """Status and listing answer this word as state, so many times; null: for ever."""
+    """Let status and listing return this word as the state, this many times; null: always."""
     deployment.twists.word = word
     deployment.twists.word_reads = reads
 
 
 def listing(_portal: _Portal, deployment: _Deployment, /, twist: deployments.ListingTwist, reads: _Reads = 1) -> None:
-    """The listing is wrong so many times; null: for ever.
+    """Make the listing wrong this many times; null: always.
 
-    hide: it is empty. extra: it names a file that is not there. repeat: it names one file twice. omit: it has no
-    `deploymentFiles` at all. cut: its second half is missing. short: its last file is missing. reorder: it begins with
-    the last file.
+    hide: it is empty. extra: it names a file that does not exist. repeat: it names one file twice. omit: it has no
+    `deploymentFiles`. cut: its second half is missing. short: its last file is missing. reorder: its order is reversed.
     """
     deployment.twists.listing = twist
     deployment.twists.listing_reads = reads
 
 
 def alter_public(portal: _Portal, deployment: _Deployment, /, path: str = "") -> None:
-    """One byte of a file differs in the public repository: at once if it is there, else when it gets there."""
+    """Change one byte of a file in the public repository: now if it is published, else when it is."""
     path = staged_path(deployment, path)
     if deployment.state is deployments.State.PUBLISHED:
         portal.alter_public(path)
@@ -117,7 +116,7 @@ def alter_public(portal: _Portal, deployment: _Deployment, /, path: str = "") ->
 
 
 def withhold_public(portal: _Portal, deployment: _Deployment, /, paths: tuple[str, ...] = ()) -> None:
-    """These files are not in the public repository: taken away if they are there, else they never get there."""
+    """Remove these files from the public repository: now if they are published, else they never appear there."""
     paths = tuple(staged_path(deployment, path) for path in paths or ("",))
     if deployment.state is not deployments.State.PUBLISHED:
         deployment.twists.withhold_public += paths
@@ -147,7 +146,7 @@ KNOBS: Final[Mapping[str, Callable[..., None]]] = {
 
 
 def turn(portal: _Portal, deployment_id: str, name: str, fields: Mapping[str, Any]) -> None:
-    """Turn a knob by its name. Raises NotFoundError for an unknown knob or deployment, InputError for its fields."""
+    """Call a knob by its name. Raises NotFoundError for an unknown knob or deployment, InputError for its fields."""
     portal.advance()
     if name not in KNOBS:
         raise errors.NotFoundError(f"No knob {name!r}; there are {', '.join(KNOBS)}")
@@ -161,7 +160,7 @@ def turn(portal: _Portal, deployment_id: str, name: str, fields: Mapping[str, An
 
 
 def staged_path(deployment: _Deployment, path: str) -> str:
-    """The path, or the deployment's main file for none. Raises NotFoundError if it has no such file."""
+    """Return the path, or the deployment's main file without one. Raises NotFoundError if it has no such file."""
     chosen = path or deployment.main_file()
     if chosen not in deployment.files:
         raise errors.NotFoundError(f"The deployment has no file {chosen!r}")

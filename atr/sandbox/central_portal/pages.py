@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The platform's own page for people: what is staged, and the button that publishes it by hand."""
+"""The platform's own page for people: the deployments, with buttons that publish or drop them by hand."""
 
 from typing import Final
 
@@ -22,14 +22,14 @@ async def get_index() -> str:
 
 @BLUEPRINT.post("/deployments/<deployment_id>/publish")
 async def post_publish(deployment_id: str) -> quart.ResponseReturnValue:
-    """A person presses Publish."""
+    """Publish a deployment, for a person who presses Publish."""
     knobs.turn(current.world().portal, deployment_id, "publish-by-hand", {})
     return quart.redirect("/", 303)
 
 
 @BLUEPRINT.post("/deployments/<deployment_id>/drop")
 async def post_drop(deployment_id: str) -> quart.ResponseReturnValue:
-    """A person presses Drop."""
+    """Drop a deployment, for a person who presses Drop."""
     portal = current.world().portal
     if deployment_id not in portal.deployments:
         raise errors.NotFoundError("This deployment is gone.")
@@ -53,7 +53,7 @@ async def cannot(error: errors.AtrError) -> tuple[str, int]:
 
 
 async def _page(notice: str = "") -> str:
-    """The page, with a sentence on what went wrong."""
+    """Return the page, with a sentence about an error."""
     return await quart.render_template(
         "portal.html",
         deployments=list(reversed(current.world().portal.deployments.values())),

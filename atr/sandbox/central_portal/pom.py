@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what Central asks for out of a POM. Pure: bytes in, values out."""
+"""Read what Central requires from a POM. Pure: bytes in, values out."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ import atr.errors as errors
 
 MAX_POM_BYTES: Final = 4 * 1024 * 1024
 
-# What a POM must say, and the platform's words when it does not.
+# The elements that a POM must have, and the platform's message if one is missing.
 # https://central.sonatype.org/publish/requirements/#required-pom-metadata
 REQUIRED: Final = (
     ("name", "Project name is missing"),
@@ -29,21 +29,21 @@ _PROPERTY: Final = re.compile(r"\$\{([^${}]+)\}")
 
 @dataclasses.dataclass(frozen=True)
 class Pom:
-    """What a POM says of itself. `missing` holds the platform's sentence for each required thing that is absent."""
+    """The content of a POM. `missing` has the platform's message for each required element that is absent."""
 
     group: str
     artifact: str
     version: str
     packaging: str
     missing: tuple[str, ...]
-    # It only says that the artifact has other coordinates now.
+    # Whether it only says that the artifact has other coordinates now.
     relocated: bool
 
 
 def read(data: bytes) -> Pom:
-    """The POM in these bytes. A POM with a parent may inherit what is required: nobody here can see the parent.
+    """Parse a POM. Of one with a parent nothing is required, because it may inherit everything from there.
 
-    Raises InputError if it is no POM, or tries to define entities.
+    Raises InputError if it is not a POM, or defines entities.
     """
     if len(data) > MAX_POM_BYTES:
         raise errors.InputError(f"The POM is larger than {MAX_POM_BYTES} bytes")
@@ -88,7 +88,7 @@ def _text(root: ElementTree.Element, path: str, properties: Mapping[str, str]) -
 
 
 def _find(element: ElementTree.Element, path: str) -> ElementTree.Element | None:
-    # By local name: POMs come with the namespace and, old ones, without.
+    # By local name, because old POMs have no XML namespace.
     current: ElementTree.Element | None = element
     for name in path.split("/"):
         if current is None:
@@ -98,5 +98,5 @@ def _find(element: ElementTree.Element, path: str) -> ElementTree.Element | None
 
 
 def _local(tag: object) -> str:
-    # A comment's tag is a function.
+    # The tag of a comment is a function.
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of the simulated Portal, and the only code that moves it.
+"""The state of the simulated Portal, and the only code that changes it.
 
-Nothing here waits: every method first works out, from the clock, where each deployment has got to since the last look,
-at the very moments at which it would have got there. So a test may hand in a clock of its own and turn it.
+Nothing here waits: every method first computes from the clock the changes of state that are due since the last call,
+each with the exact time at which it was due. So a test may pass its own clock and set it.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ DROPPABLE: Final = (deployments.State.VALIDATED, deployments.State.FAILED)
 
 
 class Token(NamedTuple):
-    """A user token as the platform makes it: two words, sent together."""
+    """A user token of the platform: a name and a password, sent together."""
 
     name: str
     password: str
@@ -33,7 +33,7 @@ class Token(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Who owns deployments. `namespaces` are the groups it may publish, with all groups below them."""
+    """The owner of deployments. `namespaces` are the groups that it may publish, with all groups below them."""
 
     name: str
     namespaces: tuple[str, ...]
@@ -55,24 +55,24 @@ class Portal:
     # Accounts
 
     def add_account(self, name: str, namespaces: Iterable[str], token: Token) -> Account:
-        """An account that this token opens. Call it again for another token of the same account."""
+        """Add an account with this token. Call it again for another token of the same account."""
         account = Account(name, tuple(namespaces))
         self._tokens[token.name] = (token, account)
         return account
 
     def account_for(self, token: Token) -> Account | None:
-        """The account that this token opens, if any."""
+        """Return the account of this token, if any."""
         known, account = self._tokens.get(token.name, (Token("", ""), None))
         return account if hmac.compare_digest(known.password.encode(), token.password.encode()) else None
 
     # What a client does
 
     def incoming_path(self) -> pathlib.Path:
-        """A fresh place for a bundle that is being received."""
+        """Return a new path for a bundle that is being received."""
         return self._incoming / f"{uuid.uuid4()}.zip"
 
     def upload(self, account: Account, name: str, *, automatic: bool, archive: pathlib.Path) -> deployments.Deployment:
-        """A new deployment, PENDING. The caller runs `examine` for it, soon and in the background."""
+        """Return a new deployment, in PENDING. The caller must run `examine` for it, in the background."""
         now = self.core.now()
         deployment = deployments.Deployment(
             deployment_id=str(uuid.uuid4()),
@@ -92,7 +92,7 @@ class Portal:
         return deployment
 
     async def examine(self, deployment: deployments.Deployment) -> None:
-        """Look at the bundle, in a thread. What is found shows once the time of validation is over as well."""
+        """Examine the bundle, in a thread. The findings are shown once the time of the validation is over as well."""
         archive = self._archive(deployment)
         findings = await asyncio.to_thread(validation.examine, archive, self.folder(deployment))
         deployment.files = dict(findings.files)
@@ -101,15 +101,15 @@ class Portal:
         self.core.save()
         archive.unlink()
         if deployment.deployment_id not in self.deployments:
-            # It was forgotten meanwhile.
+            # It was removed in the meantime.
             shutil.rmtree(self.folder(deployment), ignore_errors=True)
 
     def unexamined(self) -> list[deployments.Deployment]:
-        """Deployments whose examination an earlier process did not finish."""
+        """Return the deployments whose examination an earlier process did not finish."""
         return [one for one in self.deployments.values() if one.findings is None]
 
     def find(self, account: Account, deployment_id: str) -> deployments.Deployment:
-        """The account's own deployment. Raises NotFoundError for any other, too."""
+        """Return a deployment of the account. Raises NotFoundError, also for one of another account."""
         self.advance()
         deployment = self.deployments.get(deployment_id)
         if deployment is None or deployment.account != account.name:
@@ -117,12 +117,12 @@ class Portal:
         return deployment
 
     def of_account(self, account: Account) -> list[deployments.Deployment]:
-        """The account's deployments, newest first."""
+        """Return the account's deployments, the newest first."""
         self.advance()
         return [one for one in reversed(self.deployments.values()) if one.account == account.name]
 
     def poll(self, account: Account, deployment_id: str) -> deployments.Deployment:
-        """The deployment for a status call, which counts towards `publishing_polls`. Raises NotFoundError."""
+        """Return the deployment for a status request, which counts for `publishing_polls`. Raises NotFoundError."""
         deployment = self.find(account, deployment_id)
         if deployment.status_404 > 0:
             deployment.status_404 -= 1
@@ -133,7 +133,7 @@ class Portal:
         return deployment
 
     def publish(self, deployment: deployments.Deployment, *, by_hand: bool = False) -> None:
-        """Set a VALIDATED deployment on its way. Raises ConflictError in any other state."""
+        """Start publishing a VALIDATED deployment. Raises ConflictError in any other state."""
         self.advance()
         if deployment.state is not deployments.State.VALIDATED:
             raise errors.ConflictError(f"Deployment cannot be published in state {deployment.state}")
@@ -152,16 +152,16 @@ class Portal:
         self._note("drop", deployment, by="hand" if by_hand else "token")
 
     def forget(self, deployment: deployments.Deployment) -> None:
-        """Remove a deployment whatever its state. What it has made public stays."""
+        """Remove a deployment in any state. Its public files stay."""
         self.core.dirty = True
         self.core.ledger.note(self.core.now(), "forgotten", deployment=deployment.deployment_id)
         del self.deployments[deployment.deployment_id]
-        # One that is still being looked at is cleared away after that.
+        # The folder of one that is still being examined is removed after that.
         if deployment.findings is not None:
             shutil.rmtree(self.folder(deployment), ignore_errors=True)
 
     def put_public(self, path: str, data: bytes) -> None:
-        """Make bytes public at once that nobody staged here. Raises InputError for a bad path."""
+        """Publish a file that was not staged here, immediately. Raises InputError for an invalid path."""
         self.public.put(path, data, self.core.now())
         self.core.ledger.note(self.core.now(), "put", paths=[path])
         self.core.dirty = True
@@ -172,30 +172,30 @@ class Portal:
         self.core.ledger.note(self.core.now(), "alter", paths=[path])
 
     def withdraw_public(self, path: str) -> None:
-        """Take a public file away. Raises NotFoundError."""
+        """Remove a public file. Raises NotFoundError."""
         self.public.withdraw(path)
         self.core.ledger.note(self.core.now(), "withdraw", paths=[path])
         self.core.dirty = True
 
-    # Where things are
+    # Paths
 
     def folder(self, deployment: deployments.Deployment) -> pathlib.Path:
-        """Where the deployment's files lie, by their paths."""
+        """Return the directory of the deployment's files."""
         return self._staged / deployment.deployment_id
 
     def _archive(self, deployment: deployments.Deployment) -> pathlib.Path:
         return self._incoming / f"{deployment.deployment_id}.zip"
 
-    # How time moves it
+    # Changes of state by the clock
 
     def advance(self) -> None:
-        """Bring every deployment to where it is now."""
+        """Bring every deployment to its current state."""
         for deployment in list(self.deployments.values()):
             while self._step(deployment):
                 self.core.dirty = True
 
     def _step(self, deployment: deployments.Deployment) -> bool:
-        """One change of state, if one is due. Says whether there was one."""
+        """Apply one change of state, if one is due. Returns whether there was one."""
         before = deployment.state
         if deployment.state is deployments.State.PENDING:
             self._start_validation(deployment)
@@ -219,7 +219,7 @@ class Portal:
         if findings is None or due > self.core.now():
             return
         found = collections.defaultdict(list, {key: list(value) for key, value in findings.errors.items()})
-        # None for the account of an earlier run that this one does not have.
+        # Empty for an account of an earlier run that does not exist in this one.
         namespaces = next((one.namespaces for _, one in self._tokens.values() if one.name == deployment.account), ())
         for component in findings.components:
             sentences = validation.place_errors(
@@ -236,7 +236,7 @@ class Portal:
             deployment.enter(deployments.State.VALIDATED, due)
 
     def _holder(self, deployment: deployments.Deployment, component: validation.Component) -> str | None:
-        """The id of another deployment that keeps these coordinates. Of two in validation the older is first."""
+        """Return the id of another deployment that has these coordinates. Of two in validation the older is first."""
         holding = deployments.HOLDING if self.core.settings.held_by == "live" else (deployments.State.PUBLISHING,)
         for other in self.deployments.values():
             if other is deployment or other.state not in holding:
@@ -257,7 +257,7 @@ class Portal:
         if deployment.twists.failing:
             deployment.fail({validation.COMMON: list(deployment.twists.failing)}, due)
         elif taken:
-            # Another deployment with the same coordinates was quicker.
+            # Another deployment with the same coordinates was published first.
             words = "Component with package url: '{}' already exists"
             deployment.fail({one.purl: [words.format(one.purl)] for one in taken}, due)
         else:

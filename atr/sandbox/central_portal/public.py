@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public Maven repository's files, each from its own moment on."""
+"""The files of the public Maven repository, each public from its own time on."""
 
 import contextlib
 import dataclasses
@@ -24,14 +24,14 @@ class PublicFile:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What one folder of the repository shows."""
+    """The listing of one folder of the repository."""
 
     folders: tuple[str, ...]
     files: tuple[tuple[str, int], ...]
 
 
 class PublicTree:
-    """Files and components by path. What is once public is changed only by the `alter` and `withdraw` of a test."""
+    """Files and components by path. Only `alter` and `withdraw`, for tests, change public files."""
 
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
@@ -39,17 +39,17 @@ class PublicTree:
         self.components: dict[validation.Component, float] = {}
 
     def restore(self, files: Mapping[str, float], components: Iterable[tuple[validation.Component, float]]) -> None:
-        """Take up what an earlier tree had under the same root."""
+        """Add the files and components of an earlier tree under the same root."""
         for path, since in files.items():
             disk = self._root / path
             self.files[path] = PublicFile(disk, disk.stat().st_size, since)
         self.components.update(components)
 
     def publish(self, path: str, source: pathlib.Path, since: float) -> None:
-        """Make a copy of the source public under this path, from `since` on."""
+        """Publish a copy of the source under this path, from `since` on."""
         target = self._root / bundle.check_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A link costs no space. It is safe: every change, here and in a deployment, writes a new file.
+        # A link needs no space. It is safe, because every change, here and in a deployment, writes a new file.
         with contextlib.suppress(FileNotFoundError):
             target.unlink()
         try:
@@ -59,12 +59,12 @@ class PublicTree:
         self.files[path] = PublicFile(target, target.stat().st_size, since)
 
     def announce(self, components: Iterable[validation.Component], since: float) -> None:
-        """Note that these versions exist, for `/published` and for validation."""
+        """Record that these versions exist, for `/published` and for validation."""
         for component in components:
             self.components.setdefault(component, since)
 
     def put(self, path: str, data: bytes, since: float) -> None:
-        """Make bytes public that no deployment brought, as if somebody had published them elsewhere."""
+        """Publish a file of no deployment, as if somebody had published it elsewhere."""
         component = validation.component_at(path)
         if component is not None:
             self.announce([component], since)
@@ -79,7 +79,7 @@ class PublicTree:
         replace_bytes(file.disk, one_byte_off(file.disk.read_bytes()))
 
     def withdraw(self, path: str) -> None:
-        """Take a file away. Raises NotFoundError."""
+        """Remove a file. Raises NotFoundError."""
         self._file(path).disk.unlink()
         del self.files[path]
 
@@ -88,11 +88,11 @@ class PublicTree:
         return file if file is not None and file.since <= now else None
 
     def has(self, component: validation.Component) -> bool:
-        """Whether this version is public, with whatever packaging."""
+        """Return whether this version is public, with any packaging."""
         return any(known.coordinate == component.coordinate for known in self.components)
 
     def listing(self, folder: str, now: float) -> Listing:
-        """What stands in a folder now; the root is the empty string."""
+        """Return the content of a folder at this time; the root is the empty string."""
         prefix = f"{folder}/" if folder else ""
         folders, files = set(), []
         for path, file in self.files.items():
@@ -112,13 +112,13 @@ class PublicTree:
 
 
 def one_byte_off(data: bytes) -> bytes:
-    """The same bytes, but for one in the middle. An empty file gets a byte."""
+    """Return the same bytes except for one in the middle. An empty file gets one byte."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :] if data else b"\0"
 
 
 def replace_bytes(path: pathlib.Path, data: bytes) -> None:
-    """Put a new file in this one's place, so that links to the old one keep its bytes."""
+    """Replace a file by a new one, so that links to the old one keep its bytes."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_bytes(data)
     fresh.replace(path)

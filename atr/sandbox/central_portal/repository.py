@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public Maven repository: read only, and each file only from its moment on."""
+"""The public Maven repository over HTTP, read-only. Each file is available from its own time on."""
 
 import datetime
 import mimetypes
@@ -15,14 +15,14 @@ import atr.sandbox.endpoints as endpoints
 BLUEPRINT: Final = quart.Blueprint("repository", __name__, url_prefix=endpoints.REPOSITORY, template_folder="templates")
 _PLAIN: Final = ("asc", "md5", "sha1", "sha256", "sha512")
 _XML: Final = ("pom", "xml")
-# Apache's column of names is so wide.
+# The width of the column of names in an index of Apache httpd.
 _COLUMN: Final = 23
 
 
 @BLUEPRINT.get("/")
 @BLUEPRINT.get("/<path:path>")
 async def get_path(path: str = "") -> quart.ResponseReturnValue:
-    """A file, or the view of a folder."""
+    """Return a file, or the index of a folder."""
     world = current.world()
     world.portal.advance()
     now = world.now()
@@ -35,7 +35,7 @@ async def get_path(path: str = "") -> quart.ResponseReturnValue:
 
 
 async def folder_view(path: str, now: float) -> quart.ResponseReturnValue:
-    """Links to what stands in a folder; 404 for an empty one."""
+    """Return links to the content of a folder; 404 for an empty one."""
     world = current.world()
     folder = path.rstrip("/")
     listing = world.portal.public.listing(folder, now)
@@ -59,12 +59,12 @@ async def folder_view(path: str, now: float) -> quart.ResponseReturnValue:
 
 @BLUEPRINT.app_template_filter()
 def truncated(name: str) -> str:
-    """A name as Apache shows it: cut off where it is too long for its column."""
+    """Return a name as Apache httpd shows it: cut if it is too long for its column."""
     return name if len(name) <= _COLUMN else f"{name[: _COLUMN - 3]}..>"
 
 
 def media_type(path: str) -> str:
-    """What a browser should take a file for: texts are shown, the rest is saved."""
+    """Return the media type for a browser: texts are shown, other files are saved."""
     suffix = path.rpartition(".")[2]
     if suffix in _PLAIN:
         return "text/plain"

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The platform's rules for an upload, in the platform's words.
+"""The platform's rules for an upload, with the platform's messages.
 
-Numbered as they are applied: 1 the archive can be read and its paths are safe; 2 every file stands in Maven's layout
-beside a POM; 3 the POM can be read, fits its path and says what is required; 4 sources and javadoc, beside a jar with
-classes; 5 per file: a signature (its armour only, no key is asked), md5 and sha1, but for a Sigstore bundle, of which
-nothing is asked; 6 what depends on the rest of the world: the namespace is
-the account's, the version is not public, no other deployment has it.
+Numbered as they are applied: 1 the archive can be read and its paths are safe; 2 every file is in Maven's layout next
+to a POM; 3 the POM can be read, matches its path and has the required elements; 4 a jar with classes has sources and
+javadoc; 5 each file has a signature (only its armour is checked, with no key), md5 and sha1, except Sigstore bundles,
+which need none; 6 what the bundle alone does not show: the namespace is the account's, the version is not public, no
+other deployment has it.
 
-https://central.sonatype.org/publish/requirements/ ; the sentences are as public issues and client tests quote them.
-What is taken besides is reported: a jar without classes alone (jreleaser/jreleaser#1751), a relocated POM without a jar
-(jreleaser/jreleaser discussion 1655), Sigstore bundles that nobody signed (sigstore/sigstore-java#775).
+https://central.sonatype.org/publish/requirements/ ; the messages are quoted from public issues and client tests.
+Issues report that these are accepted too: a jar without classes alone (jreleaser/jreleaser#1751), a relocated POM
+without a jar (jreleaser/jreleaser discussion 1655), unsigned Sigstore bundles (sigstore/sigstore-java#775).
 """
 
 import collections
@@ -29,19 +29,18 @@ CHECKSUMS: Final = ("md5", "sha1", "sha256", "sha512")
 REQUIRED_CHECKSUMS: Final = ("md5", "sha1")
 SIDE_SUFFIXES: Final = tuple(f".{name}" for name in CHECKSUMS)
 SIGNATURE_SUFFIX: Final = ".asc"
-# The second is older. https://docs.sigstore.dev/about/bundle/
+# The second one is older. https://docs.sigstore.dev/about/bundle/
 SIGSTORE_SUFFIXES: Final = (".sigstore.json", ".sigstore")
 ARMOUR: Final = b"-----BEGIN PGP SIGNATURE-----"
-# Errors that belong to no component are filed under this word.
+# The key of errors that belong to no component.
 COMMON: Final = "common"
 
 _MAX_SIDE_BYTES: Final = 64 * 1024
 _CHUNK: Final = 1024 * 1024
-# One or more for the group, then artifact and version.
+# One or more folders for the group, then artifact and version.
 _MIN_FOLDERS: Final = 3
 # An .aar needs neither sources nor javadoc, as builds that publish both kinds report.
 _WITHOUT_SOURCES: Final = ("pom", "aar")
-# What a build tool puts into a jar that holds nothing.
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -74,7 +73,7 @@ class Component:
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What looking at a bundle brought to light. No errors: it is valid, as far as the bundle alone can tell."""
+    """The findings about a bundle. Without errors it is valid, as far as the bundle alone shows."""
 
     files: Mapping[str, bundle.StagedFile]
     components: tuple[Component, ...]
@@ -82,7 +81,7 @@ class Findings:
 
 
 def is_side_file(path: str) -> bool:
-    """Whether the path is a checksum of another file."""
+    """Return whether the path is named like a checksum of another file."""
     return path.endswith(SIDE_SUFFIXES)
 
 
@@ -124,7 +123,7 @@ def place_errors(
 
 
 def component_at(path: str) -> Component | None:
-    """The component that a path belongs to by its folders, if it has enough of them."""
+    """Return the component that a path belongs to by its folders; None if it has too few."""
     segments = path.split("/")[:-1]
     if len(segments) < _MIN_FOLDERS:
         return None
@@ -133,7 +132,7 @@ def component_at(path: str) -> Component | None:
 
 
 def owns(namespaces: Iterable[str], group: str) -> bool:
-    """Whether a group lies in one of the namespaces: is one, or lies below one. Old groups have no dot."""
+    """Return whether a group is one of the namespaces or below one. Old groups have no dot."""
     return any(group == namespace or group.startswith(f"{namespace}.") for namespace in namespaces)
 
 
@@ -147,9 +146,9 @@ def _by_directory(files: Iterable[str]) -> dict[str, list[str]]:
 def _component(
     root: pathlib.Path, directory: str, paths: list[str], found: dict[str, list[str]]
 ) -> tuple[Component, bool] | None:
-    """Rules 2 and 3: the component that lives in this directory, and whether its POM says that it has moved.
+    """Rules 2 and 3: return the component of this directory, and whether its POM is a relocation.
 
-    None with the reason filed under `common`.
+    Returns None if there is none, with the reason under `common`.
     """
     component = component_at(f"{directory}/")
     if component is None:
@@ -195,7 +194,7 @@ def _sources_errors(root: pathlib.Path, component: Component, paths: list[str]) 
     if component.packaging in _WITHOUT_SOURCES:
         return []
     entries = _entries(root / component.directory / f"{component.stem}.jar")
-    # What cannot be read as a jar is taken for one with classes.
+    # A file that cannot be read as a jar counts as one with classes.
     classes = (entries is None) or any(name.endswith(".class") for name in entries)
     names = _names(paths)
     return [
@@ -206,7 +205,7 @@ def _sources_errors(root: pathlib.Path, component: Component, paths: list[str]) 
 
 
 def _entries(jar: pathlib.Path) -> list[str] | None:
-    """The names in a jar; None if there is none that can be read."""
+    """Return the names in a jar; None if there is no readable jar."""
     try:
         with zipfile.ZipFile(jar) as archive:
             return archive.namelist()
@@ -219,7 +218,7 @@ def _names(paths: Iterable[str]) -> set[str]:
 
 
 def _file_errors(directory: pathlib.Path, name: str, names: set[str]) -> list[str]:
-    """Rule 5 for one file. A checksum that is not asked for must be right if it is there."""
+    """Rule 5 for one file. A checksum that is not required must be correct if it exists."""
     signature = name.endswith(SIGNATURE_SUFFIX)
     sigstore = name.endswith(SIGSTORE_SUFFIXES)
     given = [kind for kind in CHECKSUMS if f"{name}.{kind}" in names]
@@ -256,7 +255,7 @@ def _digests(path: pathlib.Path, kinds: list[str]) -> dict[str, str]:
 
 
 def _stated(path: pathlib.Path) -> str:
-    # Bare hex, or hex and a file name as md5sum writes it; see elastic/elasticsearch#52413 for both in the wild.
+    # Hex alone, or hex and a file name as md5sum writes it; elastic/elasticsearch#52413 shows both.
     words = _head(path).decode("ascii", "replace").split()
     return words[0].lower() if words and _HEX.fullmatch(words[0]) else ""
 
