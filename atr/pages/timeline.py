@@ -77,7 +77,7 @@ def _verified(data: Mapping[str, Any]) -> str:
 
 
 def _marked(data: Mapping[str, Any]) -> str:
-    what = "drop" if data["kind"] == "drop" else "call"
+    what = "publish request" if data["kind"] == "publish" else data["kind"]
     return f"Mark written: {data['kind']} number {data['number']}. From here on, the {what} may have been sent."
 
 

@@ -373,7 +373,9 @@ def _gone(view: View, end: Decision, *, patient: bool = True) -> Decision:
 
 def _proved_and_sent(view: View, reason: str = "") -> Decision:
     """Verify the files and send the publish request, once no wait is left; until then nothing is verified again."""
-    return Decision(None, view.limit.sentence("call")) if view.limit else Decision(None, reason, then=Do.VERIFY)
+    return (
+        Decision(None, view.limit.sentence("publish request")) if view.limit else Decision(None, reason, then=Do.VERIFY)
+    )
 
 
 def _is_past(view: View, marked: datetime.datetime | None) -> bool:

@@ -43,7 +43,7 @@ class Lane:
         """The name of the lane in sentences."""
         found = mechanisms.Mechanism.__members__.get(self.name)
         name = (found or distribution.DistributionPlatform[self.name]).display_name
-        return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public place"
+        return name if (self.reach is budget.Reach.ACCOUNT) else f"{name}'s public repository"
 
 
 def of_row(row: operating.PlatformAccount) -> budget.Account:

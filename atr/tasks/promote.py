@@ -121,7 +121,7 @@ def _held_up(view: steps.View, decision: steps.Decision, unclear: str) -> str:
     if decision.to is None:
         return unclear or decision.reason
     again = (decision.to is states.State.REQUESTED) and view.limit
-    return again.sentence("call") if again else ""
+    return again.sentence("publish request") if again else ""
 
 
 async def _observe(promoter: contract.Promoter, claimed: work.Promotion) -> contract.Observation:
@@ -346,6 +346,6 @@ def _counted(view: steps.View, seen: Seen) -> steps.View:
     return dataclasses.replace(view, gone_looks=view.gone_looks + 1, gone_since=view.gone_since or view.now)
 
 
-def _unclear(reply: contract.Reply, what: str = "call") -> str:
+def _unclear(reply: contract.Reply, what: str = "publish request") -> str:
     answer = f"it replied {reply.status}" if reply.status else "there was no complete reply"
     return f"The {what} was sent once, and {answer}. The platform is being queried for the outcome."

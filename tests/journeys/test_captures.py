@@ -208,7 +208,7 @@ async def test_the_public_place_says_when_to_come_back_and_is_obeyed(voted: worl
     await voted.promote(1)
     await voted.until(1, states.State.CHECKING)
     voted.fault("repository", status=429, headers={"Retry-After": "1800"})
-    await voted.until(1, lambda row: "public place asked for a pause; next request at" in row.next_note)
+    await voted.until(1, lambda row: "public repository asked for a pause; next request at" in row.next_note)
     asked = voted.requests("repository")
     await voted.pass_time(rounds=2, minutes=14)
     assert voted.requests("repository") == asked

@@ -517,7 +517,7 @@ def timeline() -> tuple[views.TimelineEntry, ...]:
         entry(at=ago(30)),
         entry("18 staged files read again; all identical to the voted files.", at=ago(29), actor=""),
         entry(
-            "Mark written. From here on the call may have been sent, and is never sent blindly again.",
+            "Mark written. From here on the publish request may have been sent, and is never sent blindly again.",
             at=ago(28),
             actor="",
             no_return=True,

@@ -135,7 +135,7 @@ class Promotions(transaction.Writer):
                 "committee member can then promote again."
             )
         elif wait is not None:
-            row.held, row.blocker = wait.is_over, wait.sentence("call")
+            row.held, row.blocker = wait.is_over, wait.sentence("publish request")
 
     def _after_drop(self, row: tables.Promotion, history: attempts.History, outcome: work.Outcome) -> None:
         if outcome.answer is steps.Answer.CHALLENGED:
