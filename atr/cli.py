@@ -126,7 +126,7 @@ def backup(to: pathlib.Path) -> None:
     "--replace", is_flag=True, help="Replace an existing database that is not empty; it is kept under another name."
 )
 def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as above)
-    """Put a backup in the place of the database. Nothing may use it; what had not ended then waits for a person."""
+    """Replace the database with a backup. Nothing may be using it; unfinished work in it then waits for a person."""
     import atr.backup as backups
 
     manifest, generation, kept = asyncio.run(backups.restore(_database(), file, replace=replace))
@@ -157,7 +157,7 @@ def declare_restored(as_of: datetime.datetime | None) -> None:
     help="A backup that contains chain heads.",
 )
 def verify_chain(logs: tuple[TextIO, ...], files: tuple[pathlib.Path, ...]) -> None:
-    """Check every chain of events, and against the heads that were told. Reads only; exit 1 if anything is wrong."""
+    """Verify every chain of events, also against reported heads. Read-only; exits with 1 if anything is wrong."""
     import atr.backup as backups
 
     anchors = backups.told(logs, files)
@@ -187,7 +187,7 @@ def move(source: str, target: str) -> None:
 @click.option("--web", is_flag=True, help="Check the web process's settings instead of the worker's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def doctor(web: bool, as_json: bool) -> None:  # noqa: FBT001  (click passes flags as booleans)
-    """What would go wrong, found before the day. Reads only; exit 1 if anything must be put right first."""
+    """Find what would fail on the day of a release. Read-only; exits with 1 if anything must be fixed first."""
     import atr.doctor as doctors
 
     if not asyncio.run(doctors.tell_all(os.environ, _as_json if as_json else _as_finding, web=web)):
@@ -211,7 +211,7 @@ def sandbox(
     namespaces: tuple[str, ...],
     bundle_limit: int | None,
 ) -> None:
-    """Run the stand-in platform: a portal and a public repository, on this machine only."""
+    """Run the sandbox: a simulated portal, public repository and registries, on this machine only."""
     import atr.sandbox.run as run
     import atr.sandbox.server as server
 
@@ -224,7 +224,7 @@ def sandbox(
 @click.option("--fault", default="none", metavar="NAME", help="A fault to simulate; `--fault list` lists them.")
 @click.option("--bundle", type=click.Path(path_type=pathlib.Path), help="A directory with a Maven repository tree.")
 def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noqa: FBT001
-    """The whole journey without a browser, against the stand-in. Exit 0 only if it ends as it must."""
+    """Run a whole release without a browser, in the sandbox. Exits with 0 only if the outcome is the expected one."""
     import atr.demo.faults as faults
     import atr.demo.journey as journey
     import atr.demo.tree as trees

@@ -221,7 +221,11 @@ async def free_names(hands: contexts.Context) -> None:
     if stopped:
         _LOG.warning("stopped %d promotions of deleted releases", stopped, extra={"action": "release_deleted"})
     if freed:
-        _LOG.warning("freed %d packages that were held without right", freed, extra={"action": "packages_freed"})
+        _LOG.warning(
+            "freed %d packages that were reserved outside their projects' namespaces",
+            freed,
+            extra={"action": "packages_freed"},
+        )
 
 
 async def tell_heads(hands: contexts.Context) -> None:

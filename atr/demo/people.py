@@ -36,7 +36,7 @@ async def settle_in(store: storage.Storage, namespaces: Sequence[str]) -> None:
         await admin.policy.set_committee("elsewhere", "Elsewhere", committee_members=(STRANGER,))
         await admin.policy.set_project(PROJECT, "Example Widgets", "example")
         await admin.policy.set_target(
-            PROJECT, _PLATFORM, namespaces=namespaces, source="the stand-in portal", target="the stand-in repository"
+            PROJECT, _PLATFORM, namespaces=namespaces, source="the simulated portal", target="the simulated repository"
         )
     async with store.write_as_project_committee_member(PROJECT, MEMBERS[0]) as member:
         await member.policy.edit(

@@ -95,8 +95,8 @@ def _welcome(stack: processes.Stack, version: str) -> str:
         f"  Or walk the whole way yourself: Start a release, version {NEXT}, and upload this folder as it is:\n"
         f"            {(stack.state_dir / _EXAMPLE).absolute()}\n"
         f"            then stage it, put it to the vote, vote as alice, bob and carol, and promote it\n\n"
-        f"  The stand-in platform, with its public files: {stack.sandbox_url}/\n"
-        f"  Stand-ins of npm, PyPI, Docker Hub and Artifact Hub: {stack.sandbox_url}/registries/\n"
+        f"  The simulated platform, with its public files: {stack.sandbox_url}/\n"
+        f"  Simulated npm, PyPI, Docker Hub and Artifact Hub: {stack.sandbox_url}/registries/\n"
         f"  Ctrl-C stops everything; the state stays in {stack.state_dir}\n"
     )
 

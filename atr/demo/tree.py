@@ -78,14 +78,14 @@ def example(size: int = 20_000, version: str = _VERSION) -> Tree:
 def of_directory(root: pathlib.Path) -> Tree:
     """Return the Maven repository tree below a directory. Raises InputError if there is none."""
     if not root.is_dir():
-        raise errors.InputError(f"{root} is not a directory. Give one that holds a Maven repository tree.")
+        raise errors.InputError(f"{root} is not a directory. Give one that contains a Maven repository tree.")
     files: dict[str, bytes | pathlib.Path] = {}
     for path in sorted(root.rglob("*")):
         there = path.relative_to(root).as_posix()
         if path.is_file() and not _is_kept(there):
             files[there] = path
     if not files:
-        raise errors.InputError(f"{root} holds no files.")
+        raise errors.InputError(f"{root} contains no files.")
     return Tree(files, _packages(files))
 
 

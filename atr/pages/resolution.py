@@ -178,7 +178,7 @@ def _sentence(release: sql.Release, why_not: str, measure: voted.Measure, found:
     if found:
         return found[0].sentence
     if not measure.sets:
-        return "Nothing holds the announcement. The ballot has no files for a platform."
+        return "Nothing blocks the announcement. The ballot has no files for a platform."
     return f"The release can be announced: {measure.count}."
 
 

@@ -191,9 +191,7 @@ class Place:
                     )
                 # A new request: Authorization, and whatever else was for the first host, stays behind.
                 request = self.client.build_request(method, target)
-        raise errors.MalformedError(
-            f"{self.name} sends us from host to host for {what}. An operator should look at it."
-        )
+        raise errors.MalformedError(f"{self.name} sends us from host to host for {what}. Ask an operator to check it.")
 
     async def _chunks(
         self, response: httpx.Response, at_most: int, until: float, what: str

@@ -51,7 +51,7 @@ def published(
     if distribution.Coordinates(where.platform_name, "", name, version) != where:
         raise answers.another(_NAME, f"{where}", [name, version])
     if not files:
-        raise errors.UnavailableError(f"{_NAME} knows {where} and shows no file of it. We will look again.")
+        raise errors.UnavailableError(f"{_NAME} knows {where} and shows no file of it. It will be checked again.")
     dates = [answers.instant(file.get("upload_time_iso_8601")) for file in files if isinstance(file, dict)]
     date = min((one for one in dates if one is not None), default=None)
     return contract.Published(where, date, site.address(document_path(where)), page(site, where))

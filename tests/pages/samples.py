@@ -860,7 +860,7 @@ def listing(**changes: Any) -> distributions.DistributionList:
                 maven,
                 word="pending",
                 proof=distribution.Proof.UNPROVED,
-                sentence="Not public yet; we look again at 21:40.",
+                sentence="Not public yet; it is checked again at 21:40.",
                 pending=True,
                 delete_why_not="",
             ),

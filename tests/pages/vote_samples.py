@@ -178,7 +178,7 @@ def abandoning(**changes: Any) -> resolution.AbandonView:
 def announcing(**changes: Any) -> resolution.AnnounceView:
     sample = resolution.AnnounceView(
         head=head("Finish"),
-        sentence="Nothing holds the announcement: 1 of 1 voted file set is live.",
+        sentence="Nothing blocks the announcement: 1 of 1 voted file set is live.",
         css="ready",
         ballot_digest=samples.digest("ballot"),
         live=(("Maven Central", samples.live().public_urls),),

@@ -94,7 +94,8 @@ def test_a_wait_holds_until_its_instant() -> None:
 def test_the_sentence_holds_the_platforms_words_and_the_instant() -> None:
     until = datetime.datetime(2026, 12, 1, 0, 5, tzinfo=datetime.UTC)
     assert timing.Wait(until, is_over=False, words="Limit reached").sentence("publish request") == (
-        "The platform rate-limits the publish request (429): “Limit reached”. It is sent again at 00:05 UTC on 1 December."
+        "The platform rate-limits the publish request (429): “Limit reached”. "
+        "It is sent again at 00:05 UTC on 1 December."
     )
     assert timing.Wait(until, is_over=True, words="").sentence("upload") == (
         "The platform rate-limits the upload (429). "

@@ -436,8 +436,8 @@ ACTS: Final = [
     ("forget_copy", "kept", True, "Copy deleted.", ("deployment", "staged")),
     ("go_on", "stopped", True, "Continuing.", ("promotion", "requested")),
     ("verify", "ready", False, "Every staged file is being read again.", ("deployment", "staged")),
-    ("look", "ready", False, "Looking now.", ("deployment", "staged")),
-    ("look", "publishing", False, "Looking now.", ("promotion", "publishing")),
+    ("look", "ready", False, "Checking now.", ("deployment", "staged")),
+    ("look", "publishing", False, "Checking now.", ("promotion", "publishing")),
     (
         "prove_published",
         "published by another hand",

@@ -119,7 +119,7 @@ class MavenCentral:
             if not seen:
                 # Not one deployment was read, which is no answer.
                 raise
-            cut = f"Only the newest {len(seen):,} deployments of our account were looked at. {fault}"
+            cut = f"Only the newest {len(seen):,} deployments of this account were checked. {fault}"
         return contract.Holding(tuple(held.values()), cut)
 
     async def stage(
@@ -136,7 +136,7 @@ class MavenCentral:
             archive = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
         except OSError as fault:
             raise errors.UnavailableError(
-                f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk.",
+                f"The bundle could not be written: {fault.strerror}. Nothing was sent. Ask an operator.",
                 faultless=True,
             ) from fault
         with archive:

@@ -60,7 +60,7 @@ def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | 
         size = archive.tell()
     except OSError as fault:
         raise errors.UnavailableError(
-            f"The bundle could not be written: {fault.strerror}. Nothing was sent. An operator looks at the disk."
+            f"The bundle could not be written: {fault.strerror}. Nothing was sent. Ask an operator."
         ) from fault
     _refuse_too_large(size, limit)
     return size

@@ -138,7 +138,7 @@ def page(answered: answers.Answered, number: int, what: str, before: Page | None
     document = answers.parsed(answered, what)
     deployments, count = document.get("deployments"), document.get("pageCount")
     if not isinstance(deployments, list) or not all(isinstance(entry, dict) for entry in deployments):
-        raise errors.MalformedError(f"Central's list for {what} holds no list of deployments.")
+        raise errors.MalformedError(f"Central's list for {what} has no list of deployments.")
     if (count is not None) and (_whole_number(count) is None):
         raise errors.MalformedError(f"Central's list for {what} does not count its pages in numbers.")
     if document.get("page", number) != number:

@@ -31,9 +31,11 @@ class Credential:
         """Refuse what a careless copy leaves behind: a line break would be encoded and refused with a bare 401."""
         for part in (self.name, self.password):
             if (not part) or _UNFIT.search(part):
-                raise errors.SettingsError("The token of Maven Central is empty or holds a space or line break.")
+                raise errors.SettingsError("The token of Maven Central is empty or contains a space or line break.")
         if ":" in self.name:
-            raise errors.SettingsError("The name of Maven Central's token holds a colon; give name and password apart.")
+            raise errors.SettingsError(
+                "The name of Maven Central's token contains a colon; give name and password apart."
+            )
 
     @property
     def encoded(self) -> str:
