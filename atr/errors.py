@@ -1,47 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that may go wrong on purpose, in one tree.
+"""Every error that ATR raises on purpose, in one tree.
 
     AtrError
     ├─ SettingsError            the program may not start with these settings
     ├─ AccessError              the person may not do this
-    ├─ NotFoundError            no such thing, or not yours to see
+    ├─ NotFoundError            it does not exist, or the person may not see it
     ├─ InputError               a value that cannot be used; `.field` names it
     ├─ UnsupportedError         the platform cannot do this
-    ├─ ConflictError            the thing moved meanwhile, or is in another state
-    │  ├─ LeaseLostError       another worker took the row over
-    │  └─ TransitionError       an arrow that the table of states does not have
+    ├─ ConflictError            the row has changed meanwhile, or its state does not allow this
+    │  ├─ LeaseLostError        another worker took the row over
+    │  └─ TransitionError       a transition that the table of states does not have
     ├─ NoRoomError              the disk is full; nothing was kept
-    ├─ DamagedError             a file on our disk is not what was recorded of it
-    ├─ BlockedError             gates say no, or something else that stands in the way; `.reasons` has each
-    └─ PlatformError            something outside did not do what we asked
-       ├─ UnavailableError      no usable answer now; ask again (`.retry_after` seconds, if told)
-       ├─ RefusedError          a complete and definite no (`.status`)
-       │  └─ CredentialsError   our credentials were refused
+    ├─ DamagedError             a file on ATR's disk differs from its record
+    ├─ BlockedError             a gate is not met, or there is another blocker; `.reasons` has each
+    ├─ UnexpectedError          an error of the program itself, while it processed a row
+    └─ PlatformError            something outside did not do what ATR asked for
+       ├─ UnavailableError      no usable answer now; ask again (in `.retry_after` seconds, if given)
+       ├─ RefusedError          a complete and definite refusal (`.status`)
+       │  └─ CredentialsError   ATR's credentials were refused
        └─ MalformedError        an answer that cannot be read; never taken for success
-          └─ TooLongError       one with more bytes than we read
+          └─ TooLongError       an answer with more bytes than ATR reads
 
 The text of an error is written for the person who reads it: what happened, to what, and what to do next. It never
-holds a secret. Where it is made of reasons (reasons.py), `.reasons` has them for programs: codes with their facts. An
-error that is not in this tree is a bug of ours.
+contains a secret. If it consists of reasons (reasons.py), `.reasons` has them for programs: codes with their facts.
+Any other error is a bug in ATR.
 """
 
 from typing import Final
 
 import atr.reasons as reasons
 
-# How the text of an UnavailableError ends. Who says it in other words, or gives up, takes it off.
+# The end of an UnavailableError's text. Code that says it in other words, or stops retrying, removes it.
 ASKED_AGAIN: Final = " It will be retried."
 
 
 class AtrError(Exception):
     """Base of every error that is raised on purpose."""
 
-    # In how many seconds to ask again, if a platform told.
+    # After how many seconds to ask again, if a platform reported it.
     retry_after: float | None = None
 
     @property
     def reasons(self) -> tuple[reasons.Reason, ...]:
-        """Why, as codes with their facts; empty where only the text says it."""
+        """The reasons, as codes with their facts; empty if there is only the text."""
         return tuple(one for one in self.args if isinstance(one, reasons.Reason))
 
 
@@ -54,11 +55,11 @@ class AccessError(AtrError):
 
 
 class NotFoundError(AtrError):
-    """There is no such thing, or it is not theirs to see."""
+    """It does not exist, or the person may not see it."""
 
 
 class InputError(AtrError):
-    """A value from outside that cannot be used. `field` is the name of the form field it came in."""
+    """A value from outside that cannot be used. `field` is the name of its form field."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -70,33 +71,33 @@ class UnsupportedError(AtrError):
 
 
 class ConflictError(AtrError):
-    """The row moved meanwhile, or stands in a state that does not allow this."""
+    """The row has changed meanwhile, or its state does not allow this."""
 
 
 class LeaseLostError(ConflictError):
-    """Another worker took the row over: whoever held it writes nothing any more."""
+    """Another worker took the row over: the worker that lost the lease writes nothing any more."""
 
     def __init__(self) -> None:
         super().__init__("Another worker has taken over this row; the result was discarded.")
 
 
 class TransitionError(ConflictError):
-    """A change of state that the table does not have."""
+    """A transition that the table of states does not have."""
 
 
 class NoRoomError(AtrError):
-    """The disk of this server is full. What was being written is taken away again."""
+    """The disk of this server is full. The file that was being written is deleted again."""
 
     def __init__(self) -> None:
         super().__init__("The server's disk is full. Ask the operators to free space, then try again.")
 
 
 class DamagedError(AtrError):
-    """A file on our disk is not what was recorded of it. The text follows the name of the file: "is not there"."""
+    """A file on ATR's disk differs from its record. The text follows the name of the file: "is not there"."""
 
 
 class BlockedError(AtrError):
-    """One gate or more says no; its text is their sentences."""
+    """One or more gates are not met, or there are other blockers. The text is their sentences."""
 
     def __init__(self, *why: reasons.Reason) -> None:
         super().__init__(*why)
@@ -106,13 +107,13 @@ class BlockedError(AtrError):
 
 
 class PlatformError(AtrError):
-    """Something outside did not do what we asked."""
+    """Something outside did not do what ATR asked for."""
 
 
 class UnavailableError(PlatformError):
-    """No usable answer now. `retry_after` is what the platform asked for, in seconds, if it did.
+    """No usable answer now. `retry_after` is the wait that the platform asked for, in seconds, or None.
 
-    `faultless`: it answered as it should, or was not asked, so this says nothing of whether it is well.
+    `faultless`: the platform answered correctly or was not asked, so this does not count as a fault of it.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class UnavailableError(PlatformError):
 
 
 class RefusedError(PlatformError):
-    """A complete and definite no from the platform, with its HTTP status."""
+    """A complete and definite refusal of the platform, with its HTTP status."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
@@ -133,7 +134,7 @@ class RefusedError(PlatformError):
 
 
 class CredentialsError(RefusedError):
-    """The platform refused our credentials."""
+    """The platform refused ATR's credentials."""
 
 
 class MalformedError(PlatformError):
@@ -141,11 +142,11 @@ class MalformedError(PlatformError):
 
 
 class TooLongError(MalformedError):
-    """An answer with more bytes than we read of one. Who asks for less may get it."""
+    """An answer with more bytes than ATR reads. A smaller request may get a smaller answer."""
 
 
 class UnexpectedError(AtrError):
-    """A fault of the program while it worked on a row: the sentence is for people, the kind for the operator."""
+    """An error of the program while it processed a row: the sentence is for people, the kind for the operator."""
 
     def __init__(self, kind: str) -> None:
         super().__init__("An unexpected error occurred; see the worker's log. It will be retried.")

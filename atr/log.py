@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logging: one JSON object a line on standard error, with what the caller gave as `extra`. Never a secret.
+"""Logging: one JSON object per line on standard error, with the caller's `extra`. Never a secret.
 
-What a line is about is told once, where the work on it begins: the request of the web, the row of the worker. Every
-line that is written on the way has it, whoever writes it.
+The context of a line is set once, where the work begins: the request in the web process, the row in the worker. Every
+line that is written during this work has it.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# httpx logs each request's address at INFO; an address may hold an id that says more than an operator needs.
+# httpx logs each request's URL at INFO; a URL may contain an id that says more than an operator needs.
 _QUIET: Final = ("httpx", "httpcore", "hypercorn.access", "alembic", "aiosqlite")
 
-# Of each task of the event loop its own; a task inherits what was known where it was made.
+# Each task of the event loop has its own; a task inherits the context in which it was created.
 _ABOUT: Final[contextvars.ContextVar[Mapping[str, Any]]] = contextvars.ContextVar("about", default=MappingProxyType({}))
 
 
 @contextlib.contextmanager
 def about(**facts: Any) -> Iterator[None]:
-    """Have these facts in every line that is written inside."""
+    """Add these facts to every line that is written in the body."""
     token = _ABOUT.set({**_ABOUT.get(), **facts})
     try:
         yield
@@ -34,7 +34,7 @@ def about(**facts: Any) -> Iterator[None]:
 
 
 def about_from_here(**facts: Any) -> None:
-    """Have these facts in every line that this task of the event loop writes from now on."""
+    """Add these facts to every line that this task of the event loop writes from now on."""
     _ABOUT.set({**_ABOUT.get(), **facts})
 
 
@@ -42,7 +42,7 @@ class Lines(logging.Formatter):
     """A record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message holds."""
+        """Return one line, whatever the message contains."""
         fields = {
             "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -57,7 +57,7 @@ class Lines(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Set logging up for a process."""
+    """Configure logging for a process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

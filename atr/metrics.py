@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures for Prometheus, on a port of their own: what rows say is read when it is asked for, what happens is counted.
+"""Metrics for Prometheus, on their own port: the state of rows is read for each request, events are counted.
 
-Nothing is global: whoever builds a process builds its `Meters` and hands them on, so two in one process never meet.
+Nothing is global: each process creates its own `Meters` and passes them on, so two of them can share one interpreter.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ import atr.storage as storage
 import atr.storage.readers.usage as usage
 
 _LOG = logging.getLogger(__name__)
-# Whoever scrapes gives up after ten by default.
+# In seconds; Prometheus aborts a scrape after ten by default.
 _PATIENCE: Final = 5.0
 _SCAN_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 _STOP_SECONDS: Final = 1.0
 
 
 class Meters:
-    """What this process counts while it runs."""
+    """The counters of this process."""
 
     def __init__(self) -> None:
         self.registry = prometheus_client.CollectorRegistry()
@@ -62,13 +62,13 @@ class Meters:
 
 
 class _Rows(registries.Collector):
-    """Figures as Prometheus wants them. A state that no row is in is a 0, so that an alarm can be made of it."""
+    """The figures as Prometheus metrics. A state without rows is reported as 0, so that an alert can use it."""
 
     def __init__(self, read: figures.Figures | None) -> None:
         self._read = read
 
     def collect(self) -> Iterable[core.Metric]:
-        """Everything that was read; only that nothing was where nothing was."""
+        """Yield all figures; only `atr_rows_read` if none could be read."""
         up = core.GaugeMetricFamily("atr_rows_read", "Whether the metrics from the database could be read.")
         up.add_metric([], 0 if self._read is None else 1)
         yield up
@@ -132,14 +132,14 @@ def _gauge(name: str, told: str, labels: tuple[str, ...], values: Mapping[Any, f
 
 
 def exposition(meters: Meters, read: figures.Figures | None) -> bytes:
-    """Everything in Prometheus' text format; without the rows where they could not be read."""
+    """Return all metrics in Prometheus' text format, without those of rows if they could not be read."""
     rows = prometheus_client.CollectorRegistry()
     rows.register(_Rows(read))
     return prometheus_client.generate_latest(meters.registry) + prometheus_client.generate_latest(rows)
 
 
 def create_app(store: storage.Storage, meters: Meters, *, patience: float = _PATIENCE) -> quart.Quart:
-    """One page, `/metrics`, for machines."""
+    """Return an application with one page, `/metrics`."""
     app = quart.Quart(__name__, static_folder=None)
     app.add_url_rule("/metrics", view_func=_Page(store, meters, patience).answer, methods=["GET"])
     return app
@@ -150,11 +150,11 @@ class _Page:
         self._store = store
         self._meters = meters
         self._patience = patience
-        # However many ask, the database is asked for one at a time.
+        # The database is read for one request at a time, no matter how many there are.
         self._turn = asyncio.Lock()
 
     async def answer(self) -> quart.Response:
-        """Never a fault: what this process counts can be told though the database is away."""
+        """Answer a scrape. It never fails: the counters can be reported without the database."""
         body = exposition(self._meters, await self._figures())
         return quart.Response(body, content_type=prometheus_client.CONTENT_TYPE_LATEST)
 
@@ -163,28 +163,28 @@ class _Page:
             async with asyncio.timeout(self._patience), self._turn, self._store.read() as read:
                 return await usage.of(read)
         except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-            # TimeoutError is an OSError. Not the error's own words: they may hold the address of the database.
+            # TimeoutError is an OSError. The text of the error is not logged: it may have the address of the database.
             _LOG.warning("no figures could be read: %s", type(error).__name__, extra={"action": "no_figures"})
             return None
 
 
 @contextlib.asynccontextmanager
 async def served(store: storage.Storage, meters: Meters, *, host: str, port: int | None) -> AsyncIterator[int]:
-    """Answer there while the body runs, and tell the port; nowhere without one. Raises SettingsError."""
+    """Serve the metrics while the body runs, and yield the port; serve nothing if it is None. Raises SettingsError."""
     if port is None:
         yield 0
         return
     listening = _listening(host, port)
     number = int(listening.getsockname()[1])
     server = hypercorn.config.Config()
-    # Hypercorn takes it over, and closes it.
+    # Hypercorn takes the socket over and closes it.
     server.bind = [f"fd://{listening.detach()}"]
     server.include_server_header = False
     server.graceful_timeout = server.shutdown_timeout = _STOP_SECONDS
     server.accesslog = None
     server.errorlog = None
     stop = asyncio.Event()
-    # In this event loop: a thread of its own could not use the storage, whose connections belong to this one.
+    # In this event loop: another thread could not use the storage, whose connections belong to this loop.
     serving = asyncio.create_task(
         hypercorn.asyncio.serve(create_app(store, meters), server, shutdown_trigger=stop.wait)
     )

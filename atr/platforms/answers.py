@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a platform's answer means and what may be shown of it. Pure: bytes in, values or errors out.
+"""The meaning of a platform's answer, and the part of it that may be shown. Pure: bytes in, values or errors out.
 
-Nothing that a platform sent is shown or kept before it went through `shown`.
+No text of a platform is shown or stored before it has passed through `shown`.
 """
 
 import dataclasses
@@ -20,18 +20,18 @@ import atr.platforms.contract as contract
 import atr.promotion.steps as steps
 import atr.promotion.timing as timing
 
-# Of a platform's text, so many characters are shown.
+# How many characters of a platform's text are shown.
 SAMPLE_LIMIT: Final = 500
 _HIDDEN: Final = "[secret]"
-# Only so much of a text is searched for secrets before it is cut.
+# A text is cut to this length before it is searched for secrets.
 _WINDOW: Final = 20_000
-# White space, control characters, marks that turn the direction of writing, and halves of a surrogate pair.
+# White space, control characters, marks that change the text direction, and surrogates.
 _UNFIT: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
-# The end of the year 9999, the last that a date can hold.
+# The end of the year 9999, the last year of a `datetime`.
 _LATEST_MS: Final = 253_402_300_799_000
 _REFUSALS: Final = frozenset({400, 401, 403})
-# Dates before this are no dates of a release: Go writes its zero, 0001-01-01, for "never".
+# Earlier dates are not those of a release: Go writes its zero time, 0001-01-01, for "never".
 _OLDEST: Final = datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -45,25 +45,25 @@ class Answered:
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
     def shown(self, text: str, limit: int = SAMPLE_LIMIT) -> str:
-        """A text of this answer as it may be shown and kept."""
+        """Return a text of this answer in a form that may be shown and stored."""
         return shown(text, self.secrets, limit=limit)
 
     @property
     def sample(self) -> str:
-        """The beginning of the body as it may be shown and kept."""
+        """The beginning of the body, in a form that may be shown and stored."""
         return self.shown(self.body.decode(errors="replace"))
 
     @property
     def retry_after(self) -> float | None:
-        """What the platform asked us to wait, in seconds. A date is measured from the answer's own Date."""
+        """The wait that the platform asked for, in seconds. A date is measured from the answer's own Date."""
         now = moment(self.headers.get("date", ""))
         return retry_after(self.headers.get("retry-after", ""), now=now)
 
 
 def reply(answered: Answered) -> contract.Reply:
-    """What a complete answer to an irreversible request means. The platform's state decides, this is a hint.
+    """Return what a complete answer to an irreversible request means. It is a hint: the platform's state decides.
 
-    404, 409, 3xx and 5xx leave open whether it was taken.
+    404, 409, 3xx and 5xx do not show whether the request was accepted.
     """
     status, wait = answered.status, None
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -78,7 +78,7 @@ def reply(answered: Answered) -> contract.Reply:
 
 
 def refusal(answered: Answered, who: str, what: str) -> errors.PlatformError:
-    """The error for an answer that is not the 200 we hoped for."""
+    """Return the error for an answer that is not a 200."""
     status = answered.status
     said = f" It said: “{answered.sample}”." if answered.sample else ""
     match status:
@@ -104,7 +104,7 @@ def refusal(answered: Answered, who: str, what: str) -> errors.PlatformError:
 
 
 def parsed(answered: Answered, what: str) -> Mapping[str, object]:
-    """The JSON object in the body. Raises MalformedError for anything else, a name given twice included."""
+    """Return the JSON object in the body. Raises MalformedError for anything else, duplicate names included."""
     read = _json(answered, what)
     if not isinstance(read, dict):
         raise errors.MalformedError(f"The answer for {what} is no JSON object. It begins: “{answered.sample}”.")
@@ -112,10 +112,10 @@ def parsed(answered: Answered, what: str) -> Mapping[str, object]:
 
 
 def document(answered: Answered, who: str, what: str) -> Mapping[str, object] | None:
-    """The JSON object with which a public place answers a look-up; None for its own "no such version".
+    """Return the JSON object with which a public API answers a look-up; None for its own "no such version".
 
-    A place that speaks JSON says that in JSON. A 404 with anything else comes from something in between, or from an
-    address that is set wrongly, and tells nothing. Raises an error of the tree for whatever is neither.
+    A JSON API says that in JSON. A 404 with any other body comes from a proxy, or from a wrong address in the settings,
+    and proves nothing. Raises an AtrError for any other answer.
     """
     match answered.status:
         case httpx.codes.OK:
@@ -135,15 +135,15 @@ def document(answered: Answered, who: str, what: str) -> Mapping[str, object] | 
 
 
 def another(who: str, what: str, said: Iterable[object]) -> errors.MalformedError:
-    """The error for an answer that is about something else than was asked for, or does not say what it is about."""
+    """Return the error for an answer whose subject is not the one that was asked for, or not known."""
     named = shown(" ".join(str(one) for one in said), (), limit=100)
     return errors.MalformedError(f"{who} was asked for {what} and answered about “{named}”, so it tells nothing.")
 
 
 def instant(value: object) -> datetime.datetime | None:
-    """A date of a JSON document, in UTC: ISO 8601 with its zone, or seconds since 1970; None for whatever is neither.
+    """Return a date of a JSON document, in UTC: ISO 8601 with a zone, or seconds since 1970; None for anything else.
 
-    One without a zone is none: nobody knows when it was.
+    A date without a zone is None too, because its instant is not known.
     """
     try:
         match value:
@@ -160,17 +160,17 @@ def instant(value: object) -> datetime.datetime | None:
 
 
 def of_milliseconds(milliseconds: object) -> datetime.datetime | None:
-    """A time that a platform gives in milliseconds; None for anything that is none."""
+    """Return the time for milliseconds since 1970; None for anything else."""
     if not isinstance(milliseconds, int) or isinstance(milliseconds, bool) or not (0 < milliseconds < _LATEST_MS):
         return None
     return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
 
 
 def moment(text: str) -> datetime.datetime | None:
-    """A date of an HTTP header, in UTC; None if it is none."""
+    """Return a date of an HTTP header, in UTC; None if it is not a date."""
     try:
         parsed_date = email.utils.parsedate_to_datetime(text)
-        # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7: always UTC, also where the zone was left out.
+        # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7: always UTC, even without a zone.
         aware = parsed_date if parsed_date.tzinfo else parsed_date.replace(tzinfo=datetime.UTC)
         return aware.astimezone(datetime.UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -178,7 +178,7 @@ def moment(text: str) -> datetime.datetime | None:
 
 
 def retry_after(text: str, *, now: datetime.datetime | None) -> float | None:
-    """Seconds to wait, from 0 to 31 days; None if not told, or told as a date while it is unknown what time it is.
+    """Return the seconds to wait, from 0 to 31 days; None if there is no usable value, or a date without `now`.
 
     https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
@@ -193,28 +193,28 @@ def retry_after(text: str, *, now: datetime.datetime | None) -> float | None:
 
 
 def shown(text: str, secrets: Iterable[str], *, limit: int = SAMPLE_LIMIT) -> str:
-    """A platform's text as it may be shown and kept: one line, no control characters, no secret of ours, cut.
+    """Return a platform's text in a form that may be shown and stored: one line, no control characters or secrets, cut.
 
-    Servers have been seen to echo what they were sent.
+    Secrets are removed because some servers echo what they were sent.
     """
     line = _UNFIT.sub(" ", text[:_WINDOW]).strip()
     kept = limit
     for secret in filter(None, secrets):
         forms = {secret, urllib.parse.quote(secret, safe=""), secret.replace("/", "\\/")}
-        # Longest first; a line break in the middle of an echoed token does not save it.
+        # The longest form first. A token is also found if a line break divides it.
         for form in sorted(forms, key=len, reverse=True):
             line = re.sub(" ?".join(re.escape(letter) for letter in form), _HIDDEN, line)
         if len(text) > _WINDOW:
-            # Half a secret may stand where the window ends.
+            # A part of a secret may be at the end of the window.
             kept = min(kept, max(len(line) - 3 * len(secret), 0))
     return line[:kept]
 
 
 def _json(answered: Answered, what: str) -> object:
     try:
-        # Decoded here: json itself would also take UTF-16 and UTF-32, which are none.
+        # Decoded here: json would also accept UTF-16 and UTF-32, which are not valid JSON encodings.
         return json.loads(answered.body.decode(), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
-    # RecursionError: nested deeper than Python reads. All other faults of the parser are ValueErrors.
+    # RecursionError: nested deeper than Python reads. All other errors of the parser are ValueErrors.
     except (ValueError, RecursionError) as fault:
         raise errors.MalformedError(f"The answer for {what} is no JSON. It begins: “{answered.sample}”.") from fault
 

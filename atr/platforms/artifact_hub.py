@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Artifact Hub: an index of Helm charts, read through its API. It holds no files, so there is nothing to promote.
+"""Artifact Hub: an index of Helm charts, read through its API. It hosts no files, so there is nothing to promote.
 
-The index follows the charts' own repositories, half an hour behind as a rule.
+The index follows the charts' own repositories, usually half an hour behind.
 """
 
 from typing import Final
@@ -15,19 +15,19 @@ import atr.shared.distribution as distribution
 
 
 class Settings(config.WorkerSettings):
-    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+    """The worker's settings and the address for looking up versions. Without an address it is not contacted."""
 
     artifact_hub_url: str = ""
 
 
 _PLATFORM: Final = distribution.DistributionPlatform.ARTIFACT_HUB
 _NAME: Final = "Artifact Hub"
-# An answer carries the chart's readme and the list of all its versions.
+# An answer contains the chart's readme and the list of all its versions.
 _LIMIT: Final = 4 * 1024**2
 
 
 def version_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the index tells of one version of a chart, below its address.
+    """Return the path of one version of a chart in the API.
 
     https://artifacthub.io/docs/api/#/Packages/getHelmPackageVersionDetails
     """
@@ -35,16 +35,16 @@ def version_path(where: distribution.Coordinates) -> tuple[str, ...]:
 
 
 def page(site: http.Site, where: distribution.Coordinates) -> str:
-    """The page for people about this version."""
+    """Return the address of the web page about this version."""
     return site.address(("packages", "helm", where.owner_namespace, where.package, where.version))
 
 
 def published(
     answered: answers.Answered, where: distribution.Coordinates, site: http.Site
 ) -> contract.Published | None:
-    """What the answer says of this version.
+    """Return the public data of this version from an answer.
 
-    `ts` beside `version` is this version's own date; those in `available_versions` are of others, the newest first.
+    `ts` next to `version` is this version's own date; those in `available_versions` are of others, newest first.
     """
     chart = answers.document(answered, _NAME, f"{where}")
     if chart is None:
@@ -60,7 +60,7 @@ def published(
 
 
 def opened(worker: Settings) -> lookup.Document | None:
-    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    """Return the adapter for the worker's settings; None if no address is set. Raises SettingsError."""
     place = http.looked_at(worker, worker.artifact_hub_url, _NAME)
     return (
         lookup.Document(_PLATFORM, "chart of Artifact Hub", place, version_path, published, _LIMIT) if place else None

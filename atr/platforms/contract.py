@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every adapter promises: values in, values out, no database, no clock of its own, no settings object.
+"""The contract of every adapter: values in, values out, no database, no clock, no settings object.
 
 An adapter raises only errors of the PlatformError family, UnsupportedError and InputError. How to add one:
 docs/adding-a-platform.md.
@@ -26,7 +26,7 @@ Reply = heard.Reply
 
 @dataclasses.dataclass(frozen=True)
 class Holding:
-    """What a search by coordinates found; `cut` says in a sentence what was not looked at, empty if nothing."""
+    """The result of a search by coordinates. `cut` is a sentence on what was not read; empty if all was."""
 
     found: tuple[Found, ...]
     cut: str = ""
@@ -34,7 +34,7 @@ class Holding:
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """One file that the platform says it holds, checksums included. The size is a claim, None if not told."""
+    """One file that the platform lists, checksums included. The size is a claim; None if it is not given."""
 
     path: str
     size: int | None
@@ -42,7 +42,7 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True)
 class PublicFile:
-    """One file of the public place: the path asked for, and what was read there; `file` is None for not there."""
+    """One file of the public repository: the requested path, and what was read; `file` is None if it is absent."""
 
     path: str
     file: fileset.File | None
@@ -50,9 +50,9 @@ class PublicFile:
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One file to stage: its path in the platform's layout, where it lies on this machine, and the bytes it must have.
+    """One file to stage: its path in the platform's layout, its location on this machine, and the record of its bytes.
 
-    An adapter reads it by `source.pieces` and sends nothing before every byte of every file was read so.
+    An adapter reads it with `source.pieces` and sends nothing before every byte of every file was read in this way.
     """
 
     path: str
@@ -61,116 +61,116 @@ class Upload:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What a call is about, so that no adapter guesses what it reads, publishes or drops."""
+    """The subject of a request, so that no adapter guesses what it reads, publishes or drops."""
 
-    # The platform's id of the deployment; empty for what is only known in public.
+    # The platform's id of the deployment; empty for a version that is only known in public.
     external_id: str
-    # The packages that it is known to hold.
+    # The packages that it is known to contain.
     coordinates: tuple[distribution.Coordinates, ...] = ()
-    # What moves at publishing where there is such a thing: a tag, a dist-tag.
+    # The pointer that publishing moves, if the platform has one: a tag, a dist-tag.
     pointer: str = ""
-    # That of the file set that was proved and is to become public; empty where nothing was proved yet.
+    # The digest of the file set that was verified and is to become public; empty if nothing was verified yet.
     digest: str = ""
-    # The one-time code that a person typed for this call.
+    # The one-time code that a person typed for this request.
     code: str = dataclasses.field(default="", repr=False)
 
 
-# Told while an upload leaves: how many bytes have left, of how many. Called for each piece, so it only notes them.
+# Progress of an upload: the bytes sent, and the total. It is called for each piece, so it only stores them.
 Sent = Callable[[int, int], None]
 
 
 def unheard(_done: int, _total: int) -> None:
-    """For who does not want to know how far an upload is."""
+    """Ignore the progress of an upload."""
 
 
 class Catalogue(Protocol):
-    """Looks a version up in public. It holds connections: close it with `aclose`, or by `contextlib.aclosing`."""
+    """Looks a version up in public. It has open connections: close it with `aclose`, or by `contextlib.aclosing`."""
 
     @property
     def platform(self) -> distribution.DistributionPlatform:
-        """The platform it speaks to."""
+        """The platform that it communicates with."""
 
     async def lookup(self, where: distribution.Coordinates) -> Published | None:
-        """What is public of this version; None for certainly nothing. One look."""
+        """Return the public data of this version; None if it certainly does not exist. One check."""
 
     async def aclose(self) -> None:
         """Close the connections."""
 
 
 class Promoter(Catalogue, Protocol):
-    """A platform where a staged deployment can be made public by one call."""
+    """A platform on which a staged deployment can be made public by one request."""
 
     @property
     def mechanism(self) -> mechanisms.Mechanism:
-        """How it promotes."""
+        """The mechanism by which it promotes."""
 
     async def taken(self, where: distribution.Coordinates) -> bool:
-        """Whether the platform's own records have this version, whoever published it. Asked before the call.
+        """Return whether the platform's own records have this version, no matter who published it.
 
-        The public place is not asked before the platform says published: caches would remember the "no".
+        This is asked before the publish request, instead of the public repository, whose caches would keep a "no".
         """
 
     async def find(self, name: str, target: Target, *, since: datetime.datetime | None = None) -> tuple[Found, ...]:
-        """The deployments that carry exactly this name of ours; how a lost reply to an upload is settled.
+        """Return the deployments with exactly this name, which ATR gave: it shows if an upload without a reply arrived.
 
-        Where a platform keeps no names, those that hold the target's coordinates. The newest first, as far as
-        those that are older than `since`, which ours is not. Raises MalformedError where the list does not tell, so
-        that nothing found always means that it is not there.
+        If the platform keeps no names, return those with the target's coordinates. The newest come first; the search
+        may end at deployments older than `since`, which is before the upload. Raises MalformedError if the list is
+        unclear, so an empty result always means that there is none.
         """
 
     async def holding(self, where: distribution.Coordinates) -> Holding:
-        """The deployments that our account sees and that say they hold this version, the newest first.
+        """Return the deployments of ATR's account that contain this version, according to the platform, newest first.
 
-        For a person who looks for what they staged elsewhere, so a part of a list that is too long is an answer too.
+        This is for a person who searches for what they staged elsewhere, so part of a long list is useful too.
         """
 
     async def stage(self, name: str, files: Sequence[Upload], scratch: pathlib.Path, sent: Sent = unheard) -> Reply:
-        """Upload a deployment that waits to be published by us, never by itself.
+        """Upload a deployment that is published only by a publish request, never by itself.
 
-        One request, or many of which each is repeatable by name or digest; never a second deployment.
-        `scratch` is a directory for temporary files. The checksums that the platform wants are made where they are
-        missing. `sent` is told how far it is, up to the whole.
+        This is one request, or many that are each repeatable by name or digest; never a second deployment. `scratch`
+        is a directory for temporary files. Missing checksums that the platform requires are generated. `sent` gets the
+        progress, up to the total.
         """
 
     async def staged(self, target: Target) -> tuple[Listed, ...]:
-        """Every file of the deployment, checksums included. Raises rather than answer with a part."""
+        """Return every file of the deployment, checksums included. Raises an error rather than return a part."""
 
     def staged_bytes(
         self, target: Target, path: str, *, at_most: int
     ) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The bytes of one staged file. Raises UnavailableError for a short, broken or longer body."""
+        """Read the bytes of one staged file. Raises UnavailableError for a short or broken body, or one too long."""
 
     async def prepare(self, target: Target) -> None:
-        """Whatever is repeatable and invisible before the call."""
+        """Do what must precede the publish request. It must be repeatable and not visible in public."""
 
     async def promote(self, target: Target) -> Reply:
-        """The one visible write: sent once, on a fresh connection, no retry, no redirect. Never raises for answers.
+        """Send the publish request: once, on a fresh connection, no retry, no redirect. Never raises for answers.
 
-        CHALLENGED where the platform wants a code that the target does not have.
+        The answer is CHALLENGED if the platform requires a code that the target does not have.
         """
 
     async def observe(self, target: Target) -> Observation:
-        """Where the deployment is now. An answer that says nothing definite is UNKNOWN, with the reason in `detail`.
+        """Return the current state of the deployment. UNKNOWN means no definite answer; `detail` has the reason.
 
         Raises UnavailableError (with `retry_after`) for 429, 5xx, transport faults; CredentialsError for 401, 403.
         """
 
     async def probe(self, target: Target, path: str) -> bool:
-        """Whether one file is public, without its bytes (one HEAD)."""
+        """Return whether one file is public, without reading its bytes (one HEAD)."""
 
     def public(self, target: Target, files: Sequence[fileset.File | Listed]) -> AsyncIterator[PublicFile]:
-        """Read each of these files once at the public place, one after the other, at the operator's pace.
+        """Read each of these files once from the public repository, one after the other, at the operator's pace.
 
-        Each answer is given as it comes, so that a caller can keep it and go on later with the rest. Raises
+        Each answer is yielded as it arrives, so that the caller can store it and continue later with the rest. Raises
         UnavailableError for 429 (with `retry_after`), faults, short or broken bodies.
         """
 
     async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
-        """The path of every file that the public place's own index names for this version, checksums too. One read.
+        """Return all paths, checksums included, in the public repository's own index of this version. One read.
 
-        A hint: a name may be old. Raises an error of the PlatformError family for an index that is not to be had or
-        not whole, and never answers a part.
+        This is a hint: the index may be out of date. Raises an error of the PlatformError family if the index is
+        unavailable or incomplete, and never returns a part.
         """
 
     async def drop(self, target: Target) -> Reply:
-        """Give up a deployment: one request, like `promote`."""
+        """Drop a deployment: one request, like `promote`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Docker Hub: its tags are looked up through the Hub's own API, which needs no credential and tells the date.
+"""Docker Hub: looks tags up in the Hub's own API, which needs no credential and has the date.
 
-Promoting a tag speaks the registry's protocol, to another host, and will have a module of its own.
+To promote a tag needs the registry's protocol on another host, and will have its own module.
 """
 
 import dataclasses
@@ -20,20 +20,20 @@ import atr.shared.distribution as distribution
 
 
 class Settings(config.WorkerSettings):
-    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+    """The worker's settings and the address for looking up versions. Without an address it is not contacted."""
 
     docker_hub_url: str = ""
 
 
 _PLATFORM: Final = distribution.DistributionPlatform.DOCKER_HUB
 _NAME: Final = "Docker Hub"
-# Official images have no owner in their address for people.
+# The web pages of official images have no owner in their address.
 _OFFICIAL: Final = _PLATFORM.default_owner_namespace
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
 def tag_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the Hub tells of a tag, below its address.
+    """Return the path of a tag in the Hub's API.
 
     https://docs.docker.com/reference/api/hub/latest/#tag/repositories/operation/GetRepositoryTag
     """
@@ -41,7 +41,7 @@ def tag_path(where: distribution.Coordinates) -> tuple[str, ...]:
 
 
 def page(site: http.Site, where: distribution.Coordinates) -> str:
-    """The Hub's list of tags for people, cut down to this one."""
+    """Return the address of the Hub's web page of tags, filtered for this one."""
     owner = ("_",) if where.owner_namespace == _OFFICIAL else ("r", where.owner_namespace)
     return f"{site.address((*owner, where.package, 'tags'))}?name={urllib.parse.quote(where.version, safe='')}"
 
@@ -49,7 +49,7 @@ def page(site: http.Site, where: distribution.Coordinates) -> str:
 def published(
     answered: answers.Answered, where: distribution.Coordinates, site: http.Site
 ) -> contract.Published | None:
-    """What the answer says of this tag. Its date is that of its last push: a tag can be moved."""
+    """Return the public data of this tag from an answer. Its date is that of its last push: a tag can be moved."""
     tag = answers.document(_with_wait(answered), _NAME, f"{where}")
     if tag is None:
         return None
@@ -60,7 +60,7 @@ def published(
 
 
 def _with_wait(answered: answers.Answered) -> answers.Answered:
-    """The Hub says when to come back as a moment, in a header of its own; we count in seconds.
+    """Add a Retry-After in seconds, computed from the Hub's own header, which has the time for the next request.
 
     https://docs.docker.com/reference/api/hub/latest/#tag/rate-limiting
     """
@@ -72,6 +72,6 @@ def _with_wait(answered: answers.Answered) -> answers.Answered:
 
 
 def opened(worker: Settings) -> lookup.Document | None:
-    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    """Return the adapter for the worker's settings; None if no address is set. Raises SettingsError."""
     place = http.looked_at(worker, worker.docker_hub_url, _NAME)
     return lookup.Document(_PLATFORM, "image of Docker Hub", place, tag_path, published) if place else None

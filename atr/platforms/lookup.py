@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking a version up where everybody may: at one place, without a credential."""
+"""Looks a version up in a public API, without a credential."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,10 +13,10 @@ import atr.shared.distribution as distribution
 
 @dataclasses.dataclass(frozen=True)
 class Lookup:
-    """What every Catalogue of one place has. Close it with `aclose`."""
+    """The common part of every Catalogue with one server. Close it with `aclose`."""
 
     platform: distribution.DistributionPlatform
-    # What a version is there, for a sentence: "chart of Artifact Hub".
+    # The kind of its packages, for a sentence: "chart of Artifact Hub".
     kind: str
     place: http.Place
 
@@ -25,7 +25,7 @@ class Lookup:
         await self.place.client.aclose()
 
     def checked(self, where: distribution.Coordinates) -> distribution.Coordinates:
-        """The coordinates as the platform writes them. Raises UnsupportedError for those of another platform."""
+        """Return the coordinates in canonical form. Raises UnsupportedError for those of another platform."""
         if where.platform is not self.platform:
             raise errors.UnsupportedError(f"{where} is no {self.kind}.")
         return where.canonical
@@ -33,7 +33,7 @@ class Lookup:
 
 @dataclasses.dataclass(frozen=True)
 class Document(Lookup):
-    """The Catalogue of a platform that tells all of a version in one document."""
+    """The Catalogue of a platform that has all data of a version in one document."""
 
     path: Callable[[distribution.Coordinates], tuple[str, ...]]
     published: Callable[[answers.Answered, distribution.Coordinates, http.Site], contract.Published | None]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npm: what is public of a version, of packages with a scope and without one.
+"""npm: looks a version up, of packages with a scope and without one.
 
-Whether a version is there is asked of its own document, a few kilobytes. Only the package's whole document tells since
-when, and that has every version there ever was: it is read once, when the version was found, and only as far as a
-bound. The abbreviated form of it is smaller, and has no dates of versions.
+The version's own document, a few kilobytes, shows whether it exists. Only the document of the whole package has its
+date, and that contains every version: it is read once, after the version was found, and only up to a limit. Its
+abbreviated form is smaller but has no dates of versions.
 https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
 """
 
@@ -24,44 +24,44 @@ import atr.shared.distribution as distribution
 
 
 class Settings(config.WorkerSettings):
-    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+    """The worker's settings and the address for looking up versions. Without an address it is not contacted."""
 
     npm_url: str = ""
-    # Its pages for people stand on another host.
+    # Its web pages are on another host.
     npm_pages_url: str = ""
 
 
 _NAME: Final = "npm"
-# The largest document of a whole package that we read for a date.
+# The largest document of a whole package that is read for a date.
 PACKAGE_LIMIT: Final = 8 * 1024**2
 
 _Platform = distribution.DistributionPlatform
 
 
 def full_name(where: distribution.Coordinates) -> str:
-    """The package's name as npm knows it, with its scope."""
+    """Return the package's name for npm, with its scope."""
     return where.platform.grammar.full_name(where.owner_namespace, where.package)
 
 
 def version_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the version's own document stands, below the registry's address. A scoped name is one segment."""
+    """Return the path of the version's own document in the registry. A scoped name is one segment."""
     return (full_name(where), where.version)
 
 
 def package_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the whole package's document stands."""
+    """Return the path of the document of the whole package."""
     return (full_name(where),)
 
 
 def page(site: http.Site | None, where: distribution.Coordinates) -> str:
-    """The page for people about this version; empty where the operator has named no address of pages."""
+    """Return the address of the web page about this version; empty if the operator has configured none."""
     if site is None:
         return ""
     return site.address(("package", *full_name(where).split("/"), "v", where.version))
 
 
 def is_public(answered: answers.Answered, where: distribution.Coordinates) -> bool:
-    """Whether the version's own document says that this version is public."""
+    """Return whether this version is public, from its own document."""
     document = answers.document(answered, _NAME, f"{where}")
     if document is None:
         return False
@@ -72,7 +72,7 @@ def is_public(answered: answers.Answered, where: distribution.Coordinates) -> bo
 
 
 def published_at(answered: answers.Answered, where: distribution.Coordinates) -> datetime.datetime | None:
-    """When this version was published, by the whole package's document; None where it does not tell."""
+    """Return when this version was published, from the document of the whole package; None if it has no date."""
     what = f"the dates of {full_name(where)}"
     if answered.status != httpx.codes.OK:
         raise answers.refusal(answered, _NAME, what)
@@ -84,11 +84,11 @@ def published_at(answered: answers.Answered, where: distribution.Coordinates) ->
 class Npm(lookup.Lookup):
     """The Catalogue for one of npm's two kinds of packages."""
 
-    # None where the operator has named no address of pages.
+    # None if the operator has configured no address of web pages.
     pages: http.Site | None
 
     async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
-        """See the contract. Two reads for a version that is there, one for a version that is not."""
+        """See the contract. Two reads for a version that exists, one for a version that does not."""
         where = self.checked(where)
         answered = await self.place.document(version_path(where), what=f"{where}")
         if not is_public(answered, where):
@@ -101,19 +101,19 @@ class Npm(lookup.Lookup):
         try:
             answered = await self.place.document(package_path(where), what=what, at_most=PACKAGE_LIMIT)
         except errors.MalformedError:
-            # Longer than we read. That the version is there is known; since when is not worth more.
+            # Too long, or malformed. The version is known to exist; its date is not worth an error.
             return None
-        # Megabytes: parsed beside the event loop.
+        # Megabytes: parsed outside the event loop.
         return await asyncio.to_thread(published_at, answered, where)
 
 
 def opened(worker: Settings) -> Npm | None:
-    """The adapter for packages without a scope; None where no address is set. Raises SettingsError."""
+    """Return the adapter for packages without a scope; None if no address is set. Raises SettingsError."""
     return _opened(_Platform.NPM, worker)
 
 
 def opened_scoped(worker: Settings) -> Npm | None:
-    """The same for packages with a scope."""
+    """Return the adapter for packages with a scope; see `opened`."""
     return _opened(_Platform.NPM_SCOPED, worker)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyPI: what is public of a version, by the JSON API's document of that version.
+"""PyPI: looks a version up in the JSON API.
 
-Each upload is public at once, so nothing waits there to be promoted.
+Each upload is public at once, so there is nothing to promote.
 """
 
 from typing import Final
@@ -16,31 +16,31 @@ import atr.shared.distribution as distribution
 
 
 class Settings(config.WorkerSettings):
-    """The worker's settings with where versions are looked up. Without an address it is not contacted."""
+    """The worker's settings and the address for looking up versions. Without an address it is not contacted."""
 
     pypi_url: str = ""
 
 
 _PLATFORM: Final = distribution.DistributionPlatform.PYPI
 _NAME: Final = "PyPI"
-# An answer carries the project's description, and a kilobyte for each file.
+# An answer contains the project's description, and a kilobyte for each file.
 _LIMIT: Final = 4 * 1024**2
 
 
 def document_path(where: distribution.Coordinates) -> tuple[str, ...]:
-    """Where the version's document stands, below the address. https://github.com/pypi/warehouse/blob/main/docs/user/api/json.md."""
+    """Return the path of the version's document. https://github.com/pypi/warehouse/blob/main/docs/user/api/json.md."""
     return ("pypi", where.package, where.version, "json")
 
 
 def page(site: http.Site, where: distribution.Coordinates) -> str:
-    """The page for people about this version."""
+    """Return the address of the web page about this version."""
     return f"{site.address(('project', where.package, where.version))}/"
 
 
 def published(
     answered: answers.Answered, where: distribution.Coordinates, site: http.Site
 ) -> contract.Published | None:
-    """What the document says of this version; it is public since its first file was."""
+    """Return the public data of this version from its document; its date is that of its first file."""
     document = answers.document(answered, _NAME, f"{where}")
     if document is None:
         return None
@@ -58,6 +58,6 @@ def published(
 
 
 def opened(worker: Settings) -> lookup.Document | None:
-    """The adapter for the worker's settings; None where no address is set. Raises SettingsError."""
+    """Return the adapter for the worker's settings; None if no address is set. Raises SettingsError."""
     place = http.looked_at(worker, worker.pypi_url, _NAME)
     return lookup.Document(_PLATFORM, "package of PyPI", place, document_path, published, _LIMIT) if place else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which adapter speaks to which platform: literal tables, tied by tests to the layouts and to the enum of platforms."""
+"""The adapter of each platform: literal tables, which tests compare with the layouts and the enum of platforms."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -19,15 +19,15 @@ import atr.shared.mechanisms as mechanisms
 class WorkerSettings(
     central_portal_settings.Settings, artifact_hub.Settings, docker_hub.Settings, npm.Settings, pypi.Settings
 ):
-    """All that the worker knows: what every worker has, and each platform's settings."""
+    """All settings of the worker: the common ones, and those of each platform."""
 
 
-# Each makes an adapter from the worker's settings, for the event loop that will run it; None where the operator has
-# named no address. Raises SettingsError for settings that cannot work. A trace follows its irreversible requests.
+# Each creates an adapter from the worker's settings, for the event loop that will run it; None if the operator has
+# configured no address. Raises SettingsError for invalid settings. The trace follows its irreversible requests.
 PROMOTERS: Final[Mapping[mechanisms.Mechanism, Callable[[WorkerSettings, wire.Trace], contract.Promoter | None]]] = {
     mechanisms.Mechanism.CENTRAL_PORTAL: central_portal.opened,
 }
-# A promoter looks versions up too, so its platform does not stand here.
+# A promoter looks versions up too, so its platform is not in this table.
 CATALOGUES: Final[Mapping[distribution.DistributionPlatform, Callable[[WorkerSettings], contract.Catalogue | None]]] = {
     distribution.DistributionPlatform.ARTIFACT_HUB: artifact_hub.opened,
     distribution.DistributionPlatform.DOCKER_HUB: docker_hub.opened,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the bundle of an upload to Maven Central will be, told before it is written: its checksums, its size. Pure.
+"""The plan of an upload bundle for Maven Central, before it is written: its checksums and its size. Pure.
 
 https://central.sonatype.org/publish/publish-portal-upload/
 """
@@ -8,9 +8,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
-# https://central.sonatype.org/publish/requirements/#provide-files-checksums; with how long each is as text.
+# https://central.sonatype.org/publish/requirements/#provide-files-checksums; with the length of each as text.
 REQUIRED_SIDE_FILES: Final[Mapping[str, int]] = {"md5": 32, "sha1": 40}
-# Central asks for none beside these, by their names, whatever they hold.
+# Central requires no checksums for files with these extensions, whatever their content.
 _WITHOUT: Final = (".asc", ".md5", ".sha1", ".sha256", ".sha512")
 # Compressing these again costs time and saves nothing.
 _COMPRESSED: Final = frozenset(
@@ -35,15 +35,15 @@ _COMPRESSED: Final = frozenset(
         "zst",
     }
 )
-# What a zip notes of each entry, its path aside: once before the bytes and once in the directory at the end.
+# The size of a zip entry's two headers without the path: before the bytes, and in the directory at the end.
 _NOTED: Final = 30 + 46
 
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """An upload: how many files, the `made` checksums among them, and all their bytes.
+    """An upload: the number of files, of generated checksums (`made`) among them, and of bytes.
 
-    `certain` is what the zip cannot be smaller than: how far the rest lets itself be compressed shows when it is made.
+    `certain` is the smallest possible size of the zip: how well the other files compress is known when it is written.
     """
 
     files: int
@@ -53,7 +53,7 @@ class Upload:
 
 
 def planned(sizes: Mapping[str, int]) -> Upload:
-    """The bundle of these files, each path of the platform with its bytes, and of the checksums that are made."""
+    """Return the bundle of these files and their generated checksums. `sizes` has the bytes of each path."""
     made = {
         f"{path}.{name}": length
         for path in sizes
@@ -68,10 +68,10 @@ def planned(sizes: Mapping[str, int]) -> Upload:
 
 
 def has_side_files(path: str) -> bool:
-    """Whether the platform wants checksums beside this file: beside all but checksums and signatures."""
+    """Return whether the platform requires checksums for this file: for all but checksums and signatures."""
     return not path.endswith(_WITHOUT)
 
 
 def stays_as_it_is(path: str) -> bool:
-    """Whether the file goes into the bundle without being compressed once more."""
+    """Return whether the file is stored in the bundle without further compression."""
     return path.rpartition(".")[2].lower() in _COMPRESSED

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary of third-party distributions: platforms and coordinates. Pure facts, no I/O.
 
-What a platform can do is declared here and nowhere else; tests tie every other list to this enum.
+The abilities of a platform are declared only here; tests compare every other list with this enum.
 """
 
 import dataclasses
@@ -17,33 +17,33 @@ import atr.shared.mechanisms as mechanisms
 import atr.shared.words as words
 
 _Mechanism = mechanisms.Mechanism
-# A line names so many versions.
+# How many versions a line names.
 _VERSIONS: Final = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class _Traits:
-    # The platform's own name, for people; and ATR's word for it, which the two npm members share.
+    # The platform's own name, for people; and ATR's slug for it, which the two npm members share.
     name: str
     gh_slug: str
-    # What its packages are called.
+    # The rules for the names of its packages.
     grammar: grammars.Grammar
-    # What else names it in `file_tag_mappings`.
+    # Other tags for it in `file_tag_mappings`.
     other_slugs: tuple[str, ...] = ()
-    # Whether a package is named only together with its owner (a groupId, a scope), and whose is meant where none is.
+    # Whether a package name needs its owner (a groupId, a scope), and the owner of packages that are named without one.
     requires_owner_namespace: bool = False
     default_owner_namespace: str = ""
-    # How what is staged there becomes public; the first that this program has is the one that is meant.
+    # How staged deployments become public; the first one that this program has is used.
     mechanisms: tuple[_Mechanism, ...] = ()
-    # One sentence for the page: why it cannot be staged or promoted from here. Empty for those that can.
+    # A sentence for the page on why ATR can neither stage nor promote there; empty if it can.
     why_not: str = ""
-    # How a sentence ends that says why its public files are not proved. Empty for those whose files are.
+    # The end of a sentence on why its public files are not verified; empty if they are.
     no_proof: str = ""
 
 
 @enum.unique
 class DistributionPlatform(enum.Enum):
-    """A platform that Apache does not run, where a release becomes public.
+    """A platform that Apache does not run, on which releases are published.
 
     Names and slugs are ATR's. `supports_remote_promotion` is the first gate of every promotion.
     """
@@ -69,7 +69,7 @@ class DistributionPlatform(enum.Enum):
         name="Maven Central",
         gh_slug="mavencentral",
         grammar=grammars.MAVEN,
-        # ATR's workflows fetch the files below this tag; its announcement asks for the one above.
+        # ATR's workflows fetch the files under this tag; its announcement uses `gh_slug`.
         other_slugs=("maven",),
         requires_owner_namespace=True,
         mechanisms=(_Mechanism.CENTRAL_PORTAL, _Mechanism.NEXUS_STAGING),
@@ -102,22 +102,22 @@ class DistributionPlatform(enum.Enum):
     def __init__(self, traits: _Traits) -> None:
         self.display_name = traits.name
         self.gh_slug = traits.gh_slug
-        # Every key of `file_tag_mappings` that means this platform.
+        # Every key of `file_tag_mappings` for this platform.
         self.slugs = (traits.gh_slug, *traits.other_slugs)
         self.grammar = traits.grammar
         self.mechanisms = traits.mechanisms
         self.requires_owner_namespace = traits.requires_owner_namespace
         self.default_owner_namespace = traits.default_owner_namespace
-        # Whether a staged deployment can be made public by one call of ours: the first gate.
+        # Whether ATR can publish a staged deployment with one request: the first gate.
         self.supports_remote_promotion = not traits.why_not
         self.why_not = traits.why_not
         self.no_proof = traits.no_proof
 
     @classmethod
     def from_slug(cls, text: str) -> "DistributionPlatform":
-        """The platform meant by a member name or one of its slugs.
+        """Return the platform with this member name or slug.
 
-        Raises InputError for anything else.
+        Raises InputError for any other text.
         """
         wanted = text.strip()
         for platform in cls:
@@ -129,10 +129,10 @@ class DistributionPlatform(enum.Enum):
 
 
 class Proof(enum.StrEnum):
-    """What we know of the public files of a third-party distribution: whether they are what was voted on."""
+    """Whether the public files of a third-party distribution are known to be identical to the voted files."""
 
     PROVED = "proved"
-    # Nobody compared them, whether they are there or not.
+    # They were not compared, no matter if they exist.
     UNPROVED = "unproved"
     DIVERGED = "diverged"
 
@@ -141,15 +141,15 @@ class Proof(enum.StrEnum):
 class Coordinates:
     """One package in one version on one platform. `owner_namespace` is the groupId for Maven, empty where unused.
 
-    Two are equal where the platform makes no difference between them, however they are spelt: `Foo_Bar 1.0` and
-    `foo-bar 1.0.0` on PyPI. `coordinates` makes them from what somebody wrote; those of a row are as they were stored.
+    Spellings that the platform does not distinguish are equal: `Foo_Bar 1.0` and `foo-bar 1.0.0` on PyPI. Use
+    `coordinates` to create them from input; those of a row are as they were stored.
     """
 
     platform_name: str
     owner_namespace: str = dataclasses.field(compare=False)
     package: str = dataclasses.field(compare=False)
     version: str = dataclasses.field(compare=False)
-    # By which they are compared.
+    # The key for comparisons.
     key: tuple[str, str, str] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,12 +158,12 @@ class Coordinates:
 
     @property
     def platform(self) -> DistributionPlatform:
-        """The platform these coordinates belong to."""
+        """The platform of these coordinates."""
         return DistributionPlatform[self.platform_name]
 
     @property
     def canonical(self) -> "Coordinates":
-        """The same, as the platform itself writes it; those that `coordinates` made are so already."""
+        """The same coordinates in the platform's canonical form, which those from `coordinates` already have."""
         names = self.platform.grammar.canonical(self.owner_namespace, self.package, self.version)
         return Coordinates(self.platform_name, *names)
 
@@ -174,7 +174,7 @@ class Coordinates:
 
     @property
     def purl(self) -> str:
-        """The package URL, which is also the key that one open promotion may hold.
+        """The package URL, which is also the key of a reservation.
 
         https://github.com/package-url/purl-spec
         """
@@ -190,9 +190,9 @@ class Coordinates:
 
 
 def in_one_line(packages: Sequence[Coordinates]) -> str:
-    """The packages in one line: for each version what its packages share, and a star for what they do not.
+    """Return the packages in one line: for each version, the common part of its packages and a star for the rest.
 
-    A version is never left out for a star: the first few are written, and of the rest it is said how many there are.
+    A star never stands for a version: the first few versions are listed, and the others are counted.
     """
     by_version: dict[str, list[Coordinates]] = {}
     for package in packages:
@@ -222,12 +222,12 @@ def _of_one_version(packages: Sequence[Coordinates]) -> str:
 
 
 def coordinates(platform: DistributionPlatform, owner_namespace: str, package: str, version: str) -> Coordinates:
-    """Coordinates from what a person or a platform wrote, checked, in the platform's canonical form.
+    """Return checked coordinates, in the platform's canonical form, from the text of a person or a platform.
 
     Raises InputError with the field, and the platform's rule that is broken.
     """
     grammar = platform.grammar
-    # People write a scope as they see it.
+    # People write a scope with its prefix, as npm shows it.
     owner = owner_namespace.strip().removeprefix(grammar.owner_prefix) or platform.default_owner_namespace
     if platform.requires_owner_namespace and not owner:
         raise errors.InputError(f"{platform.display_name} needs the {grammar.owner_word} too.", field="owner_namespace")

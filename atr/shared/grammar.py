@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each platform takes for a namespace, a name and a version, and which spellings of them mean one. Pure.
+"""The rules of each platform for namespaces, names and versions, and which spellings are the same. Pure.
 
-A rule is what breaks it, and the sentence for whoever broke it. The first broken one is said.
+A rule is a function that finds a violation, and a sentence about it. The first broken rule is reported.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import packaging.version
 
 import atr.errors as errors
 
-# No platform here has longer ones, but PyPI and Maven Central name no limit.
+# No platform here allows longer ones, but PyPI and Maven Central specify no limit.
 _LONGEST: Final = 255
 
 _Rule = tuple[Callable[[str], object], str]
@@ -30,22 +30,22 @@ def _as_it_is(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One part of a package's name: its rules, the form that we write, and what two spellings of it share.
+    """One part of a package's name: its rules, its canonical form, and its key for comparisons.
 
-    Neither function refuses text that breaks a rule: it is some other text then, or as it was.
+    Neither function refuses text that breaks a rule: the result is some other text then, or the same.
     """
 
     rules: tuple[_Rule, ...]
     canonical: Callable[[str], str] = _as_it_is
-    # What spellings of one thing share, where the canonical form is not that.
+    # The key that all spellings of one thing share, if this is not the canonical form.
     shared: Callable[[str], str] | None = None
 
     def key(self, text: str) -> str:
-        """Equal for two spellings of one name."""
+        """Return a key that is equal for all spellings of one name."""
         return (self.shared or self.canonical)(text)
 
     def checked(self, text: str, field: str) -> str:
-        """The canonical form. Raises InputError with the field, and the rule that is broken."""
+        """Return the canonical form. Raises InputError with the field, and the rule that is broken."""
         if not text:
             raise errors.InputError("This field is required.", field=field)
         for breaks, sentence in self.rules:
@@ -58,26 +58,26 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Grammar:
-    """How the packages of one platform are named."""
+    """The rules for the package names of one platform."""
 
     purl_type: str
     # How people of the platform write a version of a package.
     written: str
     package: Part
     version: Part
-    # None where packages have no owner; else what the platform calls it, and what stands before it.
+    # None if packages have no owner; then the platform's word for it, and the prefix with which it is written.
     owner: Part | None = None
     owner_word: str = ""
     owner_prefix: str = ""
-    # What breaks the name with its owner, where the two have rules together.
+    # Rules for the name together with its owner.
     together: tuple[_Rule, ...] = ()
 
     def full_name(self, owner: str, package: str) -> str:
-        """The name with its owner, as the platform joins them with a slash."""
+        """Return the name with its owner, joined with a slash."""
         return f"{self.owner_prefix}{owner}/{package}" if owner else package
 
     def checked(self, owner: str, package: str, version: str) -> tuple[str, str, str]:
-        """The three in their canonical form; an empty owner is none. Raises InputError with the field."""
+        """Return the three in their canonical form; an empty owner means none. Raises InputError with the field."""
         checked_owner = self.owner.checked(owner, "owner_namespace") if (owner and self.owner) else ""
         name = self.package.checked(package, "package")
         for breaks, sentence in self.together:
@@ -86,11 +86,11 @@ class Grammar:
         return checked_owner, name, self.version.checked(version, "version")
 
     def canonical(self, owner: str, package: str, version: str) -> tuple[str, str, str]:
-        """The three in their canonical form, unchecked."""
+        """Return the three in their canonical form, unchecked."""
         return owner, self.package.canonical(package), self.version.canonical(version)
 
     def key(self, owner: str, package: str, version: str) -> tuple[str, str, str]:
-        """Equal for two spellings of one version of one package."""
+        """Return a key that is equal for all spellings of one version of one package."""
         return owner, self.package.key(package), self.version.key(version)
 
 
@@ -157,7 +157,7 @@ ARTIFACT_HUB: Final = Grammar(
 
 # Docker Hub
 
-# https://github.com/distribution/reference/blob/main/reference.go: path-component and tag. Of a tag, case counts.
+# https://github.com/distribution/reference/blob/main/reference.go: path-component and tag. Tags are case-sensitive.
 _COMPONENT: Final = (
     (
         _broken(r"[^a-z0-9._-]"),
@@ -189,8 +189,8 @@ DOCKER_HUB: Final = Grammar(
 # Maven Central
 
 # https://github.com/apache/maven/blob/master/impl/maven-impl/src/main/java/org/apache/maven/impl/model/DefaultModelValidator.java
-# tells the characters of an id. What begins with a dot or a hyphen has no place in a repository's layout, and of a
-# version only what every file system and address takes: https://maven.apache.org/repository/layout.html
+# lists the characters of an id. An id that begins with a dot or a hyphen does not fit a repository's layout; a version
+# may have only characters that every file system and URL allows: https://maven.apache.org/repository/layout.html
 _MAVEN_ID: Final = _broken(r"[^A-Za-z0-9._-]")
 GROUP_ID: Final = Part(
     (
@@ -232,7 +232,7 @@ MAVEN: Final = Grammar(
 
 # npm
 
-# The client's rules, as they are for packages that exist: capitals are old, and case counts.
+# The client's rules for existing packages: old ones may have capitals, and names are case-sensitive.
 # https://github.com/npm/validate-npm-package-name/blob/main/lib/index.js
 # https://github.com/npm/npm-user-validate/blob/main/lib/index.js (scopes)
 _URL_SAFE: Final = (
@@ -268,7 +268,7 @@ _NPM_VERSION: Final = Part(
         (_broken(r".{257}"), "An npm version has at most 256 characters."),
         (_numbers_above(_LARGEST_OF_NPM), f"A number of an npm version is at most {_LARGEST_OF_NPM}."),
     ),
-    # The client leaves the build out when it publishes:
+    # The client omits the build metadata when it publishes:
     # https://github.com/npm/cli/blob/latest/workspaces/libnpmpublish/lib/publish.js
     canonical=_without_build,
 )

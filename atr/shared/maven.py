@@ -15,11 +15,11 @@ import atr.shared.bundle as bundle
 import atr.shared.distribution as distribution
 import atr.shared.grammar as grammar
 
-# What a server writes beside the files of an artifact, with what belongs to it. In a deployment of Central's Portal it
-# has no place: nothing is written there but what somebody uploaded. A mechanism whose server adds files to what is
-# staged says here which ones, and at which paths.
+# The metadata that a repository server generates, with its signatures and checksums. A deployment of Central's Portal
+# has none: it contains only uploaded files. A mechanism whose server adds files to a staged deployment must name them
+# and their paths here.
 _METADATA: Final = re.compile(r"maven-metadata\.xml(?:\.(?:asc|md5|sha1|sha256|sha512))*")
-# group/artifact/version/file is the shortest path there is: old groupIds have no dot.
+# The shortest path is group/artifact/version/file: old groupIds have no dot.
 _MIN_SEGMENTS: Final = 4
 _MAX_PATH: Final = 1000
 # https://central.sonatype.org/publish/publish-portal-api/
@@ -29,16 +29,16 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_+~][A-Za-z0-9._+~-]*")
 
 @dataclasses.dataclass(frozen=True)
 class MavenPath:
-    """A path that parsed: whose it is, and its file name."""
+    """A parsed path: the coordinates of its package, and its file name."""
 
     coordinates: distribution.Coordinates
     file_name: str
 
 
 def checked_path(path: str) -> str:
-    """The path itself, if it is safe to use in an address and on a disk. Raises InputError otherwise.
+    """Return the path itself if it is safe to use in a URL and on a disk. Raises InputError otherwise.
 
-    Refused: absolute paths, `.` and `..`, backslashes, control characters, empty segments, dotfiles.
+    It refuses absolute paths, `.` and `..`, backslashes, control characters, empty segments and dotfiles.
     """
     if (not path) or (len(path) > _MAX_PATH) or not all(_SEGMENT.fullmatch(s) for s in path.split("/")):
         shown = path[:120].encode("ascii", "backslashreplace").decode()
@@ -47,12 +47,12 @@ def checked_path(path: str) -> str:
 
 
 def is_metadata(path: str) -> bool:
-    """Whether the file is named exactly as the metadata of a repository, or its signature or a checksum of it."""
+    """Return whether the file has the name of a repository's metadata, or of its signature or checksum."""
     return _METADATA.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def parse_path(path: str) -> MavenPath:
-    """Whose file this is. The path is the coordinate: `group/as/path/artifact/version/artifact-version...`.
+    """Return the package and name of a file. The path is `group/as/path/artifact/version/artifact-version...`.
 
     Raises InputError for a path that is not of that form, and for repository metadata.
     """
@@ -76,17 +76,17 @@ def parse_path(path: str) -> MavenPath:
 
 @functools.lru_cache(maxsize=4_096)
 def _coordinates(owner: str, artifact: str, version: str) -> distribution.Coordinates:
-    """The files of a package come one after the other, and pages look at 10,000 of them."""
+    """Return the coordinates, cached: the files of a package are in sequence, and pages read 10,000 of them."""
     return distribution.coordinates(distribution.DistributionPlatform.MAVEN, owner, artifact, version)
 
 
 def directory(where: distribution.Coordinates) -> str:
-    """The directory of one version, without slashes at its ends."""
+    """Return the directory of one version, without slashes at its ends."""
     return f"{where.owner_namespace.replace('.', '/')}/{where.package}/{where.version}"
 
 
 def pom_path(where: distribution.Coordinates) -> str:
-    """The path of the POM, the one file that every version has."""
+    """Return the path of the POM, the one file that every version has."""
     return f"{directory(where)}/{where.package}-{where.version}.pom"
 
 
@@ -97,19 +97,19 @@ class Repository:
     is_maven_repository: Final = True
 
     def holds(self, platform: distribution.DistributionPlatform) -> bool:
-        """Maven's alone."""
+        """Return True for Maven Central only."""
         return platform is distribution.DistributionPlatform.MAVEN
 
     def package(self, path: str) -> distribution.Coordinates:
-        """Whose file this is. Raises InputError."""
+        """Return the package of a file. Raises InputError."""
         return parse_path(path).coordinates
 
     def upload(self, sizes: Mapping[str, int]) -> bundle.Upload:
-        """One zip of the files, with the checksums that are made for it."""
+        """Return the plan of one zip of the files and the checksums that are generated for it."""
         return bundle.planned(sizes)
 
     def checked_external_id(self, text: str) -> str:
-        """A deployment's id, a UUID. Raises InputError."""
+        """Return a deployment's id, which is a UUID. Raises InputError."""
         if not _UUID.fullmatch(text):
             raise errors.InputError(
                 "Enter the platform's deployment id, for example 6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa.",
@@ -118,15 +118,15 @@ class Repository:
         return text
 
     def checked_name(self, text: str) -> str:
-        """A groupId. Raises InputError."""
+        """Return a groupId. Raises InputError."""
         if not text:
             raise errors.InputError("Enter one or more groupIds, for example org.apache.commons.", field="namespaces")
         return grammar.GROUP_ID.checked(text, "namespaces")
 
     def owner(self, where: distribution.Coordinates) -> str:
-        """Its groupId."""
+        """Return the groupId."""
         return where.owner_namespace
 
     def covers(self, name: str, owner: str) -> bool:
-        """Whether the groupId is this one or below it: `org.x` covers `org.x.y`."""
+        """Return whether the groupId is this one or below it: `org.x` covers `org.x.y`."""
         return (owner == name) or owner.startswith(f"{name}.")

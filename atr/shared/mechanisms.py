@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a staged deployment becomes public: each mechanism with its facts, declared once. Sources: docs/platforms.md."""
+"""The mechanisms by which a staged deployment becomes public, with their facts. Sources: docs/platforms.md."""
 
 import dataclasses
 import enum
@@ -7,27 +7,27 @@ import enum
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What decides how often we may ask, what a person is told first, and in which order we publish."""
+    """Facts that decide how often a request may be sent, what a person is told first, and the order of publishing."""
 
     # Its name for people.
     name: str
-    # A second send has no second effect.
+    # A second publish request has no second effect.
     repeatable: bool
-    # What is staged cannot change under its id.
+    # The files of a deployment cannot change under its id.
     content_pinned: bool
     # Publishing needs a one-time code that a person types.
     needs_code: bool
-    # One sentence for the confirm page, said before the click.
+    # A sentence for the confirmation page, shown before the click.
     undo: str
-    # How little can be undone: 1 can be moved back, 2 can be taken away for some days, 3 is kept for good.
+    # How permanent it is: 1 can be moved back, 2 can be removed for some days, 3 is kept permanently.
     permanence: int
-    # The bytes that one upload may have; 0 where no limit is known.
+    # The largest upload in bytes; 0 if no limit is known.
     largest_upload: int = 0
 
 
 @enum.unique
 class Mechanism(enum.Enum):
-    """How a staged deployment is made public. The member's name is what the database keeps."""
+    """One way to make a staged deployment public. The database stores the member's name."""
 
     # https://central.sonatype.org/publish/publish-portal-api/: an id leaves VALIDATED once, and nothing in the API
     # adds a file to an uploaded bundle.
@@ -38,7 +38,7 @@ class Mechanism(enum.Enum):
         needs_code=False,
         undo="This cannot be undone: Maven Central keeps every published version permanently.",
         permanence=3,
-        # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check take it for 1 GiB.
+        # https://central.sonatype.org/publish/publish-portal-upload/ says 1 GB; clients that check it use 1 GiB.
         largest_upload=1024**3,
     )
     NEXUS_STAGING = Facts(
@@ -49,7 +49,7 @@ class Mechanism(enum.Enum):
         undo="Nothing can be undone: what a staging repository releases is kept for good.",
         permanence=3,
     )
-    # npm's policy on unpublishing: within 72 hours, and only while nobody depends on the version.
+    # npm's policy on unpublishing: within 72 hours, and only while no other package depends on the version.
     NPM_STAGE = Facts(
         name="npm staged publishing",
         repeatable=True,
@@ -58,7 +58,7 @@ class Mechanism(enum.Enum):
         undo="A version can be unpublished within 72 hours; its number can never be used again.",
         permanence=2,
     )
-    # A tag can be moved by anyone with the credential between our look and our call.
+    # Anyone with the credential can move a tag between ATR's check and its publish request.
     NPM_DIST_TAG = Facts(
         name="npm dist-tag",
         repeatable=False,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a POM says of its parent. Pure: bytes in, coordinates out, and nothing that it names is fetched or expanded.
+"""Reads the parent from a POM. Pure: bytes in, coordinates out; no reference in it is fetched or expanded.
 
 https://maven.apache.org/pom.html#inheritance
 """
@@ -18,9 +18,9 @@ _MAVEN: Final = distribution.DistributionPlatform.MAVEN
 
 
 def parent(data: bytes) -> distribution.Coordinates | None:
-    """The parent that a POM names; None if it has none.
+    """Return the parent that a POM names; None if it names none.
 
-    Raises InputError, as the end of a sentence, for what is no POM or names a parent that nobody could look up.
+    Raises InputError, with the end of a sentence, if this is not a POM or its parent cannot be looked up.
     """
     try:
         root = defusedxml.ElementTree.fromstring(data)
@@ -57,5 +57,5 @@ def _child(element: ElementTree.Element, name: str) -> ElementTree.Element | Non
 
 
 def _local(element: ElementTree.Element) -> str:
-    """By local name: POMs come with the namespace and, old ones, without. A comment's tag is a function."""
+    """Return the local name, because old POMs have no XML namespace; empty for a comment, whose tag is a function."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The path of a file in a release: relative, staying where it is put, and reading as what it is. Pure."""
+"""The path of a file in a release: relative, never outside its directory, without invisible characters. Pure."""
 
 import unicodedata
 from typing import Final
 
 import atr.errors as errors
 
-# Of a file's name on a disk, in bytes; and of a whole path, in characters.
+# The longest file name on a disk, in bytes; and the longest path, in characters.
 MAX_NAME: Final = 255
 MAX_PATH: Final = 1_000
 _SHOWN: Final = 120
-# Control characters, what has no width or turns a line around, halves of characters, separators; one space is allowed.
+# Control and format characters (zero width, text direction), surrogates, separators; only the plain space is allowed.
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 _SPACE: Final = " "
 
 
 def why_not(path: str) -> str:
-    """Why this cannot be the path of a file in a release, as a sentence; empty if it can."""
+    """Return a sentence on why this cannot be the path of a file in a release; empty if it can."""
     if not path:
         return "It has no name."
     if len(path) > MAX_PATH:
@@ -31,7 +31,7 @@ def why_not(path: str) -> str:
 
 
 def checked(path: str) -> str:
-    """The path itself. Raises InputError with the reason for one that cannot be a file of a release."""
+    """Return the path itself. Raises InputError, with the reason, if it cannot be the path of a file in a release."""
     reason = why_not(path)
     if reason:
         raise errors.InputError(f"“{shown(path)}” cannot be the path of a file in a release. {reason}")
@@ -39,19 +39,19 @@ def checked(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as it can be printed, whatever it holds."""
+    """Return a path in a printable form, with any other characters escaped, and cut if it is long."""
     text = path if path.isprintable() else path.encode("ascii", "backslashreplace").decode()
     text = "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def folder(path: str) -> str:
-    """The folder that a path lies in; empty for the top."""
+    """Return the folder of a path; empty at the top."""
     return path.rpartition("/")[0]
 
 
 def folders(path: str) -> tuple[str, ...]:
-    """Every folder that a path lies in, the outermost first."""
+    """Return every folder above a path, the outermost first."""
     names = path.split("/")[:-1]
     return tuple("/".join(names[: depth + 1]) for depth in range(len(names)))
 

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sentences are made of: plurals, lists, the first letter, dates. Pure."""
+"""Parts of sentences: plurals, lists, the first letter, dates. Pure."""
 
 import datetime
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-# Of a long list a sentence names so many.
+# How many things of a long list a sentence names.
 _NAMED: Final = 3
 
 
 def either(number: int, one: str, more: str) -> str:
-    """The first for exactly one, else the second."""
+    """Return `one` if the number is 1, else `more`."""
     return one if number == 1 else more
 
 
 def count(number: int, one: str, more: str = "") -> str:
-    """1 file, 3,000 files; 1 file is, 3,000 files are. Without `more` the plural only adds an s."""
+    """1 file, 3,000 files; 1 file is, 3,000 files are. Without `more`, the plural only adds an s."""
     return f"{number:,} {either(number, one, more or f'{one}s')}"
 
 
@@ -25,25 +25,25 @@ def listed(things: Sequence[str]) -> str:
 
 
 def some(things: Iterable[object]) -> str:
-    """The first few by their names, and how many more there are: a, b, c and 4 more."""
+    """Return the names of the first few things, and the number of the others: a, b, c and 4 more."""
     every = [str(thing) for thing in things]
     more = f" and {len(every) - _NAMED:,} more" if len(every) > _NAMED else ""
     return f"{', '.join(every[:_NAMED])}{more}"
 
 
 def first(sentences: Sequence[str]) -> str:
-    """The first few sentences, and how many more there are."""
+    """Return the first few sentences, and the number of the others."""
     more = f" And {len(sentences) - _NAMED:,} more." if len(sentences) > _NAMED else ""
     return f"{' '.join(sentences[:_NAMED])}{more}"
 
 
 def upper(text: str) -> str:
-    """The text with a first letter in upper case, as a sentence begins."""
+    """Return the text with its first letter in upper case, for the beginning of a sentence."""
     return f"{text[:1].upper()}{text[1:]}"
 
 
 def lower(text: str) -> str:
-    """The text with a first letter in lower case, as a sentence goes on."""
+    """Return the text with its first letter in lower case, for the middle of a sentence."""
     return f"{text[:1].lower()}{text[1:]}"
 
 

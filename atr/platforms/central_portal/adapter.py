@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maven Central: staged and published through the Central Portal, read at the public repository.
+"""Maven Central: stages and publishes through the Central Portal, and reads the public repository.
 
-The pure half is `protocol`, with `bundle` and `index`. Two places are spoken to, and only the portal ever gets the
+The pure parts are `protocol`, `bundle` and `index`. Of the two servers that it contacts, only the portal ever gets the
 token.
 """
 
@@ -31,12 +31,12 @@ import atr.shared.mechanisms as mechanisms
 
 _OK: Final = httpx.codes.OK
 _ABSENT: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
-# Of a public file of which nobody knows the size so much is read. No bundle that the portal takes holds a larger one.
+# The number of bytes to read of a public file of unknown size: the portal accepts no bundle with a larger file.
 _LARGEST: Final = 1024**3
 
 
 class MavenCentral:
-    """The Promoter for Maven Central. One for each credential; close it with `aclose`."""
+    """The Promoter for Maven Central, one for each credential. Close it with `aclose`."""
 
     platform: Final = distribution.DistributionPlatform.MAVEN
     mechanism: Final = mechanisms.Mechanism.CENTRAL_PORTAL
@@ -66,10 +66,10 @@ class MavenCentral:
         await self._repository.client.aclose()
 
     async def lookup(self, where: distribution.Coordinates) -> contract.Published | None:
-        """Public means: the public repository has the POM, the one file that every version has.
+        """See the contract. A version is public if the public repository has its POM, which every version has.
 
-        maven-metadata.xml is not asked: Central rewrites it after the files, and caches keep an old one, so its
-        absence proves nothing. Neither are the portal's own records, which run ahead of the files.
+        maven-metadata.xml is not used: Central rewrites it after the files, and caches keep an old one, so its
+        absence proves nothing. Nor are the portal's own records, which are ahead of the files.
         """
         if where.platform is not self.platform:
             raise errors.UnsupportedError(f"{where} is no package of Maven Central.")
@@ -82,11 +82,11 @@ class MavenCentral:
         return contract.Published(where, date, site.address(path), f"{site.address(maven.directory(where))}/")
 
     async def taken(self, where: distribution.Coordinates) -> bool:
-        """Whether Central's own records have this version already, whoever published it. Runs ahead of the files."""
+        """See the contract. Central's own records are ahead of the files."""
         # https://central.sonatype.org/publish/publish-portal-api/
         query = {"namespace": where.owner_namespace, "name": where.package, "version": where.version}
         what = f"whether {where} is published"
-        # A release may have hundreds of packages, and the portal limits who asks too often.
+        # A release may have hundreds of packages, and the portal rate-limits clients.
         async with self._records_turn.taken():
             answered = await self._portal.read(
                 "GET", f"{protocol.API}/published", what=what, headers=self._headers(), query=query
@@ -96,12 +96,12 @@ class MavenCentral:
     async def find(
         self, name: str, target: contract.Target, *, since: datetime.datetime | None = None
     ) -> tuple[contract.Found, ...]:
-        """See the contract. The portal keeps our name, so nothing else of the target is asked for."""
+        """See the contract. The portal keeps the name that ATR gave, so the target is not needed."""
         del target
         found: dict[str, contract.Found] = {}
         newest = protocol.Newest(since)
         async for page in self._newest(f"deployments named {name}"):
-            # Where the list shifted between two pages, one deployment may be seen twice.
+            # If the list shifted between two pages, a deployment is listed twice.
             found.update({one.external_id: one for one in protocol.found(name, page)})
             if newest.has_passed(page):
                 break
@@ -117,7 +117,7 @@ class MavenCentral:
                 seen.update(entry.get("deploymentId") for entry in page.deployments)
         except errors.TooLongError as fault:
             if not seen:
-                # Not one deployment was read, which is no answer.
+                # No deployment was read, so there is no answer.
                 raise
             cut = f"Only the newest {len(seen):,} deployments of this account were checked. {fault}"
         return contract.Holding(tuple(held.values()), cut)
@@ -129,10 +129,10 @@ class MavenCentral:
         scratch: pathlib.Path,
         sent: contract.Sent = contract.unheard,
     ) -> contract.Reply:
-        """See the contract. Raises InputError, with nothing sent, for what cannot be uploaded."""
+        """See the contract. Raises InputError, with nothing sent, for files that cannot be uploaded."""
         bundle.chosen(files)
         try:
-            # Without a name of its own on the disk, so that nothing stays behind however this process ends.
+            # The file has no name on the disk, so nothing remains however this process ends.
             archive = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
         except OSError as fault:
             raise errors.UnavailableError(
@@ -149,20 +149,20 @@ class MavenCentral:
                 query=protocol.upload_query(name),
                 content=body,
                 secrets=self._credential.secrets,
-                # The head of the request is a few hundred bytes that nobody counts.
+                # The head of the request adds a few hundred bytes, which do not count.
                 told=lambda written: sent(min(written, body.size), body.size),
             )
             seconds = self._portal.seconds + size / http.SLOWEST
             return await http.send_once(self._single_use, write, seconds=seconds, read_as=protocol.upload_reply)
 
     async def staged(self, target: contract.Target) -> tuple[contract.Listed, ...]:
-        """See the contract. Raises MalformedError for a list that leaves any doubt."""
+        """See the contract. Raises MalformedError if anything in the list is unclear."""
         external_id = target.external_id
         listed: dict[str, contract.Listed] = {}
         async for page in self._pages(external_id, f"the files of deployment {external_id}"):
             protocol.collect(external_id, page, listed)
         if not listed:
-            # Seen for a while after an upload. Nothing to compare is never a success.
+            # This has been seen for a while after an upload. Nothing to compare is never a success.
             raise errors.UnavailableError(
                 f"Central's portal lists no files of deployment {external_id} yet.", faultless=True
             )
@@ -182,7 +182,7 @@ class MavenCentral:
             yield _no_longer(stream.chunks, at_most, what)
 
     async def prepare(self, target: contract.Target) -> None:
-        """Nothing is to be done before the call: a VALIDATED deployment is ready."""
+        """See the contract. A VALIDATED deployment needs no preparation."""
         protocol.deployment_id(target.external_id)
 
     async def promote(self, target: contract.Target) -> contract.Reply:
@@ -197,7 +197,7 @@ class MavenCentral:
         """See the contract."""
         external_id = target.external_id
         try:
-            # A POST though it only reads: https://central.sonatype.org/publish/publish-portal-api/
+            # A POST, although it only reads: https://central.sonatype.org/publish/publish-portal-api/
             answered = await self._portal.read(
                 "POST",
                 f"{protocol.API}/status",
@@ -210,7 +210,7 @@ class MavenCentral:
         return protocol.observation(external_id, answered)
 
     async def probe(self, target: contract.Target, path: str) -> bool:
-        """See the contract. The path is the address."""
+        """See the contract. The path is that of the repository."""
         del target
         async with self._looking("HEAD", maven.checked_path(path), 0) as stream:
             return stream is not None
@@ -218,7 +218,7 @@ class MavenCentral:
     async def public(
         self, target: contract.Target, files: Sequence[fileset.File | contract.Listed]
     ) -> AsyncIterator[contract.PublicFile]:
-        """See the contract. Of a file that is longer than expected, one byte more is read: it differs for certain."""
+        """See the contract. A file that is too long is read up to one byte more than expected, so it always differs."""
         del target
         for file in files:
             at_most = _LARGEST if file.size is None else file.size
@@ -228,7 +228,7 @@ class MavenCentral:
             yield contract.PublicFile(file.path, seen)
 
     async def beside(self, where: distribution.Coordinates) -> frozenset[str]:
-        """See the contract. Apache's, nginx's and Nexus's pages are read alike."""
+        """See the contract. It reads the index pages of Apache, nginx and Nexus."""
         directory = maven.directory(where)
         body = bytearray()
         async with self._looking("GET", f"{directory}/", index.INDEX_LIMIT) as stream:
@@ -246,8 +246,8 @@ class MavenCentral:
 
     @contextlib.asynccontextmanager
     async def _looking(self, method: str, path: str, at_most: int) -> AsyncIterator[http.Stream | None]:
-        # The public repository bans whole addresses for half an hour, so all reads there go one by one at our pace,
-        # whoever asks: https://central.sonatype.org/faq/429-error/. No headers: the public gets no token.
+        # The public repository bans whole IP addresses for half an hour, so all reads are made one by one, at the
+        # operator's pace: https://central.sonatype.org/faq/429-error/. No headers: it must not get the token.
         opened = self._repository.opened(method, path, what=path, at_most=at_most)
         async with self._public_turn.taken(), opened as stream:
             if stream.status in _ABSENT:
@@ -262,7 +262,7 @@ class MavenCentral:
                 )
 
     async def _newest(self, what: str) -> AsyncIterator[protocol.Page]:
-        """The newest first; a page that is too long, one by one. Raises TooLongError where the end is too far away."""
+        """Yield the newest first, and the deployments of a page that is too long one by one. Raises TooLongError."""
         before: protocol.Page | None = None
         turn = protocol.Turn()
         for _ in range(protocol.MAX_PAGES):
@@ -313,9 +313,9 @@ class MavenCentral:
 
 
 def opened(worker: settings.Settings, trace: wire.Trace = wire.untraced) -> MavenCentral | None:
-    """The adapter for the worker's settings; None where no address is set. Raises SettingsError.
+    """Return the adapter for the worker's settings; None if no address is set. Raises SettingsError.
 
-    `trace` is told how far an irreversible request is.
+    `trace` gets the progress of irreversible requests.
     """
     if not worker.maven_central_portal_url:
         return None
@@ -336,7 +336,7 @@ def opened(worker: settings.Settings, trace: wire.Trace = wire.untraced) -> Mave
 
 
 class _Turn:
-    """Whoever asks one place: one at a time, at the operator's pace."""
+    """Serialises the requests to one server, at the operator's pace."""
 
     def __init__(self, pace: float, sleep: Callable[[float], Awaitable[object]]) -> None:
         self._pace = pace
@@ -346,7 +346,7 @@ class _Turn:
 
     @contextlib.asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """Nobody else asks while the body runs."""
+        """Let no other request be made while the body runs."""
         async with self._lock:
             if self._was_asked:
                 await self._sleep(self._pace)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bundle that Central takes: one zip in the layout of a Maven repository, and the request body around it.
+"""The upload bundle for Central: one zip in the layout of a Maven repository, and the request body around it.
 
 https://central.sonatype.org/publish/publish-portal-upload/
 """
@@ -21,14 +21,14 @@ import atr.shared.mechanisms as mechanisms
 
 LIMIT: Final = mechanisms.Mechanism.CENTRAL_PORTAL.largest_upload
 _CHUNK: Final = 1024**2
-# The same files make the same bundle: the earliest moment that a zip can hold.
+# The earliest time that a zip can have, so that the same files make the same bundle.
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME: Final = 100
 
 
 def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
-    """The files that go into a bundle, in order. Raises InputError for none, a path twice, or a foreign layout."""
+    """Return the files of a bundle, in order. Raises InputError for no files, a duplicate path, or another layout."""
     kept = sorted(files, key=_path)
     for upload in kept:
         maven.parse_path(upload.path)
@@ -41,11 +41,11 @@ def chosen(files: Iterable[contract.Upload]) -> tuple[contract.Upload, ...]:
 
 
 def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | None = LIMIT) -> int:
-    """Write the bundle and return its size, at constant memory. Blocks: run it in a thread.
+    """Write the bundle and return its size, in constant memory. It blocks: run it in a thread.
 
-    Each file that is neither a signature nor a checksum gets the checksums it lacks. Every byte is compared with what
-    was recorded while it is written here, so nothing else can leave. Raises InputError for a file that is not what was
-    recorded or too large a bundle, UnavailableError where the bundle cannot be written.
+    Missing checksums are added for each file that is neither a signature nor a checksum. Each file is compared with its
+    record while it is written, so no other bytes can be sent. Raises InputError for a file that differs from its
+    record and for a bundle that is too large, UnavailableError if the bundle cannot be written.
     """
     uploads = chosen(files)
     given = {upload.path for upload in uploads}
@@ -67,7 +67,7 @@ def write(files: Sequence[contract.Upload], archive: IO[bytes], *, limit: int | 
 
 
 class Body:
-    """The multipart request body around a bundle, read from the file as it is sent."""
+    """The multipart request body around a bundle, which is read from the file while it is sent."""
 
     def __init__(self, archive: IO[bytes], *, name: str, size: int) -> None:
         boundary = secrets.token_hex(16)
@@ -93,7 +93,7 @@ class Body:
 
 
 def file_name(name: str) -> str:
-    """A file name for the bundle of a deployment, safe in a header and on a disk."""
+    """Return a file name for the bundle of a deployment, safe in a header and on a disk."""
     return f"{_UNSAFE.sub('-', name)[:_MAX_NAME].strip('.-') or 'bundle'}.zip"
 
 
@@ -117,7 +117,7 @@ def _written(upload: contract.Upload, target: IO[bytes]) -> Iterator[bytes]:
 def _entry(path: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(path, _WHEN)
     entry.compress_type = zipfile.ZIP_STORED if bundles.stays_as_it_is(path) else zipfile.ZIP_DEFLATED
-    # An ordinary file that all may read, as any archiver would note it.
+    # A regular file that everyone may read, as archivers usually store it.
     entry.external_attr = 0o100644 << 16
     return entry
 

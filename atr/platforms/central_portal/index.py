@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The index of a directory of a Maven repository: which files its links name. Pure.
+"""The index of a directory of a Maven repository: the files that its links name. Pure.
 
-Apache, nginx, Nexus and others each write a page of their own; what they share are links. Only `href` is read: the
-text of a link is cut off where it is long.
+Apache, nginx, Nexus and others each write a different page; all have links. Only `href` is read, because servers cut
+off the text of a long link.
 """
 
 import html.parser
@@ -11,7 +11,7 @@ from typing import Final
 
 import atr.errors as errors
 
-# The largest page that is read, and the most links of it.
+# The largest page that is read, in bytes, and the largest number of links.
 INDEX_LIMIT: Final = 4 * 1024**2
 MAX_LINKS: Final = 20_000
 _MAX_NAME: Final = 500
@@ -21,10 +21,10 @@ _DELETE: Final = "\x7f"
 
 
 def files(body: bytes, address: str) -> frozenset[str]:
-    """The names of the files in the directory at `address` (without a slash at its end) that the page links to.
+    """Return the names of the files in the directory at `address` (without a slash at its end) that the page links to.
 
     Links elsewhere, links with a query (they sort the page), parents and directories are left out. Raises
-    MalformedError for a page that is not whole, and for a link in this directory that names no file.
+    MalformedError for an incomplete page, and for a link in this directory that does not name a file.
     """
     try:
         text = body.decode()
@@ -41,14 +41,14 @@ def files(body: bytes, address: str) -> frozenset[str]:
 
 
 def checked_path(path: str) -> str:
-    """The path of a public file, if it is safe in an address; odd names are. Raises InputError otherwise."""
+    """Return the path of a public file if it is safe in a URL; unusual names are. Raises InputError otherwise."""
     if not all(_is_name(segment) for segment in path.split("/")):
         raise errors.InputError(f"{path[:120]!r} is not a path of a file.")
     return path
 
 
 class _Page(html.parser.HTMLParser):
-    """Collects links, and whether the page was closed."""
+    """Collects the links, and whether the page is complete."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -56,7 +56,7 @@ class _Page(html.parser.HTMLParser):
         self.is_whole = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A link is one more; what begins after the end of the page shows that this was not its end."""
+        """Collect a link. A tag after the end of the page shows that it was not the end."""
         self.is_whole = False
         href = dict(attrs).get("href") if tag == "a" else None
         if href is None:
@@ -66,12 +66,12 @@ class _Page(html.parser.HTMLParser):
         self.links.append(href)
 
     def handle_endtag(self, tag: str) -> None:
-        """The page ends with its root element."""
+        """Note the end of the root element, which is the end of the page."""
         self.is_whole = self.is_whole or (tag == "html")
 
 
 def _name(href: str, home: urllib.parse.SplitResult, address: str) -> str:
-    """The file of this directory that a link leads to; empty for a link that leads elsewhere."""
+    """Return the name of the file in this directory that a link leads to; empty if it leads elsewhere."""
     try:
         target = urllib.parse.urlsplit(urllib.parse.urljoin(home.geturl(), href.strip()))
         host = target.hostname

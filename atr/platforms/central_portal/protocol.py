@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Central Portal's publisher API: what to ask and what an answer means. Pure.
+"""The Central Portal's publisher API: its requests, and the meaning of its answers. Pure.
 
 The vendor's guide: https://central.sonatype.org/publish/publish-portal-api/
 """
@@ -21,15 +21,15 @@ import atr.shared.maven as maven
 
 # https://central.sonatype.org/publish/publish-portal-api/: all paths are below this one.
 API: Final = "api/v1/publisher"
-# One deployment with the most files that we take, each with a path of 200 characters.
+# One deployment with the largest number of files, each with a path of 200 characters.
 LISTING_LIMIT: Final = 16 * 1024**2
 MAX_FILES: Final = 20_000
 MAX_PAGES: Final = 200
-# What a page counts is not documented; for one deployment it is enough whether it counts deployments or files.
+# It is not documented whether a page size counts deployments or files; for one deployment this is enough in both cases.
 FILES_PAGE: Final = 500
-# Each deployment comes with all its files, so a page of many may be too long; then each of them is asked for alone.
+# Each deployment is listed with all its files, so a page of many may be too long; then they are requested one by one.
 SEARCH_PAGE: Final = 20
-# The platform's clock and ours may differ by so much.
+# How much the platform's clock may differ from ATR's.
 CLOCKS: Final = datetime.timedelta(hours=1)
 
 _FINAL_FOR_UPLOADS: Final = frozenset({404, 413, 415, 422})
@@ -38,7 +38,7 @@ _DETAIL_LIMIT: Final = 2_000
 _UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _ID: Final = re.compile(_UUID)
 _ID_BODY: Final = re.compile(_UUID.encode())
-# The sentence as users reported it; NucleusFramework/ComposeNativeWebview#53 is one such report.
+# The sentence that users have reported, for example in NucleusFramework/ComposeNativeWebview#53.
 _HELD: Final = re.compile(rf"currently being published in another deployment \(({_UUID})\)")
 
 # https://central.sonatype.org/publish/publish-portal-api/#verify-status-of-the-deployment
@@ -58,13 +58,13 @@ class Page:
 
     number: int
     deployments: tuple[Mapping[str, object], ...]
-    # How many pages there are; None where the platform does not say.
+    # The number of pages; None if the platform does not report it.
     count: int | None
     answered: answers.Answered
 
 
 def deployment_id(text: str) -> str:
-    """The id itself, if it is one and so may stand in an address. Raises InputError otherwise."""
+    """Return the id itself if it is valid, and so safe in a URL. Raises InputError otherwise."""
     if not _ID.fullmatch(text):
         shown = text[:40].encode("ascii", "backslashreplace").decode()
         raise errors.InputError(
@@ -75,24 +75,24 @@ def deployment_id(text: str) -> str:
 
 
 def deployment_path(external_id: str) -> str:
-    """What is posted to in order to publish, and deleted in order to drop."""
+    """Return the path to which a POST publishes, and a DELETE drops, the deployment."""
     return f"{API}/deployment/{deployment_id(external_id)}"
 
 
 def download_path(external_id: str, path: str) -> str:
-    """One file of exactly this deployment. The path over all deployments would be ambiguous. Raises InputError."""
+    """Return the path of one file of this deployment. The path over all deployments is ambiguous. Raises InputError."""
     return f"{deployment_path(external_id)}/download/{maven.checked_path(path)}"
 
 
 def upload_query(name: str) -> Mapping[str, str]:
-    """The query of an upload. The default of publishingType has changed before, so it is always said."""
+    """Return the query of an upload. It always has publishingType, whose default has changed before."""
     return {"name": name, "publishingType": "USER_MANAGED"}
 
 
 def files_document(number: int, external_id: str | None, size: int = FILES_PAGE) -> Mapping[str, object]:
-    """The body that asks for one page of the list: of one deployment, or of all that the account sees, newest first.
+    """Return the request body for one page of the list: of one deployment, or of all in the account, newest first.
 
-    What is uploaded meanwhile comes first and shifts the rest, so that one may be seen twice and none is passed over.
+    A new upload comes first and shifts the others, so a deployment may be listed twice, but none is skipped.
     """
     document: dict[str, object] = {
         "page": number,
@@ -107,7 +107,7 @@ def files_document(number: int, external_id: str | None, size: int = FILES_PAGE)
 
 
 def observation(external_id: str, answered: answers.Answered) -> contract.Observation:
-    """What an answer to the status call says. Raises CredentialsError for 401, 403, UnavailableError for 429, 5xx."""
+    """Return the state in an answer. Raises CredentialsError for 401, 403, UnavailableError for 429, 5xx."""
     what = f"the state of deployment {external_id}"
     if answered.status == 404:  # noqa: PLR2004
         return contract.Observation(steps.Seen.GONE, detail=answered.sample)
@@ -127,12 +127,12 @@ def observation(external_id: str, answered: answers.Answered) -> contract.Observ
 
 
 def unknown(reason: str, word: str = "") -> contract.Observation:
-    """An answer that says nothing definite."""
+    """Return the observation for an answer without a definite state."""
     return contract.Observation(steps.Seen.UNKNOWN, word, reason[:_DETAIL_LIMIT])
 
 
 def page(answered: answers.Answered, number: int, what: str, before: Page | None = None) -> Page:
-    """One page of the list, which came after `before`. Raises the fitting PlatformError for any other answer."""
+    """Return one page of the list, the one after `before`. Raises a PlatformError for any other answer."""
     if answered.status != 200:  # noqa: PLR2004
         raise answers.refusal(answered, "Central's portal", what)
     document = answers.parsed(answered, what)
@@ -144,13 +144,13 @@ def page(answered: answers.Answered, number: int, what: str, before: Page | None
     if document.get("page", number) != number:
         raise errors.MalformedError(f"Central was asked for page {number} of {what} and sent another one.")
     if (before is not None) and (before.deployments == tuple(deployments)):
-        # Whoever overlooks the number that is asked for would be asked for ever.
+        # A server that ignores the page number would be asked without end.
         raise errors.MalformedError(f"Central was asked for page {number} of {what} and sent the one before it again.")
     return Page(number, tuple(deployments), _whole_number(count), answered)
 
 
 def is_last(page: Page, *, of_one: bool) -> bool:
-    """Whether the list ends here. Without a count it goes on to the first page that holds nothing."""
+    """Return whether this is the last page. Without a page count, this is the first empty one."""
     if page.count is not None:
         return page.number + 1 >= page.count
     return not any((not of_one) or entry.get("deploymentFiles") for entry in page.deployments)
@@ -158,24 +158,24 @@ def is_last(page: Page, *, of_one: bool) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """Which page of the account's list is asked for: the pages of one size count from 0."""
+    """A page of the account's list to ask for: pages of one size are numbered from 0."""
 
     number: int = 0
     size: int = SEARCH_PAGE
 
     @property
     def document(self) -> Mapping[str, object]:
-        """The body that asks for it."""
+        """The request body for this page."""
         return files_document(self.number, None, self.size)
 
     @property
     def alone(self) -> "Turn":
-        """The first deployment of a page that is too long, by itself."""
+        """The first deployment of a page that is too long, as a page of its own."""
         return Turn(self.number * self.size, 1)
 
     @property
     def next(self) -> "Turn":
-        """What comes after it; behind the last one of a page that was too long, a whole page again."""
+        """The next page; after the last deployment of a page that was too long, a whole page again."""
         number = self.number + 1
         ends = (self.size == 1) and (number % SEARCH_PAGE == 0)
         return Turn(number // SEARCH_PAGE) if ends else Turn(number, self.size)
@@ -183,14 +183,14 @@ class Turn:
 
 @dataclasses.dataclass
 class Newest:
-    """How far a list, the newest first, was read."""
+    """How far a list was read that has the newest deployments first."""
 
     since: datetime.datetime | None
     _last: datetime.datetime | None = None
     _in_order: bool = True
 
     def has_passed(self, page: Page) -> bool:
-        """Whether what is on the next pages is older than `since`: this page, and all before it, came in that order."""
+        """Return whether the next pages are older than `since`: only if this page and all before it were in order."""
         for entry in page.deployments:
             created = answers.of_milliseconds(entry.get("createTimestamp"))
             later = (created is None) or ((self._last is not None) and (created > self._last))
@@ -201,7 +201,7 @@ class Newest:
 
 
 def collect(external_id: str, page: Page, listed: dict[str, contract.Listed]) -> None:
-    """Add a page's files to what is listed. Raises MalformedError unless the page is wholly beyond doubt."""
+    """Add a page's files to `listed`. Raises MalformedError if anything on the page is unclear."""
     what = f"the files of deployment {external_id}"
     if not page.deployments:
         if page.number and (page.count is None):
@@ -216,7 +216,7 @@ def collect(external_id: str, page: Page, listed: dict[str, contract.Listed]) ->
         kind = page.answered.shown(str(entry.get("deploymentType")), _WORD_LIMIT)
         raise errors.MalformedError(f"Deployment {external_id} is a “{kind}”; only a BUNDLE is a release.")
     files = entry.get("deploymentFiles")
-    # The vendor's schema does not promise this field, only its example shows it.
+    # The vendor's schema does not guarantee this field; only its example has it.
     if not isinstance(files, list):
         raise errors.MalformedError(f"Central's portal did not list {what}: the field deploymentFiles is missing.")
     for file in files:
@@ -229,7 +229,7 @@ def collect(external_id: str, page: Page, listed: dict[str, contract.Listed]) ->
 
 
 def found(name: str, page: Page) -> Iterator[contract.Found]:
-    """The deployments on a page that carry exactly this name. Raises MalformedError where that cannot be told."""
+    """Yield the deployments on a page with exactly this name. Raises MalformedError if a name or an id is missing."""
     for entry in page.deployments:
         if "deploymentName" not in entry:
             raise errors.MalformedError("Central's portal lists a deployment without a name, so it may be any.")
@@ -242,7 +242,7 @@ def found(name: str, page: Page) -> Iterator[contract.Found]:
 
 
 def holding(where: distribution.Coordinates, page: Page) -> Iterator[contract.Found]:
-    """The deployments on a page that name this version among their packages. Raises MalformedError as `found` does."""
+    """Yield the deployments on a page that contain this version. Raises MalformedError if an id is missing."""
     for entry in page.deployments:
         observed = _observed(entry, page.answered)
         if where not in observed.coordinates:
@@ -255,7 +255,7 @@ def holding(where: distribution.Coordinates, page: Page) -> Iterator[contract.Fo
 
 
 def published(answered: answers.Answered, where: distribution.Coordinates) -> bool:
-    """What Central's own records say. Raises the fitting PlatformError for anything but a clear yes or no."""
+    """Return whether Central's own records have this version. Raises a PlatformError without a clear answer."""
     what = f"whether {where} is published"
     if answered.status != 200:  # noqa: PLR2004
         raise answers.refusal(answered, "Central's portal", what)
@@ -266,10 +266,10 @@ def published(answered: answers.Answered, where: distribution.Coordinates) -> bo
 
 
 def upload_reply(answered: answers.Answered) -> contract.Reply:
-    """What the answer to an upload means: the whole body is the id. Without a usable id we do not know it.
+    """Return what the answer to an upload means: the whole body is the id. Without a usable id it is UNCLEAR.
 
-    An upload makes a new thing, so whoever answers finally that there is no such place, or that it will not do like
-    this, has made none. Of what is there already the same words prove nothing: see `call_reply`.
+    An upload creates a deployment, so a final 404, 413, 415 or 422 means that none was created. For an existing
+    deployment the same statuses prove nothing: see `call_reply`.
     """
     reply = _only(201, answered)
     if answered.status in _FINAL_FOR_UPLOADS:
@@ -282,12 +282,12 @@ def upload_reply(answered: answers.Answered) -> contract.Reply:
 
 
 def call_reply(answered: answers.Answered) -> contract.Reply:
-    """What the answer to a publish or a drop means. A 200 with a page for signing in is none of the portal's."""
+    """Return what the answer to a publish or drop means. A 200, such as a sign-in page, is not the portal's answer."""
     return _only(204, answered)
 
 
 def coordinates(purl: str) -> distribution.Coordinates | None:
-    """The package that a purl names, its query left out; None if it names none of Maven."""
+    """Return the Maven package that a purl names, without its query; None if it names none."""
     try:
         named = packageurl.PackageURL.from_string(purl)
         if named.type != "maven":
@@ -300,7 +300,7 @@ def coordinates(purl: str) -> distribution.Coordinates | None:
 
 
 def _only(status: int, answered: answers.Answered) -> contract.Reply:
-    # Another success than the documented one may come from something in between: the state tells.
+    # A success with another status than the documented one may come from a proxy: the state decides.
     reply = answers.reply(answered)
     if (reply.answer is steps.Answer.TAKEN) and (answered.status != status):
         return dataclasses.replace(reply, answer=steps.Answer.UNCLEAR)
@@ -319,10 +319,10 @@ def _observed(entry: Mapping[str, object], answered: answers.Answered) -> contra
         return unknown("Central's portal did not list the packages in the way we know.", word)
     named = {purl: coordinates(purl) for purl in purls}
     strange = next((purl for purl, where in named.items() if where is None), None)
-    # Only from this state may it be published, so what we cannot read must not slip by. Elsewhere the state decides.
+    # Only a staged deployment can be published, so an unreadable package must not go unnoticed. Else the state decides.
     if (strange is not None) and (_SEEN[state] is steps.Seen.STAGED):
         return unknown(f"We cannot tell which package “{answered.shown(strange, _WORD_LIMIT)}” is.", word)
-    # `errors` has been seen on deployments that were well, PUBLISHED ones among them: it is shown, it decides nothing.
+    # `errors` has been seen on deployments without a failure, PUBLISHED ones too: it is shown, and decides nothing.
     said = " ".join(_strings(entry.get("errors")))
     held = _HELD.search(said)
     other = held.group(1) if (held is not None) and (held.group(1) != entry.get("deploymentId")) else ""
@@ -356,7 +356,7 @@ def _whole_number(value: object) -> int | None:
 
 
 def _strings(value: object) -> Iterator[str]:
-    # Keys are purls or "common", values lists of sentences; a plain list has been seen too.
+    # Keys are purls or "common", values are lists of sentences; a plain list has been seen too.
     entries = value.values() if isinstance(value, dict) else [value]
     for entry in entries:
         if isinstance(entry, str):

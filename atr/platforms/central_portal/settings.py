@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator says of Central's Portal: its addresses, and the credential."""
+"""The settings of Central's Portal: its addresses and the credential."""
 
 import base64
 import dataclasses
@@ -12,14 +12,14 @@ import pydantic
 import atr.config as config
 import atr.errors as errors
 
-# The portal's own names have eight characters.
+# A shorter name is not hidden in texts. Those that the portal generates have eight characters.
 _TELLING_NAME: Final = 6
 _UNFIT: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """A user token of the Portal, a made-up name and password.
+    """A user token of the Portal: a generated name and password.
 
     https://central.sonatype.org/publish/generate-portal-token/
     """
@@ -28,7 +28,7 @@ class Credential:
     password: str = dataclasses.field(repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what a careless copy leaves behind: a line break would be encoded and refused with a bare 401."""
+        """Refuse characters of a careless copy: a line break would be encoded, and answered with a bare 401."""
         for part in (self.name, self.password):
             if (not part) or _UNFIT.search(part):
                 raise errors.SettingsError("The token of Maven Central is empty or contains a space or line break.")
@@ -39,12 +39,12 @@ class Credential:
 
     @property
     def encoded(self) -> str:
-        """The pair as it travels, in one line."""
+        """The name and password as they are sent, in one line."""
         return base64.b64encode(f"{self.name}:{self.password}".encode()).decode("ascii")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every form of it that must not be shown. A name as short as a word would blot out innocent text."""
+        """Every form of the token that must not be shown. A name as short as a word would hide ordinary text."""
         return (self.encoded, self.password, *((self.name,) if len(self.name) >= _TELLING_NAME else ()))
 
 
@@ -67,14 +67,14 @@ class Settings(config.WorkerSettings):
 
     @property
     def maven_central_credential(self) -> Credential:
-        """The token. Raises SettingsError when it is not there, or was not copied whole."""
+        """The token. Raises SettingsError if it is missing or incomplete."""
         text = self.maven_central_token.get_secret_value()
         if self.maven_central_token_file is not None:
             try:
                 text = self.maven_central_token_file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
-                # Not `from error`: what could not be decoded may be the secret.
+                # Not `from error`: the text that could not be decoded may be the secret.
                 raise errors.SettingsError(
                     f"{self.maven_central_token_file} cannot be read: {why}. It must contain name:password."
                 ) from None
