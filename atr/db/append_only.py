@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triggers that keep what is written: no UPDATE, no DELETE, by whichever program, and no way around by replacing a row.
+"""Triggers that make tables append-only for every program: no UPDATE, no DELETE, no replacement of a row.
 
-A migration that makes one of these tables, or lets batch mode make it anew (SQLite), calls `protect` right after:
-triggers go with their table. One that must change rows calls `unprotect` first. Whoever owns the database can still
-drop a trigger; against that stands the chain of hashes (storage/audit.py).
+A migration that creates one of these tables, or has batch mode recreate it (SQLite), calls `protect` right after,
+because triggers are dropped with their table. One that must change rows calls `unprotect` first. The owner of the
+database can still drop a trigger; the chain of hashes (storage/audit.py) reveals a change that follows.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ import alembic.runtime.migration as migration
 
 @dataclasses.dataclass(frozen=True)
 class _Rule:
-    """The refusal, for people, and which new row would take the place of one that is there, or of a part of it."""
+    """The refusal, for people, and the condition for a new row that would replace an existing one, or part of it."""
 
     sentence: str
     # SQL over NEW. SQLite's INSERT OR REPLACE deletes the old row without asking its DELETE trigger.
     replaces: str
-    # SQL over NEW, on every database: a row that comes too late.
+    # SQL over NEW, on every database: the row comes too late.
     late: str = ""
 
 
@@ -34,11 +34,11 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "ballot_entry": _Rule(
             "An opened ballot is frozen: its entries cannot be changed, replaced or deleted, and none can be added.",
             replaces="SELECT 1 FROM ballot_entry WHERE id = NEW.id",
-            # All entries of a ballot are written when it opens, at one time of the clock.
+            # All entries of a ballot are written when it opens, with the same time.
             late="SELECT 1 FROM ballot_entry WHERE release_key = NEW.release_key AND vote_seq = NEW.vote_seq"
             " AND opened <> NEW.opened",
         ),
-        # The same row again is no change, so that ON CONFLICT DO NOTHING stays possible.
+        # Inserting the same row again is not a change, so ON CONFLICT DO NOTHING is possible.
         "file_set": _Rule(
             "A file set is stored under the digest of its content: it cannot be changed, replaced or deleted.",
             replaces="SELECT 1 FROM file_set WHERE digest = NEW.digest AND (files <> NEW.files OR size <> NEW.size)",
@@ -71,21 +71,21 @@ END $$
 
 
 def protect(context: migration.MigrationContext, table: str) -> None:
-    """Make the table's triggers. Call it again whenever the table was made anew."""
+    """Create the table's triggers. Call it again whenever the table has been recreated."""
     rule = _RULES[table]
     for statement in _postgresql(table, rule) if (context.dialect.name == "postgresql") else _sqlite(table, rule):
         context.execute(statement)
 
 
 def unprotect(context: migration.MigrationContext, table: str) -> None:
-    """Drop the table's triggers, for a migration that changes rows; it calls `protect` when it is done."""
+    """Drop the table's triggers, for a migration that changes rows; it calls `protect` afterwards."""
     beyond = f" ON {table}" if (context.dialect.name == "postgresql") else ""
     for name in _names(table):
         context.execute(f"DROP TRIGGER IF EXISTS {name}{beyond}")
 
 
 def forget(context: migration.MigrationContext) -> None:
-    """Drop what the triggers share, once the tables are gone."""
+    """Drop the functions of the triggers, after the tables were dropped."""
     if context.dialect.name != "postgresql":
         return
     context.execute("DROP FUNCTION IF EXISTS append_only_refuse()")

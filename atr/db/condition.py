@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In what condition a database is, as found through the very connections that the program uses.
+"""The condition of a database, as found through the connections that the program uses.
 
-A worker starts only where the promises hold: what is committed stays, what must be unique is, and time goes forward.
+A worker starts only if commits are durable, the unique constraints exist, and the clock is not behind.
 """
 
 import dataclasses
@@ -17,12 +17,12 @@ import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
 
-# Clocks that are apart by more than this are set by nobody.
+# Clocks that differ by more than this are not synchronised.
 APART_SECONDS: Final = 5.0
 WAL: Final = "wal"
 # https://www.sqlite.org/pragma.html#pragma_synchronous
 FULL: Final = "2"
-# One promotion for each coordinate; one number for each attempt. Without these nothing else keeps it so.
+# One promotion for each coordinate; one number for each attempt. Only these constraints ensure that.
 _UNIQUE: Final = {
     "promotion_target": frozenset({"ix_promotion_target_one_open"}),
     "attempt": frozenset({"uq_attempt_deployment_id_kind_number"}),
@@ -31,23 +31,23 @@ _UNIQUE: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What was found."""
+    """The facts about a database."""
 
     dialect: str
     # None for a database that was never migrated.
     revision: str | None
-    # Two settings of SQLite; empty for any other database.
+    # Two settings of SQLite; empty for other databases.
     journal_mode: str = ""
     synchronous: str = ""
-    # The clock of the database's machine where it has one of its own, and ours at that moment.
+    # The clock of the database server, and this machine's clock at that moment; both None on SQLite.
     clock: datetime.datetime | None = None
     our_clock: datetime.datetime | None = None
-    # When the newest event was written; None for a database without one, or one that is not at the newest revision.
+    # When the newest event was written; None if there is none, or if the database is not at the newest revision.
     newest_event: datetime.datetime | None = None
 
 
 async def of(database: session.Database) -> Condition:
-    """Look at it. Raises what the database raises."""
+    """Return the condition of a database. Raises the database's own errors."""
     async with database.read() as data:
         connection = await data.connection()
         found = Condition(connection.dialect.name, await connection.run_sync(migrate.revision_of))
@@ -67,7 +67,7 @@ async def of(database: session.Database) -> Condition:
 
 
 async def demand_safe(database: session.Database) -> None:
-    """Raise SettingsError, with what to change, where a release could be published twice. For a migrated database."""
+    """Raise SettingsError, with the fix, if a release could be published twice. For a migrated database."""
     await database.ensure_durable()
     found = await of(database)
     if database.on_sqlite and ((found.journal_mode, found.synchronous) != (WAL, FULL)):
@@ -94,7 +94,7 @@ async def demand_safe(database: session.Database) -> None:
 
 
 def _missing(connection: sqlalchemy.Connection) -> str:
-    """The name of a constraint that is not there; empty if all are."""
+    """Return the name of a missing constraint; empty if all exist."""
     inspector = sqlalchemy.inspect(connection)
     for table, names in _UNIQUE.items():
         there = {str(one["name"]) for one in (*inspector.get_indexes(table), *inspector.get_unique_constraints(table))}

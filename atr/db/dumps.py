@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole database as one file, and back, on both engines.
+"""Dumps a whole database to one file, and restores it, on both engines.
 
-A dump is what the database was at one instant, taken while everything runs. It goes back in two steps: `prepare` makes
-a database of its own of it, to be looked at, migrated and changed; `swap` puts that in the place of the one that is
-there, whole, and keeps that one aside. A process that dies in between leaves the old one where it was. Only a dump is
-awaited, since web and worker run beside it: whoever restores is alone.
+A dump is the state of the database at one instant, taken while everything runs. A restore has two steps: `prepare`
+creates a separate database from the dump, to be checked, migrated and changed; `swap` replaces the existing database
+with it, and keeps the old one under another name. A process that dies between the steps leaves the existing database
+in place. Only a dump is asynchronous, since web and worker run at the same time: nothing else runs during a restore.
 """
 
 import asyncio
@@ -28,25 +28,25 @@ import atr.disk as disk
 import atr.errors as errors
 
 _DEBIAN: Final = pathlib.Path("/usr/lib/postgresql")
-# A database that is always there, to make and rename others from.
+# A database that always exists, to create and rename others from.
 _MAINTENANCE: Final = "postgres"
-# Rows here mean that somebody works, or has worked, with this database.
+# Tables with leases, which show that a worker is running; and tables with rows only if the database was ever used.
 _LEASED: Final = ("promotion", "deployment", "distribution", "promotion_task")
 _FILLED: Final = ("committee", "release", "event")
 _SITE: Final = "site"
-# A database, and what SQLite makes beside it.
+# The suffixes of a SQLite database and of the files that SQLite creates next to it.
 _FILES: Final = ("", "-wal", "-shm", "-journal")
 
 
 def of(url: str) -> "Sqlite | Postgresql":
-    """The kind of database that this address names. Raises SettingsError."""
+    """Return the kind of database that this address names. Raises SettingsError."""
     if session.driven(url).get_backend_name() == "sqlite":
         return Sqlite(url)
     return Postgresql(url)
 
 
 class Sqlite:
-    """A file."""
+    """A SQLite database, which is a file."""
 
     kind = "sqlite"
 
@@ -59,9 +59,9 @@ class Sqlite:
 
     @contextlib.asynccontextmanager
     async def snapshot(self, to: pathlib.Path) -> AsyncIterator[session.Session]:
-        """Write a dump to this new file; inside, what reads exactly what was dumped.
+        """Write a dump to this new file, and yield a session that reads exactly the dumped state.
 
-        By SQLite's own online backup: writers go on meanwhile, and what is copied is one instant.
+        It uses SQLite's online backup: writers continue meanwhile, and the copy is the state at one instant.
         """
         if not self._file.exists():
             raise errors.NotFoundError(f"{self._file} does not exist, so there is nothing to back up.")
@@ -74,7 +74,7 @@ class Sqlite:
             await database.close()
 
     def demand_unused(self, now: datetime.datetime) -> None:
-        """Raise ConflictError while somebody holds a lease in the database that is there, or is connected to it."""
+        """Raise ConflictError while there is a lease in the existing database, or another connection to it."""
         if not self._file.exists():
             return
         try:
@@ -86,7 +86,7 @@ class Sqlite:
                 raise
 
     def is_empty(self) -> bool:
-        """Whether there is none, or nobody has done anything in it. What cannot be read counts as holding something."""
+        """Return whether the database does not exist or was never used. An unreadable one counts as used."""
         if not self._file.exists():
             return True
         try:
@@ -96,7 +96,7 @@ class Sqlite:
             return False
 
     def generation(self) -> int:
-        """The generation of the database that is there; 0 where nothing tells."""
+        """Return the generation of the existing database; 0 if it is not known."""
         if not self._file.exists():
             return 0
         try:
@@ -106,9 +106,9 @@ class Sqlite:
             return 0
 
     def prepare(self, dump: pathlib.Path) -> str:
-        """Make a database of its own of a dump, a copy beside the file, and answer its address.
+        """Create a separate database from a dump, as a copy next to the file, and return its address.
 
-        Raises ConflictError for one of which SQLite does not say that it is whole.
+        Raises ConflictError if SQLite's integrity checks do not pass.
         """
         self.discard()
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -119,9 +119,9 @@ class Sqlite:
         return f"sqlite+aiosqlite:///{self._prepared}"
 
     def swap(self, now: datetime.datetime) -> str:
-        """Put what was prepared in its place; the name under which the one that was there is kept, if it is.
+        """Replace the database with the prepared one, and return the name of the kept old one; empty if there was none.
 
-        Within one transaction of SQLite's, in the file that is there: who opens it sees the old one or the new.
+        It is one SQLite transaction in the existing file, so every reader sees either the old or the new database.
         """
         kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
         if not self._file.exists():
@@ -138,7 +138,7 @@ class Sqlite:
         except sqlite3.DatabaseError as error:
             if not _is_broken(error):
                 raise
-            # It is no database any more. Its companions go with it: they belong to what was there.
+            # The file is not a valid database. It is renamed together with SQLite's other files for it.
             for end in _FILES:
                 with contextlib.suppress(FileNotFoundError):
                     self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
@@ -150,18 +150,18 @@ class Sqlite:
         disk.sync_directory(self._file.parent)
 
     def discard(self) -> None:
-        """Remove what was prepared, if it is there, and what SQLite makes beside it."""
+        """Remove the prepared database, if it exists, and the files that SQLite creates next to it."""
         for end in _FILES:
             self._prepared.with_name(f"{self._prepared.name}{end}").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:
-        """The file, while nobody else is or can be connected: SQLite leaves the WAL only then. Raises ConflictError."""
+        """Open the file exclusively: SQLite leaves WAL mode only without other connections. Raises ConflictError."""
         with _opened(self._file, timeout=0) as database:
             try:
                 for statement in ("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=DELETE", "BEGIN EXCLUSIVE"):
                     database.execute(statement).fetchone()
-                # The lock stays: that is what the first pragma is for.
+                # The lock remains after this, because of the first pragma.
                 database.execute("COMMIT")
                 database.execute("PRAGMA synchronous=FULL")
             except sqlite3.OperationalError as error:
@@ -174,7 +174,7 @@ class Sqlite:
 
 
 class Postgresql:
-    """A database of a server. Its methods promise what those of a file do."""
+    """A database of a PostgreSQL server. For its methods, see Sqlite."""
 
     kind = "postgresql"
 
@@ -185,7 +185,7 @@ class Postgresql:
 
     @contextlib.asynccontextmanager
     async def snapshot(self, to: pathlib.Path) -> AsyncIterator[session.Session]:
-        """By pg_dump, which is told to read what this transaction reads; it holds up nobody."""
+        """Dump with pg_dump, which reads the snapshot of this transaction; it blocks no other transaction."""
         database = session.Database(self._address(self._name))
         try:
             async with database.read() as data:
@@ -198,7 +198,7 @@ class Postgresql:
             await database.close()
 
     def demand_unused(self, now: datetime.datetime) -> None:
-        """Nobody holds a lease, and nobody is connected."""
+        """Raise ConflictError while there is a lease or another connection."""
         if not self._exists():
             return
         with self._connected(self._name) as database:
@@ -215,7 +215,7 @@ class Postgresql:
             )
 
     def is_empty(self) -> bool:
-        """Whether it is not there, or nobody has done anything in it."""
+        """Return whether the database does not exist or was never used."""
         if not self._exists():
             return True
         with self._connected(self._name) as database:
@@ -223,21 +223,21 @@ class Postgresql:
             return not (there >= set(_FILLED) and _is_filled(database.exec_driver_sql))
 
     def generation(self) -> int:
-        """As the row says."""
+        """Return the generation of the existing database; 0 if it is not known."""
         if not self._exists():
             return 0
         with self._connected(self._name) as database:
             return _generation(database.exec_driver_sql) if sqlalchemy.inspect(database).has_table(_SITE) else 0
 
     def prepare(self, dump: pathlib.Path) -> str:
-        """A database beside it, by pg_restore in one transaction."""
+        """Create another database on the server, by pg_restore in one transaction, and return its address."""
         self.discard()
         self._say(f"CREATE DATABASE \"{self._prepared}\" TEMPLATE template0 ENCODING 'UTF8'")
         self._run("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={self._prepared}", str(dump))
         return self._address(self._prepared)
 
     def swap(self, now: datetime.datetime) -> str:
-        """By two renamings. Should we die between them, no database has that name, and nothing starts."""
+        """Rename both databases. If the process dies in between, no database has the name, and nothing starts."""
         kept = f"{self._name[:40]}_replaced_{now:%Y%m%dt%H%M%S}" if self._exists() else ""
         if kept:
             self._say(f'ALTER DATABASE "{self._name}" RENAME TO "{kept}"')
@@ -250,7 +250,7 @@ class Postgresql:
         return kept
 
     def discard(self) -> None:
-        """The database beside it."""
+        """Drop the prepared database."""
         self._say(f'DROP DATABASE IF EXISTS "{self._prepared}"')
 
     def _exists(self) -> bool:
@@ -279,12 +279,12 @@ class Postgresql:
             engine.dispose()
 
     def _run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs. Where the database is stands in its environment, the password too."""
+        """Run one of PostgreSQL's programs. It gets the address and the password in its environment."""
         given = {"database": self._name, "host": self._url.host, "port": self._url.port, "user": self._url.username}
         settings = {**given, "password": self._url.password, **self._url.query}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ATR_")}
         environment |= {f"PG{name.upper()}": str(value) for name, value in settings.items() if value}
-        ended = subprocess.run(  # noqa: S603  (a program of PostgreSQL's, with arguments of ours)
+        ended = subprocess.run(  # noqa: S603  (a program of PostgreSQL, with arguments from this module)
             [_program(program), "--no-password", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -299,7 +299,7 @@ class Postgresql:
 
 
 def _program(name: str) -> pathlib.Path:
-    """One of PostgreSQL's programs, the newest. Raises SettingsError that says what to install."""
+    """Return the path of one of PostgreSQL's programs: in PATH, else the newest. Raises SettingsError if missing."""
     found = shutil.which(name)
     if found:
         return pathlib.Path(found)
@@ -327,7 +327,7 @@ def _copy(source: pathlib.Path, to: pathlib.Path) -> None:
 
 
 def _wrong(file: pathlib.Path) -> str:
-    """What SQLite finds wrong with a file; empty if nothing."""
+    """Return the problems that SQLite finds in a file; empty if none."""
     try:
         with _opened(file) as database:
             found = [str(row[0]) for row in database.execute("PRAGMA integrity_check(5)")]
@@ -348,17 +348,17 @@ def _table_names(database: sqlite3.Connection) -> set[str]:
 
 
 def _is_filled(say: Any) -> bool:
-    return any(say(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in _FILLED)  # noqa: S608  (our own names)
+    return any(say(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in _FILLED)  # noqa: S608  (names from this module)
 
 
 def _generation(say: Any) -> int:
-    found = say(f"SELECT generation FROM {_SITE}").fetchone()  # noqa: S608  (our own name)
+    found = say(f"SELECT generation FROM {_SITE}").fetchone()  # noqa: S608  (names from this module)
     return int(found[0]) if found else 0
 
 
 def _demand_no_lease(say: Any, now: datetime.datetime) -> None:
     for table in _LEASED:
-        found = say(f"SELECT max(lease_until) FROM {table}").fetchone()[0]  # noqa: S608  (our own names)
+        found = say(f"SELECT max(lease_until) FROM {table}").fetchone()[0]  # noqa: S608  (names from this module)
         until = datetime.datetime.fromisoformat(found) if isinstance(found, str) else found
         if until is None:
             continue

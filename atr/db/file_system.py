@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On which kind of file system a SQLite database lies. On a network one its locks and its WAL do not hold.
+"""The type of the file system of a SQLite database. On a network file system, its locks and its WAL do not work.
 
 https://www.sqlite.org/wal.html: all processes that use a database must be on one machine. The kernel's table of mounts
-is read, not statfs: that has one number for every FUSE file system, the local ones too.
+is read instead of statfs, which has one number for all FUSE file systems, local ones included.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ import atr.errors as errors
 
 # https://www.kernel.org/doc/html/latest/filesystems/proc.html, 3.5
 MOUNTS: Final = pathlib.Path("/proc/self/mountinfo")
-# Names of types, as the kernel writes them: on another machine, or on the host of a virtual one.
+# The kernel's names of file system types that are on another machine, or on the host of a virtual machine.
 _REMOTE: Final = frozenset(
     {
         "9p",
@@ -45,20 +45,20 @@ _REMOTE: Final = frozenset(
         "vmhgfs",
     }
 )
-# The number of a field, counted from 0.
+# The index of a field, from 0.
 _MOUNT_POINT: Final = 4
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 def sqlite_file(url: str) -> pathlib.Path | None:
-    """The file of a SQLite database, where it really lies; None for any other database, and for one in memory.
+    """Return the resolved path of a SQLite database; None for any other database, and for one in memory.
 
-    Raises SettingsError for what is no address.
+    Raises SettingsError for a text that is not an address.
     """
     try:
         address = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
-        # Not `from error`: what was given may hold a password.
+        # Not `from error`: the text may contain a password.
         raise errors.SettingsError("ATR_DATABASE_URL is not the address of a database.") from None
     if (address.get_backend_name() != "sqlite") or (address.database in {None, "", ":memory:"}):
         return None
@@ -66,7 +66,7 @@ def sqlite_file(url: str) -> pathlib.Path | None:
 
 
 def kind(path: pathlib.Path, mounts: pathlib.Path = MOUNTS) -> str:
-    """The type of the file system that holds this path; empty where the kernel does not tell."""
+    """Return the type of the file system of this path; empty if the kernel does not report it."""
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
@@ -78,14 +78,14 @@ def kind(path: pathlib.Path, mounts: pathlib.Path = MOUNTS) -> str:
         if (len(fields) <= _MOUNT_POINT) or not after:
             continue
         place = pathlib.PurePosixPath(_ESCAPED.sub(_unescaped, fields[_MOUNT_POINT]))
-        # The longest one holds it; of two on one place the later hides the earlier.
+        # The longest mount point that contains the path counts; of two at the same one, the later hides the earlier.
         if path.is_relative_to(place) and (len(place.parts) >= length):
             found, length = after.split(" ")[0], len(place.parts)
     return found
 
 
 def is_remote(name: str) -> bool:
-    """Whether a file system of this type is another machine's."""
+    """Return whether a file system of this type is on another machine."""
     return name in _REMOTE
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Named scopes that order transactions which touch different rows.
+"""Named scopes, as row locks that serialise transactions on different rows.
 
-Whoever changes a fact that a gate looks at holds the fact's scope, and the mark of an irreversible call holds all of
-them: either the change came first and the mark sees it, or the mark came first and whoever changes finds the call on
-its way. Without that PostgreSQL would let both commit beside each other. On SQLite a writing transaction is alone from
-its first statement, so there nothing is to be locked; what is held is noted all the same, and the tests look at it.
+A transaction that changes a fact of a gate locks the scope of this fact, and the transaction that writes the mark of an
+irreversible request locks all of them: either the change comes first and the mark sees it, or the mark comes first and
+the change finds the request in progress. Without this, PostgreSQL would let both commit. On SQLite, a writing
+transaction is alone from its first statement, so nothing is locked; the scopes are still recorded, for the tests.
 """
 
 import enum
@@ -18,49 +18,49 @@ from sqlmodel import col
 import atr.db.session as session
 import atr.models.operating as operating
 
-# Under this name a session keeps what it holds.
+# The key in `Session.info` of the scopes that the session has locked.
 HELD: Final = "guards"
 SITE: Final = "site"
 BLOBS: Final = "blobs"
 
 
 class Rank(enum.IntEnum):
-    """The order in which scopes are taken: nobody who waits for one holds a later one."""
+    """The order in which scopes are locked, so that no transaction that waits for one has locked a later one."""
 
     SITE = 1
     MECHANISM = 2
     COMMITTEE = 3
     RELEASE = 4
-    # The store of copies: held while a copy is written down or bytes are freed.
+    # The store of copies: locked while a copy is recorded or bytes are freed.
     BLOBS = 5
-    # The end of a chain of events: held by whoever adds one.
+    # The end of a chain of events: locked to append one.
     CHAIN = 6
 
 
 def mechanism(name: str) -> str:
-    """What holds for everything that is published by a mechanism."""
+    """Return the scope of a mechanism: everything that applies to all that is published by it."""
     return f"mechanism:{name}"
 
 
 def committee(key: str) -> str:
-    """A committee: who is on it, its projects, their policies and the names that belong to them."""
+    """Return the scope of a committee: its people, its projects, their policies and namespaces."""
     return f"committee:{key}"
 
 
 def release(key: str) -> str:
-    """A release: its phase, votes, revisions, deployments and promotions."""
+    """Return the scope of a release: its phase, votes, revisions, deployments and promotions."""
     return f"release:{key}"
 
 
 def chain(name: str) -> str:
-    """A chain of events."""
+    """Return the scope of a chain of events."""
     return f"chain:{name}"
 
 
 async def hold(data: session.Session, *scopes: str) -> bool:
-    """Hold these scopes until the transaction ends. Waits for whoever holds one of them.
+    """Lock these scopes until the transaction ends, after waiting for other transactions that have locked them.
 
-    True if it may have waited: then what was read before may be old, and is to be read again.
+    Return True if it may have waited: then rows that were read before may be out of date and must be read again.
     """
     held: set[str] = data.info.setdefault(HELD, set())
     wanted = sorted(set(scopes) - held, key=_place)

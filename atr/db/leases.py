@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who works on a row. Claimed many at once, renewed by a conditional UPDATE; a stale holder writes nothing."""
+"""Leases: which worker processes a row. Claimed in bulk, renewed by a conditional UPDATE; a stale one is refused."""
 
 import datetime
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ async def claim(
     seconds: float,
     limit: int,
 ) -> Sequence[Leased]:
-    """The rows that are due, oldest first, now held by `owner`. A row that somebody holds is passed over."""
+    """Lease the due rows to `owner` and return them, oldest first. Rows with a lease are skipped."""
     table: Any = model
     wanted = sqlmodel.select(model).where(table.due_at <= now, free(table, now), *where).order_by(table.due_at)
-    # Rows that another worker is taking at this moment are passed over. (SQLite has one writer at a time.) Their keys
-    # stay, so whoever refers to one of them waits for nobody. They are read anew: whoever is called with a session that
-    # has seen one before gets its epoch as it is.
+    # Rows that another worker is claiming at this moment are skipped. (SQLite has one writer at a time.) The lock does
+    # not cover their keys, so transactions that only reference these rows do not wait. The rows are read again, because
+    # the session may have read one before, with an older epoch.
     wanted = wanted.limit(limit).with_for_update(skip_locked=True, key_share=True)
     rows = (await data.exec(wanted.execution_options(populate_existing=True))).all()
     return await take(data, rows, now, owner=owner, seconds=seconds)
@@ -38,9 +38,9 @@ async def claim(
 async def take(
     data: session.Session, rows: Sequence[Leased], now: datetime.datetime, *, owner: str, seconds: float
 ) -> Sequence[Leased]:
-    """Hold these rows of one table from now on, in one statement, and answer those that nobody else holds.
+    """Lease these rows of one table in one statement, and return those without another lease.
 
-    A row's `lease_epoch` is the fencing token: it grows by one, and the row that was read must still have it.
+    A row's `lease_epoch` is the fencing token: it is incremented, and the row must still have the epoch that was read.
     """
     if not rows:
         return []
@@ -67,7 +67,7 @@ async def take(
 async def renew(
     data: session.Session, model: Any, key: int, epoch: int, now: datetime.datetime, *, seconds: float
 ) -> None:
-    """Hold it longer; one that we have given back stays given back. Raises LeaseLostError when somebody else has it."""
+    """Extend the lease, unless it was released. Raises LeaseLostError if another worker has taken the row over."""
     statement = (
         sqlalchemy.update(model)
         .filter_by(id=key, lease_epoch=epoch)
@@ -83,20 +83,20 @@ async def renew(
 
 
 def due(model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any], limit: int, each: Any = None) -> Any:
-    """A SELECT of the oldest due rows that nobody holds: since when each has waited, and these columns of it.
+    """Return a SELECT of the oldest due rows without a lease: since when each is due, and these columns.
 
-    With `each` the oldest of each value of that column.
+    With `each`, it selects the oldest of each value of that column.
     """
     since = model.due_at if each is None else sqlalchemy.func.min(model.due_at)
-    # SQLModel's types know no columns that are handed in.
+    # sqlalchemy.select, because the types of SQLModel's do not accept columns from arguments.
     wanted = sqlalchemy.select(since.label("due_at"), *columns).where(model.due_at <= now, free(model, now), *where)
     oldest = (wanted if each is None else wanted.group_by(each)).order_by(since).limit(limit)
-    # SQLite takes no LIMIT in a part of a compound SELECT.
+    # SQLite allows no LIMIT in a part of a compound SELECT.
     return sqlalchemy.select(oldest.subquery())
 
 
 def check(row: Any, epoch: int) -> None:
-    """Raise LeaseLostError if this epoch does not hold the row any more."""
+    """Raise LeaseLostError if the row's lease no longer has this epoch."""
     if row.lease_epoch != epoch:
         raise errors.LeaseLostError
 

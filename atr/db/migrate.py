@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a database to a revision, in this process, as every start does. Several processes may do it at once.
+"""Migrates a database in this process, as every start does. Several processes may do this at the same time.
 
-One run is one transaction under one lock (migrations/env.py): it arrives, or the database is as it was before.
+One run is one transaction under one lock (migrations/env.py): it succeeds, or the database is unchanged.
 """
 
 import functools
@@ -20,16 +20,16 @@ import atr.db.roles as roles
 import atr.db.session as session
 import atr.errors as errors
 
-# Alembic has one environment a process.
+# Alembic has one environment per process.
 _ONE_AT_A_TIME: Final = threading.Lock()
 # insufficient_privilege: https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PG_DENIED: Final = "42501"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database up to this revision. Does nothing, and waits for nobody, when it is there already.
+    """Upgrade the database to this revision. Does nothing, and waits for no lock, if it is there already.
 
-    Raises SettingsError for a database that a newer program has migrated.
+    Raises SettingsError for a database that a newer version has migrated.
     """
     config = _config(url)
     scripts = alembic.script.ScriptDirectory.from_config(config)
@@ -50,7 +50,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the database down to this revision. What a later one added is gone, rows and all."""
+    """Downgrade the database to this revision. Everything that later ones added is lost, rows included."""
     config = _config(url)
     _demand_known(alembic.script.ScriptDirectory.from_config(config), current(url))
     try:
@@ -61,10 +61,10 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def grant(url: str) -> None:
-    """Make the two roles where they are not there, and give each what it may do: as the database's owner.
+    """Create the two roles if they are missing, and grant each its privileges, as the database's owner.
 
-    Again after each migration: what a table that is new allows is said anew. Raises SettingsError on SQLite, and where
-    this user may make no roles.
+    Run it after each migration, because a new table has no privileges yet. Raises SettingsError on SQLite, and if this
+    user may not create roles.
     """
     database = engine(url)
     try:
@@ -74,10 +74,10 @@ def grant(url: str) -> None:
             )
         with database.begin() as connection:
             for statement in roles.grants(sqlalchemy.inspect(connection).get_table_names()):
-                # As it stands: neither % nor : means anything in it.
+                # By the driver's cursor, so that % and : in a statement have no special meaning.
                 connection.connection.cursor().execute(statement)
     except Exception as error:
-        # The driver's own: SQLAlchemy has not seen the statement.
+        # An error of the driver, because SQLAlchemy does not execute the statement.
         if getattr(error, "sqlstate", "") != _PG_DENIED:
             raise
         raise errors.SettingsError(
@@ -89,7 +89,7 @@ def grant(url: str) -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision that the database is at; None if it has none."""
+    """Return the revision of the database; None if it has none."""
     database = engine(url)
     try:
         with database.connect() as connection:
@@ -99,21 +99,21 @@ def current(url: str) -> str | None:
 
 
 def revision_of(connection: sqlalchemy.Connection) -> str | None:
-    """The revision of the database behind an open connection; None if it has none."""
+    """Return the revision of the database of an open connection; None if it has none."""
     return migration.MigrationContext.configure(connection).get_current_revision()
 
 
 @functools.cache
 def head() -> str:
-    """The newest revision, which this program needs."""
+    """Return the newest revision, which this program needs."""
     return str(alembic.script.ScriptDirectory.from_config(_config("")).get_current_head())
 
 
 def engine(url: str) -> sqlalchemy.Engine:
-    """A plain engine for migrating the database that this address, of whichever driver, names.
+    """Return a synchronous engine to migrate the database at this address, of whichever driver.
 
-    On SQLite it leaves foreign keys unchecked: where a table is made anew, dropping the old one would empty the tables
-    that refer to it.
+    On SQLite it does not enforce foreign keys: when a table is recreated, dropping the old one would empty the tables
+    that reference it.
     """
     address = session.driven(url)
     is_sqlite = address.get_backend_name() == "sqlite"
@@ -128,7 +128,7 @@ def engine(url: str) -> sqlalchemy.Engine:
 
 
 def directory() -> pathlib.Path:
-    """Where the migrations are: inside the package when it was installed, else beside it."""
+    """Return the directory of the migrations: inside the package if it was installed, else next to it."""
     package = pathlib.Path(__file__).resolve().parents[1]
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
@@ -138,13 +138,13 @@ def _config(url: str) -> alembic.config.Config:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(directory()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    # Not an option: a password may hold what the option syntax would read.
+    # Not an option: a password may contain characters of the option syntax.
     config.attributes["url"] = url
     return config
 
 
 def is_known(revision: str | None) -> bool:
-    """Whether this program knows this revision. None is the beginning."""
+    """Return whether this program knows this revision. None is a database before the first migration."""
     try:
         _demand_known(alembic.script.ScriptDirectory.from_config(_config("")), revision)
     except errors.SettingsError:

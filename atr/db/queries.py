@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads that more than one caller needs. `get_...` answers None, `demand_...` raises NotFoundError."""
+"""Queries that several callers need. `get_...` returns None, `demand_...` raises NotFoundError, for a missing row."""
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
@@ -22,18 +22,18 @@ import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 
-# A row that was read before its scope was held may be old by now, and a lease must not change hands before we commit.
-# Its key stays, so whoever only refers to it waits for nobody. (SQLite has no such lock and needs none.)
+# A row that was read before its scope was locked may be out of date, and its lease must not change before the commit.
+# The lock does not cover its key, so transactions that only reference it do not wait. (SQLite needs no such lock.)
 _FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": {"key_share": True}})
 
 
 async def site(data: session.Session) -> operating.Site:
-    """What holds for the whole database. Where nobody has written it yet: as it is at first, and not added."""
+    """Return the row for the whole database, or a new one with defaults, which is not added to the session."""
     return await data.get(operating.Site, 1) or operating.Site()
 
 
 async def demand_project(data: session.Session, project_key: str) -> sql.Project:
-    """The project."""
+    """Return the project. Raises NotFoundError for one without a committee too."""
     project = await data.get(sql.Project, project_key)
     if project is None:
         raise errors.NotFoundError(f"There is no project “{project_key[:60]}”.")
@@ -43,7 +43,7 @@ async def demand_project(data: session.Session, project_key: str) -> sql.Project
 
 
 async def demand_committee(data: session.Session, committee_key: str) -> sql.Committee:
-    """The committee."""
+    """Return the committee."""
     committee = await data.get(sql.Committee, committee_key)
     if committee is None:
         raise no_committee(committee_key)
@@ -51,20 +51,20 @@ async def demand_committee(data: session.Session, committee_key: str) -> sql.Com
 
 
 def no_committee(committee_key: str) -> errors.NotFoundError:
-    """What is said of a committee that is not there."""
+    """Return the error for a missing committee."""
     return errors.NotFoundError(f"There is no committee “{committee_key[:60]}”.")
 
 
 async def get_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release | None:
-    """The release; None for one that a host has deleted, of which our own rows stay.
+    """Return the release; None if the host application has deleted it, while this module's rows remain.
 
-    `fresh`: as it is now, and nobody else changes the row before this transaction ends.
+    `fresh` reads it again and locks the row until the transaction ends.
     """
     return await data.get(sql.Release, release_key, **_FRESH if fresh else {})
 
 
 async def demand_release(data: session.Session, release_key: str, *, fresh: bool = False) -> sql.Release:
-    """The release; `fresh` as above."""
+    """Return the release; `fresh` as above."""
     release = await get_release(data, release_key, fresh=fresh)
     if release is None:
         raise no_release(release_key)
@@ -72,17 +72,17 @@ async def demand_release(data: session.Session, release_key: str, *, fresh: bool
 
 
 def no_release(release_key: str) -> errors.NotFoundError:
-    """What is said of a release that is not there, or not for whoever asks: one sentence, so that neither is told."""
+    """Return the error for a release that does not exist or may not be seen: one sentence, so it reveals neither."""
     return errors.NotFoundError(f"There is no release “{release_key[:80]}”.")
 
 
 def no_version(project_key: str, version: str) -> errors.NotFoundError:
-    """The same, for whoever asked for a version of a project."""
+    """Return the same error for a request that named a project and a version."""
     return errors.NotFoundError(f"There is no release {version[:64]} of “{project_key[:60]}”.")
 
 
 async def demand_version(data: session.Session, project_key: str, version: str) -> sql.Release:
-    """This version of this project. A key put together by hand may be another's."""
+    """Return this version of this project. The composed key may be that of another project's release."""
     row = await get_release(data, sql.release_key(project_key, version))
     if (row is None) or (row.project_key != project_key):
         raise no_version(project_key, version)
@@ -90,30 +90,30 @@ async def demand_version(data: session.Session, project_key: str, version: str) 
 
 
 async def policy(data: session.Session, project: sql.Project) -> sql.ReleasePolicy:
-    """The project's policy as it is now; ATR's defaults where none was set."""
+    """Return the project's current policy; ATR's defaults if it has none."""
     row = await data.get(sql.ReleasePolicy, project.release_policy_id) if project.release_policy_id else None
     return row or sql.ReleasePolicy()
 
 
 @dataclasses.dataclass(frozen=True)
 class Revision:
-    """A revision with what is recorded of its files."""
+    """A revision with the record of its files."""
 
     row: sql.Revision
     recorded: tables.RevisionFiles | None
 
     @property
     def number(self) -> str:
-        """Its number, like "00002"."""
+        """The number, like "00002"."""
         return self.row.number
 
     @property
     def digest(self) -> str:
-        """The digest of its files; empty for a revision whose files nobody has hashed."""
+        """The digest of the files; empty for a revision whose files were not hashed."""
         return self.recorded.file_set_digest if self.recorded else ""
 
     def with_odd_checksums(self, files: fileset.FileSet) -> fileset.FileSet:
-        """Its files, with what is wrong with those that are named like checksums."""
+        """Return its files, with the problems of those that are named like checksums."""
         words = (self.recorded.odd_checksums if self.recorded else None) or {}
         odd = {path: fileset.Odd(word) for path, word in words.items()}
         if not odd:
@@ -122,25 +122,25 @@ class Revision:
 
 
 async def revisions(data: session.Session, release_key: str, *where: Any, limit: int) -> Sequence[Revision]:
-    """Revisions of a release, the newest first."""
+    """Return revisions of a release, newest first."""
     wanted = _revisions(sql.Revision.release_key == release_key, *where).order_by(col(sql.Revision.seq).desc())
     return [Revision(*pair) for pair in (await data.exec(wanted.limit(limit))).all()]
 
 
 def _revisions(*where: Any) -> Any:
-    """Revisions, each with what is recorded of its files."""
+    """Return a SELECT of revisions, each with the record of its files."""
     row, files = sql.Revision, tables.RevisionFiles
     same = (col(files.release_key) == col(row.release_key)) & (col(files.number) == col(row.number))
     return sqlmodel.select(row, files).join(files, same, isouter=True).where(*where)
 
 
 async def latest_revision(data: session.Session, release_key: str) -> Revision | None:
-    """The newest revision."""
+    """Return the newest revision; None if there is none."""
     return (await latest_revisions(data, [release_key])).get(release_key)
 
 
 async def latest_revisions(data: session.Session, release_keys: Collection[str]) -> Mapping[str, Revision]:
-    """By release: its newest revision, where it has one."""
+    """Return the newest revision of each release that has one."""
     row, newer = sql.Revision, sqlalchemy.orm.aliased(sql.Revision)
     newest = sqlmodel.select(sqlalchemy.func.max(newer.seq)).where(col(newer.release_key) == col(row.release_key))
     wanted = _revisions(col(row.release_key).in_(release_keys), col(row.seq) == newest.scalar_subquery())
@@ -150,7 +150,7 @@ async def latest_revisions(data: session.Session, release_keys: Collection[str])
 
 
 async def revision(data: session.Session, release_key: str, number: str) -> Revision:
-    """One revision by its number."""
+    """Return one revision by its number. Raises NotFoundError."""
     found = await revisions(data, release_key, sql.Revision.number == number, limit=1)
     if not found:
         raise errors.NotFoundError(f"{release_key} has no revision {number or 'yet'}.")
@@ -158,13 +158,13 @@ async def revision(data: session.Session, release_key: str, number: str) -> Revi
 
 
 async def deployments(data: session.Session, release_key: str) -> Sequence[tables.Deployment]:
-    """Every deployment of a release, oldest first."""
+    """Return every deployment of a release, oldest first."""
     wanted = sqlmodel.select(tables.Deployment).where(tables.Deployment.release_key == release_key)
     return (await data.exec(wanted.order_by(col(tables.Deployment.id)))).all()
 
 
 async def demand_deployment(data: session.Session, deployment_id: int, *, fresh: bool = False) -> tables.Deployment:
-    """The deployment; `fresh` as for a release."""
+    """Return the deployment; `fresh` as for a release."""
     row = await data.get(tables.Deployment, deployment_id, **_FRESH if fresh else {})
     if row is None:
         raise errors.NotFoundError(f"There is no deployment {deployment_id}.")
@@ -172,12 +172,12 @@ async def demand_deployment(data: session.Session, deployment_id: int, *, fresh:
 
 
 async def deployments_by_id(data: session.Session, ids: Sequence[int]) -> Sequence[tables.Deployment]:
-    """The deployments of these numbers that are there."""
+    """Return the existing deployments of these numbers."""
     return (await data.exec(sqlmodel.select(tables.Deployment).where(col(tables.Deployment.id).in_(ids)))).all()
 
 
 async def demand_promotion(data: session.Session, promotion_id: int, *, fresh: bool = False) -> tables.Promotion:
-    """The promotion; `fresh` as for a release."""
+    """Return the promotion; `fresh` as for a release."""
     row = await data.get(tables.Promotion, promotion_id, **_FRESH if fresh else {})
     if row is None:
         raise errors.NotFoundError(f"There is no promotion {promotion_id}.")
@@ -185,26 +185,26 @@ async def demand_promotion(data: session.Session, promotion_id: int, *, fresh: b
 
 
 async def promotions(data: session.Session, *where: Any) -> Sequence[tables.Promotion]:
-    """Promotions, newest last."""
+    """Return promotions, newest last."""
     return (await data.exec(sqlmodel.select(tables.Promotion).where(*where).order_by(col(tables.Promotion.id)))).all()
 
 
 async def deployment_named(data: session.Session, platform: str, external_id: str) -> tables.Deployment | None:
-    """The deployment that has this id on the platform."""
+    """Return the deployment with this id on the platform; None if there is none."""
     row = tables.Deployment
     wanted = sqlmodel.select(row).where(row.platform == platform, row.external_id == external_id)
     return (await data.exec(wanted)).first()
 
 
 async def packages(data: session.Session, deployment: tables.Deployment) -> tuple[distribution.Coordinates, ...]:
-    """The packages of a deployment, in order."""
+    """Return the packages of a deployment, in order."""
     return (await packages_of(data, [deployment]))[deployment.id]
 
 
 async def packages_of(
     data: session.Session, deployments: Collection[tables.Deployment]
 ) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
-    """By deployment: its packages, in order."""
+    """Return the packages of each deployment, in order."""
     row = tables.DeploymentPackage
     return await _coordinates(data, row, col(row.deployment_id), deployments)
 
@@ -212,7 +212,7 @@ async def packages_of(
 async def replace_packages(
     data: session.Session, deployment: tables.Deployment, packages: Sequence[distribution.Coordinates]
 ) -> None:
-    """Have these, and no others, be the packages of a deployment."""
+    """Replace the packages of a deployment with these."""
     row = tables.DeploymentPackage
     await data.exec(sqlalchemy.delete(row).where(col(row.deployment_id) == deployment.id))
     data.add_all(row(deployment_id=deployment.id or 0, **one.columns) for one in packages)
@@ -220,14 +220,14 @@ async def replace_packages(
 
 
 async def targets(data: session.Session, promotion: tables.Promotion) -> tuple[distribution.Coordinates, ...]:
-    """The packages that a promotion makes public, in order."""
+    """Return the packages that a promotion makes public, in order."""
     return (await targets_of(data, [promotion]))[promotion.id]
 
 
 async def targets_of(
     data: session.Session, promotions: Collection[tables.Promotion]
 ) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
-    """By promotion: the packages that it makes public, in order."""
+    """Return the packages that each promotion makes public, in order."""
     row = tables.PromotionTarget
     return await _coordinates(data, row, col(row.promotion_id), promotions)
 
@@ -238,7 +238,7 @@ async def _coordinates(
     owner: Any,
     owners: Collection[tables.Deployment] | Collection[tables.Promotion],
 ) -> Mapping[int | None, tuple[distribution.Coordinates, ...]]:
-    """By owner: the packages whose rows name it in this column, in order."""
+    """Return the packages of each owner, whose id is in this column of their rows, in order."""
     platforms = {one.id: one.platform for one in owners}
     wanted = sqlmodel.select(owner, row.owner_namespace, row.package, row.version).where(owner.in_(platforms))
     found: dict[int | None, list[distribution.Coordinates]] = {number: [] for number in platforms}
@@ -248,20 +248,20 @@ async def _coordinates(
 
 
 async def attempts(data: session.Session, *where: Any) -> Sequence[tables.Attempt]:
-    """Attempts, oldest first."""
+    """Return attempts, oldest first."""
     return (await data.exec(sqlmodel.select(tables.Attempt).where(*where).order_by(col(tables.Attempt.id)))).all()
 
 
 async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
-    """The file set stored under this digest, with all its files."""
+    """Return the file set with this digest, with all its files."""
     return (await file_sets(data, [digest]))[digest]
 
 
 async def file_sets(data: session.Session, digests: Collection[str]) -> Mapping[str, fileset.FileSet]:
-    """By digest: the file sets, with all their files."""
+    """Return the file set of each digest, with all its files."""
     row = tables.FileSetFile
     found: dict[str, list[fileset.File]] = {digest: [] for digest in digests}
-    # Columns, not objects: there may be 10,000 of them, and an object that can be changed costs four times as much.
+    # Columns, not objects: there may be 10,000 of them, and an ORM object costs four times as much.
     wanted = sqlmodel.select(row.digest, row.path, row.size, row.sha256).where(col(row.digest).in_(found))
     for digest, path, size, sha256 in (await data.exec(wanted)).all() if found else ():
         found[digest].append(fileset.File(path, size, sha256))
@@ -269,7 +269,7 @@ async def file_sets(data: session.Session, digests: Collection[str]) -> Mapping[
 
 
 async def file_set_rows(data: session.Session, digests: Collection[str]) -> Mapping[str, tables.FileSetRow]:
-    """By digest: how many files and bytes each of these file sets has."""
+    """Return the number of files and bytes of the file set of each digest."""
     row = tables.FileSetRow
     return {
         one.digest: one for one in (await data.exec(sqlmodel.select(row).where(col(row.digest).in_(digests)))).all()
@@ -277,14 +277,14 @@ async def file_set_rows(data: session.Session, digests: Collection[str]) -> Mapp
 
 
 async def revision_files(data: session.Session, revision: Revision) -> fileset.FileSet:
-    """The recorded files of a revision, with what is wrong with those that are named like checksums."""
+    """Return the recorded files of a revision, with the problems of those that are named like checksums."""
     return revision.with_odd_checksums(await file_set(data, revision.digest))
 
 
 async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any) -> str:
-    """Store a file set, once, and answer its digest."""
+    """Store a file set unless it exists, and return its digest."""
     if (await data.connection()).dialect.name == "postgresql":
-        # A function that hashes it: nobody, and no role, writes a set that is not what its digest says.
+        # By a function of the database that hashes it, so the web's role can write no set under another digest.
         one = files.files
         values = {
             "digest": files.digest,
@@ -307,9 +307,9 @@ async def store_file_set(data: session.Session, files: fileset.FileSet, now: Any
 
 
 def of_newest_vote(release: Any = sql.Release) -> Any:
-    """The condition for an entry of the newest vote's ballot, of this release or of each one that is joined.
+    """Return the condition for an entry of the newest vote's ballot, of this release or of each joined one.
 
-    An older release of the same key may have been deleted.
+    It excludes the ballots of a deleted release with the same key.
     """
     entry = tables.BallotEntry
     return (
@@ -320,12 +320,12 @@ def of_newest_vote(release: Any = sql.Release) -> Any:
 
 
 async def ballot(data: session.Session, release: sql.Release) -> Sequence[tables.BallotEntry]:
-    """What the newest vote on this release is or was about; empty before the first one."""
+    """Return the ballot of the newest vote on this release, open or closed; empty before the first one."""
     return (await ballots(data, [release.key]))[release.key]
 
 
 async def ballots(data: session.Session, release_keys: Collection[str]) -> Mapping[str, tuple[tables.BallotEntry, ...]]:
-    """By release: what the newest vote on it is or was about, in the order in which it was frozen."""
+    """Return the ballot of the newest vote on each release, in the order in which it was frozen."""
     entry, release = tables.BallotEntry, sql.Release
     wanted = (
         sqlmodel.select(entry)
@@ -340,7 +340,7 @@ async def ballots(data: session.Session, release_keys: Collection[str]) -> Mappi
 
 
 async def has_old_ballot(data: session.Session, release: sql.Release) -> bool:
-    """Whether a vote of this number was opened on a release of this key that was deleted."""
+    """Return whether a vote with this number was opened on a deleted release with the same key."""
     entry = tables.BallotEntry
     wanted = sqlmodel.select(entry.id).where(
         entry.release_key == release.key, entry.vote_seq == release.current_vote_seq, entry.opened < release.created
@@ -349,9 +349,9 @@ async def has_old_ballot(data: session.Session, release: sql.Release) -> bool:
 
 
 async def ballot_paths(data: session.Session, release_key: str, platform: str) -> frozenset[str]:
-    """The path of every file that the newest vote is about on this platform, whichever entry holds it.
+    """Return the path of every file on the newest vote's ballot for this platform, in any entry.
 
-    Where a host has deleted the release, of every vote on it.
+    If the host application has deleted the release, this is over every vote on it.
     """
     release = await get_release(data, release_key)
     votes = of_newest_vote(release) if release else (col(tables.BallotEntry.release_key) == release_key)
@@ -365,7 +365,7 @@ async def ballot_paths(data: session.Session, release_key: str, platform: str) -
 
 
 async def target(data: session.Session, project_key: str, platform: str) -> tables.PlatformTarget | None:
-    """Which names on this platform belong to the project; None if nobody has set it."""
+    """Return the target with the project's namespaces on this platform; None if it has none."""
     wanted = sqlmodel.select(tables.PlatformTarget).where(
         tables.PlatformTarget.project_key == project_key, tables.PlatformTarget.platform == platform
     )
@@ -375,9 +375,9 @@ async def target(data: session.Session, project_key: str, platform: str) -> tabl
 async def mechanism(
     data: session.Session, project_key: str, platform: distribution.DistributionPlatform
 ) -> mechanisms.Mechanism:
-    """How a project publishes on a platform: what its target says, else the first that there is.
+    """Return the mechanism by which a project publishes on a platform: its target's, else the first available one.
 
-    Raises UnsupportedError where nothing is promoted from here.
+    Raises UnsupportedError if ATR does not promote there.
     """
     first = data.built.mechanism(platform)
     if first is None:
@@ -390,6 +390,6 @@ async def mechanism(
 
 
 async def names(data: session.Session, platform: str) -> Sequence[str]:
-    """Every name on this platform that belongs to a project, in order."""
+    """Return the namespaces of all projects on this platform, in order."""
     wanted = sqlmodel.select(tables.PlatformTarget.namespaces).where(tables.PlatformTarget.platform == platform)
     return sorted({name for one in (await data.exec(wanted)).all() for name in one})

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks: put work there in the caller's transaction. The worker takes and finishes them (storage/worker/tasks.py).
+"""Tasks: adds them to the table in the caller's transaction. The worker runs and ends them (storage/worker/tasks.py).
 
-A task may be lost or done twice; the rows it works on carry the truth. Workers take tasks from the table, and a task
-is done by whoever holds the lease on its row.
+A task may be lost or run twice: the rows that it works on are authoritative. Workers claim tasks from the table, and
+the worker with the lease on a task's row runs it.
 """
 
 import datetime
@@ -30,7 +30,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
     version_key: str | None = None,
     scheduled: datetime.datetime | None = None,
 ) -> None:
-    """Ask for this work, once: while the same work is queued or active nothing is added. `scheduled`: not before."""
+    """Add a task, unless the same one is queued or active. It does not start before `scheduled`."""
     values = {
         "status": operating.TaskStatus.QUEUED,
         "task_type": task_type,
@@ -51,7 +51,7 @@ async def enqueue(  # noqa: PLR0913  (a task's columns, each by its name)
 
 
 async def is_waiting(data: session.Session, task_type: operating.TaskType, *args: dict[str, Any]) -> bool:
-    """Whether this work, with one of these arguments, is queued or active."""
+    """Return whether a task of this type with one of these arguments is queued or active."""
     row, status = operating.Task, operating.TaskStatus
     wanted = sqlmodel.select(row.id).where(
         row.task_type == task_type,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two roles of a PostgreSQL database: `atr_web` asks, `atr_worker` does. What is not the web's the server refuses.
+"""Two roles of a PostgreSQL database: `atr_web` requests, `atr_worker` acts. The server refuses anything else.
 
-Whoever takes over a web process can ask for whatever a person can ask for. They cannot make it look done: attempts,
-what was read, later states, file sets and opened ballots are the worker's, or stand once they are written. What can be
-said of a whole table or column is a GRANT; what depends on the row is a trigger that binds the web's role alone. A file
-set is written by a function that hashes it first, so its digest is always that of its files.
+An attacker who takes over a web process can request what a person can request, but cannot make it look done: only the
+worker writes attempts, results of reads, and later states; file sets and opened ballots cannot be changed. A rule for a
+whole table or column is a GRANT; a rule that depends on the row is a trigger that applies only to the web's role. A
+file set is written by a function that hashes it first, so its digest is always that of its files.
 
-The triggers come with the migrations, the grants with `atr migrate --roles`: roles belong to the server, not to one
-database of it. SQLite has nothing like it.
+The triggers come with the migrations, the grants with `atr migrate --roles`, because roles belong to the server, not to
+one database. SQLite has no roles.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ WORKER: Final = "atr_worker"
 _State = states.State
 _Deployment = states.DeploymentState
 
-# What the web's role may do beside reading: for each table whole privileges, and columns that it may update. A table
-# that is not here it only reads.
+# The privileges of the web's role in addition to reading: for each table whole privileges, and columns that it may
+# update. It may only read a table that is not in this mapping.
 WRITES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "committee": "INSERT, UPDATE",
@@ -52,7 +52,7 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "switch": "INSERT, UPDATE",
         "kept_copy": "DELETE",
         "event": "INSERT",
-        # Said of nothing: rows to be locked.
+        # Rows that are only locked, without content.
         "guard": "INSERT, UPDATE",
     }
 )
@@ -61,7 +61,7 @@ STORE_FILE_SET: Final = (
     "SELECT atr_store_file_set(:digest, CAST(:paths AS text[]), CAST(:sizes AS bigint[]), CAST(:sha256s AS text[]),"
     " :created)"
 )
-# A superuser has every role and is bound by none of this.
+# A superuser has every role, and none of these rules applies to it.
 _IS_WEB: Final = f"""
 CREATE FUNCTION atr_is_web() RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
@@ -70,7 +70,7 @@ CREATE FUNCTION atr_is_web() RETURNS boolean LANGUAGE sql STABLE AS $$
       AND pg_has_role(me.oid, web.oid, 'USAGE')
   )
 $$
-"""  # noqa: S608  (a name of ours)
+"""  # noqa: S608  (a name from this module)
 _STORE_FILE_SET: Final = """
 CREATE FUNCTION atr_store_file_set(
   a_digest text, paths text[], sizes bigint[], sha256s text[], made timestamptz
@@ -112,9 +112,9 @@ def _values(members: Iterable[_State] | Iterable[_Deployment]) -> str:
 
 
 def _purl() -> str:
-    """The package URL of a new `promotion_target` of a row of `promotion`, as SQL: that of `Coordinates.purl`.
+    """Return SQL for the package URL of a new `promotion_target` of a row of `promotion`, as `Coordinates.purl` has it.
 
-    A plus sign is the one character of a Maven coordinate that a package URL encodes.
+    A plus sign is the only character of a Maven coordinate that a package URL encodes.
     """
     cases = [
         f"WHEN '{platform.name}' THEN 'pkg:{platform.grammar.purl_type}/' || NEW.owner_namespace || '/'"
@@ -138,8 +138,8 @@ _NEWEST: Final = (
     " ON files.release_key = revision.release_key AND files.number = revision.number"
     " WHERE revision.release_key = NEW.release_key ORDER BY revision.seq DESC LIMIT 1)"
 )
-# For each table: what the web's role is refused, as conditions with their sentences, for a new row and for a changed
-# one.
+# For each table, the conditions under which the web's role is refused, with their sentences: for a new row, and for a
+# changed one.
 _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "promotion": {
@@ -150,7 +150,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NEW.accepted_files::text <> '[]' OR NEW.extra_files::text <> '[]' OR NEW.beside_at IS NOT NULL": (
                 "Only the worker says what stands in public."
             ),
-            # Each file that shall become public is one of the ballot, by path, size and bytes.
+            # Each file to publish must be on the ballot, with the same path, size and bytes.
             "EXISTS (SELECT FROM file_set_file AS voted WHERE voted.digest = NEW.voted_digest AND NOT EXISTS (SELECT"
             " FROM ballot_entry AS entry JOIN release ON release.key = entry.release_key"
             " AND release.current_vote_seq = entry.vote_seq AND release.created <= entry.opened"
@@ -163,7 +163,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             f"NOT EXISTS (SELECT FROM promotion WHERE id = NEW.promotion_id AND state = '{_State.REQUESTED.value}')": (
                 "A promotion on its way gets no more packages."
             ),
-            # Held under one name and called by another, it would stand in another project's way.
+            # A package that is reserved under another name would block another project.
             f"NEW.purl IS DISTINCT FROM (SELECT {_purl()} FROM promotion WHERE id = NEW.promotion_id)": (  # noqa: S608
                 "A package is held under its own name."
             ),
@@ -190,7 +190,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "NEW.answered_at IS NOT NULL": "Only the worker answers a search.",
         },
         "ballot_entry": {
-            # Who wrote the other entries, in which transaction: theirs is over, so the ballot is opened.
+            # Entries from another transaction, which has ended: so the ballot is open.
             "EXISTS (SELECT FROM ballot_entry WHERE release_key = NEW.release_key AND vote_seq = NEW.vote_seq"
             " AND opened >= (SELECT created FROM release WHERE key = NEW.release_key)"
             " AND xmin <> pg_current_xact_id()::xid)": "An opened ballot is frozen: none can be added.",
@@ -204,7 +204,7 @@ _INSERTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             " AND release_key = NEW.release_key AND file_set_digest = NEW.file_set_digest)": (
                 "The ballot holds what was captured of this release's deployments, and nothing else."
             ),
-            "NEW.kind = 'mapped' AND EXISTS (SELECT FROM file_set_file AS mapped"  # noqa: S608  (names of ours)
+            "NEW.kind = 'mapped' AND EXISTS (SELECT FROM file_set_file AS mapped"  # noqa: S608  (names from this module)
             " WHERE digest = NEW.file_set_digest AND NOT EXISTS (SELECT FROM file_set_file AS voted"
             f" WHERE voted.digest = {_NEWEST} AND voted.size = mapped.size AND voted.sha256 = mapped.sha256))": (
                 "What is mapped to a platform are files of the newest revision."
@@ -249,7 +249,7 @@ _TABLES: Final = tuple(sorted({*_INSERTS, *_UPDATES}))
 
 
 def upright() -> list[str]:
-    """The statements that put the walls up, for a migration."""
+    """Return the statements that create the functions and triggers, for a migration."""
     statements = [_IS_WEB, _STORE_FILE_SET, f"REVOKE ALL ON FUNCTION {_STORE} FROM PUBLIC"]
     for table in _TABLES:
         events = [event for event, rules in (("INSERT", _INSERTS), ("UPDATE", _UPDATES)) if table in rules]
@@ -265,12 +265,12 @@ def upright() -> list[str]:
 
 
 def written_anew(table: str) -> list[str]:
-    """The statements that give a table's wall the rules of now, for a migration."""
+    """Return the statements that update the rules of a table's trigger, for a migration."""
     return [_trigger_function(table), _own_schema(f"atr_web_{table}()")]
 
 
 def taken_down() -> list[str]:
-    """The statements that take them away again."""
+    """Return the statements that drop the functions and triggers again."""
     statements = [f"DROP FUNCTION {_STORE}"]
     for table in _TABLES:
         statements += [f"DROP TRIGGER {table}_web ON {table}", f"DROP FUNCTION atr_web_{table}()"]
@@ -278,7 +278,7 @@ def taken_down() -> list[str]:
 
 
 def grants(tables: Iterable[str]) -> list[str]:
-    """The statements that make the roles where they are not there, and give each what it may do with these tables."""
+    """Return the statements that create the roles if missing, and grant each its privileges on these tables."""
     both = f"{WEB}, {WORKER}"
     statements = [
         *(
@@ -306,7 +306,7 @@ def grants(tables: Iterable[str]) -> list[str]:
 
 
 def _own_schema(*functions: str) -> str:
-    """Nobody's own schema or temporary table stands in for one of ours."""
+    """Return a statement that fixes the search path, so that no other schema or temporary table can replace ATR's."""
     names = ", ".join(f"'{name}'" for name in functions)
     return (
         f"DO $$ DECLARE one text; BEGIN FOREACH one IN ARRAY ARRAY[{names}] LOOP EXECUTE format("

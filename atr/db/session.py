@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine, and the two kinds of session: one that reads, one that writes. Both are one transaction each.
+"""The engine, and the two kinds of session: one that reads, one that writes. Each is one transaction.
 
-On SQLite a writing transaction takes the write lock before it reads (BEGIN IMMEDIATE), so what was checked is still
-true when it is written, and every commit is on disk before the next line runs (synchronous=FULL): a promotion's mark
-rests on that. Figures: reference deps.md, section 2.
+On SQLite a writing transaction takes the write lock before it reads (BEGIN IMMEDIATE), so a check is still true at the
+write, and every commit is on disk before the next line runs (synchronous=FULL): a promotion's mark depends on that.
+Figures: reference deps.md, section 2.
 
-On PostgreSQL transactions are READ COMMITTED: a conditional UPDATE waits for whoever changes the row and tests its
-condition on what that left. What spans rows is ordered by guard rows (db/guards.py). Several machines work on one
-database, so the time of a transaction is the database's.
+On PostgreSQL transactions are READ COMMITTED: a conditional UPDATE waits for other changes of the row and tests its
+condition on their result. Transactions on several rows are serialised by guard rows (db/guards.py). Several machines
+use one database, so the time of a transaction is the database's.
 """
 
 import asyncio
@@ -34,33 +34,33 @@ _BUSY_MS: Final = 30_000
 _FULL: Final = "database or disk is full"
 # disk_full: https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PG_FULL: Final = "53100"
-# deadlock_detected. Scopes are taken in one order, and the scan, which holds rows without them, waits for nobody who
-# wants these rows: so only events of two chains in one transaction could meet so.
+# deadlock_detected. Scopes are locked in one order, and the scan, which locks rows without scopes, does not wait for
+# transactions that need these rows. So only a transaction with events of two chains could have a deadlock.
 _PG_DEADLOCK: Final = "40P01"
-# Without these a commit that was acknowledged may be gone after a crash, and a mark with it.
+# Without these, an acknowledged commit may be lost after a crash, and a mark with it.
 _PG_SAFE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _PG_SAFER: Final = {"synchronous_commit": frozenset({"on", "remote_apply", "remote_write", "local"})}
-# The drivers that we use. An address may name another one, or none, as other programs do.
+# The drivers to use. An address may name another one, or none, as for other programs.
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _PRAGMAS: Final = (f"busy_timeout={_BUSY_MS}", "foreign_keys=ON", "synchronous=FULL")
 _RETRY_SECONDS: Final = 0.01
-# Under this name a writing session holds the rows that it has read.
+# The key in `Session.info` of the rows that a writing session has read.
 _KEPT: Final = "kept"
 
 
 def utc_now() -> datetime.datetime:
-    """The clock of the machine, aware UTC. The one place that reads it for rows."""
+    """Return the time of this machine, in aware UTC. No other code reads its clock for rows."""
     return datetime.datetime.now(datetime.UTC)
 
 
 class Session(asyncio_session.AsyncSession):
-    """One transaction, and what this program can publish: a row is worked on by whoever has its mechanism."""
+    """One transaction, with the program's layouts: a row is processed only by a program that has its mechanism."""
 
     built: layouts.Layouts = layouts.BUILT
 
 
 class Database:
-    """One database. `clock` stands in for its time, for tests that simulate it; `layouts` for what is built."""
+    """One database. `clock` replaces its time, for tests that simulate it; `built` are the program's layouts."""
 
     def __init__(self, url: str, clock: Clock | None = None, built: layouts.Layouts = layouts.BUILT) -> None:
         self._clock = clock
@@ -76,15 +76,15 @@ class Database:
                 address, isolation_level="READ COMMITTED", pool_pre_ping=True
             )
         self._immediate = self._engine.execution_options(sqlite_begin="IMMEDIATE")
-        # SQLite's own waiting is unfair: a queue in the process keeps the slowest writer from starving.
+        # SQLite's own wait is unfair: a queue in the process prevents that the slowest writer starves.
         self._writing: contextlib.AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.on_sqlite else contextlib.nullcontext()
         )
 
     async def now(self, data: Session) -> datetime.datetime:
-        """The instant of a transaction: read once, when it opens, and handed on.
+        """Return the time of a transaction, which is read once, when it opens, and passed on.
 
-        A statement never reads the time itself, so that simulated time can stand in.
+        A statement never reads the time itself, so that tests can simulate it.
         """
         if (self._clock is not None) or self.on_sqlite:
             return self.here()
@@ -93,14 +93,14 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Session]:
-        """One transaction that only reads."""
+        """Open a transaction that only reads."""
         async with Session(self._engine, expire_on_commit=False) as session, session.begin():
             session.built = self.built
             yield session
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Session]:
-        """One transaction that writes: committed on a clean exit, rolled back whole otherwise. Raises NoRoomError."""
+        """Open a transaction that writes: committed on a clean exit, else rolled back. Raises NoRoomError."""
         try:
             async with (
                 self._writing,
@@ -120,11 +120,11 @@ class Database:
             raise
 
     def here(self) -> datetime.datetime:
-        """The clock of this machine, or what stands in for it. For comparing, never for a row."""
+        """Return the time of this machine, or of `clock`. It is for comparisons, never for a row."""
         return self._clock() if self._clock is not None else utc_now()
 
     async def ensure_durable(self) -> None:
-        """Raise SettingsError for a server that may lose what it has acknowledged: a promotion's mark rests on that."""
+        """Raise SettingsError for a server that may lose acknowledged commits: a promotion's mark depends on them."""
         if self.on_sqlite:
             return
         async with self.read() as data:
@@ -137,13 +137,13 @@ class Database:
                     )
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self._engine.dispose()
 
 
 @sqlalchemy.event.listens_for(sqlalchemy.orm.Session, "loaded_as_persistent")
 def _keep(session: sqlalchemy.orm.Session, row: Any) -> None:
-    """Hold the rows of a writing transaction until it ends: one that is asked for again by its key is not read again.
+    """Keep references to the rows of a writing transaction until it ends, so that none is read by its key again.
 
     https://docs.sqlalchemy.org/en/21/orm/session_state_management.html#session-referencing-behavior
     """
@@ -153,18 +153,18 @@ def _keep(session: sqlalchemy.orm.Session, row: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def joined(connection: sqlalchemy.ext.asyncio.AsyncConnection) -> AsyncIterator[Session]:
-    """A session in a transaction that somebody else has begun on this connection, and ends."""
+    """Open a session in a transaction of the caller, who has begun it on this connection and will end it."""
     async with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
         yield session
         await session.flush()
 
 
 def driven(url: str) -> sqlalchemy.URL:
-    """The address of a database with the driver that we use. Raises SettingsError for another kind of database."""
+    """Return the address of a database with ATR's driver. Raises SettingsError for another kind of database."""
     try:
         address = sqlalchemy.make_url(url)
     except sqlalchemy.exc.ArgumentError:
-        # Not `from error`: an address may hold a password.
+        # Not `from error`: an address may contain a password.
         raise errors.SettingsError("ATR_DATABASE_URL is not an address of a database.") from None
     kind = address.get_backend_name()
     if kind not in _DRIVERS:
@@ -173,7 +173,7 @@ def driven(url: str) -> sqlalchemy.URL:
 
 
 def prepare_sqlite(engine: sqlalchemy.Engine, *, foreign_keys: bool = True) -> None:
-    """Set the pragmas on every connection, and let SQLAlchemy say BEGIN, so that it can say IMMEDIATE."""
+    """Set the pragmas on every connection, and let SQLAlchemy emit BEGIN, so that it can be IMMEDIATE."""
     pragmas = _PRAGMAS if foreign_keys else tuple(p.replace("foreign_keys=ON", "foreign_keys=OFF") for p in _PRAGMAS)
 
     @sqlalchemy.event.listens_for(engine, "connect")
@@ -190,10 +190,10 @@ def prepare_sqlite(engine: sqlalchemy.Engine, *, foreign_keys: bool = True) -> N
 
 
 def _use_wal(connection: Any) -> None:
-    """Put the file into WAL mode, where it is not yet.
+    """Put the file into WAL mode if it is not yet.
 
-    While another process writes to a fresh file, SQLite refuses this at once, whatever the timeout: several processes
-    that start together meet so. https://www.sqlite.org/c3ref/busy_handler.html
+    While another process writes to a new file, SQLite refuses this at once, whatever the timeout. This happens when
+    several processes start together. https://www.sqlite.org/c3ref/busy_handler.html
     """
     ends = time.monotonic() + _BUSY_MS / 1_000
     while True:

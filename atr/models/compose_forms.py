@@ -10,7 +10,7 @@ import atr.shared.relpath as relpath
 
 # The number of the revision that the person saw; empty before the first one.
 _Seen = Annotated[str, pydantic.StringConstraints(pattern=r"^(?:[0-9]{5,9})?$")]
-# A path as it stands: its own rules are in shared/relpath.py, and it may begin with a space.
+# An unchanged path: its own rules are in shared/relpath.py, and it may begin with a space.
 _Path = Annotated[
     str,
     pydantic.StringConstraints(min_length=1, max_length=relpath.MAX_PATH),
@@ -19,7 +19,7 @@ _Path = Annotated[
 
 
 class StartForm(forms.Form):
-    """A release by its version; its rules are the release writer's."""
+    """Start a release by its version; the release writer has its rules."""
 
     version: forms.Needed
     # Ticked is "yes"; a browser sends nothing for an empty box.
@@ -27,16 +27,16 @@ class StartForm(forms.Form):
 
 
 class UploadForm(forms.Form):
-    """What stands beside the files of an upload."""
+    """The fields of an upload in addition to its files."""
 
     seen: _Seen = ""
-    # The folder in the release that the files are put into.
+    # The folder in the release for the files.
     below: forms.Text = ""
     description: forms.Text = ""
 
 
 class ChangeForm(forms.Form):
-    """A file or a folder of the newest revision gets another path, or is left out of the next one."""
+    """Rename a file or a folder of the newest revision, or leave it out of the next one."""
 
     act: Literal["remove", "rename"]
     path: _Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rows say in numbers, for whoever watches: frozen, read in one transaction."""
+"""Figures on the rows, for monitoring: frozen, read in one transaction."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import atr.promotion.budget as budget
 
 @dataclasses.dataclass(frozen=True)
 class Waiting:
-    """Rows that are due and that nobody works on."""
+    """Rows that are due and have no lease."""
 
     rows: int = 0
     # For how long the oldest of them has been due, in seconds.
@@ -18,9 +18,9 @@ class Waiting:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Each by the labels that it is counted by; what no row has is not there."""
+    """Figures by their labels; labels without rows are missing."""
 
-    # By platform: for how many seconds the oldest promotion that has not ended was asked for.
+    # By platform: the age of the oldest request for a promotion that has not ended, in seconds.
     oldest_pending: Mapping[str, float]
     # By platform and state.
     promotions: Mapping[tuple[str, str], int]
@@ -29,5 +29,5 @@ class Figures:
     attempts: Mapping[tuple[str, str], int]
     # By kind of row: promotion, deployment, distribution, task.
     waiting: Mapping[str, Waiting]
-    # By account and what is reached; of an account that was never used nothing is there.
+    # By lane: its name and reach. A lane that was never used is missing.
     breakers: Mapping[tuple[str, str], budget.Breaker]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms, parsed and checked before anything is asked of storage. What is wrong is said beside the field."""
+"""The forms, parsed and checked before any use of storage. Each problem is shown next to its field."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ import atr.errors as errors
 import atr.promotion.order as order
 import atr.shared.distribution as distribution
 
-# Control characters, and the marks that turn a line around: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
+# Control characters, and marks that change the text direction: https://www.unicode.org/reports/tr9/#Table_Bidirectional_Character_Types
 _CONTROL: Final = frozenset({"Cc", "Cs"})
 _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _SPACES: Final = frozenset("\t\r\n")
@@ -31,7 +31,7 @@ _SENTENCES: Final = {
 
 
 def printed(text: str) -> str:
-    """Text that stays in the record shows all it holds: no control characters, no marks that turn the line around."""
+    """Return the text. Raises ValueError for control characters, and for marks that change the text direction."""
     for character in text:
         control = (unicodedata.category(character) in _CONTROL) and (character not in _SPACES)
         if control or (unicodedata.bidirectional(character) in _TURNING):
@@ -58,7 +58,7 @@ _Comment = Annotated[
 
 
 class FormError(errors.InputError):
-    """What is wrong with a form, by field. The page is shown again with it."""
+    """The problems of a form, by field. The page is shown again with them."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(f"{field.replace('_', ' ')}: {text}" for field, text in problems.items()))
@@ -66,13 +66,13 @@ class FormError(errors.InputError):
 
 
 class Form(pydantic.BaseModel):
-    """A form. Unknown fields are left out; what is there is checked strictly."""
+    """A form. Unknown fields are ignored; the others are checked strictly."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Self:
-        """The form. Raises FormError with a sentence for each field that is wrong."""
+        """Return the form. Raises FormError with a sentence for each field with a problem."""
         try:
             return cls.model_validate(dict(given))
         except pydantic.ValidationError as error:
@@ -80,19 +80,19 @@ class Form(pydantic.BaseModel):
 
 
 class DistributionPromoteForm(Form):
-    """Make a staged deployment public: what the person saw, and the version typed by hand."""
+    """Promote a staged deployment: what the person saw, and the version that they typed."""
 
     platform: Needed
     deployment_id: _Number
     evidence_digest: _Digest
     row_version: _Number
     version: Needed
-    # The one-time code, where the mechanism may ask for one. People paste it with spaces in it.
+    # The one-time code, if the mechanism may require one. People paste it with spaces.
     code: Annotated[Text, pydantic.BeforeValidator(lambda text: "".join(text.split()))] = ""
 
 
 class PromoteAllRow(Form):
-    """One deployment of the form that promotes several: its place in the order, and what the person saw."""
+    """One deployment of the form that promotes several: its position in the order, and what the person saw."""
 
     order: _Number
     evidence_digest: _Digest
@@ -100,7 +100,7 @@ class PromoteAllRow(Form):
 
 
 class PromoteAllForm(Form):
-    """Make several staged deployments public, one after the other. Fields of a row end in its number: `order-4`."""
+    """Promote several staged deployments, one after the other. Fields of a row end in its number: `order-4`."""
 
     version: Needed
     # Ticked is "yes"; a browser sends nothing for an empty box.
@@ -109,7 +109,7 @@ class PromoteAllForm(Form):
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Self:
-        """The form. Raises FormError; a row's problem stands under the name of its field."""
+        """Return the form. Raises FormError, with the problems of a row under the names of its fields."""
         rows: dict[int, dict[str, str]] = {}
         for name, value in given.items():
             match = _ROW_FIELD.fullmatch(name)
@@ -132,13 +132,13 @@ class PromoteAllForm(Form):
 
     @property
     def asked(self) -> tuple[order.Asked, ...]:
-        """What is asked for, in the person's order. Raises InputError for two with one number."""
+        """The requested deployments, in the person's order. Raises InputError if two have the same number."""
         numbers = order.by_number({deployment_id: row.order for deployment_id, row in self.rows.items()})
         return tuple(order.Asked(one, self.rows[one].evidence_digest, self.rows[one].row_version) for one in numbers)
 
 
 class DistributionSearchForm(Form):
-    """Look for what was staged without ATR, by its coordinates alone."""
+    """Search by coordinates for a deployment that was staged without ATR."""
 
     platform: Needed
     owner_namespace: Text = ""
@@ -153,7 +153,7 @@ class DistributionSearchForm(Form):
 
 
 class DistributionRecordForm(DistributionSearchForm):
-    """Something staged or published without ATR."""
+    """Record a deployment or a version that was staged or published without ATR."""
 
     deployment_id: Text = ""
 
@@ -165,19 +165,19 @@ class DistributionAutomateForm(Form):
 
 
 class DeleteForm(DistributionSearchForm):
-    """Take a row off the list."""
+    """Delete a row from the list."""
 
     reason: Text = ""
 
     @property
     def coordinates(self) -> distribution.Coordinates:
-        """The coordinates as the row has them, checked by no rule: a row may be older than the rules."""
+        """The coordinates of the row, not checked, because a row may be older than the rules."""
         platform = distribution.DistributionPlatform.from_slug(self.platform)
         return distribution.Coordinates(platform.name, self.owner_namespace, self.package, self.version)
 
 
 class ActForm(Form):
-    """One of the things that a person may still decide about a deployment or a promotion."""
+    """An action of a person on a deployment or a promotion."""
 
     act: Literal[
         "abort",
@@ -197,24 +197,24 @@ class ActForm(Form):
         "verify",
     ]
     reason: Text = ""
-    # For `settle_lost`: the platform's id of it; empty if it never arrived.
+    # For `settle_lost`: the platform's id of the deployment; empty if it never arrived.
     external_id: Text = ""
     # For `accept_extras`: the digest of the files that the person saw.
     extras: Text = ""
 
 
 class OpenVoteForm(Form):
-    """Put a release to the vote: the ballot as the person saw it."""
+    """Open the vote on a release: the ballot that the person saw."""
 
     revision_number: Needed
     ballot_digest: _Digest
 
 
 class BallotForm(Form):
-    """Take deployments off the next ballot, put one on it again, or give them up."""
+    """Take deployments off the next ballot, put them on it again, or drop them."""
 
     act: Literal["drop", "put_on", "take_off"]
-    # Numbers of ours, separated by spaces.
+    # ATR's ids of the deployments, separated by spaces.
     deployment_ids: Annotated[str, pydantic.StringConstraints(pattern=r"^[1-9][0-9]{0,14}( [1-9][0-9]{0,14}){0,199}$")]
     reason: Text = ""
 
@@ -225,7 +225,7 @@ class BallotForm(Form):
 
 
 class CastForm(Form):
-    """A vote, and what it is about."""
+    """Cast a vote: the choice, and the ballot that it is about."""
 
     vote_seq: _Number
     ballot_digest: _Digest
@@ -234,7 +234,7 @@ class CastForm(Form):
 
 
 class ResolveForm(Form):
-    """The end of a vote, and the count that the person saw."""
+    """End a vote: its result, and the count that the person saw."""
 
     act: Literal["failed", "passed"]
     vote_seq: _Number
@@ -244,7 +244,7 @@ class ResolveForm(Form):
 
 
 class AbandonForm(Form):
-    """Take a candidate back."""
+    """Abandon a candidate."""
 
     vote_seq: _Number
     reason: Text = ""
@@ -257,7 +257,7 @@ class LiftForm(Form):
 
 
 class SwitchForm(Form):
-    """Switch everything on a platform, or the whole site, off or on."""
+    """Switch a platform, or all platforms, off or on."""
 
     scope: Needed
     to: Literal["off", "on"]
@@ -265,13 +265,13 @@ class SwitchForm(Form):
 
 
 class AnnounceForm(Form):
-    """Mark a release as announced: the version typed by hand; and why, where something lacks or is not proved.
+    """Mark a release as announced: the typed version; and a reason to waive or vouch for something.
 
-    What the person vouches for are fields of its own: `vouch:` and the purl.
+    Each package that the person vouches for has its own field: `vouch:` and the purl.
     """
 
     version: Needed
-    # The digest of what lacked when the page was shown; empty where nothing did.
+    # The digest of the reasons to waive when the page was shown; empty if there were none.
     without: Text = ""
     reason: Text = ""
 
@@ -283,7 +283,7 @@ def demand_typed(typed: str, version_key: str) -> None:
 
 
 def problems(error: errors.AtrError) -> dict[str, str]:
-    """What is wrong, by field; what is wrong with no single field stands under a name that is none."""
+    """Return the problems by field; a problem of no single field is under "form"."""
     if isinstance(error, FormError):
         return error.problems
     field = error.field if isinstance(error, errors.InputError) else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of what holds for everybody: the database, guards, switches, accounts of platforms, and the worker's tasks."""
+"""Tables for the whole installation: the database, guards, switches, embargoes, rate limits, and the worker's tasks."""
 
 import datetime
 import enum
@@ -12,7 +12,7 @@ import atr.models.sql as sql
 
 
 class TaskStatus(enum.StrEnum):
-    """States of a task of ours."""
+    """The states of a task."""
 
     QUEUED = "queued"
     ACTIVE = "active"
@@ -21,68 +21,68 @@ class TaskStatus(enum.StrEnum):
 
 
 class TaskType(enum.StrEnum):
-    """What the worker can be asked to do. What polls is no task: the scan finds it by its row."""
+    """The kinds of tasks for the worker. Polling is not a task: the scan finds the due rows."""
 
     DISTRIBUTION_STAGE = "distribution_stage"
     DISTRIBUTION_CAPTURE = "distribution_capture"
     STAGED_FILES_CHECK = "staged_files_check"
-    # Read every staged file once more because somebody asked; nothing follows from it.
+    # Read every staged file once more because a person requested it; it changes nothing else.
     DISTRIBUTION_VERIFY = "distribution_verify"
-    # Look for a deployment by its coordinates.
+    # Search for a deployment by its coordinates.
     DISTRIBUTION_FIND = "distribution_find"
-    # Ask a platform what would be refused at Finish: the credential, the names, the version.
+    # Ask a platform what would be refused at Finish: the credential, the namespaces, the version.
     READINESS_CHECK = "readiness_check"
-    # Keep our own copy of what was captured before the project wanted copies.
+    # Keep a copy of files that were captured before the project wanted copies.
     COPY_KEEP = "copy_keep"
     # Free the bytes that no kept copy needs any more.
     COPY_SWEEP = "copy_sweep"
 
 
-# What reads or writes the files below the state directory: revisions and kept copies.
+# Tasks that read or write files in the state directory: revisions and kept copies.
 NEEDS_FILES: Final = frozenset(
     {TaskType.DISTRIBUTION_STAGE, TaskType.DISTRIBUTION_CAPTURE, TaskType.COPY_KEEP, TaskType.COPY_SWEEP}
 )
 
 
 class Site(sqlmodel.SQLModel, table=True):
-    """What holds for the whole database: one row, or none while everything is as at first."""
+    """Facts about the whole database: one row, or none while everything has its default."""
 
     # Always 1.
     id: int = sqlmodel.Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
-    # Grows with each restore. What was asked for in an earlier one may have been done without a row that tells of it.
+    # Incremented by each restore. A request of an earlier generation may have been sent without a row that records it.
     generation: int = 0
-    # When it was last restored, and when the backup was taken (None: nobody said).
+    # When it was last restored, and when the backup was taken (None: not known).
     restored_at: datetime.datetime | None = None
     backup_at: datetime.datetime | None = None
-    # When the ends of all chains of events were last told.
+    # When the heads of all chains of events were last reported.
     heads_at: datetime.datetime | None = None
 
 
 class Guard(sqlmodel.SQLModel, table=True):
-    """A scope that a transaction may hold (db/guards.py): the row is there to be locked, and says nothing."""
+    """A scope that transactions lock (db/guards.py). The row exists only to be locked."""
 
     scope: str = sqlmodel.Field(primary_key=True)
     rank: int
 
 
 class Switch(sqlmodel.SQLModel, table=True):
-    """Everything on a platform, or the whole site, switched off and on again. Its scope is a guard's (db/guards.py)."""
+    """A switch for a platform, or for all platforms. Its scope is that of a guard (db/guards.py)."""
 
     scope: str = sqlmodel.Field(primary_key=True)
     off: bool = False
-    # Why it was moved last, by whom and when; what it was before stands in the events.
+    # Why it was last switched, by whom and when; the earlier changes are in the event log.
     reason: str = ""
     set_by: str
     set_at: datetime.datetime
 
 
 class EmbargoLift(sqlmodel.SQLModel, table=True):
-    """A committee member let an expedited release leave ATR before it is out. `expedited` itself is ATR's to change."""
+    """A committee member lifted the embargo of an expedited release. Only ATR changes `expedited` itself."""
 
     __tablename__ = "embargo_lift"
 
     release_key: str = sqlmodel.Field(primary_key=True)
-    # When the release was started: another one of the same version, after a deletion, is not lifted by this.
+    # When the release was started, so that this does not apply to a later release with the same key.
     release_created: datetime.datetime
     lifted_by: str
     lifted_at: datetime.datetime
@@ -90,9 +90,9 @@ class EmbargoLift(sqlmodel.SQLModel, table=True):
 
 
 class PlatformAccount(sqlmodel.SQLModel, table=True):
-    """How often an account was used, and whether its platform answers: one row that every process keeps to.
+    """The rate limit and circuit breaker of a lane: one row, which all processes share.
 
-    One credential for each mechanism today, so its name is the account; a platform that is only looked at has its own.
+    `name` is that of the mechanism, since each has one credential; or of the platform, where ATR does not promote.
     """
 
     __tablename__ = "platform_account"
@@ -110,14 +110,14 @@ class PlatformAccount(sqlmodel.SQLModel, table=True):
 
 
 class Task(sqlmodel.SQLModel, table=True):
-    """Work for the worker. Every task can be repeated and can be lost: the rows it works on carry the truth.
+    """A task for the worker. A task can be repeated or lost: the rows that it works on are authoritative.
 
-    A table of ours beside ATR's `task`: no worker takes the other's.
+    The table is separate from ATR's `task`, so that no worker takes a task of the other.
     """
 
     __tablename__ = "promotion_task"
     __table_args__ = (
-        # One live task for one piece of work, whoever asks.
+        # One live task with the same arguments, no matter who requested it.
         sql.unique_where(
             "ix_promotion_task_one_live", "task_type", "inputs_hash", where="status IN ('queued', 'active')"
         ),
@@ -129,11 +129,11 @@ class Task(sqlmodel.SQLModel, table=True):
     # No CHECK: a new kind needs no migration.
     task_type: TaskType = sqlmodel.Field(sa_column=sql.enum_column(TaskType, name="task_type", check=False))
     task_args: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_column=sql.json_column())
-    # Of the arguments.
+    # A hash of the arguments.
     inputs_hash: str
     asf_uid: str
     added: datetime.datetime
-    # Not before.
+    # The earliest start.
     scheduled: datetime.datetime
     started: datetime.datetime | None = None
     completed: datetime.datetime | None = None

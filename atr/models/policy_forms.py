@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms of the policy and of the names that belong to a project. Fields are made of slugs, so they are read here.
+"""The forms of a project's policy and namespaces. Their fields are named after slugs, so they are parsed here.
 
-What is wrong is said beside its field; several things are said at once.
+Each problem is shown next to its field; several problems are shown together.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import atr.promotion.patterns as patterns
 import atr.shared.distribution as distribution
 
 MAX_HOURS: Final = 336
-# Of a text field with many lines; more is cut off by nobody who means it.
+# The longest text of a field with many lines; no genuine input is longer.
 _MAX_TEXT: Final = 20_000
 _HOURS: Final = re.compile(r"[0-9]{1,3}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -26,7 +26,7 @@ SLUGS: Final = tuple(dict.fromkeys(slug for platform in distribution.Distributio
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """A policy as somebody wants it."""
+    """A policy as requested by a person."""
 
     min_hours: int
     keep_copies: bool
@@ -37,7 +37,7 @@ class Policy:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The names of a project on a platform as an admin wants them."""
+    """A project's namespaces on a platform as requested by an admin."""
 
     platform: distribution.DistributionPlatform
     namespaces: Sequence[str]
@@ -48,7 +48,7 @@ class Target:
 
 
 def policy(given: Mapping[str, str]) -> Policy:
-    """The policy of a form. Raises FormError."""
+    """Return the policy of a form. Raises FormError."""
     problems: dict[str, str] = {}
     hours = given.get("min_hours", "").strip()
     if not (_HOURS.fullmatch(hours) and (int(hours) <= MAX_HOURS)):
@@ -73,7 +73,7 @@ def policy(given: Mapping[str, str]) -> Policy:
 
 
 def mapped_by(given: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """The patterns of each slug, one a line, and what is wrong with them by field."""
+    """Return the patterns of each slug, one per line, and the problems by field."""
     mappings, problems = {}, {}
     for slug in SLUGS:
         field = f"mapping_{slug}"
@@ -93,7 +93,7 @@ def mapped_by(given: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dic
 
 
 def target(given: Mapping[str, str]) -> Target:
-    """The names of a form. Raises FormError; whether the names can be used is the writer's to say."""
+    """Return the namespaces of a form. Raises FormError; the writer checks whether the namespaces can be used."""
     problems: dict[str, str] = {}
     platform = next(
         (one for one in distribution.DistributionPlatform if one.name == given.get("platform", "")),

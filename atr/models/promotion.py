@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our own tables beside ATR's: deployments, file sets, ballots, promotions, attempts, events.
+"""This module's own tables, in addition to ATR's: deployments, file sets, ballots, promotions, attempts, events.
 
-`version` on a row counts what a person can see change; forms carry it. `lease_epoch` counts who works on a row; every
-result is written only by the holder of the newest epoch. `release_key` is no foreign key: what became public is still
-known when ATR deletes the release.
+`version` of a row counts the changes that a person can see; forms carry it. `lease_epoch` counts the leases of a row;
+a result is written only with the newest epoch. `release_key` is not a foreign key: what became public remains known
+when ATR deletes the release.
 """
 
 import datetime
@@ -19,7 +19,7 @@ import atr.promotion.steps as steps
 
 
 class BallotKind(enum.StrEnum):
-    """What an entry of a ballot stands for."""
+    """What an entry of a ballot contains."""
 
     # Every file of the revision.
     REVISION = "revision"
@@ -30,7 +30,7 @@ class BallotKind(enum.StrEnum):
 
 
 class AttemptKind(enum.StrEnum):
-    """The irreversible requests there are."""
+    """The kinds of irreversible requests."""
 
     UPLOAD = "upload"
     PUBLISH = "publish"
@@ -38,7 +38,7 @@ class AttemptKind(enum.StrEnum):
 
 
 class Side(enum.StrEnum):
-    """Where a file was read, and why."""
+    """Where and why a file was read."""
 
     CAPTURED = "captured"
     STAGED = "staged"
@@ -46,7 +46,7 @@ class Side(enum.StrEnum):
 
 
 class FileSetRow(sqlmodel.SQLModel, table=True):
-    """A file set, stored once under its digest. Never changed."""
+    """A file set, stored once under its digest, and never changed."""
 
     __tablename__ = "file_set"
 
@@ -57,7 +57,7 @@ class FileSetRow(sqlmodel.SQLModel, table=True):
 
 
 class FileSetFile(sqlmodel.SQLModel, table=True):
-    """One file of a file set. Fetched only to explain a difference or to show a table."""
+    """One file of a file set. It is read only to explain a difference or to show a table."""
 
     __tablename__ = "file_set_file"
 
@@ -68,20 +68,20 @@ class FileSetFile(sqlmodel.SQLModel, table=True):
 
 
 class RevisionFiles(sqlmodel.SQLModel, table=True):
-    """What a revision holds. ATR deletes the revisions of a release that is announced; this stays."""
+    """The files of a revision. They remain when ATR deletes the revisions of an announced release."""
 
     __tablename__ = "revision_files"
 
     release_key: str = sqlmodel.Field(primary_key=True)
     number: str = sqlmodel.Field(primary_key=True)
     file_set_digest: str = sqlmodel.Field(foreign_key="file_set.digest")
-    # By path: what is wrong with files that are named like checksums (`fileset.Odd`). None: nobody has looked.
+    # By path: the problems of files that are named like checksums (`fileset.Odd`). None: not checked.
     odd_checksums: dict[str, str] | None = sqlmodel.Field(default=None, sa_column=sql.json_column(nullable=True))
     recorded: datetime.datetime
 
 
 class PlatformTarget(sqlmodel.SQLModel, table=True):
-    """Which names on a platform belong to a project, and how they are published. Only a foundation admin sets it."""
+    """A project's namespaces on a platform, and how it publishes there. Only a foundation admin sets it."""
 
     __tablename__ = "platform_target"
     __table_args__ = (sqlalchemy.UniqueConstraint("project_key", "platform"),)
@@ -90,21 +90,21 @@ class PlatformTarget(sqlmodel.SQLModel, table=True):
     project_key: str = sqlmodel.Field(foreign_key="project.key", ondelete="CASCADE")
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     mechanism: str
-    # Where the staged files stand and where they become public, in words; the addresses are the worker's settings.
+    # Where the files are staged and where they become public, in words; the addresses are the worker's settings.
     source: str = ""
     target: str = ""
     namespaces: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
-    # What moves at publishing where there is such a thing: a tag, a dist-tag.
+    # The pointer that publishing moves, if the platform has one: a tag, a dist-tag.
     pointer: str = ""
     set_by: str
     set_at: datetime.datetime
 
 
 class Deployment(sqlmodel.SQLModel, table=True):
-    """One staging attempt on a platform, by the mechanism that the project's target named then."""
+    """One staging attempt on a platform, by the mechanism that the project's target had at that time."""
 
     __table_args__ = (
-        # A deployment belongs to one release, whoever records it.
+        # A deployment belongs to one release, no matter who records it.
         sql.unique_where("ix_deployment_external", "platform", "external_id", where="external_id IS NOT NULL"),
     )
 
@@ -112,44 +112,44 @@ class Deployment(sqlmodel.SQLModel, table=True):
     release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     mechanism: str = sqlmodel.Field(sa_column=sql.mechanism_column())
-    # The platform's id; None until an upload was answered. And the name we gave it; empty if it was staged elsewhere.
+    # The platform's id; None until an upload is answered. And the name that ATR gave it; empty if staged elsewhere.
     external_id: str | None = None
     name: str = ""
     state: states.DeploymentState = sqlmodel.Field(sa_column=sql.enum_column(states.DeploymentState, name="state"))
     entered_at: datetime.datetime
     version: int = 1
-    # From which revision ATR uploaded; None if staged elsewhere. Shown, never compared.
+    # The revision that ATR uploaded; None if staged elsewhere. It is shown, never compared.
     revision_number: str | None = None
     created_by: str
     created: datetime.datetime
-    # In which generation of the database we made it on the platform; 0 for what was staged elsewhere. And in which one
-    # a person last asked for its upload or its drop.
+    # The generation of the database in which ATR uploaded it; 0 if staged elsewhere. And the one in which a person last
+    # requested its upload or its drop.
     made_in: int = sql.added(0)
     asked_in: int = sql.added(0)
-    # Upload, and ask for the promotion by the same gates once it is staged.
+    # Whether to request the promotion, with the same gates, once the upload is staged.
     then_promote: bool = False
     # Why the vote was opened without it; empty if it was not taken off.
     off_ballot: str = ""
-    # What ATR uploads when that is not what the policy maps of the revision: a file set of which a copy is kept.
+    # The file set to upload, of which a copy is kept; None to upload what the policy maps of the revision.
     stage_digest: str | None = None
-    # How far the upload is, in bytes; both 0 before it starts.
+    # The progress of the upload, in bytes; both 0 before it starts.
     sent_bytes: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
     send_total: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"})
     file_set_digest: str | None = sqlmodel.Field(default=None, foreign_key="file_set.digest")
     captured_at: datetime.datetime | None = None
-    # All that the platform listed then, checksums too: what it counts towards its limits. 0 for an older capture.
+    # All files that the platform listed at the capture, checksums included, for its limits. 0 for an older capture.
     listed_files: int = sql.added(0)
     listed_bytes: int = sqlmodel.Field(
         default=0, sa_type=sqlalchemy.BigInteger, sa_column_kwargs={"server_default": "0"}
     )
-    # Checksums that are not those of the bytes they name, found at the capture; and what is only worth a look.
+    # Checksums that do not match the bytes of their file, found at the capture; and warnings.
     side_problems: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
     remarks: list[str] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column(server_default="[]"))
     read_done: int = 0
     read_total: int = 0
-    # Why no copy of the captured bytes is kept though the project wants one; empty if nothing is wrong.
+    # Why no copy of the captured bytes is kept although the project wants one; empty if there is no problem.
     copy_problem: str = sql.added("")
-    # Verify now: who asked and when, and what was read then. It changes nothing else.
+    # "Verify now": who requested it and when, and the result. It changes nothing else.
     verify_asked_by: str = sql.added("")
     verify_asked_at: datetime.datetime | None = None
     verified_at: datetime.datetime | None = None
@@ -158,13 +158,13 @@ class Deployment(sqlmodel.SQLModel, table=True):
     drop_reason: str = ""
     drop_by: str = ""
     platform_word: str = ""
-    # What is wrong, for people; empty if nothing is.
+    # The problem, for people; empty if there is none.
     problem: str = ""
     gone_looks: int = 0
     gone_since: datetime.datetime | None = None
     # Since when the platform has been publishing it; None if it is not.
     publishing_since: datetime.datetime | None = None
-    # Since when its packages are known to be public by another one, with nothing voted on to compare them with.
+    # Since when its packages are known to be public from elsewhere, without voted files to compare them with.
     found_at: datetime.datetime | None = None
     last_look: datetime.datetime | None = None
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
@@ -174,17 +174,17 @@ class Deployment(sqlmodel.SQLModel, table=True):
 
     @property
     def is_verifying(self) -> bool:
-        """Whether somebody asked for Verify now, and there is no answer yet."""
+        """Whether "Verify now" was requested, and there is no result yet."""
         return (self.verify_asked_at is not None) and (self.verified_at is None)
 
     @property
     def subject(self) -> str:
-        """What events call it."""
+        """Its name in events."""
         return f"deployment:{self.id}"
 
 
 class DeploymentPackage(sqlmodel.SQLModel, table=True):
-    """One package of a deployment; its columns are the key of its Distribution row, with the deployment's release."""
+    """One package of a deployment. With the deployment's release, its columns are the key of its Distribution row."""
 
     __tablename__ = "deployment_package"
 
@@ -195,7 +195,7 @@ class DeploymentPackage(sqlmodel.SQLModel, table=True):
 
 
 class BallotEntry(sqlmodel.SQLModel, table=True):
-    """One file set that a vote is about, frozen when it opens. Cannot be updated or deleted."""
+    """One file set that a vote is about, fixed when the vote opens. It cannot be updated or deleted."""
 
     __tablename__ = "ballot_entry"
 
@@ -211,67 +211,67 @@ class BallotEntry(sqlmodel.SQLModel, table=True):
 
 
 class Promotion(sqlmodel.SQLModel, table=True):
-    """One deployment's way from staged to public. Its state is drawn only by storage/writers, along the table."""
+    """The promotion of one deployment. Only storage/transitions.py changes its state, by the table of transitions."""
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
     release_key: str = sqlmodel.Field(index=True)
     platform: str = sqlmodel.Field(sa_column=sql.platform_column())
     mechanism: str = sqlmodel.Field(sa_column=sql.mechanism_column())
-    # None for what was published by hand and is only tracked.
+    # None for a version that was published by hand and is only tracked.
     deployment_id: int | None = sqlmodel.Field(default=None, foreign_key="deployment.id", index=True)
     state: states.State = sqlmodel.Field(sa_column=sql.enum_column(states.State, name="state"))
     entered_at: datetime.datetime
     version: int = 1
     requested_by: str
     requested_at: datetime.datetime
-    # In which generation of the database a person last asked for a call.
+    # The generation of the database in which a person last requested a publish request.
     asked_in: int = sql.added(0)
     by_hand: bool = False
-    # Published outside ATR, before any call of ours.
+    # Published outside ATR, before any publish request of ATR was accepted.
     out_of_band: bool = False
     evidence_digest: str
     voted_digest: str = sqlmodel.Field(foreign_key="file_set.digest")
-    # What we read of the staged files before the call, and of the public files after it.
+    # The digests of the staged files, read before the publish request, and of the public files, read after it.
     verified_digest: str | None = None
     verified_at: datetime.datetime | None = None
     public_digest: str | None = None
     public_at: datetime.datetime | None = None
-    # Why it stands where it stands, for people.
+    # Why it is in its state, for people.
     reason: str = ""
-    # A failed look or a refused call that holds it up now; empty if nothing does.
+    # The failed check or refused request that blocks it now; empty if none does.
     blocker: str = ""
-    # It waits for a click after a refused call; the code typed for the next one; a click to send again, from IN_DOUBT.
+    # It waits for a click after a refusal; the code typed for the next request; a click to send again, from IN_DOUBT.
     held: bool = False
     one_time_code: str = sqlmodel.Field(default="", repr=False, sa_column_kwargs={"server_default": ""})
     resend: bool = False
-    # Promote all: the promotion that must be live before this one is sent, and whether its trouble stops this one.
+    # Promote all: the promotion that must be live before this one is sent, and whether its failure stops this one.
     after_id: int | None = None
     stop_at_trouble: bool = sqlmodel.Field(
         default=True, sa_column_kwargs={"server_default": sqlalchemy.sql.expression.true()}
     )
     deadline: datetime.datetime | None = None
-    # Since when it is known to be public after it had ended, with nothing voted on to compare it with.
+    # Since when it is known to be public although it has ended, without voted files to compare it with.
     found_at: datetime.datetime | None = None
-    # Since when every look said that it is not public.
+    # Since when every check found that it is not public.
     absent_since: datetime.datetime | None = None
     gone_looks: int = 0
     gone_since: datetime.datetime | None = None
     platform_word: str = ""
-    # One reading of all files has one round number; a second look that must agree has the next.
+    # One read of all files has one round number; a second read, which must agree, has the next one.
     read_round: int = 1
     read_done: int = 0
     read_total: int = 0
-    # What the last complete reading differed by; a difference counts when the next complete reading differs too.
+    # The difference in the last complete read; it counts if the next complete read differs too.
     difference: str = ""
-    # What stands beside the voted files in public that nobody voted on or accepted, as the last look found it (path,
-    # size, sha256), and what a committee member accepted (the same, with reason, by and at).
+    # The extra files that the last check found and that nobody has accepted (path, size, sha256), and those that a
+    # committee member accepted (the same, with reason, by and at).
     extra_files: list[dict[str, Any]] = sqlmodel.Field(
         default_factory=list, sa_column=sql.json_column(server_default="[]")
     )
     accepted_files: list[dict[str, Any]] = sqlmodel.Field(
         default_factory=list, sa_column=sql.json_column(server_default="[]")
     )
-    # When a look beside them last counted; when an index was last asked for, and why that did not count.
+    # When a check for extra files last counted; when an index was last requested, and why that did not count.
     beside_at: datetime.datetime | None = None
     beside_asked_at: datetime.datetime | None = None
     beside_problem: str = sql.added("")
@@ -283,12 +283,12 @@ class Promotion(sqlmodel.SQLModel, table=True):
 
     @property
     def subject(self) -> str:
-        """What events call it."""
+        """Its name in events."""
         return f"promotion:{self.id}"
 
 
 class PromotionTarget(sqlmodel.SQLModel, table=True):
-    """A package that a promotion holds. At most one promotion holds a package at a time: the index decides."""
+    """A package of a promotion. While `holding`, it is reserved: the index allows one such row per package."""
 
     __tablename__ = "promotion_target"
     __table_args__ = (sql.unique_where("ix_promotion_target_one_open", "purl", where="holding"),)
@@ -302,7 +302,7 @@ class PromotionTarget(sqlmodel.SQLModel, table=True):
 
 
 class Attempt(sqlmodel.SQLModel, table=True):
-    """One irreversible request, on disk before its first byte leaves: the mark."""
+    """One irreversible request. This row is its mark, on disk before the first byte is sent."""
 
     __table_args__ = (sqlalchemy.UniqueConstraint("deployment_id", "kind", "number"),)
 
@@ -319,14 +319,14 @@ class Attempt(sqlmodel.SQLModel, table=True):
         default=steps.Answer.NONE, sa_column=sql.enum_column(steps.Answer, name="answer")
     )
     status: int | None = None
-    # Of a 429: for how many seconds the platform asked us to wait; None if it did not say.
+    # For a 429, the wait that the platform asked for, in seconds; None if it gave none.
     retry_after: float | None = None
     sample: str = ""
     bytes_sent: int = sqlmodel.Field(default=0, sa_type=sqlalchemy.BigInteger)
 
 
 class DeploymentSearch(sqlmodel.SQLModel, table=True):
-    """Somebody looks for what they staged by its coordinates. The worker asks the platform and answers here."""
+    """A person's search, by coordinates, for what they staged. The worker asks the platform and answers here."""
 
     __tablename__ = "deployment_search"
 
@@ -338,20 +338,20 @@ class DeploymentSearch(sqlmodel.SQLModel, table=True):
     version: str
     asked_by: str
     asked_at: datetime.datetime
-    # None while the worker has not answered.
+    # None until the worker has answered.
     answered_at: datetime.datetime | None = None
-    # Each: external_id, name, the platform's word, the packages as purls.
+    # Each has: external_id, name, the platform's word, the packages as purls.
     found: list[dict[str, Any]] = sqlmodel.Field(default_factory=list, sa_column=sql.json_column())
     problem: str = ""
 
     @property
     def subject(self) -> str:
-        """What events call it."""
+        """Its name in events."""
         return f"search:{self.id}"
 
 
 class KeptCopy(sqlmodel.SQLModel, table=True):
-    """A project's own copy of a file set: the row is written when every byte of it is on our disk."""
+    """A project's copy of a file set. The row is written when all of its bytes are on ATR's disk."""
 
     __tablename__ = "kept_copy"
 
@@ -361,20 +361,20 @@ class KeptCopy(sqlmodel.SQLModel, table=True):
 
 
 class FileRead(sqlmodel.SQLModel, table=True):
-    """One file read and hashed, kept so that a broken reading goes on where it stopped."""
+    """One file that was read and hashed, stored so that an interrupted read continues where it stopped."""
 
     __tablename__ = "file_read"
     __table_args__ = (sqlalchemy.UniqueConstraint("owner", "side", "round", "path"),)
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    # "deployment:4" for a capture, "promotion:7" for the readings before and after the call.
+    # "deployment:4" for a capture, "promotion:7" for the reads before and after the publish request.
     owner: str
     side: Side = sqlmodel.Field(sa_column=sql.enum_column(Side, name="side"))
     round: int
     path: str
     size: int = sqlmodel.Field(sa_type=sqlalchemy.BigInteger)
     sha256: str
-    # A checksum that is not that of these bytes, as a sentence; empty if all are.
+    # A sentence on checksums that do not match these bytes; empty if all match.
     problem: str = ""
     # The text of a checksum; empty for a member of the file set.
     text: str = sql.added("")
@@ -382,7 +382,7 @@ class FileRead(sqlmodel.SQLModel, table=True):
 
 
 class Event(sqlmodel.SQLModel, table=True):
-    """What happened, append-only: triggers refuse UPDATE and DELETE. Each release has its own chain of hashes."""
+    """One event of the append-only log: triggers refuse UPDATE and DELETE. Each release has its own chain of hashes."""
 
     __table_args__ = (sqlalchemy.UniqueConstraint("chain", "number"),)
 

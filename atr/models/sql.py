@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ATR's tables that promotion needs, with the columns that promotion needs of them (migrations, 0001).
+"""ATR's tables that promotion needs, with the columns that it needs of them (migrations, 0001).
 
-Tables, columns, constraints and indexes are named as in ATR, enums are stored by the names of their members, and what
-may be NULL there may be NULL here (docs/adr/0044). What we add to a table of ATR's has a server default or may be NULL:
-rows stand there already (migrations, 0002). Our own tables are in models/promotion.py. Rows never leave storage and db;
-what crosses a layer is frozen (pages/views.py).
+Tables, columns, constraints and indexes are named as in ATR, enums are stored by the names of their members, and
+columns that may be NULL there may be NULL here (docs/adr/0044). A column that is added to a table of ATR's has a server
+default or may be NULL, because there are rows already (migrations, 0002). This module's own tables are in
+models/promotion.py. Rows never leave storage and db; values that cross a layer are frozen (pages/views.py).
 """
 
 import datetime
@@ -17,7 +17,7 @@ import sqlmodel
 import atr.models.columns as columns
 import atr.shared.distribution as distribution
 
-# Constraint names must be known for a migration to drop them on SQLite.
+# A migration can drop constraints on SQLite only by known names.
 sqlmodel.SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -26,7 +26,7 @@ sqlmodel.SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-# For how long a vote is open where a policy of ATR's says nothing.
+# The minimum voting period if a policy of ATR's has none.
 _HOURS: Final = 72
 
 
@@ -49,7 +49,7 @@ class ReleasePhase(enum.StrEnum):
 
 
 class VoteChoice(enum.StrEnum):
-    """What a ballot paper says."""
+    """The choice on a ballot paper."""
 
     YES = "+1"
     ABSTAIN = "0"
@@ -57,7 +57,7 @@ class VoteChoice(enum.StrEnum):
 
 
 class CheckResultStatus(enum.StrEnum):
-    """ATR's words for a check: a blocker stops, a concern warns, a note is good news."""
+    """ATR's results of a check: a blocker stops a release, a concern is a warning, a note is good news."""
 
     BLOCKER = "blocker"
     CONCERN = "concern"
@@ -74,7 +74,7 @@ def enum_column(
     check: bool = True,
     server_default: str | None = None,
 ) -> sqlalchemy.Column[Any]:
-    """A column of ours that holds the value of an enum, checked by the database: a native type is hard to alter."""
+    """Return a column for the value of an enum, checked by a constraint, because a native type is hard to alter."""
     return sqlalchemy.Column(
         sqlalchemy.Enum(
             kind,
@@ -91,33 +91,33 @@ def enum_column(
 
 
 def platform_column() -> sqlalchemy.Column[Any]:
-    """A column that holds the member name of a DistributionPlatform. No CHECK: a new platform needs no migration."""
+    """Return a column for the member name of a DistributionPlatform. No CHECK: a new platform needs no migration."""
     return sqlalchemy.Column(sqlalchemy.String(32), nullable=False)
 
 
 def mechanism_column() -> sqlalchemy.Column[Any]:
-    """A column that holds the member name of a Mechanism. No CHECK: a new mechanism needs no migration."""
+    """Return a column for the member name of a Mechanism. No CHECK: a new mechanism needs no migration."""
     return sqlalchemy.Column(sqlalchemy.String(32), nullable=False, server_default="")
 
 
 def json_column(*, server_default: str | None = None, nullable: bool = False) -> sqlalchemy.Column[Any]:
-    """A JSON column. Assign a new value to change it: a change in place is not seen."""
+    """Return a JSON column. Assign a new value to change it: a change in place is not detected."""
     return sqlalchemy.Column(sqlalchemy.JSON(none_as_null=nullable), nullable=nullable, server_default=server_default)
 
 
 def added(value: str | int) -> Any:
-    """A field that came to a table with rows in it, and what these have there."""
+    """Return a field that was added to a table with rows, and its value in these rows."""
     return sqlmodel.Field(default=value, sa_column_kwargs={"server_default": str(value)})
 
 
 def unique_where(name: str, *columns: str, where: str) -> sqlalchemy.Index:
-    """An index by which no two of the rows of which this is true are alike."""
+    """Return a unique index over the rows for which this condition is true."""
     is_so = sqlalchemy.text(where)
     return sqlalchemy.Index(name, *columns, unique=True, sqlite_where=is_so, postgresql_where=is_so)
 
 
 class Committee(sqlmodel.SQLModel, table=True):
-    """A committee and who is on it. Rights are read from here at the moment they are used."""
+    """A committee and its people. Rights are read from here at the moment they are used."""
 
     key: str = sqlmodel.Field(primary_key=True, unique=True)
     stored_name: str = sqlmodel.Field(default="", sa_column=sqlalchemy.Column("name", columns.TextOrNull()))
@@ -132,7 +132,7 @@ class Committee(sqlmodel.SQLModel, table=True):
 
 
 class FoundationAdmin(sqlmodel.SQLModel, table=True):
-    """Somebody who may set which names belong to which project. In ATR this comes from the directory."""
+    """A person who may set the namespaces of projects. In ATR this comes from the directory."""
 
     __tablename__ = "foundation_admin"
 
@@ -140,17 +140,17 @@ class FoundationAdmin(sqlmodel.SQLModel, table=True):
 
 
 class ReleasePolicy(sqlmodel.SQLModel, table=True):
-    """A project's policy. `remote_promotion` is off where a platform's slug is not there."""
+    """A project's policy. `remote_promotion` is off for a platform whose slug is missing."""
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    # NULL in ATR: the default.
+    # NULL in ATR means the default.
     min_hours: int = sqlmodel.Field(default=_HOURS, sa_type=columns.NumberOrNull(_HOURS), nullable=True)
     file_tag_mappings: dict[str, list[str]] = sqlmodel.Field(
         default_factory=dict, sa_column=json_column(server_default="{}")
     )
     # Added by 0002.
     remote_promotion: dict[str, bool] = sqlmodel.Field(default_factory=dict, sa_column=json_column(server_default="{}"))
-    # Whether ATR keeps a copy of what it captures: voters can get it, and it can be staged again.
+    # Whether ATR keeps a copy of captured files, which voters can download and which can be staged again.
     keep_copies: bool = sqlmodel.Field(
         default=False, sa_column_kwargs={"server_default": sqlalchemy.sql.expression.false()}
     )
@@ -164,7 +164,7 @@ class Project(sqlmodel.SQLModel, table=True):
     status: ProjectStatus = sqlmodel.Field(
         default=ProjectStatus.ACTIVE, sa_column=columns.atr_enum_column(ProjectStatus)
     )
-    # NULL in ATR for a project of no committee: nobody has rights there.
+    # NULL in ATR for a project without a committee, on which nobody has rights.
     committee_key: str = sqlmodel.Field(foreign_key="committee.key", sa_type=columns.TextOrNull, nullable=True)
     release_policy_id: int | None = sqlmodel.Field(default=None, foreign_key="releasepolicy.id", ondelete="CASCADE")
 
@@ -185,28 +185,28 @@ class Release(sqlmodel.SQLModel, table=True):
     )
     created: datetime.datetime = sqlmodel.Field(sa_type=columns.Instant)
     released: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
-    # For a fix that nobody hears of before it is out: only members of the committee see the release until then.
+    # For a confidential fix: only members of the committee see the release until it is announced.
     expedited: bool = sqlmodel.Field(default=False, sa_column_kwargs={"server_default": sqlalchemy.false()})
     project_key: str = sqlmodel.Field(foreign_key="project.key")
     version: str
     # NULL in ATR before the first vote.
     current_vote_seq: int = sqlmodel.Field(default=0, sa_type=columns.NumberOrNull(0), nullable=True, index=True)
     vote_started: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
-    # Added by 0002. What voters were told when it opened; None for a vote that was opened before this was written down.
+    # Added by 0002. The period that voters saw when the vote opened; None for a vote that is older than this column.
     vote_hours: int | None = None
-    # When the newest vote passed; None while it is open, and when it has failed or was cancelled.
+    # When the newest vote passed; None while it is open, and if it failed or was cancelled.
     vote_resolved: datetime.datetime | None = sqlmodel.Field(default=None, sa_type=columns.Instant)
-    # What the newest vote is or was about; None when it has failed or was cancelled, and for votes older than this.
+    # The revision of the newest vote; None if it failed or was cancelled, and for votes older than this column.
     voted_revision_number: str | None = None
 
     @property
     def is_embargoed(self) -> bool:
-        """Whether it is expedited and not out, as ATR counts it. What a member lifted is no part of this."""
+        """Whether it is expedited and not announced, as in ATR. This does not consider an embargo that was lifted."""
         return self.expedited and (self.phase is not ReleasePhase.RELEASE)
 
 
 class RevisionCounter(sqlmodel.SQLModel, table=True):
-    """The last revision number given out, so that none is ever used twice."""
+    """The last allocated revision number, so that none is ever used twice."""
 
     release_key: str = sqlmodel.Field(primary_key=True)
     last_allocated_number: int
@@ -232,7 +232,7 @@ class Revision(sqlmodel.SQLModel, table=True):
 
 
 class BallotPaper(sqlmodel.SQLModel, table=True):
-    """One vote cast. Whoever votes again adds a paper; the last one counts. In ATR only its own vote writes them."""
+    """One vote cast. A person who votes again adds a paper; the last one counts. In ATR only its own vote adds them."""
 
     __table_args__ = (sqlalchemy.Index("ix_ballotpaper_release_vote_seq", "release_key", "vote_seq"),)
 
@@ -248,7 +248,7 @@ class BallotPaper(sqlmodel.SQLModel, table=True):
 
 
 class CheckResult(sqlmodel.SQLModel, table=True):
-    """What a check found. For the check of staged files `primary_rel_path` is "deployment:<id>"."""
+    """The result of a check. For the check of staged files, `primary_rel_path` is "deployment:<id>"."""
 
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
     release_key: str = sqlmodel.Field(foreign_key="release.key", index=True, ondelete="CASCADE")
@@ -261,15 +261,15 @@ class CheckResult(sqlmodel.SQLModel, table=True):
     status: CheckResultStatus = sqlmodel.Field(sa_column=columns.atr_enum_column(CheckResultStatus))
     message: str
     data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_type=columns.ObjectOrNull, nullable=True)
-    # ATR's: whether it was taken from an earlier check of the same bytes. None of ours is.
+    # Whether ATR took it from an earlier check of the same bytes. This module's checks never do.
     cached: bool = False
 
 
 class Distribution(sqlmodel.SQLModel, table=True):
     """A third-party distribution: one package in one version on one platform. The key is ATR's.
 
-    `staging` and `pending` mean what they mean in ATR: where it is, and "claimed, not seen". Both False: it is public.
-    Whether it is what was voted on is `proof`, which is ours.
+    `staging` and `pending` have ATR's meaning: that it is staged, and "claimed, not seen". If both are False, it is
+    public. `proof`, which ATR does not have, is whether it is identical to the voted files.
     """
 
     release_key: str = sqlmodel.Field(primary_key=True, foreign_key="release.key", index=True, ondelete="CASCADE")
@@ -280,26 +280,26 @@ class Distribution(sqlmodel.SQLModel, table=True):
     version: str = sqlmodel.Field(primary_key=True, index=True)
     staging: bool
     pending: bool = sqlmodel.Field(sa_column_kwargs={"server_default": sqlalchemy.sql.expression.false()})
-    # How often the scan looked for it. Nothing is ever deleted for being slow.
+    # How often the scan checked for it. A row is never deleted because it takes long.
     retries: int = added(0)
     upload_date: datetime.datetime | None = None
     api_url: str | None = None
     web_url: str | None = None
     created_by: str = sqlmodel.Field(sa_type=columns.TextOrNull, nullable=True)
-    # Added by 0002, with all that follows. Only `settle` writes it, with what it read.
+    # Added by 0002, with all that follows. Only `settle` writes it, from what the worker read.
     proof: distribution.Proof = sqlmodel.Field(
         default=distribution.Proof.UNPROVED,
         sa_column=enum_column(
             distribution.Proof, name="proof", check=False, server_default=distribution.Proof.UNPROVED.value
         ),
     )
-    # None for a row older than our tables.
+    # None for a row that is older than this column.
     created: datetime.datetime | None = None
     last_error: str = added("")
     due_at: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
     lease_owner: str = added("")
     lease_epoch: int = added(0)
-    # Found fast, since of each platform one row is held at a time.
+    # Indexed, because every claim checks it: one row of each platform is leased at a time.
     lease_until: datetime.datetime | None = sqlmodel.Field(default=None, index=True)
 
     @property
@@ -309,12 +309,12 @@ class Distribution(sqlmodel.SQLModel, table=True):
 
 
 def release_key(project_key: str, version: str) -> str:
-    """ATR's key of a release."""
+    """Return ATR's key of a release."""
     return f"{project_key}-{version}"
 
 
 def revision_key(release: str, number: str) -> str:
-    """ATR's key of a revision."""
+    """Return ATR's key of a revision."""
     return f"{release} {number}"
 
 

@@ -84,7 +84,7 @@ def unvouched(found: Iterable[reasons.Reason], vouched: Collection[str] = ()) ->
 
 
 def digest(facts: Facts) -> str:
-    """Return a digest of what a person saw who waives reasons; empty if there are none. Any change changes it."""
+    """Return a digest of the reasons that can be waived, as a person saw them; empty if there are none."""
     sets = {one.digest: one.not_public for one in facts.measure.not_public}
     lines = [
         f"{one.code} {one.facts['name']} {one.facts['key']} {sets.get(str(one.facts['key']), '')}\n"
