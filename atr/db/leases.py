@@ -88,7 +88,7 @@ def due(model: Any, now: datetime.datetime, *where: Any, columns: Sequence[Any],
     With `each`, it selects the oldest of each value of that column.
     """
     since = model.due_at if each is None else sqlalchemy.func.min(model.due_at)
-    # sqlalchemy.select, because the types of SQLModel's do not accept columns from arguments.
+    # sqlalchemy.select, because the types of sqlmodel.select do not accept columns from arguments.
     wanted = sqlalchemy.select(since.label("due_at"), *columns).where(model.due_at <= now, free(model, now), *where)
     oldest = (wanted if each is None else wanted.group_by(each)).order_by(since).limit(limit)
     # SQLite allows no LIMIT in a part of a compound SELECT.

@@ -33,7 +33,7 @@ async def site(data: session.Session) -> operating.Site:
 
 
 async def demand_project(data: session.Session, project_key: str) -> sql.Project:
-    """Return the project. Raises NotFoundError for one without a committee too."""
+    """Return the project. Raises NotFoundError if it does not exist or has no committee."""
     project = await data.get(sql.Project, project_key)
     if project is None:
         raise errors.NotFoundError(f"There is no project “{project_key[:60]}”.")

@@ -76,7 +76,7 @@ class Database:
                 address, isolation_level="READ COMMITTED", pool_pre_ping=True
             )
         self._immediate = self._engine.execution_options(sqlite_begin="IMMEDIATE")
-        # SQLite's own wait is unfair: a queue in the process prevents that the slowest writer starves.
+        # SQLite's own wait is unfair: a queue in the process keeps the slowest writer from starving.
         self._writing: contextlib.AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.on_sqlite else contextlib.nullcontext()
         )
@@ -143,7 +143,7 @@ class Database:
 
 @sqlalchemy.event.listens_for(sqlalchemy.orm.Session, "loaded_as_persistent")
 def _keep(session: sqlalchemy.orm.Session, row: Any) -> None:
-    """Keep references to the rows of a writing transaction until it ends, so that none is read by its key again.
+    """Keep references to the rows of a writing transaction, so that getting one by its key again needs no query.
 
     https://docs.sqlalchemy.org/en/21/orm/session_state_management.html#session-referencing-behavior
     """

@@ -22,7 +22,7 @@ class TextOrNull(sqlalchemy.TypeDecorator[str]):
     cache_ok = True
 
     def process_result_value(self, value: str | None, _dialect: sqlalchemy.Dialect) -> str:
-        """Return the value of a stored one."""
+        """Return the stored text, or the empty string for NULL."""
         return value or ""
 
 
@@ -37,7 +37,7 @@ class NumberOrNull(sqlalchemy.TypeDecorator[int]):
         self.otherwise = otherwise
 
     def process_result_value(self, value: int | None, _dialect: sqlalchemy.Dialect) -> int:
-        """Return the value of a stored one."""
+        """Return the stored number, or `otherwise` for NULL."""
         return self.otherwise if value is None else value
 
 
@@ -48,7 +48,7 @@ class ObjectOrNull(sqlalchemy.TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def process_result_value(self, value: dict[str, Any] | None, _dialect: sqlalchemy.Dialect) -> dict[str, Any]:
-        """Return the value of a stored one."""
+        """Return the stored object, or an empty one for NULL."""
         return value or {}
 
 

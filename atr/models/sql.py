@@ -261,7 +261,7 @@ class CheckResult(sqlmodel.SQLModel, table=True):
     status: CheckResultStatus = sqlmodel.Field(sa_column=columns.atr_enum_column(CheckResultStatus))
     message: str
     data: dict[str, Any] = sqlmodel.Field(default_factory=dict, sa_type=columns.ObjectOrNull, nullable=True)
-    # Whether ATR took it from an earlier check of the same bytes. This module's checks never do.
+    # Whether ATR took it from an earlier check of the same bytes; always False for this module's checks.
     cached: bool = False
 
 
