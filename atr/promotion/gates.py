@@ -55,7 +55,7 @@ class Facts:
     # Whether the check of the staged files has run since their capture, and the sentences of its blockers.
     checked: bool = True
     check_blockers: tuple[str, ...] = ()
-    # Promote all: the promotion that must be live before this one; or how the one before it failed and stopped it.
+    # Promote all: the promotion that must be live before this one; or the one that stopped it, with its state.
     waits_for: str = ""
     stopped_by: str = ""
     # `restored`, if it was requested before the database was restored from a backup; else None.
