@@ -127,7 +127,7 @@ def document(answered: Answered, who: str, what: str) -> Mapping[str, object] | 
         case httpx.codes.UNAUTHORIZED | httpx.codes.FORBIDDEN:
             said = f" It said: “{answered.sample}”." if answered.sample else ""
             raise errors.RefusedError(
-                f"{who} shows {what} only with a credential ({answered.status}), and none is sent.{said}",
+                f"{who} does not show {what} without a credential ({answered.status}).{said}",
                 status=answered.status,
             )
         case _:
