@@ -77,7 +77,7 @@ class _Rows(registries.Collector):
         promoting = [one.name for one in layouts.BUILT.platforms]
         yield _gauge(
             "atr_oldest_pending_seconds",
-            "When the oldest unfinished promotion was requested.",
+            "Seconds since the oldest unfinished promotion was requested.",
             ("platform",),
             {(name,): 0.0 for name in promoting} | {(name,): age for name, age in self._read.oldest_pending.items()},
         )
