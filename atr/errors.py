@@ -61,7 +61,7 @@ class NotFoundError(AtrError):
 class InputError(AtrError):
     """A value from outside that cannot be used. `field` is the name of its form field."""
 
-    def __init__(self, message: str, *, field: str = "") -> None:
+    def __init__(self, message: str | reasons.Reason, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
 

@@ -48,7 +48,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         ),
         "asked-too-soon": "The database was restored, and the platform must be queried first. Try again soon.",
         "record-kept": "A publish request was sent, so the record is kept.",
-        "by-hand": "It was published by hand and is only tracked, so there is no publish request to stop.",
+        "by-hand": "It was published by hand and is only tracked: ATR sends no publish request for it.",
         "being-stopped": "A stop is already in progress.",
         "not-stoppable": "It is {state}, so it can no longer be stopped.",
         "nothing-to-drop": "It is {state}, so there is nothing to drop.",
@@ -59,7 +59,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "It has changed since the platform was queried, so the platform is queried again before anything is "
             "dropped."
         ),
-        "not-dropped": "The deployment is {state}, so it is not dropped.",
+        "not-dropped": "The {what} is {state}, so nothing is dropped.",
         "nothing-staged": "It is {state}, so there are no staged files to read.",
         "compared-when-public": "It is being published; its public files are compared as soon as they appear.",
         "not-published": "The platform does not report it as published.",
@@ -74,14 +74,95 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "read-again": (
             "The last comparison of the public files found a difference, so they are being read again: {name}"
         ),
+        "not-verified": "The verified files are not the files that would be published.",
+        "nothing-sent": "It is {state}, so nothing is sent.",
+        "already-sent": "This request was already sent; its outcome is being determined instead.",
+        "answered-already": "This attempt already has a reply.",
+        "worker-busy": "Another worker is processing it.",
+        "service-only": "Only the service can record what a platform did.",
+        "may-be-sent": (
+            "A publish request may have been sent, so it can be marked as cancelled only after 24 hours in which no "
+            "check found published files."
+        ),
+        "no-deployment": "There is no such deployment.",
+        "no-promotion": "No promotion of it has been requested.",
+        "nothing-ready": "No deployment is ready to be promoted.",
+        "no-extra-files": "No extra file is waiting to be accepted.",
+        "not-blocked": "No failure of another promotion blocks it.",
+        "no-embargo": "This release is not under embargo.",
+        "no-open-vote": "No vote on this release is open, so nothing was recorded.",
+        "ballot-fixed": "The ballot is fixed once the vote is open.",
+        "deployment-ended": "Deployment {deployment} is {state}.{problem}",
+        "recorded-already": "Deployment {deployment} is already recorded, so it cannot be this one.",
+        "recorded-elsewhere": "Deployment {deployment} is recorded for another release.",
+        "promoted-already": "{asf_uid} already promoted it at {at} UTC; it is {state}.",
+        "package-held": ("{package} is already being promoted, requested by {asf_uid} for {release}; it is {state}."),
+        "package-held-outside": (
+            "{package} is already being promoted, requested by {asf_uid} for {release}; it is {state}. It is "
+            "outside that project's namespaces and is released within a minute: try again."
+        ),
+        "vote-opened": "The vote on candidate {vote} is already open{by}. No second vote was opened.",
+    },
+    # By looking again, by asking for something else, or under another name.
+    "the person who asked": {
+        "moved": (
+            "It has changed in the meantime, so nothing was done. Reload the page to see its current state, and try "
+            "again."
+        ),
+        "not-in-state": (
+            "It is {state}, and this can be done only while it is {needed}. Reload the page to see its current state."
+        ),
+        "stale": "{what} changed since you opened the page, so nothing was done. Review the page and try again.",
+        "touched": (
+            "{asf_uid} changed {names} in revision {revision}, on {when} UTC, after you opened the page (it showed "
+            "{saw}). Nothing was saved. Review the changes; to apply yours anyway, submit them again from this "
+            "page."
+        ),
+        "overtaken": (
+            "{asf_uid} made revision {revision} at {when} UTC, after this change was started from {begun}. Nothing "
+            "was changed; submit it again."
+        ),
+        "other-candidate": (
+            "The page showed another candidate than the current one, which is candidate {vote}. Nothing was "
+            "recorded; review it first."
+        ),
+        "votes-changed": (
+            "The votes have changed: there are now {plus} binding +1 and {minus} binding -1. Review the votes again."
+        ),
+        "newer-than-seen": (
+            "The ballot has changed: it was on revision {revision}, and revision {newest} is the newest. No vote "
+            "was opened; review the current ballot."
+        ),
+        "old-ballot": (
+            "An older release of this version was deleted, and the ballot of vote {vote} on it stays in the record. "
+            "Choose another version."
+        ),
+        "version-exists": "{release} already exists, with the key {key}. Open it, or choose another version.",
+        "version-taken": "{version} cannot be used: its key, {key}, is taken. Choose another version.",
+        "version-of-another": "This could be mistaken for a release of the project {project}. Choose another version.",
+        "path-taken": "There is already a {kind} {taken}, so no file can be put at {path}.",
+        "no-files-left": "A revision needs at least one file. Upload other files first, then remove these.",
+        "needs-code": "Promote by itself what may need a one-time code: {packages}.",
+        "service-account": "“{asf_uid}” is a service account. Sign in under your own name.",
+        "sign-in": "Sign in first: only {rung} the {committee} committee can do this.",
+        "not-permitted": "{asf_uid} may not do this: only {rung} the {committee} committee may. Ask one of them.",
+    },
+    "the operators": {
+        "damaged": "The stored file {path} {damage}. Tell the operators.",
+        "no-address": "No address is configured for {platform}, so nothing is read or sent.",
     },
     "a foundation admin": {
-        "project-inactive": "The project is not active, so nothing can be published.",
+        "project-inactive": "The project is not active, so nothing can be changed or published.",
         "no-target": "This project has no namespaces on {platform}. A foundation admin can set them.",
         "outside-target": "Outside the project's namespaces: {packages}.",
         "switched-off": "{why}",
         "would-be-outside": (
             "{version}, deployment {deployment}: {packages} would be outside and could not be promoted."
+        ),
+        "admins-only": "Only foundation admins can {what}.",
+        "overlaps": (
+            "{name} overlaps with {theirs}, which belongs to {project} of the {committee} committee. Namespaces of "
+            "different committees must not overlap."
         ),
     },
     "the committee": {
@@ -132,6 +213,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "The policy maps files to {name}, but no third-party distribution of this release is published there."
         ),
         "may-be-waived": "A committee member can announce the release without it, giving a reason.",
+        "members-only": "Only committee members can {what}.",
     },
     "the release manager": {
         "phase": "The release is not in the Finish phase. It enters Finish when its vote passes.",
@@ -180,7 +262,6 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "which were voted on. Drop {other} or remove it from the ballot; or, if its files are the ones to release, "
             "put them into the revision."
         ),
-        "managers-start-votes": "Only release managers and members of the {committee} committee can start a vote.",
         "files-on-vote": "A vote on this release is open, so its files cannot be changed.",
         "files-voted-on": (
             "The vote on this release has passed, so its files cannot be changed. To change them, abandon the "
@@ -191,11 +272,16 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "copy-on-open-ballot": "It is on the ballot of an open vote, and voters download the files from here.",
         "unproved": "{name} is published but not verified against the vote.",
         "may-be-vouched-for": "A release manager can vouch for it, giving a reason.",
+        "managers-only": "Only release managers and committee members can {what}.",
     },
     "a committer of the committee": {
         "no-files": "The release has no files yet.",
-        "no-digests": "The latest revision was created before file digests were recorded. Create a new one.",
+        "no-digests": (
+            "Revision {revision} was created before file digests were recorded, so its files are unknown. Upload them "
+            "all again."
+        ),
         "nothing-to-vote-on": "The vote can be started once the release has files.",
+        "committers-only": "Only committers of the committee can {what}.",
     },
 }
 REASONS: Final[Mapping[str, tuple[str, str]]] = {

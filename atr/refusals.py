@@ -39,7 +39,10 @@ _SENTENCES: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """An error as it is shown: the status of the response, a title, a sentence, and the reasons if it has several."""
+    """An error as it is shown: the status of the response, a title, a sentence, and its reasons.
+
+    Where there is one reason, the sentence may be that of the reason; else it introduces them.
+    """
 
     status: int
     title: str

@@ -351,9 +351,9 @@ def _csrf_field() -> markupsafe.Markup:
 
 async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnValue:
     code = refusals.status(error)
-    why = error.reasons if isinstance(error, errors.BlockedError) else ()
+    message = "This is not possible now:" if isinstance(error, errors.BlockedError) else str(error)
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
-    return await _refuse(code, "This is not possible now:" if why else str(error), why)
+    return await _refuse(code, message, error.reasons)
 
 
 async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typing.ResponseReturnValue:

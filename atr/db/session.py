@@ -25,6 +25,7 @@ import sqlmodel
 import sqlmodel.ext.asyncio.session as asyncio_session
 
 import atr.errors as errors
+import atr.reasons as reasons
 import atr.shared.layouts as layouts
 
 Clock = Callable[[], datetime.datetime]
@@ -114,9 +115,7 @@ class Database:
             if (_FULL in str(error.orig)) or (state == _PG_FULL):
                 raise errors.NoRoomError from error
             if state == _PG_DEADLOCK:
-                raise errors.ConflictError(
-                    "Somebody else changed the same at this moment. Nothing was changed."
-                ) from error
+                raise errors.ConflictError(reasons.of("moved")) from error
             raise
 
     def here(self) -> datetime.datetime:

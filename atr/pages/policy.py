@@ -11,6 +11,7 @@ import atr.pages.changes as changes
 import atr.pages.distributions as distributions
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.words as words
@@ -161,7 +162,7 @@ async def trial_case(
     """
     of = await projects.one(read, project_key)
     if (patterns is not None) and not rights.is_participant(of.committee, read.asf_uid):
-        raise errors.AccessError(f"Only committers of {of.committee.name} can try patterns that are not saved.")
+        raise errors.AccessError(reasons.of("committers-only", what="try patterns that are not saved"))
     if not version_key:
         offered = await _releases(read, project_key)
         version_key = offered[0][0] if offered else ""

@@ -10,6 +10,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.pages.distributions as distributions
 import atr.pages.views as views
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.storage.eligibility as eligibility
@@ -58,9 +59,7 @@ async def one(read: transaction.Transaction, release_key: str, number: int) -> S
     """Return the search. Raises NotFoundError, or AccessError if the reader may not start a search."""
     of = await eligibility.release(read.data, release_key)
     if not rights.is_release_manager(of.committee, read.asf_uid):
-        raise errors.AccessError(
-            f"Only release managers and members of the {of.committee.name} committee can search for deployments."
-        )
+        raise errors.AccessError(reasons.of("managers-only", what="search for deployments"))
     row, recorded = await searches.one(read, release_key, number)
     target = of.targets.get(row.platform)
     return SearchView(

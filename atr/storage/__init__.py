@@ -19,6 +19,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.storage.changes as changes
 import atr.storage.embargo as embargo
 import atr.storage.files as files
@@ -70,7 +71,7 @@ class Storage:
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
         """Open a transaction in which this person acts; empty for the general public. Raises AccessError."""
         if asf_uid == transaction.SYSTEM_SERVICE_UID:
-            raise errors.AccessError(f"“{asf_uid}” is a service account. Sign in under your own name.")
+            raise errors.AccessError(reasons.of("service-account", asf_uid=asf_uid))
         async with self._transaction(asf_uid) as write:
             yield write
 
@@ -135,7 +136,7 @@ class Storage:
                 made = await self._revise_once(project_key, release_key, asf_uid, change, seen, description)
             if made is not None:
                 return made
-        raise errors.ConflictError("Too many concurrent changes to these files. Nothing was changed; try again.")
+        raise errors.ConflictError(reasons.of("moved"))
 
     async def _revise_once(
         self, project_key: str, release_key: str, asf_uid: str, change: changes.Change, seen: str, description: str
@@ -222,8 +223,7 @@ class Write(transaction.Transaction):
 
     async def as_foundation_admin(self) -> "WriteAsFoundationAdmin":
         """Return the writers of foundation admins."""
-        if not self.asf_uid or await self.data.get(sql.FoundationAdmin, self.asf_uid) is None:
-            raise errors.AccessError("Only foundation admins can do this.")
+        await rights.demand_admin(self)
         return WriteAsFoundationAdmin(self)
 
     async def _committee(self, project_key: str) -> sql.Committee:
@@ -237,12 +237,9 @@ class Write(transaction.Transaction):
         return committee
 
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
-        if not self.asf_uid:
-            raise errors.AccessError(f"Sign in first: only {rung} the {committee.name} committee can do this.")
         if not allowed:
-            raise errors.AccessError(
-                f"{self.asf_uid} may not do this: only {rung} the {committee.name} committee may. Ask one of them."
-            )
+            code = "not-permitted" if self.asf_uid else "sign-in"
+            raise errors.AccessError(reasons.of(code, asf_uid=self.asf_uid, rung=rung, committee=committee.name))
 
 
 class WriteAsCommitteeParticipant:

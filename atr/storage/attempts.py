@@ -149,7 +149,7 @@ async def answer(
     """Store the reply on its mark, once, and return the kind of the attempt. Raises ConflictError the second time."""
     attempt = await write.data.get(tables.Attempt, permit.attempt_id)
     if (attempt is None) or (attempt.answered_at is not None):
-        raise errors.ConflictError("This attempt already has a reply.")
+        raise errors.ConflictError(reasons.of("answered-already"))
     attempt.answered_at, attempt.answer, attempt.status = write.now, outcome.answer, outcome.status
     attempt.sample, attempt.bytes_sent, attempt.retry_after = outcome.sample, outcome.bytes_sent, outcome.retry_after
     await write.event_of(

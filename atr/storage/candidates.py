@@ -47,7 +47,7 @@ def why_no_files(revision: queries.Revision | None) -> reasons.Reason | None:
     """Return why the files of the newest revision are not known; None if they are."""
     if revision is None:
         return reasons.of("no-files")
-    return None if revision.digest else reasons.of("no-digests")
+    return None if revision.digest else reasons.of("no-digests", revision=revision.number)
 
 
 def cannot_stage(built: layouts.Layouts, platform: distribution.DistributionPlatform) -> reasons.Reason | None:

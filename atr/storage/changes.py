@@ -25,6 +25,7 @@ import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.shared.relpath as relpath
 import atr.shared.words as words
 import atr.storage.files as files
@@ -74,7 +75,7 @@ class Change:
         for one in self.added:
             draft.link(one.file, one.written)
         if not draft.all:
-            raise errors.InputError("A revision needs at least one file. Upload other files first, then remove these.")
+            raise errors.InputError(reasons.of("no-files-left"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +108,7 @@ async def resolve(
         return resolved, ()
     since = await _since(read, release_key, seen)
     if clashes:
-        raise errors.ConflictError(await _sentence(read, release_key, clashes, seen, since))
+        raise errors.ConflictError(await _touched(read, release_key, clashes, seen, since))
     return resolved, tuple(dict.fromkeys(row.asfuid for row in since))
 
 
@@ -125,9 +126,7 @@ async def _files(read: transaction.Transaction, release_key: str, number: str) -
         return {}
     row = await queries.revision(read.data, release_key, number)
     if not row.digest:
-        raise errors.ConflictError(
-            f"Revision {number} was created before file digests were recorded. Upload all files again first."
-        )
+        raise errors.ConflictError(reasons.of("no-digests", revision=number))
     return (await queries.file_set(read.data, row.digest)).by_path
 
 
@@ -137,10 +136,10 @@ async def _since(read: transaction.Transaction, release_key: str, seen: str) -> 
     return [one.row for one in await queries.revisions(read.data, release_key, after, limit=_SEARCHED)]
 
 
-async def _sentence(
+async def _touched(
     read: transaction.Transaction, release_key: str, clashes: Sequence[str], seen: str, since: Sequence[sql.Revision]
-) -> str:
-    """Return the sentence that says who changed the same path, when, and what to do."""
+) -> reasons.Reason:
+    """Return the reason that says who changed the same path, and when."""
     path = clashes[0]
     who = since[0]
     now = (await _files(read, release_key, who.number)).get(path)
@@ -148,12 +147,13 @@ async def _sentence(
         if (await _files(read, release_key, row.number)).get(path) != now:
             break
         who = row
-    names = words.some(map(relpath.shown, clashes))
-    saw = f"revision {seen}" if seen else "no revision yet"
-    return (
-        f"{who.asfuid} changed {names} in revision {who.number}, on {who.created.day} {who.created:%b %Y, %H:%M} "
-        f"UTC, after you opened the page (it showed {saw}). Nothing was saved. Review the changes; to apply yours "
-        "anyway, submit them again from this page."
+    return reasons.of(
+        "touched",
+        asf_uid=who.asfuid,
+        names=words.some(map(relpath.shown, clashes)),
+        revision=who.number,
+        when=f"{who.created.day} {who.created:%b %Y, %H:%M}",
+        saw=f"revision {seen}" if seen else "no revision yet",
     )
 
 

@@ -25,6 +25,7 @@ import atr.disk as disk
 import atr.errors as errors
 import atr.promotion.checksums as checksums
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.shared.relpath as relpath
 import atr.storage.transaction as transaction
 
@@ -105,7 +106,7 @@ class Draft:
         old = self._existing(path)
         target = self._target(to)
         if to in self._files:
-            raise errors.InputError(f"{relpath.shown(to)} already exists.")
+            raise errors.InputError(_taken("file", to, to))
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).rename(target)
         # Noted before it is forgotten: the folder that both lie in stays.
@@ -166,14 +167,11 @@ class Draft:
 
     def _target(self, path: str) -> pathlib.Path:
         target = self.directory / relpath.checked(path)
-        name = relpath.shown(path)
         if path in self._folders:
-            raise errors.InputError(f"There is a folder {name} already, so {name} cannot be a file.")
+            raise errors.InputError(_taken("folder", path, path))
         for folder in relpath.folders(path):
             if folder in self._files:
-                raise errors.InputError(
-                    f"There is a file {relpath.shown(folder)} already, so {name} cannot be below it."
-                )
+                raise errors.InputError(_taken("file", folder, path))
         return target
 
 
@@ -220,7 +218,11 @@ def _opened(directory: pathlib.Path, path: str) -> io.FileIO:
     try:
         return disk.opened(directory, path)
     except errors.DamagedError as damage:
-        raise errors.ConflictError(f"The stored file {relpath.shown(path)} {damage}. Tell the operator.") from damage
+        raise errors.ConflictError(reasons.of("damaged", path=relpath.shown(path), damage=str(damage))) from damage
+
+
+def _taken(kind: str, taken: str, path: str) -> reasons.Reason:
+    return reasons.of("path-taken", kind=kind, taken=relpath.shown(taken), path=relpath.shown(path))
 
 
 def _text(directory: pathlib.Path, path: str) -> bytes:

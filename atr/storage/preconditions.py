@@ -70,7 +70,7 @@ def start_vote(of: eligibility.Release, *, manager: bool) -> reasons.Reason | No
         return reasons.of("vote-is-open" if is_open else "vote-has-passed")
     if of.newest_revision is None:
         return reasons.of("nothing-to-vote-on")
-    return None if manager else reasons.of("managers-start-votes", committee=of.committee.name)
+    return None if manager else reasons.of("managers-only", what="start a vote")
 
 
 async def abandon(read: transaction.Transaction, release: sql.Release) -> reasons.Reason | None:

@@ -3,6 +3,7 @@
 
 import atr.errors as errors
 import atr.models.sql as sql
+import atr.reasons as reasons
 import atr.storage.transaction as transaction
 
 
@@ -30,4 +31,4 @@ async def is_admin(read: transaction.Transaction) -> bool:
 async def demand_admin(read: transaction.Transaction) -> None:
     """Raise AccessError unless the reader is a foundation admin."""
     if not await is_admin(read):
-        raise errors.AccessError("Only foundation admins can see this page.")
+        raise errors.AccessError(reasons.of("admins-only", what="do this"))

@@ -7,6 +7,7 @@ and could be read as version "b-1.0" of "a". So a key alone never says which pro
 
 import dataclasses
 import datetime
+import enum
 import pathlib
 from collections.abc import Mapping
 from typing import Any, Final
@@ -94,7 +95,7 @@ class Transaction:
     def ensure_system(self) -> None:
         """Raise AccessError unless a service acts."""
         if not self.is_system:
-            raise errors.AccessError("Only the service can record what a platform did.")
+            raise errors.AccessError(reasons.of("service-only"))
 
     async def event(self, chain: str, subject: str, what: str, *, actor: str = "", **facts: Any) -> None:
         """Add an event in this transaction. `chain` is the release's key or audit.SITE."""
@@ -167,6 +168,11 @@ def demand(why_not: reasons.Reason | None) -> None:
         raise errors.ConflictError(why_not)
 
 
+def not_in(state: enum.StrEnum, *needed: enum.StrEnum) -> reasons.Reason:
+    """Why something cannot be done to a row in this state: it must be in one of those."""
+    return reasons.of("not-in-state", state=state.value, needed=" or ".join(needed))
+
+
 def demand_free(*why_not: reasons.Reason | None) -> None:
     """Raise BlockedError with those of these reasons that are not None, if any."""
     if found := [one for one in why_not if one is not None]:
@@ -204,9 +210,7 @@ async def load_active_release(write: Transaction, release_key: str) -> tuple[sql
 def ensure_active(project: sql.Project) -> None:
     """Raise AccessError unless the project is active."""
     if project.status is not sql.ProjectStatus.ACTIVE:
-        raise errors.AccessError(
-            f"{project.name} is {project.status.value}, so it can be neither changed nor published."
-        )
+        raise errors.AccessError(reasons.of("project-inactive"))
 
 
 async def load_deployment_for_update(write: Transaction, deployment_id: int) -> tables.Deployment:

@@ -19,12 +19,13 @@ import atr.models.sql as sql
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
 
 State = states.State
 _Deployment = states.DeploymentState
-_MOVED: Final = "It has changed in the meantime. Reload the page to see its current state."
+_MOVED: Final = reasons.of("moved")
 # While the platform reports one of these for a deployment, it was another one that made the version public.
 _ELSEWHERE: Final = frozenset({steps.Seen.STAGED, steps.Seen.FAILED})
 

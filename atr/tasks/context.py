@@ -12,6 +12,7 @@ from typing import Final
 import atr.errors as errors
 import atr.metrics as metrics
 import atr.platforms.contract as contract
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.mechanisms as mechanisms
@@ -94,9 +95,7 @@ class Context:
         """Return the adapter of a mechanism. Raises UnsupportedError if no address is configured for it."""
         found = self.promoters.get(mechanism)
         if found is None:
-            raise errors.UnsupportedError(
-                f"No address is configured for {mechanism.display_name}, so nothing is read or sent."
-            )
+            raise errors.UnsupportedError(reasons.of("no-address", platform=mechanism.display_name))
         return found
 
     def layout(self, mechanism: mechanisms.Mechanism) -> layouts.Layout:
@@ -108,9 +107,7 @@ class Context:
         promoters = (self.promoters[one] for one in platform.mechanisms if one in self.promoters)
         found = next(promoters, None) or self.catalogues.get(platform)
         if found is None:
-            raise errors.UnsupportedError(
-                f"No address is configured for {platform.display_name}, so it is not checked."
-            )
+            raise errors.UnsupportedError(reasons.of("no-address", platform=platform.display_name))
         return found
 
 

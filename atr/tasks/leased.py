@@ -14,6 +14,7 @@ import atr.models.work as work
 import atr.platforms.contract as contract
 import atr.promotion.budget as budget
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.shared.mechanisms as mechanisms
 import atr.storage.lanes as lanes
 import atr.storage.observations as observations
@@ -29,7 +30,7 @@ async def taken(context: contexts.Context, deployment_id: int) -> work.Deploymen
     async with context.service() as service:
         claimed = await service.deployments.take(deployment_id, owner=context.owner, seconds=context.lease)
     if claimed is None:
-        raise errors.ConflictError("Another worker is processing this deployment.")
+        raise errors.ConflictError(reasons.of("worker-busy"))
     return claimed
 
 

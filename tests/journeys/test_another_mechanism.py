@@ -32,6 +32,7 @@ import tests.depot.layout as layout
 import tests.depot.stand_in as stand_in
 import tests.sandboxes as sandboxes
 from tests import world as worlds
+from tests.coded import coded
 
 NPM: Final = distribution.DistributionPlatform.NPM
 STAGE: Final = mechanisms.Mechanism.NPM_STAGE
@@ -145,7 +146,7 @@ async def test_what_may_need_a_code_is_promoted_by_itself(world: worlds.World, t
         assert offered.rows == ()
         assert "Promote it by itself" in offered.left_out[0][2]
         async with world.member() as member:
-            with pytest.raises(errors.ConflictError, match="by itself"):
+            with pytest.raises(errors.ConflictError, check=coded("needs-code")):
                 await member.promotions.promote_all(release_key, asked, stop_at_trouble=True)
 
 

@@ -13,6 +13,7 @@ import atr.pages.releases as releases
 import atr.pages.views as views
 import atr.promotion.states as states
 import tests.world as worlds
+from tests.coded import coded
 
 _State = states.State
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -295,7 +296,7 @@ async def test_accepted_files_hide_no_changed_byte(voted: worlds.World) -> None:
 
 async def test_what_was_not_seen_is_not_accepted(voted: worlds.World) -> None:
     promotion_id = await _diverged(voted, EXTRA)
-    with pytest.raises(errors.ConflictError, match="have changed since you opened the page"):
+    with pytest.raises(errors.ConflictError, check=coded("stale", what="The extra files")):
         await _accept(voted, promotion_id, "0" * 64)
     with pytest.raises(errors.InputError):
         await _accept(voted, promotion_id, _seen(await voted.row(1, worlds.MEMBER)), " ")
@@ -307,7 +308,7 @@ async def test_only_what_diverged_by_extra_files_has_any_to_accept(voted: worlds
     voted.knob(await voted.row(1), "alter-public")
     row = await voted.until(1, _State.DIVERGED)
     assert [act.name for act in row.acts if act.name == "accept_extras"] == []
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("no-extra-files")):
         await _accept(voted, promotion_id, "0" * 64)
 
 

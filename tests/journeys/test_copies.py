@@ -21,6 +21,7 @@ import atr.promotion.states as states
 import atr.storage.holdings as holdings
 import atr.storage.worker.copies as writers
 from tests import world as worlds
+from tests.coded import coded
 from tests.journeys import test_kills as kills
 
 
@@ -152,7 +153,7 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     _, deployment_id = await elsewhere(world, keep=False)
     await captured(world, deployment_id)
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="does not keep copies"):
+        with pytest.raises(errors.ConflictError, check=coded("copies-off")):
             await member.deployments.keep_copy(deployment_id)
     world.fault("download", status=429, headers={"Retry-After": "3600"}, times=50)
     async with world.member() as member:
@@ -166,7 +167,7 @@ async def test_a_member_asks_for_a_copy(world: worlds.World) -> None:
     row = await deployment(world, deployment_id)
     assert (row.copy_problem, await kept_copies(world)) == ("", [row.file_set_digest])
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="already has its files, in the kept copy"):
+        with pytest.raises(errors.ConflictError, check=coded("held-already", holder="the kept copy")):
             await member.deployments.keep_copy(deployment_id)
 
 
@@ -362,7 +363,7 @@ async def test_forgetting_frees_what_no_other_copy_needs(world: worlds.World) ->
     await world.pass_time(days=1)
     assert kept(world) == set(files.values())
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="There is no copy of it"):
+        with pytest.raises(errors.ConflictError, check=coded("no-copy")):
             await member.deployments.forget_copy(first, "twice")
 
 
@@ -372,7 +373,7 @@ async def test_what_an_open_vote_is_about_is_not_forgotten(world: worlds.World) 
     async with world.manager() as manager:
         await manager.vote.open_vote(release_key)
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="ballot of an open vote"):
+        with pytest.raises(errors.ConflictError, check=coded("copy-on-open-ballot")):
             await member.deployments.forget_copy(deployment_id, "to save room")
     async with world.manager() as manager:
         await manager.vote_resolution.resolve_failed(release_key, "there is a bug")

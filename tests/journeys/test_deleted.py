@@ -19,6 +19,7 @@ import atr.storage.readers.usage as usage
 import atr.worker as worker
 from tests import hosting
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 State = states.State
@@ -163,7 +164,7 @@ async def test_no_ballot_of_a_deleted_release_speaks_for_a_new_one_of_its_versio
     await people.compose(voted.store, voted.tree)
     async with voted.member() as member:
         await member.deployments.take_off_ballot(1, "It is of the release that was deleted.")
-    with pytest.raises(errors.ConflictError, match="Choose another version"):
+    with pytest.raises(errors.ConflictError, check=coded("old-ballot", vote=1)):
         async with voted.manager() as manager:
             await manager.vote.open_vote(RELEASE)
     (release,) = await voted.rows(sql.Release)

@@ -10,6 +10,7 @@ import atr.models.sql as sql
 import atr.pages.views as views
 import atr.promotion.states as states
 from tests import world as worlds
+from tests.coded import coded
 
 _State = states.DeploymentState
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -32,7 +33,7 @@ async def test_a_drop_is_refused_while_the_ballot_or_a_promotion_is_open(staged:
     """And needs a reason; after the vote, without a promotion, it goes."""
     async with staged.member() as member:
         await member.vote.open_vote(RELEASE)
-    with pytest.raises(errors.ConflictError, match="ballot of an open vote"):
+    with pytest.raises(errors.ConflictError, check=coded("on-open-ballot")):
         await _drop(staged)
     async with staged.manager() as manager:
         await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
@@ -49,7 +50,7 @@ async def test_a_drop_is_refused_while_the_ballot_or_a_promotion_is_open(staged:
 async def test_a_drop_is_refused_while_it_is_promoted(voted: worlds.World) -> None:
     """Whatever the promotion's state, until it is given up."""
     promotion_id = await voted.promote(1)
-    with pytest.raises(errors.ConflictError, match="promotion of it is open"):
+    with pytest.raises(errors.ConflictError, check=coded("promotion-open")):
         await _drop(voted)
     async with voted.member() as member:
         await member.promotions.abort(promotion_id, "Another time.")
@@ -110,7 +111,7 @@ async def test_two_deployments_of_one_version_only_one_is_promoted(voted: worlds
     second = await voted.record(RELEASE, await voted.stage_elsewhere(voted.tree))
     await voted.until(second, _captured)
     first_promotion = await voted.promote(1)
-    with pytest.raises(errors.ConflictError, match="requested by alice"):
+    with pytest.raises(errors.ConflictError, check=coded("package-held", asf_uid="alice")):
         await voted.promote(second, "bob")
     async with voted.member("bob") as member:
         await member.promotions.abort(first_promotion, "The other one.")

@@ -19,6 +19,7 @@ import atr.pages.views as views
 import atr.promotion.states as states
 import atr.sandbox.central_portal.bundle as bundle
 from tests import world as worlds
+from tests.coded import coded
 
 _Deployment = states.DeploymentState
 _State = states.State
@@ -354,7 +355,7 @@ async def test_an_upload_that_is_still_looked_for_is_not_settled_by_a_person(
     release_key = await world.composed()
     world.fault("upload", effect=True, cut=True)
     deployment_id = await world.stage(release_key)
-    with pytest.raises(errors.ConflictError, match="uploading"):
+    with pytest.raises(errors.ConflictError, check=coded("not-in-state", state="uploading", needed="lost")):
         async with world.member() as member:
             await member.deployments.settle_lost(deployment_id, external_id, "I know better.")
     row = await world.until(deployment_id, _is(_Deployment.STAGED))

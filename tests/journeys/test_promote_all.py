@@ -19,6 +19,7 @@ import atr.promotion.states as states
 import atr.shared.maven as maven
 from tests import databases as provided
 from tests import world as worlds
+from tests.coded import coded
 
 S = states.State
 VERSION = "2.4.0"
@@ -220,7 +221,7 @@ async def test_going_on_needs_trouble_a_reason_and_a_member(several: worlds.Worl
     """Nobody jumps the queue by it."""
     promotions = await _promote_all(several, 1, 2)
     async with several.member() as member:
-        with pytest.raises(errors.ConflictError, match="No"):
+        with pytest.raises(errors.ConflictError, check=coded("not-blocked")):
             await member.promotions.go_on(promotions[1], "in a hurry")
         await member.promotions.abort(promotions[0], "a slip")
         with pytest.raises(errors.InputError, match="Enter a reason"):
@@ -233,7 +234,7 @@ async def test_a_double_click_is_one_promotion_each(several: worlds.World) -> No
     first = await _ask(several, asked)
     assert await _ask(several, asked) == first
     assert len(await several.rows(tables.Promotion)) == 3
-    with pytest.raises(errors.ConflictError, match="These have changed"):
+    with pytest.raises(errors.ConflictError, check=coded("stale")):
         await _ask(several, asked, asf_uid="bob")
 
 
@@ -241,10 +242,10 @@ async def test_what_moved_is_named_and_nothing_is_opened(several: worlds.World) 
     """All or none: one row that is not what was seen refuses them all."""
     asked = await _seen(several, 1, 2, 3)
     await several.promote(2)
-    with pytest.raises(errors.ConflictError, match=r"These have changed.*widgets-parent"):
+    with pytest.raises(errors.ConflictError, match="widgets-parent", check=coded("stale")):
         await _ask(several, asked)
     forged = [asked[0], dataclasses.replace(asked[2], evidence_digest="0" * 64)]
-    with pytest.raises(errors.ConflictError, match="widgets-cli"):
+    with pytest.raises(errors.ConflictError, match="widgets-cli", check=coded("stale")):
         await _ask(several, forged)
     assert len(await several.rows(tables.Promotion)) == 1
 

@@ -14,6 +14,7 @@ import atr.promotion.states as states
 import atr.sandbox.central_portal.portal as portals
 import atr.shared.distribution as distribution
 from tests import world as worlds
+from tests.coded import coded
 
 _State = states.DeploymentState
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -54,7 +55,7 @@ async def test_an_id_belongs_to_one_release(voted: worlds.World) -> None:
     assert await voted.record(RELEASE, external_id, voted.tree.packages[1]) == 1
     async with voted.member() as member:
         other = await member.release.start(people.PROJECT, "2.5.0")
-    with pytest.raises(errors.ConflictError, match="another release"):
+    with pytest.raises(errors.ConflictError, check=coded("recorded-elsewhere", deployment=external_id)):
         await voted.record(other, external_id)
     async with voted.admin() as admin:
         await admin.policy.set_project("gadgets", "Gadgets", "elsewhere")
@@ -71,7 +72,7 @@ async def test_an_id_belongs_to_one_release(voted: worlds.World) -> None:
     )
     async with voted.store.write_as_project_committee_member("gadgets", people.STRANGER) as stranger:
         theirs = await stranger.release.start("gadgets", "1.0")
-        with pytest.raises(errors.ConflictError, match="another release"):
+        with pytest.raises(errors.ConflictError, check=coded("recorded-elsewhere", deployment=external_id)):
             await stranger.distributions.record(theirs, voted.tree.packages[0], staging=True, deployment_id=external_id)
 
 

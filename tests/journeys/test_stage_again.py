@@ -12,6 +12,7 @@ import atr.models.sql as sql
 import atr.pages.views as views
 import atr.promotion.states as states
 from tests import world as worlds
+from tests.coded import coded
 from tests.journeys import test_copies as copying
 
 _State = states.DeploymentState
@@ -135,7 +136,7 @@ async def test_a_copy_that_is_needed_for_an_upload_is_not_forgotten(world: world
     release_key, first, digest = await passed(world)
     await again(world, release_key, digest)
     async with world.member() as member:
-        with pytest.raises(errors.ConflictError, match="being restaged"):
+        with pytest.raises(errors.ConflictError, check=coded("copy-in-use")):
             await member.deployments.forget_copy(first, "no longer wanted")
 
 
@@ -176,7 +177,7 @@ async def test_after_the_announcement_nothing_is_staged_again(world: worlds.Worl
     release_key, first, digest = await passed(world)
     await world.change(await _announced(world, release_key))
     assert act(await world.row(first)) is None
-    with pytest.raises(errors.ConflictError, match="announced"):
+    with pytest.raises(errors.ConflictError, check=coded("announced")):
         await again(world, release_key, digest)
 
 

@@ -15,6 +15,7 @@ import atr.pages.views as views
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 from tests import world as worlds
+from tests.coded import coded
 from tests.sandbox import bundles
 
 _State = states.DeploymentState
@@ -130,7 +131,7 @@ async def test_an_upload_that_cannot_be_found_is_lost_until_a_person_says_what_b
         await member.deployments.settle_lost(deployment_id, external_id, "Found it there.")
     row = await world.until(deployment_id, _captured)
     assert row.deployment_state is _State.STAGED
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("not-in-state", state="staged", needed="lost")):
         async with world.member() as member:
             await member.deployments.settle_lost(deployment_id, external_id, "Twice.")
 
@@ -143,7 +144,7 @@ async def test_a_lost_upload_cannot_be_settled_with_the_id_of_another_row(world:
     world.fault("upload", cut=True)
     deployment_id = await world.stage(release_key)
     await world.until(deployment_id, _is(_State.LOST))
-    with pytest.raises(errors.ConflictError, match="already recorded"):
+    with pytest.raises(errors.ConflictError, check=coded("recorded-already", deployment=external_id)):
         async with world.member() as member:
             await member.deployments.settle_lost(deployment_id, external_id, "That one.")
 

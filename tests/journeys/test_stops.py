@@ -12,6 +12,7 @@ import atr.models.promotion as tables
 import atr.promotion.states as states
 import atr.promotion.steps as steps
 from tests import world as worlds
+from tests.coded import coded
 
 _State = states.State
 _Deployment = states.DeploymentState
@@ -189,7 +190,7 @@ async def test_nothing_is_published_for_what_is_stopped_while_it_is_proved(voted
         (claimed,) = await service.promotions.claim(owner="proves", seconds=60, limit=1)
         await service.promotions.verified(claimed, await queries.file_set(service.write.data, claimed.voted_digest))
     await _stop(voted, promotion_id)
-    with pytest.raises(errors.ConflictError, match="aborting now, so nothing is sent"):
+    with pytest.raises(errors.ConflictError, check=coded("nothing-sent", state="aborting")):
         async with voted.service() as service:
             await service.marks.publish(claimed, claimed.voted_digest, seconds=60)
     await voted.until(1, _State.ABORTED)
@@ -232,10 +233,10 @@ async def test_who_may_stop_and_what_may_be_stopped(voted: worlds.World) -> None
         async with voted.member() as member:
             await member.promotions.stop(promotion_id, " ")
     await _stop(voted, promotion_id)
-    with pytest.raises(errors.ConflictError, match="stop is already in progress"):
+    with pytest.raises(errors.ConflictError, check=coded("being-stopped")):
         await _stop(voted, promotion_id)
     await voted.until(1, _State.ABORTED)
-    with pytest.raises(errors.ConflictError, match="can no longer be stopped"):
+    with pytest.raises(errors.ConflictError, check=coded("not-stoppable", state="aborted")):
         await _stop(voted, promotion_id)
 
 

@@ -11,6 +11,7 @@ import atr.pages.deployments as deployments
 import atr.pages.views as views
 import atr.promotion.states as states
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 _JAR = "widgets-core-2.4.0.jar"
@@ -174,7 +175,7 @@ async def test_what_is_not_staged_is_not_read(voted: worlds.World, state: states
     row.state = state
     await voted.change(row)
     assert "verify" not in {act.name for act in (await voted.row(1)).acts}
-    with pytest.raises(errors.ConflictError, match="no staged files to read"):
+    with pytest.raises(errors.ConflictError, check=coded("nothing-staged")):
         await _ask(voted)
 
 
@@ -183,7 +184,7 @@ async def test_what_is_on_its_way_is_not_read_beside_it(voted: worlds.World) -> 
     voted.knob(await voted.row(1), "stick")
     await voted.promote(1)
     await voted.until(1, states.State.PUBLISHING)
-    with pytest.raises(errors.ConflictError, match="is being published"):
+    with pytest.raises(errors.ConflictError, check=coded("compared-when-public")):
         await _ask(voted)
 
 

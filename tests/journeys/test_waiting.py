@@ -11,6 +11,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.promotion.states as states
 from tests import world as worlds
+from tests.coded import coded
 
 _State = states.State
 _POM = "org/example/widgets/widgets-core/2.4.0/widgets-core-2.4.0.pom"
@@ -141,7 +142,7 @@ async def test_a_person_may_extend_it(voted: worlds.World) -> None:
     row = await voted.until(1, _State.PUBLISHING)
     voted.knob(row, "stick", on=False)
     await voted.live(1)
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("not-in-state", state="live")):
         async with voted.member() as member:
             await member.promotions.extend(number, "Too late.")
 
@@ -157,19 +158,19 @@ async def test_giving_up_takes_a_day_of_observed_absence(voted: worlds.World) ->
         async with voted.member() as member:
             await member.promotions.give_up(number, "Nothing came of it.")
 
-    with pytest.raises(errors.ConflictError, match="24 hours"):
+    with pytest.raises(errors.ConflictError, check=coded("may-be-sent")):
         await give_up()
     # A day in which the platform answers nothing.
     outage = voted.platform.faults
     voted.fault("status", status=503, times=None)
     await voted.pass_time(rounds=10, minutes=150)
-    with pytest.raises(errors.ConflictError, match="24 hours"):
+    with pytest.raises(errors.ConflictError, check=coded("may-be-sent")):
         await give_up()
     # A day in which no worker ran.
     outage.clear()
     await voted.pass_time(minutes=15)
     voted.clock.turn(hours=25)
-    with pytest.raises(errors.ConflictError, match="24 hours"):
+    with pytest.raises(errors.ConflictError, check=coded("may-be-sent")):
         await give_up()
     await voted.pass_time(rounds=10, minutes=160)
     await give_up()

@@ -16,6 +16,7 @@ import atr.pages.resolution as resolution
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _PYPI: Final = distribution.coordinates(distribution.DistributionPlatform.PYPI, "", "widgets", "2.4.0")
@@ -105,7 +106,7 @@ async def test_what_is_only_claimed_is_missing_and_what_is_found_needs_a_word(vo
     page = await _page(voted, people.COMMITTER)
     assert (page.missing, page.unproved, page.why_not) == ((), ((_PYPI.purl, _NAME),), "")
     assert _NAME in page.sentence
-    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
+    with pytest.raises(errors.ConflictError, check=coded("stale", what="What is not published")):
         await _without(voted, seen, reason=_REASON)
     for vouched in ((), ("pkg:pypi/other@2.4.0",)):
         with pytest.raises(errors.BlockedError) as raised:

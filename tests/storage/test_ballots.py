@@ -20,6 +20,7 @@ import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.files as files
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _Choice = sql.VoteChoice
@@ -113,14 +114,23 @@ async def _unmapped(world: worlds.World) -> None:
         await member.policy.edit(people.PROJECT, file_tag_mappings={})
 
 
-@pytest.mark.parametrize("move", [_revised, _same_again, _taken_off, _recorded, _unmapped])
+@pytest.mark.parametrize(
+    ("move", "code"),
+    [
+        (_revised, "newer-than-seen"),
+        (_same_again, "newer-than-seen"),
+        (_taken_off, "stale"),
+        (_recorded, "stale"),
+        (_unmapped, "stale"),
+    ],
+)
 async def test_a_ballot_that_moved_after_it_was_seen_is_not_opened(
-    staged: worlds.World, move: Callable[[worlds.World], Awaitable[None]]
+    staged: worlds.World, move: Callable[[worlds.World], Awaitable[None]], code: str
 ) -> None:
     """A revision, even one with the same bytes; an entry more or less; another mapping. Nothing is opened."""
     seen = await _proposal(staged)
     await move(staged)
-    with pytest.raises(errors.ConflictError, match="The ballot has changed"):
+    with pytest.raises(errors.ConflictError, check=coded(code)):
         await _open(staged, seen)
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE_DRAFT
     assert not await staged.rows(tables.BallotEntry)
@@ -136,7 +146,7 @@ async def test_taken_off_and_put_on_again_is_the_same_ballot(staged: worlds.Worl
     assert await _open(staged, seen) == 1
     back = [event.what for event in await staged.events("deployment:1")].count("deployment_on_ballot")
     assert back == 1
-    with pytest.raises(errors.ConflictError, match="ballot is fixed"):
+    with pytest.raises(errors.ConflictError, check=coded("ballot-fixed")):
         async with staged.member() as member:
             await member.deployments.put_on_ballot(1)
 
@@ -150,7 +160,7 @@ async def test_a_vote_is_not_opened_while_a_capture_runs(world: worlds.World) ->
     with pytest.raises(errors.BlockedError, match="not been captured yet"):
         await _open(world, seen)
     await world.until(number, lambda row: row.proof.staged is not None)
-    with pytest.raises(errors.ConflictError, match="The ballot has changed"):
+    with pytest.raises(errors.ConflictError, check=coded("stale", what="The ballot")):
         await _open(world, seen)
 
 
@@ -163,11 +173,12 @@ async def test_two_people_open_it_at_once(staged: worlds.World) -> None:
     assert ends.count(1) == 1
     (refused,) = [end for end in ends if isinstance(end, BaseException)]
     assert isinstance(refused, errors.ConflictError)
-    assert "already open, opened by" in str(refused)
+    assert coded("vote-opened", vote=1)(refused)
+    assert refused.reasons[0].facts["by"]
     first = (people.COMMITTER, "alice")[ends.index(1)]
     assert await _open(staged, seen, first) == 1
     assert len([one for one in await staged.events_of(RELEASE) if one.what == "vote_opened"]) == 1
-    with pytest.raises(errors.ConflictError, match="already open"):
+    with pytest.raises(errors.ConflictError, check=coded("vote-opened", vote=1)):
         await _open(staged, None, first)
 
 
@@ -222,13 +233,13 @@ async def test_a_paper_names_the_vote_and_the_ballot_it_is_for(staged: worlds.Wo
     await _open(staged)
     await _fail(staged)
     async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
-        with pytest.raises(errors.ConflictError, match="was not recorded"):
+        with pytest.raises(errors.ConflictError, check=coded("no-open-vote")):
             await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=1, ballot_digest=seen.digest)
     await staged.revise(RELEASE, _add)
     await _open(staged)
     stale = ((1, seen.digest), (2, seen.digest), (1, (await _proposal(staged)).digest))
     for vote_seq, digest in stale:
-        with pytest.raises(errors.ConflictError, match="candidate 2 is now open"):
+        with pytest.raises(errors.ConflictError, check=coded("other-candidate", vote=2)):
             async with staged.store.write_as_project_committee_participant(people.PROJECT, "alice") as participant:
                 await participant.vote.cast(RELEASE, _Choice.YES, vote_seq=vote_seq, ballot_digest=digest)
     assert not await staged.rows(sql.BallotPaper)
@@ -273,11 +284,11 @@ async def test_a_count_that_changed_after_it_was_seen_is_looked_at_again(staged:
     await _open(staged)
     for who in people.MEMBERS:
         await _cast(staged, who)
-    with pytest.raises(errors.ConflictError, match="The votes have changed"):
+    with pytest.raises(errors.ConflictError, check=coded("votes-changed", plus=3, minus=0)):
         await _pass(staged, ballots.Tally(2, 0))
-    with pytest.raises(errors.ConflictError, match="candidate 7 is over"):
+    with pytest.raises(errors.ConflictError, check=coded("other-candidate", vote=1)):
         await _pass(staged, ballots.Tally(3, 0), vote_seq=7)
-    with pytest.raises(errors.ConflictError, match="The votes have changed"):
+    with pytest.raises(errors.ConflictError, check=coded("votes-changed", plus=3, minus=0)):
         async with staged.manager() as manager:
             await manager.vote_resolution.resolve_failed(RELEASE, "No.", vote_seq=1, seen=ballots.Tally(3, 1))
     assert (await _release(staged)).phase is _Phase.RELEASE_CANDIDATE
@@ -323,7 +334,7 @@ async def test_a_vote_that_is_open_can_be_abandoned(staged: worlds.World) -> Non
     await _cast(staged, "alice")
     with pytest.raises(errors.InputError, match="Enter a reason"):
         await _abandon(staged, "")
-    with pytest.raises(errors.ConflictError, match="candidate 4"):
+    with pytest.raises(errors.ConflictError, check=coded("other-candidate", vote=1)):
         await _abandon(staged, vote_seq=4)
     await _abandon(staged, vote_seq=1)
     release = await _release(staged)
@@ -331,9 +342,9 @@ async def test_a_vote_that_is_open_can_be_abandoned(staged: worlds.World) -> Non
     assert release.vote_resolved is None
     (deployment,) = await staged.rows(tables.Deployment)
     assert deployment.off_ballot == "It was staged for candidate 1, which was abandoned."
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("no-open-vote")):
         await _cast(staged, "bob")
-    with pytest.raises(errors.ConflictError, match="in Compose"):
+    with pytest.raises(errors.ConflictError, check=coded("no-candidate")):
         await _abandon(staged)
     async with staged.member() as member:
         await member.deployments.drop(1, "Abandoned.")
@@ -351,7 +362,7 @@ async def test_after_the_vote_it_stops_what_waits_and_authorises_nothing_any_mor
     await voted.pass_time(rounds=3, hours=3)
     with pytest.raises(errors.BlockedError, match="not in the Finish phase"):
         await voted.promote(1)
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("not-in-finish")):
         async with voted.manager() as manager:
             await manager.announce.announce(RELEASE)
     assert voted.publish_calls == 0
@@ -375,7 +386,7 @@ async def test_once_a_call_was_made_nothing_is_abandoned(voted: worlds.World, an
         voted.fault("publish", **answer)
     await voted.work()
     assert voted.publish_calls == 1
-    with pytest.raises(errors.ConflictError, match="publish request was sent"):
+    with pytest.raises(errors.ConflictError, check=coded("request-sent")):
         await _abandon(voted)
     assert (await _release(voted)).phase is _Phase.RELEASE_PREVIEW
 
@@ -386,10 +397,10 @@ async def test_what_was_published_by_hand_is_not_abandoned(voted: worlds.World) 
     while (await voted.row(1)).deployment_state is not published:
         voted.clock.turn(seconds=900)
         await voted.work(rounds=1)
-    with pytest.raises(errors.ConflictError, match="published on the platform"):
+    with pytest.raises(errors.ConflictError, check=coded("published-there")):
         await _abandon(voted)
     await voted.live(1)
-    with pytest.raises(errors.ConflictError, match="is public, or may be"):
+    with pytest.raises(errors.ConflictError, check=coded("maybe-public")):
         await _abandon(voted)
 
 
@@ -404,7 +415,7 @@ async def test_beside_a_worker_that_is_about_to_send_nothing_is_sent(voted: worl
         await service.promotions.verified(claimed, proved)
     await _abandon(voted)
     before = await voted.promotion(promotion_id)
-    with pytest.raises(errors.ConflictError, match="nothing is sent"):
+    with pytest.raises(errors.ConflictError, check=coded("nothing-sent", state="aborted")):
         async with voted.service() as service:
             await service.marks.publish(claimed, proved.digest, seconds=60)
     assert await voted.promotion(promotion_id) == before
@@ -419,7 +430,7 @@ async def test_beside_a_worker_that_is_about_to_send_nothing_is_sent(voted: worl
 async def test_after_the_mark_it_comes_too_late(voted: worlds.World) -> None:
     await voted.promote(1)
     assert await voted.dies(voted.dying_at("after_mark"))
-    with pytest.raises(errors.ConflictError, match="publish request was sent"):
+    with pytest.raises(errors.ConflictError, check=coded("request-sent")):
         await _abandon(voted)
     voted.clock.turn(hours=1)
     await voted.live(1)

@@ -15,6 +15,7 @@ import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.worker as worker
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 OTHER: Final = "other"
@@ -161,7 +162,7 @@ async def test_what_was_published_by_hand_is_tracked_only_inside_the_names(voted
         await admin.policy.set_target(people.PROJECT, worlds.MAVEN, namespaces=["org.example.gadgets"])
     voted.knob(await voted.row(1), "publish-by-hand")
     await voted.until(1, lambda row: row.deployment_state is states.DeploymentState.PUBLISHED)
-    with pytest.raises(errors.ConflictError, match="Outside the project's namespaces"):
+    with pytest.raises(errors.ConflictError, check=coded("outside-target")):
         async with voted.member() as member:
             await member.promotions.prove_published(1)
     assert not await voted.rows(tables.PromotionTarget)
@@ -213,7 +214,7 @@ async def test_a_deployment_of_another_project_is_not_kept_from_it(world: worlds
     external_id = await world.stage_elsewhere(world.tree)
     async with world.store.write_as_project_committee_member(OTHER, people.STRANGER) as member:
         await member.distributions.record(_THEIRS, _OWN, staging=True, deployment_id=external_id)
-    with pytest.raises(errors.ConflictError, match="recorded for another release"):
+    with pytest.raises(errors.ConflictError, check=coded("recorded-elsewhere")):
         await world.record(release_key, external_id)
     await world.pass_time(rounds=3, hours=1)
     (theirs,) = await world.rows(tables.Deployment)
@@ -228,7 +229,7 @@ async def test_a_deployment_of_another_project_is_not_kept_from_it(world: worlds
 async def test_what_is_held_without_right_is_freed_and_both_sides_are_told(voted: worlds.World) -> None:
     """The state stays, what lies inside stays held, and the members of the other project can promote."""
     number = await _squat(voted)
-    with pytest.raises(errors.ConflictError, match=r"other-2\.4\.0.*is released within a minute"):
+    with pytest.raises(errors.ConflictError, check=coded("package-held-outside", release=_THEIRS)):
         await voted.promote(1)
     await voted.work()
     assert await _targets(voted) == {(number, _OWN.purl): True, (number, _CORE.purl): False}

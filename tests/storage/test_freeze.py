@@ -23,6 +23,7 @@ import atr.storage.eligibility as eligibility
 import atr.storage.writers.ballots as ballots
 from tests import hosting
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE: Final = f"{people.PROJECT}-2.4.0"
 _Phase = sql.ReleasePhase
@@ -131,18 +132,20 @@ async def test_a_vote_that_is_not_about_the_newest_revision_gets_no_ballot(
     await hosting.revise(staged.store, RELEASE, nothing)
     async with _host(staged) as data:
         await _start(data, staged, voted_revision_number=number)
-        with pytest.raises(errors.ConflictError, match=f"started on revision {number or 'none'}, and revision 00002"):
+        with pytest.raises(
+            errors.ConflictError, check=coded("newer-than-seen", revision=number or "none", newest="00002")
+        ):
             await _ballots(data, staged).freeze(RELEASE)
         await data.rollback()
 
 
 async def test_a_ballot_is_frozen_once_and_only_for_a_vote_that_was_started(staged: worlds.World) -> None:
     async with _host(staged) as data:
-        with pytest.raises(errors.ConflictError, match=r"No vote on .* was started"):
+        with pytest.raises(errors.ConflictError, check=coded("no-open-vote")):
             await _ballots(data, staged).freeze(RELEASE)
         await _start(data, staged)
         await _ballots(data, staged).freeze(RELEASE)
-        with pytest.raises(errors.ConflictError, match="is frozen"):
+        with pytest.raises(errors.ConflictError, check=coded("ballot-fixed")):
             await _ballots(data, staged).freeze(RELEASE)
         await data.commit()
     assert len(await staged.rows(tables.BallotEntry)) == 3

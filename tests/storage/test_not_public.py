@@ -24,6 +24,7 @@ import atr.shared.distribution as distribution
 import atr.storage.candidates as candidates
 from tests import databases as provided
 from tests import world as worlds
+from tests.coded import coded
 from tests.journeys import test_promote_all as modules
 
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -167,7 +168,7 @@ async def test_what_is_public_by_now_is_not_announced_as_lacking(voted: worlds.W
     seen = (await _announcing(voted)).lacking_digest
     assert seen
     await _promoted(voted, 1)
-    with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
+    with pytest.raises(errors.ConflictError, check=coded("stale", what="What is not published")):
         async with voted.member() as member:
             await member.announce.announce_without(RELEASE, seen=seen, reason=_REASON)
     assert (await _announcing(voted)).lacking_digest == ""

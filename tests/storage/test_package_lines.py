@@ -23,6 +23,7 @@ import atr.promotion.states as states
 import atr.storage.eligibility as eligibility
 from tests import databases as provided
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 # One deployment holds a parent of an older version beside the module.
@@ -110,7 +111,7 @@ async def test_what_is_promoted_together_says_both_versions(mixed: worlds.World)
     assert any(line.what.startswith(f"{BOTH} on Maven Central:") for line in shown.missing)
     rows = [await mixed.row(number) for number in (1, 2)]
     asked = [order.Asked(row.deployment_id or 0, row.evidence_digest, row.row_version) for row in rows]
-    with pytest.raises(errors.ConflictError, match=BOTH):
+    with pytest.raises(errors.ConflictError, match=BOTH, check=coded("stale")):
         async with mixed.member() as member:
             await member.promotions.promote_all(
                 RELEASE, [order.Asked(1, "0" * 64, rows[0].row_version), asked[1]], stop_at_trouble=True

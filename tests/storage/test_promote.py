@@ -18,6 +18,7 @@ import atr.shared.distribution as distribution
 import atr.storage as storage
 import atr.storage.transaction as transaction
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 _Platform = distribution.DistributionPlatform
@@ -63,7 +64,7 @@ async def test_what_moved_since_it_was_seen_is_a_conflict(voted: worlds.World) -
         {"evidence_digest": row.evidence_digest, "row_version": row.row_version + 1},
     ]
     for fields in moved:
-        with pytest.raises(errors.ConflictError, match="changed since you opened the page"):
+        with pytest.raises(errors.ConflictError, check=coded("stale", what="The deployment or its evidence")):
             await _promote(voted, worlds.MAVEN, **fields)
     assert not await voted.rows(tables.Promotion)
 
@@ -74,11 +75,11 @@ async def test_the_same_click_twice_is_one_and_another_persons_is_told_who_was_f
     fields: dict[str, Any] = {"evidence_digest": row.evidence_digest, "row_version": row.row_version}
     first = await _promote(voted, worlds.MAVEN, **fields)
     assert await _promote(voted, worlds.MAVEN, **fields) == first
-    with pytest.raises(errors.ConflictError, match="alice already promoted it"):
+    with pytest.raises(errors.ConflictError, check=coded("promoted-already", asf_uid="alice")):
         await _promote(voted, worlds.MAVEN, asf_uid="bob", **fields)
     await voted.live(1)
     assert await _promote(voted, worlds.MAVEN, **fields) == first
-    with pytest.raises(errors.ConflictError, match="alice already promoted it"):
+    with pytest.raises(errors.ConflictError, check=coded("promoted-already", asf_uid="alice")):
         await _promote(voted, worlds.MAVEN, asf_uid="bob", **fields)
     assert len(await voted.rows(tables.Promotion)) == 1
     assert voted.publish_calls == 1
@@ -224,13 +225,13 @@ def test_every_writer_method_is_in_the_table_above() -> None:
 async def test_only_the_service_notes_what_a_platform_did(voted: worlds.World) -> None:
     """A mark on the transaction, set by `write_as_system` alone: no rung of the ladder and no name passes for it."""
     claimed: Any = object()
-    with pytest.raises(errors.AccessError, match="Only the service"):
+    with pytest.raises(errors.AccessError, check=coded("service-only")):
         async with voted.member() as member:
             await member.distributions.settle(claimed, claimed)
-    with pytest.raises(errors.AccessError, match="Only the service"):
+    with pytest.raises(errors.AccessError, check=coded("service-only")):
         async with voted.member() as member:
             await member.distributions.record_from_data(claimed, None, next_look=voted.clock.at)
-    with pytest.raises(errors.AccessError, match="is a service account"):
+    with pytest.raises(errors.AccessError, check=coded("service-account")):
         async with voted.store.write(transaction.SYSTEM_SERVICE_UID):
             raise AssertionError("somebody passed for the service")
 

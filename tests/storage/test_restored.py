@@ -17,6 +17,7 @@ import atr.pages.stuck as stuck
 import atr.promotion.states as states
 import atr.shared.distribution as distribution
 from tests import world as worlds
+from tests.coded import coded
 
 _State = states.State
 _Deployment = states.DeploymentState
@@ -91,7 +92,7 @@ async def test_gone_after_a_restore_says_nothing_and_a_stop_takes_a_day_of_looks
     voted.knob(await voted.row(1), "vanish")
     await voted.pass_time(rounds=6, minutes=20)
     assert (await voted.promotion(1)).state is _State.REQUESTED
-    with pytest.raises(errors.ConflictError, match="24 hours"):
+    with pytest.raises(errors.ConflictError, check=coded("may-be-sent")):
         async with voted.member() as member:
             await member.promotions.abort(1, "It is gone.")
     await voted.pass_time(rounds=30, hours=1)
@@ -150,7 +151,7 @@ async def test_a_row_of_the_list_stays_until_the_platform_was_asked(voted: world
     """A call of which no row tells may have been made for it."""
     await _declare(voted)
     where = voted.tree.packages[0]
-    with pytest.raises(errors.ConflictError, match="restored"):
+    with pytest.raises(errors.ConflictError, check=coded("asked-too-soon")):
         async with voted.member() as member:
             await member.distributions.delete_distribution((await _deployment(voted)).release_key, where, "Not needed.")
     await voted.pass_time(minutes=10)

@@ -15,6 +15,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.storage.files as files
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 _ZIP = f"apache-{people.PROJECT}-2.4.0-source-release.zip"
@@ -151,7 +152,7 @@ async def test_a_draft_that_another_revision_overtook_is_refused(world: worlds.W
             await draft.add("early.txt", worlds.stream(b"early"))
 
         await world.revise(RELEASE, change)
-        with pytest.raises(errors.ConflictError, match="made revision 00002"):
+        with pytest.raises(errors.ConflictError, check=coded("overtaken", revision="00002", begun="revision 00001")):
             async with world.member() as member:
                 await member.revision.create(RELEASE, late, "from the first one")
     assert [row.number for row in await world.rows(sql.Revision)] == ["00001", "00002"]

@@ -16,6 +16,7 @@ import atr.promotion.steps as steps
 import atr.shared.distribution as distribution
 import atr.storage.writers.distributions as distributions
 from tests import world as worlds
+from tests.coded import coded
 
 _Proof = distribution.Proof
 RELEASE = f"{people.PROJECT}-2.4.0"
@@ -80,7 +81,7 @@ async def test_said_to_be_public_with_other_bytes_diverges(voted: worlds.World) 
 async def test_what_is_tracked_by_hand_can_be_stopped_and_never_reaches_sending(voted: worlds.World) -> None:
     """And holds the coordinates meanwhile."""
     await _said_public(voted, _CORE)
-    with pytest.raises(errors.ConflictError, match="already being promoted"):
+    with pytest.raises(errors.ConflictError, check=coded("package-held")):
         await voted.promote(1)
     async with voted.member() as member:
         await member.promotions.abort(1, "It was a mistake.")
@@ -141,9 +142,9 @@ async def test_what_is_recorded_elsewhere_stays_pending_with_an_event(
 
 async def test_nothing_is_said_to_be_public_before_the_vote_has_passed(staged: worlds.World) -> None:
     """In Compose and Vote only staging is recorded."""
-    with pytest.raises(errors.ConflictError, match="not in Finish"):
+    with pytest.raises(errors.ConflictError, check=coded("phase")):
         await _said_public(staged, _CORE)
-    with pytest.raises(errors.ConflictError, match="not in Finish"):
+    with pytest.raises(errors.ConflictError, check=coded("phase")):
         async with staged.member() as member:
             await member.distributions.automate(RELEASE, worlds.MAVEN, staging=False)
 
@@ -159,13 +160,13 @@ async def test_deleting_needs_a_reason_and_is_refused_once_a_call_was_made(voted
         with pytest.raises(errors.InputError):
             await delete(empty)
     promotion_id = await voted.promote(1)
-    with pytest.raises(errors.ConflictError, match="is requested"):
+    with pytest.raises(errors.ConflictError, check=coded("promotion-requested")):
         await delete()
     voted.fault("publish", status=403)
     await voted.until(1, lambda row: "refused the publish request" in row.next_note)
     async with voted.member() as member:
         await member.promotions.abort(promotion_id, "No more.")
-    with pytest.raises(errors.ConflictError, match="publish request was sent"):
+    with pytest.raises(errors.ConflictError, check=coded("record-kept")):
         await delete()
     async with voted.member() as member:
         with pytest.raises(errors.NotFoundError):

@@ -15,6 +15,7 @@ import atr.pages.finish as finish
 import atr.pages.vote as votes
 import atr.storage.files as files
 from tests import world as worlds
+from tests.coded import coded
 
 RELEASE = f"{people.PROJECT}-2.4.0"
 _Choice = sql.VoteChoice
@@ -53,9 +54,9 @@ async def test_the_ballot_holds_the_revision_what_is_mapped_and_what_is_staged_a
     with pytest.raises(sqlalchemy.exc.IntegrityError, match="frozen"):
         async with staged.by_hand() as data:
             await data.delete(entries[0])
-    with pytest.raises(errors.ConflictError, match="vote on this release is open"):
+    with pytest.raises(errors.ConflictError, check=coded("files-on-vote")):
         await staged.revise(RELEASE, _nothing)
-    with pytest.raises(errors.ConflictError, match="ballot is fixed"):
+    with pytest.raises(errors.ConflictError, check=coded("ballot-fixed")):
         async with staged.member() as member:
             await member.deployments.take_off_ballot(1, "Too late.")
     assert {one.kind: one.file_set_digest for one in await staged.rows(tables.BallotEntry)} == digests
@@ -157,7 +158,7 @@ async def test_it_stays_open_for_its_hours_and_a_failed_one_can_be_repeated(stag
     async with staged.member() as member:
         await member.policy.edit(people.PROJECT, min_hours=72)
     assert await _open(staged) == 1
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("vote-opened", vote=1)):
         await _open(staged)
     for who in people.MEMBERS:
         await _cast(staged, who, _Choice.YES)
@@ -166,7 +167,7 @@ async def test_it_stays_open_for_its_hours_and_a_failed_one_can_be_repeated(stag
         await _resolve(staged)
     async with staged.manager() as manager:
         await manager.vote_resolution.resolve_failed(RELEASE, "A test failed.")
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.ConflictError, check=coded("no-open-vote")):
         await _cast(staged, "alice", _Choice.YES)
     assert await _open(staged) == 2
     staged.clock.turn(hours=72)
@@ -222,7 +223,7 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
     with pytest.raises(errors.BlockedError, match="no files"):
         async with voted.member() as member:
             await member.vote.open_vote(empty)
-    with pytest.raises(errors.ConflictError, match="already exists"):
+    with pytest.raises(errors.ConflictError, check=coded("version-exists")):
         async with voted.member() as member:
             await member.release.start(people.PROJECT, "9.0")
     promotion_id = await voted.promote(1)
@@ -234,9 +235,9 @@ async def test_nothing_to_vote_on_and_a_release_that_is_announced(voted: worlds.
     await voted.live(1)
     async with voted.manager() as manager:
         await manager.announce.announce(RELEASE)
-    with pytest.raises(errors.ConflictError, match="announced"):
+    with pytest.raises(errors.ConflictError, check=coded("files-announced")):
         await voted.revise(RELEASE, _nothing)
-    with pytest.raises(errors.ConflictError, match="announced"):
+    with pytest.raises(errors.ConflictError, check=coded("announced")):
         await voted.record(RELEASE, "6f2a9c54-81be-4d0e-b7a3-2f5d10c9e6aa")
     assert (await voted.promotion(promotion_id)).state.value == "live"
 
@@ -294,6 +295,6 @@ async def _vote_columns(world: worlds.World) -> tuple[int, str | None, object]:
 
 
 async def test_after_the_vote_the_files_stay_as_they_were_voted_on(voted: worlds.World) -> None:
-    with pytest.raises(errors.ConflictError, match="has passed, so its files cannot be changed"):
+    with pytest.raises(errors.ConflictError, check=coded("files-voted-on")):
         await voted.revise(RELEASE, _nothing)
     assert len(await voted.rows(sql.Revision)) == 1

@@ -15,6 +15,7 @@ import atr.shared.maven as maven
 import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 from tests import world as worlds
+from tests.coded import coded
 
 _ELSEWHERE: Final = "org/example/elsewhere/thing/1.0"
 
@@ -44,7 +45,7 @@ async def test_a_key_that_another_project_took_first_is_said_to_be_another_proje
         await member.release.start(people.PROJECT, "extra-1.0")
     async with world.admin() as admin:
         await admin.policy.set_project(neighbour, "Extra", "elsewhere")
-    with pytest.raises(errors.ConflictError, match=r"Example Widgets extra-1\.0"):
+    with pytest.raises(errors.ConflictError, check=coded("version-exists", release="Example Widgets extra-1.0")):
         async with world.store.write_as_project_committee_participant(neighbour, people.STRANGER) as participant:
             await participant.release.start(neighbour, "1.0")
 
@@ -91,7 +92,7 @@ async def test_what_another_committee_staged_is_not_given_up_by_who_records_it(w
     await world.pass_time(rounds=5, minutes=1)
     (row,) = await world.rows(tables.Deployment)
     assert (row.state, row.external_id) == (states.DeploymentState.GONE, None)
-    with pytest.raises(errors.ConflictError, match="there is nothing to drop"):
+    with pytest.raises(errors.ConflictError, check=coded("nothing-to-drop", state="gone")):
         async with world.store.write_as_project_committee_member("other", people.STRANGER) as member:
             await member.deployments.drop(deployment_id, "away with it")
     await world.pass_time(rounds=2, minutes=1)

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.sql as sql
 import atr.pages.distributions as distributions
 import atr.platforms.contract as contract
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.tasks.distribution as scan
 from tests import world as worlds
@@ -101,10 +102,8 @@ async def test_without_an_address_it_says_so_is_hardly_looked_at_and_delays_nobo
     assert voted.requests(ELSEWHERE[platform][1]) == 0
     assert (await _row(voted, where)).lease_epoch == 3, "once an hour"
     shown = await _shown(voted, where)
-    assert shown.sentence == (
-        f"Reported as published, not found yet. No address is configured for {platform.display_name}, so it is not "
-        "checked."
-    )
+    why = reasons.of("no-address", platform=platform.display_name).sentence
+    assert shown.sentence == f"Reported as published, not found yet. {why}"
     told = [one.what for one in await voted.events(f"distribution:{where.purl}")]
     assert told == ["distribution_recorded", "distribution_not_read"], "said once, not at each look"
     assert (await _row(voted, where)).retries == 0, "nobody was asked, so the first look is still to come"

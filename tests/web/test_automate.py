@@ -11,6 +11,7 @@ import pytest
 import atr.db.queries as queries
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.shared.mechanisms as mechanisms
 from tests import world as worlds
 from tests.web import house as houses
@@ -58,7 +59,7 @@ async def _not_recorded(house: houses.House) -> None:
                 r"at most "
             ),
         ),
-        (_not_recorded, r"The latest revision was created before file digests were recorded\. Create a new one\."),
+        (_not_recorded, re.escape(reasons.of("no-digests", revision="00001").sentence)),
     ],
 )
 async def test_automate_says_beforehand_what_it_would_refuse(

@@ -84,7 +84,7 @@ async def test_a_stale_form_sends_nothing_and_says_so(house: houses.House, chang
     form = {**await house.promote_form(place), **change}
     answer = await alice.post(place.url("distribution/promote"), form)
     assert answer.status == 409
-    assert "Nothing was sent." in answer.text
+    assert 'data-code="stale"' in answer.text
     assert house.dump() == before
 
 
@@ -217,7 +217,7 @@ async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.post(place.url("distribution/record"), _coordinates(place))
     assert answer.status == 409
-    assert "only after the vote has passed" in answer.text
+    assert 'data-code="phase"' in answer.text
     assert house.dump() == before
 
 

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 from tests.web import house as houses
 from tests.web import test_bodies
@@ -110,7 +111,8 @@ async def test_a_policy_that_moved_is_409_with_both_versions_and_saved_when_it_i
     assert (await bob.post(_POLICY, await _form(bob, min_hours="96", mapping_npm="theirs/**"))).status == 303
     answer = await alice.post(_POLICY, old)
     assert answer.status == 409
-    for text in ("The policy has changed", 'value="48"', "mine/**", "Saved now: 96.", "theirs/**", "bob"):
+    said = reasons.of("stale", what="The policy").sentence
+    for text in (said, 'value="48"', "mine/**", "Saved now: 96.", "theirs/**", "bob"):
         assert text in answer.text
     assert _policy(house)["hours"] == 96
     found = _DIGEST.search(answer.text)
@@ -315,7 +317,7 @@ async def test_names_that_moved_are_409(house: houses.House) -> None:
     assert (await erin.post(_TARGET, newer)).status == 303
     answer = await erin.post(_TARGET, old)
     assert answer.status == 409
-    for text in ("The namespaces have changed", "org.mine", "org.theirs"):
+    for text in (reasons.of("stale", what="The namespaces").sentence, "org.mine", "org.theirs"):
         assert text in answer.text
 
 

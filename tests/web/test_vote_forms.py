@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
+import atr.reasons as reasons
 from tests.web import house as houses
 from tests.web import test_bodies as bodies
 
@@ -84,7 +85,7 @@ async def test_a_ballot_that_moved_is_shown_anew_and_not_opened(house: houses.Ho
     before = house.dump()
     answer = await alice.post(place.url("voting"), form)
     assert answer.status == 409
-    assert "The ballot has changed" in answer.text
+    assert reasons.of("stale", what="The ballot").sentence in answer.text
     assert "Nothing was changed." in answer.text
     assert house.dump() == before
     (now,) = _hidden(answer, place.url("voting"))
@@ -98,7 +99,7 @@ async def test_a_form_from_before_a_revision_opens_nothing(house: houses.House) 
     before = house.dump()
     answer = await alice.post(place.url("voting"), form)
     assert answer.status == 409
-    assert "revision 00001 was created after revision 00007" in answer.text
+    assert reasons.of("newer-than-seen", revision="00007", newest="00001").sentence in answer.text
     assert house.dump() == before
 
 
@@ -228,14 +229,14 @@ async def test_a_late_paper_is_not_counted_and_its_text_is_handed_back(house: ho
     before = house.dump()
     late = await alice.post(place.url("vote"), form)
     assert late.status == 409
-    assert "your vote was not recorded" in late.text
+    assert reasons.of("no-open-vote").sentence in late.text
     assert "I read every line." in late.text
     assert house.dump() == before
     (again,) = _hidden(await alice.get(place.url("voting")), place.url("voting"))
     assert (await alice.post(place.url("voting"), again)).status == 303
     stale = await alice.post(place.url("vote"), form)
     assert stale.status == 409
-    assert "candidate 2 is now open" in stale.text
+    assert reasons.of("other-candidate", vote=2).sentence in stale.text
     assert "I read every line.</textarea>" in stale.text
 
 

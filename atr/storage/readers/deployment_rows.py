@@ -15,6 +15,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
@@ -203,14 +204,14 @@ class Numbers:
     def deployment(self) -> int:
         """The deployment's id. Raises ConflictError if there is none."""
         if self.deployment_id is None:
-            raise errors.ConflictError("There is no such deployment.")
+            raise errors.ConflictError(reasons.of("no-deployment"))
         return self.deployment_id
 
     @property
     def promotion(self) -> int:
         """The promotion's id. Raises ConflictError if there is none."""
         if self.promotion_id is None:
-            raise errors.ConflictError("No promotion has been requested here.")
+            raise errors.ConflictError(reasons.of("no-promotion"))
         return self.promotion_id
 
 

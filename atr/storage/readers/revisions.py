@@ -9,6 +9,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.storage.transaction as transaction
 
 
@@ -49,8 +50,6 @@ async def pair(
     both = [await queries.revision(read.data, release_key, number) for number in (earlier, later)]
     for one in both:
         if not one.digest:
-            raise errors.ConflictError(
-                f"Revision {one.number} was created before file digests were recorded, so it cannot be compared."
-            )
+            raise errors.ConflictError(reasons.of("no-digests", revision=one.number))
     found = await queries.file_sets(read.data, [one.digest for one in both])
     return await listed(read, both), found[both[0].digest], found[both[1].digest]

@@ -15,6 +15,7 @@ import atr.models.sql as sql
 import atr.promotion.ballot as ballots
 import atr.promotion.fileset as fileset
 import atr.promotion.mapping as mapping
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.layouts as layouts
 import atr.shared.maven as maven
@@ -205,22 +206,19 @@ async def _voted(
     await requests.demand_inside(read, release, tuple(ballots.packages(files, layout)))
     held = await holdings.holder(read, release, digest)
     if held is None:
-        raise errors.NotFoundError("The copy of the voted files was deleted, so there is nothing to upload.")
+        raise errors.NotFoundError(reasons.of("no-bytes"))
     found = await holdings.sources(read, release, digest, held)
-    lost = await asyncio.to_thread(_lost, found)
-    if lost:
-        raise errors.NotFoundError(f"The stored file {lost} is damaged, so nothing was uploaded. Tell the operator.")
+    await asyncio.to_thread(_demand_whole, found)
     return found
 
 
-def _lost(found: Sequence[tuple[str, disk.Recorded]]) -> str:
-    """Return the path of the first file that is not on ATR's disk in its size; empty if all are."""
+def _demand_whole(found: Sequence[tuple[str, disk.Recorded]]) -> None:
+    """Raise NotFoundError unless all these files are on ATR's disk in their size."""
     for path, file in found:
         try:
             file.opened().close()
-        except errors.DamagedError:
-            return path
-    return ""
+        except errors.DamagedError as damage:
+            raise errors.NotFoundError(reasons.of("damaged", path=path, damage=str(damage))) from damage
 
 
 async def staged_case(read: transaction.Transaction, deployment_id: int) -> StagedCase:

@@ -48,10 +48,10 @@ class Marks(transaction.Writer):
         await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
         row = await leased_rows.promotion(write, claimed)
         if (row.deployment_id is None) or row.by_hand or (row.verified_digest != staged_digest):
-            raise errors.ConflictError("The verified files are not the files that would be published.")
+            raise errors.ConflictError(reasons.of("not-verified"))
         if row.state not in _SENT_FROM:
             # A person stopped it during the reading: nothing is sent, and their decision is not changed.
-            raise errors.ConflictError(f"It is {row.state.value} now, so nothing is sent.")
+            raise errors.ConflictError(reasons.of("nothing-sent", state=row.state.value))
         calls = (await attempts.of_deployments(write, [row.deployment_id]))[row.deployment_id].publishes
         before = [one for one in calls if one.promotion_id == row.id]
         wrong = (await audit.disagreements(write.data, [row], {row.id: len(before)}))[row.id]
@@ -96,7 +96,7 @@ class Marks(transaction.Writer):
         await attempts.lock(write, claimed.release_key, claimed.mechanism.name)
         row = await leased_rows.promotion(write, claimed)
         if (row.state is not State.ABORTING) or (row.deployment_id is None):
-            raise errors.ConflictError(f"It is {row.state.value}, so nothing is dropped.")
+            raise errors.ConflictError(reasons.of("not-dropped", what="promotion", state=row.state.value))
         deployment = await queries.demand_deployment(write.data, row.deployment_id, fresh=True)
         problem = await self._why_no_drop(row, deployment)
         if problem:
@@ -142,7 +142,7 @@ class Marks(transaction.Writer):
         asked_before = row.asked_in < (await queries.site(write.data)).generation
         expected = _Deployment.UPLOADING if uploads else _Deployment.DROPPING
         if (row.state is not expected) or unsettled or asked_before:
-            raise errors.ConflictError("This request was already sent; its outcome is being determined instead.")
+            raise errors.ConflictError(reasons.of("already-sent"))
         row.sent_bytes = row.send_total = 0
         # That it was absent before this request says nothing about the request.
         row.gone_looks, row.gone_since = 0, None
@@ -197,7 +197,7 @@ class Marks(transaction.Writer):
         if steps.after_ask(view, steps.Seen.STAGED).then is not steps.Do.DROP:
             return reasons.of("asked-before-change")
         if deployment.state not in {_Deployment.STAGED, _Deployment.DROPPING}:
-            return reasons.of("not-dropped", state=deployment.state.value)
+            return reasons.of("not-dropped", what="deployment", state=deployment.state.value)
         release = await queries.get_release(write.data, row.release_key)
         if release is None:
             # The person who requested the stop had the right to, and no one can request it again.

@@ -10,6 +10,7 @@ import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.reasons as reasons
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.transaction as transaction
@@ -33,22 +34,17 @@ class ReleaseManager(transaction.Writer):
         await write.data.flush()
         release = await transaction.load_release_for_update(write, release_key)
         if (release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE) or (release.vote_started is None):
-            raise errors.ConflictError(f"No vote on {release_key} was started, so there is no ballot to freeze.")
+            raise errors.ConflictError(reasons.of("no-open-vote"))
         if await queries.ballot(write.data, release):
-            raise errors.ConflictError(f"The ballot of vote {release.current_vote_seq} on {release_key} is frozen.")
+            raise errors.ConflictError(reasons.of("ballot-fixed"))
         if await queries.has_old_ballot(write.data, release):
-            raise errors.ConflictError(
-                f"An older release of this version was deleted, and the ballot of vote {release.current_vote_seq} on "
-                "it stays in the record. Choose another version."
-            )
+            raise errors.ConflictError(reasons.of("old-ballot", vote=release.current_vote_seq))
         proposal = proposal or await ballots.proposed(write.data, await eligibility.release(write.data, release_key))
         transaction.demand_free(*proposal.blockers)
         number = proposal.revision.number if proposal.revision else ""
         if release.voted_revision_number != number:
-            raise errors.ConflictError(
-                f"The vote was started on revision {release.voted_revision_number or 'none'}, and revision {number} is "
-                "the newest. No vote was opened; review the current ballot."
-            )
+            was = release.voted_revision_number or "none"
+            raise errors.ConflictError(reasons.of("newer-than-seen", revision=was, newest=number))
         for part in proposal.parts:
             if part.mapped is not None:
                 await queries.store_file_set(write.data, part.mapped, write.now)

@@ -18,6 +18,7 @@ import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
@@ -74,7 +75,7 @@ class ReleaseManager(CommitteeParticipant):
         row = await transaction.load_deployment_for_update(self._write, deployment_id)
         release = await transaction.load_release_for_update(self._write, row.release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE_DRAFT:
-            raise errors.ConflictError("The ballot is fixed once the vote is open.")
+            raise errors.ConflictError(reasons.of("ballot-fixed"))
         return row
 
     async def settle_lost(self, deployment_id: int, external_id: str, reason: str) -> None:
@@ -82,7 +83,7 @@ class ReleaseManager(CommitteeParticipant):
         write = self._write
         row = await transaction.load_deployment_for_update(write, deployment_id)
         if row.state is not _State.LOST:
-            raise errors.ConflictError(f"It is {row.state.value}; only a lost upload can be resolved by a person.")
+            raise errors.ConflictError(transaction.not_in(row.state, _State.LOST))
         why = transaction.checked_reason(reason)
         if external_id.strip():
             row.external_id = await self._free_id(row, external_id.strip())
@@ -99,7 +100,7 @@ class ReleaseManager(CommitteeParticipant):
         """Return the platform's id. Raises InputError if it is not valid, ConflictError if another row has it."""
         self._write.data.built.of(mechanisms.Mechanism[row.mechanism]).checked_external_id(external_id)
         if await queries.deployment_named(self._write.data, row.platform, external_id) is not None:
-            raise errors.ConflictError(f"Deployment {external_id} is already recorded, so it cannot be this one.")
+            raise errors.ConflictError(reasons.of("recorded-already", deployment=external_id))
         return external_id
 
     async def search(self, release_key: str, where: distribution.Coordinates) -> int:
@@ -115,7 +116,7 @@ class ReleaseManager(CommitteeParticipant):
         release = await transaction.load_release_for_update(write, release_key)
         candidates.uploads_supported(write.data.built, where.platform)
         if release.phase is sql.ReleasePhase.RELEASE:
-            raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
+            raise errors.ConflictError(reasons.of("announced"))
         await embargo.demand_lifted(write.data, release.key)
         await requests.demand_inside(write, release, (where,))
         row = await self._open_search(release, where)

@@ -16,6 +16,7 @@ import atr.models.work as work
 import atr.promotion.gates as gates
 import atr.promotion.states as states
 import atr.promotion.steps as steps
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.storage.candidates as candidates
@@ -170,9 +171,9 @@ class ReleaseManager(transaction.Writer):
         release, _ = await transaction.load_active_release(self._write, release_key)
         await embargo.demand_lifted(self._write.data, release.key)
         if staging and (release.phase is sql.ReleasePhase.RELEASE):
-            raise errors.ConflictError("This release was announced, so nothing can be staged for it.")
+            raise errors.ConflictError(reasons.of("announced"))
         if (not staging) and (release.phase is not sql.ReleasePhase.RELEASE_PREVIEW):
-            raise errors.ConflictError("A package is published only after the vote has passed: this is not in Finish.")
+            raise errors.ConflictError(reasons.of("phase"))
         return release
 
     async def _record_public(self, release: sql.Release, where: distribution.Coordinates) -> None:
@@ -228,7 +229,7 @@ class CommitteeMember(ReleaseManager):
         """
         write = self._write
         if not write.data.built.supports(platform):
-            raise errors.UnsupportedError(platform.why_not)
+            raise errors.UnsupportedError(reasons.of("unsupported", why=platform.why_not))
         deployment = await transaction.load_deployment_for_update(write, deployment_id)
         if (deployment.release_key != release_key) or (deployment.platform != platform.name):
             raise errors.NotFoundError(f"This release has no deployment {deployment_id} on {platform.display_name}.")
@@ -239,10 +240,7 @@ class CommitteeMember(ReleaseManager):
             await write.event_of(held, "promotion_asked_twice")
             return transaction.row_id(held.id)
         if (deployment.version != row_version) or (case.evidence_digest != evidence_digest):
-            raise errors.ConflictError(
-                "The deployment or its evidence has changed since you opened the page. Nothing was sent. Review the "
-                "page and try again."
-            )
+            raise errors.ConflictError(reasons.of("stale", what="The deployment or its evidence"))
         transaction.demand_free(*gates.blockers(case.facts))
         if held is not None:
             await requests.ask_again(write, case, held)

@@ -13,6 +13,7 @@ import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.mapping as mapping
 import atr.promotion.patterns as wildcards
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.storage.audit as audit
 import atr.storage.incidents as incidents
@@ -51,7 +52,7 @@ class ReleaseManager(transaction.Writer):
         project.release_policy_id = policy.id
         before = names.policy_facts(policy)
         if seen not in {None, names.seen_policy(policy)}:
-            raise errors.ConflictError("The policy has changed since you opened this page, so nothing was saved.")
+            raise errors.ConflictError(reasons.of("stale", what="The policy"))
         if file_tag_mappings is not None:
             # Tags are kept as written: ATR's workflows fetch by them. Tags without a platform must not be dropped here.
             others = mapping.unknown_tags(policy.file_tag_mappings)
@@ -61,7 +62,7 @@ class ReleaseManager(transaction.Writer):
         if remote_promotion is not None:
             for platform, allowed in remote_promotion.items():
                 if allowed and not write.data.built.supports(platform):
-                    raise errors.UnsupportedError(platform.why_not)
+                    raise errors.UnsupportedError(reasons.of("unsupported", why=platform.why_not))
             policy.remote_promotion = policy.remote_promotion | {
                 platform.gh_slug: allowed for platform, allowed in remote_promotion.items()
             }
@@ -123,7 +124,7 @@ class FoundationAdmin(transaction.Writer):
             )
         row = await queries.target(write.data, project_key, platform.name)
         if seen not in {None, names.seen_target(row)}:
-            raise errors.ConflictError("The namespaces have changed since you opened this page, so nothing was saved.")
+            raise errors.ConflictError(reasons.of("stale", what="The namespaces"))
         await self._ensure_apart(project, platform, wanted)
         outside = await names.outside_of(write, project_key, {platform.name: wanted})
         transaction.demand_free(*(() if outside_is_meant else outside.get(platform.name, ())))
@@ -157,12 +158,9 @@ class FoundationAdmin(transaction.Writer):
         shared = await names.overlapping(self._write, project.key, {platform.name: wanted})
         for other, theirs, name in shared.get(platform.name, ()):
             if other.committee_key != project.committee_key:
-                committee = await queries.demand_committee(self._write.data, other.committee_key)
-                raise errors.InputError(
-                    f"{name} overlaps with {theirs}, which belongs to {other.name} of the {committee.name} "
-                    "committee. Namespaces of different committees must not overlap.",
-                    field="namespaces",
-                )
+                committee = (await queries.demand_committee(self._write.data, other.committee_key)).name
+                why = reasons.of("overlaps", name=name, theirs=theirs, project=other.name, committee=committee)
+                raise errors.InputError(why, field="namespaces")
 
     async def set_committee(
         self,

@@ -14,6 +14,7 @@ import atr.promotion.fileset as fileset
 import atr.promotion.gates as gates
 import atr.promotion.order as order
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 import atr.shared.mechanisms as mechanisms
 import atr.shared.words as words
@@ -54,15 +55,10 @@ class CommitteeMember(CommitteeParticipant):
         """Stop a promotion before any publish request: REQUESTED -> ABORTED."""
         row = await transaction.load_promotion_for_update(self._write, promotion_id)
         if row.state is not State.REQUESTED:
-            raise errors.ConflictError(
-                f"It is {row.state.value}: a publish request was sent or is being sent, so it cannot be stopped here."
-            )
+            raise errors.ConflictError(transaction.not_in(row.state, State.REQUESTED))
         unsure = (await row_views.of_promotion(self._write, row)).unsure
         if unsure and not preconditions.may_give_up(self._write, row, unsure=True):
-            raise errors.ConflictError(
-                "The database was restored from a backup that may lack a publish request. The promotion can be "
-                "stopped after 24 hours in which no check found published files; or promote again."
-            )
+            raise errors.ConflictError(reasons.of("may-be-sent"))
         await transitions.promotion(
             self._write, row, State.ABORTED, f"{self._write.asf_uid}: {transaction.checked_reason(reason)}"
         )
@@ -98,9 +94,7 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.DIVERGED:
-            raise errors.ConflictError(
-                f"It is {row.state.value}; only a diverged promotion can be compared again by a person."
-            )
+            raise errors.ConflictError(transaction.not_in(row.state, State.DIVERGED))
         await compare_again(write, row, f"{write.asf_uid}: {transaction.checked_reason(reason)}")
 
     async def give_up(self, promotion_id: int, reason: str) -> None:
@@ -109,11 +103,9 @@ class CommitteeMember(CommitteeParticipant):
         row = await transaction.load_promotion_for_update(write, promotion_id)
         why = f"{write.asf_uid}: {transaction.checked_reason(reason)}"
         if row.state is not State.IN_DOUBT:
-            raise errors.ConflictError(f"It is {row.state.value}; only one in doubt can be marked as cancelled.")
+            raise errors.ConflictError(transaction.not_in(row.state, State.IN_DOUBT))
         if not preconditions.may_give_up(write, row):
-            raise errors.ConflictError(
-                "It can be marked as cancelled only after 24 hours in which no check found published files."
-            )
+            raise errors.ConflictError(reasons.of("may-be-sent"))
         await transitions.promotion(write, row, State.ABORTED, why, by_person=True)
 
     async def extend(self, promotion_id: int, reason: str) -> None:
@@ -121,7 +113,7 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state not in states.OPEN:
-            raise errors.ConflictError(f"It is {row.state.value}, so its deadline cannot be extended.")
+            raise errors.ConflictError(transaction.not_in(row.state, *sorted(states.OPEN)))
         why = transaction.checked_reason(reason)
         row.deadline = write.now + _deadline(write, row)
         row.due_at = write.now
@@ -133,11 +125,9 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if row.state is not State.IN_DOUBT:
-            raise errors.ConflictError(
-                f"It is {row.state.value}; only a promotion in doubt can be sent again by a person."
-            )
+            raise errors.ConflictError(transaction.not_in(row.state, State.IN_DOUBT))
         if row.by_hand:
-            raise errors.ConflictError("It was published by hand and is only tracked, so nothing is sent for it.")
+            raise errors.ConflictError(reasons.of("by-hand"))
         why = transaction.checked_reason(reason)
         row.resend, row.due_at, row.requested_by = True, write.now, write.asf_uid
         row.asked_in = (await queries.site(write.data)).generation
@@ -173,12 +163,10 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         row = await transaction.load_promotion_for_update(write, promotion_id)
         if (row.state is not states.State.DIVERGED) or not row.extra_files:
-            raise errors.ConflictError("No extra file is waiting to be accepted.")
+            raise errors.ConflictError(reasons.of("no-extra-files"))
         found = observations.files(row.extra_files)
         if fileset.FileSet.of(found).digest != seen:
-            raise errors.ConflictError(
-                "The extra files have changed since you opened the page. Nothing was accepted; review them again."
-            )
+            raise errors.ConflictError(reasons.of("stale", what="The extra files"))
         why = transaction.checked_reason(reason)
         told = {"reason": why, "by": write.asf_uid, "at": write.now.isoformat()}
         row.accepted_files = [*row.accepted_files, *({**observations.as_json(file), **told} for file in found)]
@@ -199,24 +187,21 @@ class CommitteeMember(CommitteeParticipant):
         write = self._write
         await transaction.load_release_for_update(write, release_key)
         if not asked:
-            raise errors.ConflictError("No deployment is ready to be promoted. Nothing was requested.")
+            raise errors.ConflictError(reasons.of("nothing-ready"))
         cases = await self._cases(release_key, [one.deployment_id for one in asked])
         first = await self._asked_before(cases, asked)
         if first:
             return first
         coded = [_name(case) for case in cases if mechanisms.Mechanism[case.deployment.mechanism].needs_code]
         if coded:
-            raise errors.ConflictError(f"Promote by itself what may need a one-time code: {'; '.join(coded)}.")
+            raise errors.ConflictError(reasons.of("needs-code", packages="; ".join(coded)))
         moved = [
             _name(case)
             for case, one in zip(cases, asked, strict=True)
             if (case.deployment.version, case.evidence_digest) != (one.row_version, one.evidence_digest)
         ]
         if moved:
-            raise errors.ConflictError(
-                f"These have changed since you opened the page: {'; '.join(moved)}. Nothing was requested. Review "
-                "the page and try again."
-            )
+            raise errors.ConflictError(reasons.of("stale", what="; ".join(moved)))
         transaction.demand_free(*(one.about(_name(case)) for case in cases for one in gates.blockers(case.facts)))
         opened: list[tables.Promotion] = []
         for case in cases:
@@ -237,7 +222,7 @@ class CommitteeMember(CommitteeParticipant):
         row = await transaction.load_promotion_for_update(write, promotion_id)
         _, stopped_by = (await eligibility.turns_of(write.data, [row]))[row.id]
         if not stopped_by:
-            raise errors.ConflictError("No failure of another promotion blocks it.")
+            raise errors.ConflictError(reasons.of("not-blocked"))
         why = transaction.checked_reason(reason)
         row.after_id, row.requested_by, row.due_at = None, write.asf_uid, write.now
         row.version += 1

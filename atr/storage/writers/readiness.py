@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.models.sql as sql
+import atr.reasons as reasons
 import atr.storage.candidates as candidates
 import atr.storage.embargo as embargo
 import atr.storage.transaction as transaction
@@ -28,7 +29,7 @@ class CommitteeParticipant(transaction.Writer):
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         if release.phase is sql.ReleasePhase.RELEASE:
-            raise errors.ConflictError("This release was announced; there is nothing left to check.")
+            raise errors.ConflictError(reasons.of("announced"))
         await embargo.demand_lifted(write.data, release.key)
         await queue_check(write, release_key, anew=True)
         await write.event(release_key, "release", "readiness_asked")

@@ -38,7 +38,7 @@ class CommitteeParticipant(transaction.Writer):
         project = await transaction.load_project(write, project_key)
         transaction.ensure_active(project)
         if expedited and not write.is_committee_member:
-            raise errors.AccessError("Only committee members can start an expedited release.")
+            raise errors.AccessError(reasons.of("members-only", what="start an expedited release"))
         if (len(version) > _MAX_VERSION) or (".." in version) or not _VERSION.fullmatch(version):
             raise errors.InputError(
                 "A version consists of letters, digits, dots, plus signs and hyphens, for example 2.4.0.",
@@ -48,18 +48,11 @@ class CommitteeParticipant(transaction.Writer):
         await guards.hold(write.data, guards.release(key))
         there = await write.data.get(sql.Release, key)
         if there is not None:
-            if there.project_key == project_key:
-                raise errors.ConflictError(
-                    f"{project.name} {version} already exists. Open it, or choose another version."
-                    if write.is_committee_member or not there.is_embargoed
-                    else f"{version} cannot be used. Choose another version, or ask a committee member."
-                )
+            # Only members of the committee are told that there is a release under embargo.
+            if there.is_embargoed and not (write.is_committee_member and (there.project_key == project_key)):
+                raise errors.ConflictError(reasons.of("version-taken", version=version, key=key))
             other = await queries.demand_project(write.data, there.project_key)
-            if there.is_embargoed:
-                raise errors.ConflictError(f"{version} cannot be used: its key, {key}, is taken. Choose another one.")
-            raise errors.ConflictError(
-                f"{other.name} {there.version} already has the same key, {key}. Choose another version."
-            )
+            raise errors.ConflictError(reasons.of("version-exists", release=f"{other.name} {there.version}", key=key))
         await self._ensure_apart(project_key, version)
         release = sql.Release(key=key, created=write.now, project_key=project_key, version=version, expedited=expedited)
         write.data.add(release)
@@ -73,10 +66,7 @@ class CommitteeParticipant(transaction.Writer):
         wanted = sqlmodel.select(sql.Project).where(col(sql.Project.key).in_(longer))
         other = (await self._write.data.exec(wanted)).first()
         if other is not None:
-            raise errors.InputError(
-                f"This could be mistaken for a release of the project {other.name}. Choose another version.",
-                field="version",
-            )
+            raise errors.InputError(reasons.of("version-of-another", project=other.name), field="version")
 
 
 class ReleaseManager(transaction.Writer):
@@ -98,8 +88,7 @@ class ReleaseManager(transaction.Writer):
         release = await transaction.load_release_for_update(self._write, release_key)
         facts = await rule_facts.facts(self._write.data, await eligibility.release(self._write.data, release.key))
         found = announcing.standing(facts)
-        if any(one.code in {"announced", "not-in-finish"} for one in found):
-            raise errors.ConflictError("Only a release in Finish can be announced.")
+        transaction.demand(next((one for one in found if one.code in {"announced", "not-in-finish"}), None))
         if announcing.held(found):
             raise errors.BlockedError(*announcing.with_cures(found))
         return release, facts, found
@@ -130,10 +119,7 @@ class CommitteeMember(ReleaseManager):
         """
         release, facts, found = await self._announceable(release_key)
         if (not announcing.lacking(found)) or (announcing.digest(facts) != seen):
-            raise errors.ConflictError(
-                "What is not published has changed since you opened the page. Nothing was announced. Review the page "
-                "and try again."
-            )
+            raise errors.ConflictError(reasons.of("stale", what="What is not published"))
         if unvouched := announcing.unvouched(found, vouched):
             raise errors.BlockedError(*announcing.with_cures(unvouched))
         without = [
@@ -162,7 +148,7 @@ class CommitteeMember(ReleaseManager):
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         if not await embargo.holds(write.data, release.key):
-            raise errors.ConflictError("This release is not under embargo.")
+            raise errors.ConflictError(reasons.of("no-embargo"))
         why = transaction.checked_reason(reason)
         row = operating.EmbargoLift(
             release_key=release.key,

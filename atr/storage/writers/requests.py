@@ -91,8 +91,9 @@ async def already(
     ):
         if (row.evidence_digest == evidence_digest) and (row.held or (row.requested_by == write.asf_uid)):
             return row
+        at = f"{row.requested_at:%H:%M:%S}"
         raise errors.ConflictError(
-            f"{row.requested_by} already promoted it at {row.requested_at:%H:%M:%S} UTC; it is {row.state.value}."
+            reasons.of("promoted-already", asf_uid=row.requested_by, at=at, state=row.state.value)
         )
     return None
 
@@ -100,9 +101,7 @@ async def already(
 async def ask_again(write: transaction.Transaction, case: eligibility.Case, row: tables.Promotion) -> None:
     """Request a promotion again after a refused request, in this person's name: facts and gates are checked again."""
     if row.state not in {states.State.REQUESTED, states.State.SENDING}:
-        raise errors.ConflictError(
-            f"It is {row.state.value}. On its page, a committee member can send the publish request again."
-        )
+        raise errors.ConflictError(transaction.not_in(row.state, states.State.REQUESTED, states.State.SENDING))
     row.held, row.blocker, row.due_at, row.requested_by = False, "", write.now, write.asf_uid
     row.asked_in = case.generation
     row.version += 1
@@ -204,10 +203,14 @@ async def insert(
         holder = await queries.demand_release(write.data, other.release_key)
         held = [package for package in packages if package.purl == purl]
         foreign = await names.blocker(write.data, holder.project_key, held)
-        soon = " It is outside that project's namespaces and is released within a minute: try again."
         raise errors.ConflictError(
-            f"{purl} is already being promoted, requested by {other.requested_by} for {other.release_key}; "
-            f"it is {other.state.value}.{soon if foreign else ''}"
+            reasons.of(
+                "package-held-outside" if foreign else "package-held",
+                package=purl,
+                asf_uid=other.requested_by,
+                release=other.release_key,
+                state=other.state.value,
+            )
         )
     try:
         async with write.data.begin_nested():
@@ -221,7 +224,7 @@ async def insert(
             )
     except sqlalchemy.exc.IntegrityError as error:
         # The unique index decides between two requests at the same instant.
-        raise errors.ConflictError("Somebody else requested it at the same moment. Reload the page.") from error
+        raise errors.ConflictError(reasons.of("moved")) from error
 
 
 async def holders(
@@ -246,11 +249,14 @@ async def deployment_for(
     there = await queries.deployment_named(write.data, where.platform_name, external_id)
     if (there is not None) and (there.release_key == release.key):
         if there.state in {states.DeploymentState.GONE, states.DeploymentState.DROPPED}:
-            raise errors.ConflictError(f"Deployment {external_id} is {there.state.value}. {there.problem}".strip())
+            problem = there.problem and f" {there.problem}"
+            raise errors.ConflictError(
+                reasons.of("deployment-ended", deployment=external_id, state=there.state.value, problem=problem)
+            )
         # A deployment may have many packages: each may be recorded, with one row for the deployment.
         return there
     if there is not None:
-        raise errors.ConflictError(f"Deployment {external_id} is recorded for another release.")
+        raise errors.ConflictError(reasons.of("recorded-elsewhere", deployment=external_id))
     deployment = tables.Deployment(
         release_key=release.key,
         platform=where.platform_name,

@@ -12,6 +12,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.states as states
+import atr.reasons as reasons
 import atr.storage.ballots as ballots
 import atr.storage.eligibility as eligibility
 import atr.storage.incidents as incidents
@@ -79,10 +80,7 @@ class ReleaseManager(transaction.Writer):
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         if vote_seq not in {None, release.current_vote_seq}:
-            raise errors.ConflictError(
-                f"The page showed candidate {vote_seq}, but the current one is candidate {release.current_vote_seq}. "
-                "Nothing was abandoned."
-            )
+            raise errors.ConflictError(reasons.of("other-candidate", vote=release.current_vote_seq))
         transaction.demand(await preconditions.abandon(write, release))
         why = transaction.checked_reason(reason)
         waiting = await queries.promotions(
@@ -115,18 +113,12 @@ class ReleaseManager(transaction.Writer):
     ) -> tuple[sql.Release, ballots.Tally]:
         release = await transaction.load_release_for_update(self._write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("No vote on this release is open.")
+            raise errors.ConflictError(reasons.of("no-open-vote"))
         if vote_seq not in {None, release.current_vote_seq}:
-            raise errors.ConflictError(
-                f"The vote on candidate {vote_seq} is over. The current vote is on candidate "
-                f"{release.current_vote_seq}; review it first."
-            )
+            raise errors.ConflictError(reasons.of("other-candidate", vote=release.current_vote_seq))
         count = await ballots.tally(self._write, release)
         if seen not in {None, count}:
-            raise errors.ConflictError(
-                f"The votes have changed: there are now {count.plus} binding +1 and {count.minus} binding -1. Review "
-                "the votes again."
-            )
+            raise errors.ConflictError(reasons.of("votes-changed", plus=count.plus, minus=count.minus))
         return release, count
 
 

@@ -9,6 +9,7 @@ import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
+import atr.reasons as reasons
 import atr.storage.files as files
 import atr.storage.preconditions as preconditions
 import atr.storage.transaction as transaction
@@ -29,9 +30,13 @@ class CommitteeParticipant(transaction.Writer):
         parent = await queries.latest_revision(write.data, release.key)
         if (parent is not None) and (parent.number != draft.parent):
             raise errors.ConflictError(
-                f"{parent.row.asfuid} made revision {parent.number} at {parent.row.created:%H:%M} UTC, after this "
-                f"change was started from {f'revision {draft.parent}' if draft.parent else 'nothing'}. Nothing was "
-                "changed; submit it again."
+                reasons.of(
+                    "overtaken",
+                    asf_uid=parent.row.asfuid,
+                    revision=parent.number,
+                    when=f"{parent.row.created:%H:%M}",
+                    begun=f"revision {draft.parent}" if draft.parent else "nothing",
+                )
             )
         counter = await write.data.get(sql.RevisionCounter, release.key)
         if counter is None:

@@ -4,6 +4,7 @@
 import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
+import atr.reasons as reasons
 import atr.storage.ballots as proposals
 import atr.storage.eligibility as eligibility
 import atr.storage.rights as rights
@@ -31,13 +32,10 @@ class CommitteeParticipant(transaction.Writer):
         write = self._write
         release = await transaction.load_release_for_update(write, release_key)
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("No vote on this release is open, so your vote was not recorded.")
+            raise errors.ConflictError(reasons.of("no-open-vote"))
         _, digest = await proposals.opened(write.data, release)
         if (vote_seq not in {None, release.current_vote_seq}) or (ballot_digest not in {"", digest}):
-            raise errors.ConflictError(
-                f"That vote is over, so your vote was not recorded. The vote on candidate {release.current_vote_seq} "
-                f"is now open, with a different ballot."
-            )
+            raise errors.ConflictError(reasons.of("other-candidate", vote=release.current_vote_seq))
         project = await queries.demand_project(write.data, release.project_key)
         committee = await queries.demand_committee(write.data, project.committee_key)
         revision = await queries.latest_revision(write.data, release_key)
@@ -76,14 +74,9 @@ class ReleaseManager(CommitteeParticipant):
         proposal = await proposals.proposed(write.data, await eligibility.release(write.data, release_key))
         number = proposal.revision.number if proposal.revision else ""
         if revision_number and (revision_number != number):
-            raise errors.ConflictError(
-                f"The ballot has changed: revision {number} was created after revision {revision_number}. "
-                "No vote was opened; review the current ballot."
-            )
+            raise errors.ConflictError(reasons.of("newer-than-seen", revision=revision_number, newest=number))
         if ballot_digest and (ballot_digest != proposal.digest):
-            raise errors.ConflictError(
-                "The ballot has changed since you opened the page. No vote was opened; review the current ballot."
-            )
+            raise errors.ConflictError(reasons.of("stale", what="The ballot"))
         # Before anything is written: a vote must not be started without its ballot.
         transaction.demand_free(*proposal.blockers)
         vote_seq = release.current_vote_seq + 1
@@ -104,15 +97,13 @@ class ReleaseManager(CommitteeParticipant):
     async def _opened_already(self, release: sql.Release, ballot_digest: str) -> int:
         """Return the number of the vote that the same person's first click opened. Raises ConflictError otherwise."""
         if release.phase is not sql.ReleasePhase.RELEASE_CANDIDATE:
-            raise errors.ConflictError("A vote can be opened only while the release is in Compose.")
+            raise errors.ConflictError(reasons.of("vote-has-passed"))
         _, digest = await proposals.opened(self._write.data, release)
         by = await proposals.opened_by(self._write, release)
         if ballot_digest and (ballot_digest == digest) and (by == self._write.asf_uid):
             return release.current_vote_seq
-        raise errors.ConflictError(
-            f"The vote on candidate {release.current_vote_seq} is already open{f', opened by {by}' if by else ''}. "
-            "No second vote was opened."
-        )
+        said = f", opened by {by}" if by else ""
+        raise errors.ConflictError(reasons.of("vote-opened", vote=release.current_vote_seq, by=said))
 
 
 def _said(paper: sql.BallotPaper) -> tuple[str, str, bool]:
