@@ -281,7 +281,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "all again."
         ),
         "nothing-to-vote-on": "The vote can be started once the release has files.",
-        "committers-only": "Only committers of the committee can {what}.",
+        "committers-only": "Only committers of the {committee} committee can {what}.",
     },
 }
 REASONS: Final[Mapping[str, tuple[str, str]]] = {

@@ -26,8 +26,8 @@ _STOP_NOTE = (
     "deployment. Either it does, and the staged files are deleted permanently, or publishing has already begun, and "
     "this page shows it."
 )
-_MEMBERS_ONLY: Final = "Only committee members can do this."
-_MANAGERS_ONLY: Final = "Only release managers and committee members can do this."
+_MEMBERS_ONLY: Final = reasons.of("members-only", what="do this").sentence
+_MANAGERS_ONLY: Final = reasons.of("managers-only", what="do this").sentence
 
 
 def of(
@@ -196,7 +196,7 @@ def _doubtful(read: transaction.Transaction, promotion: tables.Promotion, *, mem
     may = preconditions.may_give_up(read, promotion)
     give_up = _act("give_up", "Mark as cancelled", member=member, needs_reason=True)
     if member and not may:
-        why = "Available after 24 hours in which no check found published files."
+        why = reasons.of("may-be-sent").sentence
         give_up = views.Act("give_up", "Mark as cancelled", why_not=why, needs_reason=True)
     acts = [_act("extend", "Extend deadline by 24 hours", member=member, needs_reason=True), give_up]
     if not promotion.by_hand:

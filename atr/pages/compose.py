@@ -135,9 +135,9 @@ async def start(read: transaction.Transaction, project_key: str) -> StartView:
     project, committee = of.row, of.committee
     why_not = ""
     if project.status is not sql.ProjectStatus.ACTIVE:
-        why_not = f"{project.name} is {project.status.value}, so no release of it can be started."
+        why_not = reasons.of("project-inactive").sentence
     elif not rights.is_participant(committee, read.asf_uid):
-        why_not = f"Only committers of the {committee.name} committee can start a release. Ask one of them."
+        why_not = reasons.of("committers-only", committee=committee.name, what="start a release").sentence
     found = await release_rows.newest_of(read, project.key, _VERSIONS)
     return StartView(
         project_key=project.key,
@@ -168,7 +168,7 @@ async def page(
     rows = deployments.shown(read, known).get(release_key, ())
     here, part = deployments.cut(rows, asked)
     participant = rights.is_participant(committee, read.asf_uid)
-    change = "" if participant else f"Only committers of the {committee.name} committee can change the files."
+    change = "" if participant else _not_a_committer(committee)
     change = reasons.sentence(preconditions.change_files(release)) or change
     vote = preconditions.start_vote(of, manager=rights.is_release_manager(committee, read.asf_uid))
     return ComposeView(
@@ -201,7 +201,7 @@ async def change(read: transaction.Transaction, release_key: str, path: str) -> 
         )
     why_not = reasons.sentence(preconditions.change_files(release))
     if not rights.is_participant(committee, read.asf_uid):
-        why_not = f"Only committers of the {committee.name} committee can change the files."
+        why_not = _not_a_committer(committee)
     return ChangeView(
         **vars(distributions.heading(of)),
         path=path,
@@ -325,3 +325,7 @@ def _sentence(
         )
     captured = sorted({row.platform.display_name for row in there})
     return f"{mapped}. {words.listed(captured)} {words.either(len(captured), 'is', 'are')} captured; start the vote."
+
+
+def _not_a_committer(committee: sql.Committee) -> str:
+    return reasons.of("committers-only", committee=committee.name, what="change the files").sentence

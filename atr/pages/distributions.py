@@ -36,7 +36,7 @@ PHASE_WORDS: Final = {
 _Platform = distribution.DistributionPlatform
 _Proof = distribution.Proof
 _LOOKING: Final = "Reported as published; the platform is about to be checked."
-_MANAGERS_ONLY: Final = "Only release managers and committee members can change this list."
+_MANAGERS_ONLY: Final = reasons.of("managers-only", what="change this list").sentence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +156,7 @@ def record_why_not(read: transaction.Transaction, of: eligibility.Release) -> st
     if of.is_embargoed:
         return gates.EMBARGOED.sentence
     may = rights.is_release_manager(of.committee, read.asf_uid)
-    return "" if may else "Only release managers and committee members can record or stage deployments."
+    return "" if may else reasons.of("managers-only", what="record or stage deployments").sentence
 
 
 async def listing(
@@ -213,7 +213,7 @@ async def form(
         upload, why_not = view(plan, page), reasons.sentence(plan.why_not)
     if not rights.is_release_manager(of.committee, read.asf_uid):
         doing = "stage" if platform else "record"
-        why_not = f"Only release managers and committee members can {doing} from here."
+        why_not = reasons.of("managers-only", what=f"{doing} from here").sentence
     elif of.is_embargoed:
         why_not = gates.EMBARGOED.sentence
     return RecordFormView(

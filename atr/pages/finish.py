@@ -299,5 +299,5 @@ def _why_not(row: views.DeploymentView, twins: Mapping[int, int]) -> str:
 def _not_you(rows: Sequence[views.DeploymentView]) -> str:
     waiting = any(row.standing.css == "ready" for row in rows)
     if waiting:
-        return "Only committee members can promote."
-    return "No deployment is ready to be promoted."
+        return reasons.of("members-only", what="promote").sentence
+    return reasons.of("nothing-ready").sentence

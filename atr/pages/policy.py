@@ -141,9 +141,7 @@ async def page(read: transaction.Transaction, project_key: str) -> PolicyView:
             (tag, tuple(policy.file_tag_mappings[tag])) for tag in mapping.unknown_tags(policy.file_tag_mappings)
         ),
         digest=names.seen_policy(policy),
-        edit_why_not=""
-        if manager
-        else f"Only release managers and members of the {committee.name} committee can change the policy.",
+        edit_why_not="" if manager else reasons.of("managers-only", what="change the policy").sentence,
         may_try=rights.is_participant(committee, read.asf_uid),
         changes=changes.of(await events.of_project(read, project_key, ("policy_edited",))),
         releases=await _releases(read, project_key),
@@ -162,7 +160,7 @@ async def trial_case(
     """
     of = await projects.one(read, project_key)
     if (patterns is not None) and not rights.is_participant(of.committee, read.asf_uid):
-        raise errors.AccessError(reasons.of("committers-only", what="try patterns that are not saved"))
+        raise errors.AccessError(reasons.of("committers-only", committee=of.committee.name, what="try these patterns"))
     if not version_key:
         offered = await _releases(read, project_key)
         version_key = offered[0][0] if offered else ""

@@ -165,7 +165,7 @@ async def of_release(
 
 
 def _who_may(committee: sql.Committee) -> str:
-    return f"Only committers of the {committee.name} committee can run the checks."
+    return reasons.of("committers-only", committee=committee.name, what="run the checks").sentence
 
 
 def _column(

@@ -178,7 +178,7 @@ async def again(read: transaction.Transaction, release_key: str, digest: str) ->
     held = await holdings.holder(read, release, digest)
     why_not = reasons.sentence((await preconditions.stage_again(read, {release_key: of}, [asked]))[asked][0])
     if not rights.is_release_manager(of.committee, read.asf_uid):
-        why_not = "Only release managers and committee members can stage deployments from here."
+        why_not = reasons.of("managers-only", what="stage deployments from here").sentence
     return AgainView(
         **vars(distributions.heading(of)),
         platform_name=platform.display_name if platform else "",

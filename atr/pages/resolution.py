@@ -2,7 +2,6 @@
 """The pages that end a candidate: resolve, abandon and announce."""
 
 import dataclasses
-from typing import Final
 
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -25,7 +24,6 @@ import atr.storage.readers.deployment_rows as deployment_rows
 import atr.storage.transaction as transaction
 
 _Phase = sql.ReleasePhase
-_MANAGERS: Final = "release managers of"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +111,7 @@ async def abandon(read: transaction.Transaction, release_key: str) -> AbandonVie
             *map(_last_asked, staged),
         ),
         why_not=reasons.sentence(await preconditions.abandon(read, of.release))
-        or of.why_not(of.is_manager, _MANAGERS, "abandon a candidate"),
+        or of.why_not(of.is_manager, "managers-only", "abandon a candidate"),
     )
 
 
@@ -187,5 +185,5 @@ def _announce_why_not(of: votes.Reader, found: tuple[reasons.Reason, ...]) -> st
     if held := announcing.held(found):
         return reasons.sentences(held)
     if announcing.lacking(found):
-        return of.why_not(of.is_member, "members of", "announce a release without something that was voted on")
-    return of.why_not(of.is_manager, _MANAGERS, "announce a release")
+        return of.why_not(of.is_member, "members-only", "announce a release without something that was voted on")
+    return of.why_not(of.is_manager, "managers-only", "announce a release")

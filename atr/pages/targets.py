@@ -17,7 +17,7 @@ import atr.storage.readers.projects as projects
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 
-_ADMINS_ONLY: Final = "Only foundation admins can set namespaces."
+_ADMINS_ONLY: Final = reasons.of("admins-only", what="set namespaces").sentence
 
 
 @dataclasses.dataclass(frozen=True)

@@ -109,9 +109,9 @@ class Reader:
         """Return the release's row."""
         return self.of.row
 
-    def why_not(self, allowed: bool, who: str, what: str) -> str:  # noqa: FBT001  (reads like a sentence)
+    def why_not(self, allowed: bool, code: str, what: str) -> str:  # noqa: FBT001  (reads like a sentence)
         """Return a sentence that says who may do it; empty if it is allowed."""
-        return "" if allowed else f"Only {who} the {self.of.committee.name} committee can {what}."
+        return "" if allowed else reasons.of(code, committee=self.of.committee.name, what=what).sentence
 
 
 async def reader(read: transaction.Transaction, release_key: str) -> Reader:
@@ -177,10 +177,8 @@ async def _counted(read: transaction.Transaction, of: Reader, known: ballot_rows
         papers=papers,
         mine=next((paper for paper in papers if paper.who == read.asf_uid), None),
         is_binding=of.is_member,
-        cast_why_not=of.why_not(of.is_participant, "committers of", "vote here") if is_open else _no_vote(word),
-        resolve_why_not=of.why_not(of.is_manager, "release managers of", "resolve the vote")
-        if is_open
-        else _no_vote(word),
+        cast_why_not=of.why_not(of.is_participant, "committers-only", "vote here") if is_open else _no_vote(word),
+        resolve_why_not=of.why_not(of.is_manager, "managers-only", "resolve the vote") if is_open else _no_vote(word),
         passed_why_not=tuple(ballots.why_not_passed(of.of, count, read.now)) if is_open else (),
         ended=ended,
         past=tuple(one for one in every if one.candidate != release.current_vote_seq),

@@ -118,13 +118,13 @@ async def voting(read: transaction.Transaction, release_key: str) -> VotingView:
         if composing
         else (),
         min_hours=of.of.policy.min_hours,
-        open_why_not=of.why_not(of.is_manager, "release managers and members of", "open a vote")
+        open_why_not=of.why_not(of.is_manager, "managers-only", "open a vote")
         if composing
         else "A vote can be opened only in Compose.",
-        change_why_not=of.why_not(of.is_manager, "release managers and members of", "change the ballot")
+        change_why_not=of.why_not(of.is_manager, "managers-only", "change the ballot")
         if composing
-        else "The ballot is fixed once the vote is open.",
-        drop_why_not=of.why_not(of.is_member, "members of", "drop a deployment"),
+        else reasons.of("ballot-fixed").sentence,
+        drop_why_not=of.why_not(of.is_member, "members-only", "drop a deployment"),
         past=await votes_page.past(read, release_key),
         readiness=await readiness.panel(read, of.of, known.cases),
     )

@@ -69,7 +69,7 @@ def test_every_reason_is_given_with_the_facts_that_its_sentence_needs() -> None:
 
 def test_nothing_is_refused_with_a_sentence_that_was_built_on_the_spot() -> None:
     """Not by the storage, its tasks and pages; an arrow that the table of states lacks is a mistake of ours."""
-    for folder in ("models", "pages", "promotion", "storage", "tasks"):
+    for folder in ("get", "models", "pages", "post", "promotion", "storage", "tasks"):
         for path in (_ATR / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and (ast.unparse(node.func) in _REFUSALS):

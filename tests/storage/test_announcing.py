@@ -74,7 +74,7 @@ async def test_a_platform_that_the_policy_maps_needs_a_distribution_or_a_members
     with pytest.raises(errors.BlockedError, match="PyPI") as raised:
         await _announce(voted, reason=_REASON, vouched={_PYPI.purl})
     assert _codes(raised.value) == [("missing", "pypi")]
-    assert "members of" in (await _page(voted, people.COMMITTER)).why_not
+    assert "Only committee members can" in (await _page(voted, people.COMMITTER)).why_not
     for seen, reason, refusal in (("", _REASON, errors.ConflictError), (page.lacking_digest, " ", errors.InputError)):
         with pytest.raises(refusal):
             await _without(voted, seen, reason=reason)

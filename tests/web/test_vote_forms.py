@@ -308,7 +308,7 @@ async def test_failed_needs_a_reason_and_leads_to_what_is_staged(house: houses.H
     page = (await dave.get(place.url("voting"))).text
     assert "Add to the ballot" in page
     assert 'value="drop"' not in page
-    assert "Only members of the" in page
+    assert "Only committee members can" in page
     on = {"act": "put_on", "deployment_ids": str(place.deployment_id)}
     assert (await dave.post(place.url("voting/ballot"), on | {"act": "drop", "reason": _REASON})).status == 403
     assert (await dave.post(place.url("voting/ballot"), on)).status == 303
