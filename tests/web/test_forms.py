@@ -8,6 +8,7 @@ import pytest
 
 import atr.models.forms as forms
 import atr.models.sql as sql
+import atr.reasons as reasons
 import atr.shared.distribution as distribution
 from tests.web import house as houses
 
@@ -217,7 +218,7 @@ async def test_record_before_the_vote_has_passed(house: houses.House) -> None:
     before = house.dump()
     answer = await alice.post(place.url("distribution/record"), _coordinates(place))
     assert answer.status == 409
-    assert 'data-code="phase"' in answer.text
+    assert reasons.of("phase").sentence in answer.text
     assert house.dump() == before
 
 
