@@ -17,10 +17,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "not-captured": "The staged files have not been captured yet.",
         "not-checked": "The check of the staged files has not run yet.",
         "turn": "It is queued behind {promotion}.",
-        "silent": (
-            "{platform} failed to respond {faults} times within {within}, so nothing is sent to it until it responds "
-            "again."
-        ),
+        "silent": "{platform} failed to respond {faults} times within {within}. Nothing is sent until it responds.",
         "no-packages": "The deployment has no packages, so there is nothing to promote.",
         "release-deleted": "The release was deleted.",
         "cannot-stage": "ATR cannot stage on {platform}. {why}",
@@ -32,12 +29,8 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "files-announced": "This release was announced, so its files can no longer be changed.",
         "no-candidate": "The release is in Compose, so there is no candidate to abandon.",
         "announced-for-good": "This release was announced, so it cannot be withdrawn.",
-        "request-sent": (
-            "A publish request was sent, so it cannot be withdrawn. If it is faulty, release a new version."
-        ),
-        "maybe-public": (
-            "Some of it is public, or may be, so it cannot be withdrawn. If it is faulty, release a new version."
-        ),
+        "request-sent": "A publish request was sent; it cannot be withdrawn. If it is faulty, release a new version.",
+        "maybe-public": "Some of it may be public, so it cannot be withdrawn. If it is faulty, release a new version.",
         "published-there": (
             "Deployment {deployment} was published on the platform, so it cannot be withdrawn. If it is faulty, "
             "release a new version."
@@ -68,12 +61,8 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "no-copy": "There is no copy of it.",
         "copy-in-use": "It is being restaged from the copy.",
         "announced": "The release has already been announced.",
-        "on-its-way": (
-            "A promotion to {name} is in progress. The release can be announced once every promotion has ended."
-        ),
-        "read-again": (
-            "The last comparison of the public files found a difference, so they are being read again: {name}"
-        ),
+        "on-its-way": "A promotion to {name} is in progress. Announce the release once every promotion has ended.",
+        "read-again": "The last comparison of the public files found a difference; they are being read again: {name}",
         "not-verified": "The verified files are not the files that would be published.",
         "nothing-sent": "It is {state}, so nothing is sent.",
         "already-sent": "This request was already sent; its outcome is being determined instead.",
@@ -105,13 +94,8 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     # By looking again, by asking for something else, or under another name.
     "the person who asked": {
-        "moved": (
-            "It has changed in the meantime, so nothing was done. Reload the page to see its current state, and try "
-            "again."
-        ),
-        "not-in-state": (
-            "It is {state}, and this can be done only while it is {needed}. Reload the page to see its current state."
-        ),
+        "moved": "It has changed in the meantime, so nothing was done. Reload the page and try again.",
+        "not-in-state": "It is {state}, and this can be done only while it is {needed}. Reload the page.",
         "stale": "{what} changed since you opened the page, so nothing was done. Review the page and try again.",
         "touched": (
             "{asf_uid} changed {names} in revision {revision}, on {when} UTC, after you opened the page (it showed "
@@ -126,9 +110,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "The page showed another candidate than the current one, which is candidate {vote}. Nothing was "
             "recorded; review it first."
         ),
-        "votes-changed": (
-            "The votes have changed: there are now {plus} binding +1 and {minus} binding -1. Review the votes again."
-        ),
+        "votes-changed": "The votes have changed to {plus} binding +1 and {minus} binding -1. Review them again.",
         "newer-than-seen": (
             "The ballot has changed: it was on revision {revision}, and revision {newest} is the newest. No vote "
             "was opened; review the current ballot."
@@ -181,9 +163,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
             "Its files differed from the voted files when it was captured, so it can never become live. Its page lists "
             "the differences; tell the committee."
         ),
-        "packages-not-voted-on": (
-            "The platform lists packages in it that were not voted on, so it can never become live."
-        ),
+        "packages-not-voted-on": "The platform lists packages in it that were not voted on, so it cannot become live.",
         "not-in-finish": "The release can be announced in Finish, once the vote has passed.",
         "diverged": "Published files on {name} differ from the voted files. Resolve the incident first.",
         "incident": "{name}",
@@ -204,14 +184,10 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "owner-unknown": "Its files have not been captured, so its owner is unknown. Drop it on the platform itself.",
         "promotion-open": "A promotion of it is open. Stop the promotion first.",
         "stop-disowned": "{asf_uid} requested the stop and is no longer a committee member. Request it again.",
-        "packages-unknown": (
-            "The platform does not list its packages, and none are recorded. Check the platform itself."
-        ),
+        "packages-unknown": "The platform does not list its packages, and none is recorded. Check the platform itself.",
         "requested": "A promotion to {name} is still requested. Stop it, or wait for it to end.",
         "not-public": "{name} was voted on but is not published.",
-        "missing": (
-            "The policy maps files to {name}, but no third-party distribution of this release is published there."
-        ),
+        "missing": "The policy maps files to {name}, but nothing of this release is published there.",
         "may-be-waived": "A committee member can announce the release without it, giving a reason.",
         "members-only": "Only committee members can {what}.",
     },

@@ -98,7 +98,7 @@ class Wait:
     words: str
 
     def sentence(self, what: str) -> str:
-        """Return the answer in the platform's words, and when the `what` (publish request, upload, drop) is sent again."""
+        """Return the answer in the platform's words and when the `what`, such as "publish request", is sent again."""
         said = f": “{self.words}”." if self.words else "."
         answered = f"The platform rate-limits the {what} (429){said}"
         if self.is_over:
