@@ -226,7 +226,7 @@ async def test_no_mark_is_made_while_the_breaker_is_open(voted: worlds.World) ->
     assert voted.publish_calls == 0
     row = await voted.row(1)
     assert [one.code for one in row.blockers] == ["silent"]
-    assert "failed to respond 5 times within two minutes, so nothing is sent to it" in row.standing.sentence
+    assert "failed to respond 5 times within two minutes. Nothing is sent until it responds." in row.standing.sentence
     assert (await voted.events(f"promotion:{promotion_id}"))[-1].what == "promotion_not_sent"
     voted.clock.turn(seconds=61)
     await voted.live(1)
@@ -240,7 +240,7 @@ async def test_an_upload_waits_for_the_breaker_too(world: worlds.World) -> None:
     deployment_id = await world.stage(release_key)
     await world.work()
     assert not await world.rows(tables.Attempt)
-    assert "so nothing is sent to it" in (await world.row(deployment_id)).problem
+    assert "Nothing is sent until it responds." in (await world.row(deployment_id)).problem
     await world.until(deployment_id, lambda row: row.proof.staged is not None)
 
 
