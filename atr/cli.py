@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import datetime
+import gc
 import json
 import os
 import pathlib
@@ -67,9 +68,10 @@ def _is_of_a_database(error: Exception) -> bool:
 @cli.command()
 def serve() -> None:
     """Serve the web pages. Settings come from the environment: docs/operators.md."""
-    import atr.config as config
-    import atr.log as log
-    import atr.server as server
+    with _lasting():
+        import atr.config as config
+        import atr.log as log
+        import atr.server as server
 
     settings = config.WebSettings.from_environ(os.environ)
     log.configure(settings.log_level)
@@ -79,9 +81,10 @@ def serve() -> None:
 @cli.command()
 def worker() -> None:
     """Run the worker: the only process that reaches a platform."""
-    import atr.log as log
-    import atr.platforms.registry as registry
-    import atr.worker as workers
+    with _lasting():
+        import atr.log as log
+        import atr.platforms.registry as registry
+        import atr.worker as workers
 
     settings = registry.WorkerSettings.from_environ(os.environ)
     log.configure(settings.log_level)
@@ -212,8 +215,9 @@ def sandbox(
     bundle_limit: int | None,
 ) -> None:
     """Run the sandbox: a simulated portal, public repository and registries, on this machine only."""
-    import atr.sandbox.run as run
-    import atr.sandbox.server as server
+    with _lasting():
+        import atr.sandbox.run as run
+        import atr.sandbox.server as server
 
     listener = server.Listener(port) if listen_fd is None else server.Listener(fileno=listen_fd)
     asyncio.run(run.until_stopped(listener, directory, token_file, namespaces, bundle_limit))
@@ -225,9 +229,10 @@ def sandbox(
 @click.option("--bundle", type=click.Path(path_type=pathlib.Path), help="A directory with a Maven repository tree.")
 def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noqa: FBT001
     """Run a whole release without a browser, in the sandbox. Exits with 0 only if the outcome is the expected one."""
-    import atr.demo.faults as faults
-    import atr.demo.journey as journey
-    import atr.demo.tree as trees
+    with _lasting():
+        import atr.demo.faults as faults
+        import atr.demo.journey as journey
+        import atr.demo.tree as trees
 
     if fault == "list":
         for name, one in faults.FAULTS.items():
@@ -249,9 +254,19 @@ def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noq
 @click.option("--port", type=int, default=8080, show_default=True)
 def run(port: int) -> None:
     """Everything on this machine, with a release to promote in the browser. Stops with Ctrl-C."""
-    import atr.demo.playground as playground
+    with _lasting():
+        import atr.demo.playground as playground
 
     asyncio.run(playground.run(pathlib.Path(os.environ.get("ATR_STATE_DIR", "state")), port))
+
+
+@contextlib.contextmanager
+def _lasting() -> Iterator[None]:
+    """Import what is needed to the end: the collector looks at it neither while it comes nor later."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def _database() -> str:
