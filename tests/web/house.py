@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A furnished house: every situation that a page can show, each brought about for real, and people with browsers.
 
-It is built once. What a test changes is put back before the next one, page by page, from a copy of the database.
+It is built once for all processes of a run, each of which opens a copy. What a test changes is put back before the next
+one, page by page, from a copy of the database.
 """
 
 import contextlib
 import dataclasses
 import hashlib
+import http.cookiejar
 import pathlib
+import pickle
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import quart
@@ -45,6 +48,8 @@ ELSEWHERE: Final = people.STRANGER
 HOSTILE: Final = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 BOUNDARY: Final = "----a-boundary-of-the-test"
 _GROUP: Final = "org.example.widgets"
+# What the rows do not say: the time, where each situation is, and the cookies of those who are signed in.
+_INSIDE: Final = "inside.pickle"
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 _State = states.State
 _Deployment = states.DeploymentState
@@ -75,11 +80,15 @@ class Place:
 class Person:
     """Somebody at a browser of their own."""
 
-    def __init__(self, app: quart.Quart, asf_uid: str = "") -> None:
+    def __init__(
+        self, app: quart.Quart, asf_uid: str = "", token: str = "", cookies: Iterable[http.cookiejar.Cookie] = ()
+    ) -> None:
         self.app = app
         self.asf_uid = asf_uid
         self.client: TestClientProtocol = app.test_client()
-        self.token = ""
+        self.token = token
+        for cookie in cookies:
+            self.client.cookie_jar.set_cookie(cookie)  # type: ignore[union-attr]
 
     async def get(self, path: str, **more: Any) -> "Answer":
         """Look at a page."""
@@ -117,11 +126,7 @@ class Person:
 
     def same_session(self) -> "Person":
         """Another browser with a copy of this one's cookies."""
-        other = Person(self.app, self.asf_uid)
-        other.token = self.token
-        for cookie in self.client.cookie_jar or ():
-            other.client.cookie_jar.set_cookie(cookie)  # type: ignore[union-attr]
-        return other
+        return Person(self.app, self.asf_uid, self.token, self.client.cookie_jar or ())
 
     async def sign_in(self, asf_uid: str = "", **more: str) -> "Answer":
         """Sign in through the form, and take the new session's token from a page."""
@@ -307,33 +312,51 @@ def tree_of(version: str, *, signed: bool = True) -> trees.Tree:
     return trees.Tree(files, tuple(where))
 
 
+async def furnish(state_dir: pathlib.Path) -> None:
+    """Build the house in a directory with a migrated database. It can be copied, and opened many times."""
+    async with _inside(state_dir) as house:
+        await people.settle_in(house.world.store, (_GROUP,))
+        await _hire(house, committers=(*people.MEMBERS, MANAGER, COMMITTER), members=people.MEMBERS)
+        for name, build in SITUATIONS.items():
+            house.places[name] = await build(house, f"1.{len(house.places)}.0")
+        for asf_uid in (MEMBER, OTHER_MEMBER, REMOVED, MANAGER, COMMITTER, ADMIN, ELSEWHERE):
+            house.people[asf_uid] = await house.somebody(asf_uid)
+        house.people[""] = house.stranger()
+        house.people[""].token = token_of(await house.people[""].get("/sign-in"))
+        # Only now, so that the session of the removed one was opened before.
+        await _hire(
+            house,
+            committers=(*people.MEMBERS[:2], MANAGER, COMMITTER),
+            members=people.MEMBERS[:2],
+            name=f"Example {HOSTILE}",
+        )
+        async with house.world.store.write_as_foundation_admin(ADMIN) as admin:
+            await admin.policy.set_project(PROJECT, f"Widgets {HOSTILE}", "example")
+        signed_in = {uid: (one.token, [*(one.client.cookie_jar or ())]) for uid, one in house.people.items()}
+        (state_dir / _INSIDE).write_bytes(pickle.dumps((house.world.clock.at, house.places, signed_in)))
+
+
 @contextlib.asynccontextmanager
-async def furnished(state_dir: pathlib.Path, database: pathlib.Path) -> AsyncIterator[House]:
-    """Build the house and let it be looked at."""
-    async with worlds.open_world(state_dir, provided.sqlite_url(database)) as world:
+async def opened(state_dir: pathlib.Path) -> AsyncIterator[House]:
+    """Let the house that was built here, or copied to here, be looked at."""
+    at, places, signed_in = pickle.loads((state_dir / _INSIDE).read_bytes())
+    async with _inside(state_dir, began=at) as house:
+        house.places = places
+        for asf_uid, (token, cookies) in signed_in.items():
+            house.people[asf_uid] = Person(house.app, asf_uid, token, cookies)
+        house.keep()
+        yield house
+
+
+@contextlib.asynccontextmanager
+async def _inside(state_dir: pathlib.Path, **began: Any) -> AsyncIterator[House]:
+    database = state_dir / "atr.db"
+    async with worlds.open_world(state_dir, provided.sqlite_url(database), **began) as world:
         settings = config.WebSettings(state_dir=state_dir, sandbox=True, sandbox_url=world.sandbox.portal_url)
         web_database = session.Database(world.settings.database, world.clock)
         store = storage.Storage(web_database, transaction.Place(state_dir, world.store.place.timings))
         house = House(world, server.create_app(settings, store), database)
         try:
-            await people.settle_in(world.store, (_GROUP,))
-            await _hire(house, committers=(*people.MEMBERS, MANAGER, COMMITTER), members=people.MEMBERS)
-            for name, build in SITUATIONS.items():
-                house.places[name] = await build(house, f"1.{len(house.places)}.0")
-            for asf_uid in (MEMBER, OTHER_MEMBER, REMOVED, MANAGER, COMMITTER, ADMIN, ELSEWHERE):
-                house.people[asf_uid] = await house.somebody(asf_uid)
-            house.people[""] = house.stranger()
-            house.people[""].token = token_of(await house.people[""].get("/sign-in"))
-            # Only now, so that the session of the removed one was opened before.
-            await _hire(
-                house,
-                committers=(*people.MEMBERS[:2], MANAGER, COMMITTER),
-                members=people.MEMBERS[:2],
-                name=f"Example {HOSTILE}",
-            )
-            async with world.store.write_as_foundation_admin(ADMIN) as admin:
-                await admin.policy.set_project(PROJECT, f"Widgets {HOSTILE}", "example")
-            house.keep()
             yield house
         finally:
             house.close()
