@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest_asyncio
 
 import atr.db.migrate as migrate
 import atr.log as log
+import tests.chaos.outcome as outcome
 from tests import compiled, guarding, installed
 from tests import databases as provided
 from tests import world as worlds
@@ -22,14 +24,15 @@ from tests import world as worlds
 compiled.once()
 
 _NO_SKIP = "ATR_CI_NO_SKIP"
+# Several times what the files of a whole run take at once.
+_ROOM = 2 * 1024**3
 _TESTS = pathlib.Path(__file__).parent
-# What walks long ways over lines that shorter tests reach too; and web, worker and stand-in as processes of their own,
-# as a person starts them.
+# Web, worker and stand-in as processes of their own, as a person starts them.
+_WAITING = ("attacks/", "demo/")
+# What walks long ways over lines that shorter tests reach too.
 _UNMEASURED = (
-    "attacks/",
     "benchmarks/",
     "chaos/",
-    "demo/",
     "hostile/",
     "journeys/",
     "model/",
@@ -120,19 +123,44 @@ async def voted(voted_scene: worlds.Scene, tmp_path: pathlib.Path) -> AsyncItera
         yield opened
 
 
+def pytest_configure() -> None:
+    """Keep the files of tests in memory: each commit would wait for a disk, and no test outlives the machine."""
+    if outcome.MEMORY and (shutil.disk_usage(outcome.MEMORY).free > _ROOM):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(outcome.MEMORY))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: a test that started programs or a browser often waits for them."""
     return (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a run with coverage leaves to one without."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Mark what a run with coverage leaves to one without; mix what waits with what computes, of what is to be run."""
     for item in items:
-        driven = item.get_closest_marker("browser") or item.get_closest_marker("mvn")
-        if driven or item.path.relative_to(_TESTS).as_posix().startswith(_UNMEASURED):
+        if _waits(item) or item.path.relative_to(_TESTS).as_posix().startswith(_UNMEASURED):
             item.add_marker("unmeasured")
+    yield
+    items[:] = _mixed(items)
+
+
+def _waits(item: pytest.Item) -> bool:
+    """Whether it drives programs and waits for them more than it computes."""
+    driven = item.get_closest_marker("browser") or item.get_closest_marker("mvn")
+    return bool(driven) or item.path.relative_to(_TESTS).as_posix().startswith(_WAITING)
+
+
+def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The modules that wait, evenly among those that compute: each process begins with a stretch of the list."""
+    modules: dict[pathlib.Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    kinds: dict[bool, list[list[pytest.Item]]] = {False: [], True: []}
+    for module in modules.values():
+        kinds[_waits(module[0])].append(module)
+    placed = [(place / len(kind), module) for kind in kinds.values() for place, module in enumerate(kind, 1)]
+    return [item for _, module in sorted(placed, key=lambda one: one[0]) for item in module]
 
 
 def pytest_collection_finish() -> None:

@@ -50,15 +50,16 @@ async def test_folders_can_be_walked(portal: Portal) -> None:
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/shm").is_dir(), reason="needs a second file system")
-async def test_files_that_cannot_be_linked_are_copied(tmp_path: pathlib.Path) -> None:
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+async def test_files_that_cannot_be_linked_are_copied() -> None:
+    with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         source = pathlib.Path(elsewhere) / "a.jar"
         source.write_bytes(b"class")
-        tree = PublicTree(tmp_path)
+        tree = PublicTree(pathlib.Path(here))
         tree.publish(f"{STEM}.jar", source, 0.0)
-    found = tree.find(f"{STEM}.jar", 1.0)
-    assert found is not None
-    assert found.disk.read_bytes() == b"class"
+        source.unlink()
+        found = tree.find(f"{STEM}.jar", 1.0)
+        assert found is not None
+        assert found.disk.read_bytes() == b"class"
 
 
 async def test_dropping_afterwards_takes_nothing_back(portal: Portal) -> None:
