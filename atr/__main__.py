@@ -14,10 +14,11 @@ def main() -> None:
     # lost in code that catches everything. A shell that starts us in the background has Ctrl-C ignored; that stays.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
+    # The collector would look at what is imported again and again; at the end, it would take it apart object by object.
+    gc.disable()
+    atexit.register(gc.freeze)
     import atr.cli as cli
 
-    # What was imported is not taken apart at the end, object by object: that would take a third of a second.
-    atexit.register(gc.freeze)
     cli.main()
 
 

@@ -11,7 +11,7 @@ import pathlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any, TextIO
 
 import click
@@ -68,27 +68,25 @@ def _is_of_a_database(error: Exception) -> bool:
 @cli.command()
 def serve() -> None:
     """Serve the web pages. Settings come from the environment: docs/operators.md."""
-    with _lasting():
-        import atr.config as config
-        import atr.log as log
-        import atr.server as server
+    import atr.config as config
+    import atr.log as log
+    import atr.server as server
 
     settings = config.WebSettings.from_environ(os.environ)
     log.configure(settings.log_level)
-    asyncio.run(server.serve(settings))
+    _run(server.serve(settings))
 
 
 @cli.command()
 def worker() -> None:
     """Run the worker: the only process that reaches a platform."""
-    with _lasting():
-        import atr.log as log
-        import atr.platforms.registry as registry
-        import atr.worker as workers
+    import atr.log as log
+    import atr.platforms.registry as registry
+    import atr.worker as workers
 
     settings = registry.WorkerSettings.from_environ(os.environ)
     log.configure(settings.log_level)
-    asyncio.run(workers.run(settings))
+    _run(workers.run(settings))
 
 
 @cli.command()
@@ -215,12 +213,11 @@ def sandbox(
     bundle_limit: int | None,
 ) -> None:
     """Run the sandbox: a simulated portal, public repository and registries, on this machine only."""
-    with _lasting():
-        import atr.sandbox.run as run
-        import atr.sandbox.server as server
+    import atr.sandbox.run as run
+    import atr.sandbox.server as server
 
     listener = server.Listener(port) if listen_fd is None else server.Listener(fileno=listen_fd)
-    asyncio.run(run.until_stopped(listener, directory, token_file, namespaces, bundle_limit))
+    _run(run.until_stopped(listener, directory, token_file, namespaces, bundle_limit))
 
 
 @cli.command()
@@ -229,10 +226,9 @@ def sandbox(
 @click.option("--bundle", type=click.Path(path_type=pathlib.Path), help="A directory with a Maven repository tree.")
 def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noqa: FBT001
     """Run a whole release without a browser, in the sandbox. Exits with 0 only if the outcome is the expected one."""
-    with _lasting():
-        import atr.demo.faults as faults
-        import atr.demo.journey as journey
-        import atr.demo.tree as trees
+    import atr.demo.faults as faults
+    import atr.demo.journey as journey
+    import atr.demo.tree as trees
 
     if fault == "list":
         for name, one in faults.FAULTS.items():
@@ -243,7 +239,7 @@ def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noq
     tree = trees.of_directory(bundle) if bundle else trees.example()
     tell = _as_json if as_json else _as_text
     with _state_dir() as state_dir:
-        summary, wrong = asyncio.run(journey.run(state_dir, tree, faults.FAULTS[fault], tell))
+        summary, wrong = _run(journey.run(state_dir, tree, faults.FAULTS[fault], tell))
     tell(vars(summary))
     if wrong:
         click.echo(wrong, err=True)
@@ -254,19 +250,16 @@ def demo(as_json: bool, fault: str, bundle: pathlib.Path | None) -> None:  # noq
 @click.option("--port", type=int, default=8080, show_default=True)
 def run(port: int) -> None:
     """Everything on this machine, with a release to promote in the browser. Stops with Ctrl-C."""
-    with _lasting():
-        import atr.demo.playground as playground
+    import atr.demo.playground as playground
 
-    asyncio.run(playground.run(pathlib.Path(os.environ.get("ATR_STATE_DIR", "state")), port))
+    _run(playground.run(pathlib.Path(os.environ.get("ATR_STATE_DIR", "state")), port))
 
 
-@contextlib.contextmanager
-def _lasting() -> Iterator[None]:
-    """Import what is needed to the end: the collector looks at it neither while it comes nor later."""
-    gc.disable()
-    yield
+def _run(program: Coroutine[Any, Any, Any]) -> Any:
+    """Run a program that lasts. The collector, off until now, never looks at what was imported."""
     gc.freeze()
     gc.enable()
+    return asyncio.run(program)
 
 
 def _database() -> str:

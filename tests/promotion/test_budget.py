@@ -125,7 +125,10 @@ def test_the_page_says_why_and_until_when() -> None:
     used = budget.waiting("Maven Central", budget.spent(NEW, LIMITS, NOW, 10), LIMITS, NOW)
     assert used is not None
     assert used[0].startswith("The rate limit for Maven Central is used up; requests resume at 12:00:06 UTC")
-    assert "5 times within two minutes. Nothing is sent until it responds." in budget.silence("Maven Central", LIMITS).sentence
+    assert (
+        "5 times within two minutes. Nothing is sent until it responds."
+        in budget.silence("Maven Central", LIMITS).sentence
+    )
 
 
 def test_the_sandbox_runs_the_same_table_faster() -> None:

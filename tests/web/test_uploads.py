@@ -90,7 +90,7 @@ BAD: Final = {
     "a//b": "empty name",
     "x" * 300: "longer than 255 bytes",
     "e\u0301": "normalization form",
-    "maven": "folder maven already",
+    "maven": "There is already a folder maven",
 }
 
 

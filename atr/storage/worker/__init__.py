@@ -9,7 +9,6 @@ import atr.storage as storage
 import atr.storage.worker.captures as captures
 import atr.storage.worker.copies as copies
 import atr.storage.worker.deployments as deployments
-import atr.storage.worker.distributions as distributions
 import atr.storage.worker.findings as findings
 import atr.storage.worker.marks as marks
 import atr.storage.worker.promotions as promotions
@@ -26,11 +25,11 @@ class PromotionService(storage.WriteAsSystemService):
         self.deployments = deployments.Deployments(write)
         self.captures = captures.Captures(write)
         self.copies = copies.Copies(write)
-        self.distributions = distributions.Distributions(write)
+        self.distributions = promotions.Distributions(write)
         self.promotions = promotions.Promotions(write)
         self.marks = marks.Marks(write)
         self.findings = findings.Findings(write)
-        self.pending = distributions.Pending(write)
+        self.pending = promotions.Pending(write)
         self.checks = captures.Checks(write)
         self.verification = captures.Verification(write)
         self.searches = deployments.Searches(write)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the worker records about promotions, fenced by the epoch of the claim, and the reservations that it ends."""
+"""What the worker records about promotions and third-party distributions, fenced by the epoch of the claim."""
 
 import dataclasses
+import datetime
 import itertools
 import logging
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ import atr.storage.observations as observations
 import atr.storage.row_views as row_views
 import atr.storage.transaction as transaction
 import atr.storage.transitions as transitions
+import atr.storage.writers.distributions as distributions
 
 _LOG = logging.getLogger(__name__)
 State = states.State
@@ -322,3 +324,45 @@ async def _held_outside(read: transaction.Transaction) -> list[tuple[str, str, s
             [distribution.Coordinates(platform, owner, package, "")], allowed.get((project_key, platform), ())
         )
     ]
+
+
+class Distributions:
+    """The two methods of `writers/distributions.py` that raise unless the service acts."""
+
+    def __init__(self, write: transaction.Transaction) -> None:
+        member = distributions.CommitteeMember(write)
+        self.record_from_data = member.record_from_data
+        self.settle = member.settle
+
+
+class Pending(transaction.Writer):
+    """The worker's claim on pending third-party distributions."""
+
+    async def claim(
+        self, *, owner: str, seconds: float, limit: int, lane: lanes.Lane | None = None
+    ) -> Sequence[work.Distribution]:
+        """Claim the pending rows that are due, of one lane or of all, oldest first."""
+        claimed: Sequence[sql.Distribution] = await leased_rows.claim(
+            self._write, leased_rows.Kind.DISTRIBUTION, owner=owner, seconds=seconds, limit=limit, lane=lane
+        )
+        return [
+            work.Distribution(
+                epoch=row.lease_epoch,
+                release_key=row.release_key,
+                coordinates=row.coordinates,
+                staging=row.staging,
+                retries=row.retries,
+            )
+            for row in claimed
+        ]
+
+    async def postpone(self, platform: distribution.DistributionPlatform, until: datetime.datetime) -> None:
+        """Postpone all rows of a platform that asked ATR to wait: none is checked before this instant."""
+        row = sql.Distribution
+        statement = (
+            sqlalchemy.update(row)
+            .where(col(row.platform) == platform.name, col(row.due_at) < until)
+            .values(due_at=until)
+            .execution_options(synchronize_session=False)
+        )
+        await self._write.data.exec(statement)
