@@ -94,7 +94,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
             os.link(written, file)
         except FileExistsError:
             raise errors.ConflictError(f"{file} exists already; nothing was written.") from None
-    disk.sync_directory(file.parent)
+    disk.sync(file.parent)
     return file, manifest
 
 

@@ -265,10 +265,11 @@ def _run(program: Coroutine[Any, Any, Any]) -> Any:
 def _database() -> str:
     """Return the address of the database, for a command that needs no other setting."""
     import atr.config as config
+    import atr.disk as disk
 
     names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
     settings = config.WebSettings.from_environ({k: v for k, v in os.environ.items() if k in names})
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    disk.make_directory(settings.state_dir)
     return settings.database
 
 

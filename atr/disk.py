@@ -9,11 +9,13 @@ hashed while it grows, and renamed when it is on the disk: what has a name is wh
 so none leads elsewhere. Who needs which blob stands in the database (storage/worker/copies.py).
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
 import hashlib
 import io
+import itertools
 import os
 import pathlib
 import re
@@ -26,6 +28,8 @@ from typing import Final, Self
 import atr.errors as errors
 
 _CHUNK: Final = 1024 * 1024
+# How many files are synced at once.
+_AT_ONCE: Final = 16
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # A pipe would wait for who writes to it, a terminal would become ours.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -142,7 +146,7 @@ class Blobs:
 
     def part(self) -> "Part":
         """A blob to be written. Raises OSError when the disk takes none."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        make_directory(self._root)
         # Also what an older version made for all to read.
         self._root.chmod(_PRIVATE)
         return Part(self, self._root)
@@ -220,12 +224,14 @@ class Part:
             # A sweep may take it in this very moment; then ours is put there.
             with contextlib.suppress(FileNotFoundError):
                 os.utime(target, times, follow_symlinks=False)
+                # Whoever put it there may have died before its name was on the disk.
+                sync(target.parent)
                 return
         os.fsync(self._file.fileno())
         os.utime(self._path, times)
-        target.parent.mkdir(_PRIVATE, exist_ok=True)
+        make_directory(target.parent, _PRIVATE)
         self._path.replace(target)
-        sync_directory(target.parent)
+        sync(target.parent)
 
 
 def digests(pieces: Iterable[bytes], algorithms: Iterable[str] = ALGORITHMS) -> dict[str, str]:
@@ -241,9 +247,23 @@ def _touched(path: pathlib.Path) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(path.lstat().st_mtime, datetime.UTC)
 
 
-def sync_directory(directory: pathlib.Path) -> None:
-    """What was renamed in it is on the disk from here on."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def make_directory(directory: pathlib.Path, mode: int = 0o777) -> None:
+    """Make it, and what is missing above it; their names are on the disk from here on."""
+    missing = list(itertools.takewhile(lambda one: not one.exists(), (directory, *directory.parents)))
+    directory.mkdir(mode, parents=True, exist_ok=True)
+    for one in missing:
+        sync(one.parent)
+
+
+def sync_all(paths: Iterable[pathlib.Path]) -> None:
+    """As `sync`, for many: what several wait for, a file system writes at once (10,000 files: seconds, not minutes)."""
+    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(sync, paths))
+
+
+def sync(path: pathlib.Path) -> None:
+    """The bytes of this file, or the names in this directory, are on the disk from here on."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -23,6 +23,7 @@ import atr.config as config
 import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
+import atr.disk as disk
 import atr.errors as errors
 import atr.get as get
 import atr.identity.contract as identity
@@ -117,7 +118,7 @@ class _Config(hypercorn.config.Config):
 async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system.MOUNTS) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen, or the database would not be safe."""
     file_system.demand_local(settings.database, mounts)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    disk.make_directory(settings.state_dir)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     await asyncio.to_thread(changes.sweep, settings.state_dir)
     database = session.Database(settings.database)
@@ -150,7 +151,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
 def _secret_key(state_dir: pathlib.Path) -> str:
     """The key that signs sessions: made once, readable by this user only. Raises SettingsError for a broken one."""
     path = state_dir / "secret-key"
-    state_dir.mkdir(parents=True, exist_ok=True)
+    disk.make_directory(state_dir)
     if not path.exists():
         _make_secret_key(path)
     key = path.read_text().strip()
@@ -167,7 +168,9 @@ def _make_secret_key(path: pathlib.Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(_SECRET_BYTES))
+        disk.sync(pathlib.Path(name))
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(name)
+        disk.sync(path.parent)
     finally:
         pathlib.Path(name).unlink()

@@ -111,7 +111,7 @@ class Sqlite:
         Raises ConflictError if SQLite's integrity checks do not pass.
         """
         self.discard()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        disk.make_directory(self._file.parent)
         _copy(dump, self._prepared)
         wrong = _wrong(self._prepared)
         if wrong:
@@ -125,7 +125,7 @@ class Sqlite:
         """
         kept = self._file.with_name(f"{self._file.name}.replaced-{now:%Y%m%dT%H%M%S}")
         if not self._file.exists():
-            self._place()
+            self._place(kept)
             return ""
         if kept.exists():
             raise errors.ConflictError(f"{kept} exists already; nothing was changed.")
@@ -138,16 +138,20 @@ class Sqlite:
         except sqlite3.DatabaseError as error:
             if not _is_broken(error):
                 raise
-            # The file is not a valid database. It is renamed together with SQLite's other files for it.
-            for end in _FILES:
-                with contextlib.suppress(FileNotFoundError):
-                    self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
-            self._place()
+            self._place(kept)
         return str(kept)
 
-    def _place(self) -> None:
+    def _place(self, kept: pathlib.Path) -> None:
+        """Rename the prepared database into place where there is no valid database.
+
+        What is left of one is renamed first, and synced: SQLite would apply a remaining log to the new file.
+        """
+        for end in _FILES:
+            with contextlib.suppress(FileNotFoundError):
+                self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
+        disk.sync(self._file.parent)
         self._prepared.rename(self._file)
-        disk.sync_directory(self._file.parent)
+        disk.sync(self._file.parent)
 
     def discard(self) -> None:
         """Remove the prepared database, if it exists, and the files that SQLite creates next to it."""

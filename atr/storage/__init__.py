@@ -151,6 +151,7 @@ class Storage:
                 return changes.Made(draft.parent, is_new=False, files=len(begun))
             # Before the transaction: it may have to read every byte of the release.
             await draft.odd_checksums()
+            await draft.sync()
             async with self.write_as_project_committee_participant(project_key, asf_uid) as participant:
                 if await participant.revision.is_behind(release_key, draft):
                     return None

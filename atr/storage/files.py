@@ -52,6 +52,9 @@ class Draft:
         self._files = files
         # The files as they were last checked: what is still the same needs no second reading.
         self._checked = dict(files) if checked else {}
+        # Which files are not on the disk yet; and whether nothing else is missing there.
+        self._unsynced: set[str] = set()
+        self._synced = False
         # How many files lie below each folder.
         self._folders = collections.Counter(folder for path in files for folder in relpath.folders(path))
 
@@ -69,6 +72,11 @@ class Draft:
         """What is wrong with files that are named like checksums, by path. Reads what changed since the parent."""
         await asyncio.to_thread(self._check)
         return {path: file.odd.value for path, file in self._files.items() if file.odd is not None}
+
+    async def sync(self) -> None:
+        """Have its new files and all its names on the disk; what it shares with its parent is there already."""
+        if not self._synced:
+            await asyncio.to_thread(self._sync)
 
     async def add(self, path: str, chunks: AsyncIterable[bytes]) -> fileset.File:
         """Write one file from a stream, in place of one that has the same path."""
@@ -142,6 +150,12 @@ class Draft:
                     self._files[beside] = dataclasses.replace(self._files[beside], odd=fileset.Odd.DIGEST)
         self._checked = dict(self._files)
 
+    def _sync(self) -> None:
+        folders = (pathlib.Path(folder) for folder, _, _ in os.walk(self.directory))
+        disk.sync_all([*(self.directory / path for path in self._unsynced), *folders])
+        self._unsynced.clear()
+        self._synced = True
+
     def _is_checked(self, path: str) -> bool:
         """Whether the same bytes, or as surely nothing, stood at this path when it was looked at last."""
         return bool(self._checked) and (self._checked.get(path) == self._files.get(path))
@@ -150,9 +164,13 @@ class Draft:
         if file.path not in self._files:
             self._folders.update(relpath.folders(file.path))
         self._files[file.path] = file
+        self._unsynced.add(file.path)
+        self._synced = False
 
     def _forget(self, path: str) -> None:
         del self._files[path]
+        self._unsynced.discard(path)
+        self._synced = False
         for folder in reversed(relpath.folders(path)):
             self._folders[folder] -= 1
             if not self._folders[folder]:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backup is whole or not there, and a restore puts it in place or changes nothing."""
 
+import contextlib
 import io
 import json
 import pathlib
+import sqlite3
 import tarfile
 from collections.abc import Callable
 from typing import Any, Final
@@ -141,3 +143,26 @@ async def test_where_there_is_no_database_or_a_broken_one(
         await database.close()
     assert site is not None
     assert site.backup_at == voted.clock()
+
+
+@pytest.mark.sqlite
+async def test_a_log_whose_database_is_gone_is_not_read_into_the_restored_one(
+    voted: worlds.World, tmp_path: pathlib.Path
+) -> None:
+    """SQLite takes any log beside a file for that file's own."""
+    file = await _taken(voted, tmp_path)
+    await voted.leave()
+    database = tmp_path / "atr.db"
+    log = tmp_path / "atr.db-wal"
+    with contextlib.closing(sqlite3.connect(database)) as data:
+        data.execute("PRAGMA journal_mode=WAL")
+        data.execute("CREATE TABLE lost (event)")
+        data.commit()
+        left = log.read_bytes()
+    database.unlink()
+    log.write_bytes(left)
+    await backup.restore(voted.settings.database, file, replace=False, clock=voted.clock)
+    with contextlib.closing(sqlite3.connect(database)) as data:
+        assert data.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert data.execute("SELECT count(*) FROM sqlite_master WHERE name = 'lost'").fetchone() == (0,)
+    assert _content(f"{database}.replaced-{voted.clock():%Y%m%dT%H%M%S}-wal") == left

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes revisions: immutable snapshots of a release's files."""
 
+import asyncio
+import pathlib
 import shutil
 from collections.abc import Mapping
 
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.promotion as tables
 import atr.models.sql as sql
@@ -44,8 +47,9 @@ class CommitteeParticipant(transaction.Writer):
             write.data.add(counter)
         counter.last_allocated_number += 1
         number = str(counter.last_allocated_number).zfill(sql.NUMBER_DIGITS)
-        # Computed before the transaction if that takes long.
+        # Both are done before the transaction if they take long.
         odd_checksums = await draft.odd_checksums()
+        await draft.sync()
         row = sql.Revision(
             key=sql.revision_key(release.key, number),
             release_key=release.key,
@@ -63,9 +67,7 @@ class CommitteeParticipant(transaction.Writer):
         # The rename comes last: if it fails, nothing is committed. If the commit fails after it, the directory has the
         # number of the next revision and no row: that revision replaces it, and the release is locked meanwhile.
         target = write.place.revision_dir(release.project_key, release.version, number)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)
-        draft.directory.rename(target)
+        await asyncio.to_thread(_put, draft.directory, target)
         return number
 
     async def ensure_changeable(self, release_key: str) -> None:
@@ -82,6 +84,14 @@ class CommitteeParticipant(transaction.Writer):
         release, _ = await transaction.load_active_release(self._write, release_key)
         transaction.demand(preconditions.change_files(release))
         return release
+
+
+def _put(draft: pathlib.Path, target: pathlib.Path) -> None:
+    """Its place is on the disk before the row that speaks of it."""
+    disk.make_directory(target.parent)
+    shutil.rmtree(target, ignore_errors=True)
+    draft.rename(target)
+    disk.sync(target.parent)
 
 
 async def record(
