@@ -36,6 +36,7 @@ def maven() -> str | None:
 
 CHROMIUM: Final = Tool("Chromium", "chromium-headless-shell", "the pages in a browser", browser)
 MAVEN: Final = Tool("Maven and a JDK", "maven default-jdk-headless", "a real Maven plugin", maven)
+STRACE: Final = Tool("strace", "strace", "power losses", lambda: shutil.which("strace"))
 POSTGRESQL: Final = Tool("PostgreSQL", "postgresql", "several machines on one database", databases.programs)
 
 
@@ -43,6 +44,6 @@ def missing() -> list[str]:
     """A line for each program that is not here."""
     return [
         f"left out: {tool.used_by}, since {tool.name} is not here (apt-get install {tool.packages})"
-        for tool in (CHROMIUM, MAVEN, POSTGRESQL)
+        for tool in (CHROMIUM, MAVEN, POSTGRESQL, STRACE)
         if not tool.find()
     ]

@@ -38,6 +38,7 @@ CAMPAIGNS: Final[Mapping[str, str]] = MappingProxyType(
         "T17": "tests.chaos.broken_files",
         "T23": "tests.chaos.soaking",
         "T25": "tests.chaos.elsewhere",
+        "T26": "tests.chaos.power",
     }
 )
 # What takes longest begins first, so that nothing is left to run alone.
