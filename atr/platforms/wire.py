@@ -25,6 +25,14 @@ CONNECT_SECONDS: Final = 5.0
 # none alive while more are open than may be kept.
 _LIMITS: Final = httpx.Limits(keepalive_expiry=30.0)
 _NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+# By these a machine without IPv4 reaches the world's: such an address is as global as the one in its last 32 bits.
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+# What Python calls global, in some version, though it may lead to a private network: a NAT64 of one's own, 6to4 and
+# Teredo (obsolete, and with an IPv4 address in them), the obsolete site-local and IPv4-compatible addresses.
+# https://www.iana.org/assignments/iana-ipv6-special-registry
+_NOT_GLOBAL: Final = tuple(
+    map(ipaddress.ip_network, ("64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "::/96"))
+)
 
 
 # Told how far an irreversible request is: "after_connect", then "after_first_byte". Its caller waits meanwhile.
@@ -199,4 +207,6 @@ def reachable(address: str, *, loopback: bool) -> bool:
         parsed = parsed.ipv4_mapped
     if loopback:
         return parsed.is_loopback
-    return parsed.is_global and not parsed.is_multicast
+    if parsed in _NAT64:
+        parsed = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+    return parsed.is_global and not (parsed.is_multicast or any(parsed in network for network in _NOT_GLOBAL))

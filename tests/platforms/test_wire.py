@@ -31,14 +31,28 @@ _MANY = 32
         "192.168.1.1",
         "0.0.0.0",
         "fe80::1",
+        "fec0::1",
         "224.0.0.1",
+        # Addresses of IPv4 that others carry: by NAT64, by a NAT64 of one's own, by 6to4, by Teredo as the server and
+        # as the client (whose address is inverted), and the obsolete "compatible" ones.
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::8.8.8.8",
+        "2002:a00:1::1",
+        "2002:7f00:1::1",
+        "2001:0:a00:1::f7f7:f7f7",
+        "2001:0:808:808::f5ff:fffe",
+        "::10.0.0.1",
+        "::8.8.8.8",
     ],
 )
 def test_the_world_is_never_inside(address: str) -> None:
     assert not wire.reachable(address, loopback=False)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
+# With a name server that makes addresses of NAT64, a machine without IPv4 reaches the rest of the world by them.
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"])
 def test_global_addresses_are_the_world_and_no_sandbox(address: str) -> None:
     assert wire.reachable(address, loopback=False)
     assert not wire.reachable(address, loopback=True)
@@ -47,6 +61,11 @@ def test_global_addresses_are_the_world_and_no_sandbox(address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_a_sandbox_is_on_this_machine(address: str) -> None:
     assert wire.reachable(address, loopback=True)
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::127.0.0.1", "2002:7f00:1::1", "::127.0.0.1"])
+def test_what_leads_to_another_machine_is_no_sandbox(address: str) -> None:
+    assert not wire.reachable(address, loopback=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
