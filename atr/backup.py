@@ -14,7 +14,6 @@ import itertools
 import os
 import pathlib
 import tarfile
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import IO, Final
 
@@ -40,6 +39,7 @@ _DATABASE: Final = "database"
 _MANIFEST_LIMIT: Final = 64_000_000
 _PIECE: Final = 1_048_576
 _SUFFIX: Final = ".atrbackup"
+_UNFINISHED: Final = ".atr-backup-"
 # It holds the names of people and what they decided.
 _PRIVATE: Final = 0o600
 
@@ -69,8 +69,9 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
     taken_at = clock()
     file = _new(to, taken_at)
     engine = dumps.of(url)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".atr-backup-") as directory:
-        dump = pathlib.Path(directory) / _DATABASE
+    disk.sweep(file.parent, _UNFINISHED)
+    with disk.workspace(file.parent, _UNFINISHED) as directory:
+        dump = directory / _DATABASE
         revision = migrate.current(url)
         if revision is None:
             raise errors.ConflictError("The database has never been migrated, so there is nothing to back up.")
@@ -87,7 +88,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
             size=size,
             heads={chain: (head.number, head.hash) for chain, head in heads.items()},
         )
-        written = pathlib.Path(directory) / file.name
+        written = directory / file.name
         _write(written, manifest, dump)
         # A link and not a renaming: what somebody else wrote there meanwhile stays.
         try:
@@ -99,9 +100,17 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
 
 
 async def restore(
-    url: str, file: pathlib.Path, *, replace: bool, clock: session.Clock | None = None
+    url: str,
+    file: pathlib.Path,
+    *,
+    replace: bool,
+    clock: session.Clock | None = None,
+    work: pathlib.Path | None = None,
 ) -> tuple[Manifest, int, str]:
     """Put a backup in the place of the database: its manifest, the new generation, and where the old one is kept.
+
+    It is unpacked in the directory `work`, beside the backup unless told. The next restore there, and for the state
+    directory also a start of the web process, clears what a kill leaves.
 
     Raises ConflictError, and has changed nothing: for a backup that is broken or newer than this program, a database
     that a process uses, and one that holds something, unless told to replace it.
@@ -115,8 +124,12 @@ async def restore(
         raise errors.ConflictError(
             "The existing database is not empty. Use --replace to restore over it; it is kept under another name."
         )
-    with tempfile.TemporaryDirectory(prefix="atr-restore-") as directory:
-        dump = pathlib.Path(directory) / _DATABASE
+    work = work or file.parent
+    if not work.is_dir():
+        raise errors.NotFoundError(f"{work} does not exist.")
+    disk.sweep(work, disk.RESTORE)
+    with disk.workspace(work, disk.RESTORE) as directory:
+        dump = directory / _DATABASE
         manifest = _read(file, dump)
         if manifest.engine != engine.kind:
             raise errors.ConflictError(

@@ -12,11 +12,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Coroutine, Iterator, Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 import atr.errors as errors
+
+if TYPE_CHECKING:
+    import atr.config as config
 
 # Printed after every restore.
 _RESTORED = "Unfinished promotions are checked first; nothing is sent until a committee member promotes again."
@@ -38,6 +41,8 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line. An AtrError is printed as one sentence, with exit code 2."""
+    # Everything that is created from here on is for this user only.
+    os.umask(0o077)
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -129,8 +134,12 @@ def backup(to: pathlib.Path) -> None:
 def restore(file: pathlib.Path, replace: bool) -> None:  # noqa: FBT001  (as above)
     """Replace the database with a backup. Nothing may be using it; unfinished work in it then waits for a person."""
     import atr.backup as backups
+    import atr.storage.files as files
 
-    manifest, generation, kept = asyncio.run(backups.restore(_database(), file, replace=replace))
+    settings = _settings()
+    work = settings.state_dir / files.TEMPORARY
+    work.mkdir(exist_ok=True)
+    manifest, generation, kept = asyncio.run(backups.restore(settings.database, file, replace=replace, work=work))
     click.echo(
         f"The database is that of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, in generation {generation}. "
         f"{_RESTORED} " + (f"The previous database is kept as {kept}. " if kept else "") + backups.NOT_HELD
@@ -263,14 +272,19 @@ def _run(program: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _database() -> str:
-    """Return the address of the database, for a command that needs no other setting."""
+    """Return the address of the database."""
+    return _settings().database
+
+
+def _settings() -> "config.WebSettings":
+    """Return where the database and the state directory are, for a command that needs no other setting."""
     import atr.config as config
-    import atr.disk as disk
+    import atr.db.file_system as file_system
 
     names = {"ATR_STATE_DIR", "ATR_DATABASE_URL"}
     settings = config.WebSettings.from_environ({k: v for k, v in os.environ.items() if k in names})
-    disk.make_directory(settings.state_dir)
-    return settings.database
+    file_system.make_private(settings.state_dir, settings.database)
+    return settings
 
 
 @contextlib.contextmanager

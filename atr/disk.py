@@ -13,12 +13,14 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
+import fcntl
 import hashlib
 import io
 import itertools
 import os
 import pathlib
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -268,3 +270,35 @@ def sync(path: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_LOCK: Final = "lock"
+# The prefix of workspaces in which a backup is unpacked (atr/backup.py).
+RESTORE: Final = "restore-"
+
+
+@contextlib.contextmanager
+def workspace(parent: pathlib.Path, prefix: str) -> Iterator[pathlib.Path]:
+    """A new directory there, gone at the end with all that is in it. What a killed process leaves is for `sweep`."""
+    directory = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    # The lock gets its name when it is held, so that nobody takes the directory for a dead one's.
+    unnamed = directory / f"{_LOCK}-to-be"
+    try:
+        with unnamed.open("xb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            unnamed.rename(directory / _LOCK)
+            yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def sweep(parent: pathlib.Path, prefix: str) -> int:
+    """Remove the workspaces there whose processes are no more, and answer how many."""
+    swept = 0
+    for directory in parent.glob(f"{prefix}*"):
+        # Where there is no lock yet, somebody is just beginning; one who died there left an empty folder.
+        with contextlib.suppress(OSError), (directory / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
+            swept += 1
+    return swept

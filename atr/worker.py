@@ -19,7 +19,6 @@ import atr.db.condition as condition
 import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
-import atr.disk as disk
 import atr.errors as errors
 import atr.log as log
 import atr.metrics as metrics
@@ -70,7 +69,7 @@ async def context(
 ) -> AsyncIterator[contexts.Context]:
     """Build the worker's context from its settings; nothing else does. Raises SettingsError."""
     file_system.demand_local(settings.database, mounts)
-    disk.make_directory(settings.state_dir)
+    file_system.make_private(settings.state_dir, settings.database)
     scratch = settings.state_dir / "temporary"
     scratch.mkdir(exist_ok=True)
     await asyncio.to_thread(migrate.upgrade, settings.database)

@@ -34,8 +34,6 @@ _MAINTENANCE: Final = "postgres"
 _LEASED: Final = ("promotion", "deployment", "distribution", "promotion_task")
 _FILLED: Final = ("committee", "release", "event")
 _SITE: Final = "site"
-# The suffixes of a SQLite database and of the files that SQLite creates next to it.
-_FILES: Final = ("", "-wal", "-shm", "-journal")
 
 
 def of(url: str) -> "Sqlite | Postgresql":
@@ -146,7 +144,7 @@ class Sqlite:
 
         What is left of one is renamed first, and synced: SQLite would apply a remaining log to the new file.
         """
-        for end in _FILES:
+        for end in file_system.COMPANIONS:
             with contextlib.suppress(FileNotFoundError):
                 self._file.with_name(f"{self._file.name}{end}").rename(kept.with_name(f"{kept.name}{end}"))
         disk.sync(self._file.parent)
@@ -155,7 +153,7 @@ class Sqlite:
 
     def discard(self) -> None:
         """Remove the prepared database, if it exists, and the files that SQLite creates next to it."""
-        for end in _FILES:
+        for end in file_system.COMPANIONS:
             self._prepared.with_name(f"{self._prepared.name}{end}").unlink(missing_ok=True)
 
     @contextlib.contextmanager

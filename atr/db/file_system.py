@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The type of the file system of a SQLite database. On a network file system, its locks and its WAL do not work.
+"""The type of the file system of a SQLite database, and who may open it.
+
+On a network file system, its locks and its WAL do not work.
 
 https://www.sqlite.org/wal.html: all processes that use a database must be on one machine. The kernel's table of mounts
 is read instead of statfs, which has one number for all FUSE file systems, local ones included.
 """
 
+import contextlib
+import logging
 import pathlib
 import re
+import stat
 from typing import Final
 
 import sqlalchemy
 
+import atr.disk as disk
 import atr.errors as errors
 
+_LOG = logging.getLogger(__name__)
 # https://www.kernel.org/doc/html/latest/filesystems/proc.html, 3.5
 MOUNTS: Final = pathlib.Path("/proc/self/mountinfo")
 # The kernel's names of file system types that are on another machine, or on the host of a virtual machine.
@@ -45,6 +52,10 @@ _REMOTE: Final = frozenset(
         "vmhgfs",
     }
 )
+# The suffixes of a SQLite database and of the files that SQLite creates next to it, with the mode of the database.
+COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
+_DIRECTORY: Final = 0o700
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 # The index of a field, from 0.
 _MOUNT_POINT: Final = 4
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
@@ -63,6 +74,25 @@ def sqlite_file(url: str) -> pathlib.Path | None:
     if (address.get_backend_name() != "sqlite") or (address.database in {None, "", ":memory:"}):
         return None
     return pathlib.Path(str(address.database)).resolve()
+
+
+def make_private(state_dir: pathlib.Path, url: str) -> None:
+    """Make the state directory, where it is not there yet, and close it and the database to other users.
+
+    What lies deeper is behind the directories that are closed here. What belongs to somebody else stays as it is, and
+    the log says so.
+    """
+    disk.make_directory(state_dir, _DIRECTORY)
+    file = sqlite_file(url)
+    beside = [file.with_name(f"{file.name}{end}") for end in COMPANIONS] if file else []
+    for path in (state_dir, *state_dir.iterdir(), *beside):
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & _OTHERS:
+                try:
+                    path.chmod(mode & ~_OTHERS)
+                except PermissionError:
+                    _LOG.warning("other users can open %s, which belongs to another user: chmod go= it", path)
 
 
 def kind(path: pathlib.Path, mounts: pathlib.Path = MOUNTS) -> str:

@@ -10,11 +10,9 @@ process is deleted when the next upload begins or the next process starts.
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import pathlib
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
@@ -22,6 +20,7 @@ from typing import BinaryIO, Final
 from sqlmodel import col
 
 import atr.db.queries as queries
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.promotion.fileset as fileset
@@ -166,7 +165,6 @@ _KEPT_FREE: Final = 64_000_000
 # A piece of up to this size is written directly: passing it to a thread would take longer.
 _SMALL: Final = 65_536
 _PREFIX: Final = "upload-"
-_LOCK: Final = "lock"
 # In seconds. A draft exists for a few seconds; one that is a day old belongs to a dead process.
 _OLD: Final = 86_400
 
@@ -264,16 +262,8 @@ def opened(state_dir: pathlib.Path, *, kept_free: int = _KEPT_FREE) -> Iterator[
     temporary = state_dir / files.TEMPORARY
     with files.no_room_said():
         temporary.mkdir(parents=True, exist_ok=True)
-        directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=_PREFIX))
-    try:
-        with _locked(directory):
-            spool = Spool(directory, kept_free)
-            try:
-                yield spool
-            finally:
-                spool.close()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        with disk.workspace(temporary, _PREFIX) as directory, contextlib.closing(Spool(directory, kept_free)) as spool:
+            yield spool
 
 
 def ensure_room(state_dir: pathlib.Path, size: int) -> None:
@@ -283,7 +273,7 @@ def ensure_room(state_dir: pathlib.Path, size: int) -> None:
 
 
 def sweep(state_dir: pathlib.Path) -> int:
-    """Delete the spools and the drafts of processes that have ended, and return how many there were."""
+    """Delete what processes that have ended left, and return how many directories there were."""
     swept = 0
     temporary = state_dir / files.TEMPORARY
     for directory in temporary.glob(f"{files.DRAFT}*"):
@@ -291,25 +281,9 @@ def sweep(state_dir: pathlib.Path) -> int:
             if time.time() - directory.stat().st_mtime > _OLD:
                 shutil.rmtree(directory, ignore_errors=True)
                 swept += 1
-    for directory in temporary.glob(f"{_PREFIX}*"):
-        # Without a lock a process is just beginning; if it died there, it left a folder without uploaded files.
-        with contextlib.suppress(OSError), (directory / _LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(directory, ignore_errors=True)
-            swept += 1
-    return swept
+    return swept + disk.sweep(temporary, _PREFIX) + disk.sweep(temporary, disk.RESTORE)
 
 
 def _ensure_free(directory: pathlib.Path, size: int) -> None:
     if shutil.disk_usage(directory).free < size:
         raise errors.NoRoomError
-
-
-@contextlib.contextmanager
-def _locked(directory: pathlib.Path) -> Iterator[None]:
-    """Lock the directory. The lock gets its name once it is locked, so that it is never taken for a dead process's."""
-    unnamed = directory / f"{_LOCK}-to-be"
-    with unnamed.open("xb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        unnamed.rename(directory / _LOCK)
-        yield

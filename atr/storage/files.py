@@ -29,7 +29,7 @@ import atr.reasons as reasons
 import atr.shared.relpath as relpath
 import atr.storage.transaction as transaction
 
-_READ_ONLY: Final = 0o444
+_READ_ONLY: Final = 0o400
 _CHUNK: Final = 1024 * 1024
 # Below the state directory, on the same disk as the revisions: what is not part of one yet.
 TEMPORARY: Final = "temporary"

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backup is whole or not there, and a restore puts it in place or changes nothing."""
 
+import asyncio
 import contextlib
 import io
 import json
+import os
 import pathlib
+import shutil
 import sqlite3
+import subprocess
+import sys
 import tarfile
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,10 +20,13 @@ import pytest
 
 import atr.backup as backup
 import atr.db.session as session
+import atr.demo.processes as processes
+import atr.disk as disk
 import atr.errors as errors
 import atr.models.operating as operating
 import atr.models.promotion as tables
 import atr.promotion.states as states
+import atr.storage.changes as changes
 from tests import databases as provided
 from tests import world as worlds
 
@@ -28,8 +37,23 @@ async def _taken(world: worlds.World, directory: pathlib.Path) -> pathlib.Path:
     return (await backup.take(world.settings.database, directory, world.clock))[0]
 
 
-def _left(directory: pathlib.Path) -> list[pathlib.Path]:
-    return list(directory.glob("*restoring*"))
+def _left(directory: pathlib.Path, pattern: str = "*restoring*") -> list[pathlib.Path]:
+    return list(directory.glob(pattern))
+
+
+def _restore_and_kill(file: pathlib.Path, state_dir: pathlib.Path, shared: pathlib.Path) -> None:
+    """Restore in a process of its own, which dies when it has unpacked the backup."""
+    environment = {name: os.environ[name] for name in processes._INHERITED if name in os.environ}
+    restore = subprocess.Popen(
+        [sys.executable, "-m", "atr", "restore", str(file)],
+        env={**environment, "ATR_STATE_DIR": str(state_dir), "TMPDIR": str(shared)},
+    )
+    ends = time.monotonic() + 60
+    while not (_left(state_dir, "**/*restore-*/database") or _left(shared, "**/database")):
+        assert restore.poll() is None
+        assert time.monotonic() < ends
+    restore.kill()
+    restore.wait()
 
 
 def _content(name: str) -> bytes:
@@ -166,3 +190,27 @@ async def test_a_log_whose_database_is_gone_is_not_read_into_the_restored_one(
         assert data.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert data.execute("SELECT count(*) FROM sqlite_master WHERE name = 'lost'").fetchone() == (0,)
     assert _content(f"{database}.replaced-{voted.clock():%Y%m%dT%H%M%S}-wal") == left
+
+
+async def test_a_restore_that_was_killed_leaves_no_copy_for_long(
+    voted: worlds.World, tmp_path: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Its copy is in the state directory, which is closed to others, and the next start of a web process removes it."""
+    file = await _taken(voted, tmp_path)
+    await voted.leave()
+    state_dir, shared = tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("shared")
+    await asyncio.to_thread(_restore_and_kill, file, state_dir, shared)
+    assert (len(_left(state_dir, "**/*restore-*/database")), _left(shared, "*")) == (1, [])
+    changes.sweep(state_dir)
+    assert _left(state_dir, "**/*restore-*") == []
+
+
+@pytest.mark.sqlite
+async def test_a_backup_that_was_killed_is_cleared_by_the_next_one(voted: worlds.World, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(worlds.Died), disk.workspace(tmp_path, ".atr-backup-") as directory:  # noqa: PT012
+        (directory / "database").write_text("half of it")
+        dead = shutil.copytree(directory, tmp_path / ".atr-backup-dead")
+        raise worlds.Died
+    assert _left(tmp_path, ".atr-backup-*") == [dead]
+    await _taken(voted, tmp_path)
+    assert _left(tmp_path, ".atr-backup-*") == []

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Revisions: hashed while streamed, cloned by hard link, never changed, and no path that leaves its place."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
+import sqlite3
 from collections.abc import AsyncIterator
 
 import pytest
@@ -56,6 +58,35 @@ async def test_a_draft_that_is_not_committed_leaves_nothing(world: worlds.World)
     assert len(await world.rows(sql.Revision)) == 1
     assert not list((world.settings.state_dir / "temporary").glob("draft-*"))
     assert not _directory(world, "00002").exists()
+
+
+@pytest.mark.sqlite
+async def test_its_files_are_on_the_disk_before_its_row_is(
+    world: worlds.World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new file, each directory, and those above it: what was not synced, a power failure takes away."""
+    await world.composed()
+    database = world.settings.state_dir / "atr.db"
+    synced: set[int] = set()
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        with contextlib.closing(sqlite3.connect(database)) as rows:
+            (revisions,) = rows.execute("SELECT count(*) FROM revision").fetchone()
+        if revisions == 1:
+            synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    async def change(draft: files.Draft) -> None:
+        await draft.add(_ZIP, worlds.stream(b"another"))
+        await draft.add("new/folder/file.zip", worlds.stream(b"a file"))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    await world.revise(RELEASE, change)
+    made = _directory(world, "00002")
+    wanted = [made / _ZIP, made / "new/folder/file.zip", made.parent, made]
+    wanted += [path for path in made.rglob("*") if path.is_dir()]
+    assert [path for path in wanted if path.stat().st_ino not in synced] == []
 
 
 async def test_a_stream_that_breaks_off_adds_no_file_and_no_rest(world: worlds.World) -> None:
