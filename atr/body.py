@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies that are read as they arrive: a form with files in it, however large, in a few megabytes of memory.
+"""Bodies: none is taken from the network before somebody wants it, and none is read without a bound in bytes and time.
 
-Every other request is read whole before its handler sees it, and is small (MAX_CONTENT_LENGTH). The routes named in
-`STREAMED` read their own body, and check its token themselves before anything else of it is looked at.
+A form with files in it is read as it arrives, however large, in a few megabytes of memory: the routes named in
+`STREAMED` read their own body, and check its token themselves before anything else of it is looked at. Every other form
+is read whole before its handler sees it, and is small.
 """
 
 import asyncio
 import collections
 import functools
+import urllib.parse
 from collections.abc import AsyncIterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import quart
 import quart.asgi
+import quart.formparser
 import quart.wrappers
 import quart.wrappers.request
+import werkzeug.datastructures
 import werkzeug.exceptions
 import werkzeug.sansio.multipart as multipart
 
@@ -22,8 +26,16 @@ import atr.errors as errors
 
 # The endpoints that read their own body. Each of them begins with `Form.token`.
 STREAMED: Final = frozenset({"post_upload.selected"})
+# As much of a body waits in memory while nobody has asked for it; and without a session no body is larger.
+UNASKED: Final = 65_536
 # As much of a streamed body waits in memory for a handler that is slower than the network.
 HELD: Final = 1_000_000
+# A form that is not streamed arrives whole within so many seconds.
+FORM_SECONDS: Final = 60.0
+# Of such a form: how many fields, and how large each may be. 200 promotions on one page are 600 fields.
+MAX_FORM_FIELDS: Final = 1_000
+MAX_FORM_FIELD: Final = 65_536
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "application/x-url-encoded"})
 # The longest that a client may say nothing, in seconds.
 SILENCE: Final = 60.0
 # Of the headers of one part, and of a field that is no file.
@@ -38,33 +50,55 @@ _MAX_BOUNDARY: Final = 200
 
 
 class Body(quart.wrappers.request.Body):
-    """A body that is held back: whoever brings it waits while more than HELD bytes are unread."""
+    """A body that is held back: whoever brings it waits while more is unread than was asked for."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
         self._room = asyncio.Event()
+        self._held = UNASKED
+        self._most: int | None = None
+        self._total = 0
 
     async def __anext__(self) -> bytes:
+        self._hold(HELD)
         data = await super().__anext__()
         self._room.set()
         return data
 
+    def append(self, data: bytes) -> None:
+        """A piece that arrived. Beyond what may be taken, whoever reads it gets 413."""
+        self._total += len(data)
+        if (self._most is not None) and (self._total > self._most):
+            self._must_raise = werkzeug.exceptions.RequestEntityTooLarge()
+            self.set_complete()
+        super().append(data)
+
+    def take(self, most: int) -> None:
+        """Have it read whole, up to so many bytes."""
+        self._most = most
+        self.append(b"")
+        self._hold(most)
+
+    def _hold(self, most: int) -> None:
+        if self._held < most:
+            self._held = most
+            self._room.set()
+
     async def once_there_is_room(self, receive: Any) -> Any:
         """The next message from the network, not before what is unread has become little enough."""
-        while len(self._data) > HELD:
+        while len(self._data) > self._held:
             self._room.clear()
             await self._room.wait()
         return await receive()
 
 
 class Connection(quart.asgi.ASGIHTTPConnection):
-    """A connection that takes no more from the network than a streamed route has room for."""
+    """A connection that takes no more from the network than somebody has asked for."""
 
     def _create_request_from_scope(self, send: Any) -> quart.wrappers.Request:
         request = super()._create_request_from_scope(send)
-        if (request.method == "POST") and _is_streamed(self.app, request.path):
-            # No bound of its own: the handler counts, and answers in a page.
-            request.body = Body(request.content_length, None)
+        # No bound of its own: whoever reads it says how much, and answers in a page.
+        request.body = Body(request.content_length, None)
         return request
 
     async def handle_messages(self, request: quart.wrappers.Request, receive: Any) -> None:
@@ -74,9 +108,48 @@ class Connection(quart.asgi.ASGIHTTPConnection):
         await super().handle_messages(request, held)
 
 
+async def form(request: quart.wrappers.Request, most: int) -> werkzeug.datastructures.MultiDict[str, str]:
+    """The fields of a form that is not streamed. Raises 413 beyond so many bytes, 408 when it does not arrive."""
+    if (request.content_length or 0) > most:
+        raise werkzeug.exceptions.RequestEntityTooLarge
+    if isinstance(request.body, Body):
+        request.body.take(most)
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            return await request.form
+    except TimeoutError:
+        raise werkzeug.exceptions.RequestTimeout from None
+
+
+class _Parser(quart.formparser.FormDataParser):
+    """Quart's, with a bound for the fields: a megabyte of them would hold up everybody else for half a second."""
+
+    async def _parse_bounded(
+        self, body: quart.wrappers.request.Body, _mimetype: str, _length: int | None, _options: dict[str, str]
+    ) -> tuple[werkzeug.datastructures.MultiDict[str, Any], werkzeug.datastructures.MultiDict[str, Any]]:
+        raw = await body
+        if raw.count(b"&") >= MAX_FORM_FIELDS:
+            raise werkzeug.exceptions.RequestEntityTooLarge
+        fields = await asyncio.to_thread(urllib.parse.parse_qsl, raw.decode(), keep_blank_values=True)
+        if any(len(name) + len(value) > MAX_FORM_FIELD for name, value in fields):
+            raise werkzeug.exceptions.RequestEntityTooLarge
+        made: Any = self.cls
+        return made(fields), made()
+
+    def get_parse_func(self, mimetype: str, options: dict[str, str]) -> Any:
+        """How a body of this type is read."""
+        return _Parser._parse_bounded if mimetype in _FORMS else super().get_parse_func(mimetype, options)
+
+
+class _Request(quart.wrappers.Request):
+    form_data_parser_class = _Parser
+
+
 def install(app: quart.Quart) -> None:
-    """Have an application read streamed bodies as they arrive."""
+    """Have an application read bodies as they are wanted, and forms within bounds."""
     app.asgi_http_class = Connection
+    app.request_class = _Request
+    app.config.update(MAX_FORM_PARTS=MAX_FORM_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_FORM_FIELD)
 
 
 class Form:
@@ -209,11 +282,3 @@ class Form:
 def is_streamed(endpoint: str | None) -> bool:
     """Whether this endpoint reads its own body, under whatever blueprint of a host it is registered."""
     return ".".join((endpoint or "").split(".")[-2:]) in STREAMED
-
-
-def _is_streamed(app: quart.Quart, path: str) -> bool:
-    try:
-        endpoint, _ = app.url_map.bind("").match(path, method="POST")
-    except werkzeug.exceptions.HTTPException:
-        return False
-    return is_streamed(cast("str", endpoint))

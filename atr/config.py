@@ -137,6 +137,15 @@ class WebSettings(_Settings):
     port: int = pydantic.Field(default=8080, ge=0, le=65_535)
     # A listening socket that whoever starts us has opened already, instead of host and port.
     listen_fd: int | None = pydantic.Field(default=None, ge=3)
+    # How people reach us: what letters name, and the only host that is served beside this machine's own.
+    public_url: str = ""
+    # Addresses or networks of the proxies before us, whose X-Forwarded-For is believed.
+    trusted_proxies: str = ""
+    # How many connections may be open at once, and how many of them of one peer; behind a proxy, of its requests.
+    max_connections: int = pydantic.Field(default=500, ge=10)
+    max_connections_per_peer: int = pydantic.Field(default=50, ge=1)
+    # Within so many seconds every body must have arrived, an upload's too.
+    upload_seconds: float = pydantic.Field(default=14_400, gt=0)
     # The largest body of a form, in bytes.
     max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
     # The largest upload of files to a release, in bytes.
@@ -152,7 +161,34 @@ class WebSettings(_Settings):
             raise ValueError(
                 f"{self.host} is not a loopback address, but in sandbox mode anyone who can connect can sign in"
             )
+        if self.secure_cookies and not self.sandbox and self.public_url.startswith("http:"):
+            raise ValueError("ATR_PUBLIC_URL must be an https address, unless ATR_SECURE_COOKIES is off")
         return self
+
+    @pydantic.field_validator("public_url")
+    @classmethod
+    def _plain(cls, url: str) -> str:
+        parts = urllib.parse.urlsplit(url)
+        if url and ((parts.scheme not in {"http", "https"}) or not parts.hostname or ("@" in parts.netloc)):
+            raise ValueError("must be an address like https://releases.example.org")
+        if parts.path.strip("/") or parts.query or parts.fragment or url.endswith(("?", "#")):
+            raise ValueError("must have no path and no query, like https://releases.example.org")
+        return url.rstrip("/")
+
+    @pydantic.field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for one in text.split():
+            try:
+                ipaddress.ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one[:60]} is neither an address nor a network") from None
+        return text
+
+    @property
+    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of the trusted proxies."""
+        return tuple(map(ipaddress.ip_network, self.trusted_proxies.split()))
 
     @classmethod
     def _refuse(cls, given: Mapping[str, str]) -> None:

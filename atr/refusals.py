@@ -23,6 +23,7 @@ TITLES: Final = {
     403: "Not permitted",
     404: "Page not found",
     405: "Method not allowed",
+    408: "Request too slow",
     409: "Nothing was changed",
     413: "Request too large",
     422: "Invalid input",
@@ -33,6 +34,7 @@ TITLES: Final = {
 _SENTENCES: Final = {
     404: "There is no page at this address.",
     405: "This address does not accept this kind of request. Nothing was changed.",
+    408: "The form did not arrive in time. Nothing was changed.",
     413: "The request is larger than a form may be. Nothing was changed.",
 }
 

@@ -14,7 +14,6 @@ import socket
 import tempfile
 from typing import Final
 
-import hypercorn.asyncio
 import hypercorn.config
 import quart
 import werkzeug.datastructures
@@ -24,11 +23,13 @@ import atr.db.file_system as file_system
 import atr.db.migrate as migrate
 import atr.db.session as session
 import atr.disk as disk
+import atr.doors as doors
 import atr.errors as errors
 import atr.get as get
 import atr.identity.contract as identity
 import atr.identity.local as local
 import atr.identity.session as signed_in
+import atr.listening as listening
 import atr.metrics as metrics
 import atr.post as post
 import atr.promotion.usage as usage
@@ -85,9 +86,16 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
     who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
-    web.install(app, web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.max_upload), HOOKS)
+    site = web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.public_url, settings.max_upload)
+    web.install(app, site, HOOKS)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.asgi_app = doors.Doors(  # type: ignore[method-assign]
+        app.asgi_app,
+        public_url=settings.public_url,
+        trusted=settings.proxies,
+        per_peer=settings.max_connections_per_peer,
+    )
     return app
 
 
@@ -107,7 +115,8 @@ class _Config(hypercorn.config.Config):
             sockets = super().create_sockets()
         except hypercorn.config.SocketTypeError as error:
             raise errors.SettingsError(f"{self.bind[0]} is not a listening socket.") from error
-        for one in (*sockets.insecure_sockets, *sockets.secure_sockets):
+        for one in sockets.insecure_sockets:
+            # Every connection inherits it, and what is no TCP socket is found here.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             host = str(one.getsockname()[0])
             if self.loopback_only and not config.is_loopback_host(host):
@@ -118,7 +127,7 @@ class _Config(hypercorn.config.Config):
 async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system.MOUNTS) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen, or the database would not be safe."""
     file_system.demand_local(settings.database, mounts)
-    disk.make_directory(settings.state_dir)
+    file_system.make_private(settings.state_dir, settings.database)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     await asyncio.to_thread(changes.sweep, settings.state_dir)
     database = session.Database(settings.database)
@@ -137,11 +146,16 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     server.keep_alive_timeout = _IDLE_SECONDS
     server.accesslog = None
     server.errorlog = None
+    # Of a body so many pieces of 64 KiB wait for the application.
+    server.max_app_queue_size = 2
+    limits = listening.Limits(
+        settings.max_connections, settings.max_connections_per_peer, settings.proxies, settings.upload_seconds
+    )
     try:
         if not settings.sandbox:
             await database.ensure_durable()
         async with metrics.served(store, metrics.Meters(), host=settings.metrics_host, port=settings.metrics_port):
-            await hypercorn.asyncio.serve(create_app(settings, store), server, shutdown_trigger=stop.wait)
+            await listening.serve(create_app(settings, store), server, limits, stop)
     except OSError as error:
         raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error
     finally:

@@ -23,6 +23,7 @@ import werkzeug.wrappers
 
 import atr.body as body
 import atr.errors as errors
+import atr.headers as headers
 import atr.identity.contract as contract
 import atr.log as log
 import atr.models.forms as forms
@@ -43,19 +44,6 @@ _REQUEST_BYTES: Final = 6
 _MAX_PATH: Final = 2_000
 _NUL: Final = "\x00"
 _BAD: Final = 400
-_CSP: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-# Where the cookies demand https, so does everything else, for a year.
-_HTTPS_ONLY: Final = "max-age=31536000"
 # What a form is answered with: a redirect, or the page again with a status.
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 _Given = ParamSpec("_Given")
@@ -89,6 +77,8 @@ class Site:
     identity: contract.Identity = dataclasses.field(default_factory=contract.NobodySignsIn)
     sandbox: bool = False
     sandbox_url: str = ""
+    # How people reach us; empty for the host under which a page is asked for.
+    public_url: str = ""
     # The largest body of an upload, in bytes.
     max_upload: int = 5_000_000_000
 
@@ -120,7 +110,7 @@ def install(place: quart.Quart | quart.Blueprint, site: Site, hooks: Hooks) -> N
     place.before_request(_name_request)
     place.before_request(_refuse_nul)
     place.before_request(_check_unsafe)
-    place.after_request(_harden)
+    place.after_request(_hardened)
     place.register_error_handler(errors.AtrError, _on_atr_error)
     place.register_error_handler(werkzeug.exceptions.HTTPException, _on_http_error)
     place.register_error_handler(UnicodeDecodeError, _on_undecodable)
@@ -223,14 +213,16 @@ def sign_in_required(
 
 
 def absolute(path: str) -> str:
-    """An address of ours as another program needs it: with the host under which this page was asked for."""
+    """An address of ours as another program needs it, or a letter."""
+    if public := site().public_url:
+        return f"{public}{path}"
     secure = quart.current_app.config["SESSION_COOKIE_SECURE"]
     return f"{'https' if secure else quart.request.scheme}://{quart.request.host}{path}"
 
 
 def external_url(route: str, **values: Any) -> str:
     """The address of a handler, for a text that leaves here: about the release that this request is about."""
-    return as_url(route, **_same_release(), **values, _external=True)
+    return absolute(as_url(route, **_same_release(), **values))
 
 
 def static(name: str) -> str:
@@ -299,19 +291,14 @@ async def _check_unsafe() -> None:
     request = quart.request
     if request.method in _SAFE or request.routing_exception is not None or body.is_streamed(request.endpoint):
         return
-    await hooks().check_csrf((await request.form).get(hooks().csrf_name, ""))
+    most = request.max_content_length or body.HELD
+    sent = await body.form(request, most if asf_uid() else min(most, body.UNASKED))
+    await hooks().check_csrf(sent.get(hooks().csrf_name, ""))
 
 
-async def _harden(response: quart.Response) -> quart.Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+async def _hardened(response: quart.Response) -> quart.Response:
     response.headers["X-Request-Id"] = request_id()
-    if quart.current_app.config["SESSION_COOKIE_SECURE"]:
-        response.headers.setdefault("Strict-Transport-Security", _HTTPS_ONLY)
-    if response.status_code >= _BAD:
-        response.headers["Cache-Control"] = "no-store"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+    return headers.harden(response, https_only=quart.current_app.config["SESSION_COOKIE_SECURE"])
 
 
 async def _page_context() -> dict[str, Any]:

@@ -5,12 +5,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import cast
 
-import hypercorn.asyncio
 import hypercorn.config
-import hypercorn.typing
 import quart
+
+import atr.listening as server
 
 
 @contextlib.asynccontextmanager
@@ -24,8 +23,7 @@ async def serving(app: quart.Quart) -> AsyncIterator[str]:
     settings.accesslog = settings.errorlog = None
     settings.graceful_timeout = settings.shutdown_timeout = 1
     stop = asyncio.Event()
-    framework = cast("hypercorn.typing.Framework", app)
-    task = asyncio.create_task(hypercorn.asyncio.serve(framework, settings, shutdown_trigger=stop.wait))
+    task = asyncio.create_task(server.serve(app, settings, server.Limits(), stop))
     try:
         yield address
     finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries that several callers need. `get_...` returns None, `demand_...` raises NotFoundError, for a missing row."""
 
+import asyncio
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -25,6 +26,8 @@ import atr.shared.mechanisms as mechanisms
 # A row that was read before its scope was locked may be out of date, and its lease must not change before the commit.
 # The lock does not cover its key, so transactions that only reference it do not wait. (SQLite needs no such lock.)
 _FRESH: Final[Mapping[str, Any]] = MappingProxyType({"populate_existing": True, "with_for_update": {"key_share": True}})
+
+_MANY: Final = 1_000
 
 
 async def site(data: session.Session) -> operating.Site:
@@ -260,12 +263,12 @@ async def file_set(data: session.Session, digest: str) -> fileset.FileSet:
 async def file_sets(data: session.Session, digests: Collection[str]) -> Mapping[str, fileset.FileSet]:
     """Return the file set of each digest, with all its files."""
     row = tables.FileSetFile
-    found: dict[str, list[fileset.File]] = {digest: [] for digest in digests}
     # Columns, not objects: there may be 10,000 of them, and an ORM object costs four times as much.
-    wanted = sqlmodel.select(row.digest, row.path, row.size, row.sha256).where(col(row.digest).in_(found))
-    for digest, path, size, sha256 in (await data.exec(wanted)).all() if found else ():
-        found[digest].append(fileset.File(path, size, sha256))
-    return {digest: fileset.FileSet.of(files) for digest, files in found.items()}
+    wanted = sqlmodel.select(row.digest, row.path, row.size, row.sha256).where(col(row.digest).in_(digests))
+    rows = (await data.exec(wanted)).all() if digests else ()
+    # In a thread where they are many, so that others have their turn.
+    many = len(rows) > _MANY
+    return await asyncio.to_thread(fileset.by_digest, digests, rows) if many else fileset.by_digest(digests, rows)
 
 
 async def file_set_rows(data: session.Session, digests: Collection[str]) -> Mapping[str, tables.FileSetRow]:

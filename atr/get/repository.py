@@ -5,7 +5,6 @@ Anyone may read it, because the vote is public. No file runs in a browser, whate
 """
 
 import asyncio
-import functools
 import io
 import logging
 import pathlib
@@ -18,13 +17,14 @@ import werkzeug.http
 import atr.disk as disk
 import atr.errors as errors
 import atr.pages.repository as repository
+import atr.sharing as sharing
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("get_repository", __name__)
 
 _LOG: Final = logging.getLogger(__name__)
-# The number of files whose checksums are cached.
-_REMEMBERED: Final = 4_096
+# The checksums of recorded files, from one read. They stay valid, because the digest fixes the content.
+_SUMS: Final[sharing.Shared[Mapping[str, str]]] = sharing.Shared(threads=2, kept=4_096)
 # What a browser may show; it saves everything else.
 _SHOWN: Final[Mapping[str, str]] = {
     ".asc": "text/plain; charset=utf-8",
@@ -105,15 +105,9 @@ async def _opened(found: repository.ServedFile) -> io.FileIO:
 
 async def _sums(found: repository.ServedFile) -> Mapping[str, str]:
     try:
-        return await asyncio.to_thread(_known_sums, found.file)
+        return await _SUMS.get(found.file, lambda: disk.digests(found.file.pieces()))
     except errors.DamagedError as damage:
         raise _lost(found, damage) from damage
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _known_sums(file: disk.Recorded) -> Mapping[str, str]:
-    """Return the checksums of a recorded file, from one read. They stay valid, because the digest fixes the content."""
-    return disk.digests(file.pieces())
 
 
 def _lost(found: repository.ServedFile, damage: errors.DamagedError) -> errors.NotFoundError:

@@ -81,13 +81,19 @@ def _marked(data: Mapping[str, Any]) -> str:
     return f"Mark written: {data['kind']} number {data['number']}. From here on, the {what} may have been sent."
 
 
+def _refused(data: Mapping[str, Any]) -> str:
+    count = data.get("left_out", 0)
+    more = f" {count:,} more of their refusals before it were not recorded." if count else ""
+    return f"Refused: {data['sentence']}{more}"
+
+
 def _checked(data: Mapping[str, Any]) -> str:
     return "Checked the staged files. " + " ".join(message for _, message in data["results"])
 
 
 # One row for each kind of event of a deployment or a promotion; a test compares it with the writers.
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
-    "request_refused": lambda data: f"Refused: {data['sentence']}",
+    "request_refused": _refused,
     "promotion_requested": _requested,
     "promotion_asked_twice": lambda _: "The form was submitted again; nothing changed.",
     "promotion_asked_again": lambda _: "Requested again after the refusal.",

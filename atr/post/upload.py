@@ -22,6 +22,7 @@ import atr.refusals as refusals
 import atr.shared.words as words
 import atr.storage.changes as changes
 import atr.storage.changes as spools
+import atr.storage.rights as rights
 import atr.template as template
 import atr.web as web
 
@@ -47,10 +48,12 @@ class Problems:
 async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /upload/<project_key>/<version_key>.
 
-    The body is read as it arrives. Nothing of it is written before the session's token and the person's rights are
-    known; what cannot be kept is read to its end, so that the browser shows why.
+    The body is read as it arrives. Nothing of it is read before the person's rights are known, nor written before the
+    session's token is. What somebody who has the right cannot keep is read to its end, so that the browser shows why.
     """
     site = web.site()
+    # Without an event: by its token only is it known that the person, and no page of somebody else's, sends it.
+    await web.view(rights.demand_participant, project_key)
     given: dict[str, str] = {}
     sent = body.Form(quart.request, site.max_upload)
     try:

@@ -82,6 +82,14 @@ class FileSet:
         return sum(file.size for file in self.files)
 
 
+def by_digest(digests: Iterable[str], rows: Iterable[tuple[str, str, int, str]]) -> Mapping[str, FileSet]:
+    """The sets of these digests, of rows of a digest, a path, a size and a sha256."""
+    found: dict[str, list[File]] = {digest: [] for digest in digests}
+    for digest, path, size, sha256 in rows:
+        found[digest].append(File(path, size, sha256))
+    return {digest: FileSet.of(files) for digest, files in found.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """The paths by which another set differs from the voted one. All are empty if the sets are identical.

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import atr.db.guards as guards
 import atr.db.queries as queries
@@ -23,6 +23,7 @@ import atr.reasons as reasons
 import atr.storage.changes as changes
 import atr.storage.embargo as embargo
 import atr.storage.files as files
+import atr.storage.refusing as refusing
 import atr.storage.rights as rights
 import atr.storage.transaction as transaction
 import atr.storage.writers.deployments as deployments
@@ -66,6 +67,7 @@ class Storage:
     def __init__(self, database: session.Database, place: transaction.Place) -> None:
         self.database = database
         self.place = place
+        self._refusals = refusing.Account()
 
     @contextlib.asynccontextmanager
     async def write(self, asf_uid: str) -> AsyncIterator["Write"]:
@@ -93,10 +95,15 @@ class Storage:
         if write.is_system or not write.asf_uid:
             # Anonymous requests could fill the log; the worker's conflicts are not decisions.
             return
+        left_out = self._refusals.take(write.asf_uid, write.now)
+        if left_out is None:
+            return
+        more = {"left_out": left_out} if left_out else {}
         async with self.database.write() as data:
             noted = transaction.Transaction(self.place, data, await self.database.now(data), write.asf_uid)
             subject = write.subject or f"project:{write.project_key}"
-            await noted.event(write.chain, subject, "request_refused", kind=type(error).__name__, sentence=str(error))
+            told: dict[str, Any] = {"kind": type(error).__name__, "sentence": str(error), **more}
+            await noted.event(write.chain, subject, "request_refused", **told)
         _log(noted.events)
 
     @contextlib.asynccontextmanager
@@ -239,8 +246,7 @@ class Write(transaction.Transaction):
 
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
         if not allowed:
-            code = "not-permitted" if self.asf_uid else "sign-in"
-            raise errors.AccessError(reasons.of(code, asf_uid=self.asf_uid, rung=rung, committee=committee.name))
+            raise rights.denied(self.asf_uid, rung, committee)
 
 
 class WriteAsCommitteeParticipant:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what, decided from a committee's row as it is now; an operator is a foundation admin (docs/adr/0031)."""
 
+import atr.db.queries as queries
 import atr.errors as errors
 import atr.models.sql as sql
 import atr.reasons as reasons
@@ -32,3 +33,17 @@ async def demand_admin(read: transaction.Transaction) -> None:
     """Raise AccessError unless the reader is a foundation admin."""
     if not await is_admin(read):
         raise errors.AccessError(reasons.of("admins-only", what="do this"))
+
+
+async def demand_participant(read: transaction.Transaction, project_key: str) -> None:
+    """Raise AccessError unless a committer or a member of the project's committee reads, NotFoundError without one."""
+    project = await queries.demand_project(read.data, project_key)
+    committee = await queries.demand_committee(read.data, project.committee_key)
+    if not is_participant(committee, read.asf_uid):
+        raise denied(read.asf_uid, "committers of", committee)
+
+
+def denied(asf_uid: str, rung: str, committee: sql.Committee) -> errors.AccessError:
+    """Return what a person is told who does not have this role."""
+    code = "not-permitted" if asf_uid else "sign-in"
+    return errors.AccessError(reasons.of(code, asf_uid=asf_uid, rung=rung, committee=committee.name))

@@ -76,7 +76,7 @@ async def _say(port: int, request: bytes, *, end: bool = False) -> bytes:
 
 
 async def test_head_has_no_body(port: int) -> None:
-    answer = await _say(port, b"HEAD /releases HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await _say(port, b"HEAD /releases HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert b"content-length" in head.lower()
@@ -94,7 +94,8 @@ async def test_head_has_no_body(port: int) -> None:
 )
 async def test_a_body_that_is_too_long(port: int, body: bytes) -> None:
     head = (
-        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
     )
     answer = await _say(port, head + body)
     assert answer.startswith(b"HTTP/1.1 413")
@@ -105,13 +106,13 @@ async def test_a_body_that_is_too_long(port: int, body: bytes) -> None:
     [
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\nConnection: close\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         b"GET /releases HTTP/1.1\r\nHost: \x00\r\nConnection: close\r\n\r\n",
-        b"GET /releases HTTP/1.1\r\nHost: x\r\nCookie: \xff\xfe=\xff; atr_session=\xff\r\nConnection: close\r\n\r\n",
-        b"GET /releases HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
-        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
-        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort",
-        b"GET /releases?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /releases HTTP/1.1\r\nHost: [::1]\r\nCookie: \xfe=\xff; atr_session=\xff\r\nConnection: close\r\n\r\n",
+        b"GET /releases HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
+        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort",
+        b"GET /releases?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
 async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None:
@@ -119,7 +120,7 @@ async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None
     assert not answer.startswith((b"HTTP/1.1 5", b"HTTP/1.0 5")), answer[:200]
     assert b"Traceback" not in answer
     # It is still there.
-    assert (await _say(port, b"GET /sign-in HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
+    assert (await _say(port, b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).startswith(
         b"HTTP/1.1 200"
     )
 
@@ -127,7 +128,7 @@ async def test_raw_nonsense_is_never_a_fault(port: int, request_: bytes) -> None
 async def test_a_kept_connection_is_not_closed_before_its_client_closes_it(port: int) -> None:
     """Ours keeps one for five seconds: a form that is sent at that moment must be answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    asked = b"HEAD /releases HTTP/1.1\r\nHost: x\r\n\r\n"
+    asked = b"HEAD /releases HTTP/1.1\r\nHost: localhost\r\n\r\n"
     writer.write(asked)
     first = await reader.readuntil(b"\r\n\r\n")
     with pytest.raises(TimeoutError):
