@@ -137,7 +137,8 @@ class WebSettings(_Settings):
     port: int = pydantic.Field(default=8080, ge=0, le=65_535)
     # A listening socket that whoever starts us has opened already, instead of host and port.
     listen_fd: int | None = pydantic.Field(default=None, ge=3)
-    # How people reach us: what letters name, and the only host that is served beside this machine's own.
+    # The address at which people reach this site: letters and sign-in use it, and besides this machine's names only its
+    # host is served.
     public_url: str = ""
     # Addresses or networks of the proxies before us, whose X-Forwarded-For is believed.
     trusted_proxies: str = ""
@@ -150,10 +151,50 @@ class WebSettings(_Settings):
     max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
     # The largest upload of files to a release, in bytes.
     max_upload: int = pydantic.Field(default=5_000_000_000, ge=1_000)
-    # Cookies only over https; off in sandbox mode, which is loopback.
-    secure_cookies: bool = True
+    # Minutes after the last page that ends a session, hours after sign-in that end it, and minutes after sign-in in
+    # which a person may do what cannot be undone.
+    session_idle_minutes: int = pydantic.Field(default=30, ge=1, le=1_440)
+    session_hours: int = pydantic.Field(default=8, ge=1, le=72)
+    fresh_minutes: int = pydantic.Field(default=10, ge=1, le=1_440)
     # Where people can look at the stand-in platform, in sandbox mode.
     sandbox_url: str = ""
+    # Sign-in by OpenID Connect: the provider, who we are there, what is asked for, and the claim that is the user id.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret_file: pathlib.Path | None = None
+    oidc_scopes: str = "openid"
+    oidc_claim: str = pydantic.Field(default="sub", min_length=1)
+    # Or by the ASF's OAuth gateway, at this address.
+    asf_oauth_url: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _signs_in(self) -> Self:
+        ways = {name: getattr(self, name) for name in ("oidc_issuer", "asf_oauth_url") if getattr(self, name)}
+        if ways and self.sandbox:
+            raise ValueError("ATR_OIDC_ISSUER and ATR_ASF_OAUTH_URL are for outside sandbox mode, which has accounts")
+        if len(ways) > 1:
+            raise ValueError("set ATR_OIDC_ISSUER or ATR_ASF_OAUTH_URL, not both")
+        if ways and not self.public_url:
+            raise ValueError("signing in needs ATR_PUBLIC_URL, the address to which the provider leads back")
+        if self.oidc_issuer and not (self.oidc_client_id and "openid" in self.oidc_scopes.split()):
+            raise ValueError("ATR_OIDC_ISSUER needs ATR_OIDC_CLIENT_ID, and ATR_OIDC_SCOPES with openid in it")
+        for name, url in {**ways, **({"public_url": self.public_url} if self.public_url else {})}.items():
+            if not is_safe_address(url, like=url) or ("?" in url):
+                raise ValueError(f"{PREFIX}{name.upper()} must be an https address, or one of this machine")
+        return self
+
+    @property
+    def oidc_client_secret(self) -> str:
+        """What the file holds; empty without one. Raises SettingsError."""
+        if self.oidc_client_secret_file is None:
+            return ""
+        try:
+            secret = self.oidc_client_secret_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.SettingsError(f"ATR_OIDC_CLIENT_SECRET_FILE: {error}") from error
+        if not secret:
+            raise errors.SettingsError("ATR_OIDC_CLIENT_SECRET_FILE is empty. Put the client's secret into it.")
+        return secret
 
     @pydantic.model_validator(mode="after")
     def _safe(self) -> Self:
@@ -161,8 +202,6 @@ class WebSettings(_Settings):
             raise ValueError(
                 f"{self.host} is not a loopback address, but in sandbox mode anyone who can connect can sign in"
             )
-        if self.secure_cookies and not self.sandbox and self.public_url.startswith("http:"):
-            raise ValueError("ATR_PUBLIC_URL must be an https address, unless ATR_SECURE_COOKIES is off")
         return self
 
     @pydantic.field_validator("public_url")
@@ -256,6 +295,18 @@ def is_credential(name: str) -> bool:
 def is_loopback(url: str) -> bool:
     """Whether an address is on this machine."""
     return is_loopback_host(urllib.parse.urlsplit(url).hostname or "")
+
+
+def is_safe_address(url: object, *, like: str) -> bool:
+    """Whether what goes there cannot be read on its way: by https, or on this machine as `like` is."""
+    try:
+        parts = urllib.parse.urlsplit(url if isinstance(url, str) else "")
+        host = parts.hostname
+        if not host or parts.username or parts.fragment or not str(url).isprintable() or (" " in str(url)):
+            return False
+        return (parts.scheme == "https") or (parts.scheme == "http" and is_loopback_host(host) and is_loopback(like))
+    except ValueError:
+        return False
 
 
 def is_loopback_host(host: str) -> bool:

@@ -4,6 +4,7 @@
     AtrError
     ├─ SettingsError            the program may not start with these settings
     ├─ AccessError              the person may not do this
+    │  └─ FreshSignInError      not before the person has signed in again
     ├─ NotFoundError            it does not exist, or the person may not see it
     ├─ InputError               a value that cannot be used; `.field` names it
     ├─ UnsupportedError         the platform cannot do this
@@ -52,6 +53,16 @@ class SettingsError(AtrError):
 
 class AccessError(AtrError):
     """The person may not do this."""
+
+
+class FreshSignInError(AccessError):
+    """What cannot be undone is done by who has lately proved who they are."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This cannot be undone, and you signed in some time ago. Nothing was changed. Sign in again, then "
+            "repeat it."
+        )
 
 
 class NotFoundError(AtrError):

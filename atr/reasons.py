@@ -127,6 +127,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "needs-code": "Promote by itself what may need a one-time code: {packages}.",
         "service-account": "“{asf_uid}” is a service account. Sign in under your own name.",
         "sign-in": "Sign in first: only {rung} the {committee} committee can do this.",
+        "signed-out": "Sign in first.",
         "not-permitted": "{asf_uid} may not do this: only {rung} the {committee} committee may. Ask one of them.",
     },
     "the operators": {

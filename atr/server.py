@@ -28,11 +28,12 @@ import atr.errors as errors
 import atr.get as get
 import atr.identity.contract as identity
 import atr.identity.local as local
-import atr.identity.session as signed_in
 import atr.listening as listening
 import atr.metrics as metrics
+import atr.models.sessions as signed_in
 import atr.post as post
 import atr.promotion.usage as usage
+import atr.sessions as sessions
 import atr.storage as storage
 import atr.storage.changes as changes
 import atr.storage.transaction as transaction
@@ -40,14 +41,15 @@ import atr.template as template
 import atr.web as web
 
 # A host application has its own.
-HOOKS: Final = web.Hooks(signed_in.asf_uid, signed_in.csrf_token, signed_in.check_csrf, web.error_page)
+HOOKS: Final = web.Hooks(
+    sessions.asf_uid, sessions.csrf_token, sessions.check_csrf, web.error_page, is_fresh=sessions.is_fresh
+)
 # One of each module of handlers. A host application registers those that it wants, after `web.install`.
 BLUEPRINTS: Final = tuple(
     importlib.import_module(f"{package.__name__}.{module.name}").BLUEPRINT
     for package in (get, post)
     for module in pkgutil.iter_modules(package.__path__)
 )
-_SESSION: Final = datetime.timedelta(hours=8)
 _SECRET_BYTES: Final = 32
 # Longer than our clients keep an idle connection, and than a proxy should: a server that closes first may close while a
 # form is on its way, which then gets no answer. Not longer than that, since Hypercorn also holds a connection for so
@@ -65,7 +67,7 @@ class _App(quart.Quart):
 
 def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Quart:
     """The application over a storage."""
-    secure = settings.secure_cookies and not settings.sandbox
+    secure = not settings.sandbox
     app = _App(
         "atr",
         root_path=str(template.STATIC.parent),
@@ -74,19 +76,24 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
     app.secret_key = _secret_key(settings.state_dir)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body,
-        PERMANENT_SESSION_LIFETIME=_SESSION,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
-        # A browser takes a cookie of that name only over https.
-        SESSION_COOKIE_NAME="__Host-atr_session" if secure else "atr_session",
-        # Only an answer that changes the session carries it: a row that was asked for before somebody signed out
-        # must not sign them in again, and a page that refreshes itself must not keep a session alive.
-        SESSION_REFRESH_EACH_REQUEST=False,
+        # What a page remembers of a stranger; who is signed in stands in another (atr/sessions.py).
+        SESSION_COOKIE_NAME="__Host-notes" if secure else "notes",
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
+    sessions.install(app, sessions.Rules(_limits(settings), secure))
     who: identity.Identity = local.LocalAccounts() if settings.sandbox else identity.NobodySignsIn()
-    site = web.Site(store, who, settings.sandbox, settings.sandbox_url, settings.public_url, settings.max_upload)
+    site = web.Site(
+        store,
+        who,
+        _provider(settings, store.database.here),
+        sandbox=settings.sandbox,
+        sandbox_url=settings.sandbox_url,
+        public_url=settings.public_url,
+        max_upload=settings.max_upload,
+    )
     web.install(app, site, HOOKS)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -160,6 +167,37 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
         raise errors.SettingsError(f"{server.bind[0]} cannot be listened on: {error.strerror}.") from error
     finally:
         await database.close()
+
+
+def _provider(settings: config.WebSettings, clock: session.Clock) -> identity.Provider | None:
+    """Who knows who people are. What speaks HTTP is loaded only where somebody is to be asked."""
+    if settings.oidc_issuer:
+        import atr.identity.oidc as oidc  # noqa: PLC0415
+
+        client = oidc.Client(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            settings.oidc_client_secret,
+            settings.oidc_scopes,
+            settings.oidc_claim,
+            max_age=datetime.timedelta(hours=settings.session_hours),
+            fresh=datetime.timedelta(minutes=settings.fresh_minutes),
+        )
+        return oidc.OpenIDProvider(client, clock)
+    if settings.asf_oauth_url:
+        import atr.identity.gateway as gateway  # noqa: PLC0415
+
+        return gateway.Gateway(settings.asf_oauth_url, clock)
+    return None
+
+
+def _limits(settings: config.WebSettings) -> signed_in.Limits:
+    """In sandbox mode whoever chooses a name has proved nothing, so nothing waits for it either."""
+    return signed_in.Limits(
+        idle=datetime.timedelta(minutes=settings.session_idle_minutes),
+        absolute=datetime.timedelta(hours=settings.session_hours),
+        fresh=None if settings.sandbox else datetime.timedelta(minutes=settings.fresh_minutes),
+    )
 
 
 def _secret_key(state_dir: pathlib.Path) -> str:

@@ -42,7 +42,6 @@ _EXTENSION: Final = "atr"
 _REQUEST_BYTES: Final = 6
 # The longest address of ours that anybody is led back to.
 _MAX_PATH: Final = 2_000
-_NUL: Final = "\x00"
 _BAD: Final = 400
 # What a form is answered with: a redirect, or the page again with a status.
 Answer = werkzeug.wrappers.Response | tuple[str, int]
@@ -62,6 +61,8 @@ class Hooks:
     # How an error is answered; `error_page` is one way.
     refuse: Callable[[refusals.Refusal], Awaitable[quart.typing.ResponseReturnValue]]
     csrf_name: str = "csrf_token"
+    # Whether whoever asks proved lately who they are. A host that does not ask for that says yes.
+    is_fresh: Callable[[], bool] = lambda: True
     # For each page of ours that is linked to and not registered, the endpoint that stands for it:
     # {"get.session.sign_in": "login"}.
     pages: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -75,6 +76,8 @@ class Site:
 
     storage: storage.Storage
     identity: contract.Identity = dataclasses.field(default_factory=contract.NobodySignsIn)
+    # Who else knows who people are.
+    provider: contract.Provider | None = None
     sandbox: bool = False
     sandbox_url: str = ""
     # How people reach us; empty for the host under which a page is asked for.
@@ -107,8 +110,7 @@ def install(place: quart.Quart | quart.Blueprint, site: Site, hooks: Hooks) -> N
                 {_EXTENSION: _Installed(site, hooks, f"{state.name_prefix}.{state.name}.".lstrip("."))}
             )
         )
-    place.before_request(_name_request)
-    place.before_request(_refuse_nul)
+    place.before_request(_begin)
     place.before_request(_check_unsafe)
     place.after_request(_hardened)
     place.register_error_handler(errors.AtrError, _on_atr_error)
@@ -212,6 +214,12 @@ def sign_in_required(
     return asked
 
 
+def demand_fresh() -> None:
+    """Raise FreshSignInError unless whoever asks may now do what cannot be undone. A stranger is refused elsewhere."""
+    if asf_uid() and not hooks().is_fresh():
+        raise errors.FreshSignInError
+
+
 def absolute(path: str) -> str:
     """An address of ours as another program needs it, or a letter."""
     if public := site().public_url:
@@ -277,13 +285,10 @@ def _here() -> str:
     return quart.request.full_path.rstrip("?")
 
 
-async def _name_request() -> None:
+async def _begin() -> None:
+    """Name the request. No name of ours holds this character, and not every database can be asked for it."""
     request_id()
-
-
-async def _refuse_nul() -> None:
-    """No name of ours holds this character, and not every database can be asked for it."""
-    if _NUL in quart.request.path:
+    if "\x00" in quart.request.path:
         raise werkzeug.exceptions.NotFound
 
 
@@ -313,10 +318,16 @@ async def _page_context() -> dict[str, Any]:
         "session_user": who,
         "page_address": _page_address(),
         "session_role": role,
+        # Where to sign in again before what cannot be undone; empty while the sign-in is fresh.
+        "sign_in_again": "" if not who or hooks().is_fresh() else _sign_in_again(_here()),
         "sandbox_mode": site().sandbox,
         "sandbox_url": site().sandbox_url,
         "flashes": _flashes(),
     }
+
+
+def _sign_in_again(path: str) -> str:
+    return as_url("get.session.sign_in", again="yes", return_to=path)
 
 
 def _page_address() -> str:
@@ -340,6 +351,7 @@ async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnVa
     code = refusals.status(error)
     message = "This is not possible now:" if isinstance(error, errors.BlockedError) else str(error)
     _LOG.info("refused: %s", error, extra={"action": "refused", "status": code, "path": quart.request.path})
+    quart.g.stale = isinstance(error, errors.FreshSignInError)
     return await _refuse(code, message, error.reasons)
 
 
@@ -381,6 +393,8 @@ async def error_page(refusal: refusals.Refusal) -> tuple[str, int]:
         steps.insert(
             0, (f"Back to {where['project_key']} {where['version_key']}", as_url("get.finish.selected", **where))
         )
+    if quart.g.get("stale"):
+        steps.insert(0, ("Sign in again", _sign_in_again(referring_path(steps[0][1]))))
     if not asf_uid() and (refusal.status == 403):  # noqa: PLR2004
         steps.insert(0, ("Sign in", as_url("get.session.sign_in")))
     html = await render("error.html", **vars(refusal), request_id=request_id(), next_steps=steps)

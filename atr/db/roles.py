@@ -52,6 +52,7 @@ WRITES: Final[Mapping[str, str]] = MappingProxyType(
         "switch": "INSERT, UPDATE",
         "kept_copy": "DELETE",
         "event": "INSERT",
+        "usersession": "INSERT, DELETE, UPDATE (uts)",
         # Rows that are only locked, without content.
         "guard": "INSERT, UPDATE",
     }

@@ -308,6 +308,20 @@ class Distribution(sqlmodel.SQLModel, table=True):
         return distribution.Coordinates(self.platform, self.owner_namespace, self.package, self.version)
 
 
+class UserSession(sqlmodel.SQLModel, table=True):
+    """Somebody who is signed in. Instants are seconds since 1970, as in ATR; the secret is in the browser alone."""
+
+    # The SHA-256 of the secret.
+    sid_hash: str = sqlmodel.Field(primary_key=True)
+    uid: str = sqlmodel.Field(index=True)
+    ip_address: str | None = None
+    # When it began, and when it was last used.
+    cts: float
+    uts: float
+    # Added by 0006. When the person proved who they are, as the provider tells it.
+    auth_time: float | None = None
+
+
 def release_key(project_key: str, version: str) -> str:
     """Return ATR's key of a release."""
     return f"{project_key}-{version}"

@@ -19,6 +19,7 @@ _VOUCH: Final = "vouch:"
 @BLUEPRINT.post("/announce/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /announce/<project_key>/<version_key>."""
+    web.demand_fresh()
     given = await web.form()
     key = sql.release_key(project_key, version_key)
     try:

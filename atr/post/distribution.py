@@ -28,6 +28,7 @@ async def promote_selected(project_key: str, version_key: str) -> web.Answer:
 
     The "promote" form: requests the promotion. The worker sends the publish request, after verifying the files again.
     """
+    web.demand_fresh()
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
@@ -58,6 +59,7 @@ async def promote_all_selected(project_key: str, version_key: str) -> web.Answer
 
     Several "promote" forms in one: all are requested or none, and each is sent when the one before it is live.
     """
+    web.demand_fresh()
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:
@@ -112,6 +114,8 @@ async def act(project_key: str, version_key: str, row_key: str) -> web.Answer:
     """URL: /distribution/act/<project_key>/<version_key>/<row_key>."""
     site, who = web.site(), web.asf_uid()
     given = await web.form()
+    if given.get("act") in _FOR_GOOD:
+        web.demand_fresh()
     try:
         async with site.storage.write(who) as write:
             participant = await write.as_project_committee_participant(project_key)
@@ -130,6 +134,8 @@ async def act(project_key: str, version_key: str, row_key: str) -> web.Answer:
     return web.redirect("get.distribution.detail", success=_DONE[form.act], row_key=row_key)
 
 
+# What sends a publish request, and what a platform cannot give back.
+_FOR_GOOD: Final = frozenset({"drop", "go_on", "send_again"})
 _DONE: Final = {
     "abort": "Stopped. No publish request was accepted.",
     "accept_extras": "Extra files accepted. The public files are being compared again.",
@@ -264,6 +270,9 @@ def _will_look(platform: distribution.DistributionPlatform, *, staging: bool) ->
 )
 async def automate_selected(project_key: str, version_key: str, *, staging: bool) -> web.Answer:
     """URL: /distribution/automate/<project_key>/<version_key>, and the same below /distribution/stage."""
+    if not staging:
+        # A member's is promoted without another click.
+        web.demand_fresh()
     given = await web.form()
     try:
         async with web.site().storage.write(web.asf_uid()) as write:

@@ -15,6 +15,7 @@ BLUEPRINT = quart.Blueprint("post_embargo", __name__)
 @BLUEPRINT.post("/embargo/<project_key>/<version_key>")
 async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /embargo/<project_key>/<version_key>."""
+    web.demand_fresh()
     given = await web.form()
     try:
         async with web.site().storage.write_as_project_committee_member(project_key, web.asf_uid()) as member:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign in and out."""
+"""Sign in and out, here and elsewhere."""
 
 import quart
 import werkzeug.wrappers
 
 import atr.identity.contract as identity
-import atr.identity.session as session
 import atr.pages.releases as releases
+import atr.sessions as sessions
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_session", __name__)
@@ -21,12 +21,23 @@ async def sign_in_selected() -> werkzeug.wrappers.Response:
         people = [identity.Account(*one) for one in await releases.people(read)]
     who = await site.identity.who(form, people)
     target = web.local_path(form.get("return_to", ""))
-    session.sign_in(who)
-    return quart.redirect(target, 303)
+    return await sessions.begin(quart.redirect(target, 303), who)
 
 
 @BLUEPRINT.post("/sign-out")
 async def sign_out() -> werkzeug.wrappers.Response:
     """URL: /sign-out."""
-    session.sign_out()
-    return web.redirect("get.releases.listing", success="You are signed out.")
+    return await sessions.end(web.redirect("get.releases.listing", success="You are signed out."))
+
+
+@BLUEPRINT.post("/sessions")
+async def listing() -> werkzeug.wrappers.Response:
+    """URL: /sessions: end one session of one's own, or all but this one."""
+    given, here = await web.form(), sessions.current()
+    async with web.site().storage.write(web.asf_uid()) as write:
+        own = write.as_foundation_committer().sessions
+        if given.get("others") and here:
+            await own.revoke_others(here.sid_hash)
+        else:
+            await own.revoke(given.get("session", ""))
+    return web.redirect("get.session.listing", success="The session is ended.")

@@ -40,6 +40,8 @@ async def selected(project_key: str, version_key: str) -> web.Answer:
 async def ballot(project_key: str, version_key: str) -> web.Answer:
     """URL: /voting/ballot/<project_key>/<version_key>; excludes deployments, adds them again, or drops them."""
     given = await web.form()
+    if given.get("act") == "drop":
+        web.demand_fresh()
     try:
         async with web.site().storage.write_as_project_release_manager(project_key, web.asf_uid()):
             form = forms.BallotForm.parse(given)

@@ -17,6 +17,7 @@ import atr.db.queries as queries
 import atr.db.session as session
 import atr.errors as errors
 import atr.models.promotion as tables
+import atr.models.sessions as signed_in
 import atr.models.sql as sql
 import atr.promotion.states as states
 import atr.reasons as reasons
@@ -35,6 +36,7 @@ import atr.storage.writers.readiness as readiness
 import atr.storage.writers.release as releases
 import atr.storage.writers.resolution as resolution
 import atr.storage.writers.revision as revision
+import atr.storage.writers.sessions as sessions
 import atr.storage.writers.vote as vote
 
 _LOG = logging.getLogger("atr.storage.audit")
@@ -111,6 +113,12 @@ class Storage:
         """Open a transaction that only reads, for this person."""
         async with self.database.read() as data:
             yield transaction.Transaction(self.place, data, await self.database.now(data), asf_uid)
+
+    async def session(self, sid_hash: str) -> signed_in.Session | None:
+        """The session of this secret, whether it still holds or not: asked before anybody knows who asks."""
+        async with self.database.read() as data:
+            row = await data.get(sql.UserSession, sid_hash)
+        return signed_in.Session.of(row) if row else None
 
     @contextlib.asynccontextmanager
     async def draft(self, release_key: str) -> AsyncIterator[files.Draft]:
@@ -211,6 +219,16 @@ class Storage:
 class Write(transaction.Transaction):
     """A transaction that writes. Each `as_` method checks a role, raises AccessError, or returns the role's writers."""
 
+    def as_general_public(self) -> "WriteAsGeneralPublic":
+        """For everybody."""
+        return WriteAsGeneralPublic(self)
+
+    def as_foundation_committer(self) -> "WriteAsFoundationCommitter":
+        """For whoever is signed in."""
+        if not self.asf_uid:
+            raise errors.AccessError(reasons.of("signed-out"))
+        return WriteAsFoundationCommitter(self)
+
     async def as_project_committee_participant(self, project_key: str) -> "WriteAsCommitteeParticipant":
         """Return the writers of committers and members of the committee that owns the project."""
         committee = await self._committee(project_key)
@@ -247,6 +265,20 @@ class Write(transaction.Transaction):
     def _demand(self, allowed: bool, rung: str, committee: sql.Committee) -> None:  # noqa: FBT001
         if not allowed:
             raise rights.denied(self.asf_uid, rung, committee)
+
+
+class WriteAsGeneralPublic:
+    """Sign in and out."""
+
+    def __init__(self, write: Write) -> None:
+        self.sessions = sessions.GeneralPublic(write)
+
+
+class WriteAsFoundationCommitter:
+    """Use and end sessions of one's own."""
+
+    def __init__(self, write: Write) -> None:
+        self.sessions = sessions.FoundationCommitter(write)
 
 
 class WriteAsCommitteeParticipant:

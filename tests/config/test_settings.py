@@ -109,7 +109,7 @@ def test_what_belongs_to_the_sandbox_stops_any_other_start(
         (config.WebSettings, {"ATR_PORT": ""}, "ATR_PORT: "),
         (config.WebSettings, {"ATR_MAX_BODY": "1"}, "ATR_MAX_BODY: "),
         (config.WebSettings, {"ATR_SANDBOX": CANARY}, "ATR_SANDBOX: "),
-        (config.WebSettings, {"ATR_SECURE_COOKIES": CANARY}, "ATR_SECURE_COOKIES: "),
+        (config.WebSettings, {"ATR_SESSION_HOURS": CANARY}, "ATR_SESSION_HOURS: "),
         (config.WebSettings, {"ATR_LOG_LEVEL": CANARY}, "ATR_LOG_LEVEL: "),
         (registry.WorkerSettings, {"ATR_LEASE": "59.9"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),
         (registry.WorkerSettings, {"ATR_CALL_TIMEOUT": "38"}, "ATR_LEASE must be at least twice ATR_CALL_TIMEOUT"),

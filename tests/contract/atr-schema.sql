@@ -302,5 +302,29 @@ CREATE INDEX ix_workflowstatus_workflow_id ON "workflowstatus" (workflow_id);
 CREATE INDEX ix_workflowstatus_run_id ON "workflowstatus" (run_id);
 CREATE INDEX ix_workflowstatus_project_key ON "workflowstatus" (project_key);
 
+CREATE TABLE "usersession" (
+  sid_hash VARCHAR NOT NULL,
+  uid VARCHAR NOT NULL,
+  dn VARCHAR,
+  fullname VARCHAR,
+  email VARCHAR,
+  is_member BOOLEAN NOT NULL,
+  is_chair BOOLEAN NOT NULL,
+  is_root BOOLEAN NOT NULL,
+  member_committees JSON NOT NULL,
+  participant_committees JSON NOT NULL,
+  mfa BOOLEAN NOT NULL,
+  is_role BOOLEAN NOT NULL,
+  ip_address VARCHAR,
+  admin_uid VARCHAR,
+  last_account_check FLOAT,
+  downgrade_admin_to_user BOOLEAN NOT NULL,
+  cts FLOAT NOT NULL,
+  uts FLOAT NOT NULL,
+  CONSTRAINT pk_usersession PRIMARY KEY (sid_hash)
+);
+CREATE INDEX ix_usersession_admin_uid ON "usersession" (admin_uid);
+CREATE INDEX ix_usersession_uid ON "usersession" (uid);
+
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
 INSERT INTO alembic_version VALUES ('0134_2026.10.05_a3c91e47');

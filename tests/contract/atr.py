@@ -138,6 +138,17 @@ ROWS: Final[history.Rows] = {
     "workflowstatus": [
         {"workflow_id": "distribute-npm.yml", "run_id": 9, "project_key": PROJECT, "task_id": 4, "status": "queued"}
     ],
+    "usersession": [
+        {
+            "sid_hash": "c" * 64,
+            "uid": "bob",
+            **dict.fromkeys(("is_member", "is_chair", "is_root", "mfa", "is_role", "downgrade_admin_to_user"), 0),
+            "member_committees": "[]",
+            "participant_committees": "[]",
+            "cts": 1_788_000_000.5,
+            "uts": 1_788_000_060.5,
+        }
+    ],
     "distribution": [
         {
             "release_key": OLDER,

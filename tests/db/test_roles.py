@@ -89,6 +89,9 @@ FORBIDDEN: Final = {
     " owner_namespace, package, version, holding) SELECT id, 'pkg:maven/org.elsewhere/x@1', 'org.example.widgets',"
     " 'x', '1', true FROM promotion LIMIT 1",
     "a task taken": "UPDATE promotion_task SET status = 'completed'",
+    "a session given to somebody else": "UPDATE usersession SET uid = 'mallory'",
+    "a session made younger": "UPDATE usersession SET cts = 9e9",
+    "a sign-in made more recent": "UPDATE usersession SET auth_time = 9e9",
     "an admin": "INSERT INTO foundation_admin (asf_uid) VALUES ('mallory')",
     "a table emptied": "TRUNCATE event",
     "a wall taken down": "DROP TRIGGER promotion_web ON promotion",
@@ -121,6 +124,13 @@ def test_the_web_is_refused(made: str, what: str) -> None:
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.IntegrityError)),
     ):
         connection.execute(FORBIDDEN[what])
+
+
+def test_the_web_signs_people_in_and_out(made: str) -> None:
+    with _connected(made, roles.WEB) as connection:
+        connection.execute("INSERT INTO usersession (sid_hash, uid, cts, uts) VALUES ('a', 'bob', 1, 1)")
+        assert connection.execute("UPDATE usersession SET uts = 2").rowcount == 1
+        assert connection.execute("DELETE FROM usersession").rowcount == 1
 
 
 def _arrows() -> list[tuple[states.State, states.State]]:

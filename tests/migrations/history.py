@@ -275,6 +275,18 @@ ROWS: Final[Mapping[str, Rows]] = {
     # It spells rows anew; what there must be for it stands in test_history.py.
     "0004": {},
     "0005": {},
+    "0006": {
+        "usersession": [
+            {
+                "sid_hash": "0" * 64,
+                "uid": "ada",
+                "ip_address": "127.0.0.1",
+                "cts": 1_777_890_030.25,
+                "uts": 1_777_890_090.25,
+                "auth_time": None,
+            }
+        ]
+    },
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar, cast
 
 import atr.models.paging as paging
+import atr.models.sessions as signed_in
 import atr.pages.distributions as distributions
 import atr.pages.finish as finish_page
 import atr.pages.not_public as not_public_page
@@ -948,3 +949,11 @@ def again(**changes: Any) -> repository.AgainView:
         why_not="",
     )
     return dataclasses.replace(made, **changes)
+
+
+def sessions() -> tuple[signed_in.Session, ...]:
+    """Three browsers of one person."""
+    return tuple(
+        signed_in.Session(str(number) * 64, "committee-member", "192.0.2.7", ago(60 * number), ago(number), ago(9))
+        for number in (1, 2, 3)
+    )

@@ -25,13 +25,17 @@ STATIC: Final = ROOT / "atr" / "static"
 
 # What is a piece of a page.
 FRAGMENTS: Final = ("row-", "count-")
+AGAIN: Final = "/sign-in?again=yes&return_to=/distribution/promote/example-widgets/2.4.0"
 CSRF: Final = markupsafe.Markup('<input type="hidden" name="csrf_token" value="of-the-test">')
 
 # Names of routes and their paths, as the handlers will have them.
 ROUTES: Final = {
     "get.root.index": "/",
     "get.session.sign_in": "/sign-in",
+    "get.session.begin": "/sign-in/begin",
     "post.session.sign_in_selected": "/sign-in",
+    "get.session.listing": "/sessions",
+    "post.session.listing": "/sessions",
     "post.session.sign_out": "/sign-out",
     "get.releases.listing": "/releases",
     "get.start.listing": "/start",
@@ -155,6 +159,7 @@ def environment() -> jinja2.Environment:
         session_user="committee-member",
         page_address="/finish/example-widgets/2.4.0",
         session_role="member of the Example committee",
+        sign_in_again="",
         sandbox_mode=False,
         sandbox_url="",
         flashes=[],
@@ -179,7 +184,15 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     refused_files = samples.files()
     made: dict[str, tuple[str, dict[str, Any]]] = {
         **compose_samples.pages(),
-        "sign-in": ("sign_in.html", {"choices": [], "return_to": "/"}),
+        "sign-in": ("sign_in.html", {"choices": [], "return_to": "/", "provider": "", "again": ""}),
+        "sign-in-at": (
+            "sign_in.html",
+            {"choices": [], "return_to": "/", "provider": "id.example.org", "again": "", "session_user": ""},
+        ),
+        "sign-in-again": (
+            "sign_in.html",
+            {"choices": [], "return_to": "/", "provider": "id.example.org", "again": "yes"},
+        ),
         "sign-in-sandbox": (
             "sign_in.html",
             {
@@ -189,12 +202,15 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
                     ("stranger", "Nobody in particular: may look."),
                 ],
                 "return_to": "/finish/example-widgets/2.4.0",
+                "provider": "",
+                "again": "",
                 "session_user": "",
                 "session_role": "",
                 "sandbox_mode": True,
                 "sandbox_url": "http://127.0.0.1:8081/",
             },
         ),
+        "sessions": ("sessions.html", {"sessions": samples.sessions(), "here": "1" * 64}),
         "error": (
             "error.html",
             {
@@ -379,6 +395,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             },
         ),
         "confirm": ("distribution/confirm.html", {"row": samples.row(), **form}),
+        "confirm-stale": ("distribution/confirm.html", {"row": samples.row(), "sign_in_again": AGAIN, **form}),
         "confirm-code": (
             "distribution/confirm.html",
             {
@@ -411,6 +428,10 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     }
     made |= {
         "promote-all": ("distribution/promote_all.html", {"view": samples.promote_all(), **form}),
+        "promote-all-stale": (
+            "distribution/promote_all.html",
+            {"view": samples.promote_all(), "sign_in_again": AGAIN, **form},
+        ),
         "promote-all-wrong": (
             "distribution/promote_all.html",
             {

@@ -161,6 +161,19 @@ def test_every_page_can_be_seen_signed_out(name: str) -> None:
     assert 'href="/sign-in?return_to=' in page
 
 
+@pytest.mark.parametrize("name", ["confirm", "promote-all"])
+def test_what_cannot_be_undone_has_no_form_before_a_recent_sign_in(name: str) -> None:
+    """And the evidence is shown all the same."""
+    fresh, stale = (reading.read(stand_in.render(one)) for one in (name, f"{name}-stale"))
+    assert [form.attributes["action"] for form in fresh.every("form")] != ["/sign-out"]
+    assert [form.attributes["action"] for form in stale.every("form")] == ["/sign-out"]
+    (link,) = (one for one in stale.every("a") if one.text == "Sign in again")
+    assert link.attributes["href"] == stand_in.AGAIN
+    assert {heading.text for heading in fresh.every("h2")} - {"What can be undone"} <= {
+        heading.text for heading in stale.every("h2")
+    }
+
+
 def test_a_missing_value_is_an_error(environment: jinja2.Environment) -> None:
     with pytest.raises(jinja2.UndefinedError):
         environment.get_template("finish.html").render()

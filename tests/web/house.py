@@ -170,7 +170,7 @@ class House:
         self._kept = sqlite3.connect(":memory:")
         # Sees when anybody else has committed.
         self._watch = sqlite3.connect(database)
-        self._seen: tuple[int, str] = (-1, "")
+        self._seen: dict[str, tuple[int, str]] = {}
         self._first = ""
 
     def keep(self) -> None:
@@ -190,20 +190,24 @@ class House:
         self._kept.close()
         self._watch.close()
 
-    def dump(self) -> str:
-        """A digest over every row of every table; read anew only after somebody has committed.
+    def dump(self, *, but: str = "") -> str:
+        """A digest over every row of every table but this one; read anew only after somebody has committed.
 
         That somebody was refused is noted, and is not what they were after: those events are left out.
         """
         ((version,),) = self._watch.execute("PRAGMA data_version").fetchall()
-        if version != self._seen[0]:
+        seen, digest = self._seen.get(but, (-1, ""))
+        if version != seen:
             found = hashlib.sha256()
             names = self._watch.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
             for (name,) in names:
-                but = " WHERE what != 'request_refused'" if name == "event" else ""
-                found.update(repr((name, self._watch.execute(f'SELECT * FROM "{name}"{but}').fetchall())).encode())
-            self._seen = version, found.hexdigest()
-        return self._seen[1]
+                if name == but:
+                    continue
+                where = " WHERE what != 'request_refused'" if name == "event" else ""
+                found.update(repr((name, self._watch.execute(f'SELECT * FROM "{name}"{where}').fetchall())).encode())
+            digest = found.hexdigest()
+            self._seen[but] = version, digest
+        return digest
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Look into the database."""

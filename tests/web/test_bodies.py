@@ -79,7 +79,17 @@ _VALUES: Final = strategies.one_of(
 
 # These have no fields of their own, or a body of another kind with tests of its own.
 WITHOUT: Final = frozenset(
-    {"sign-in", "sign-out", "upload", "policy", "target", "readiness", "distribution/stage/again", "admin/switches"}
+    {
+        "sign-in",
+        "sign-out",
+        "sessions",
+        "upload",
+        "policy",
+        "target",
+        "readiness",
+        "distribution/stage/again",
+        "admin/switches",
+    }
 )
 
 

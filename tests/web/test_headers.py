@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every answer carries: headers, cookies, and where it leads."""
 
+import base64
 import datetime
+import hashlib
 import pathlib
 import shutil
 import urllib.parse
@@ -76,9 +78,8 @@ async def test_the_cookie_of_a_session(house: houses.House) -> None:
     """In sandbox mode, which is loopback over http."""
     person = house.stranger()
     answer = await person.sign_in(houses.MEMBER)
-    (cookie,) = answer.cookies
+    (cookie,) = (one for one in answer.cookies if one.startswith("session="))
     parts = [part.strip() for part in cookie.split(";")]
-    assert parts[0].startswith("atr_session=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(parts)
     assert not any(part.startswith("Domain") or part == "Secure" for part in parts)
     (until,) = [part.removeprefix("Expires=") for part in parts if part.startswith("Expires=")]
@@ -86,8 +87,12 @@ async def test_the_cookie_of_a_session(house: houses.House) -> None:
         tzinfo=datetime.UTC
     ) - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(hours=7) < left < datetime.timedelta(hours=9)
-    # It holds who it is, signed, and nothing to guess a token of another session from.
-    assert houses.MEMBER not in cookie or "." in parts[0]
+    # It holds 256 random bits, of which the database knows the hash alone.
+    secret = parts[0].removeprefix("session=")
+    assert len(base64.urlsafe_b64decode(f"{secret}=")) == 32
+    rows = house.rows("SELECT sid_hash, uid FROM usersession")
+    assert (hashlib.sha256(secret.encode()).hexdigest(), houses.MEMBER) in rows
+    assert secret not in repr(rows)
 
 
 async def test_an_answer_that_changes_no_session_carries_none(house: houses.House) -> None:
@@ -130,12 +135,14 @@ async def test_nobody_signs_in_as_somebody_who_is_not_there(house: houses.House)
 
 async def test_a_forged_cookie_is_nobody(house: houses.House) -> None:
     person = house.stranger()
-    name = str(house.app.config["SESSION_COOKIE_NAME"])
-    for value in ("x", "eyJhc2ZfdWlkIjoiYWxpY2UifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb", "\\", ".", "a" * 4_000):
-        person.client.set_cookie("localhost", name, value)
-        answer = await person.get("/releases")
-        assert answer.status == 200
-        assert "Signed in as" not in answer.text
+    ((known,),) = house.rows("SELECT sid_hash FROM usersession WHERE uid = ?", houses.MEMBER)
+    forged = ("x", "eyJhc2ZfdWlkIjoiYWxpY2UifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb", "\\", ".", "a" * 4_000, "a" * 43)
+    for name in ("session", "notes"):
+        for value in (*forged, known, known[:43]):
+            person.client.set_cookie("localhost", name, value)
+            answer = await person.get("/releases")
+            assert answer.status == 200
+            assert "Signed in as" not in answer.text
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense", ""])
@@ -210,39 +217,30 @@ async def test_the_link_for_signing_in_leads_back_to_the_page_it_stands_on(house
 class TestOutsideSandboxMode:
     """The same application as an operator runs it."""
 
-    @pytest.mark.parametrize(("secure", "name"), [(True, "__Host-atr_session"), (False, "atr_session")])
-    async def test_cookies(self, tmp_path: pathlib.Path, migrated: pathlib.Path, *, secure: bool, name: str) -> None:
-        """Secure unless the operator says that there is no https; then not under a name that demands it."""
+    async def test_cookies(self, tmp_path: pathlib.Path, migrated: pathlib.Path) -> None:
         database = tmp_path / "atr.db"
         shutil.copy(migrated, database)
         rows = session.Database(f"sqlite+aiosqlite:///{database}")
         store = storage.Storage(rows, transaction.Place(tmp_path))
         await people.settle_in(store, ("org.example",))
-        app = server.create_app(config.WebSettings(state_dir=tmp_path, secure_cookies=secure), store)
+        app = server.create_app(config.WebSettings(state_dir=tmp_path), store)
         client = app.test_client()
-        page = await houses.Answer.of(await client.get("/sign-in", scheme="https" if secure else "http"))
+        page = await houses.Answer.of(await client.get("/sign-in", scheme="https"))
         assert "not configured on this server" in page.text
         assert houses.MEMBER not in page.text
         assert "Sandbox" not in page.text
-        assert ("strict-transport-security" in page.headers) is secure
+        assert "strict-transport-security" in page.headers
         # A token is made where a form is; outside sandbox mode a stranger sees none.
         assert page.cookies == ()
-        async with client.session_transaction(scheme="https" if secure else "http") as kept:
+        async with client.session_transaction(scheme="https") as kept:
             kept["csrf"] = "known"
-        answer = await houses.Answer.of(
-            await client.post(
-                "/sign-in",
-                form={"csrf_token": "known", "asf_uid": houses.MEMBER},
-                scheme="https" if secure else "http",
-            )
-        )
+        form = {"csrf_token": "known", "asf_uid": houses.MEMBER}
+        answer = await houses.Answer.of(await client.post("/sign-in", form=form, scheme="https"))
         assert answer.status == 403
         assert "Sign-in is not configured" in answer.text
-        answer = await houses.Answer.of(
-            await client.post("/sign-out", form={"csrf_token": "known"}, scheme="https" if secure else "http")
-        )
-        cookie = next(one for one in answer.cookies if one.startswith(f"{name}="))
-        parts = {part.strip() for part in cookie.split(";")}
-        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= parts
-        assert ("Secure" in parts) is secure
+        answer = await houses.Answer.of(await client.post("/sign-out", form=form, scheme="https"))
+        for name in ("__Host-notes", "__Host-session"):
+            cookie = next(one for one in answer.cookies if one.startswith(f"{name}="))
+            assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+            assert "Domain" not in cookie
         await rows.close()

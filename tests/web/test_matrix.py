@@ -156,6 +156,7 @@ def _resolved(act: str) -> Callable[[houses.House, houses.Place], Form]:
 
 
 ALL: Final = "200 200 200 200 200 200 200"
+NOWHERE: Final = "404 404 404 404 404 404 404"
 LEAD_ON: Final = "303 303 303 303 303 303 303"
 SIGN_IN_FIRST: Final = "303 200 200 200 200 200 200"
 MEMBERS: Final = "403 303 403 403 403 403 403"
@@ -244,6 +245,11 @@ TABLE: Final = (
     ),
     Row("post_session.sign_in_selected", LEAD_ON, page="/sign-in", form=lambda *_: {"asf_uid": houses.MEMBER}),
     Row("post_session.sign_out", LEAD_ON, page="/sign-out"),
+    # In sandbox mode there is nobody to be led to.
+    Row("get_session.begin", NOWHERE, page="/sign-in/begin"),
+    Row("get_session.finish", NOWHERE, page="/sign-in/return"),
+    Row("get_session.listing", SIGN_IN_FIRST, page="/sessions"),
+    Row("post_session.listing", "403 303 303 303 303 303 303", page="/sessions", form=lambda *_: {"others": "yes"}),
     Row("post_distribution.promote_selected", MEMBERS, "ready", "distribution/promote", _number, about="form"),
     Row("post_distribution.promote_all_selected", MEMBERS, "several", "distribution/promote-all", about="all"),
     Row("post_distribution.record_selected", MANAGERS, "ready", "distribution/record", _recorded),
@@ -365,7 +371,7 @@ async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> 
         # These end the session, which the others still need.
         person = person.same_session()
     form = await row.filled(house, place)
-    before = house.dump()
+    before, other = house.dump(), house.dump(but="usersession")
     if row.method == "GET":
         answer = await person.get(path)
     elif row.about == "upload":
@@ -374,7 +380,10 @@ async def test_cell(house: houses.House, row: Row, identity: str, csrf: str) -> 
         answer = await person.post(path, form, token=token, headers=headers)
     expected = row.status(identity) if csrf == "ok" else REFUSED
     assert answer.status == expected, answer.text
-    if (row.method == "GET") or (answer.status != 303) or row.endpoint.startswith("post_session"):
+    if row.endpoint.startswith("post_session"):
+        # Who is signed in where, and nothing else.
+        assert house.dump(but="usersession") == other
+    elif (row.method == "GET") or (answer.status != 303):
         assert house.dump() == before
     else:
         assert house.dump() != before

@@ -108,7 +108,7 @@ async def test_a_body_that_is_too_long(port: int, body: bytes) -> None:
         b"GET / HTTP/9.9\r\nConnection: close\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         b"GET /releases HTTP/1.1\r\nHost: \x00\r\nConnection: close\r\n\r\n",
-        b"GET /releases HTTP/1.1\r\nHost: [::1]\r\nCookie: \xfe=\xff; atr_session=\xff\r\nConnection: close\r\n\r\n",
+        b"GET /releases HTTP/1.1\r\nHost: [::1]\r\nCookie: \xfe=\xff; session=\xff\r\nConnection: close\r\n\r\n",
         b"GET /releases HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
         b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
         b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort",

@@ -63,9 +63,9 @@ class Site:
         form = f"csrf_token={token}&asf_uid={people.MEMBERS[0]}".encode()
         kind = "application/x-www-form-urlencoded"
         site.cookie, _ = _session(await site.say(site.head("POST", "/sign-in", len(form), kind, cookie) + form))
-        # The session begins anew with the first page that has a form.
+        # The token is the session's, on every page that has a form.
         page = await site.say(site.head("GET", f"/compose/{people.PROJECT}/{_VERSION}", 0, kind, site.cookie))
-        site.cookie, site.token = _session(page)
+        _, site.token = _session(page)
         return site
 
     async def answers(self) -> bool:

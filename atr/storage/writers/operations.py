@@ -118,6 +118,8 @@ class Operator(transaction.Writer):
         chains = [guards.chain(name) for name in (audit.SITE, *releases)]
         await guards.hold(write.data, guards.SITE, *map(guards.release, releases), *chains)
         await self._forget_leases()
+        # Who had signed out since the backup would be signed in again.
+        await write.data.exec(sqlalchemy.delete(sql.UserSession))
         write.data.expire_all()
         site = await queries.site(write.data)
         site.generation = max(site.generation, before) + 1
