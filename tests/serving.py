@@ -13,9 +13,9 @@ import atr.listening as server
 
 
 @contextlib.asynccontextmanager
-async def serving(app: quart.Quart) -> AsyncIterator[str]:
-    """Its address, for the length of the block."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serving(app: quart.Quart, listener: socket.socket | None = None) -> AsyncIterator[str]:
+    """Its address, for the length of the block. A socket whose address others know already is handed in."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = hypercorn.config.Config()
     # Handed over: the server closes it.
