@@ -76,7 +76,6 @@ class Site:
 
     storage: storage.Storage
     identity: contract.Identity = dataclasses.field(default_factory=contract.NobodySignsIn)
-    # Who else knows who people are.
     provider: contract.Provider | None = None
     sandbox: bool = False
     sandbox_url: str = ""
