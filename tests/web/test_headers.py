@@ -172,7 +172,7 @@ async def test_a_form_from_another_site_is_refused(house: houses.House, site: st
         "http:evil.example",
         "evil.example",
         "",
-        "/" + "x" * 100_000,
+        "/" + "x" * 10_000,
         "/\u2028/evil.example",
         "/\x00",
         "/\r\nX-Evil: 1",

@@ -278,7 +278,7 @@ async def test_passed_is_off_until_the_rules_hold(house: houses.House) -> None:
     before = house.dump()
     stale = await dave.post(place.url("resolve"), _end("passed"))
     assert stale.status == 409
-    assert "there are now 3 binding +1 and 0 binding -1" in stale.text
+    assert "have changed to 3 binding +1 and 0 binding -1" in stale.text
     assert house.dump() == before
     passed, _ = _hidden(stale, place.url("resolve"))
     answer = await dave.post(place.url("resolve"), passed)
