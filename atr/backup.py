@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`atr backup` and `atr restore`: the database as one file, with a manifest that says what it is and proves it whole.
+"""`atr backup` and `atr restore`: the database as one file, with a manifest that describes it and has its digest.
 
-It holds the database and nothing else: see `NOT_HELD`. A restored database is in a new generation, in which nothing
-that was asked for before is sent until a person asks again (atr/storage/writers/restoring.py).
+It contains the database and nothing else: see `NOT_HELD`. A restored database is in a new generation: no earlier
+request is sent to a platform until a person asks again (atr/storage/writers/restoring.py).
 """
 
 import contextlib
@@ -40,12 +40,12 @@ _MANIFEST_LIMIT: Final = 64_000_000
 _PIECE: Final = 1_048_576
 _SUFFIX: Final = ".atrbackup"
 _UNFINISHED: Final = ".atr-backup-"
-# It holds the names of people and what they decided.
+# A backup contains the names of people and their decisions.
 _PRIVATE: Final = 0o600
 
 
 class Manifest(pydantic.BaseModel):
-    """What a backup is."""
+    """The description of a backup."""
 
     model_config = pydantic.ConfigDict(frozen=True)
 
@@ -61,11 +61,11 @@ class Manifest(pydantic.BaseModel):
 
 
 async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_now) -> tuple[pathlib.Path, Manifest]:
-    """Back up to this new file, or to one in this directory, while web and worker run. It is there whole or not at all.
+    """Back up to this new file, or to one in this directory, while web and worker run. It appears whole or not at all.
 
-    Raises ConflictError where a file of that name is, and SettingsError for a program that is missing.
+    Raises ConflictError if a file of that name exists, and SettingsError for a program that is missing.
     """
-    # Before anything is read: what was done after this instant may be missing, what was done before it is not.
+    # Taken before anything is read: the backup has every change before this instant, and perhaps later ones.
     taken_at = clock()
     file = _new(to, taken_at)
     engine = dumps.of(url)
@@ -90,7 +90,7 @@ async def take(url: str, to: pathlib.Path, clock: session.Clock = session.utc_no
         )
         written = directory / file.name
         _write(written, manifest, dump)
-        # A link and not a renaming: what somebody else wrote there meanwhile stays.
+        # A link, not a rename: a file that somebody else wrote there meanwhile is not overwritten.
         try:
             os.link(written, file)
         except FileExistsError:
@@ -107,18 +107,18 @@ async def restore(
     clock: session.Clock | None = None,
     work: pathlib.Path | None = None,
 ) -> tuple[Manifest, int, str]:
-    """Put a backup in the place of the database: its manifest, the new generation, and where the old one is kept.
+    """Replace the database with a backup. Returns its manifest, the new generation, and the name of the old database.
 
-    It is unpacked in the directory `work`, beside the backup unless told. The next restore there, and for the state
-    directory also a start of the web process, clears what a kill leaves.
+    It is unpacked in the directory `work`, by default next to the backup. The next restore there deletes what a killed
+    process left; in the state directory, a start of the web process does so too.
 
-    Raises ConflictError, and has changed nothing: for a backup that is broken or newer than this program, a database
-    that a process uses, and one that holds something, unless told to replace it.
+    Raises ConflictError, with nothing changed, for a backup that is broken or newer than this program, a database that
+    is in use, and one that is not empty, unless `replace` is set.
     """
     engine = dumps.of(url)
     now = (clock or session.utc_now)()
     engine.demand_unused(now)
-    # What was restored once more must not come to a generation that was there before.
+    # A second restore must not result in a generation that existed before.
     before = engine.generation()
     if not (replace or engine.is_empty()):
         raise errors.ConflictError(
@@ -154,19 +154,19 @@ async def restore(
 async def declare(
     url: str, backup_at: datetime.datetime | None, clock: session.Clock | None = None, *, before: int = 0
 ) -> int:
-    """Say of a database that was restored by other means that it was; the new generation, later than `before`."""
+    """Record that a database was restored by other means. Returns the new generation, later than `before`."""
     async with _opened(url, clock) as store, store.write_as_operator() as operator:
         return await operator.restoring.declare(backup_at, before=before)
 
 
 async def verify(url: str, anchors: Mapping[str, frozenset[audit.Head]]) -> list[audit.Found]:
-    """Every chain of events, checked against these heads."""
+    """Check every chain of events against these heads, and return the result for each."""
     async with _opened(url, None) as store, store.read() as read:
         return [found async for found in audit.check(read.data, anchors)]
 
 
 def told(logs: Iterable[Iterable[str]], files: Iterable[pathlib.Path]) -> dict[str, frozenset[audit.Head]]:
-    """The heads that logs of the worker and the manifests of backups tell."""
+    """Return the heads that the worker's logs and the manifests of backups contain."""
     every = [audit.anchors(log) for log in logs]
     for file in files:
         with _archive(file) as archive:
@@ -223,7 +223,7 @@ def _write(file: pathlib.Path, manifest: Manifest, dump: pathlib.Path) -> None:
 
 
 def _read(file: pathlib.Path, dump: pathlib.Path) -> Manifest:
-    """The manifest, and the dump written there. Raises ConflictError unless it is what the manifest says."""
+    """Unpack the dump, and return the manifest. Raises ConflictError if the dump does not match it."""
     with _archive(file) as archive:
         manifest = _manifest(archive)
         member = _member(archive, _DATABASE)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies: none is taken from the network before somebody wants it, and none is read without a bound in bytes and time.
+"""Request bodies: none is received before a handler reads it, and each has a limit in bytes and in time.
 
-A form with files in it is read as it arrives, however large, in a few megabytes of memory: the routes named in
-`STREAMED` read their own body, and check its token themselves before anything else of it is looked at. Every other form
-is read whole before its handler sees it, and is small.
+A form with files is read as it arrives, however large, in a few megabytes of memory: the routes in `STREAMED` read
+their own body, and check its token before anything else in it. Every other form is small, and is read whole before its
+handler runs.
 """
 
 import asyncio
@@ -24,33 +24,33 @@ import werkzeug.sansio.multipart as multipart
 
 import atr.errors as errors
 
-# The endpoints that read their own body. Each of them begins with `Form.token`.
+# The endpoints that read their own body. Each of them reads `Form.token` first.
 STREAMED: Final = frozenset({"post_upload.selected"})
-# As much of a body waits in memory while nobody has asked for it; and without a session no body is larger.
+# How many bytes of a body wait in memory before it is read; and the largest form without a session.
 UNASKED: Final = 65_536
-# As much of a streamed body waits in memory for a handler that is slower than the network.
+# How many bytes of a streamed body wait in memory for a handler that is slower than the network.
 HELD: Final = 1_000_000
-# A form that is not streamed arrives whole within so many seconds.
+# The seconds within which a form that is not streamed must arrive whole.
 FORM_SECONDS: Final = 60.0
-# Of such a form: how many fields, and how large each may be. 200 promotions on one page are 600 fields.
+# The most fields of such a form, and the most bytes of each. 200 promotions on one page are 600 fields.
 MAX_FORM_FIELDS: Final = 1_000
 MAX_FORM_FIELD: Final = 65_536
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "application/x-url-encoded"})
-# The longest that a client may say nothing, in seconds.
+# The longest time without data from the client, in seconds.
 SILENCE: Final = 60.0
-# Of the headers of one part, and of a field that is no file.
+# The most bytes of one part's headers, and of a field that is not a file; and the most such fields before the files.
 _MAX_HEADERS: Final = 16_000
 _MAX_FIELD: Final = 16_000
 _MAX_FIELDS: Final = 20
-# After the first file, empty ones and fields among them included; storage/changes.py takes fewer files.
+# The most parts from the first file on, empty ones and fields included; storage/changes.py allows fewer files.
 MAX_PARTS: Final = 21_000
-# As much is decoded before others have their turn: it may hold two thousand parts.
+# How many bytes are decoded before other tasks run: they may contain two thousand parts.
 _PIECE: Final = 131_072
 _MAX_BOUNDARY: Final = 200
 
 
 class Body(quart.wrappers.request.Body):
-    """A body that is held back: whoever brings it waits while more is unread than was asked for."""
+    """A body with flow control: nothing more is received while too many bytes are unread."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
@@ -66,7 +66,7 @@ class Body(quart.wrappers.request.Body):
         return data
 
     def append(self, data: bytes) -> None:
-        """A piece that arrived. Beyond what may be taken, whoever reads it gets 413."""
+        """Add a piece that arrived. Beyond the limit of `take`, reading the body raises 413."""
         self._total += len(data)
         if (self._most is not None) and (self._total > self._most):
             self._must_raise = werkzeug.exceptions.RequestEntityTooLarge()
@@ -74,7 +74,7 @@ class Body(quart.wrappers.request.Body):
         super().append(data)
 
     def take(self, most: int) -> None:
-        """Have it read whole, up to so many bytes."""
+        """Allow the body to be received whole, up to this many bytes."""
         self._most = most
         self.append(b"")
         self._hold(most)
@@ -85,7 +85,7 @@ class Body(quart.wrappers.request.Body):
             self._room.set()
 
     async def once_there_is_room(self, receive: Any) -> Any:
-        """The next message from the network, not before what is unread has become little enough."""
+        """Return the next message from the network, after waiting until few enough bytes are unread."""
         while len(self._data) > self._held:
             self._room.clear()
             await self._room.wait()
@@ -93,23 +93,23 @@ class Body(quart.wrappers.request.Body):
 
 
 class Connection(quart.asgi.ASGIHTTPConnection):
-    """A connection that takes no more from the network than somebody has asked for."""
+    """A connection that receives a body only as it is read."""
 
     def _create_request_from_scope(self, send: Any) -> quart.wrappers.Request:
         request = super()._create_request_from_scope(send)
-        # No bound of its own: whoever reads it says how much, and answers in a page.
+        # No limit here: the code that reads the body has one, and its error is answered with a page.
         request.body = Body(request.content_length, None)
         return request
 
     async def handle_messages(self, request: quart.wrappers.Request, receive: Any) -> None:
-        """As Quart's, which takes all there is at once."""
+        """Handle messages, like Quart, which receives everything at once."""
         body = request.body
         held = functools.partial(body.once_there_is_room, receive) if isinstance(body, Body) else receive
         await super().handle_messages(request, held)
 
 
 async def form(request: quart.wrappers.Request, most: int) -> werkzeug.datastructures.MultiDict[str, str]:
-    """The fields of a form that is not streamed. Raises 413 beyond so many bytes, 408 when it does not arrive."""
+    """Return the fields of a form that is not streamed. Raises 413 beyond `most` bytes, 408 if it arrives too late."""
     if (request.content_length or 0) > most:
         raise werkzeug.exceptions.RequestEntityTooLarge
     if isinstance(request.body, Body):
@@ -122,7 +122,7 @@ async def form(request: quart.wrappers.Request, most: int) -> werkzeug.datastruc
 
 
 class _Parser(quart.formparser.FormDataParser):
-    """Quart's, with a bound for the fields: a megabyte of them would hold up everybody else for half a second."""
+    """Quart's parser with limits for the fields: a megabyte of them would block the event loop for half a second."""
 
     async def _parse_bounded(
         self, body: quart.wrappers.request.Body, _mimetype: str, _length: int | None, _options: dict[str, str]
@@ -137,7 +137,7 @@ class _Parser(quart.formparser.FormDataParser):
         return made(fields), made()
 
     def get_parse_func(self, mimetype: str, options: dict[str, str]) -> Any:
-        """How a body of this type is read."""
+        """Return the function that parses a body of this type."""
         return _Parser._parse_bounded if mimetype in _FORMS else super().get_parse_func(mimetype, options)
 
 
@@ -146,16 +146,16 @@ class _Request(quart.wrappers.Request):
 
 
 def install(app: quart.Quart) -> None:
-    """Have an application read bodies as they are wanted, and forms within bounds."""
+    """Have an application receive bodies as they are read, and limit its forms."""
     app.asgi_http_class = Connection
     app.request_class = _Request
     app.config.update(MAX_FORM_PARTS=MAX_FORM_FIELDS, MAX_FORM_MEMORY_SIZE=MAX_FORM_FIELD)
 
 
 class Form:
-    """A multipart form on its way in: first its token, then its other fields, then its files.
+    """A multipart form, read as it arrives: first its token, then its other fields, then its files.
 
-    Raises InputError for a body that is no form or that breaks off, and `werkzeug`'s 413 beyond `most` bytes.
+    Raises InputError for a body that is not a form or is incomplete, and `werkzeug`'s 413 beyond `most` bytes.
     """
 
     def __init__(self, request: quart.wrappers.Request, most: int) -> None:
@@ -166,13 +166,13 @@ class Form:
         self._length = request.content_length or 0
         self._most = most
         self._taken = 0
-        # What arrived and is not decoded yet.
+        # Bytes that arrived and are not decoded yet.
         self._rest = memoryview(b"")
         self._events: collections.deque[multipart.Event] = collections.deque()
         self._ended = False
 
     async def token(self, name: str) -> str:
-        """The value of the form's first part, if that is its token, of this name; else nothing."""
+        """Return the value of the form's first part if it is a field of this name, else nothing."""
         if self._length > self._most:
             raise werkzeug.exceptions.RequestEntityTooLarge
         if self._decoder is None:
@@ -183,7 +183,7 @@ class Form:
         return ""
 
     async def fields(self) -> AsyncIterator[tuple[str, str]]:
-        """The fields before the first file, each whole."""
+        """Yield the fields before the first file, each whole."""
         for _ in range(_MAX_FIELDS):
             event = await self._next()
             if not isinstance(event, multipart.Field):
@@ -194,9 +194,9 @@ class Form:
         raise errors.InputError("The form has too many fields. Nothing was saved.")
 
     async def files(self) -> AsyncIterator[multipart.File | multipart.Data]:
-        """What follows: each file's head, then its pieces, the last one with `more_data` false.
+        """Yield each file's head, then its pieces, the last one with `more_data` false.
 
-        A field that stands among the files is passed over.
+        A field among the files is ignored.
         """
         inside = False
         parts = 0
@@ -214,7 +214,7 @@ class Form:
                 inside = event.more_data
 
     async def drain(self) -> None:
-        """Read to the end and forget it, so that a browser that is still sending sees the answer."""
+        """Read the rest and discard it, so that a browser that is still sending sees the answer."""
         try:
             while await self._arriving():
                 pass
@@ -232,13 +232,13 @@ class Form:
         raise errors.InputError("The form is incomplete. Nothing was saved.")
 
     async def _next(self) -> multipart.Event | None:
-        """The next event; None at the end of the form."""
+        """Return the next event; None at the end of the form."""
         while not (self._events or self._ended):
             self._decode(await self._more())
         return self._events.popleft() if self._events else None
 
     def _decode(self, data: bytes) -> None:
-        """Take in what arrived; nothing is the end."""
+        """Decode bytes that arrived; empty at the end."""
         if self._decoder is None:
             raise errors.InputError("This is not an upload form. Nothing was saved.")
         try:
@@ -246,7 +246,7 @@ class Form:
             while not isinstance(event := self._decoder.next_event(), multipart.NeedData | multipart.Epilogue):
                 if not isinstance(event, multipart.Preamble):
                     self._events.append(event)
-        # The last one is its answer to a head that runs into the next part.
+        # AttributeError is what the decoder raises for a head that runs into the next part.
         except (ValueError, AttributeError) as error:
             raise errors.InputError("The form is incomplete or cannot be read. Nothing was saved.") from error
         self._ended = isinstance(event, multipart.Epilogue)
@@ -255,9 +255,9 @@ class Form:
             raise errors.InputError("The headers of a form part are incomplete. Nothing was saved.")
 
     async def _more(self) -> bytes:
-        """The next piece of what arrives; empty at the end."""
+        """Return the next piece to decode; empty at the end."""
         if self._rest:
-            # What is here already would be taken without a pause, and nobody else would be served meanwhile.
+            # Decoding bytes that are here already never waits, so other tasks would not run meanwhile.
             await asyncio.sleep(0)
         else:
             self._rest = memoryview(await self._arriving())
@@ -265,7 +265,7 @@ class Form:
         return bytes(piece)
 
     async def _arriving(self) -> bytes:
-        """What arrives next, however much; empty at the end."""
+        """Return the bytes that arrive next, however many; empty at the end."""
         try:
             async with asyncio.timeout(SILENCE):
                 data = await anext(self._chunks, b"")
@@ -280,5 +280,5 @@ class Form:
 
 
 def is_streamed(endpoint: str | None) -> bool:
-    """Whether this endpoint reads its own body, under whatever blueprint of a host it is registered."""
+    """Return whether this endpoint reads its own body, also if it is registered below a host's blueprint."""
     return ".".join((endpoint or "").split(".")[-2:]) in STREAMED

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings, read once from the environment. A name that a process does not know stops its start.
 
-No platform address has a default, so a fresh install or a test cannot reach a real platform by accident. Credentials
-come from files or the environment of the worker alone; the web process refuses to start when it sees one.
+No platform address has a default, so a fresh install or a test cannot reach a real platform by accident. Platform
+credentials come from the worker's files or environment only; the web process refuses to start if it is given one.
 """
 
 import ipaddress
@@ -18,11 +18,11 @@ import pydantic
 import atr.errors as errors
 
 PREFIX: Final = "ATR_"
-# How a setting is named that holds a secret, or says where one is. Only the worker may see one.
+# The suffixes of settings that contain a platform credential, or the path of one. Only the worker may have them.
 _SECRET: Final = ("_TOKEN", "_TOKEN_FILE")
-# Known to every process, used by the tests.
+# Accepted by every process; used by the tests.
 _IGNORED: Final = frozenset({"ATR_CI_NO_SKIP"})
-# Where a trial may have the worker die: on a promotion's way, then on that of a deployment. One line of code each.
+# The points at which a test can have the worker die: in a promotion, then in a deployment. Each is one line of code.
 FAILPOINTS: Final = (
     "in_claim_tx",
     "after_claim",
@@ -45,7 +45,7 @@ FAILPOINTS: Final = (
     "before_captured",
     "before_verified",
 )
-# What happens to it there; `stop` freezes it.
+# The signals for that; `stop` suspends the worker.
 BLOWS: Final = MappingProxyType({"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM})
 _SANDBOX_ONLY: Final = frozenset({"faster", "failpoint", "sandbox_url"})
 
@@ -55,7 +55,7 @@ def _upper(value: object) -> object:
 
 
 def _sentence(where: tuple[int | str, ...], what: str) -> str:
-    """One wrong setting; what is wrong between two of them names them itself."""
+    """Return one error as a sentence. An error about two settings has no location, and names them itself."""
     text = what.removeprefix("Value error, ")
     return f"{PREFIX}{str(where[0]).upper()}: {text}" if where else text
 
@@ -63,22 +63,22 @@ def _sentence(where: tuple[int | str, ...], what: str) -> str:
 class _Settings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
-    # Everything that is kept: the database, revisions, temporary files, the web's secret key.
+    # The directory of everything that is stored: the database, revisions, temporary files, the web's secret key.
     state_dir: pathlib.Path = pathlib.Path("state")
-    # How many bytes of copies each project may keep; 0 for none.
+    # How many bytes of copies each project may have; 0 for none.
     copies_quota: int = pydantic.Field(default=10_000_000_000, ge=0)
-    # What one calendar month allows of Maven Central, as its usage page tells the operator; 0 for no limit.
+    # How much Maven Central allows in a calendar month, as its usage page says; 0 for no limit.
     maven_central_monthly_files: int = pydantic.Field(default=0, ge=0)
     maven_central_monthly_bytes: int = pydantic.Field(default=0, ge=0)
     maven_central_monthly_releases: int = pydantic.Field(default=0, ge=0)
-    # An address of a database may hold a password.
+    # The address of the database, which may contain a password.
     database_url: str = pydantic.Field(default="", repr=False)
-    # Local accounts, fast timings, failpoints; refuses any platform address that is not loopback.
+    # Sandbox mode: local accounts, fast timings, failpoints; refuses any platform address that is not loopback.
     sandbox: bool = False
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], pydantic.BeforeValidator(_upper)] = (
         "INFO"
     )
-    # Where figures for Prometheus are told; nowhere without a port.
+    # The address of the metrics for Prometheus; without a port there are none.
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = pydantic.Field(default=None, ge=1, le=65_535)
 
@@ -103,7 +103,7 @@ class _Settings(pydantic.BaseModel):
             settings = cls.model_validate({known[name]: value for name, value in given.items()})
         except pydantic.ValidationError as error:
             wrong = "; ".join(_sentence(one["loc"], one["msg"]) for one in error.errors())
-            # Not `from error`: what was given may be a secret, and that error holds it.
+            # Not `from error`: that error contains the values, which may be secret.
             raise errors.SettingsError(f"Invalid settings: {wrong}.") from None
         only = sorted(field for field in _SANDBOX_ONLY if f"{PREFIX}{field.upper()}" in given)
         if only and not settings.sandbox:
@@ -113,11 +113,11 @@ class _Settings(pydantic.BaseModel):
 
     @classmethod
     def _refuse(cls, given: Mapping[str, str]) -> None:
-        """Refuse what must not even be seen by this process."""
+        """Raise SettingsError for settings that this process must not have."""
 
     @property
     def maven_central_monthly(self) -> tuple[int, int, int]:
-        """Files, bytes and releases that a month allows; 0 for no limit."""
+        """The files, bytes and releases that a month allows; 0 for no limit."""
         return (
             self.maven_central_monthly_files,
             self.maven_central_monthly_bytes,
@@ -126,45 +126,45 @@ class _Settings(pydantic.BaseModel):
 
     @property
     def database(self) -> str:
-        """The address of the database; an embedded SQLite file where none was set."""
+        """The address of the database; by default, a SQLite file in the state directory."""
         return self.database_url or f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'atr.db'}"
 
 
 class WebSettings(_Settings):
-    """What the web process knows: no platform, no credential."""
+    """The settings of the web process: no platform, and no platform credential."""
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65_535)
-    # A listening socket that whoever starts us has opened already, instead of host and port.
+    # The descriptor of a listening socket that the process inherits, instead of host and port.
     listen_fd: int | None = pydantic.Field(default=None, ge=3)
-    # The address at which people reach this site: letters and sign-in use it, and besides this machine's names only its
-    # host is served.
+    # The address at which people reach this site: emails and sign-in use it, and only its host and this machine's own
+    # names are served.
     public_url: str = ""
-    # Addresses or networks of the proxies before us, whose X-Forwarded-For is believed.
+    # Addresses or networks of the reverse proxies whose X-Forwarded-For is trusted.
     trusted_proxies: str = ""
-    # How many connections may be open at once, and how many of them of one peer; behind a proxy, of its requests.
+    # How many connections may be open at once, in total and of one peer; behind a proxy, how many requests of one peer.
     max_connections: int = pydantic.Field(default=500, ge=10)
     max_connections_per_peer: int = pydantic.Field(default=50, ge=1)
-    # Within so many seconds every body must have arrived, an upload's too.
+    # The seconds within which every body must have arrived, including an upload.
     upload_seconds: float = pydantic.Field(default=14_400, gt=0)
     # The largest body of a form, in bytes.
     max_body: int = pydantic.Field(default=1_000_000, ge=1_000)
     # The largest upload of files to a release, in bytes.
     max_upload: int = pydantic.Field(default=5_000_000_000, ge=1_000)
-    # Minutes after the last page that ends a session, hours after sign-in that end it, and minutes after sign-in in
-    # which a person may do what cannot be undone.
+    # A session ends this many minutes after the last page, and this many hours after sign-in. What cannot be undone
+    # needs a sign-in within this many minutes.
     session_idle_minutes: int = pydantic.Field(default=30, ge=1, le=1_440)
     session_hours: int = pydantic.Field(default=8, ge=1, le=72)
     fresh_minutes: int = pydantic.Field(default=10, ge=1, le=1_440)
-    # Where people can look at the stand-in platform, in sandbox mode.
+    # The address of the simulated platform, for people; sandbox mode only.
     sandbox_url: str = ""
-    # Sign-in by OpenID Connect: the provider, who we are there, what is asked for, and the claim that is the user id.
+    # Sign-in by OpenID Connect: the provider, this server's client, the scopes, and the claim that is the user id.
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret_file: pathlib.Path | None = None
     oidc_scopes: str = "openid"
     oidc_claim: str = pydantic.Field(default="sub", min_length=1)
-    # Or by the ASF's OAuth gateway, at this address.
+    # Sign-in by the ASF's OAuth gateway instead: its address.
     asf_oauth_url: str = ""
 
     @pydantic.model_validator(mode="after")
@@ -185,7 +185,7 @@ class WebSettings(_Settings):
 
     @property
     def oidc_client_secret(self) -> str:
-        """What the file holds; empty without one. Raises SettingsError."""
+        """The secret in the file; empty without a file. Raises SettingsError if it cannot be read or is empty."""
         if self.oidc_client_secret_file is None:
             return ""
         try:
@@ -239,25 +239,25 @@ class WebSettings(_Settings):
 
 
 class WorkerSettings(_Settings):
-    """What every worker knows. What a platform needs beside it stands in that platform's folder (`platforms/`)."""
+    """The settings of every worker. Those of a platform are in that platform's folder (`platforms/`)."""
 
-    # Hosts, each `host` or `host:port`, that a redirect from a place which is only looked at may lead to.
+    # Hosts, each `host` or `host:port`, to which a redirect may lead from an address that is used for look-ups only.
     lookup_redirect_hosts: str = ""
     user_agent: str = "atr-remote-promotion/0.1 (+https://github.com/apache/tooling-trusted-releases)"
-    # Seconds for one call to a platform, from connecting to the last byte of an answer.
+    # Seconds for one request to a platform, from connecting to the last byte of the reply.
     call_timeout: float = pydantic.Field(default=30.0, gt=0)
-    # Seconds for which a row is held without a sign of life.
+    # Seconds after which a lease that is not renewed expires.
     lease: float = pydantic.Field(default=60.0, gt=0)
-    # Seconds between two reads at a public place.
+    # Seconds between two reads from a public repository.
     pace: float = pydantic.Field(default=0.25, ge=0)
-    # Whether the state directory is the one that the web writes. Without it a worker proves, promotes and asks, and
-    # leaves uploads, captures and copies to others.
+    # Whether the state directory is the one that the web process writes. A worker without it verifies, promotes and
+    # polls, and leaves uploads, captures and copies to others.
     has_files: bool = True
-    # Seconds between two looks for due rows, and how many rows are worked on at once.
+    # Seconds between two scans for due rows, and how many rows are worked on at once.
     tick: float = pydantic.Field(default=1.0, gt=0)
     slots: int = pydantic.Field(default=8, ge=1)
-    # Sandbox mode: every duration of the polling tables divided by this; and where to die, once, for a trial, as
-    # `place` or `place:blow`.
+    # Sandbox mode only: every duration of the polling tables is divided by this; and the point at which the worker
+    # dies, once, for a test, as `place` or `place:blow`.
     faster: float = pydantic.Field(default=1.0, ge=1)
     failpoint: str = ""
 
@@ -273,7 +273,7 @@ class WorkerSettings(_Settings):
 
     @classmethod
     def addresses(cls) -> Sequence[str]:
-        """The fields that name an address of a platform, which the worker may reach or show as a link."""
+        """Return the fields that contain an address of a platform, which the worker may reach or show as a link."""
         return [name for name in cls.model_fields if name.endswith("_url") and (name not in _Settings.model_fields)]
 
     @pydantic.field_validator("failpoint")
@@ -288,17 +288,17 @@ class WorkerSettings(_Settings):
 
 
 def is_credential(name: str) -> bool:
-    """Whether a setting of this name, as in the environment, holds a secret or says where one is."""
+    """Return whether an environment variable of this name contains a platform credential, or the path of one."""
     return name.endswith(_SECRET)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
+    """Return whether an address is on this machine."""
     return is_loopback_host(urllib.parse.urlsplit(url).hostname or "")
 
 
 def is_safe_address(url: object, *, like: str) -> bool:
-    """Whether what goes there cannot be read on its way: by https, or on this machine as `like` is."""
+    """Return whether requests to this address cannot be read on the way: https, or loopback if `like` is loopback."""
     try:
         parts = urllib.parse.urlsplit(url if isinstance(url, str) else "")
         host = parts.hostname
@@ -310,7 +310,7 @@ def is_safe_address(url: object, *, like: str) -> bool:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a host, by its name or its number, is this machine."""
+    """Return whether a host, given as a name or a numeric address, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -318,5 +318,5 @@ def is_loopback_host(host: str) -> bool:
 
 
 def described(model: type[_Settings]) -> dict[str, Any]:
-    """Each setting by its name in the environment with its default, for the documentation."""
+    """Return the default of each setting, by its name in the environment, for the documentation."""
     return {f"{PREFIX}{name.upper()}": field.default for name, field in model.model_fields.items()}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection: HTTP/1.1 as Hypercorn and h11 speak it, read strictly, and never held by whoever only waits.
+"""One HTTP/1.1 connection: Hypercorn and h11, with strict parsing and with time limits for slow clients.
 
-What the two leave open is closed here: heads that a proxy before us may read in another way, the change to HTTP/2 and
-to WebSocket, bodies without an end, a client that does not read its answer, and (in Hypercorn) a connection that stays
-for as long as a kept one after its client has closed it, or for ever when an answer is given before the body was read.
+It closes gaps of the two: heads that a proxy in front of ATR may parse in another way, the upgrade to HTTP/2 and to
+WebSocket, bodies without an end, clients that do not read their answer, and (in Hypercorn) connections that stay open
+for the keep-alive time after their client has closed them, or forever after an answer that precedes the end of a body.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ import hypercorn.typing
 import hypercorn.utils
 
 _LOG = logging.getLogger(__name__)
-# In bytes a second, of the time that we wait for a body; and the seconds that come before it counts.
+# The least speed of a body, in bytes a second of the time spent waiting for it; it applies after GRACE seconds.
 LEAST_SPEED: Final = 8_192
 GRACE: Final = 20.0
-# A client that takes nothing of its answer for so long, in seconds, is given up.
+# The connection of a client that reads nothing of its answer is closed after this many seconds.
 STALL: Final = 60.0
-# So long what still arrives is thrown away, in seconds: a connection that is closed with unread bytes takes the answer
-# along before its client has seen it.
+# For this many seconds after the last answer, incoming data is discarded: closing a connection with unread bytes resets
+# it, and the client may lose the answer.
 LINGER: Final = 2.0
-# Slowly: one piece in so many seconds.
+# The pause after each piece that is discarded, in seconds.
 _SIP: Final = 0.05
 _RECEIVED: Final = 65_536
 _END: Final = re.compile(rb"\n\r?\n")
@@ -43,13 +43,13 @@ _VERSIONS: Final = frozenset({b"1.0", b"1.1"})
 
 
 class _Strict(h11.Connection):
-    """Refuses with 400 what RFC 9112 lets a server repair: somebody before us may have repaired it in another way."""
+    """Answers 400 to input that RFC 9112 lets a server repair: a proxy may have repaired it in another way."""
 
-    # Whether its stream has ended: what has arrived since is not looked at.
+    # Whether the connection has ended; later input is not parsed.
     is_over = False
 
     def next_event(self) -> Any:
-        """As h11 says."""
+        """Return the next event, like h11, or raise RemoteProtocolError."""
         if self.is_over:
             raise h11.RemoteProtocolError("it is over")
         if self.their_state is h11.IDLE:
@@ -74,7 +74,7 @@ def _demand_clear(request: h11.Request) -> None:
 
 
 class _Protocol(hypercorn.protocol.h11.H11Protocol):
-    """HTTP/1.1 and nothing else. An `Upgrade` is passed over, as RFC 9110 (7.8) allows."""
+    """HTTP/1.1 only. `Upgrade` is ignored, as RFC 9110 (7.8) allows."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -82,7 +82,7 @@ class _Protocol(hypercorn.protocol.h11.H11Protocol):
         self._is_chunked = False
 
     async def handle(self, event: events.Event) -> None:
-        """As Hypercorn's, which would wait for ever to read the next request of a client that has gone."""
+        """Handle an event, like Hypercorn, which would wait forever for the next request of a client that has gone."""
         await super().handle(event)
         if isinstance(event, events.Closed):
             self.connection.is_over = True
@@ -90,25 +90,25 @@ class _Protocol(hypercorn.protocol.h11.H11Protocol):
 
     @property
     def is_owed(self) -> bool:
-        """Whether the rest of a body is still to come."""
+        """Whether the rest of a body has not arrived yet."""
         return self.connection.their_state is h11.SEND_BODY
 
     @property
     def may_send(self) -> bool:
-        """Whether the client may be about to send more: the rest of a body, or of what was refused."""
+        """Whether the client may send more: the rest of a body, or of a request that was refused."""
         return self.connection.their_state in {h11.IDLE, h11.SEND_BODY, h11.ERROR}
 
     async def stream_send(self, event: hypercorn.protocol.events.Event) -> None:
-        """As Hypercorn's; an answer to a body that did not arrive whole ends the connection, and says so.
+        """Send an event, like Hypercorn; an answer before the whole body has arrived closes the connection.
 
-        So does one to a body in chunks: where it ends is what proxies and servers have disagreed about.
+        So does an answer to a chunked body, since proxies and servers have disagreed about where such a body ends.
         """
         if isinstance(event, hypercorn.protocol.events.Response) and (self.is_owed or self._is_chunked):
             event = dataclasses.replace(event, headers=[*event.headers, (b"connection", b"close")])
         await super().stream_send(event)
 
     async def give_up(self, status: int) -> None:
-        """Say why nothing more is read, unless an answer was begun."""
+        """Send an error response with this status, unless a response was started."""
         if self.connection.our_state is h11.SEND_RESPONSE:
             await self._send_error_response(status)
 
@@ -117,7 +117,7 @@ class _Protocol(hypercorn.protocol.h11.H11Protocol):
 
 
 class _Inbox:
-    """What arrives for the application: so many messages, until it has ended and takes no more."""
+    """A queue of messages for the application, which is bounded until the application has ended."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -126,20 +126,20 @@ class _Inbox:
         self._is_closed = False
 
     async def put(self, message: Any) -> None:
-        """Wait until there is room for a piece of a body. That the client has gone is told at once."""
+        """Add a message. A piece of a body waits for room; a disconnect does not."""
         while (message["type"] == "http.request") and (self._messages.qsize() >= self._size) and not self._is_closed:
             self._room.clear()
             await self._room.wait()
         self._messages.put_nowait(message)
 
     async def get(self) -> Any:
-        """The next message."""
+        """Return the next message."""
         message = await self._messages.get()
         self._room.set()
         return message
 
     def close(self) -> None:
-        """Nobody waits for room any more."""
+        """Stop waiting for room, now and later."""
         self._is_closed = True
         self._room.set()
 
@@ -150,7 +150,7 @@ class _Tasks(hypercorn.asyncio.task_group.TaskGroup):
     async def spawn_app(
         self, app: Any, config: hypercorn.config.Config, scope: Any, send: Callable[[Any], Awaitable[None]]
     ) -> Callable[[Any], Awaitable[None]]:
-        """As Hypercorn's, whose queue nobody empties after the application has ended."""
+        """Start the application, like Hypercorn, whose full queue would block after the application has ended."""
         inbox = _Inbox(config.max_app_queue_size)
         self.spawn(self._answer, app, scope, inbox, send)
         return inbox.put
@@ -158,7 +158,7 @@ class _Tasks(hypercorn.asyncio.task_group.TaskGroup):
     async def _answer(self, app: Any, scope: Any, inbox: _Inbox, send: Callable[[Any], Awaitable[None]]) -> None:
         try:
             await app(scope, inbox.get, send)
-        except Exception:  # noqa: BLE001  (whatever it is, the connection ends in order)
+        except Exception:  # noqa: BLE001  (the connection ends in order after any error)
             _LOG.exception("the application failed", extra={"action": "bug"})
         finally:
             inbox.close()
@@ -167,39 +167,39 @@ class _Tasks(hypercorn.asyncio.task_group.TaskGroup):
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """What all connections share."""
+    """The data that all connections share."""
 
     # An ASGI application.
     app: Any
     config: hypercorn.config.Config
     context: hypercorn.asyncio.worker_context.WorkerContext
     state: hypercorn.typing.LifespanState
-    # A body's total time.
+    # The most seconds that a body may take.
     body_seconds: float
 
 
 class Connection:
-    """One connection of a peer. `run` returns when it is closed."""
+    """One connection of a peer. `run` returns when the connection is closed."""
 
     def __init__(self, server: Server, group: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.group = group
-        # Since when no request is being answered or is on its way whole; None while one is.
+        # The time since which the connection has been without a request whose head has arrived; None during a request.
         self.idle_since: float | None = None
         self._server = server
         self._reader, self._writer = reader, writer
         self._sending = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._protocol: _Protocol
-        # While it reads: until when.
+        # The timeout of the current read.
         self._timer: asyncio.Timeout | None = None
-        # Once the last answer was given: until when what arrives is thrown away.
+        # After the last answer: the time until which incoming data is discarded.
         self._lingers_until: float | None = None
-        # Of the present body.
+        # Of the current body: its deadline, the seconds spent waiting for it, and its bytes so far.
         self._until = self._waited = 0.0
         self._received = 0
 
     async def run(self) -> None:
-        """Answer what is asked, until one of the two sides closes."""
+        """Answer requests until one of the two sides closes the connection."""
         connected = self._writer.get_extra_info("socket")
         try:
             here = hypercorn.utils.parse_socket_addr(connected.family, connected.getsockname())
@@ -218,7 +218,7 @@ class Connection:
             await self._closed()
 
     def abort(self) -> None:
-        """Close it at once, whatever is on its way."""
+        """Close the connection immediately, and discard data that was not sent."""
         self._writer.transport.abort()
 
     async def _closed(self) -> None:
@@ -259,7 +259,7 @@ class Connection:
             await self._protocol.give_up(408)
 
     def _deadline(self) -> float | None:
-        """Until when something must arrive, by the event loop's clock."""
+        """Return the time by which data must arrive, by the event loop's clock; None for no limit."""
         if self._lingers_until is not None:
             return self._lingers_until
         if self.idle_since is not None:
@@ -279,9 +279,9 @@ class Connection:
         elif self._lingers_until is None:
             now = self._loop.time()
             self._lingers_until = now + (LINGER if self._protocol.may_send else 0)
-            # It is the first to give way.
+            # The listener closes it first when it needs room.
             self.idle_since = 0.0
-            # The client may have gone.
+            # The client may have closed the connection already.
             with contextlib.suppress(OSError, RuntimeError):
                 self._writer.write_eof()
             self._reschedule()

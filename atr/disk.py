@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of ours that other processes can write: opened without following links, and read only as they were recorded.
+"""Files that other processes can write: opened without following links, and read only as they were recorded.
 
-The web process writes revisions, and the worker, which holds the platforms' tokens, reads them. Whoever has taken over
-the one must not make the other read a file that it cannot read itself, nor send a byte that nobody recorded.
+The web process writes revisions, and the worker, which has the platforms' tokens, reads them. An attacker in one of
+them must not be able to have the other read a file that the first cannot read, or send a byte that was not recorded.
 
-Blobs are files under the sha256 of their bytes, `<first two digits>/<sha256>`. A blob is written beside its name,
-hashed while it grows, and renamed when it is on the disk: what has a name is whole. Names are digests that we computed,
-so none leads elsewhere. Who needs which blob stands in the database (storage/worker/copies.py).
+Blobs are files named by the SHA-256 of their bytes, `<first two digits>/<sha256>`. A blob is written under a temporary
+name, hashed as it grows, and renamed when it is on disk, so every named blob is complete. Names are digests that are
+computed here, so none leads elsewhere. The database says who needs which blob (storage/worker/copies.py).
 """
 
 import concurrent.futures
@@ -33,15 +33,15 @@ _CHUNK: Final = 1024 * 1024
 # How many files are synced at once.
 _AT_ONCE: Final = 16
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# A pipe would wait for who writes to it, a terminal would become ours.
+# Without O_NONBLOCK a pipe would wait for a writer; without O_NOCTTY a terminal could become the controlling one.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
-    """A file by its path below a directory of ours, with the size and the digest that it was recorded with.
+    """A file, by its path below a directory, with its recorded size and digest.
 
-    The directory itself is the operator's, and may be reached through links; nothing below it may.
+    The operator chooses the directory, which may be reached through links; nothing below it may.
     """
 
     root: pathlib.Path
@@ -50,7 +50,7 @@ class Recorded:
     sha256: str
 
     def opened(self) -> io.FileIO:
-        """The file, if it is there in its size. Raises DamagedError."""
+        """Open the file. Raises DamagedError if it is missing or has another size."""
         file = opened(self.root, self.path)
         if os.fstat(file.fileno()).st_size != self.size:
             file.close()
@@ -58,12 +58,12 @@ class Recorded:
         return file
 
     def pieces(self) -> Iterator[bytes]:
-        """Its bytes, in pieces. Raises DamagedError, before the last piece at the latest, for any others."""
+        """Yield its bytes in pieces. Raises DamagedError, before the last piece at the latest, if they differ."""
         with self.opened() as file:
             yield from self.pieces_of(file)
 
     def pieces_of(self, file: io.FileIO) -> Iterator[bytes]:
-        """The same, of the file as it was opened."""
+        """Like `pieces`, for a file that is open already."""
         digest, left, held = hashlib.sha256(), self.size, b""
         while piece := _read(file, min(_CHUNK, left + 1)):
             if len(piece) > left:
@@ -80,7 +80,7 @@ class Recorded:
 
 
 def opened(root: pathlib.Path, path: str) -> io.FileIO:
-    """The regular file at this path below the directory, no part of it a link. Raises DamagedError."""
+    """Open the regular file at this path below the directory; no part of it may be a link. Raises DamagedError."""
     parts = path.split("/")
     if not all(parts) or not {".", ".."}.isdisjoint(parts):
         raise errors.DamagedError("has an invalid path")
@@ -94,7 +94,7 @@ def opened(root: pathlib.Path, path: str) -> io.FileIO:
         except FileNotFoundError:
             raise errors.DamagedError("is not there") from None
         except OSError as error:
-            # Among them: a link in the place of a folder or of the file, and a socket.
+            # For example a link in place of a folder or of the file, or a socket.
             raise errors.DamagedError(f"cannot be opened as a file: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -116,30 +116,30 @@ def _read(file: io.FileIO, count: int) -> bytes:
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = ".part-"
-# Nobody else on this server reads them: what a platform shows to one account alone may be among them.
+# No other user of this server may read them: a platform may show some of them to one account only.
 _PRIVATE: Final = 0o700
-# What can be said beside a file of a Maven repository.
+# The algorithms of the checksum files in a Maven repository.
 ALGORITHMS: Final = ("md5", "sha1", "sha256", "sha512")
 
 
 class Blobs:
-    """A store of blobs below a directory, which is made when the first one comes."""
+    """A store of blobs below a directory, which is created with the first blob."""
 
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
 
     def path(self, sha256: str) -> pathlib.Path:
-        """Where the blob lies, or would lie. Raises InputError for anything but a sha256."""
+        """Return the path of a blob, which may not exist. Raises InputError for anything but a SHA-256."""
         if not _SHA256.fullmatch(sha256):
             raise errors.InputError("This is not a valid blob name.")
         return self._root / sha256[:2] / sha256
 
     def recorded(self, sha256: str, size: int) -> Recorded:
-        """The blob, to be read only as what its name says. The store may be a link of the operator's; nothing in it."""
+        """Return the blob as a recorded file. The store may be a link that the operator made; nothing in it may be."""
         return Recorded(self._root, self.path(sha256).relative_to(self._root).as_posix(), size, sha256)
 
     def has(self, sha256: str, size: int) -> bool:
-        """Whether the blob is there, in its whole size."""
+        """Return whether the blob exists in its full size."""
         try:
             self.recorded(sha256, size).opened().close()
         except errors.DamagedError:
@@ -147,22 +147,22 @@ class Blobs:
         return True
 
     def part(self) -> "Part":
-        """A blob to be written. Raises OSError when the disk takes none."""
+        """Return a new blob to write to. Raises OSError if the disk is full."""
         make_directory(self._root)
-        # Also what an older version made for all to read.
+        # An older version may have created it with access for others.
         self._root.chmod(_PRIVATE)
         return Part(self, self._root)
 
     def found(self) -> Iterator[tuple[str, datetime.datetime]]:
-        """Every blob, and when it was last put there."""
+        """Yield every blob, and when it was last stored."""
         for path in self._root.glob("??/*"):
             if _SHA256.fullmatch(path.name):
-                # Another sweep may have taken it meanwhile.
+                # Another sweep may have removed it meanwhile.
                 with contextlib.suppress(FileNotFoundError):
                     yield path.name, _touched(path)
 
     def remove(self, names: Iterable[str]) -> int:
-        """Remove these blobs, and answer how many bytes that freed."""
+        """Remove these blobs, and return how many bytes that freed."""
         freed = 0
         for name in names:
             path = self.path(name)
@@ -173,7 +173,7 @@ class Blobs:
         return freed
 
     def remove_parts(self, before: datetime.datetime) -> None:
-        """Remove what a process that died left half-written before this instant."""
+        """Remove the half-written blobs that dead processes left before this instant."""
         for path in self._root.glob(f"{_PART}*"):
             with contextlib.suppress(FileNotFoundError):
                 if _touched(path) < before:
@@ -181,7 +181,7 @@ class Blobs:
 
 
 class Part:
-    """A blob that is being written. Nothing of it stays unless `keep` was called and returned."""
+    """A blob that is being written. It is discarded unless `keep` was called and returned."""
 
     def __init__(self, store: Blobs, directory: pathlib.Path) -> None:
         self._store = store
@@ -201,32 +201,32 @@ class Part:
 
     @property
     def sha256(self) -> str:
-        """The digest of what was written so far."""
+        """The digest of the bytes written so far."""
         return self._digest.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        """Write what comes next. Raises OSError when the disk takes no more."""
+        """Write the next bytes. Raises OSError if the disk is full."""
         self._digest.update(chunk)
         self.size += len(chunk)
         self._file.write(chunk)
 
     def discard(self) -> None:
-        """Give back what it took; nothing can be written to it any more."""
+        """Delete the file; nothing can be written to it afterwards."""
         self._path.unlink(missing_ok=True)
-        # What a full disk did not take is flushed once more by closing, and refused once more.
+        # Closing flushes the buffer again, which fails again on a full disk.
         with contextlib.suppress(OSError):
             self._file.close()
 
     def keep(self, at: datetime.datetime) -> None:
-        """Give it its name; it is on the disk then. One that is there already only becomes younger."""
+        """Sync the blob and give it its name. If the blob exists already, only its time is updated."""
         self._file.flush()
         target = self._store.path(self.sha256)
         times = (at.timestamp(), at.timestamp())
         if self._store.has(self.sha256, self.size):
-            # A sweep may take it in this very moment; then ours is put there.
+            # A sweep may remove it at this moment; then the new file is renamed into place.
             with contextlib.suppress(FileNotFoundError):
                 os.utime(target, times, follow_symlinks=False)
-                # Whoever put it there may have died before its name was on the disk.
+                # The process that stored it may have died before its name was on disk.
                 sync(target.parent)
                 return
         os.fsync(self._file.fileno())
@@ -237,7 +237,7 @@ class Part:
 
 
 def digests(pieces: Iterable[bytes], algorithms: Iterable[str] = ALGORITHMS) -> dict[str, str]:
-    """The digests of a file's bytes, by algorithm, from one reading of it."""
+    """Return the digests of a file's bytes, by algorithm, from one pass over them."""
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     for piece in pieces:
         for running in hashes.values():
@@ -250,7 +250,7 @@ def _touched(path: pathlib.Path) -> datetime.datetime:
 
 
 def make_directory(directory: pathlib.Path, mode: int = 0o777) -> None:
-    """Make it, and what is missing above it; their names are on the disk from here on."""
+    """Create a directory and its missing parents, and sync their names to disk."""
     missing = list(itertools.takewhile(lambda one: not one.exists(), (directory, *directory.parents)))
     directory.mkdir(mode, parents=True, exist_ok=True)
     for one in missing:
@@ -258,13 +258,13 @@ def make_directory(directory: pathlib.Path, mode: int = 0o777) -> None:
 
 
 def sync_all(paths: Iterable[pathlib.Path]) -> None:
-    """As `sync`, for many: what several wait for, a file system writes at once (10,000 files: seconds, not minutes)."""
+    """Like `sync`, for many at once: a file system writes them together (10,000 files: seconds, not minutes)."""
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(sync, paths))
 
 
 def sync(path: pathlib.Path) -> None:
-    """The bytes of this file, or the names in this directory, are on the disk from here on."""
+    """Sync the bytes of this file, or the names in this directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -279,9 +279,9 @@ RESTORE: Final = "restore-"
 
 @contextlib.contextmanager
 def workspace(parent: pathlib.Path, prefix: str) -> Iterator[pathlib.Path]:
-    """A new directory there, gone at the end with all that is in it. What a killed process leaves is for `sweep`."""
+    """Yield a new directory, which is deleted at the end. `sweep` deletes those of killed processes."""
     directory = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
-    # The lock gets its name when it is held, so that nobody takes the directory for a dead one's.
+    # The file gets its name when it is locked, so that no sweep takes the directory for a dead process's.
     unnamed = directory / f"{_LOCK}-to-be"
     try:
         with unnamed.open("xb") as lock:
@@ -293,10 +293,10 @@ def workspace(parent: pathlib.Path, prefix: str) -> Iterator[pathlib.Path]:
 
 
 def sweep(parent: pathlib.Path, prefix: str) -> int:
-    """Remove the workspaces there whose processes are no more, and answer how many."""
+    """Delete the workspaces of processes that have ended, and return how many there were."""
     swept = 0
     for directory in parent.glob(f"{prefix}*"):
-        # Where there is no lock yet, somebody is just beginning; one who died there left an empty folder.
+        # Without a lock file, a process is just creating the workspace; if it died there, an empty folder remains.
         with contextlib.suppress(OSError), (directory / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before the application: whom it serves, under which name. What is refused here reaches no handler and no session."""
+"""Checks the host and the peer before the application: a request refused here reaches no handler and no session."""
 
 import collections
 import urllib.parse
@@ -12,7 +12,7 @@ import atr.peers as peers
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 _App = Callable[[Any, _Receive, _Send], Awaitable[None]]
-# Load balancers ask for these by whatever address they know; they tell nothing that is secret.
+# Load balancers request these under any address that they know; the responses contain nothing secret.
 _HEALTH: Final = frozenset({"/healthz", "/readyz"})
 _MISDIRECTED: Final = (
     "This server does not serve that host. If it should, the operator sets ATR_PUBLIC_URL to its public address.\n"
@@ -22,9 +22,9 @@ _FORWARDED: Final = b"x-forwarded-for"
 
 
 class Doors:
-    """Wraps an ASGI application: serves our own hosts only, and so many requests at once of each peer behind a proxy.
+    """Wraps an ASGI application: only known hosts are served, with a limit of concurrent requests behind a proxy.
 
-    `public_url` is the address that people know; names and addresses of this machine are served as well.
+    `per_peer` is that limit, for each peer. The host of `public_url` and this machine's own names are served.
     """
 
     def __init__(self, app: _App, *, public_url: str, trusted: Collection[peers.Network], per_peer: int) -> None:
@@ -35,7 +35,7 @@ class Doors:
         self._answering: collections.Counter[str] = collections.Counter()
 
     async def __call__(self, scope: Any, receive: _Receive, send: _Send) -> None:
-        """As ASGI says."""
+        """Pass a request on to the application, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif not (scope["path"] in _HEALTH or self._is_ours(_values(scope["headers"], b"host"))):
@@ -47,7 +47,7 @@ class Doors:
         address, port = scope.get("client") or ("", 0)
         peer = peers.peer_of(address, _values(scope["headers"], _FORWARDED), self._trusted)
         if peer == address:
-            # Its connections are counted.
+            # No proxy named another peer, so the listener's limits apply.
             await self._app(scope, receive, send)
             return
         who = peers.group_of(peer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The headers of every answer of ours."""
+"""The security headers of every response."""
 
 from typing import Final
 
@@ -16,13 +16,13 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Where the cookies demand https, so does everything else, for a year.
+# One year; sent where the cookies are for HTTPS only.
 _HTTPS_ONLY: Final = "max-age=31536000"
 _BAD: Final = 400
 
 
 def harden(response: quart.Response, *, https_only: bool) -> quart.Response:
-    """The same answer, with what keeps a browser from doing anything else with it."""
+    """Add the headers that restrict what a browser does with the response, and return it. Errors are not cached."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if https_only:

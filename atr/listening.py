@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sockets that we listen on: so many connections in all and of one peer, and whoever only waits makes room.
+"""Accepts connections, with limits in total and for each peer; idle connections are closed to make room.
 
-Hypercorn's own loop has no such bounds: it accepts until the process has no descriptor left, then nobody is served, and
-asyncio writes a hundred tracebacks a second.
+Hypercorn's own loop has no such limits: it accepts connections until the process has no file descriptor left. Then
+nobody is served, and asyncio writes a hundred tracebacks a second.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ import atr.connection as connection
 import atr.peers as peers
 
 _LOG = logging.getLogger(__name__)
-# Descriptors for everything else: the database, files that are served, uploads.
+# File descriptors for everything else: the database, files that are served, uploads.
 _RESERVED: Final = 200
 _FEWEST: Final = 10
-# What cannot be accepted now is tried again after so many seconds.
+# Seconds between a failed accept and the next one.
 _PAUSE: Final = 0.2
-# The log has one line of each kind in so many seconds, with how often it happened.
+# In this many seconds the log has at most one line of each kind, with a count.
 _QUIET: Final = 60.0
 _BACKLOG: Final = 1_024
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
@@ -36,18 +36,18 @@ _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one process holds at once."""
+    """The limits of one process."""
 
     connections: int = 500
-    # Of one peer, unless it is a trusted proxy.
+    # Connections of one peer, unless it is a trusted proxy.
     per_peer: int = 50
     trusted: tuple[peers.Network, ...] = ()
-    # A body's total time.
+    # The most seconds that a body may take.
     body_seconds: float = 14_400
 
 
 async def serve(app: Any, config: hypercorn.config.Config, limits: Limits, stop: asyncio.Event) -> None:
-    """Serve an ASGI application until the event is set. Raises OSError where it cannot listen."""
+    """Serve an ASGI application until the event is set. Raises OSError if it cannot listen."""
     sockets = config.create_sockets().insecure_sockets
     for one in sockets:
         one.listen(_BACKLOG)
@@ -67,18 +67,18 @@ async def serve(app: Any, config: hypercorn.config.Config, limits: Limits, stop:
 
 
 class Listener:
-    """The connections that are open."""
+    """Accepts connections and keeps the set of open ones."""
 
     def __init__(self, app: Any, config: hypercorn.config.Config, limits: Limits, state: dict[str, Any]) -> None:
         self._limits = dataclasses.replace(limits, connections=_affordable(limits.connections))
         context = hypercorn.asyncio.worker_context.WorkerContext(None)
         self._server = connection.Server(app, config, context, state, limits.body_seconds)
         self._open: dict[connection.Connection, asyncio.Task[None]] = {}
-        # By kind: when a line was written last, and how often it happened since.
+        # By message: the time of its last log line, and how often it was left out since.
         self._said: dict[str, tuple[float, int]] = {}
 
     async def run(self, sockets: Iterable[socket.socket], stop: asyncio.Event) -> None:
-        """Accept until the event is set; then end what is idle, and wait a while for the others."""
+        """Accept connections until the event is set; then close idle ones, and give the others `graceful_timeout`."""
         accepting = [asyncio.create_task(self._accept(one)) for one in sockets]
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -109,7 +109,7 @@ class Listener:
             try:
                 accepted, address = await loop.sock_accept(listening)
             except OSError as error:
-                # Too many descriptors, or no memory: who waits longest gives way. Or the client has left already.
+                # No descriptor or memory is left: the longest idle connection is closed. Or the client has gone.
                 self._say(f"cannot accept connections: {error.strerror}")
                 self._make_room(self._open, 1)
                 await asyncio.sleep(_PAUSE)
@@ -149,7 +149,7 @@ class Listener:
         return (len(self._open) < self._limits.connections) or self._make_room(self._open, 1)
 
     def _make_room(self, among: Iterable[connection.Connection], count: int) -> bool:
-        """Close this many of these, those first on which nothing was asked for longest; whether there were any."""
+        """Close up to this many idle connections, longest idle first. Return whether there were any."""
         idle = sorted((one.idle_since, number, one) for number, one in enumerate(among) if one.idle_since is not None)
         for _, _, one in idle[:count]:
             one.abort()
@@ -169,7 +169,7 @@ class Listener:
 
 
 def _affordable(wanted: int) -> int:
-    """As many connections as there are descriptors for, having asked for as many as this process may have."""
+    """Return how many connections the limit of open files allows, at most `wanted`. Raises the soft limit first."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(OSError, ValueError):

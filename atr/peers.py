@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is at the other end: the peer of a connection, or whom a trusted proxy names. Pure."""
+"""The peer of a request: the address of its connection, or the one that a trusted proxy names. Pure functions."""
 
 import ipaddress
 from collections.abc import Collection, Sequence
 from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-# Whoever has one address of IPv6 has a whole network of this size.
+# A client that has one IPv6 address usually has a whole network of this size.
 _IPV6_PREFIX: Final = 64
 
 
 def peer_of(address: str, forwarded: Sequence[str], trusted: Collection[Network]) -> str:
-    """Who asks: the last address that no trusted proxy has; what stands before it may be anybody's invention."""
+    """Return the last address that is not a trusted proxy's. The client may have invented those before it."""
     peer = address
     hops = [hop.strip() for value in forwarded for hop in value.split(",")]
     while hops and is_trusted(peer, trusted):
@@ -20,7 +20,7 @@ def peer_of(address: str, forwarded: Sequence[str], trusted: Collection[Network]
 
 
 def is_trusted(address: str, trusted: Collection[Network]) -> bool:
-    """Whether what this address says of others is believed."""
+    """Return whether this is the address of a trusted proxy."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -31,7 +31,7 @@ def is_trusted(address: str, trusted: Collection[Network]) -> bool:
 
 
 def group_of(peer: str) -> str:
-    """What is counted as one peer."""
+    """Return what is counted as one peer: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(peer)
     except ValueError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The web process: builds the application, serves it, and holds no platform credential."""
+"""The web process: builds the application and serves it. It has no platform credential."""
 
 import asyncio
 import contextlib
@@ -40,11 +40,11 @@ import atr.storage.transaction as transaction
 import atr.template as template
 import atr.web as web
 
-# A host application has its own.
+# The hooks of this server; a host application has its own.
 HOOKS: Final = web.Hooks(
     sessions.asf_uid, sessions.csrf_token, sessions.check_csrf, web.error_page, is_fresh=sessions.is_fresh
 )
-# One of each module of handlers. A host application registers those that it wants, after `web.install`.
+# One blueprint for each module of handlers. A host application registers those that it wants, after `web.install`.
 BLUEPRINTS: Final = tuple(
     importlib.import_module(f"{package.__name__}.{module.name}").BLUEPRINT
     for package in (get, post)
@@ -52,13 +52,13 @@ BLUEPRINTS: Final = tuple(
 )
 _SECRET_BYTES: Final = 32
 # Longer than our clients keep an idle connection, and than a proxy should: a server that closes first may close while a
-# form is on its way, which then gets no answer. Not longer than that, since Hypercorn also holds a connection for so
-# long that its client has closed.
+# form is on its way, which then gets no answer. Not much longer, since the head of a request must also arrive within
+# this time (atr/connection.py).
 _IDLE_SECONDS: Final = 20
 
 
 class _App(quart.Quart):
-    """What nobody wrote a handler for is 405, OPTIONS too."""
+    """Answers 405 to every method without a handler, including OPTIONS."""
 
     default_config = werkzeug.datastructures.ImmutableDict(
         {**quart.Quart.default_config, "PROVIDE_AUTOMATIC_OPTIONS": False}
@@ -66,7 +66,7 @@ class _App(quart.Quart):
 
 
 def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Quart:
-    """The application over a storage."""
+    """Return the application, which uses this storage."""
     secure = not settings.sandbox
     app = _App(
         "atr",
@@ -79,7 +79,7 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
-        # What a page remembers of a stranger; who is signed in stands in another (atr/sessions.py).
+        # For the form token before sign-in and for messages; the session has another cookie (atr/sessions.py).
         SESSION_COOKIE_NAME="__Host-notes" if secure else "notes",
         SEND_FILE_MAX_AGE_DEFAULT=86_400,
     )
@@ -109,21 +109,21 @@ def create_app(settings: config.WebSettings, store: storage.Storage) -> quart.Qu
 class _Config(hypercorn.config.Config):
     """Hypercorn's settings, with sockets on which small answers leave at once.
 
-    Hypercorn opens its sockets without naming a protocol; asyncio then leaves Nagle's algorithm on, and on a kept
+    Hypercorn opens its sockets without naming a protocol; asyncio then leaves Nagle's algorithm on, and on a kept-alive
     connection a form's answer waits about 40 ms for the browser's acknowledgement.
     """
 
-    # In sandbox mode whoever reaches us is anybody.
+    # True in sandbox mode, where anyone who can connect can sign in as anybody.
     loopback_only = False
 
     def create_sockets(self) -> hypercorn.config.Sockets:
-        """The same sockets, without the delay. Raises SettingsError for an inherited one that others may reach."""
+        """Return the sockets, without the delay. Raises SettingsError for one that `loopback_only` does not allow."""
         try:
             sockets = super().create_sockets()
         except hypercorn.config.SocketTypeError as error:
             raise errors.SettingsError(f"{self.bind[0]} is not a listening socket.") from error
         for one in sockets.insecure_sockets:
-            # Every connection inherits it, and what is no TCP socket is found here.
+            # Every connection inherits this option. It fails for a socket that is not TCP.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             host = str(one.getsockname()[0])
             if self.loopback_only and not config.is_loopback_host(host):
@@ -132,13 +132,13 @@ class _Config(hypercorn.config.Config):
 
 
 async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system.MOUNTS) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where it cannot listen, or the database would not be safe."""
+    """Serve until SIGTERM or SIGINT. Raises SettingsError if it cannot listen, or if the database would not be safe."""
     file_system.demand_local(settings.database, mounts)
     file_system.make_private(settings.state_dir, settings.database)
     await asyncio.to_thread(migrate.upgrade, settings.database)
     await asyncio.to_thread(changes.sweep, settings.state_dir)
     database = session.Database(settings.database)
-    # The web asks no platform, so the timings are those that pages show.
+    # The web process contacts no platform, so the default timings serve only for display.
     monthly = usage.Usage(*settings.maven_central_monthly)
     place = transaction.Place(settings.state_dir, copies_quota=settings.copies_quota, monthly=monthly)
     store = storage.Storage(database, place)
@@ -153,7 +153,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
     server.keep_alive_timeout = _IDLE_SECONDS
     server.accesslog = None
     server.errorlog = None
-    # Of a body so many pieces of 64 KiB wait for the application.
+    # The number of pieces of a body, of 64 KiB each, that wait for the application.
     server.max_app_queue_size = 2
     limits = listening.Limits(
         settings.max_connections, settings.max_connections_per_peer, settings.proxies, settings.upload_seconds
@@ -170,7 +170,7 @@ async def serve(settings: config.WebSettings, mounts: pathlib.Path = file_system
 
 
 def _provider(settings: config.WebSettings, clock: session.Clock) -> identity.Provider | None:
-    """Who knows who people are. What speaks HTTP is loaded only where somebody is to be asked."""
+    """Return the sign-in provider, if one is configured. Only then are the modules imported that use HTTP."""
     if settings.oidc_issuer:
         import atr.identity.oidc as oidc  # noqa: PLC0415
 
@@ -192,7 +192,7 @@ def _provider(settings: config.WebSettings, clock: session.Clock) -> identity.Pr
 
 
 def _limits(settings: config.WebSettings) -> signed_in.Limits:
-    """In sandbox mode whoever chooses a name has proved nothing, so nothing waits for it either."""
+    """Return the limits of a session. In sandbox mode a sign-in proves nothing, so it is never too old."""
     return signed_in.Limits(
         idle=datetime.timedelta(minutes=settings.session_idle_minutes),
         absolute=datetime.timedelta(hours=settings.session_hours),
@@ -201,7 +201,7 @@ def _limits(settings: config.WebSettings) -> signed_in.Limits:
 
 
 def _secret_key(state_dir: pathlib.Path) -> str:
-    """The key that signs sessions: made once, readable by this user only. Raises SettingsError for a broken one."""
+    """Return the key that signs cookies: created once, readable by this user only. Raises SettingsError if short."""
     path = state_dir / "secret-key"
     disk.make_directory(state_dir)
     if not path.exists():
@@ -215,7 +215,7 @@ def _secret_key(state_dir: pathlib.Path) -> str:
 
 
 def _make_secret_key(path: pathlib.Path) -> None:
-    """Another process may do the same at once: the file appears whole, and the first one stays."""
+    """Create the key's file, complete from its first instant. If two processes do so at once, the first one counts."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="secret-key-")
     try:
         with os.fdopen(descriptor, "w") as file:

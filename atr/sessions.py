@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our own sign-in, for where no host application has one: a random secret in a cookie, and a row of its SHA-256.
+"""Sessions, where no host application has its own: a random secret in a cookie, and a row with its SHA-256.
 
-A session ends with its row: at sign-out, when its owner revokes it, when it was idle too long, when it is too old. What
-a page remembers of a stranger (a token for a form, a sentence for the next page) is in Quart's own signed cookie and
-says nothing of who somebody is.
+A session ends at sign-out, when its owner revokes it, when it was idle for too long, and when it is too old. The token
+of a form before sign-in, and the message for the next page, are in Quart's signed cookie, which does not identify
+anybody.
 """
 
 import contextlib
@@ -29,69 +29,69 @@ import atr.web as web
 _LOG = logging.getLogger(__name__)
 _EXTENSION: Final = "atr.sessions"
 _SECRET_BYTES: Final = 32
-# What `secrets.token_urlsafe` makes of them; nothing else is looked up.
+# The format of `secrets.token_urlsafe`; a cookie with anything else is not looked up.
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-# Seconds in which a sign-in that was begun must be finished.
+# Seconds within which a sign-in must be completed.
 _SIGN_IN: Final = 600
-# So that not every page writes.
+# The least time between two updates of a session's row, so that not every page writes.
 _SEEN_EVERY: Final = datetime.timedelta(minutes=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """How long sessions hold, and whether their cookie is for https alone."""
+    """How long sessions are valid, and whether their cookie is for HTTPS only."""
 
     limits: sessions.Limits
     secure: bool
 
     @property
     def cookie(self) -> str:
-        """A browser takes a cookie of the first name from no other host, and only over https."""
+        """The name of the cookie. Browsers accept a `__Host-` cookie over HTTPS only, and from no other host."""
         return "__Host-session" if self.secure else "session"
 
     @property
     def begun(self) -> str:
-        """The cookie of a sign-in on its way."""
+        """The name of the cookie of a sign-in in progress."""
         return "__Host-sign-in" if self.secure else "sign-in"
 
 
 def install(app: quart.Quart, rules: Rules) -> None:
-    """Have an application look up who asks, before anything else does."""
+    """Have an application load the session of each request, before anything else runs."""
     app.extensions[_EXTENSION] = rules
     app.before_request(_load)
 
 
 def rules() -> Rules:
-    """Those of this application."""
+    """Return the rules of this application."""
     return cast("Rules", quart.current_app.extensions[_EXTENSION])
 
 
 def current() -> sessions.Session | None:
-    """The session of this request; None for a stranger."""
+    """Return the session of this request; None if nobody is signed in."""
     return cast("sessions.Session | None", quart.g.get("session"))
 
 
 def asf_uid() -> str:
-    """Who is signed in; empty for a stranger."""
+    """Return the user id of the person who is signed in; empty if nobody is."""
     session = current()
     return session.asf_uid if session else ""
 
 
 def is_fresh() -> bool:
-    """Whether they proved lately who they are."""
+    """Return whether the person signed in recently enough for what cannot be undone."""
     session = current()
     return (session is not None) and rules().limits.is_fresh(session, web.site().storage.database.here())
 
 
 def csrf_token() -> str:
-    """The session's token: made of its secret, so it ends with it. A stranger's is kept in Quart's cookie."""
+    """Return the token, an HMAC keyed by the session's secret; without a session, a random one in Quart's cookie."""
     if current():
         return hmac.digest(_secret().encode(), b"csrf", "sha256").hex()
     return str(quart.session.setdefault("csrf", secrets.token_urlsafe(_SECRET_BYTES)))
 
 
 async def check_csrf(given: str) -> None:
-    """Raise AccessError unless this is the session's token, and the browser does not say it comes from elsewhere."""
+    """Raise AccessError unless this is the session's token and `Sec-Fetch-Site`, if sent, is same-origin or none."""
     origin = quart.request.headers.get("Sec-Fetch-Site", "same-origin")
     known = csrf_token() if current() else str(quart.session.get("csrf", ""))
     if (origin not in {"same-origin", "none"}) or not known or not hmac.compare_digest(given.encode(), known.encode()):
@@ -103,7 +103,7 @@ async def check_csrf(given: str) -> None:
 async def begin(
     answer: werkzeug.wrappers.Response, who: str, *, proved: datetime.datetime | None = None
 ) -> werkzeug.wrappers.Response:
-    """The same answer, with which somebody is signed in. Nothing of the session before stays. Raises AccessError."""
+    """Start a session for a person, end the browser's previous one, and set the cookie. Raises AccessError."""
     secret, here = secrets.token_urlsafe(_SECRET_BYTES), rules()
     async with web.site().storage.write(who) as write:
         public = write.as_general_public()
@@ -125,7 +125,7 @@ async def begin(
 
 
 async def end(answer: werkzeug.wrappers.Response) -> werkzeug.wrappers.Response:
-    """The same answer, with which nobody is signed in any more, wherever the cookie was copied to."""
+    """End the session, in every place that has a copy of its cookie, and delete the cookie."""
     who, here = asf_uid(), rules()
     if who:
         async with web.site().storage.write(who) as write:
@@ -136,7 +136,7 @@ async def end(answer: werkzeug.wrappers.Response) -> werkzeug.wrappers.Response:
 
 
 def keep(answer: werkzeug.wrappers.Response, kept: Mapping[str, str]) -> werkzeug.wrappers.Response:
-    """The same answer, with which this browser, and no other, can finish a sign-in."""
+    """Set the cookie with which this browser, and no other, can complete a sign-in."""
     here = rules()
     answer.set_cookie(
         here.begun,
@@ -151,7 +151,7 @@ def keep(answer: werkzeug.wrappers.Response, kept: Mapping[str, str]) -> werkzeu
 
 
 def kept() -> Mapping[str, str]:
-    """What this browser kept of a sign-in that it began; nothing, if it did not or too long ago. It does so once."""
+    """Return what `keep` stored in this browser, and delete it there; nothing if it is missing, invalid or too old."""
     here = rules()
 
     @quart.after_this_request
@@ -171,7 +171,7 @@ def _signer() -> itsdangerous.URLSafeTimedSerializer:
 
 
 async def _load() -> None:
-    """Who asks. One statement, where there is a cookie; once a minute the row is told that it is in use."""
+    """Load the session: one statement if there is a cookie. Once a minute the time of its last use is updated."""
     secret = _secret()
     if not _SECRET.fullmatch(secret):
         return
@@ -182,14 +182,14 @@ async def _load() -> None:
         return
     quart.g.session = session
     if _is_a_person() and (now - session.seen >= _SEEN_EVERY):
-        # A full disk keeps nobody from reading.
+        # People can still read when the disk is full.
         with contextlib.suppress(errors.NoRoomError):
             async with store.write(session.asf_uid) as write:
                 await write.as_foundation_committer().sessions.seen(session.sid_hash)
 
 
 def _is_a_person() -> bool:
-    """Not what a page asks for by itself while nobody looks at it: that must not keep a session alive."""
+    """Return whether a person opened this page; a page's automatic requests must not keep a session alive."""
     return quart.request.headers.get("Sec-Fetch-Dest", "document") == "document"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work that takes long, off the event loop, and once for all who ask for the same at the same time."""
+"""Long computations in threads, each run once for all callers that request it at the same time."""
 
 import asyncio
 import collections
@@ -11,9 +11,9 @@ _Result = TypeVar("_Result")
 
 
 class Shared(Generic[_Result]):
-    """Computations by a key. They have threads of their own, so that no other work waits for one of those.
+    """Runs computations by a key, in threads of its own, so that other work does not wait for one of those.
 
-    `kept` of the newest results are remembered: the key must say everything that the result depends on.
+    The `kept` most recently used results are cached: the key must contain everything that a result depends on.
     """
 
     def __init__(self, *, threads: int, kept: int) -> None:
@@ -23,7 +23,7 @@ class Shared(Generic[_Result]):
         self._running: dict[Hashable, asyncio.Future[_Result]] = {}
 
     async def get(self, key: Hashable, compute: Callable[[], _Result]) -> _Result:
-        """The result for this key. Raises what computing it raises, and forgets that."""
+        """Return the result for this key. Raises the exception of the computation, which is not cached."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -32,7 +32,7 @@ class Shared(Generic[_Result]):
         if (running is None) or (running.get_loop() is not loop):
             running = self._running[key] = loop.run_in_executor(self._threads, compute)
             running.add_done_callback(lambda ended: self._ended(key, ended))
-        # Who asked first may leave; the others still want it.
+        # The first caller may be cancelled; the others still need the result.
         return await asyncio.shield(running)
 
     def _ended(self, key: Hashable, ended: asyncio.Future[_Result]) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every page and form shares: who is asking, the CSRF check, headers, errors as pages.
+"""The code that all pages and forms share: the person who is signed in, the CSRF check, headers, error pages.
 
-Everything is denied unless a handler allows it: unlisted methods are 405, every unsafe method needs the session's
-token before any handler sees it. `install` brings all of that to a whole application, or to one blueprint of a host
+Everything is denied unless a handler allows it: unlisted methods are 405, and every unsafe method needs the session's
+token before a handler runs. `install` adds all of that to a whole application, or to one blueprint of a host
 application with the blueprints that are registered below it, and then to nothing else of the host.
 """
 
@@ -38,12 +38,12 @@ import atr.template as template
 _LOG = logging.getLogger(__name__)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _EXTENSION: Final = "atr"
-# Short enough to be read out, long enough that no two of a year are alike.
+# Short enough to be read out, long enough that no two within a year are the same.
 _REQUEST_BYTES: Final = 6
-# The longest address of ours that anybody is led back to.
+# The longest path to which a person is sent back.
 _MAX_PATH: Final = 2_000
 _BAD: Final = 400
-# What a form is answered with: a redirect, or the page again with a status.
+# The response to a form: a redirect, or the page again with a status.
 Answer = werkzeug.wrappers.Response | tuple[str, int]
 _Given = ParamSpec("_Given")
 _View = TypeVar("_View")
@@ -51,35 +51,35 @@ _View = TypeVar("_View")
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-    """What the application around the blueprints decides for them."""
+    """The decisions that the blueprints leave to the application that registers them."""
 
-    # Who is signed in; empty for a stranger.
+    # The user id of the person who is signed in; empty if nobody is.
     asf_uid: Callable[[], str]
-    # The token for a form, and the check of the one that came back: raises AccessError.
+    # The token for a form, and the check of a submitted one, which raises AccessError.
     csrf_token: Callable[[], str]
     check_csrf: Callable[[str], Awaitable[None]]
-    # How an error is answered; `error_page` is one way.
+    # Builds the response to an error; `error_page` is one implementation.
     refuse: Callable[[refusals.Refusal], Awaitable[quart.typing.ResponseReturnValue]]
     csrf_name: str = "csrf_token"
-    # Whether whoever asks proved lately who they are. A host that does not ask for that says yes.
+    # Whether the person signed in recently enough for what cannot be undone; True for a host without that rule.
     is_fresh: Callable[[], bool] = lambda: True
-    # For each page of ours that is linked to and not registered, the endpoint that stands for it:
+    # For each page that ATR's pages link to and the host does not register, the endpoint to use instead:
     # {"get.session.sign_in": "login"}.
     pages: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    # A folder of templates that come before ours; with a `layout.html` in it, our pages stand in the host's frame.
+    # A folder of templates that override ATR's; with a `layout.html` in it, ATR's pages have the host's layout.
     templates: pathlib.Path = template.TEMPLATES
 
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """What the handlers work with; built by the server or by a host application."""
+    """The objects that the handlers use; built by the server or by a host application."""
 
     storage: storage.Storage
     identity: contract.Identity = dataclasses.field(default_factory=contract.NobodySignsIn)
     provider: contract.Provider | None = None
     sandbox: bool = False
     sandbox_url: str = ""
-    # How people reach us; empty for the host under which a page is asked for.
+    # The public address; empty to use the host of each request.
     public_url: str = ""
     # The largest body of an upload, in bytes.
     max_upload: int = 5_000_000_000
@@ -89,16 +89,16 @@ class Site:
 class _Installed:
     site: Site
     hooks: Hooks
-    # What the names of our endpoints begin with in this application.
+    # The prefix of ATR's endpoints in this application.
     prefix: str
 
 
 def install(place: quart.Quart | quart.Blueprint, site: Site, hooks: Hooks) -> None:
-    """Give an application, or one blueprint of it, what our blueprints need; those are registered on it afterwards.
+    """Prepare an application, or one blueprint of it, for ATR's blueprints, which are registered on it afterwards.
 
-    On a blueprint of a host application, nothing of this reaches what the host serves itself. Such a blueprint has
-    `template.STATIC` as its static folder, and is registered on the application when ours are registered on it.
-    The host has a session behind `quart.session`: the sentence that the next page shows waits in it.
+    On a blueprint of a host application, this does not affect the host's own pages. Such a blueprint has
+    `template.STATIC` as its static folder, and is registered on the application after ATR's are registered on it.
+    The host must provide `quart.session`: it stores the message for the next page.
     """
     if isinstance(place, quart.Quart):
         place.extensions[_EXTENSION] = _Installed(site, hooks, "")
@@ -123,19 +123,19 @@ def _installed() -> _Installed:
 
 
 def site() -> Site:
-    """What the handlers work with."""
+    """Return the objects that the handlers use."""
     return _installed().site
 
 
 def hooks() -> Hooks:
-    """What the application around us decides. A handler that reads its own body checks its token by them first."""
+    """Return the application's hooks. A handler that reads its own body checks its token with them first."""
     return _installed().hooks
 
 
 def request_id() -> str:
-    """What this request is called in the log, in the answer's header and on error pages.
+    """Return the number of this request, as in the log, in the response header and on error pages.
 
-    Made here: whoever could choose it could write into our log, or pass for another request.
+    It is generated here: a client that chose it could write into the log, or imitate another request.
     """
     if "request_id" not in quart.g:
         quart.g.request_id = secrets.token_hex(_REQUEST_BYTES)
@@ -144,35 +144,35 @@ def request_id() -> str:
 
 
 def asf_uid() -> str:
-    """Who is asking; empty for a stranger."""
+    """Return the user id of the person who is signed in; empty if nobody is."""
     return hooks().asf_uid()
 
 
 def as_url(route: str, **values: Any) -> str:
-    """The address of a handler by its name, like `get.finish.selected`."""
+    """Return the address of a handler by its name, like `get.finish.selected`."""
     here = _installed()
     kind, module, function = route.split(".")
     return quart.url_for(here.hooks.pages.get(route, f"{here.prefix}{kind}_{module}.{function}"), **values)
 
 
 async def render(name: str, **context: Any) -> str:
-    """A page or a fragment, by an environment of our own: a host's templates keep their filters and settings.
+    """Render a page or a fragment, in a separate environment: a host's templates keep their filters and settings.
 
-    Where it has a form, nothing was typed yet and nothing is wrong, unless `values` and `field_errors` say so.
+    Its form is empty and has no errors, unless `values` and `field_errors` are given.
     """
     page = {"values": {}, "field_errors": {}, **await _page_context(), **context}
     return template.environment(hooks().templates).get_template(name).render(page)
 
 
 async def fragment(name: str, etag: str, **context: Any) -> quart.Response:
-    """A piece of a page that the page asks for again; 204 while it is as the page has it (`?have=`)."""
+    """Return a part of a page that the page polls; 204 while it is what the page has already (`?have=`)."""
     if quart.request.args.get("have") == etag:
         return quart.Response("", 204)
     return quart.Response(await render(name, **context))
 
 
 async def refused(name: str, error: errors.AtrError, given: Mapping[str, str], **context: Any) -> tuple[str, int]:
-    """The page of a form once more, with what was typed and what is wrong beside it."""
+    """Return the page of a form again, with the values that were typed and the errors of its fields."""
     html = await render(name, values=given, field_errors=forms.problems(error), **context)
     return html, refusals.status(error)
 
@@ -182,7 +182,7 @@ async def view(
     *args: _Given.args,
     **kwargs: _Given.kwargs,
 ) -> _View:
-    """What a reader tells whoever asks."""
+    """Return a reader's result for the person who is signed in."""
     async with site().storage.read(asf_uid()) as read:
         return await reader(read, *args, **kwargs)
 
@@ -194,7 +194,7 @@ async def view_of(
     *args: _Given.args,
     **kwargs: _Given.kwargs,
 ) -> _View:
-    """What a reader tells whoever asks of this version of a project. Raises NotFoundError."""
+    """Return a reader's result about this version of a project. Raises NotFoundError."""
     async with site().storage.read(asf_uid()) as read:
         return await reader(read, await embargo.release_key(read, project_key, version_key), *args, **kwargs)
 
@@ -202,7 +202,7 @@ async def view_of(
 def sign_in_required(
     handler: Callable[_Given, Awaitable[_View]],
 ) -> Callable[_Given, Awaitable[_View | werkzeug.wrappers.Response]]:
-    """Have strangers sign in before they see this page, and lead them back to it."""
+    """Redirect people who are not signed in to the sign-in page, which leads back to this one."""
 
     @functools.wraps(handler)
     async def asked(*args: _Given.args, **kwargs: _Given.kwargs) -> _View | werkzeug.wrappers.Response:
@@ -214,13 +214,13 @@ def sign_in_required(
 
 
 def demand_fresh() -> None:
-    """Raise FreshSignInError unless whoever asks may now do what cannot be undone. A stranger is refused elsewhere."""
+    """Raise FreshSignInError if the person's sign-in is too old for what cannot be undone. This checks no rights."""
     if asf_uid() and not hooks().is_fresh():
         raise errors.FreshSignInError
 
 
 def absolute(path: str) -> str:
-    """An address of ours as another program needs it, or a letter."""
+    """Return the absolute address of a path, for another program or an email."""
     if public := site().public_url:
         return f"{public}{path}"
     secure = quart.current_app.config["SESSION_COOKIE_SECURE"]
@@ -228,36 +228,36 @@ def absolute(path: str) -> str:
 
 
 def external_url(route: str, **values: Any) -> str:
-    """The address of a handler, for a text that leaves here: about the release that this request is about."""
+    """Return the absolute address of a handler, for the project and version of this request."""
     return absolute(as_url(route, **_same_release(), **values))
 
 
 def static(name: str) -> str:
-    """The address of a static file."""
+    """Return the address of a static file."""
     return quart.url_for(f"{_installed().prefix}static", filename=name, v=template.static_version(name))
 
 
 def redirect(route: str, *, success: str = "", **values: Any) -> werkzeug.wrappers.Response:
-    """Lead on to another page, after a form, with a sentence: of the same project and version, if of no other."""
+    """Redirect to another page after a form, with a message; by default of the same project and version."""
     if success:
         _flash(success)
     return quart.redirect(as_url(route, **{**_same_release(), **values}), 303)
 
 
 def local_path(text: str) -> str:
-    """Where to go after signing in: a path of ours, or the list of releases."""
+    """Return a path of this site unchanged, for a redirect after sign-in; for any other text the list of releases."""
     ours = text.startswith("/") and not text.startswith("//") and ("\\" not in text) and text.isprintable()
     return text if (ours and len(text) <= _MAX_PATH) else as_url("get.releases.listing")
 
 
 def lead_back(path: str, *, success: str) -> werkzeug.wrappers.Response:
-    """Lead back to the page of ours that a form stood on, with a sentence."""
+    """Redirect back to the page that contained a form, with a message."""
     _flash(success)
     return quart.redirect(local_path(path), 303)
 
 
 def referring_path(otherwise: str) -> str:
-    """The page of ours that asks for a piece of itself; another one where the browser does not tell."""
+    """Return the path of the page from which this request came; `otherwise` if the browser does not send it."""
     try:
         there = urllib.parse.urlsplit(quart.request.headers.get("Referer", ""))
     except ValueError:
@@ -266,12 +266,12 @@ def referring_path(otherwise: str) -> str:
 
 
 async def form() -> dict[str, str]:
-    """The form of this request, one value a field."""
+    """Return the form of this request, with one value for each field."""
     return {name: values[0] for name, values in (await quart.request.form).to_dict(flat=False).items()}
 
 
 def _same_release() -> dict[str, Any]:
-    """The names of the project and the version in the address of this request."""
+    """Return the project and the version in the address of this request."""
     asked = quart.request.view_args or {}
     return {name: asked[name] for name in ("project_key", "version_key") if name in asked}
 
@@ -285,7 +285,7 @@ def _here() -> str:
 
 
 async def _begin() -> None:
-    """Name the request. No name of ours holds this character, and not every database can be asked for it."""
+    """Number the request. No name contains the NUL character, and not every database accepts it in a query."""
     request_id()
     if "\x00" in quart.request.path:
         raise werkzeug.exceptions.NotFound
@@ -307,7 +307,7 @@ async def _hardened(response: quart.Response) -> quart.Response:
 
 async def _page_context() -> dict[str, Any]:
     who = asf_uid()
-    # The page that tells of a fault must not need what has just failed.
+    # The page that reports a failure must not need what has just failed.
     role = await view(releases.session_role) if who and not quart.g.get("failed") else ""
     return {
         "url": as_url,
@@ -317,7 +317,7 @@ async def _page_context() -> dict[str, Any]:
         "session_user": who,
         "page_address": _page_address(),
         "session_role": role,
-        # Where to sign in again before what cannot be undone; empty while the sign-in is fresh.
+        # The address to sign in again before what cannot be undone; empty while the sign-in is recent enough.
         "sign_in_again": "" if not who or hooks().is_fresh() else _sign_in_again(_here()),
         "sandbox_mode": site().sandbox,
         "sandbox_url": site().sandbox_url,
@@ -330,14 +330,14 @@ def _sign_in_again(path: str) -> str:
 
 
 def _page_address() -> str:
-    """Where signing in leads back to: the page that is looked at; empty on the sign-in page and after a form."""
+    """Return the address that sign-in leads back to: the current page; empty on the sign-in page and after a form."""
     if (quart.request.method != "GET") or (quart.request.endpoint == "get_session.sign_in"):
         return ""
     return _here()
 
 
 def _flashes() -> Iterator[list[str]]:
-    """The sentences for the next whole page: a fragment, which shows none, leaves them where they are."""
+    """Yield and remove the messages for the next whole page; a fragment shows none, so it does not remove them."""
     yield from quart.session.pop("flashes", [])
 
 
@@ -357,10 +357,10 @@ async def _on_atr_error(error: errors.AtrError) -> quart.typing.ResponseReturnVa
 async def _on_http_error(error: werkzeug.exceptions.HTTPException) -> quart.typing.ResponseReturnValue:
     status = error.code or 500
     if status < _BAD:
-        # A redirect that routing raises.
+        # A redirect that the routing raises.
         return error.get_response()
     if status >= 500:  # noqa: PLR2004  (as HTTP counts)
-        # An error page could not be drawn: what it needed has failed.
+        # The error page must not read the database, which may be what has failed.
         quart.g.failed = True
     answer = await quart.make_response(await _refuse(status, refusals.sentence(status)))
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
@@ -384,7 +384,7 @@ async def _refuse(status: int, message: str, why: Sequence[reasons.Reason] = ())
 
 
 async def error_page(refusal: refusals.Refusal) -> tuple[str, int]:
-    """An error as a page of ours, with the way back."""
+    """Render an error as one of ATR's pages, with links that lead on."""
     steps = [("All releases", as_url("get.releases.listing"))]
     keys = quart.request.view_args or {}
     if {"project_key", "version_key"} <= keys.keys() and refusal.status != 404:  # noqa: PLR2004

@@ -77,10 +77,10 @@ def sqlite_file(url: str) -> pathlib.Path | None:
 
 
 def make_private(state_dir: pathlib.Path, url: str) -> None:
-    """Make the state directory, where it is not there yet, and close it and the database to other users.
+    """Create the state directory, if it does not exist, and close it and the database to other users.
 
-    What lies deeper is behind the directories that are closed here. What belongs to somebody else stays as it is, and
-    the log says so.
+    Deeper files are protected by the directories that are closed here. A file of another user is left unchanged, and
+    the log has a warning.
     """
     disk.make_directory(state_dir, _DIRECTORY)
     file = sqlite_file(url)

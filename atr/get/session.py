@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-in, and where one is signed in."""
+"""Sign-in, and the list of a person's own sessions."""
 
 import quart
 import werkzeug.wrappers
@@ -34,7 +34,7 @@ async def sign_in() -> str:
 
 @BLUEPRINT.get("/sign-in/begin")
 async def begin() -> werkzeug.wrappers.Response:
-    """URL: /sign-in/begin: a link and no form, since a form may lead to no other site (CSP)."""
+    """URL: /sign-in/begin: reached by a link, since the CSP forbids a form that leads to another site."""
     args = quart.request.args
     begun = await _provider().begin(_back(), again=args.get("again", "") == "yes")
     kept = {**begun.kept, "return_to": web.local_path(args.get("return_to", ""))}
@@ -43,7 +43,7 @@ async def begin() -> werkzeug.wrappers.Response:
 
 @BLUEPRINT.get("/sign-in/return")
 async def finish() -> werkzeug.wrappers.Response:
-    """URL: /sign-in/return: where the provider leads back to."""
+    """URL: /sign-in/return: the address to which the provider redirects."""
     kept, answer = sessions.kept(), quart.request.args.to_dict()
     proven = await _provider().finish(_back(), answer, kept)
     where = quart.redirect(web.local_path(kept.get("return_to", "")), 303)
@@ -58,7 +58,7 @@ def _provider() -> identity.Provider:
 
 
 def _back() -> str:
-    """Our address as the provider knows it; what a request says of its host is not believed."""
+    """Return the redirect URI that the provider knows. It does not depend on the `Host` header of a request."""
     return f"{web.site().public_url}{web.as_url('get.session.finish')}"
 
 

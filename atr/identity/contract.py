@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who somebody is: a name that is chosen in sandbox mode, what a provider says outside it."""
+"""Sign-in: a user id that is chosen in sandbox mode, and one that a provider reports outside it."""
 
 import dataclasses
 import datetime
@@ -12,48 +12,48 @@ from typing import Final, Protocol
 import atr.errors as errors
 
 _RANDOM_BYTES: Final = 32
-# What can be a name here: it stands in rows, events and log lines.
+# The valid user ids, which appear in rows, events and log lines.
 _UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@|+:-]{0,99}")
-# Those who act without having signed in (atr/storage/).
+# The actors that do not sign in (atr/storage/).
 _RESERVED: Final = frozenset({"operator", "system"})
 _ERROR: Final = re.compile(r"[a-z_]{1,60}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Somebody who may sign in, with what they are."""
+    """A person who may sign in, with a sentence that describes them."""
 
     asf_uid: str
     sentence: str
 
 
 class Identity(Protocol):
-    """How people sign in by a form. What they may do is not decided here but in storage, at use."""
+    """Sign-in by a form. What people may do is decided in storage, when they do it."""
 
     async def choices(self, people: Sequence[Account]) -> Sequence[Account]:
-        """The accounts that the sign-in page offers; empty where it leads elsewhere."""
+        """Return the accounts that the sign-in page offers; empty if it offers none."""
 
     async def who(self, form: Mapping[str, str], people: Sequence[Account]) -> str:
-        """The user id that the form proves. Raises AccessError."""
+        """Return the user id that the form proves. Raises AccessError."""
 
 
 class NobodySignsIn:
-    """Outside sandbox mode: a form proves nothing."""
+    """The identity outside sandbox mode, where a form proves nothing."""
 
     async def choices(self, people: Sequence[Account]) -> Sequence[Account]:
-        """Nobody."""
+        """Return no accounts."""
         del people
         return ()
 
     async def who(self, form: Mapping[str, str], people: Sequence[Account]) -> str:
-        """Nobody. Raises AccessError."""
+        """Raise AccessError."""
         del form, people
         raise errors.AccessError("Sign-in is not configured on this server.")
 
 
 @dataclasses.dataclass(frozen=True)
 class Begun:
-    """A sign-in on its way: where the browser goes, and what it keeps until it comes back."""
+    """A sign-in in progress: the address for the browser, and the values that it keeps until it comes back."""
 
     address: str
     kept: Mapping[str, str]
@@ -61,35 +61,35 @@ class Begun:
 
 @dataclasses.dataclass(frozen=True)
 class Proven:
-    """Who somebody is, and when they proved it to the provider."""
+    """A user id, and when the person proved it to the provider."""
 
     asf_uid: str
     at: datetime.datetime
 
 
 class Provider(Protocol):
-    """Somebody else who knows who people are, and to whom a browser is led."""
+    """A service that authenticates people, to which the browser is redirected."""
 
-    # As people know it.
+    # The name that people see.
     name: str
 
     async def begin(self, back: str, *, again: bool) -> Begun:
-        """A sign-in that ends at our address `back`. `again`: a session at the provider is not enough.
+        """Begin a sign-in that ends at our address `back`. With `again`, a session at the provider is not enough.
 
         Raises PlatformError.
         """
 
     async def finish(self, back: str, answer: Mapping[str, str], kept: Mapping[str, str]) -> Proven:
-        """Who came back with this answer. Raises AccessError, and PlatformError where the provider fails."""
+        """Return who came back with this answer. Raises AccessError, and PlatformError if the provider fails."""
 
 
 def random() -> str:
-    """What nobody can guess."""
+    """Return a text that nobody can guess."""
     return secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def code_of(answer: Mapping[str, str], kept: Mapping[str, str]) -> str:
-    """The code of an answer to a sign-in that this browser began. Raises AccessError."""
+    """Return the code of an answer to a sign-in that this browser began. Raises AccessError."""
     state = kept.get("state", "")
     if not state or not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
         raise errors.AccessError(
@@ -104,7 +104,7 @@ def code_of(answer: Mapping[str, str], kept: Mapping[str, str]) -> str:
 
 
 def checked_uid(value: object) -> str:
-    """A name that a provider says. Raises AccessError for what cannot be one here."""
+    """Return a user id that a provider reported. Raises AccessError if it is not a valid one."""
     if not isinstance(value, str) or not _UID.fullmatch(value) or (value.lower() in _RESERVED):
         raise errors.AccessError(
             "The provider's name for you cannot be used here. Ask the operators which claim is used."

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-in by the ASF's OAuth gateway, which speaks a protocol of its own.
+"""Sign-in by the ASF's OAuth gateway, which has its own protocol.
 
 https://github.com/apache/infrastructure-asfquart/blob/main/src/asfquart/generics.py: the browser goes to `/auth-oidc`
-with a state and our address, and comes back with a code; `/token-oidc` tells once whose it is. Nothing is signed, and
-nothing says when somebody proved who they are: what counts is TLS to the gateway, and when the code was told.
+with a state and our address, and comes back with a code, which `/token-oidc` exchanges once for the user id. No reply
+is signed or says when the person signed in: ATR relies on TLS to the gateway, and on the time of its reply.
 """
 
 import datetime
@@ -23,15 +23,15 @@ class Gateway:
         self._clock = clock
 
     async def begin(self, back: str, *, again: bool) -> contract.Begun:
-        """Where to sign in. The gateway cannot be asked to have somebody sign in again."""
+        """Return where to sign in. The gateway cannot be asked to have a person sign in again."""
         state = contract.random()
-        # It leads back to just this address and adds the code.
+        # The gateway redirects to exactly this address and adds the code.
         asked = {"state": state, "redirect_uri": f"{back}?{urllib.parse.urlencode({'state': state})}"}
         kept = {"state": state, "again": "yes" if again else ""}
         return contract.Begun(f"{self._url}/auth-oidc?{urllib.parse.urlencode(asked)}", kept)
 
     async def finish(self, back: str, answer: Mapping[str, str], kept: Mapping[str, str]) -> contract.Proven:
-        """Who came back."""
+        """Return the person who came back."""
         del back
         code = contract.code_of(answer, kept)
         address = f"{self._url}/token-oidc?{urllib.parse.urlencode({'code': code})}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speaking HTTP to who says who somebody is: JSON of bounded size in bounded time, from the address named and no other.
+"""HTTP requests to a sign-in provider: JSON of limited size, in limited time, without redirects.
 
-Nothing of httpx leaves this module as an error, and no text holds a code, a secret or a token.
+No error of httpx leaves this module, and no message contains a code, a secret or a token.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _OK: Final = 200
 async def object_of(
     method: str, address: str, what: str, *, data: Mapping[str, str] | None = None, headers: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The JSON object that is answered. Raises UnavailableError, RefusedError and MalformedError."""
+    """Return the JSON object of a response. Raises UnavailableError, RefusedError and MalformedError."""
     sent = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     try:
         async with (

@@ -2,7 +2,7 @@
 """Sign-in by OpenID Connect: the code flow with PKCE, state and nonce, at one provider.
 
 https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth
-https://www.rfc-editor.org/rfc/rfc9700#section-2.1 (what is asked of a client since 2025)
+https://www.rfc-editor.org/rfc/rfc9700#section-2.1 (the requirements for clients since 2025)
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import atr.errors as errors
 import atr.identity.contract as contract
 import atr.identity.http as http
 
-# With a key that is public. "none" is none, and with HS256 our own secret, or a public key, would sign.
+# Asymmetric algorithms only. "none" signs nothing, and with HS256 our own secret, or a public key, would sign.
 # https://www.rfc-editor.org/rfc/rfc8725#section-3.1
 _ALGORITHMS: Final = (
     "RS256",
@@ -40,10 +40,10 @@ _ALGORITHMS: Final = (
 )
 _LEEWAY: Final = datetime.timedelta(seconds=60)
 _KEPT_FOR: Final = datetime.timedelta(hours=1)
-# A token that names an unknown key has the keys fetched anew, and not each such token. Nor is a provider that is down
-# asked for each of those who want to sign in.
+# The least time between two fetches of the keys because of tokens with an unknown key, and between two requests for the
+# configuration of a provider that fails, however many people want to sign in.
 _NOT_AGAIN_FOR: Final = datetime.timedelta(seconds=10)
-# The year 9999, as far as instants go.
+# The end of the year 9999, the last one that datetime supports.
 _FAR: Final = 253_402_300_799
 _NEVER: Final = datetime.datetime.fromtimestamp(0, datetime.UTC)
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -51,7 +51,7 @@ _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """What the operator has agreed with the provider."""
+    """The settings that the operator has agreed with the provider."""
 
     issuer: str
     client_id: str
@@ -60,13 +60,13 @@ class Client:
     scopes: str = "openid"
     # The claim that is the user id.
     claim: str = "sub"
-    # For how long a sign-in at the provider may have been, and for what cannot be undone.
+    # How old a sign-in at the provider may be, in general and for what cannot be undone.
     max_age: datetime.timedelta = datetime.timedelta(hours=8)
     fresh: datetime.timedelta = datetime.timedelta(minutes=10)
 
 
 class OpenIDProvider:
-    """One provider. What it says of itself, and its keys, are kept for an hour."""
+    """One provider. Its configuration and its keys are cached for an hour."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime.datetime]) -> None:
         self.name = urllib.parse.urlsplit(client.issuer).netloc
@@ -78,7 +78,7 @@ class OpenIDProvider:
         self._keys: tuple[datetime.datetime, joserfc.jwk.KeySet] | None = None
 
     async def begin(self, back: str, *, again: bool) -> contract.Begun:
-        """Where to sign in. `max_age` has the provider say when somebody proved who they are."""
+        """Return where to sign in. `max_age` has the provider report when the person signed in there."""
         metadata = await self._discovered()
         verifier, state, nonce = contract.random(), contract.random(), contract.random()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -101,7 +101,7 @@ class OpenIDProvider:
         return contract.Begun(address, kept)
 
     async def finish(self, back: str, answer: Mapping[str, str], kept: Mapping[str, str]) -> contract.Proven:
-        """Who came back. Every claim is checked before any is used."""
+        """Return the person who came back. Every claim is checked before any is used."""
         metadata = await self._discovered()
         code = contract.code_of(answer, kept)
         self._demand_issuer(answer, metadata)
@@ -111,14 +111,14 @@ class OpenIDProvider:
         return contract.Proven(contract.checked_uid(await self._uid(metadata, claims, tokens)), at)
 
     def _demand_issuer(self, answer: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
-        """Whoever sent this answer is the provider that was asked: https://www.rfc-editor.org/rfc/rfc9207."""
+        """Raise AccessError if the answer names another issuer: https://www.rfc-editor.org/rfc/rfc9207."""
         said = answer.get("iss")
         demanded = metadata.get("authorization_response_iss_parameter_supported") is True
         if (said is None and demanded) or (said is not None and said != self._client.issuer):
             raise errors.AccessError("This answer is not from the provider that was asked, so nobody is signed in.")
 
     async def _discovered(self) -> Mapping[str, Any]:
-        """What the provider says of itself: https://openid.net/specs/openid-connect-discovery-1_0.html."""
+        """Return the provider's configuration: https://openid.net/specs/openid-connect-discovery-1_0.html."""
         async with self._lock:
             now = self._clock()
             if (self._metadata is not None) and (now - self._metadata[0] < _KEPT_FOR):
@@ -146,7 +146,7 @@ class OpenIDProvider:
                 raise errors.MalformedError(f"{self.name} names no usable {name}. Ask the operators to look.")
 
     async def _exchange(self, metadata: Mapping[str, Any], code: str, back: str, verifier: str) -> Mapping[str, Any]:
-        """The tokens for a code. A code that was used, is over, or is another client's is refused there."""
+        """Return the tokens for a code. The provider refuses one that was used, has expired, or is another client's."""
         ours, headers = self._client, dict[str, str]()
         data = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         known = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
@@ -160,7 +160,7 @@ class OpenIDProvider:
         return await http.object_of("POST", str(metadata["token_endpoint"]), what, data=data, headers=headers)
 
     async def _claims(self, metadata: Mapping[str, Any], token: object, nonce: str) -> Mapping[str, Any]:
-        """What a token says, once it holds: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation."""
+        """Return a valid token's claims: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation."""
         if not isinstance(token, str):
             raise errors.AccessError(f"{self.name} sent no ID token, so nobody is signed in.")
         claims = await self._verified(metadata, token)
@@ -173,7 +173,7 @@ class OpenIDProvider:
                 "iss": claims.get("iss") == self._client.issuer,
                 "sub": isinstance(claims.get("sub"), str) and bool(claims["sub"]),
                 "aud": isinstance(several, Sequence) and (ours in several),
-                # Who is meant, where a token is for several.
+                # The client that a token was issued to, which is required if it has several audiences.
                 "azp": claims.get("azp", "" if isinstance(several, list) and len(several) > 1 else ours) == ours,
                 "exp": _seconds(claims.get("exp")) > (now - _LEEWAY).timestamp(),
                 "iat": 0 < _seconds(claims.get("iat")) < (now + _LEEWAY).timestamp(),
@@ -194,7 +194,7 @@ class OpenIDProvider:
             try:
                 claims: Mapping[str, Any] = joserfc.jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
             except (joserfc.errors.InvalidKeyIdError, joserfc.errors.BadSignatureError):
-                # Perhaps it has other keys by now.
+                # The provider may have other keys by now.
                 continue
             except (joserfc.errors.JoseError, ValueError, TypeError) as error:
                 raise errors.AccessError(
@@ -214,7 +214,7 @@ class OpenIDProvider:
             return self._keys[1]
 
     def _proved_at(self, claims: Mapping[str, Any], *, again: bool) -> datetime.datetime:
-        """When they proved who they are: without a word of it, never lately."""
+        """Return when the person signed in at the provider; without `auth_time` a time that is never recent enough."""
         told = _seconds(claims.get("auth_time"))
         at = datetime.datetime.fromtimestamp(told, datetime.UTC) if told > 0 else _NEVER
         if again and (self._clock() - at > self._client.fresh + _LEEWAY):
@@ -225,7 +225,7 @@ class OpenIDProvider:
         return at
 
     async def _uid(self, metadata: Mapping[str, Any], claims: Mapping[str, Any], tokens: Mapping[str, Any]) -> object:
-        """The claim that is the user id, from the token or else from the provider's user info."""
+        """Return the claim that is the user id, from the token or else from the provider's user info."""
         name, where = self._client.claim, metadata.get("userinfo_endpoint")
         if (name in claims) or (where is None) or not isinstance(tokens.get("access_token"), str):
             return claims.get(name)
@@ -237,7 +237,7 @@ class OpenIDProvider:
 
 
 def _usable(keys: object) -> list[Any]:
-    """Those of a key set that we can verify with. A provider may have others too."""
+    """Return the keys of a key set that can verify signatures here. A provider may have others too."""
     found = []
     for one in keys if isinstance(keys, list) else ():
         try:
@@ -249,6 +249,6 @@ def _usable(keys: object) -> list[Any]:
 
 
 def _seconds(value: object) -> float:
-    """A number of seconds in a claim; what is none is in no time."""
+    """Return a claim's number of seconds; NaN for anything else, so that each comparison with it is false."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and (abs(value) < _FAR)
     return float(cast("float", value)) if known else float("nan")

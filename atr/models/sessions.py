@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is signed in where, and for how long that holds: values beside the row."""
+"""Sessions as values, and the limits of how long they are valid."""
 
 import dataclasses
 import datetime
@@ -9,7 +9,7 @@ import atr.models.sql as sql
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """One browser in which somebody is signed in."""
+    """One browser in which a person is signed in."""
 
     sid_hash: str
     asf_uid: str
@@ -21,7 +21,7 @@ class Session:
 
     @classmethod
     def of(cls, row: sql.UserSession) -> "Session":
-        """What a row says."""
+        """Return the session of a row."""
         began, seen = _instant(row.cts), _instant(row.uts)
         proved = began if row.auth_time is None else _instant(row.auth_time)
         return cls(row.sid_hash, row.uid, row.ip_address or "", began, seen, proved)
@@ -29,19 +29,19 @@ class Session:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How long a session holds: after its last use, after its beginning, and for what cannot be undone."""
+    """How long a session is valid: after its last use, after its beginning, and for what cannot be undone."""
 
     idle: datetime.timedelta
     absolute: datetime.timedelta
-    # None where signing in proves nothing: in sandbox mode.
+    # None in sandbox mode, where a sign-in proves nothing.
     fresh: datetime.timedelta | None
 
     def holds(self, one: Session, now: datetime.datetime) -> bool:
-        """Whether somebody is still signed in by it."""
+        """Return whether the session is still valid."""
         return (now - one.seen < self.idle) and (now - one.began < self.absolute)
 
     def is_fresh(self, one: Session, now: datetime.datetime) -> bool:
-        """Whether the person proved who they are so recently that they may do what cannot be undone."""
+        """Return whether the person proved who they are recently enough for what cannot be undone."""
         return (self.fresh is None) or (now - one.proved < self.fresh)
 
 

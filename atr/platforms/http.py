@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speaking HTTP to a platform: bounded reads, streams of bytes, and irreversible writes that are sent once.
+"""HTTP requests to a platform: reads of limited size, streams of bytes, and irreversible writes that are sent once.
 
-Nothing of httpx leaves this module as an error. Connections and clients: atr.platforms.wire; what an answer means and
-what may be shown of it: atr.platforms.answers.
+No error of httpx leaves this module. For connections and clients, see atr.platforms.wire; for what an answer means and
+what may be shown of it, atr.platforms.answers.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ import atr.promotion.steps as steps
 # The largest answer that is not a file.
 METADATA_LIMIT: Final = 1024**2
 _MAX_REDIRECTS: Final = 3
-# What carries many bytes may take longer than a call: as long as this many bytes a second would.
+# A request for a file may take longer than others: the time that its bytes need at this many bytes a second is added.
 SLOWEST: Final = 256 * 1024
 
 _MAX_PORT: Final = 65_535
-# What an address of ours may not hold, and what a host may: a name or a numeric address.
+# The characters that a configured address must not contain, and the form of a host: a name or a numeric address.
 _NOT_PLAIN: Final = re.compile(r"[^\x21-\x7e]|[\\?#@]")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # The algorithms of checksums, by their suffix. https://central.sonatype.org/publish/requirements/
-# They are compared with what others wrote; nothing of ours rests on the weak ones.
+# They are compared with checksums that others wrote; ATR itself does not rely on the weak ones.
 _ALGORITHMS: Final = frozenset({"md5", "sha1", "sha256", "sha512"})
 
 
@@ -48,9 +48,9 @@ class Site:
     loopback: bool
 
     def address(self, path: str | Sequence[str]) -> str:
-        """The address of a path below it, or of its segments where one of them holds a slash.
+        """Return the address of a path below it, given as segments if one of them contains a slash.
 
-        Each segment is percent-encoded, so that none can be more than a segment; an at sign cannot be either.
+        Each segment is percent-encoded, so that it stays one segment; an at sign is safe as it is.
         """
         segments = path.split("/") if isinstance(path, str) else path
         return f"{self.url}/{'/'.join(urllib.parse.quote(segment, safe='@') for segment in segments)}"
@@ -58,7 +58,7 @@ class Site:
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """An answer whose body is still to come: at most one byte more than was asked for."""
+    """An answer whose body is not read yet: at most one byte more than was requested."""
 
     status: int
     headers: Mapping[str, str]
@@ -66,13 +66,13 @@ class Stream:
 
     @property
     def retry_after(self) -> float | None:
-        """What the platform asked us to wait, in seconds."""
+        """The seconds that the platform asked ATR to wait; None if it did not."""
         return answers.Answered(self.status, self.headers).retry_after
 
 
 @dataclasses.dataclass(frozen=True)
 class Digests:
-    """What reading a file once tells: its size, its sha256, and the side algorithms that were asked for."""
+    """The size of a file, its SHA-256, and its digests by the other algorithms that were requested."""
 
     size: int
     sha256: str
@@ -83,13 +83,13 @@ class Digests:
 class Place:
     """One address that is read from."""
 
-    # For sentences: "Central's portal".
+    # The name in messages, like "Central's portal".
     name: str
     site: Site
     client: httpx.AsyncClient
-    # A whole call, from connecting to the last byte; bytes of files get more, by their size.
+    # The time of a whole request, from connecting to the last byte; files get more, by their size.
     seconds: float
-    # Where a redirect of bytes may lead, each `host` or `host:port`.
+    # The hosts to which a redirect may lead, each `host` or `host:port`.
     hosts: frozenset[str] = frozenset()
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
@@ -104,7 +104,7 @@ class Place:
         document: object = None,
         at_most: int = METADATA_LIMIT,
     ) -> answers.Answered:
-        """The complete answer, whatever its status. `what` names for people what is asked for.
+        """Return the complete answer, of any status. `what` names the requested data in messages.
 
         Raises UnavailableError for a transport fault, MalformedError for a body that is too long or encoded.
         """
@@ -126,10 +126,10 @@ class Place:
     async def document(
         self, path: Sequence[str], *, what: str, at_most: int = METADATA_LIMIT, headers: Mapping[str, str] | None = None
     ) -> answers.Answered:
-        """The complete answer to one public look-up, after at most three redirects; none of those gets our headers.
+        """Return the complete answer to one public look-up, after at most three redirects, which do not get `headers`.
 
-        All of it within the seconds of one call. Raises UnavailableError for a transport fault, MalformedError for a
-        body that is too long or encoded and for a redirect that may not be followed.
+        `seconds` is the limit for all of it. Raises UnavailableError for a transport fault, MalformedError for a body
+        that is too long or encoded and for a redirect that may not be followed.
         """
         until = asyncio.get_running_loop().time() + self.seconds
         response = await self._followed("GET", path, what, headers, until)
@@ -147,7 +147,7 @@ class Place:
     async def opened(
         self, method: str, path: str, *, what: str, at_most: int, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[Stream]:
-        """The answer to a read of bytes, after at most three redirects; none of those gets our headers.
+        """Yield the answer to a read of bytes, after at most three redirects, which do not get `headers`.
 
         `chunks` ends after at most one byte more than `at_most`. Opening and reading raise UnavailableError for a
         transport fault and MalformedError for an encoded body or a redirect that may not be followed.
@@ -180,7 +180,7 @@ class Place:
                 return response
             await response.aclose()
             if hops_left:
-                # httpx has refused a Location that is no address already.
+                # httpx has already refused a Location that is not an address.
                 location = response.headers.get("location", "")
                 target = redirect_target(request.url, location, self.site, self.hosts)
                 if target is None:
@@ -189,7 +189,7 @@ class Place:
                         f"{self.name} sends us to “{host}” for {what}, and that host is not on the list of this "
                         "platform's redirect hosts. An operator who trusts it adds it to the list."
                     )
-                # A new request: Authorization, and whatever else was for the first host, stays behind.
+                # A new request, so that Authorization and other headers for the first host are not sent.
                 request = self.client.build_request(method, target)
         raise errors.MalformedError(f"{self.name} sends us from host to host for {what}. Ask an operator to check it.")
 
@@ -228,9 +228,9 @@ class Place:
 
 
 def looked_at(worker: config.WorkerSettings, url: str, name: str) -> Place | None:
-    """A place that shows everybody the same, read without a credential; None where the operator has named no address.
+    """Return a place that is read without a credential; None if the operator has configured no address for it.
 
-    The caller closes its client. Its own host may lead on within itself. Raises SettingsError.
+    The caller closes its client. Redirects within its own host are allowed. Raises SettingsError.
     """
     if not url:
         return None
@@ -251,9 +251,9 @@ class Write:
     headers: Mapping[str, str]
     query: Mapping[str, str] = dataclasses.field(default_factory=dict)
     content: AsyncIterable[bytes] | None = None
-    # Not to be shown of the answer.
+    # Texts that must not be shown when the answer is.
     secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    # Told how many bytes were handed to the connection, head included.
+    # Called with the number of bytes that were written to the connection, including the head.
     told: Callable[[int], None] | None = None
 
 
@@ -264,9 +264,9 @@ async def send_once(
     seconds: float,
     read_as: Callable[[answers.Answered], contract.Reply] = answers.reply,
 ) -> contract.Reply:
-    """Send it once, on a connection of its own, and say what came back; no fault of the way is raised.
+    """Send a write once, on a connection of its own, and return the reply. Transport faults are not raised.
 
-    Without a complete answer `sample` holds our own word for what happened instead of a body.
+    Without a complete answer, `sample` describes what happened, instead of a body.
     """
     meter = wire.Meter(told=write.told, until=asyncio.get_running_loop().time() + seconds)
     try:
@@ -277,12 +277,12 @@ async def send_once(
                 params=write.query or None,
                 headers=write.headers,
                 content=write.content,
-                # The server may be silent for as long as the call lasts: it works on what it got.
+                # The server may be silent for the whole time of the request while it processes what it received.
                 timeout=httpx.Timeout(seconds, connect=wire.CONNECT_SECONDS),
             )
             response = await client.send(request, stream=True)
             body = await _bounded(response, METADATA_LIMIT)
-    # OSError: the file that is being sent could not be read to its end. TimeoutError is one too.
+    # OSError: the file that is being sent could not be read to its end. TimeoutError is an OSError too.
     except (httpx.HTTPError, OSError) as fault:
         sample = f"No complete answer: {_kind(fault)}."
         return contract.Reply(steps.Answer.UNCLEAR, None, sample, bytes_sent=meter.sent)
@@ -294,7 +294,7 @@ async def send_once(
 
 
 def site(text: str, *, setting: str) -> Site:
-    """The checked base address. Raises SettingsError with the setting's name, not its value: it may hold a password."""
+    """Return the checked base address. SettingsError names the setting, not its value, which may contain a password."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError, TypeError) as fault:
@@ -310,7 +310,7 @@ def site(text: str, *, setting: str) -> Site:
 
 
 def redirect_target(asked: httpx.URL, location: str, home: Site, hosts: Collection[str]) -> httpx.URL | None:
-    """Where a redirect of bytes leads, if it may be followed: https, or loopback http where home is loopback http.
+    """Return the target of a redirect if it may be followed: https, or loopback http if `home` is loopback http.
 
     A listed `host` means its https port; on loopback, any port.
     """
@@ -330,7 +330,7 @@ def redirect_target(asked: httpx.URL, location: str, home: Site, hosts: Collecti
 
 
 async def digested(chunks: AsyncIterable[bytes], algorithms: Collection[str] = ()) -> Digests:
-    """Size and digests of a body, read once at constant memory. Raises InputError for an unknown algorithm."""
+    """Return size and digests of a body, read once in constant memory. Raises InputError for an unknown algorithm."""
     unknown = set(algorithms) - _ALGORITHMS
     if unknown:
         raise errors.InputError(f"{', '.join(sorted(unknown))} is no digest that we make.")
@@ -345,7 +345,7 @@ async def digested(chunks: AsyncIterable[bytes], algorithms: Collection[str] = (
 
 
 def lowered(response: httpx.Response) -> dict[str, str]:
-    """The headers with lower-case names."""
+    """Return the headers with lower-case names."""
     return {name.lower(): value for name, value in response.headers.items()}
 
 
@@ -367,5 +367,5 @@ def _is_encoded(response: httpx.Response) -> bool:
 
 
 def _kind(fault: Exception) -> str:
-    # Not the fault's own text: that may hold an address with a signature in it.
+    # Not the fault's own text, which may contain an address with a signature in it.
     return "it took too long" if isinstance(fault, TimeoutError) else type(fault).__name__

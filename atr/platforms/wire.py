@@ -15,51 +15,51 @@ from typing import Any, ClassVar, Final
 import httpcore
 import httpx
 
-# A name may stand for several addresses. So many are tried before we give up.
-# httpcore asks for 64 KiB at a time; every chunk costs 0.2 ms on its way through, so larger ones halve the work of
-# reading a gigabyte. tests/benchmarks.
+# httpcore reads 64 KiB at a time; each chunk costs 0.2 ms of processing, so larger ones halve the work of reading a
+# gigabyte. tests/benchmarks.
 _READ_BYTES: Final = 256 * 1024
+# How many addresses of a host name are tried.
 _MAX_ADDRESSES: Final = 4
 CONNECT_SECONDS: Final = 5.0
-# How many at once is for ATR_SLOTS to say: who waits for a connection of ours would blame the platform. httpcore keeps
-# none alive while more are open than may be kept.
+# ATR_SLOTS limits how many are open at once: waiting for a connection of the pool would look like a slow platform.
+# httpcore keeps none alive while more are open than may be kept.
 _LIMITS: Final = httpx.Limits(keepalive_expiry=30.0)
 _NO_KEEPALIVE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=0)
-# By these a machine without IPv4 reaches the world's: such an address is as global as the one in its last 32 bits.
+# A machine without IPv4 reaches IPv4 hosts by these: such an address is as global as the one in its last 32 bits.
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-# What Python calls global, in some version, though it may lead to a private network: a NAT64 of one's own, 6to4 and
-# Teredo (obsolete, and with an IPv4 address in them), the obsolete site-local and IPv4-compatible addresses.
+# Addresses that some version of Python calls global, though they may lead to a private network: a local NAT64, 6to4
+# and Teredo (obsolete, and with an IPv4 address in them), the obsolete site-local and IPv4-compatible addresses.
 # https://www.iana.org/assignments/iana-ipv6-special-registry
 _NOT_GLOBAL: Final = tuple(
     map(ipaddress.ip_network, ("64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "::/96"))
 )
 
 
-# Told how far an irreversible request is: "after_connect", then "after_first_byte". Its caller waits meanwhile.
+# Called with the progress of an irreversible request: "after_connect", then "after_first_byte". The request waits.
 Trace = Callable[[str], None]
 
 
 def untraced(_event: str) -> None:
-    """For who does not follow requests."""
+    """Ignore the progress of a request."""
 
 
 @dataclasses.dataclass
 class Meter:
-    """How many bytes were handed to a connection, heads included. 0 means that certainly nothing left."""
+    """How many bytes were written to a connection, including heads. 0 means that certainly nothing was sent."""
 
-    # Over every connection of this process, for those who measure.
+    # Of all connections of this process, for benchmarks.
     everything: ClassVar[int] = 0
 
     sent: int = 0
-    # Told the new count with each write.
+    # Called with the new count before each write.
     told: Callable[[int], None] | None = None
-    # By the event loop's clock: from then on no byte may leave.
+    # The time, by the event loop's clock, after which no byte may be sent.
     until: float | None = None
 
     def count(self, written: int) -> None:
-        """So many bytes more. Raises httpcore's WriteTimeout when they would leave too late.
+        """Count bytes that are about to be sent. Raises httpcore's WriteTimeout if it is too late to send them.
 
-        A machine that stood still wakes up in the middle of a request, before any timer of its own has run.
+        A suspended machine resumes in the middle of a request, before any of its timers has run.
         """
         if (self.until is not None) and (asyncio.get_running_loop().time() > self.until):
             raise httpcore.WriteTimeout("its time was over before it left")
@@ -74,46 +74,46 @@ SingleUse = Callable[[Meter], httpx.AsyncClient]
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
-    """Whose certificates we believe. Reading them takes 40 ms, so all platforms share what was read."""
+    """Return the trusted certificates. Reading them takes 40 ms, so all platforms share them."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class Clients:
-    """Builds the clients for one platform. None of them follows redirects, repeats, keeps cookies or reads proxies.
+    """Builds the clients for one platform. They follow no redirects, do not retry, keep no cookies and use no proxies.
 
-    With `loopback` they reach loopback addresses only, without it only global ones: what stands for a sandbox cannot
-    reach the world, and what stands for the world cannot be led inside.
+    With `loopback` they reach loopback addresses only, without it global ones only: a client for the sandbox cannot
+    reach a real platform, and a client for a real platform cannot be led to an internal address.
     """
 
     user_agent: str
     loopback: bool
     # How long a server may be silent in the middle of an answer.
     read_seconds: float
-    # Follows the irreversible requests.
+    # Called with the progress of the irreversible requests.
     trace: Trace = untraced
     context: ssl.SSLContext = dataclasses.field(default_factory=_trusted, repr=False)
 
     def reading(self) -> httpx.AsyncClient:
-        """A client for reads, with connections kept alive. The caller closes it."""
+        """Return a client for reads, with connections kept alive. The caller closes it."""
         return self._client(_LIMITS, {}, Meter(), untraced)
 
     def single_use(self, meter: Meter) -> httpx.AsyncClient:
-        """A client for one irreversible request, on a connection that nothing used before or will use again."""
+        """Return a client for one irreversible request, on a connection that no other request uses."""
         return self._client(_NO_KEEPALIVE, {"Connection": "close"}, meter, self.trace)
 
     def _client(self, limits: httpx.Limits, headers: dict[str, str], meter: Meter, trace: Trace) -> httpx.AsyncClient:
         transport = httpx.AsyncHTTPTransport(
             verify=self.context, trust_env=False, http1=True, http2=False, limits=limits, retries=0
         )
-        # The one place where httpx lets no backend in. pyproject.toml pins httpx; tests/platforms/test_wire.py guards.
+        # httpx has no public way to set a backend. pyproject.toml pins httpx; tests/platforms/test_wire.py checks this.
         backend = GuardedBackend(loopback=self.loopback, meter=meter, trace=trace)
         transport._pool._network_backend = backend  # noqa: SLF001
         return httpx.AsyncClient(
             transport=transport,
             trust_env=False,
             follow_redirects=False,
-            # No decoder ever runs on what a stranger sent: a megabyte of gzip unpacks to a gigabyte.
+            # Untrusted data is never decompressed: a megabyte of gzip can unpack to a gigabyte.
             headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity", **headers},
             timeout=httpx.Timeout(self.read_seconds, connect=CONNECT_SECONDS),
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
@@ -121,7 +121,7 @@ class Clients:
 
 
 class GuardedBackend(httpcore.AnyIOBackend):
-    """Looks a name up once, refuses addresses on the wrong side, and connects to the very address it looked at."""
+    """Resolves a name once, refuses addresses on the wrong side, and connects to the very address that it checked."""
 
     def __init__(self, *, loopback: bool, meter: Meter, trace: Trace = untraced) -> None:
         self._loopback = loopback
@@ -136,7 +136,7 @@ class GuardedBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the host, or httpcore's ConnectError or ConnectTimeout."""
+        """Return a connection to the host. Raises httpcore's ConnectError or ConnectTimeout."""
         fault: httpcore.TimeoutException | httpcore.NetworkError = httpcore.ConnectError(f"{host} has no address")
         for address in await self._addresses(host, port, timeout):
             try:
@@ -166,7 +166,7 @@ class GuardedBackend(httpcore.AnyIOBackend):
 
 
 class _MeteredStream(httpcore.AsyncNetworkStream):
-    """Counts what is written. Counted before it leaves, so that a broken write is never told as nothing."""
+    """Counts the bytes that are written, before they leave, so that a broken write is never reported as 0 bytes."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream, meter: Meter, trace: Trace = untraced) -> None:
         self._inner = inner
@@ -201,7 +201,7 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
 
 
 def reachable(address: str, *, loopback: bool) -> bool:
-    """Whether a client of this side may connect to this numeric address."""
+    """Return whether a client for loopback, or one for global addresses, may connect to this numeric address."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and (parsed.ipv4_mapped is not None):
         parsed = parsed.ipv4_mapped

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign in and out, here and elsewhere."""
+"""Sign in, sign out, and end one's own sessions in other browsers."""
 
 import quart
 import werkzeug.wrappers

@@ -27,9 +27,9 @@ import atr.template as template
 import atr.web as web
 
 BLUEPRINT = quart.Blueprint("post_upload", __name__)
-# The field of whose files the first folder is the one that was chosen, and no part of the path.
+# The field for a folder: the first part of its files' paths is the chosen folder's name, and is removed.
 _FOLDER: Final = "folder"
-# A browser writes these characters of a name so, and a backslash as it is, which the library would take for a mark:
+# Browsers escape these characters of a name, but not a backslash, which the library would take for an escape character:
 # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
 _ESCAPED: Final = (("%0D", "\r"), ("%0A", "\n"), ("%22", '"'))
 _NAME: Final = re.compile(r';\s*filename="([^"]*)"')
@@ -37,7 +37,7 @@ _NAME: Final = re.compile(r';\s*filename="([^"]*)"')
 
 @dataclasses.dataclass(frozen=True)
 class Problems:
-    """Why nothing was saved: a sentence, then a line for each name that is wrong, and how many more there are."""
+    """Why nothing was saved: a sentence, a line for each name that cannot be used, and how many more there are."""
 
     title: str
     lines: Sequence[tuple[str, str]] = ()
@@ -48,11 +48,11 @@ class Problems:
 async def selected(project_key: str, version_key: str) -> web.Answer:
     """URL: /upload/<project_key>/<version_key>.
 
-    The body is read as it arrives. Nothing of it is read before the person's rights are known, nor written before the
-    session's token is. What somebody who has the right cannot keep is read to its end, so that the browser shows why.
+    The body is read as it arrives, but not before the person's rights are checked, and it is not written before the
+    token is. If a person who has the right cannot save it, it is read to its end, so that the browser shows why.
     """
     site = web.site()
-    # Without an event: by its token only is it known that the person, and no page of somebody else's, sends it.
+    # A refusal here is not an event: before the token is checked, another site's page may have sent the request.
     await web.view(rights.demand_participant, project_key)
     given: dict[str, str] = {}
     sent = body.Form(quart.request, site.max_upload)
@@ -99,7 +99,7 @@ async def _take(project_key: str, version_key: str, sent: body.Form, given: dict
         said = _done(made, spool.count)
     answer = web.redirect("get.compose.selected", success=said)
     if quart.request.headers.get("X-Requested-With") == "XMLHttpRequest":
-        # A script cannot keep its browser from following a redirect; it is told where to go instead.
+        # A script cannot prevent its browser from following a redirect, so it gets the address to open instead.
         return werkzeug.wrappers.Response("", 201, {"Location": answer.location or ""})
     return answer
 
@@ -121,7 +121,7 @@ async def _page(
     problems: Problems,
     error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge | None = None,
 ) -> tuple[str, int]:
-    """The page that the form stands on, with what is wrong beside it and what was typed."""
+    """Return the page that contains the form, with the problems and the values that were typed."""
     html = await web.render(
         "compose/selected.html",
         view=await web.view_of(project_key, version_key, compose.page),
@@ -136,7 +136,7 @@ async def _page(
 
 
 def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, most: int) -> Problems | None:
-    """What the form says of this error; None for one that is no matter of the form."""
+    """Return what the form shows for this error; None for an error that does not concern the form."""
     match error:
         case werkzeug.exceptions.RequestEntityTooLarge():
             too_large = f"An upload may have at most {template.size(most)}. Split it up, or ask the operators."
@@ -151,7 +151,7 @@ def _said(error: errors.AtrError | werkzeug.exceptions.RequestEntityTooLarge, mo
 
 
 def _path(below: str, part: multipart.File) -> str:
-    """Where a file shall stand in the release."""
+    """Return the path of a file in the release."""
     found = _NAME.search(part.headers.get("Content-Disposition", ""))
     name = found.group(1) if found else part.filename
     for written, meant in _ESCAPED:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Revisions on disk: drafted in a directory of their own, hashed while they are streamed, then never changed.
 
-A draft begins as a clone of the revision before it, by hard links, so unchanged files cost nothing. Committing it is
-the revision writer's; what was not committed is removed.
+A draft begins as a clone of the previous revision, by hard links, so unchanged files need no space. The revision
+writer commits it; a draft that is not committed is removed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ import atr.storage.transaction as transaction
 
 _READ_ONLY: Final = 0o400
 _CHUNK: Final = 1024 * 1024
-# Below the state directory, on the same disk as the revisions: what is not part of one yet.
+# Below the state directory, on the same file system as the revisions: files that are not part of one yet.
 TEMPORARY: Final = "temporary"
 DRAFT: Final = "draft-"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -40,8 +40,8 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Draft:
     """The files of a revision that is being made. Each path is checked; each byte is hashed as it is written.
 
-    `parent` is the number of the revision that it began as, empty for the first one: the revision writer takes a draft
-    only while that is still the newest.
+    `parent` is the number of the revision that it began as, empty for the first one: the revision writer accepts a
+    draft only while that is still the newest.
     """
 
     def __init__(
@@ -50,36 +50,36 @@ class Draft:
         self.directory = directory
         self.parent = parent
         self._files = files
-        # The files as they were last checked: what is still the same needs no second reading.
+        # The files as they were last checked: those that are unchanged are not read again.
         self._checked = dict(files) if checked else {}
-        # Which files are not on the disk yet; and whether nothing else is missing there.
+        # The files that are not synced to disk yet; and whether everything is synced.
         self._unsynced: set[str] = set()
         self._synced = False
-        # How many files lie below each folder.
+        # How many files are below each folder.
         self._folders = collections.Counter(folder for path in files for folder in relpath.folders(path))
 
     @property
     def files(self) -> fileset.FileSet:
-        """What the revision would hold. Raises InputError while there is nothing."""
+        """The files that the revision would contain. Raises InputError if there are none."""
         return fileset.FileSet.of(self._files.values())
 
     @property
     def all(self) -> tuple[fileset.File, ...]:
-        """Its files as they are now, in no order; there may be none."""
+        """Its current files, in no order; there may be none."""
         return tuple(self._files.values())
 
     async def odd_checksums(self) -> dict[str, str]:
-        """What is wrong with files that are named like checksums, by path. Reads what changed since the parent."""
+        """Return the problems of files that are named like checksums, by path. Reads what changed since the parent."""
         await asyncio.to_thread(self._check)
         return {path: file.odd.value for path, file in self._files.items() if file.odd is not None}
 
     async def sync(self) -> None:
-        """Have its new files and all its names on the disk; what it shares with its parent is there already."""
+        """Sync its new files and all its names to disk; files that it shares with its parent are synced already."""
         if not self._synced:
             await asyncio.to_thread(self._sync)
 
     async def add(self, path: str, chunks: AsyncIterable[bytes]) -> fileset.File:
-        """Write one file from a stream, in place of one that has the same path."""
+        """Write one file from a stream, replacing a file that has the same path."""
         target = self._target(path)
         digest = hashlib.sha256()
         size = 0
@@ -92,7 +92,7 @@ class Draft:
                     size += len(chunk)
                     part.write(chunk)
             except BaseException:
-                # Nothing of a stream that broke off may become part of the revision.
+                # An incomplete stream must not become part of the revision.
                 _drop(written)
                 raise
         await asyncio.to_thread(_put, written, target)
@@ -101,7 +101,7 @@ class Draft:
         return file
 
     def link(self, file: fileset.File, written: pathlib.Path) -> None:
-        """Put a file that was written and hashed elsewhere on this disk in place; it stays there as well."""
+        """Add a file that was written and hashed elsewhere on this file system, by a hard link."""
         target = self._target(file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -110,19 +110,19 @@ class Draft:
         self._note(file)
 
     def rename(self, path: str, to: str) -> None:
-        """Give a file another path; its bytes stay."""
+        """Give a file another path."""
         old = self._existing(path)
         target = self._target(to)
         if to in self._files:
             raise errors.InputError(_taken("file", to, to))
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.directory / path).rename(target)
-        # Noted before it is forgotten: the folder that both lie in stays.
+        # In this order, so that a folder that contains both paths is not removed.
         self._note(fileset.File(to, old.size, old.sha256))
         self._forget(path)
 
     def remove(self, path: str) -> None:
-        """Leave a file out."""
+        """Remove a file."""
         self._existing(path)
         (self.directory / path).unlink()
         self._forget(path)
@@ -157,7 +157,7 @@ class Draft:
         self._synced = True
 
     def _is_checked(self, path: str) -> bool:
-        """Whether the same bytes, or as surely nothing, stood at this path when it was looked at last."""
+        """Return whether this path had the same file, or also none, at the last check."""
         return bool(self._checked) and (self._checked.get(path) == self._files.get(path))
 
     def _note(self, file: fileset.File) -> None:
@@ -175,7 +175,7 @@ class Draft:
             self._folders[folder] -= 1
             if not self._folders[folder]:
                 del self._folders[folder]
-                # An empty folder is nothing, and would stand in the way of a file.
+                # A revision has no empty folders, and this one would block a file of the same path.
                 (self.directory / folder).rmdir()
 
     def _existing(self, path: str) -> fileset.File:
@@ -195,18 +195,18 @@ class Draft:
 
 @dataclasses.dataclass(frozen=True)
 class Parent:
-    """What a draft begins as: the newest revision's files and where they lie; nothing for the first one."""
+    """What a draft begins as: the newest revision's files and their directory; nothing for the first revision."""
 
     number: str
     directory: pathlib.Path | None
-    # None for a revision from before our tables: its files are there, and nobody hashed them.
+    # None for a revision that is older than this module's tables: its files exist, but their digests are not recorded.
     files: tuple[fileset.File, ...] | None
-    # Whether its checksums were compared with the files that they name.
+    # Whether its checksum files were compared with the files that they name.
     checked: bool = False
 
 
 async def parent(read: transaction.Transaction, release_key: str) -> Parent:
-    """The newest revision of a release, for a draft to begin as."""
+    """Return the newest revision of a release, for a draft to begin as."""
     release = await queries.demand_release(read.data, release_key)
     latest = await queries.latest_revision(read.data, release_key)
     if latest is None:
@@ -219,7 +219,7 @@ async def parent(read: transaction.Transaction, release_key: str) -> Parent:
 
 
 def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
-    """Every file below a directory, hashed. Raises ConflictError for what is neither a file nor a folder."""
+    """Hash every file below a directory. Raises ConflictError for anything that is neither a file nor a folder."""
     found = []
     for path in sorted(directory.rglob("*")):
         if not path.is_symlink() and path.is_dir():
@@ -232,7 +232,7 @@ def hashed(directory: pathlib.Path) -> tuple[fileset.File, ...]:
 
 
 def _opened(directory: pathlib.Path, path: str) -> io.FileIO:
-    """A file of a revision, opened as one. Raises ConflictError for what is none, or a link."""
+    """Open a file of a revision. Raises ConflictError for anything that is not a regular file, such as a link."""
     try:
         return disk.opened(directory, path)
     except errors.DamagedError as damage:
@@ -257,13 +257,13 @@ def draft(
     *,
     checked: bool = False,
 ) -> Iterator[Draft]:
-    """A draft that begins as its parent; its directory is gone afterwards unless it was committed."""
+    """Yield a draft that begins as its parent; its directory is deleted at the end unless it was committed."""
     temporary = state_dir / TEMPORARY
     temporary.mkdir(parents=True, exist_ok=True)
     directory = pathlib.Path(tempfile.mkdtemp(dir=temporary, prefix=DRAFT))
     try:
         if directory_before is not None:
-            # A link stays one, and nothing of what it leads to comes along.
+            # A link stays a link; its target is not copied.
             shutil.copytree(directory_before, directory, symlinks=True, copy_function=os.link, dirs_exist_ok=True)
         yield Draft(directory, {file.path: file for file in files}, parent, checked=checked)
     finally:
@@ -272,7 +272,7 @@ def draft(
 
 @contextlib.contextmanager
 def no_room_said() -> Iterator[None]:
-    """A full disk, as an error that says what to do."""
+    """Raise NoRoomError, which says what to do, when the disk is full."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many refusals become events: nothing is ever deleted from the log, so nobody may fill it by asking again.
+"""Limits how many refusals become events: nothing is ever deleted from the event log, so nobody may fill it.
 
-Each process keeps its own account, in memory: what a person asks for is refused all the same, and the log of the
+Each process counts on its own, in memory. A request is refused whether or not it becomes an event, and the log of the
 process has a line for each.
 """
 
@@ -12,34 +12,34 @@ from typing import Final
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """So many at once, and one more each time so many seconds have passed."""
+    """`burst` events at once, and one more each time `seconds` have passed."""
 
     burst: int
     seconds: float
 
     @property
     def whole(self) -> float:
-        """After so many seconds without any, all of the burst is there again."""
+        """The seconds without an event after which the whole burst is available again."""
         return self.burst * self.seconds
 
 
-# Of one person, and of everybody together.
+# For one person, and for all people together.
 EACH: Final = Rate(burst=20, seconds=60)
 ALL: Final = Rate(burst=200, seconds=3)
-# Of so many people it is known how many were left out.
+# The most people for whom omitted refusals are counted.
 _PEOPLE: Final = 10_000
 
 
 class Account:
-    """What was noted lately."""
+    """The refusals that recently became events."""
 
     def __init__(self) -> None:
-        # By person, and for everybody under the empty name: the instant at which the whole burst is there again.
+        # By person, and under the empty name for all: the instant at which the whole burst is available again.
         self._until: dict[str, datetime.datetime] = {}
         self._left_out: dict[str, int] = {}
 
     def take(self, asf_uid: str, now: datetime.datetime) -> int | None:
-        """How many of this person's refusals were left out since the last noted one; None to leave this one out."""
+        """Return how many of this person's refusals were omitted since the last event; None to omit this one."""
         ends = {name: self._next(name, rate, now) for name, rate in ((asf_uid, EACH), ("", ALL))}
         if None in ends.values():
             if (asf_uid in self._left_out) or (len(self._left_out) < _PEOPLE):

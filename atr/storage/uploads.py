@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an upload from a revision would send, and why it cannot be sent: one answer for the page and for the writer."""
+"""The files that an upload from a revision would send, or why it cannot: the page and the writer both use this."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ import atr.storage.names as names
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file that would be sent: whose it is, where it stands in the revision, and its bytes."""
+    """A file that would be sent: its package, its path in the revision, and its size in bytes."""
 
     package: distribution.Coordinates
     here: str
@@ -29,18 +29,18 @@ class File:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The files by their paths on the platform, in order, and why they cannot be sent; None if they can."""
+    """The files by their paths on the platform, in order, and the reason why they cannot be sent; None if they can."""
 
     files: Mapping[str, File]
     why_not: reasons.Reason | None
-    # What they come to; None where it cannot be told.
+    # The size of the upload; None if it is not known.
     upload: bundle.Upload | None = None
-    # How many bytes one upload may have; 0 where no limit is known.
+    # How many bytes one upload may have; 0 if no limit is known.
     limit: int = 0
 
     @functools.cached_property
     def packages(self) -> tuple[distribution.Coordinates, ...]:
-        """Whose files they are."""
+        """The packages of the files, sorted."""
         return tuple(sorted({file.package for file in self.files.values()}))
 
 
@@ -50,7 +50,7 @@ async def planned(
     revision: queries.Revision | None,
     platform: distribution.DistributionPlatform,
 ) -> Plan:
-    """What this revision would send now; with the reason if it cannot, and with its files as far as they are known."""
+    """Return what this revision would send now; if it cannot, the reason, and its files as far as they are known."""
     why_not = candidates.cannot_stage(data.built, platform) or candidates.why_no_files(revision)
     if why_not or (revision is None):
         return Plan({}, why_not)
@@ -80,5 +80,5 @@ async def planned(
 
 
 def too_large(mechanism: mechanisms.Mechanism, least: int) -> reasons.Reason:
-    """Why an upload of at least so many bytes is more than the platform takes."""
+    """Return the reason why an upload of at least this many bytes is larger than the platform accepts."""
     return reasons.of("too-large", least=least, mechanism=mechanism.display_name, most=mechanism.largest_upload)

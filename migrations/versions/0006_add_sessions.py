@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions are rows (docs/adr/0065): ATR's table, made where it is not there, and one column of ours.
+"""Sessions are rows (docs/adr/0065): ATR's table, created if it is missing, and one additional column.
 
-A database of ATR's has the table already. Nobody is signed in through it by us, so the column stays NULL there.
+A database of ATR's has the table already. This module signs nobody in there, so the column stays NULL.
 """
 
 import alembic.op as op
@@ -31,7 +31,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     columns = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("usersession")}
     if "is_root" in columns:
-        # ATR's.
+        # The table is ATR's own, so only the added column goes.
         op.drop_column("usersession", "auth_time")
     else:
         op.drop_index(op.f("ix_usersession_uid"), table_name="usersession")

@@ -87,7 +87,7 @@ class CommitteeParticipant(transaction.Writer):
 
 
 def _put(draft: pathlib.Path, target: pathlib.Path) -> None:
-    """Its place is on the disk before the row that speaks of it."""
+    """Move a draft into place. The new name is on disk before the row of the revision is committed."""
     disk.make_directory(target.parent)
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
