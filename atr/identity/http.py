@@ -33,7 +33,7 @@ async def object_of(
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > _AT_MOST:
-                    raise errors.TooLongError(f"{what} is longer than {_AT_MOST:,} bytes. Ask the operators to look.")
+                    raise errors.TooLongError(f"{what} is longer than {_AT_MOST:,} bytes. Tell the operators.")
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as fault:
         raise errors.UnavailableError(
             f"{what} cannot be read ({type(fault).__name__}), so nobody can sign in at the moment. Try again later."
@@ -48,7 +48,7 @@ async def object_of(
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise errors.MalformedError(f"{what} is no JSON. Ask the operators to look.") from error
+        raise errors.MalformedError(f"{what} is not JSON. Tell the operators.") from error
     if not isinstance(found, dict):
-        raise errors.MalformedError(f"{what} is no JSON object. Ask the operators to look.")
+        raise errors.MalformedError(f"{what} is not a JSON object. Tell the operators.")
     return found

@@ -143,7 +143,7 @@ class OpenIDProvider:
             )
         for name in (*_ENDPOINTS, *({"userinfo_endpoint"} & found.keys())):
             if not config.is_safe_address(found.get(name), like=self._client.issuer):
-                raise errors.MalformedError(f"{self.name} names no usable {name}. Ask the operators to look.")
+                raise errors.MalformedError(f"{self.name} has no usable {name}. Tell the operators.")
 
     async def _exchange(self, metadata: Mapping[str, Any], code: str, back: str, verifier: str) -> Mapping[str, Any]:
         """Return the tokens for a code. The provider refuses one that was used, has expired, or is another client's."""
@@ -184,7 +184,7 @@ class OpenIDProvider:
         ]
         if wrong:
             raise errors.AccessError(
-                f"The ID token of {self.name} does not hold ({', '.join(wrong)}), so nobody is signed in. Start again."
+                f"The ID token of {self.name} is not valid ({', '.join(wrong)}), so nobody is signed in. Start again."
             )
         return claims
 

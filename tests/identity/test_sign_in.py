@@ -96,7 +96,7 @@ async def test_a_token_that_does_not_hold(ground: grounds.Ground, claims: dict[s
     browser = ground.browser()
     answer = await browser.sign_in()
     assert answer.status == TOKEN_REFUSED
-    assert f"does not hold ({said})" in answer.text
+    assert f"is not valid ({said})" in answer.text
     assert not await browser.is_signed_in()
 
 
