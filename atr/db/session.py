@@ -77,6 +77,7 @@ class Database:
                 address, isolation_level="READ COMMITTED", pool_pre_ping=True
             )
         self._immediate = self._engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._single = self._engine.execution_options(sqlite_begin="")
         # SQLite's own wait is unfair: a queue in the process keeps the slowest writer from starving.
         self._writing: contextlib.AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.on_sqlite else contextlib.nullcontext()
@@ -97,6 +98,12 @@ class Database:
         """Open a transaction that only reads."""
         async with Session(self._engine, expire_on_commit=False) as session, session.begin():
             session.built = self.built
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def read_once(self) -> AsyncIterator[Session]:
+        """Open a session for a single SELECT, which needs no BEGIN on SQLite."""
+        async with Session(self._single, expire_on_commit=False) as session:
             yield session
 
     @contextlib.asynccontextmanager
@@ -184,8 +191,8 @@ def prepare_sqlite(engine: sqlalchemy.Engine, *, foreign_keys: bool = True) -> N
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def on_begin(connection: sqlalchemy.Connection) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if mode := connection.get_execution_options().get("sqlite_begin", "DEFERRED"):
+            connection.exec_driver_sql(f"BEGIN {mode}")
 
 
 def _use_wal(connection: Any) -> None:

@@ -116,7 +116,7 @@ class Storage:
 
     async def session(self, sid_hash: str) -> signed_in.Session | None:
         """The session of this secret, whether it still holds or not: asked before anybody knows who asks."""
-        async with self.database.read() as data:
+        async with self.database.read_once() as data:
             row = await data.get(sql.UserSession, sid_hash)
         return signed_in.Session.of(row) if row else None
 

@@ -73,6 +73,13 @@ async def house(tmp_path: pathlib.Path, database: str) -> AsyncIterator[worlds.W
 @pytest_asyncio.fixture(loop_scope="session")
 async def web(house: worlds.World, tmp_path: pathlib.Path) -> AsyncIterator[str]:
     """The web of the house, served for real, and its address."""
-    settings = config.WebSettings(state_dir=tmp_path, sandbox=True, sandbox_url=house.sandbox.portal_url)
+    # Hours pass in these tests, and nobody signs in again.
+    settings = config.WebSettings(
+        state_dir=tmp_path,
+        sandbox=True,
+        sandbox_url=house.sandbox.portal_url,
+        session_idle_minutes=1_440,
+        session_hours=72,
+    )
     async with serving.serving(server.create_app(settings, house.store)) as address:
         yield address

@@ -198,7 +198,7 @@ async def test_a_ballot_that_moves_is_seen_and_an_old_form_opens_nothing(
     await other.press(re.compile(r"^Remove from the ballot\b"))
     alice.expected.add(409)
     await alice.press("Open the vote on candidate 1")
-    assert "The ballot has changed" in await alice.text()
+    assert "The ballot changed since you opened the page, so nothing was done." in await alice.text()
     assert "Not this one." in await alice.text()
     await alice.press("Open the vote on candidate 1")
     assert "The vote on candidate 1 is open." in await alice.text()

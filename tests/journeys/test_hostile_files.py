@@ -4,6 +4,7 @@
 What lies there may be a link to the worker's own secrets, a device, or a file that somebody changed.
 """
 
+import contextlib
 import hashlib
 import pathlib
 import shutil
@@ -71,11 +72,9 @@ def _longer(file: pathlib.Path, _secret: pathlib.Path) -> None:
 
 def _socket(file: pathlib.Path, _secret: pathlib.Path) -> None:
     file.unlink()
-    # An address of a socket is short, and the path is not.
-    short = pathlib.Path("/tmp") / f"atr-{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.bind(str(short))
-    shutil.move(short, file)
+    # An address of a socket is short, and the whole path is not.
+    with contextlib.chdir(file.parent), socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(file.name)
 
 
 def _nothing(file: pathlib.Path, _secret: pathlib.Path) -> None:

@@ -149,7 +149,7 @@ async def test_a_damaged_copy_uploads_nothing(world: worlds.World) -> None:
     blob.unlink()
     second = await again(world, release_key, digest)
     await world.work()
-    assert "is damaged" in (await world.row(second)).problem
+    assert "widgets-core-2.4.0.jar is not there. Tell the operators." in (await world.row(second)).problem
     assert world.requests("upload") == 0
     assert await world.rows(tables.Attempt) == []
     with copying.store(world).part() as part:
