@@ -224,7 +224,7 @@ class Write(transaction.Transaction):
         return WriteAsGeneralPublic(self)
 
     def as_foundation_committer(self) -> "WriteAsFoundationCommitter":
-        """For whoever is signed in."""
+        """What a signed-in person may do."""
         if not self.asf_uid:
             raise errors.AccessError(reasons.of("signed-out"))
         return WriteAsFoundationCommitter(self)

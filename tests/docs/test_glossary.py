@@ -6,6 +6,7 @@ import importlib
 import itertools
 import pathlib
 import re
+import tokenize
 from collections.abc import Iterator
 from typing import Final
 
@@ -45,9 +46,20 @@ def _messages(path: pathlib.Path) -> Iterator[str]:
             yield node.value
 
 
+def _remarks(path: pathlib.Path) -> Iterator[str]:
+    """Every docstring and every comment of a module."""
+    documented = _docstrings(ast.parse(path.read_text("utf-8")))
+    yield from (str(text.value) for text in documented if isinstance(text, ast.Constant))
+    with path.open("rb") as lines:
+        yield from (token.string for token in tokenize.tokenize(lines.readline) if token.type == tokenize.COMMENT)
+
+
 def _texts(scope: str) -> Iterator[tuple[pathlib.Path, str]]:
     if scope == "docs":
         yield from ((path, path.read_text("utf-8")) for path in DOCS)
+        return
+    if scope == "code":
+        yield from ((path, text) for path in CODE for text in _remarks(path))
         return
     # Without comments, which nobody sees.
     yield from ((path, re.sub(r"\{#.*?#\}", "", path.read_text("utf-8"), flags=re.DOTALL)) for path in TEMPLATES)
