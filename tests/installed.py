@@ -37,6 +37,7 @@ def maven() -> str | None:
 CHROMIUM: Final = Tool("Chromium", "chromium-headless-shell", "the pages in a browser", browser)
 MAVEN: Final = Tool("Maven and a JDK", "maven default-jdk-headless", "a real Maven plugin", maven)
 STRACE: Final = Tool("strace", "strace", "power losses", lambda: shutil.which("strace"))
+NODE: Final = Tool("Node.js with npm", "nodejs npm", "an OpenID provider of others", lambda: shutil.which("npm"))
 POSTGRESQL: Final = Tool("PostgreSQL", "postgresql", "several machines on one database", databases.programs)
 
 
@@ -44,6 +45,6 @@ def missing() -> list[str]:
     """A line for each program that is not here."""
     return [
         f"left out: {tool.used_by}, since {tool.name} is not here (apt-get install {tool.packages})"
-        for tool in (CHROMIUM, MAVEN, POSTGRESQL, STRACE)
+        for tool in (CHROMIUM, MAVEN, NODE, POSTGRESQL, STRACE)
         if not tool.find()
     ]

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import pathlib
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from typing import Any, Final, cast
@@ -16,7 +15,7 @@ from typing import Any, Final, cast
 import pytest
 from playwright import async_api
 
-from tests import chromium, ports, serving
+from tests import chromium, installed, ports, serving
 from tests.identity import ground as grounds
 from tests.identity import provider as providers
 
@@ -29,8 +28,8 @@ SCRIPT: Final = pathlib.Path(__file__).with_name("oidc_provider.mjs")
 @contextlib.asynccontextmanager
 async def running(folder: pathlib.Path, back: str) -> AsyncIterator[str]:
     """Its issuer, while it runs."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs Node.js: apt-get install nodejs npm")
+    if not installed.NODE.find():
+        pytest.skip(installed.NODE.advice)
     installing = await asyncio.create_subprocess_exec(
         "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE
     )
