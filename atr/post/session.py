@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sign in, sign out, and end one's own sessions in other browsers."""
 
+import logging
+
 import quart
 import werkzeug.wrappers
 
@@ -9,6 +11,7 @@ import atr.pages.releases as releases
 import atr.sessions as sessions
 import atr.web as web
 
+_LOG = logging.getLogger(__name__)
 BLUEPRINT = quart.Blueprint("post_session", __name__)
 
 
@@ -37,7 +40,11 @@ async def listing() -> werkzeug.wrappers.Response:
     async with web.site().storage.write(web.asf_uid()) as write:
         own = write.as_foundation_committer().sessions
         if given.get("others") and here:
-            await own.revoke_others(here.sid_hash)
+            ended = await own.revoke_others(here.sid_hash)
         else:
-            await own.revoke(given.get("session", ""))
+            ended = await own.revoke(given.get("session", ""))
+    if ended:
+        _LOG.info(
+            "%s ended sessions: %d", web.asf_uid(), ended, extra={"action": "session_ended", "actor": web.asf_uid()}
+        )
     return web.redirect("get.session.listing", success="The session is ended.")

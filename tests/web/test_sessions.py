@@ -6,7 +6,8 @@ What one page costs for it is counted, and a page that asks by itself keeps nobo
 
 import asyncio
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 import sqlalchemy
@@ -144,7 +145,9 @@ async def test_a_page_costs_one_statement_for_the_session(house: houses.House) -
     assert [statement for statement in said if "usersession" in statement] == []
 
 
-async def test_a_person_sees_their_own_sessions_and_ends_them(house: houses.House) -> None:
+async def test_a_person_sees_their_own_sessions_and_ends_them(
+    house: houses.House, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
     here, there, elsewhere = [await house.somebody(houses.MEMBER) for _ in range(3)]
     other = await house.somebody(houses.OTHER_MEMBER)
     page = (await here.get("/sessions")).text
@@ -159,6 +162,8 @@ async def test_a_person_sees_their_own_sessions_and_ends_them(house: houses.Hous
     await here.post("/sessions", {"others": "yes"})
     left = [await is_signed_in(one) for one in (here, there, elsewhere, house.people[houses.MEMBER], other)]
     assert left == [True, False, False, False, True]
+    lines = [(line["actor"], line["message"]) for line in logged() if line.get("action") == "session_ended"]
+    assert lines == [(houses.MEMBER, "alice ended sessions: 1"), (houses.MEMBER, "alice ended sessions: 2")]
 
 
 async def test_nobody_ends_another_s_session(house: houses.House) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-in, sign-out, and ending one's own sessions. None is an event; the log has the first two (atr/sessions.py)."""
+"""Sign-in, sign-out, and ending one's own sessions. None is an event; the log has a line for each."""
 
 import datetime
 
@@ -43,14 +43,14 @@ class FoundationCommitter(transaction.Writer):
         at = self._write.now.timestamp()
         await self._write.data.exec(sqlalchemy.update(row).where(col(row.sid_hash) == sid_hash).values(uts=at))
 
-    async def revoke(self, sid_hash: str) -> None:
-        """End one of the person's own sessions. Another person's, or one that has ended, is silently ignored."""
+    async def revoke(self, sid_hash: str) -> int:
+        """End one of the person's own sessions. Return 1, or 0 if it is not theirs or has ended."""
         row = sql.UserSession
         mine = (col(row.sid_hash) == sid_hash) & (col(row.uid) == self._write.asf_uid)
-        await self._write.data.exec(sqlalchemy.delete(row).where(mine))
+        return (await self._write.data.exec(sqlalchemy.delete(row).where(mine))).rowcount
 
-    async def revoke_others(self, sid_hash: str) -> None:
-        """End all of the person's own sessions except this one."""
+    async def revoke_others(self, sid_hash: str) -> int:
+        """End all of the person's own sessions except this one, and return how many that were."""
         row = sql.UserSession
         others = (col(row.sid_hash) != sid_hash) & (col(row.uid) == self._write.asf_uid)
-        await self._write.data.exec(sqlalchemy.delete(row).where(others))
+        return (await self._write.data.exec(sqlalchemy.delete(row).where(others))).rowcount
